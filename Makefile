@@ -1,0 +1,64 @@
+# Every target makes .venv and installs by itself, once; it does so again when pyproject.toml changes.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+TASK   ?= digits
+MODEL  ?= resnet_sparse
+EXITS  ?= joint
+CODECS ?= float32,float16,int8
+SEEDS  ?= 0
+DEVICE ?= auto
+EPOCHS ?=
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help bench board list check format test new benchmarks clean
+
+help: ## show these lines
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "  make bench TASK=cifar100 MODEL='resnet[depth=32]_pruned[density=0.1]' SEEDS=0,1,2"
+	@echo "  more settings: EXITS= CODECS= EPOCHS= DEVICE=auto|cpu|cuda|mps ARGS='--any --option of seesaw run'"
+
+bench: $(STAMP) ## train, measure and record one model: TASK= MODEL= EXITS= CODECS= SEEDS= EPOCHS= DEVICE= ARGS=
+	@$(BIN)/seesaw run --task '$(TASK)' --model '$(MODEL)' --exits '$(EXITS)' --codecs '$(CODECS)' \
+	  --seeds '$(SEEDS)' --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(ARGS)
+
+board: $(STAMP) ## write leaderboards/*.md from leaderboards/records
+	@$(BIN)/seesaw board $(ARGS)
+
+list: $(STAMP) ## show every plugin with its settings: ARGS=method
+	@$(BIN)/seesaw list $(ARGS)
+
+check: $(STAMP) ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## put the code in the one format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: $(STAMP) ## run the tests: ARGS=tests/test_net.py
+	$(BIN)/pytest $(ARGS)
+
+new: $(STAMP) ## write a skeleton plugin and its test: KIND=method NAME=mine
+	@$(BIN)/seesaw new '$(KIND)' '$(NAME)'
+
+benchmarks: $(STAMP) ## measure Seesaw itself: training overhead, start-up, replay
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean: ## remove .venv, caches and runs; records and data stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache runs dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Seesaw needs Python 3.11 or newer; $(PYTHON) is older. Name another: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Installing Seesaw and PyTorch into $(VENV), once; this takes a few minutes ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,94 @@
+"""Seesaw's public API: every name that a plugin may import. Names load when they are used.
+
+`import bench` costs milliseconds; the first name that needs PyTorch loads it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.backbone import Backbone as Backbone
+    from bench.backbone import MeanPool as MeanPool
+    from bench.backbone import channels_of as channels_of
+    from bench.backbone import features_of as features_of
+    from bench.backbone import pooled_head as pooled_head
+    from bench.codec import Codec as Codec
+    from bench.codec import frame as frame
+    from bench.codec import unframe as unframe
+    from bench.errors import SeesawError as SeesawError
+    from bench.exits import Budget as Budget
+    from bench.exits import Exits as Exits
+    from bench.exits import HeadOf as HeadOf
+    from bench.exits import Loss as Loss
+    from bench.exits import places as places
+    from bench.meter import Found as Found
+    from bench.meter import Meter as Meter
+    from bench.meter import Reading as Reading
+    from bench.meter import Subject as Subject
+    from bench.method import Density as Density
+    from bench.method import Method as Method
+    from bench.method import Step as Step
+    from bench.method import Train as Train
+    from bench.method import maskable as maskable
+    from bench.net import Net as Net
+    from bench.net import Part as Part
+    from bench.net import Sample as Sample
+    from bench.plugin import Plugin as Plugin
+    from bench.plugin import Settings as Settings
+    from bench.policy import Policy as Policy
+    from bench.policy import Reference as Reference
+    from bench.policy import shared_quantiles as shared_quantiles
+    from bench.sparse import degree as degree
+    from bench.sparse.mask import Layer as Layer
+    from bench.sparse.mask import density as density
+    from bench.sparse.mask import hide as hide
+    from bench.sparse.mask import largest as largest
+    from bench.sparse.mask import layers as layers
+    from bench.sparse.mask import mask_of as mask_of
+    from bench.sparse.mask import masked as masked
+    from bench.sparse.mask import parameters as parameters
+    from bench.sparse.pack import pack as pack
+    from bench.sparse.pack import unpack as unpack
+    from bench.sparse.pattern import mask_from as mask_from
+    from bench.sparse.pattern import over_kernels as over_kernels
+    from bench.task import Data as Data
+    from bench.task import Recipe as Recipe
+    from bench.task import Scale as Scale
+    from bench.task import Split as Split
+    from bench.task import Task as Task
+    from bench.task import first as first
+    from bench.task import hold_out as hold_out
+    from bench.trace import Trace as Trace
+
+_HOMES = {
+    "backbone": "Backbone MeanPool channels_of features_of pooled_head",
+    "codec": "Codec frame unframe",
+    "errors": "SeesawError",
+    "exits": "Budget Exits HeadOf Loss places",
+    "meter": "Found Meter Reading Subject",
+    "method": "Density Method Step Train maskable",
+    "net": "Net Part Sample",
+    "plugin": "Plugin Settings",
+    "policy": "Policy Reference shared_quantiles",
+    "sparse": "degree",
+    "sparse.mask": "Layer density hide largest layers mask_of masked parameters",
+    "sparse.pack": "pack unpack",
+    "sparse.pattern": "mask_from over_kernels",
+    "task": "Data Recipe Scale Split Task first hold_out",
+    "trace": "Trace",
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module it is defined in."""
+    if name not in _HOME:
+        raise AttributeError(f"bench has no public name {name!r}")
+    home = import_module(f"bench.{_HOME[name]}")
+    value = getattr(home, name) if hasattr(home, name) else import_module(f"{home.__name__}.{name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME)

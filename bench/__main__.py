@@ -1,0 +1,5 @@
+"""`python -m bench` is `seesaw`."""
+
+from bench.cli import main
+
+main()

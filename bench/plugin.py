@@ -1,0 +1,285 @@
+"""Plugins: frozen values with scalar settings, named by a spec, found through entry points.
+
+A spec is `name` or `name[key=value,key=value]`; items of a list are joined by `:`, and a value may itself be
+a spec. A model is a product, `backbone_method`: `resnet[depth=32]_sparse[density=0.25]`.
+A draft is a class that no distribution announces: `package.module:Class` or `path/to/file.py:Class`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bench.errors import SeesawError
+
+KINDS = ("task", "backbone", "method", "exits", "policy", "codec", "meter")
+
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_DRAFT = re.compile(r"[\w./\\~-]+:[A-Za-z][A-Za-z0-9]*")
+
+
+class Settings(BaseModel):
+    """Frozen values; an unknown name, a wrong type, infinity and NaN are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @classmethod
+    def read(cls, name: str, words: Mapping[str, str]) -> Self:
+        """These settings from a spec's words: `1:2:3` for a list, `none` where a setting may be left open.
+
+        Args:
+            name: what they belong to, for messages.
+            words: by the settings' names; what is left out keeps its default.
+
+        Raises:
+            SeesawError: a name or a value is wrong; one sentence names the right ones.
+        """
+        for key in words:
+            if key not in cls.model_fields:
+                known = ", ".join(f"{k}={_render(f.default)}" for k, f in cls.model_fields.items())
+                raise SeesawError(
+                    f"{name} has no setting {key!r}{near(key, cls.model_fields)} "
+                    + (f"Its settings are {known}." if known else f"It has none: write {name} alone.")
+                )
+        try:
+            return cls.model_validate({key: cls._value(key, word) for key, word in words.items()})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = str(first["loc"][0]) if first["loc"] else ""
+            given = f" (given {words[where]!r})" if where in words else ""
+            what = first["msg"].removeprefix("Value error, ").rstrip(".")
+            raise SeesawError(
+                f"{name}{f'[{where}]' if where else ''}: {what}{given}. Give another value."
+            ) from error
+
+    @classmethod
+    def _value(cls, key: str, word: str) -> Any:
+        field = cls.model_fields[key]
+        if field.default is None and word == "none":
+            return None
+        if get_origin(field.annotation) is tuple:
+            return tuple(word.split(":")) if word else ()
+        return word
+
+
+class Plugin(Settings):
+    """The base of every kind: the fields are the settings, each a number, a word, a truth value or a list.
+
+    State lives in the network or in what a verb returns, never in the plugin.
+    """
+
+    kind: ClassVar[str]
+
+
+P = TypeVar("P", bound=Plugin)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A plugin's name (or a draft's place) and the settings written behind it, still as words."""
+
+    name: str
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Choice(Generic[P]):
+    """A plugin together with the name it was called by and the distribution (or draft) it came from."""
+
+    plugin: P
+    name: str
+    origin: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting with its value, defaults included."""
+        return self.plugin.model_dump(mode="json")
+
+    @property
+    def spec(self) -> str:
+        """The shortest spec that says the same: only settings that differ from their defaults."""
+        told = [
+            f"{key}={_render(getattr(self.plugin, key))}"
+            for key, field in type(self.plugin).model_fields.items()
+            if getattr(self.plugin, key) != field.default
+        ]
+        return f"{self.name}[{','.join(told)}]" if told else self.name
+
+
+def _render(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    if isinstance(value, (tuple, list)):
+        return ":".join(_render(item) for item in value)
+    return str(value)
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'resnet'?`, the known words nearest to a wrong one, or a full stop."""
+    close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(repr(c) for c in close)}?" if close else "."
+
+
+def split(text: str, at: str) -> list[str]:
+    """Split at a character wherever it stands outside brackets."""
+    parts, depth, start = [], 0, 0
+    for place, letter in enumerate(text):
+        depth += (letter == "[") - (letter == "]")
+        if depth < 0:
+            break
+        if letter == at and depth == 0:
+            parts.append(text[start:place])
+            start = place + 1
+    if depth != 0:
+        raise SeesawError(f"The brackets of {text!r} do not match. Write name[key=value,key=value].")
+    return [*parts, text[start:]]
+
+
+def parse(text: str) -> Spec:
+    """Read `name[key=value,...]`.
+
+    Raises:
+        SeesawError: the text is no spec.
+    """
+    name, bracket, rest = text.strip().partition("[")
+    if not (_NAME.fullmatch(name) or _DRAFT.fullmatch(name)):
+        raise SeesawError(
+            f"{text!r} is no spec. Write name[key=value,key=value] with a name from `seesaw list`, "
+            "or package.module:Class, or path/to/file.py:Class."
+        )
+    if not bracket:
+        return Spec(name, {})
+    if not rest.endswith("]"):
+        raise SeesawError(f"{text!r} ends without its bracket. Write {name}[key=value,key=value].")
+    settings: dict[str, str] = {}
+    for item in split(rest[:-1], ","):
+        key, equals, value = (part.strip() for part in item.partition("="))
+        if not (equals and key):
+            raise SeesawError(f"{item!r} in {text!r} is no setting. Write key=value.")
+        if key in settings:
+            raise SeesawError(f"{text!r} sets {key!r} twice. Keep one of the two.")
+        settings[key] = value
+    return Spec(name, settings)
+
+
+def split_model(text: str) -> tuple[str, str | None]:
+    """The backbone's and the method's part of `backbone_method`; the method is None where it is left out.
+
+    A name never holds `_`, a draft's path may: so the first part counts as the backbone when a backbone is
+    called so, else when the text does not begin with a draft.
+    """
+    text = text.strip()
+    parts = split(text, "_")
+    head = parts[0]
+    draft = None if head.partition("[")[0] in entries("backbone") else _DRAFT.match(text)
+    if draft is not None:
+        head = split(text[draft.end() :], "_")[0]
+        head = text[: draft.end()] + head
+    method = text[len(head) + 1 :]
+    if text[len(head) :] and not method:
+        raise SeesawError(f"{text!r} ends in '_'. Write backbone_method, for example {head}_dense.")
+    return head, method or None
+
+
+@cache
+def entries(kind: str) -> dict[str, list[EntryPoint]]:
+    """Every announced name of a kind, with the entry points that claim it (more than one is a conflict)."""
+    found: dict[str, dict[tuple[str, str], EntryPoint]] = {}
+    for entry in entry_points(group=f"bench.{kind}"):
+        found.setdefault(entry.name, {})[(_distribution(entry), entry.value)] = entry
+    return {name: list(claims.values()) for name, claims in sorted(found.items())}
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "no distribution"
+
+
+def choose(kind: type[P], text: str) -> Choice[P]:
+    """Find, import and set one plugin by its spec.
+
+    Args:
+        kind: the base class, such as `bench.Method`.
+        text: the spec, or a draft's place with settings.
+
+    Raises:
+        SeesawError: unknown or ambiguous name, broken import, wrong kind, wrong settings.
+    """
+    spec = parse(text)
+    cls, origin = _draft(spec.name) if ":" in spec.name else _announced(kind.kind, spec.name)
+    if not (isinstance(cls, type) and issubclass(cls, kind)):
+        raise SeesawError(f"{spec.name} is no {kind.kind}: it must derive from bench.{kind.__name__}.")
+    return Choice(cls.read(spec.name, spec.settings), spec.name, origin)
+
+
+def _announced(kind: str, name: str) -> tuple[Any, str]:
+    claims = entries(kind).get(name)
+    if not claims:
+        raise SeesawError(
+            f"There is no {kind} {name!r}{near(name, entries(kind))} "
+            f"`seesaw list {kind}` shows all: {', '.join(entries(kind))}."
+        )
+    if len(claims) > 1:
+        raise SeesawError(
+            f"The {kind} {name!r} is claimed by {' and by '.join(map(_distribution, claims))}. "
+            "Uninstall one, or name the class itself as package.module:Class."
+        )
+    entry = claims[0]
+    try:
+        return entry.load(), _distribution(entry)
+    except Exception as error:
+        raise SeesawError(
+            f"The {kind} {name!r} of {_distribution(entry)} cannot be imported ({type(error).__name__}: {error}). "
+            "Reinstall that distribution, or mend it; --debug shows where."
+        ) from error
+
+
+def _draft(place: str) -> tuple[Any, str]:
+    path, _, name = place.rpartition(":")
+    try:
+        module, origin = _draft_module(path)
+    except Exception as error:
+        raise SeesawError(
+            f"The draft {path} cannot be imported ({type(error).__name__}: {error}). "
+            "Mend it, or give the right place as package.module:Class or path/to/file.py:Class."
+        ) from error
+    if not hasattr(module, name):
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise SeesawError(
+            f"{path} has no class {name!r}{near(name, classes)} Give a class that the file defines."
+        )
+    return getattr(module, name), origin
+
+
+def _draft_module(path: str) -> tuple[Any, str]:
+    if not path.endswith(".py"):
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        return importlib.import_module(path), f"draft {path}"
+    file = Path(path).expanduser().resolve(strict=True)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    name = f"draft_{digest}_{file.stem}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name], f"draft {file.name} sha256:{digest}"

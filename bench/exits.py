@@ -1,0 +1,83 @@
+"""Exits: where heads hang, what they look like and how they are trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar, Protocol
+
+from torch import Tensor, nn
+
+from bench.method import Method, Train
+from bench.net import Net
+from bench.plugin import Plugin
+
+Loss = Callable[[list[Tensor], Tensor, float], Tensor]
+HeadOf = Callable[[tuple[int, ...]], nn.Module]
+
+
+class Budget(Train, Protocol):
+    """What a plan is lent: training, and the means to lend a method less than all of it."""
+
+    def portion(
+        self, share: float, *, loss: Loss | None = None, parameters: Iterable[nn.Parameter] | None = None
+    ) -> Train:
+        """A share of the budget with a schedule of its own, perhaps another loss, perhaps fewer parameters.
+
+        Modules none of whose parameters train keep their running statistics too.
+        """
+        ...
+
+
+class Exits(Plugin):
+    """The contract: `hang` chooses places and heads, `loss` weighs the exits, `fit` orders the training."""
+
+    kind: ClassVar[str] = "exits"
+
+    def hang(self, net: Net, shares: Sequence[float], head: HeadOf) -> None:
+        """Hang heads with `net.hang(stage, head(net.shapes[stage]))`.
+
+        Args:
+            net: without heads; the last stage must get one.
+            shares: the share of the backbone's MACs done after each stage; the last is 1.
+            head: the backbone's own head for a tensor of a shape without the batch.
+        """
+        last = len(net.stages) - 1
+        net.hang(last, head(net.shapes[last]))
+
+    def loss(self, logits: list[Tensor], labels: Tensor, progress: float) -> Tensor:
+        """The training loss.
+
+        Args:
+            logits: of every exit, each (N, classes).
+            labels: int64 (N,).
+            progress: share of the schedule done, from 0 to 1.
+
+        Returns:
+            A scalar.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define loss(logits, labels, progress)")
+
+    def fit(self, net: Net, train: Budget, method: Method) -> None:
+        """Train backbone and heads; the default gives the whole budget to the method, heads included."""
+        method.fit(net, train)
+
+
+def places(shares: Sequence[float], count: int) -> list[int]:
+    """Stages for `count` exits, each costing about twice the one before: for three, 1/4, 1/2 and all.
+
+    Args:
+        shares: the share of the MACs done after each stage.
+        count: how many exits; a backbone with fewer stages gets as many as it has stages.
+
+    Returns:
+        Stages from the shallowest; the last stage is always among them.
+    """
+    last = len(shares) - 1
+    count = min(count, len(shares))
+    chosen: list[int] = []
+    for number in range(count - 1):
+        target = 0.5 ** (count - 1 - number)
+        first = chosen[-1] + 1 if chosen else 0
+        free = range(first, last - (count - 2 - number))
+        chosen.append(min(free, key=lambda stage: abs(shares[stage] - target)))
+    return [*chosen, last]

@@ -1,0 +1,171 @@
+"""Net: a list of stages, and heads hung on some of them. An exit is a head; a cut lies between two stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from bench.errors import SeesawError
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one input looks like, without the batch: a shape such as (3, 32, 32), and the type of its numbers."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype = torch.float32
+
+    def blank(self, batch: int = 1, device: torch.device | str | None = None) -> Tensor:
+        """Zeros of shape (batch, *shape)."""
+        return torch.zeros(batch, *self.shape, dtype=self.dtype, device=device)
+
+
+class Walk(NamedTuple):
+    """What a walk did: which exit each sample took, (N,), and the logits it left with, (N, classes)."""
+
+    exits: Tensor
+    logits: Tensor
+
+
+class Net(nn.Module):
+    """Stages in a row, heads hung on some of them; the last stage always carries a head.
+
+    Args:
+        stages: modules, tensor in, tensor out; stage i + 1 takes what stage i gives.
+        sample: what one input looks like.
+        classes: how many logits a head gives.
+
+    Raises:
+        SeesawError: a stage does not take what the stage before it gives.
+    """
+
+    def __init__(self, stages: Sequence[nn.Module], sample: Sample, classes: int) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(stages)
+        self.heads = nn.ModuleDict()
+        self.sample = sample
+        self.classes = classes
+        self.shapes = self._shapes()
+
+    def _shapes(self) -> list[tuple[int, ...]]:
+        """The shape, without the batch, of what each stage gives."""
+        shapes = []
+        was = self.training
+        self.eval()
+        x = self.sample.blank(device=next(iter(self.stages.parameters()), torch.empty(0)).device)
+        for index, stage in enumerate(self.stages):
+            try:
+                with torch.no_grad():
+                    x = stage(x)
+            except (RuntimeError, ValueError) as error:
+                raise SeesawError(
+                    f"Stage {index} ({type(stage).__name__}) does not take a tensor of shape {tuple(x.shape)}: "
+                    f"{error}. Make the stage fit what the one before it gives, for samples {self.sample.shape}."
+                ) from error
+            shapes.append(tuple(x.shape[1:]))
+        self.train(was)
+        return shapes
+
+    @property
+    def exits(self) -> tuple[int, ...]:
+        """The stages that carry a head, from the shallowest."""
+        return tuple(sorted(int(stage) for stage in self.heads))
+
+    def hang(self, stage: int, head: nn.Module) -> None:
+        """Hang a head on a stage: it takes that stage's tensor and gives (N, classes)."""
+        if not 0 <= stage < len(self.stages):
+            raise SeesawError(
+                f"There is no stage {stage} to hang an exit on: this backbone has {len(self.stages)}. "
+                f"Name stages from 0 to {len(self.stages) - 1}."
+            )
+        self.heads[str(stage)] = head
+
+    def head(self, stage: int) -> nn.Module:
+        """The head that hangs on a stage."""
+        return self.heads[str(stage)]
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """The logits of every exit, each (N, classes), from the shallowest."""
+        answers = []
+        for index, stage in enumerate(self.stages):
+            x = stage(x)
+            if str(index) in self.heads:
+                answers.append(self.head(index)(x))
+        return answers
+
+    def walk(self, x: Tensor, leave: Callable[[Tensor], Tensor]) -> Walk:
+        """Run stage by stage, let samples leave, and go on with the others regrouped in one smaller batch.
+
+        Args:
+            x: inputs, (N, *sample).
+            leave: takes the logits so far of the samples still on their way, (exits so far, n, classes), and
+                gives which of them leave here, boolean (n,). It is not asked at the last exit.
+
+        Returns:
+            Exits and logits in the order of the inputs.
+        """
+        count, last = len(x), len(self.exits) - 1
+        where = torch.arange(count, device=x.device)
+        exits = torch.empty(count, dtype=torch.long, device=x.device)
+        logits = x.new_empty(count, self.classes, dtype=torch.float32)
+        seen = x.new_empty(0, count, self.classes, dtype=torch.float32)
+        for index, stage in enumerate(self.stages):
+            x = stage(x)
+            if str(index) not in self.heads:
+                continue
+            seen = torch.cat([seen, self.head(index)(x)[None]])
+            here = len(seen) - 1
+            gone = leave(seen) if here < last else torch.ones(len(where), dtype=torch.bool, device=x.device)
+            exits[where[gone]] = here
+            logits[where[gone]] = seen[-1, gone]
+            if gone.all():
+                break
+            if gone.any():
+                where, x, seen = where[~gone], x[~gone], seen[:, ~gone]
+        return Walk(exits, logits)
+
+    def cut(self, k: int) -> tuple[Part, Part]:
+        """The device's part (stages before k) and the server's (stages from k on): back(front(x)) is the whole.
+
+        k runs from 0 (the input is sent) to the number of stages (nothing is sent but the answer).
+        """
+        if not 0 <= k <= len(self.stages):
+            raise SeesawError(
+                f"There is no cut {k}: this network has {len(self.stages)} stages. "
+                f"Cut at 0 (before the first) to {len(self.stages)} (after the last)."
+            )
+        return Part(self, 0, k), Part(self, k, len(self.stages))
+
+
+class Part(nn.Module):
+    """The stages from `start` to before `stop`, with the heads that hang on them, shared with the whole net.
+
+    It gives its last stage's tensor; the part that holds the net's last stage gives the last exit's logits.
+    A part without stages gives what it takes.
+    """
+
+    def __init__(self, net: Net, start: int, stop: int) -> None:
+        super().__init__()
+        self.start, self.stop = start, stop
+        self.stages = nn.ModuleDict({str(i): net.stages[i] for i in range(start, stop)})
+        self.heads = nn.ModuleDict({str(i): net.head(i) for i in net.exits if start <= i < stop})
+        self.final = start < stop == len(net.stages)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The tensor that crosses the cut, or the final logits."""
+        for stage in self.stages.values():
+            x = stage(x)
+        return self.heads[str(self.stop - 1)](x) if self.final else x
+
+    def answers(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """What `forward` gives, and the logits of every exit on the way, the final one included."""
+        logits = []
+        for index, stage in self.stages.items():
+            x = stage(x)
+            if index in self.heads:
+                logits.append(self.heads[index](x))
+        return (logits[-1] if self.final else x), logits

@@ -1,0 +1,1 @@
+"""Masks, the arithmetic of patterns, and the packed formats."""

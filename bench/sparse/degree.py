@@ -1,0 +1,105 @@
+"""Patterns with a fixed fan-in and a fixed fan-out (Dey et al., JETCAS 2019; Capogrosso et al., FDL 2024).
+
+A junction joins N_in to N_out neurons. Every output has `fan_in` inputs, every input `fan_out` outputs, so the
+junction holds N_in * fan_out = N_out * fan_in weights, and its density is a multiple of 1/gcd(N_in, N_out).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bench.errors import SeesawError
+
+
+def admissible(inputs: int, outputs: int) -> int:
+    """The number of densities a junction admits: they are k/gcd(N_in, N_out), k = 1..gcd."""
+    return math.gcd(inputs, outputs)
+
+
+def fan_out_of(inputs: int, outputs: int, density: float, *, nearest: bool = False) -> int:
+    """The fan-out that gives a density.
+
+    Args:
+        inputs: N_in.
+        outputs: N_out.
+        density: share of weights that exist, in (0, 1].
+        nearest: take the nearest admissible density instead of refusing.
+
+    Raises:
+        SeesawError: the density is not admissible; the nearest ones are named.
+    """
+    steps = admissible(inputs, outputs)
+    k = min(max(1, round(density * steps)), steps)
+    if not nearest and not math.isclose(k / steps, density, rel_tol=1e-9):
+        below, above = max(1, math.floor(density * steps)), min(steps, math.ceil(density * steps))
+        options = " and ".join(dict.fromkeys(f"{n / steps:g} ({n}/{steps})" for n in (below, above)))
+        raise SeesawError(
+            f"density {density:g} is not feasible between {inputs} inputs and {outputs} outputs: "
+            f"the nearest feasible are {options}"
+        )
+    return outputs * k // steps
+
+
+def check(inputs: int, outputs: int, fan_out: int) -> int:
+    """The fan-in that belongs to a fan-out.
+
+    Raises:
+        SeesawError: N_in * fan_out is not divisible by N_out, or the fan-out is not in 1..N_out.
+    """
+    steps = admissible(inputs, outputs)
+    unit = outputs // steps
+    if not 1 <= fan_out <= outputs or inputs * fan_out % outputs:
+        near = sorted({min(outputs, max(unit, n * unit)) for n in (fan_out // unit, fan_out // unit + 1)})
+        raise SeesawError(
+            f"fan-out {fan_out} is not feasible between {inputs} inputs and {outputs} outputs: the nearest "
+            f"feasible are {' and '.join(f'{n} (density {n / outputs:g})' for n in near)}"
+        )
+    return inputs * fan_out // outputs
+
+
+def pattern(fan_out: int, seed: int) -> str:
+    """The line that stands for `degree_mask(inputs, outputs, fan_out, seed)` in a packed file."""
+    return f"degree:{fan_out}:{seed}"
+
+
+def degree_mask(inputs: int, outputs: int, fan_out: int, seed: int) -> np.ndarray:
+    """A random pattern with exactly this fan-out and the fan-in that belongs to it.
+
+    Output by output, take every input that must be used now (as many uses left as outputs left), then others
+    at random among those with uses left. No output can then run short, whatever was drawn before.
+
+    Returns:
+        Boolean (N_out, N_in). Equal arguments give equal patterns on every machine and version.
+    """
+    fan_in = check(inputs, outputs, fan_out)
+    left = np.full(inputs, fan_out)
+    mask = np.zeros((outputs, inputs), dtype=bool)
+    for row in range(outputs):
+        order = noise(seed, row, inputs)
+        order[left == outputs - row] += 1
+        order[left == 0] -= 1
+        chosen = np.argsort(-order, kind="stable")[:fan_in]
+        mask[row, chosen] = True
+        left[chosen] -= 1
+    return mask
+
+
+def noise(seed: int, row: int, count: int) -> np.ndarray:
+    """Uniform numbers in [0, 1) from (seed, row, place) by SplitMix64 (Steele et al., OOPSLA 2014).
+
+    Written out here because packed files keep only the seed: the numbers may never change.
+    """
+    golden = np.uint64(0x9E3779B97F4A7C15)
+    with np.errstate(over="ignore"):
+        key = _mix(np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64) + golden)
+        key = _mix(key ^ _mix(np.array([row], dtype=np.uint64) * golden + np.uint64(1)))
+        mixed = _mix(key + np.arange(1, count + 1, dtype=np.uint64) * golden)
+    return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _mix(z: np.ndarray) -> np.ndarray:
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

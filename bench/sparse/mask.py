@@ -1,0 +1,103 @@
+"""Masks: which weights exist.
+
+A mask is a boolean buffer `weight_mask` beside `weight`. The weight itself is kept at zero where the mask is
+false, so the forward pass needs no product and the gradient of a hidden weight is the dense gradient: a method
+that grows connections can look at it in `before_step`, and training then multiplies it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from bench.errors import SeesawError
+
+MASK = "weight_mask"
+PATTERN = "weight_pattern"
+Layer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
+"""A layer whose weight may be masked."""
+
+
+def layers(module: nn.Module) -> dict[str, Layer]:
+    """Every linear layer and convolution below a module, by name, in the order of definition."""
+    return {name: layer for name, layer in module.named_modules() if isinstance(layer, Layer)}
+
+
+def hide(layer: Layer, mask: Tensor, pattern: str | None = None) -> None:
+    """Let only the weights under `mask` exist; the others become zero and stay so.
+
+    Args:
+        layer: a linear layer or convolution.
+        mask: boolean, of the weight's shape.
+        pattern: how to make the mask again (`name:number:...`), for the storage format that keeps no indices.
+
+    Raises:
+        SeesawError: the mask has another shape.
+    """
+    weight = layer.weight
+    if mask.shape != weight.shape:
+        raise SeesawError(
+            f"A mask of shape {tuple(mask.shape)} does not fit a weight of shape {tuple(weight.shape)}. "
+            "Make the mask with torch.ones_like(layer.weight, dtype=torch.bool)."
+        )
+    mask = mask.to(device=weight.device, dtype=torch.bool)
+    if MASK in dict(layer.named_buffers(recurse=False)):
+        layer.get_buffer(MASK).copy_(mask)
+    else:
+        layer.register_buffer(MASK, mask.clone())
+    setattr(layer, PATTERN, pattern)
+    with torch.no_grad():
+        weight.masked_fill_(~mask, 0.0)
+
+
+def mask_of(layer: Layer) -> Tensor | None:
+    """The layer's mask, boolean, of the weight's shape; None where every weight exists."""
+    return dict(layer.named_buffers(recurse=False)).get(MASK)
+
+
+def pattern_of(layer: Layer) -> str | None:
+    """How the layer's mask can be made again, or None."""
+    return getattr(layer, PATTERN, None)
+
+
+def masked(module: nn.Module) -> Iterator[tuple[str, Layer, Tensor]]:
+    """Name, layer and mask of every masked layer below a module."""
+    for name, layer in layers(module).items():
+        if (mask := mask_of(layer)) is not None:
+            yield name, layer, mask
+
+
+def density(layer: Layer) -> float:
+    """The share of the layer's weights that exist."""
+    mask = mask_of(layer)
+    return 1.0 if mask is None else float(mask.float().mean())
+
+
+def parameters(module: nn.Module) -> int:
+    """How many parameters exist: hidden weights are not counted."""
+    total = sum(p.numel() for p in module.parameters())
+    return total - sum(int((~mask).sum()) for _, _, mask in masked(module))
+
+
+def largest(scores: Sequence[Tensor], density: float) -> list[Tensor]:
+    """Masks of exactly round(density * N) weights, those with the largest scores over all tensors together.
+
+    Of equal scores the earlier place wins. NaN counts as smallest.
+
+    Args:
+        scores: one tensor for each weight, of its shape.
+        density: share to keep, in [0, 1].
+
+    Returns:
+        Boolean tensors of the same shapes.
+    """
+    flat = torch.cat([score.flatten() for score in scores]).nan_to_num(nan=-torch.inf)
+    keep = torch.zeros(len(flat), dtype=torch.bool, device=flat.device)
+    if (count := round(density * len(flat))) > 0:
+        edge = flat.kthvalue(len(flat) - count + 1).values
+        keep = flat > edge
+        keep[(flat == edge).nonzero()[: count - int(keep.sum()), 0]] = True
+    parts = keep.split([score.numel() for score in scores])
+    return [part.reshape(score.shape) for part, score in zip(parts, scores, strict=True)]

@@ -1,0 +1,205 @@
+"""Packed formats: a network's weights as the bytes that one would ship.
+
+Every format is a safetensors file. Tensors without a mask stand in it as they are; a masked weight stands as
+its values in row order, and each format has its own way to say where they belong. Kernels that a mask keeps or
+hides whole are indexed by pairs of channels.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from bench.errors import SeesawError
+from bench.sparse.mask import MASK, hide, layers, masked, pattern_of
+from bench.sparse.pattern import mask_from
+
+Tensors = dict[str, Tensor]
+MAX_WEIGHTS = 1 << 32
+
+
+def inference_state(module: nn.Module) -> Tensors:
+    """What inference needs: parameters and buffers, without masks and step counters, on the CPU."""
+    return {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in module.state_dict().items()
+        if not name.endswith((MASK, "num_batches_tracked"))
+    }
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a mask is written (as tensors, or None where the format does not apply) and read back."""
+
+    write: Callable[[Tensor, str | None], Tensors | None]
+    read: Callable[[Mapping[str, Tensor], torch.Size, str | None], Tensor]
+
+
+def _write_bitmap(mask: Tensor, pattern: str | None) -> Tensors:
+    return {"bits": torch.from_numpy(np.packbits(mask.numpy().reshape(-1)))}
+
+
+def _read_bitmap(tensors: Mapping[str, Tensor], shape: torch.Size, pattern: str | None) -> Tensor:
+    bits = tensors["bits"].numpy()
+    if bits.dtype != np.uint8 or len(bits) != -(-math.prod(shape) // 8):
+        raise ValueError("the bitmap's length is wrong")
+    return torch.from_numpy(np.unpackbits(bits, count=math.prod(shape)).astype(bool)).reshape(shape)
+
+
+def _write_indexed(mask: Tensor, pattern: str | None) -> Tensors:
+    rows = mask.reshape(len(mask), -1)
+    counts = rows.sum(1)
+    if bool((counts == counts[0]).all()):
+        counts = counts[:1]
+    return {"counts": _narrow(counts), "columns": _narrow(rows.nonzero()[:, 1])}
+
+
+def _read_indexed(tensors: Mapping[str, Tensor], shape: torch.Size, pattern: str | None) -> Tensor:
+    counts, columns = tensors["counts"].long(), tensors["columns"].long()
+    counts = counts.expand(shape[0]) if len(counts) == 1 else counts
+    width = math.prod(shape[1:])
+    if len(counts) != shape[0] or counts.sum() != len(columns) or bool((columns >= width).any()):
+        raise ValueError("the indices do not fit the shape")
+    mask = torch.zeros(shape[0], width, dtype=torch.bool)
+    mask[torch.arange(shape[0]).repeat_interleave(counts), columns] = True
+    return mask.reshape(shape)
+
+
+def _write_pattern(mask: Tensor, pattern: str | None) -> Tensors | None:
+    return {} if pattern is not None and bool((mask_from(pattern, mask.shape) == mask).all()) else None
+
+
+def _read_pattern(tensors: Mapping[str, Tensor], shape: torch.Size, pattern: str | None) -> Tensor:
+    if pattern is None:
+        raise ValueError("the pattern is missing")
+    return mask_from(pattern, shape)
+
+
+def _narrow(numbers: Tensor) -> Tensor:
+    """The same whole numbers in the narrowest unsigned type."""
+    top = int(numbers.max()) if len(numbers) else 0
+    return numbers.to(torch.uint8 if top < 1 << 8 else torch.uint16 if top < 1 << 16 else torch.uint32)
+
+
+FORMATS = {
+    "bitmap": Format(_write_bitmap, _read_bitmap),
+    "indexed": Format(_write_indexed, _read_indexed),
+    "pattern": Format(_write_pattern, _read_pattern),
+}
+
+
+def pack(module: nn.Module, form: str) -> bytes | None:
+    """A network or a part of one as the bytes of a safetensors file.
+
+    Args:
+        module: the network or part.
+        form: `dense`, `bitmap`, `indexed` or `pattern`.
+
+    Returns:
+        The file, or None where the format does not apply (a mask that no pattern makes again).
+    """
+    tensors = inference_state(module)
+    about: dict[str, dict[str, object]] = {}
+    if form != "dense":
+        for name, layer, mask in masked(module):
+            weight, mask = tensors.pop(f"{name}.weight"), mask.cpu()
+            whole = mask.flatten(2).all(2) if mask.dim() > 2 else mask
+            by_pair = mask.dim() > 2 and bool((mask.flatten(2).any(2) == whole).all())
+            index = FORMATS[form].write(whole if by_pair else mask, pattern_of(layer))
+            if index is None:
+                return None
+            about[name] = {"shape": list(mask.shape), "pairs": by_pair}
+            if form == "pattern":
+                about[name]["pattern"] = pattern_of(layer)
+            tensors[f"{name}.weight.values"] = weight[mask]
+            tensors |= {f"{name}.weight.{key}": tensor for key, tensor in index.items()}
+    return save(tensors, {"form": form, "masked": json.dumps(about, separators=(",", ":"))})
+
+
+def unpack(data: bytes) -> tuple[Tensors, Tensors]:
+    """State and masks from packed bytes. Nothing in the bytes is run, and sizes are checked before use.
+
+    Returns:
+        Tensors by their names in the network, and masks by the names of their layers.
+
+    Raises:
+        SeesawError: cut short, damaged, or with sizes that do not fit each other.
+    """
+    try:
+        tensors = load(data)
+        meta = _metadata(data)
+        form, about = meta["form"], json.loads(meta["masked"])
+        masks: Tensors = {}
+        for name, entry in about.items():
+            shape = torch.Size(int(n) for n in entry["shape"])
+            if not 0 < math.prod(shape) <= MAX_WEIGHTS or min(shape) <= 0:
+                raise ValueError(f"{name} claims the shape {tuple(shape)}")
+            own = {key: tensors.pop(f"{name}.weight.{key}") for key in ("bits", "counts", "columns")
+                   if f"{name}.weight.{key}" in tensors}  # fmt: skip
+            mask = FORMATS[form].read(own, shape[:2] if entry["pairs"] else shape, entry.get("pattern"))
+            mask = mask[(...,) + (None,) * (len(shape) - mask.dim())].expand(shape).contiguous()
+            values = tensors.pop(f"{name}.weight.values")
+            if values.dim() != 1 or len(values) != int(mask.sum()):
+                raise ValueError(f"{name} has {len(values)} values for {int(mask.sum())} places")
+            weight = torch.zeros(shape, dtype=values.dtype)
+            weight[mask] = values
+            tensors[f"{name}.weight"], masks[name] = weight, mask
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise SeesawError(
+            f"This is no whole packed network ({error}). Pack it again, or fetch it again."
+        ) from error
+    return tensors, masks
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    (length,) = struct.unpack_from("<Q", data)
+    return json.loads(data[8 : 8 + length])["__metadata__"]
+
+
+def restore(module: nn.Module, data: bytes) -> None:
+    """Give a network of the same shape the weights and masks of packed bytes.
+
+    Raises:
+        SeesawError: damaged bytes, or another network's.
+    """
+    tensors, masks = unpack(data)
+    own = inference_state(module)
+    if wrong := sorted(set(own) ^ set(tensors)) or [k for k in own if own[k].shape != tensors[k].shape]:
+        raise SeesawError(
+            f"These packed bytes are another network's: {wrong[0]} does not fit. Build the network they were packed from."
+        )
+    module.load_state_dict(tensors, strict=False)
+    own_layers = layers(module)
+    for name, mask in masks.items():
+        hide(own_layers[name], mask, pattern_of(own_layers[name]))
+
+
+def packings(module: nn.Module) -> dict[str, bytes]:
+    """The network in every format that applies, each read back and found equal.
+
+    Raises:
+        SeesawError: a format does not give back what was packed.
+    """
+    found: dict[str, bytes] = {}
+    sparse = any(True for _ in masked(module))
+    own = inference_state(module)
+    for form in ("dense", *(FORMATS if sparse else ())):
+        data = pack(module, form)
+        if data is None:
+            continue
+        tensors, _ = unpack(data)
+        if tensors.keys() != own.keys() or any(not torch.equal(own[key], tensors[key]) for key in own):
+            raise SeesawError(
+                f"The packed format {form} did not give back the same weights. Please report this."
+            )
+        found[form] = data
+    return found

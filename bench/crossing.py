@@ -1,0 +1,143 @@
+"""Crossings: what a feature costs in bytes at each cut, and what a codec does to the accuracy behind it."""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Callable
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from bench.codec import Codec, frame
+from bench.meter import Reading, Readings
+from bench.net import Net
+from bench.plugin import Choice
+from bench.task import Data, Split
+from bench.trace import batches, topk
+
+JPEG_QUALITY = 90
+
+
+class Tally:
+    """Payloads and answers of one codec at one cut, gathered batch by batch."""
+
+    def __init__(self) -> None:
+        self.raw: list[int] = []
+        self.framed: list[int] = []
+        self.logits: list[Tensor] = []
+
+    def add(self, payloads: list[bytes], shape: tuple[int, ...], logits: Tensor) -> None:
+        """Count one batch: payloads as they are and in their frames, and the logits behind the decoder."""
+        self.raw += [len(payload) for payload in payloads]
+        self.framed += [len(frame(payload, shape)) for payload in payloads]
+        self.logits.append(logits)
+
+    def readings(self, labels: Tensor, name: str) -> Readings:
+        """Payload, framed payload and accuracy under the codec's name."""
+        logits, source = torch.cat(self.logits), f"codec {name}, test split"
+
+        def bytes_of(counts: list[int]) -> Reading:
+            quarter, half, rest = (
+                torch.tensor(counts).double().quantile(torch.tensor([0.25, 0.5, 0.75]).double())
+            )
+            return Reading(
+                value=float(half),
+                low=float(quarter),
+                high=float(rest),
+                unit="B",
+                source=source,
+                n=len(counts),
+            )
+
+        return {
+            f"payload.{name}": bytes_of(self.raw),
+            f"framed.{name}": bytes_of(self.framed),
+            f"top1.{name}": Reading(
+                value=topk(logits, labels, 1), unit="share", source=source, n=len(labels)
+            ),
+            f"top5.{name}": Reading(
+                value=topk(logits, labels, 5), unit="share", source=source, n=len(labels)
+            ),
+        }
+
+
+@torch.no_grad()
+def crossings(
+    net: Net,
+    data: Data,
+    split: Split,
+    codecs: list[Choice[Codec]],
+    device: torch.device,
+    report: Callable[[float, float, str], None] = lambda done, total, line: None,
+) -> dict[int, Readings]:
+    """Send every sample of a split through every codec at every cut.
+
+    Cut 0 sends the input: as the 8-bit image and as JPEG, where inputs are images. The last cut sends nothing.
+
+    Returns:
+        Readings by cut: `payload.C` and `framed.C` in bytes, `top1.C` and `top5.C`, for every codec C.
+    """
+    tallies: dict[int, dict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
+    for rows in batches(split):
+        report(rows.start, len(split.labels), "features through codecs")
+        raw = split.inputs[rows]
+        x = data.scale(raw.to(device))
+        through = [x]
+        for stage in net.stages:
+            through.append(stage(through[-1]))
+        whole = net.head(len(net.stages) - 1)(through[-1]).float().cpu()
+        if raw.dtype == torch.uint8 and raw.dim() == 4:
+            for name, (payloads, images) in {"image8": as_bytes(raw), "jpeg": as_jpeg(raw)}.items():
+                same = torch.equal(images, raw)
+                answer = whole if same else behind(net, 0, data.scale(images.to(device)))
+                tallies[0][name].add(payloads, tuple(raw.shape[1:]), answer)
+        for k in range(1, len(net.stages)):
+            feature = through[k].float().cpu()
+            shape = tuple(feature.shape[1:])
+            for codec in codecs:
+                payloads = [codec.plugin.encode(one) for one in feature]
+                decoded = torch.stack([codec.plugin.decode(payload, shape) for payload in payloads])
+                answer = whole if torch.equal(decoded, feature) else behind(net, k, decoded.to(device))
+                tallies[k][codec.spec].add(payloads, shape, answer)
+    return {
+        k: {
+            key: one
+            for name, tally in found.items()
+            for key, one in tally.readings(split.labels, name).items()
+        }
+        for k, found in tallies.items()
+    }
+
+
+def behind(net: Net, k: int, feature: Tensor) -> Tensor:
+    """The server's logits for what arrived at cut k, on the CPU."""
+    return net.cut(k)[1](feature).float().cpu()
+
+
+def as_bytes(images: Tensor) -> tuple[list[bytes], Tensor]:
+    """Each image as its 8-bit values."""
+    return [one.numpy().tobytes() for one in images], images
+
+
+def as_jpeg(images: Tensor) -> tuple[list[bytes], Tensor]:
+    """Each image as JPEG (quality 90, 4:2:0), and what a receiver sees; 2 channels or more than 3 go as grey ones."""
+    payloads, seen = [], []
+    for one in images:
+        channels, height, width = one.shape
+        if channels == 3:
+            picture = Image.fromarray(one.permute(1, 2, 0).numpy(), "RGB")
+        else:
+            picture = Image.fromarray(one.reshape(channels * height, width).numpy(), "L")
+        stream = io.BytesIO()
+        picture.save(stream, "JPEG", quality=JPEG_QUALITY)
+        payloads.append(stream.getvalue())
+        with Image.open(io.BytesIO(payloads[-1])) as back:
+            values = torch.frombuffer(bytearray(back.tobytes()), dtype=torch.uint8)
+        seen.append(
+            values.reshape(height, width, 3).permute(2, 0, 1)
+            if channels == 3
+            else values.reshape(channels, height, width)
+        )
+    return payloads, torch.stack(seen)

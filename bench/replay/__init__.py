@@ -1,0 +1,1 @@
+"""Replay: policies over traces, without running the network again."""

@@ -1,0 +1,1 @@
+"""Meters: MACs, storage, latency, energy, memory."""

@@ -1,0 +1,182 @@
+"""Multiply-accumulates (MACs), dense and effective, counted by PyTorch and, a second time, by fvcore."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
+
+from bench.meter import Found, Meter, Reading, Subject
+from bench.net import Net
+from bench.sparse.mask import density, masked, parameters
+
+COUNTER = "torch.utils.flop_counter on meta"
+TOLERATED = 0.02
+
+
+@dataclass
+class Count:
+    """MACs of one static forward pass for one sample.
+
+    Attributes:
+        modules: MACs of every module, by its name in the net.
+        uncounted: operators that the counter does not know, and how often they ran.
+    """
+
+    modules: dict[str, int]
+    uncounted: dict[str, int]
+
+    def of(self, name: str) -> int:
+        """MACs of one module, zero where it has none."""
+        return self.modules.get(name, 0)
+
+
+class _Uncounted(TorchDispatchMode):
+    """Lists the operators that compute something and that the counter has no rule for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func.overloadpacket not in flop_registry and not func.is_view and func.namespace == "aten":
+            self.seen[func.overloadpacket.__name__] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def count(net: Net) -> Count:
+    """Count a net on the meta device: shapes pass through it, no numbers, so nothing takes a fused shortcut."""
+    ghost = copy.deepcopy(net).to("meta").eval()
+    counter, uncounted = FlopCounterMode(display=False), _Uncounted()
+    with torch.no_grad(), uncounted, counter:
+        ghost(net.sample.blank(device="meta"))
+    root = type(ghost).__name__
+    modules = {
+        name.removeprefix(f"{root}."): sum(flops.values()) // 2
+        for name, flops in counter.get_flop_counts().items()
+        if name.startswith(f"{root}.")
+    }
+    return Count(modules, dict(uncounted.seen))
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """What every stage and every head costs, dense and effective, in MACs for one sample."""
+
+    stages: list[tuple[float, float]]
+    heads: dict[int, tuple[float, float]]
+    uncounted: dict[str, int]
+
+    @classmethod
+    def of(cls, net: Net) -> Tariff:
+        """Count a net; effective MACs are each layer's dense ones times its density."""
+        found = count(net)
+        saved = {name: found.of(name) * (1 - density(layer)) for name, layer, _ in masked(net)}
+
+        def cost(prefix: str) -> tuple[float, float]:
+            dense = found.of(prefix)
+            return float(dense), dense - sum(
+                v for k, v in saved.items() if k == prefix or k.startswith(f"{prefix}.")
+            )
+
+        return cls(
+            [cost(f"stages.{index}") for index in range(len(net.stages))],
+            {stage: cost(f"heads.{stage}") for stage in net.exits},
+            found.uncounted,
+        )
+
+    def upto(self, stage: int, *, effective: bool) -> float:
+        """MACs of the stages up to and with this one and of the heads on the way."""
+        return sum(cost[effective] for cost in self.stages[: stage + 1]) + sum(
+            cost[effective] for at, cost in self.heads.items() if at <= stage
+        )
+
+    def shares(self) -> list[float]:
+        """The share of the backbone's dense MACs done after each stage; equal steps where nothing is counted."""
+        total = sum(dense for dense, _ in self.stages)
+        if total == 0:
+            return [(index + 1) / len(self.stages) for index in range(len(self.stages))]
+        done, shares = 0.0, []
+        for dense, _ in self.stages:
+            done += dense
+            shares.append(done / total)
+        return shares
+
+
+def second_count(net: Net) -> tuple[float, dict[str, int]]:
+    """MACs of the whole net by fvcore, which also counts normalisation and pooling, and what it does not know."""
+    from fvcore.nn import FlopCountAnalysis
+
+    logging.getLogger("fvcore").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        ghost = copy.deepcopy(net).cpu().eval()
+        analysis = FlopCountAnalysis(ghost, net.sample.blank())
+        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        return float(analysis.total()), dict(analysis.unsupported_ops())
+
+
+class Macs(Meter):
+    """MACs, parameters and densities of every exit and every device part; FLOPs = 2 x MACs."""
+
+    def measure(self, subject: Subject) -> Found:
+        """Count; no clock is read."""
+        net, tariff, found = subject.net, Tariff.of(subject.net), Found()
+        for number, stage in enumerate(net.exits):
+            found.exits[number] = {
+                "macs": _macs(tariff.upto(stage, effective=False)),
+                "macs.effective": _macs(tariff.upto(stage, effective=True), effective=True),
+                "parameters": _parameters(*(_upto(net, stage))),
+            }
+        for k in range(len(net.stages) + 1):
+            found.cuts[k] = {
+                "macs.device": _macs(tariff.upto(k - 1, effective=False)),
+                "macs.effective.device": _macs(tariff.upto(k - 1, effective=True), effective=True),
+            }
+        total = tariff.upto(len(net.stages) - 1, effective=False)
+        if total <= 0:
+            found.absent["macs"] = f"{COUNTER} knows none of the operators: {', '.join(tariff.uncounted)}"
+        found.notes["uncounted operators"] = tariff.uncounted
+        self._compare(net, total, found)
+        return found
+
+    def _compare(self, net: Net, total: float, found: Found) -> None:
+        try:
+            second, unknown = second_count(net)
+        except Exception as error:  # fvcore traces the model: whatever it trips over is its own, and is told
+            found.absent["macs.fvcore"] = f"fvcore failed: {type(error).__name__}: {error}"
+            return
+        found.net["macs.fvcore"] = Reading(
+            value=second, unit="MAC", source="fvcore (its 'flops'), with heads"
+        )
+        difference = abs(second - total) / total if total else float("inf")
+        if difference > TOLERATED:
+            found.notes["counters differ"] = {
+                COUNTER: total,
+                "fvcore": second,
+                "share": round(difference, 4) if total else None,
+                "unknown to fvcore": unknown,
+            }
+
+
+def _macs(value: float, *, effective: bool = False) -> Reading:
+    return Reading(
+        value=value, unit="MAC", source=f"{COUNTER}{', times layer densities' if effective else ''}"
+    )
+
+
+def _upto(net: Net, stage: int) -> tuple[nn.Module, ...]:
+    return (*net.stages[: stage + 1], *(net.head(at) for at in net.exits if at <= stage))
+
+
+def _parameters(*modules: nn.Module) -> Reading:
+    return Reading(
+        value=parameters(nn.ModuleList(modules)), unit="one", source="parameters that exist: masks and shapes"
+    )

@@ -1,0 +1,1 @@
+"""Boards: pages computed from records, and from nothing else."""

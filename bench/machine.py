@@ -1,0 +1,79 @@
+"""The machine, the versions and the commit that a record was made on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = ("seesaw-bench", "torch", "torchvision", "pytorch-lightning", "numpy", "fvcore", "scikit-learn")
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What numbers depend on: processor, cores, threads, governor where it can be read, accelerator, system."""
+    found: dict[str, Any] = {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "device": device.type,
+    }
+    if device.type == "cuda":
+        found["accelerator"] = torch.cuda.get_device_name(device)
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def commit() -> tuple[str | None, bool | None]:
+    """The commit of the code, and whether tracked files other than records and pages differ from it.
+
+    (None, None) where the code does not lie in a git checkout.
+    """
+    top = Path(__file__).resolve().parent.parent
+    head = _git(top, "rev-parse", "HEAD") if (top / ".git").exists() else None
+    if head is None:
+        return None, None
+    changed = _git(top, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!leaderboards")
+    return head, bool(changed)
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return None
+
+
+def _processor() -> str:
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,223 @@
+"""Record: one run's settings and readings in one JSON file, at a path computed from what was run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.errors import SeesawError
+from bench.meter import Reading
+
+SCHEMA = 1
+
+
+class Block(BaseModel):
+    """A part of a record: frozen, and nothing in it that the schema does not know."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="null"
+    )
+
+
+class Named(Block):
+    """A plugin as it was chosen."""
+
+    name: str
+    """as announced, or a draft's place"""
+    origin: str
+    """distribution and version, or `draft` with a digest of the file"""
+    settings: dict[str, Any]
+    """every setting, defaults included"""
+    spec: str
+    """the shortest spec that says the same"""
+
+
+class Setup(Block):
+    """What was asked for. Its digest, with the task's version, is the run's identity."""
+
+    task: Named
+    task_version: int
+    task_identity: dict[str, Any]
+    """what tells a user's own files from others"""
+    backbone: Named
+    method: Named
+    exits: Named
+    policies: list[Named]
+    codecs: list[Named]
+    meters: list[Named]
+    recipe: dict[str, Any]
+    """epochs, batch, optimiser, schedule, augmentation as used"""
+    device: str
+    weights: str | None
+    """SHA-256 of the file of initial weights, if one was given"""
+
+    @property
+    def model(self) -> str:
+        """The product `backbone_method`."""
+        return f"{self.backbone.spec}_{self.method.spec}"
+
+    def digest(self) -> str:
+        """Twelve hexadecimal digits of the SHA-256 over all settings; origins and spellings do not count."""
+        told = self.model_dump(mode="json")
+        plugins = [told[key] for key in ("task", "backbone", "method", "exits")]
+        for plugin in [*plugins, *told["policies"], *told["codecs"], *told["meters"]]:
+            del plugin["spec"]
+            if not plugin["origin"].startswith("draft"):
+                del plugin["origin"]
+        text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class Layer(Block):
+    """One linear layer or convolution."""
+
+    name: str
+    shape: list[int]
+    density: float
+    pattern: str | None
+
+
+class Exit(Block):
+    """One exit and its readings."""
+
+    stage: int
+    """the stage it hangs on, from 0"""
+    readings: dict[str, Reading]
+
+
+class Cut(Block):
+    """One cut and its readings."""
+
+    before: int
+    """the first stage of the server's part"""
+    shape: list[int]
+    """of the tensor that crosses, without the batch"""
+    readings: dict[str, Reading]
+
+
+class Point(Block):
+    """One operating point of a policy on the test split."""
+
+    thresholds: list[float | None]
+    """of each exit, from the calibration split; null stands for never"""
+    accuracy: float
+    macs: float
+    """mean over the samples, heads on the way included"""
+    shares: list[float]
+    """of the samples that left at each exit"""
+
+
+class Curve(Block):
+    """Accuracy against mean MACs for one policy."""
+
+    policy: str
+    reference: bool
+    """whether it saw labels: a bound, never ranked"""
+    points: list[Point]
+
+
+class EpochRow(Block):
+    """One epoch of training."""
+
+    steps: int
+    loss: float
+    accuracy: list[float]
+    """of every exit, on the batches trained on"""
+    lr: float
+
+
+class Record(Block):
+    """Everything about one run that boards are computed from."""
+
+    schema_version: int = SCHEMA
+    digest: str
+    seed: int
+    setup: Setup
+    budget: float
+    """steps trained over the steps of the recipe"""
+    exits: list[Exit]
+    cuts: list[Cut]
+    curves: list[Curve]
+    layers: list[Layer]
+    net: dict[str, Reading]
+    absent: dict[str, str]
+    """readings that could not be had, each with the reason"""
+    notes: dict[str, Any]
+    """uncounted operators, differences between counters, and what meters had to say"""
+    training: list[EpochRow]
+    seconds: dict[str, float]
+    """wall time by phase"""
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    commit: str | None
+    dirty: bool | None
+    created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def path(self, folder: Path) -> Path:
+        """Where the record belongs below a folder of records."""
+        return path_of(folder, self.setup, self.digest, self.seed)
+
+    def save(self, folder: Path) -> Path:
+        """Write the record, whole or not at all.
+
+        Raises:
+            SeesawError: the folder cannot be written.
+        """
+        path = self.path(folder)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with draft.open("w", encoding="utf-8") as file:
+                file.write(self.model_dump_json(indent=1) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, path)
+        except OSError as error:
+            raise SeesawError(
+                f"The record cannot be written to {path.parent} ({error.strerror}). "
+                "Free or unlock that folder, or name another with --records FOLDER."
+            ) from error
+        return path
+
+
+def path_of(folder: Path, setup: Setup, digest: str, seed: int) -> Path:
+    """`<task>-v<n>/<model>-<digest>/seed<k>.json`: names are cleaned, so nothing leaves the folder."""
+    task = f"{_slug(setup.task.name)}-v{setup.task_version}"
+    model = f"{_slug(setup.backbone.name)}_{_slug(setup.method.name)}-{digest}"
+    return folder / task / model / f"seed{seed}.json"
+
+
+def _slug(name: str) -> str:
+    """A name as a part of a path: of a draft, its class."""
+    return re.sub(r"[^a-z0-9-]+", "-", name.rpartition(":")[2].lower()).strip("-") or "unnamed"
+
+
+def load(path: Path) -> Record:
+    """Read one record.
+
+    Raises:
+        SeesawError: no file, no JSON, or not of this schema.
+    """
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise SeesawError(f"{path} cannot be read ({error.strerror}). Give the path of a record.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SeesawError(
+            f"{path} is no whole record{f' at {where}' if where else ''} ({first['msg']}). "
+            "Run it again, or remove the file."
+        ) from error
+
+
+def schema() -> str:
+    """The JSON schema of a record, as the text of `leaderboards/schema.json`."""
+    return json.dumps(Record.model_json_schema(mode="serialization"), indent=1) + "\n"

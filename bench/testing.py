@@ -1,0 +1,362 @@
+"""Conformance: what every plugin of a kind must hold to. Anyone runs these on their own plugin.
+
+    from bench.testing import check_method
+    def test_mine():
+        check_method(Mine(density=0.25))
+
+Each check returns the sentences it found true and raises `Nonconforming` at the first that is not.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.backbone import Backbone
+from bench.codec import Codec
+from bench.errors import SeesawError
+from bench.exits import Exits
+from bench.lit import Budget
+from bench.meter import Found, Meter, Reading, Subject
+from bench.meters.macs import Tariff
+from bench.method import Method, maskable
+from bench.net import Net, Part, Sample
+from bench.plugin import Plugin
+from bench.policy import Policy, Reference
+from bench.replay.curve import leave, leaves_now
+from bench.runner import assemble
+from bench.sparse.mask import masked, parameters
+from bench.sparse.pack import inference_state, pack, restore
+from bench.task import Data, Recipe, Scale, Split, Task
+
+IMAGE = Sample((3, 16, 16))
+CLASSES = 4
+
+
+class Nonconforming(SeesawError):
+    """A plugin breaks its kind's contract."""
+
+
+class Facts(list[str]):
+    """Sentences found true."""
+
+    def hold(self, truth: object, sentence: str, otherwise: str = "") -> None:
+        """Note a sentence, or raise it as broken."""
+        if not truth:
+            raise Nonconforming(f"Not so: {sentence}. {otherwise or 'Mend the plugin.'}")
+        self.append(sentence)
+
+
+class TinyBackbone(Backbone):
+    """Two convolutions and a linear layer: what methods and exits plans are checked on."""
+
+    def stages(self, sample: Sample) -> list[nn.Module]:
+        """Three stages; every layer admits densities down to 1/16."""
+        a, b, c = (self.scaled(width) for width in (16, 32, 64))
+        return [
+            nn.Sequential(nn.Conv2d(sample.shape[0], a, 3, padding=1), nn.BatchNorm2d(a), nn.ReLU()),
+            nn.Sequential(nn.Conv2d(a, b, 3, stride=2, padding=1), nn.BatchNorm2d(b), nn.ReLU()),
+            nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4 * b, c), nn.ReLU()),
+        ]
+
+
+class TinyTask(Task):
+    """Random images that carry their label in their brightness."""
+
+    @property
+    def classes(self) -> int:
+        """Four."""
+        return CLASSES
+
+    @property
+    def sample(self) -> Sample:
+        """A small image in colour."""
+        return IMAGE
+
+    @property
+    def recipe(self) -> Recipe:
+        """Two epochs with momentum and decay, which would move hidden weights if anything did."""
+        return Recipe(epochs=2, batch=16, optimizer="sgd", lr=0.05, weight_decay=1e-2)
+
+    def data(self, root: Path, seed: int) -> Data:
+        """128 training samples and twice 32."""
+        generator = torch.Generator().manual_seed(0)
+        labels = torch.arange(192) % CLASSES
+        images = (
+            torch.randint(0, 64, (192, *IMAGE.shape), generator=generator) + 48 * labels[:, None, None, None]
+        )
+        parts = zip(images.to(torch.uint8).split([128, 32, 32]), labels.split([128, 32, 32]), strict=True)
+        train, calibration, test = (Split(*part) for part in parts)
+        return Data(train, calibration, test, Scale((0.4,) * 3, (0.25,) * 3))
+
+
+class _AllExits(Exits):
+    """A head on every stage, all trained together."""
+
+    def hang(self, net: Net, shares: Any, head: Any) -> None:
+        for stage, shape in enumerate(net.shapes):
+            net.hang(stage, head(shape))
+
+    def loss(self, logits: list[Tensor], labels: Tensor, progress: float) -> Tensor:
+        return torch.stack([nn.functional.cross_entropy(one, labels) for one in logits]).sum()
+
+
+def check_backbone(backbone: Backbone, sample: Sample = IMAGE, classes: int = CLASSES) -> list[str]:
+    """Stages fit, exits and cuts agree with the whole, every parameter trains, `width` is obeyed."""
+    facts = Facts()
+    torch.manual_seed(0)
+    net = Net(backbone.stages(sample), sample, classes)
+    for stage, shape in enumerate(net.shapes):
+        net.hang(stage, backbone.head(shape, classes))
+    facts.hold(len(net.stages) >= 1, "it has stages, each takes what the one before gives")
+    x = torch.randn(3, *sample.shape) if sample.dtype.is_floating_point else sample.blank(3)
+    loss = torch.stack(net.train()(x)).square().sum()
+    loss.backward()
+    idle = [name for name, p in net.named_parameters() if p.grad is None]
+    facts.hold(not idle, "every parameter gets a gradient", f"These do not: {', '.join(idle[:3])}.")
+    net.eval()
+    with torch.no_grad():
+        whole = net(x)
+        facts.hold(all(one.shape == (3, classes) for one in whole), "every exit gives (N, classes)")
+        alone = torch.cat([net(one[None])[-1] for one in x])
+        facts.hold(
+            torch.allclose(alone, whole[-1], atol=1e-4), "in eval mode a sample does not feel its batch"
+        )
+        for k in range(len(net.stages) + 1):
+            front, back = net.cut(k)
+            _close(facts, back(front(x)), whole[-1], k)
+        facts.append("back(front(x)) is the whole, at every cut")
+        walk = net.walk(x, lambda seen: torch.zeros(seen.shape[1], dtype=torch.bool))
+        facts.hold(
+            torch.equal(walk.logits, whole[-1]), "a walk that never leaves gives the last exit's logits"
+        )
+    tariff = Tariff.of(net)
+    facts.hold(tariff.upto(len(net.stages) - 1, effective=False) > 0, "its MACs can be counted")
+    twin = copy.deepcopy(net)
+    data = pack(net, "dense")
+    assert data is not None
+    restore(twin, data)
+    same = all(torch.equal(a, b) for a, b in zip(twin(x), whole, strict=True))
+    facts.hold(same, "packed and unpacked it answers the same")
+    half = type(backbone).model_validate(backbone.model_dump() | {"width": backbone.width / 2})
+    narrow = sum(p.numel() for stage in half.stages(sample) for p in stage.parameters())
+    full = sum(p.numel() for p in net.stages.parameters())
+    facts.hold(narrow < 0.75 * full, "half the width has clearly fewer parameters", "Use self.scaled(...).")
+    return facts
+
+
+def _close(facts: Facts, given: Tensor, expected: Tensor, k: int) -> None:
+    if not torch.allclose(given, expected, atol=1e-5):
+        facts.hold(False, f"back(front(x)) is the whole at cut {k}")
+
+
+def check_method(method: Method) -> list[str]:
+    """Hidden weights stay at zero, the seed decides, the result packs, and the density is the asked one."""
+    facts = Facts()
+    first, budget = _trained(method, _AllExits())
+    for name, layer, mask in masked(first):
+        hidden = layer.get_parameter("weight")[~mask]
+        facts.hold(bool((hidden == 0).all()), f"hidden weights of {name} are zero after momentum and decay")
+    facts.hold(all(torch.isfinite(p).all() for p in first.parameters()), "all weights are finite")
+    asked = getattr(method, "density", None)
+    if asked is not None:
+        plain, _ = _trained(Method(), _AllExits(), train=False)
+        maskable_ = sum(layer.get_parameter("weight").numel() for layer in maskable(plain).values())
+        kept = parameters(first) - (parameters(plain) - maskable_)
+        near = abs(kept / maskable_ - asked) <= max(0.02, 0.2 * asked)
+        facts.hold(near, f"about {asked:g} of the weights exist", f"{kept / maskable_:g} do.")
+    again, _ = _trained(method, _AllExits())
+    same = all(
+        torch.equal(a, b)
+        for a, b in zip(first.state_dict().values(), again.state_dict().values(), strict=True)
+    )
+    facts.hold(same, "the same seed gives the same network")
+    twin = copy.deepcopy(again)
+    for form in ("dense", "bitmap", "indexed"):
+        data = pack(first, form)
+        assert data is not None
+        restore(twin, data)
+        state, other = inference_state(first), inference_state(twin)
+        facts.hold(
+            all(torch.equal(state[key], other[key]) for key in state), f"it comes back from {form} bytes"
+        )
+    facts.append(f"it spent {budget.spent:g} x the budget")
+    return facts
+
+
+def check_exits(exits: Exits) -> list[str]:
+    """The last stage has a head, the loss is a number that reaches every head, training stays in the budget."""
+    facts = Facts()
+    net, budget = _trained(Method(), exits)
+    facts.hold(net.exits[-1] == len(net.stages) - 1, "the last stage carries a head")
+    start, _ = _trained(Method(), exits, train=False)
+    before, after = start.state_dict(), net.state_dict()
+    idle = [
+        key for key, p in net.named_parameters() if p.requires_grad and torch.equal(before[key], after[key])
+    ]
+    facts.hold(not idle, "training moves every parameter", f"These did not move: {', '.join(idle[:3])}.")
+    facts.hold(budget.spent <= 1.01, "it trains within the budget")
+    return facts
+
+
+def check_policy(policy: Policy, exits: int = 4, classes: int = 5) -> list[str]:
+    """It sees no labels, looks at no exit that was not reached, and execution decides as replay does."""
+    facts = Facts()
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(exits, 200, classes, generator=generator)
+    if isinstance(policy, Reference):
+        labels, costs = torch.randint(classes, (200,), generator=generator), torch.arange(1.0, exits + 1)
+        chosen = policy.choose(logits, labels, costs)
+        facts.hold(
+            chosen.shape == (200,) and chosen.dtype == torch.int64, "it chooses an exit for every sample"
+        )
+        facts.hold(bool(((chosen >= 0) & (chosen < exits)).all()), "every chosen exit exists")
+        facts.append("it is a bound: it sees labels and is never ranked")
+        return facts
+    names = {*inspect.signature(policy.score).parameters, *inspect.signature(policy.thresholds).parameters}
+    facts.hold(not names & {"labels", "label", "y", "targets"}, "no verb asks for labels")
+    scores = policy.score(logits)
+    facts.hold(scores.shape == (exits, 200), "one score for every exit and sample")
+    for upto in range(1, exits + 1):
+        early = policy.score(logits[:upto])
+        facts.hold(torch.equal(early, scores[:upto]), f"scores of {upto} exits do not depend on later ones")
+    facts.hold(torch.equal(policy.score(logits), scores), "the same logits give the same scores")
+    points = policy.thresholds(scores, 10)
+    facts.hold(points.dim() == 2 and points.shape[1] == exits, "thresholds are (points, exits)")
+    for row in points:
+        walked = _Replayed(logits).walk(torch.arange(200.0)[:, None], leaves_now(policy, row))
+        same = torch.equal(walked.exits, leave(scores.clone(), row))
+        facts.hold(same, "execution and replay agree on every sample")
+    return facts[:1] + list(dict.fromkeys(facts[1:]))
+
+
+class _Replayed(Net):
+    """A net whose exits give recorded logits for sample numbers."""
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__([nn.Identity() for _ in logits], Sample((1,)), logits.shape[-1])
+        for stage, one in enumerate(logits):
+            self.hang(stage, _Recorded(one))
+
+
+class _Recorded(nn.Module):
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("logits", logits)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        return self.get_buffer("logits")[numbers[:, 0].long()]
+
+
+def check_codec(codec: Codec, tolerance: float = 0.05) -> list[str]:
+    """Bytes out, the same shape back, near the original, for odd features too."""
+    facts = Facts()
+    generator = torch.Generator().manual_seed(0)
+    features = {
+        "an ordinary feature": torch.randn(4, 5, 6, generator=generator),
+        "a feature of one value": torch.zeros(1),
+        "a constant feature": torch.full((3, 2), -7.5),
+        "a sparse feature": torch.relu(torch.randn(2, 8, 8, generator=generator) - 2),
+        "a large feature": torch.randn(16, generator=generator) * 1e4,
+    }
+    for name, feature in features.items():
+        payload = codec.encode(feature)
+        facts.hold(isinstance(payload, bytes), f"{name} becomes bytes")
+        back = codec.decode(payload, tuple(feature.shape))
+        facts.hold(
+            back.shape == feature.shape and back.dtype == torch.float32, f"{name} comes back in its shape"
+        )
+        span = float(feature.max() - feature.min()) or max(1.0, float(feature.abs().max()))
+        miss = float((back - feature).abs().max()) / span
+        facts.hold(
+            miss <= tolerance,
+            f"{name} comes back within {tolerance:.0%} of its span",
+            f"It is off by {miss:.1%}.",
+        )
+        facts.hold(codec.encode(feature) == payload, f"{name} always becomes the same bytes")
+    return facts
+
+
+def check_task(task: Task, root: Path = Path("data")) -> list[str]:
+    """Splits of the promised shapes and labels, the same held-out splits for every seed."""
+    facts = Facts()
+    data, other = task.data(root, 0), task.data(root, 1)
+    for name in ("train", "calibration", "test"):
+        split: Split = getattr(data, name)
+        facts.hold(
+            tuple(split.inputs.shape[1:]) == task.sample.shape, f"{name} inputs have the promised shape"
+        )
+        facts.hold(split.labels.dtype == torch.int64, f"{name} labels are int64")
+        low, high = int(split.labels.min()), int(split.labels.max())
+        facts.hold(low >= 0 and high < task.classes, f"{name} labels lie in 0..classes-1", f"{low}..{high}")
+    for name in ("calibration", "test"):
+        one, two = getattr(data, name), getattr(other, name)
+        same = torch.equal(one.inputs, two.inputs) and torch.equal(one.labels, two.labels)
+        facts.hold(same, f"the {name} split is the same for every seed")
+    scaled = data.scale(data.train.inputs[:256])
+    facts.hold(scaled.dtype == task.sample.dtype, "scaled inputs have the promised type")
+    facts.hold(task.version >= 1 and task.recipe.epochs >= 0, "it has a version and a recipe")
+    return facts
+
+
+def check_meter(meter: Meter) -> list[str]:
+    """Readings are finite numbers with unit and source, at exits and cuts that exist."""
+    facts = Facts()
+    torch.manual_seed(0)
+    net = assemble(TinyBackbone(), TinyTask(), _AllExits()).eval()
+    found = meter.measure(Subject(net, torch.device("cpu")))
+    facts.hold(isinstance(found, Found), "it gives what it found")
+    facts.hold(set(found.exits) <= set(range(len(net.exits))), "its exits exist")
+    facts.hold(set(found.cuts) <= set(range(len(net.stages) + 1)), "its cuts exist")
+    readings: Iterable[Reading] = (
+        reading
+        for part in (found.net, *found.exits.values(), *found.cuts.values())
+        for reading in part.values()
+    )
+    facts.hold(
+        all(math.isfinite(r.value) and r.unit and r.source for r in readings), "readings have unit and source"
+    )
+    with torch.no_grad():
+        Part(net, 0, 1)(net.sample.blank())
+    facts.append("it leaves the network usable")
+    return facts
+
+
+CHECKS: dict[str, Callable[..., list[str]]] = {
+    "task": check_task,
+    "backbone": check_backbone,
+    "method": check_method,
+    "exits": check_exits,
+    "policy": check_policy,
+    "codec": check_codec,
+    "meter": check_meter,
+}
+
+
+def check(plugin: Plugin, root: Path = Path("data")) -> list[str]:
+    """Run the check of a plugin's kind."""
+    return CHECKS[plugin.kind](plugin, root) if plugin.kind == "task" else CHECKS[plugin.kind](plugin)
+
+
+def _trained(method: Method, exits: Exits, *, train: bool = True) -> tuple[Net, Budget]:
+    """The tiny network trained on the tiny task."""
+    task, cpu = TinyTask(), torch.device("cpu")
+
+    def build(backbone: Backbone) -> Net:
+        with torch.device("meta"):
+            return assemble(backbone, task, exits)
+
+    backbone = method.reshape(TinyBackbone(), build)
+    torch.manual_seed(0)
+    net = assemble(backbone, task, exits)
+    budget = Budget(task.data(Path(), 0), task.recipe, exits.loss, 0, cpu)
+    if train:
+        exits.fit(net, budget, method)
+    return net, budget

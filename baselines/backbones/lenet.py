@@ -1,0 +1,32 @@
+"""LeNet (LeCun et al., Proc. IEEE 1998): two convolutions with pooling, then fully connected layers.
+
+Padding keeps it working from 8x8 images on, and the widths are powers of two, so that densities down to 1/32
+are feasible in every layer; the accuracy is that of the usual LeNet-5.
+"""
+
+from math import ceil
+
+from torch import nn
+
+from bench import Backbone, Sample, channels_of
+
+
+class LeNet(Backbone):
+    """LeNet: two 5x5 convolutions with pooling, two fully connected layers."""
+
+    widths: tuple[int, int, int, int] = (32, 32, 128, 96)
+    """channels of the two convolutions, widths of the two hidden layers"""
+
+    def stages(self, sample: Sample) -> list[nn.Module]:
+        first, second, third, fourth = map(self.scaled, self.widths)
+        height, width = (ceil(ceil(side / 2) / 2) for side in sample.shape[1:])
+        return [
+            _convolution(channels_of(sample), first),
+            _convolution(first, second),
+            nn.Sequential(nn.Flatten(), nn.Linear(second * height * width, third), nn.ReLU()),
+            nn.Sequential(nn.Linear(third, fourth), nn.ReLU()),
+        ]
+
+
+def _convolution(inputs: int, outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True))

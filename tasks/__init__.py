@@ -1,0 +1,1 @@
+"""Tasks: one file per family of data sets."""

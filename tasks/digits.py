@@ -1,0 +1,34 @@
+"""The 1,797 handwritten digits of 8x8 that come inside scikit-learn (Alpaydin & Kaynak, UCI 1998)."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import Data, Recipe, Sample, Scale, Task, hold_out
+from tasks.images import image, split_of
+
+
+class Digits(Task):
+    """Handwritten digits, 8x8 grey, 10 classes, 1,797 images; nothing to download."""
+
+    @property
+    def classes(self) -> int:
+        return 10
+
+    @property
+    def sample(self) -> Sample:
+        return image(1, 8)
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(epochs=30, batch=64, optimizer="adamw", lr=5e-3, weight_decay=1e-2, crop=1)
+
+    def data(self, root: Path, seed: int) -> Data:
+        from sklearn.datasets import load_digits
+
+        found: Any = load_digits()
+        images = np.round(found.images * (255 / 16)).astype(np.uint8)
+        rest, test = hold_out(split_of(images, found.target), 450)
+        train, calibration = hold_out(rest, 150, seed=1)
+        return Data(train, calibration, test, Scale((0.3053,), (0.3760,)))

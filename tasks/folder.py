@@ -1,0 +1,189 @@
+"""A user's own images: a folder a class, or arrays, or idx files; resized to one size and kept as uint8."""
+
+import gzip
+import struct
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from pydantic import Field
+
+from bench import Data, Recipe, Sample, Scale, SeesawError, Split, first, hold_out
+from tasks.images import Count, ImageTask, fingerprint, read_arrays, split_of
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+IDX = {"train": "train", "test": "t10k"}
+LAYOUTS = (
+    "PATH/train/CLASS/*.png and PATH/test/CLASS/*.png, or PATH/CLASS/*.png, "
+    "or PATH/train.npz and PATH/test.npz, or the four idx files of the MNIST family"
+)
+
+
+class Folder(ImageTask):
+    """Your own images: folder[path=DIR] with a folder a class, or arrays, or idx files."""
+
+    path: str = ""
+    """the folder"""
+    size: Annotated[int, Field(ge=4, le=1024)] = 32
+    """height and width that every image is scaled and cropped to"""
+    colour: Literal["rgb", "grey"] = "rgb"
+    """rgb gives 3 channels, grey 1"""
+    epochs: Count = 30
+    """passes over the train split"""
+    flip: bool = True
+    """whether to mirror images at random while training"""
+    held: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """share held out as the test split where the folder has none"""
+
+    @property
+    def root(self) -> Path:
+        """The folder; a sentence where there is none."""
+        root = Path(self.path).expanduser()
+        if not self.path or not root.is_dir():
+            raise SeesawError(
+                f"{self.path or 'No path'} is no folder. Write folder[path=DIR] with {LAYOUTS}."
+            )
+        return root
+
+    @property
+    def classes(self) -> int:
+        return len(self.names) if self.names else 1 + max(int(split.labels.max()) for split in self._splits())
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the classes, sorted; none for arrays and idx files."""
+        top = self.root / "train" if (self.root / "train").is_dir() else self.root
+        return sorted(d.name for d in top.iterdir() if d.is_dir() and any(_images(d)))
+
+    @property
+    def sample(self) -> Sample:
+        return Sample((3 if self.colour == "rgb" else 1, self.size, self.size))
+
+    @property
+    def recipe(self) -> Recipe:
+        crop = self.size // 8
+        return Recipe(
+            epochs=self.epochs,
+            batch=64,
+            optimizer="adamw",
+            lr=3e-3,
+            weight_decay=1e-2,
+            crop=crop,
+            flip=self.flip,
+        )
+
+    def identity(self, root: Path) -> dict[str, Any]:
+        """Two folders at one path, or one folder changed, are different data."""
+        return {"files": fingerprint([p for p in self.root.rglob("*") if p.is_file()], self.root)}
+
+    def data(self, root: Path, seed: int) -> Data:
+        parts = self._splits()
+        train, test = (
+            parts if len(parts) == 2 else hold_out(parts[0], round(self.held * len(parts[0].labels)))
+        )
+        train = first(train, self.train)
+        train, calibration = hold_out(train, max(1, round(self.calibration * len(train.labels))))
+        values = train.inputs[: 1 << 14].float() / 255
+        mean, std = values.mean((0, 2, 3)), values.std((0, 2, 3)).clamp(min=1e-3)
+        scale = Scale(tuple(mean.tolist()), tuple(std.tolist()))
+        return Data(train, calibration, first(test, self.test), scale)
+
+    def _splits(self) -> list[Split]:
+        """Train and test, or one split that is still to be parted."""
+        if (self.root / "train.npz").exists():
+            return [self._fit(read_arrays(self.root / f"{name}.npz")) for name in ("train", "test")]
+        if found := _idx(self.root):
+            return [self._fit(split) for split in found]
+        if not self.names:
+            raise SeesawError(f"{self.root} holds no images that Seesaw knows. Put there {LAYOUTS}.")
+        tops = [self.root / name for name in ("train", "test")]
+        if (self.root / "train").is_dir() and not (self.root / "test").is_dir():
+            tops = tops[:1]
+        return [self._decode(top) for top in (tops if tops[0].is_dir() else [self.root])]
+
+    def _decode(self, top: Path) -> Split:
+        """Every image below a folder a class."""
+        names = self.names
+        unknown = {d.name for d in top.iterdir() if d.is_dir() and any(_images(d))} - set(names)
+        if unknown:
+            raise SeesawError(
+                f"{top} has classes that training lacks: {', '.join(sorted(unknown))}. Add or remove them."
+            )
+        files = [(path, label) for label, name in enumerate(names) for path in sorted(_images(top / name))]
+        images = np.stack([self._open(path) for path, _ in files])
+        return split_of(images, np.array([label for _, label in files]))
+
+    def _open(self, path: Path) -> np.ndarray:
+        try:
+            with Image.open(path) as picture:
+                return np.asarray(self._shape(picture))
+        except (
+            OSError,
+            UnidentifiedImageError,
+            Image.DecompressionBombError,
+            SyntaxError,
+            ValueError,
+        ) as error:
+            raise SeesawError(f"{path} is no whole image ({error}). Replace or remove it.") from error
+
+    def _shape(self, picture: Image.Image) -> Image.Image:
+        """The colour and size asked for: the shorter side is scaled, the longer one cropped in the middle."""
+        picture = picture.convert("RGB" if self.colour == "rgb" else "L")
+        scale = self.size / min(picture.size)
+        wide, high = (max(self.size, round(side * scale)) for side in picture.size)
+        left, top = (wide - self.size) // 2, (high - self.size) // 2
+        if picture.size != (wide, high):
+            picture = picture.resize((wide, high), Image.Resampling.BILINEAR)
+        return picture.crop((left, top, left + self.size, top + self.size))
+
+    def _fit(self, split: Split) -> Split:
+        """Arrays in the colour and size asked for."""
+        if tuple(split.inputs.shape[1:]) == self.sample.shape:
+            return split
+        pictures = (
+            Image.fromarray(one[0].numpy() if len(one) == 1 else one.permute(1, 2, 0).numpy())
+            for one in split.inputs
+        )
+        return Split(
+            split_of(np.stack([np.asarray(self._shape(p)) for p in pictures]), np.zeros(1)).inputs,
+            split.labels,
+        )
+
+
+def _images(folder: Path) -> list[Path]:
+    return (
+        [p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()]
+        if folder.is_dir()
+        else []
+    )
+
+
+def _idx(root: Path) -> list[Split]:
+    """The four idx files of the MNIST family, plain or gzipped, in this folder; nothing where they are not."""
+    splits = []
+    for stem in IDX.values():
+        paths = [_plain_or_gz(root / f"{stem}-{what}-ubyte") for what in ("images-idx3", "labels-idx1")]
+        if None in paths:
+            return []
+        images, labels = (_read_idx(path) for path in paths if path is not None)
+        splits.append(split_of(images, labels))
+    return splits
+
+
+def _plain_or_gz(path: Path) -> Path | None:
+    return next((p for p in (path, path.with_name(f"{path.name}.gz")) if p.exists()), None)
+
+
+def _read_idx(path: Path) -> np.ndarray:
+    """One idx file of unsigned bytes."""
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        zero, kind, dimensions = struct.unpack_from(">HBB", content)
+        shape = struct.unpack_from(f">{dimensions}I", content, 4)
+        values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
+        if zero or kind != 8:
+            raise ValueError("not an idx file of unsigned bytes")
+        return values.reshape(shape)
+    except (OSError, EOFError, ValueError, struct.error) as error:
+        raise SeesawError(f"{path} is no whole idx file ({error}). Fetch it again.") from error

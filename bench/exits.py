@@ -12,7 +12,7 @@ from bench.net import Net
 from bench.plugin import Plugin
 
 Loss = Callable[[list[Tensor], Tensor, float], Tensor]
-HeadOf = Callable[[tuple[int, ...]], nn.Module]
+HeadOf = Callable[[int], nn.Module]
 
 
 class Budget(Train, Protocol):
@@ -34,15 +34,15 @@ class Exits(Plugin):
     kind: ClassVar[str] = "exits"
 
     def hang(self, net: Net, shares: Sequence[float], head: HeadOf) -> None:
-        """Hang heads with `net.hang(stage, head(net.shapes[stage]))`.
+        """Hang heads with `net.hang(stage, head(stage))`, or others that take tensors of `net.shapes[stage]`.
 
         Args:
             net: without heads; the last stage must get one.
             shares: the share of the backbone's MACs done after each stage; the last is 1.
-            head: the backbone's own head for a tensor of a shape without the batch.
+            head: makes the backbone's own head for a stage.
         """
         last = len(net.stages) - 1
-        net.hang(last, head(net.shapes[last]))
+        net.hang(last, head(last))
 
     def loss(self, logits: list[Tensor], labels: Tensor, progress: float) -> Tensor:
         """The training loss.

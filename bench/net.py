@@ -70,6 +70,18 @@ class Net(nn.Module):
         self.train(was)
         return shapes
 
+    def shape(self, stage: int) -> tuple[int, ...]:
+        """The shape, without the batch, of what a stage gives."""
+        self._exists(stage)
+        return self.shapes[stage]
+
+    def _exists(self, stage: int) -> None:
+        if not 0 <= stage < len(self.stages):
+            raise SeesawError(
+                f"There is no stage {stage} to hang an exit on: this backbone has {len(self.stages)}. "
+                f"Name stages from 0 to {len(self.stages) - 1}."
+            )
+
     @property
     def exits(self) -> tuple[int, ...]:
         """The stages that carry a head, from the shallowest."""
@@ -77,11 +89,7 @@ class Net(nn.Module):
 
     def hang(self, stage: int, head: nn.Module) -> None:
         """Hang a head on a stage: it takes that stage's tensor and gives (N, classes)."""
-        if not 0 <= stage < len(self.stages):
-            raise SeesawError(
-                f"There is no stage {stage} to hang an exit on: this backbone has {len(self.stages)}. "
-                f"Name stages from 0 to {len(self.stages) - 1}."
-            )
+        self._exists(stage)
         self.heads[str(stage)] = head
 
     def head(self, stage: int) -> nn.Module:

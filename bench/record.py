@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,8 @@ class Record(Block):
                 os.fsync(file.fileno())
             os.replace(draft, path)
         except OSError as error:
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
             raise SeesawError(
                 f"The record cannot be written to {path.parent} ({error.strerror}). "
                 "Free or unlock that folder, or name another with --records FOLDER."

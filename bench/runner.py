@@ -30,7 +30,7 @@ from bench.policy import Policy, Reference
 from bench.record import Record
 from bench.replay.curve import curve
 from bench.sparse.mask import Layer, density, layers, mask_of, pattern_of
-from bench.sparse.pack import packings, restore
+from bench.sparse.pack import packings, restore, unpack
 from bench.task import Data, Recipe, Task
 from bench.trace import Trace, topk, trace
 
@@ -287,7 +287,7 @@ def assemble(backbone: Backbone, task: Task, exits: Exits) -> Net:
     """A backbone's stages with the plan's heads hung on them."""
     net = Net(backbone.stages(task.sample), task.sample, task.classes)
     shares = Tariff.of(net).shares()
-    exits.hang(net, shares, lambda shape: backbone.head(shape, task.classes))
+    exits.hang(net, shares, lambda stage: backbone.head(net.shape(stage), task.classes))
     if not net.exits or net.exits[-1] != len(net.stages) - 1:
         raise SeesawError(f"The exits plan {type(exits).__name__} hangs no head on the last stage. It must.")
     return net
@@ -296,12 +296,20 @@ def assemble(backbone: Backbone, task: Task, exits: Exits) -> Net:
 def load_weights(net: Net, path: Path) -> None:
     """Start from a file: tensors by their names here, else in their order, as published checkpoints have them.
 
+    A safetensors file keeps no order, so its names must be those of this network; a run's own packed file has
+    them.
+
     Raises:
         SeesawError: no such file, nothing but plain tensors allowed in it, or shapes that do not fit.
     """
     found = {k: v for k, v in _tensors(path).items() if not k.endswith("num_batches_tracked")}
     own = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
     if found.keys() != own.keys():
+        if path.suffix == ".safetensors":
+            raise SeesawError(
+                f"{path} names its tensors otherwise ({next(iter(found), 'none')}, here {next(iter(own))}), and a "
+                "safetensors file keeps no order to go by. Give the PyTorch file, or rename its tensors."
+            )
         if len(found) != len(own):
             raise SeesawError(
                 f"{path} holds {len(found)} tensors and the network has {len(own)}. Choose the backbone's settings "
@@ -323,7 +331,12 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
 
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            tensors = load_file(path)
+            return (
+                unpack(path.read_bytes())[0]
+                if any(k.endswith(".weight.values") for k in tensors)
+                else tensors
+            )
         content: Any = torch.load(path, "cpu", weights_only=True)
         content = content.get("state_dict", content)
         if not all(isinstance(value, torch.Tensor) for value in content.values()):

@@ -101,8 +101,8 @@ class _AllExits(Exits):
     """A head on every stage, all trained together."""
 
     def hang(self, net: Net, shares: Any, head: Any) -> None:
-        for stage, shape in enumerate(net.shapes):
-            net.hang(stage, head(shape))
+        for stage in range(len(net.stages)):
+            net.hang(stage, head(stage))
 
     def loss(self, logits: list[Tensor], labels: Tensor, progress: float) -> Tensor:
         return torch.stack([nn.functional.cross_entropy(one, labels) for one in logits]).sum()

@@ -1,7 +1,8 @@
 """LeNet (LeCun et al., Proc. IEEE 1998): two convolutions with pooling, then fully connected layers.
 
 Padding keeps it working from 8x8 images on, and the widths are powers of two, so that densities down to 1/32
-are feasible in every layer; the accuracy is that of the usual LeNet-5.
+are feasible in every layer; the accuracy is that of the usual LeNet-5. Early heads see a 4x4 grid of each
+channel: features this shallow say little in their global mean.
 """
 
 from math import ceil
@@ -26,6 +27,11 @@ class LeNet(Backbone):
             nn.Sequential(nn.Flatten(), nn.Linear(second * height * width, third), nn.ReLU()),
             nn.Sequential(nn.Linear(third, fourth), nn.ReLU()),
         ]
+
+    def head(self, shape: tuple[int, ...], classes: int) -> nn.Module:
+        if len(shape) == 1:
+            return nn.Linear(shape[0], classes)
+        return nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(16 * shape[0], classes))
 
 
 def _convolution(inputs: int, outputs: int) -> nn.Module:

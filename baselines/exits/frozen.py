@@ -24,7 +24,7 @@ class Frozen(Exits):
 
     def hang(self, net: Net, shares: Sequence[float], head: HeadOf) -> None:
         for stage in places(shares, self.exits):
-            net.hang(stage, head(net.shapes[stage]))
+            net.hang(stage, head(stage))
 
     def loss(self, logits: list[Tensor], labels: Tensor, progress: float) -> Tensor:
         return F.cross_entropy(logits[-1], labels)

@@ -27,7 +27,7 @@ class Joint(Exits):
                 "Give one for each, joined by ':'."
             )
         for stage in stages:
-            net.hang(stage, head(net.shapes[stage]))
+            net.hang(stage, head(stage))
 
     def loss(self, logits: list[Tensor], labels: Tensor, progress: float) -> Tensor:
         weights = self.weights or (1.0,) * len(logits)

@@ -1,0 +1,113 @@
+import pytest
+import torch
+from torch import nn
+
+from baselines.backbones.lenet import LeNet
+from baselines.backbones.mlp import Mlp
+from baselines.backbones.mobilenet import MobileNet
+from baselines.backbones.resnet import ResNet, ResNet18
+from baselines.backbones.vgg import Vgg
+from bench import Net, Sample, Subject, hide, parameters
+from bench.meters.macs import Macs, Tariff, count, second_count
+
+CIFAR = Sample((3, 32, 32))
+
+
+def built(backbone, sample=CIFAR, classes=10):
+    net = Net(backbone.stages(sample), sample, classes).eval()
+    net.hang(len(net.stages) - 1, backbone.head(net.shapes[-1], classes))
+    return net
+
+
+def by_hand(net):
+    """Multiply-accumulates of convolutions and linear layers from their shapes, by hooks."""
+    total = 0
+
+    def add(layer, inputs, output):
+        nonlocal total
+        fan_in = layer.weight[0].numel()
+        total += output[0].numel() * fan_in
+
+    hooks = [m.register_forward_hook(add) for m in net.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    with torch.no_grad():
+        net(net.sample.blank())
+    for hook in hooks:
+        hook.remove()
+    return total
+
+
+@pytest.mark.parametrize(
+    "backbone", [Mlp(), LeNet(), ResNet(), ResNet(shortcut="conv"), ResNet18(), Vgg(), MobileNet()], ids=repr
+)
+def test_the_count_is_the_hand_count(backbone):
+    net = built(backbone)
+    assert Tariff.of(net).upto(len(net.stages) - 1, effective=False) == by_hand(net)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "classes", "expected"),
+    [
+        (ResNet(depth=20), 10, 269_722),  # He et al. 2016: 0.27 M
+        (ResNet(depth=56), 10, 853_018),  # 0.85 M
+        (ResNet18(), 10, 11_173_962),  # the usual CIFAR form
+        (Vgg(depth=16), 10, 14_728_266 - 4_224),  # the usual CIFAR form; convolutions without bias
+        (MobileNet(), 10, 2_223_872 + 12_810),  # the features of torchvision, ten classes
+        (Mlp(widths=(40, 40), inputs=800), 10, 34_000 + 90),  # the seed paper's, dense
+    ],
+    ids=["resnet20", "resnet56", "resnet18", "vgg16", "mobilenet", "mlp"],
+)
+def test_parameters_are_the_published_ones(backbone, classes, expected):
+    sample = Sample((1, 28, 28)) if isinstance(backbone, Mlp) else CIFAR
+    assert parameters(built(backbone, sample, classes)) == expected
+
+
+def test_effective_macs_are_each_layers_times_its_density():
+    net = Net(
+        [nn.Conv2d(2, 4, 3, padding=1), nn.Sequential(nn.Flatten(), nn.Linear(64, 8))], Sample((2, 4, 4)), 2
+    )
+    net.hang(0, nn.Sequential(nn.Flatten(), nn.Linear(64, 2)))
+    net.hang(1, nn.Linear(8, 2))
+    pairs = torch.tensor([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=torch.bool)
+    hide(net.stages[0], pairs[:, :, None, None].expand(4, 2, 3, 3))
+    hide(net.stages[1][1], torch.arange(512).reshape(8, 64) % 4 == 0)
+    tariff = Tariff.of(net)
+    assert tariff.upto(0, effective=False) == 16 * 4 * 2 * 9 + 128
+    assert tariff.upto(0, effective=True) == 16 * 4 * 9 + 128
+    assert tariff.upto(1, effective=True) == 16 * 4 * 9 + 128 + 128 + 16
+    assert tariff.upto(-1, effective=True) == 0
+
+
+def test_device_part_and_server_part_are_the_whole():
+    net = built(ResNet())
+    found = Macs().measure(Subject(net, torch.device("cpu")))
+    whole = found.exits[0]["macs"].value
+    assert found.cuts[len(net.stages)]["macs.device"].value == whole
+    shares = Tariff.of(net).shares()
+    assert shares[-1] == 1
+    assert shares == sorted(shares)
+
+
+def test_operators_that_are_not_counted_are_listed():
+    found = count(built(ResNet()))
+    assert found.uncounted["relu"] == 19
+    assert "convolution" not in found.uncounted
+    assert "view" not in found.uncounted
+
+
+def test_the_second_counter_agrees_and_a_difference_is_told():
+    net = built(ResNet18())
+    second, _ = second_count(net)
+    first = Tariff.of(net).upto(8, effective=False)
+    assert abs(second - first) / first < 0.02
+    assert "counters differ" not in Macs().measure(Subject(net, torch.device("cpu"))).notes
+    pooled = Net([nn.Sequential(nn.BatchNorm2d(3), nn.AdaptiveAvgPool2d(1), nn.Flatten())], CIFAR, 2)
+    pooled.hang(0, nn.Linear(3, 2))
+    notes = Macs().measure(Subject(pooled.eval(), torch.device("cpu"))).notes
+    assert notes["counters differ"]["share"] > 0.02
+
+
+def test_a_network_without_products_says_so():
+    net = Net([nn.Flatten()], Sample((2,)), 2)
+    net.hang(0, nn.Identity())
+    found = Macs().measure(Subject(net, torch.device("cpu")))
+    assert "macs" in found.absent

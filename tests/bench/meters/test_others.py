@@ -1,0 +1,88 @@
+import pytest
+import torch
+from torch import nn
+
+from bench import Net, Sample, Subject, degree, hide, mask_from, pack
+from bench.meters.latency import Latency
+from bench.meters.memory import Memory, peak
+from bench.meters.storage import Storage
+from bench.net import Part
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def net():
+    net = Net([nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 16)], Sample((16,)), 4)
+    net.hang(0, nn.Linear(32, 4))
+    net.hang(2, nn.Linear(16, 4))
+    return net.eval()
+
+
+def test_storage_is_the_length_of_what_pack_wrote(net):
+    line = degree.pattern(8, seed=0)
+    hide(net.stages[0], mask_from(line, (32, 16)), line)
+    found = Storage().measure(Subject(net, CPU))
+    assert set(found.exits[0]) == {"bytes.dense", "bytes.bitmap", "bytes.indexed", "bytes.pattern"}
+    assert found.exits[1]["bytes.bitmap"].value == len(pack(net, "bitmap"))
+    assert found.exits[0]["bytes.pattern"].value == len(pack(Part(net, 0, 1), "pattern"))
+    assert found.cuts[1]["bytes.pattern.device"] == found.exits[0]["bytes.pattern"]
+    assert "bytes.pattern" not in found.absent
+
+
+def test_a_mask_without_a_pattern_has_no_pattern_bytes_and_a_reason(net):
+    hide(net.stages[0], torch.rand(32, 16) < 0.5)
+    found = Storage().measure(Subject(net, CPU))
+    assert "bytes.pattern" not in found.exits[1]
+    assert "no pattern" in found.absent["bytes.pattern"]
+
+
+def test_latency_has_a_reading_for_every_exit_and_for_both_parts_of_every_cut(net):
+    found = Latency(rounds=5).measure(Subject(net, CPU))
+    assert [sorted(found.cuts[k]) for k in range(4)] == [
+        ["latency.server"],
+        ["latency.device", "latency.server"],
+        ["latency.device", "latency.server"],
+        ["latency.device"],
+    ]
+    for reading in (found.exits[0]["latency"], found.exits[1]["latency"]):
+        assert 0 < reading.low <= reading.value <= reading.high
+        assert reading.n == 5
+        assert "cpu" in reading.source
+
+
+class Slow(nn.Module):
+    def forward(self, x):
+        for _ in range(300):
+            x = torch.tanh(x)
+        return x
+
+
+def test_latency_grows_with_the_work_on_the_way():
+    net = Net([nn.Linear(64, 64), Slow()], Sample((64,)), 2)
+    net.hang(0, nn.Linear(64, 2))
+    net.hang(1, nn.Linear(64, 2))
+    found = Latency(rounds=7).measure(Subject(net, CPU))
+    assert found.exits[1]["latency"].value > 2 * found.exits[0]["latency"].value
+    assert found.cuts[1]["latency.server"].value > found.cuts[1]["latency.device"].value
+
+
+def test_peak_memory_is_the_hand_count(net):
+    x = torch.zeros(1, 16)
+    # While the ReLU runs, input (16), the linear layer's output (32) and its own output (32) are alive.
+    assert peak(Part(net, 0, 2), x) == 4 * (16 + 32 + 32)
+    found = Memory().measure(Subject(net, CPU))
+    assert found.exits[0]["memory"].value == 4 * (16 + 32)
+    assert found.cuts[2]["memory.device"].value == 4 * (16 + 32 + 32)
+
+
+class Residual(nn.Module):
+    def forward(self, x):
+        return x + torch.relu(torch.relu(x) * 2)
+
+
+def test_peak_memory_counts_what_a_shortcut_keeps_alive():
+    net = Net([Residual()], Sample((100,)), 2)
+    net.hang(0, nn.Linear(100, 2))
+    # The input is alive throughout, and of the chain never more than two tensors.
+    assert peak(Part(net, 0, 1).stages["0"], torch.zeros(1, 100)) == 4 * 300

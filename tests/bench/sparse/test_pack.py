@@ -1,0 +1,126 @@
+import contextlib
+import json
+import struct
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save
+from torch import nn
+
+from bench import SeesawError, degree, hide, mask_from, mask_of, pack, unpack
+from bench.sparse.pack import packings, restore
+
+FORMS = ("dense", "bitmap", "indexed", "pattern")
+
+
+def network(pattern=False):
+    net = nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(16, 8))
+    net[1].running_mean.normal_()
+    if pattern:
+        for layer, fan_out in ((net[0], 2), (net[3], 4)):
+            line = degree.pattern(fan_out, seed=3)
+            hide(layer, mask_from(line, layer.weight.shape), line)
+    else:
+        hide(net[0], torch.rand(8, 4, 3, 3) < 0.3)
+        hide(net[3], torch.rand(8, 16) < 0.3)
+    return net
+
+
+def assert_same(one, other):
+    for key, value in one.state_dict().items():
+        if not key.endswith("num_batches_tracked"):
+            assert torch.equal(value, other.state_dict()[key]), key
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_format_gives_back_the_same_network_bit_for_bit(form):
+    net, twin = network(pattern=True), network(pattern=True)
+    restore(twin, pack(net, form))
+    assert_same(net, twin)
+
+
+@given(
+    st.sampled_from([(3, 5), (1, 300), (4, 3, 3, 3), (300, 1), (2, 2, 1, 1)]),
+    st.floats(0, 1),
+    st.sampled_from(["bitmap", "indexed"]),
+    st.booleans(),
+)
+@settings(deadline=None)
+def test_any_mask_comes_back_even_an_empty_one(shape, share, form, by_pair):
+    layer = nn.Linear(1, 1) if len(shape) == 2 else nn.Conv2d(1, 1, 1)
+    layer.weight = nn.Parameter(torch.randn(shape))
+    mask = torch.rand(shape[:2] if by_pair else shape) < share
+    hide(layer, mask[(...,) + (None,) * (len(shape) - mask.dim())].expand(shape))
+    net = nn.Sequential(layer)
+    tensors, masks = unpack(pack(net, form))
+    assert torch.equal(tensors["0.weight"], layer.weight)
+    assert torch.equal(masks["0"], mask_of(layer))
+
+
+def test_kernels_kept_whole_are_indexed_by_pairs():
+    assert len(pack(network(pattern=True), "bitmap")) < len(pack(network(), "bitmap"))
+
+
+def test_the_pattern_format_keeps_no_index_and_only_applies_where_a_pattern_makes_the_mask():
+    net = nn.Sequential(nn.Linear(256, 256, bias=False))
+    line = degree.pattern(32, seed=1)
+    hide(net[0], mask_from(line, (256, 256)), line)
+    values = 4 * 256 * 32
+    assert values < len(pack(net, "pattern")) < values + 400
+    assert values + 256 * 256 // 8 < len(pack(net, "bitmap"))
+    assert pack(network(), "pattern") is None
+    hide(net[0], torch.rand(256, 256) < 0.1, line)
+    assert pack(net, "pattern") is None
+
+
+def test_a_dense_network_has_one_packing():
+    assert list(packings(nn.Linear(3, 2))) == ["dense"]
+    assert list(packings(network(pattern=True))) == list(FORMS)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_bytes_cut_short_are_a_sentence(form):
+    data = pack(network(pattern=True), form)
+    for length in (0, 4, 8, 100, len(data) // 2, len(data) - 1):
+        with pytest.raises(SeesawError, match="no whole packed network"):
+            unpack(data[:length])
+
+
+@given(st.sampled_from(FORMS), st.data())
+@settings(deadline=None, max_examples=150)
+def test_a_flipped_bit_never_ends_in_another_error(form, draw):
+    data = bytearray(pack(network(pattern=True), form))
+    place = draw.draw(st.integers(0, len(data) - 1))
+    data[place] ^= 1 << draw.draw(st.integers(0, 7))
+    with contextlib.suppress(SeesawError):
+        restore(network(pattern=True), bytes(data))
+
+
+def forged(**changes):
+    """A bitmap file of one layer with lies in it."""
+    about = {"0": {"shape": [4, 4], "pairs": False} | changes}
+    tensors = {"0.weight.values": torch.ones(2), "0.weight.bits": torch.tensor([3, 0], dtype=torch.uint8)}
+    return save(tensors, {"form": "bitmap", "masked": json.dumps(about)})
+
+
+def test_the_honest_forgery_opens():
+    assert unpack(forged())[0]["0.weight"].sum() == 2
+
+
+@pytest.mark.parametrize("shape", [[4], [1 << 40, 1 << 40], [4, -4], [0, 4], [8, 8], "44", None])
+def test_sizes_that_lie_are_found_before_they_are_used(shape):
+    with pytest.raises(SeesawError, match="no whole packed network"):
+        unpack(forged(shape=shape))
+
+
+def test_a_foreign_file_is_a_sentence():
+    for data in (save({"x": torch.ones(1)}), struct.pack("<Q", 1 << 60) + b"{}", b"PK\x03\x04" * 9):
+        with pytest.raises(SeesawError, match="no whole packed network"):
+            unpack(data)
+
+
+def test_another_networks_bytes_are_refused_by_name():
+    with pytest.raises(SeesawError, match="another network's"):
+        restore(nn.Linear(3, 2), pack(nn.Linear(3, 3), "dense"))

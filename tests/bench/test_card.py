@@ -1,0 +1,45 @@
+import subprocess
+import sys
+
+import pytest
+
+import bench
+from bench.card import cards
+from bench.plugin import KINDS, _render, choose
+
+BASES = {kind: getattr(bench, kind.capitalize()) for kind in KINDS}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_card_read_from_source_says_what_the_class_says(kind):
+    for card in cards(kind):
+        fields = type(choose(BASES[kind], card.name).plugin).model_fields
+        assert {s.name: s.default for s in card.settings} == {
+            k: _render(f.default) for k, f in fields.items()
+        }
+        assert not card.trouble
+        assert card.line
+
+
+def test_every_setting_has_a_meaning():
+    silent = [
+        f"{card.name}[{setting.name}]"
+        for kind in KINDS
+        for card in cards(kind)
+        for setting in card.settings
+        if not setting.meaning
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("words", [["list"], ["--help"], ["run", "--help"]])
+def test_looking_around_does_not_import_torch(words):
+    code = f"import sys; sys.argv = ['seesaw', *{words!r}]\nimport seesaw\ntry:\n    seesaw.main()\nexcept SystemExit:\n    pass\nprint('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.rstrip().endswith("False")
+
+
+def test_bench_has_the_names_it_lists():
+    assert all(hasattr(bench, name) for name in dir(bench))
+    with pytest.raises(AttributeError, match="no public name"):
+        _ = bench.Nonsense

@@ -1,0 +1,48 @@
+import io
+
+import numpy as np
+import torch
+from PIL import Image
+
+from baselines.codecs.float32 import Float32
+from baselines.codecs.int8 import Int8
+from bench.crossing import as_jpeg, crossings
+from bench.plugin import Choice
+from bench.runner import assemble
+from bench.testing import TinyBackbone, TinyTask, _AllExits
+
+CODECS = [Choice(Float32(), "float32", "test"), Choice(Int8(), "int8", "test")]
+
+
+def test_payloads_and_accuracies_are_what_a_loop_over_samples_gives():
+    task = TinyTask()
+    net = assemble(TinyBackbone(), task, _AllExits()).eval()
+    data = task.data(None, 0)
+    found = crossings(net, data, data.test, CODECS, torch.device("cpu"))
+    assert sorted(found) == [0, 1, 2]
+    for k in (1, 2):
+        front, back = net.cut(k)
+        for choice in CODECS:
+            right, sizes = 0, []
+            for x, label in zip(data.scale(data.test.inputs), data.test.labels, strict=True):
+                with torch.no_grad():
+                    feature = front(x[None])[0]
+                    payload = choice.plugin.encode(feature)
+                    logits = back(choice.plugin.decode(payload, tuple(feature.shape))[None])
+                right += int(logits.argmax() == label)
+                sizes.append(len(payload))
+            assert found[k][f"payload.{choice.name}"].value == np.median(sizes)
+            assert found[k][f"framed.{choice.name}"].value == np.median(sizes) + 12 + 4 * feature.dim()
+            assert abs(found[k][f"top1.{choice.name}"].value - right / 32) < 1e-6
+    assert found[0]["payload.image8"].value == 3 * 16 * 16
+
+
+def test_jpeg_is_what_a_receiver_would_see():
+    images = torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8)
+    payloads, seen = as_jpeg(images)
+    for payload, one in zip(payloads, seen, strict=True):
+        picture = np.asarray(Image.open(io.BytesIO(payload)))
+        assert np.array_equal(picture, one.permute(1, 2, 0).numpy())
+    grey = torch.full((1, 1, 8, 8), 100, dtype=torch.uint8)
+    assert as_jpeg(grey)[1].shape == grey.shape
+    assert (as_jpeg(grey)[1].int() - 100).abs().max() <= 2

@@ -6,11 +6,12 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bench.errors import SeesawError
 from bench.plugin import KINDS, entries, near, parse, split
@@ -34,7 +35,9 @@ app = typer.Typer(
     A plugin is named by a spec, [bold]name\\[key=value,key=value][/bold]; a model is backbone_method:
     [bold]resnet\\[depth=32]_sparse\\[density=0.25][/bold].""",
 )
-out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100)
+out = Console(
+    highlight=False, markup=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
+)
 
 RecordsOption = Annotated[Path, typer.Option(envvar="SEESAW_RECORDS", help="folder of records")]
 DataOption = Annotated[Path, typer.Option(envvar="SEESAW_DATA", help="folder of data sets")]
@@ -134,9 +137,9 @@ def _show(path: Path, parent: Path | None) -> None:
     if dense is None and record.setup.method.name != "dense":
         out.print(
             f"No ratio to the dense parent yet: run MODEL='{record.setup.backbone.spec}_dense' with the same settings.",
-            style="dim", markup=False,
+            style="dim",
         )  # fmt: skip
-    out.print(f"record: {path}", soft_wrap=True, markup=False)
+    out.print(f"record: {path}", soft_wrap=True)
 
 
 @app.command(name="list")
@@ -154,18 +157,10 @@ def list_(
             title=one, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2)
         )
         for card in cards(one):
-            table.add_row(f"[green]{card.name}[/green]", _plain(card.trouble or card.line))
+            table.add_row(Text(card.name, style="green"), card.trouble or card.line)
             for setting in card.settings:
-                table.add_row(
-                    "", _plain(f"  {setting.name}={setting.default}  {setting.meaning}"), style="dim"
-                )
+                table.add_row("", f"  {setting.name}={setting.default}  {setting.meaning}", style="dim")
         out.print(table)
-
-
-def _plain(text: str) -> Any:
-    from rich.text import Text
-
-    return Text(text)
 
 
 @app.command()
@@ -187,8 +182,8 @@ def check(
         raise SeesawError(f"There is no kind {kind!r}{near(kind, KINDS)} The kinds are {', '.join(KINDS)}.")
     choice = choose(getattr(bench, bases[kind]), spec)
     for fact in conform(choice.plugin, data):
-        out.print(f"[green]ok[/green] {fact}")
-    out.print(f"{choice.spec} conforms ({kind}, {choice.origin}).", markup=False)
+        out.print(f"ok {fact}")
+    out.print(f"{choice.spec} conforms ({kind}, {choice.origin}).")
 
 
 def _kind_of(spec: str) -> str:
@@ -219,9 +214,9 @@ def board(
 
     written, trouble = write_pages(records, pages)
     for path in written:
-        out.print(str(path), markup=False)
+        out.print(str(path))
     for sentence in trouble:
-        out.print(f"Left out: {sentence}", style="yellow", markup=False)
+        out.print(f"Left out: {sentence}", style="yellow")
 
 
 @app.command()
@@ -234,7 +229,7 @@ def new(
     from bench.new import write
 
     for line in write(kind, name, Path()):
-        out.print(line, markup=False)
+        out.print(line)
 
 
 def _specs(text: str) -> tuple[str, ...]:

@@ -25,9 +25,9 @@ class Shown:
     def __init__(self, console: Console, title: str) -> None:
         self.console, self.title = console, title
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[line]}"),
+            TextColumn("{task.fields[line]}", markup=False),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,
@@ -38,7 +38,7 @@ class Shown:
         self.begun = 0.0
 
     def __enter__(self) -> Self:
-        self.console.print(f"[bold]{self.title}[/bold]", highlight=False)
+        self.console.print(self.title, style="bold")
         if self.console.is_terminal:
             self.progress.start()
         return self
@@ -58,4 +58,4 @@ class Shown:
         assert self.bar is not None
         self.progress.update(self.bar, completed=done, total=total or None, line=line)
         if phase == "train" and done == total == 1 and line == "":
-            self.console.print(f"  trained in {time.perf_counter() - self.begun:.1f} s", highlight=False)
+            self.console.print(f"  trained in {time.perf_counter() - self.begun:.1f} s")

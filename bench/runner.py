@@ -143,6 +143,7 @@ class Run:
     def __init__(self, plan: Plan, report: Report) -> None:
         self.plan, self.order, self.report = plan, plan.order, report
         self.seconds: dict[str, float] = {}
+        self.backbone = plan.backbone.plugin
 
     def go(self) -> Record:
         """All phases, in order."""
@@ -182,9 +183,9 @@ class Run:
     def build(self) -> Net:
         """The network before training, with its heads: the same initial weights for every method of a seed."""
         plan = self.plan
-        backbone = plan.method.plugin.reshape(plan.backbone.plugin, self._on_meta)
+        self.backbone = plan.method.plugin.reshape(plan.backbone.plugin, self._on_meta)
         torch.manual_seed(self.order.seed)
-        net = assemble(backbone, plan.task.plugin, plan.exits.plugin)
+        net = assemble(self.backbone, plan.task.plugin, plan.exits.plugin)
         if self.order.weights is not None:
             load_weights(net, self.order.weights)
         return net.to(plan.device)
@@ -236,6 +237,8 @@ class Run:
         plan, (calibration, test) = self.plan, traces
         head, dirty = commit()
         notes: dict[str, Any] = {key: value for one in found for key, value in one.notes.items()}
+        if self.backbone != plan.backbone.plugin:
+            notes["backbone as built"] = self.backbone.model_dump(mode="json")
         if severed := [name for name, layer in layers(net).items() if _severed(layer)]:
             notes["disconnected layers"] = severed
         return Record(

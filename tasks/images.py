@@ -110,7 +110,8 @@ def split_of(images: np.ndarray, labels: np.ndarray) -> Split:
     """Arrays as a split: channels move to the front."""
     images = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
     return Split(
-        torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(labels.astype(np.int64, copy=True))
+        torch.from_numpy(np.require(images, requirements=["C", "W"])),
+        torch.from_numpy(labels.astype(np.int64, copy=True)),
     )
 
 

@@ -1,0 +1,139 @@
+import sys
+
+import pytest
+
+from bench import cli
+from bench.record import load
+
+SMALL = ["--task", "blobs", "--meters", "macs,storage", "--policies", "confidence", "--codecs", "int8"]
+
+
+@pytest.fixture
+def seesaw(monkeypatch, tmp_path, capsys):
+    """Types a command in an empty folder; gives exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli.out, "width", 120)
+
+    def type_(*words):
+        monkeypatch.setattr(sys, "argv", ["seesaw", *words])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        told = capsys.readouterr()
+        return end.value.code or 0, told.out, told.err
+
+    return type_
+
+
+def test_a_run_prints_its_tables_and_where_the_record_is(seesaw, tmp_path):
+    code, out, _ = seesaw("run", *SMALL, "--model", "mlp_sparse")
+    assert code == 0
+    (path,) = tmp_path.glob("leaderboards/records/blobs-v1/mlp_sparse-*/seed0.json")
+    assert f"record: {path.relative_to(tmp_path)}" in out
+    for word in (
+        "effective",
+        "pattern",
+        "top-5",
+        "image8 and jpeg",
+        "confidence",
+        "No ratio to the dense parent yet",
+    ):
+        assert word in out
+
+
+def test_what_was_run_is_shown_and_again_runs_it_anew(seesaw, tmp_path):
+    small = [*SMALL, "--model", "mlp"]
+    seesaw("run", *small)
+    (path,) = tmp_path.glob("leaderboards/records/*/*/seed0.json")
+    before = path.stat().st_mtime_ns
+    _, out, _ = seesaw("run", *small)
+    assert "Already run" in out
+    assert path.stat().st_mtime_ns == before
+    seesaw("run", *small, "--again")
+    assert path.stat().st_mtime_ns > before
+
+
+def test_the_ratio_to_the_dense_parent_is_shown_where_that_has_been_run(seesaw):
+    seesaw("run", *SMALL, "--model", "mlp")
+    _, out, _ = seesaw("run", *SMALL, "--model", "mlp_sparse")
+    assert "/ this" in out
+    assert "8.00 x" not in out.split("cuts")[1]
+    assert "No ratio" not in out
+
+
+def test_several_seeds_write_a_record_each(seesaw, tmp_path):
+    seesaw("run", *SMALL, "--model", "mlp", "--seeds", "0,3", "--epochs", "1", "--set", "lr=0.001")
+    paths = sorted(tmp_path.glob("leaderboards/records/*/*/seed*.json"))
+    assert [path.name for path in paths] == ["seed0.json", "seed3.json"]
+    assert load(paths[0]).setup.recipe["lr"] == 0.001
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["run", "--model", "resnt_sparse"], "did you mean 'resnet'"),
+        (["run", "--task", "blobs", "--model", "mlp_sparse[density=0.3]"], "nearest feasible"),
+        (["run", "--task", "mnist"], "Put the four idx files"),
+        (["run", "--task", "folder[path=nowhere]"], "is no folder"),
+        (["run", "--seeds", "a,b"], "whole numbers"),
+        (["run", "--set", "lr"], "key=value"),
+        (["check", "nonsense"], "No plugin is called 'nonsense'"),
+        (["list", "methods"], "did you mean 'method'"),
+        (["new", "method", "sparse"], "already"),
+        (["new", "method", "Bad_Name"], "small letters"),
+        (["new", "method", "mine"], "Start this in a checkout"),
+    ],
+)
+def test_a_mistake_is_a_sentence_and_a_code_without_traceback(seesaw, words, hint):
+    code, _, err = seesaw(*words)
+    assert code == 1
+    assert hint in err.replace("\n", " ")
+    assert "Traceback" not in err
+    assert err.startswith("seesaw: ")
+
+
+def test_debug_shows_the_traceback(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["seesaw", "run", "--model", "resnt", "--debug"])
+    with pytest.raises(Exception, match="did you mean"):
+        cli.main()
+
+
+def test_list_shows_settings_with_defaults_and_meanings(seesaw):
+    code, out, _ = seesaw("list", "method")
+    assert code == 0
+    assert "density=0.125" in out
+    assert "share of the weights that exist" in out
+
+
+def test_check_names_what_holds(seesaw):
+    code, out, _ = seesaw("check", "int8")
+    assert code == 0
+    assert "ok an ordinary feature becomes bytes" in out
+    assert "int8 conforms (codec" in out
+
+
+def test_board_writes_pages_and_names_what_is_no_record(seesaw, tmp_path):
+    seesaw("run", *SMALL, "--model", "mlp")
+    (record,) = tmp_path.glob("leaderboards/records/*/*/seed0.json")
+    record.with_name("seed1.json").write_text(record.read_text())
+    record.with_name("seed2.json").write_text("{")
+    code, out, _ = seesaw("board")
+    assert code == 0
+    page = (tmp_path / "leaderboards" / "blobs-v1.md").read_text()
+    assert "`mlp_dense`" in page
+    assert "1 (unranked)" in page
+    assert out.count("Left out:") == 2
+    assert (tmp_path / "leaderboards" / "schema.json").exists()
+
+
+@pytest.mark.parametrize("kind", ["task", "backbone", "method", "exits", "policy", "codec", "meter"])
+def test_a_new_skeleton_conforms_as_it_is_written(seesaw, tmp_path, kind):
+    (tmp_path / "pyproject.toml").write_text(f'[project.entry-points."bench.{kind}"]\nother = "a:B"\n')
+    code, out, _ = seesaw("new", kind, "my-own")
+    assert code == 0
+    assert 'my-own = "' in (tmp_path / "pyproject.toml").read_text()
+    (plugin,) = [path for path in tmp_path.rglob("my_own.py") if "tests" not in path.parts]
+    (test,) = tmp_path.rglob("test_my_own.py")
+    compile(test.read_text(), "test", "exec")
+    code, out, _ = seesaw("check", f"{plugin}:MyOwn")
+    assert code == 0, out
+    assert "conforms" in out

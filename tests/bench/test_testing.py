@@ -1,0 +1,123 @@
+"""The conformance checks find what they are for."""
+
+import pytest
+import torch
+from torch import nn
+
+from bench import Backbone, Codec, Exits, Found, Meter, Method, Policy, Reading, hide, maskable
+from bench.testing import (
+    Nonconforming,
+    check_backbone,
+    check_codec,
+    check_exits,
+    check_meter,
+    check_method,
+    check_policy,
+)
+
+
+class DeafBackbone(Backbone):
+    def stages(self, sample):
+        return [nn.Sequential(nn.Conv2d(sample.shape[0], 8, 3), nn.ReLU())]
+
+
+class BatchBackbone(Backbone):
+    def stages(self, sample):
+        class Centre(nn.Module):
+            def forward(self, x):
+                return x - x.mean(0)
+
+        return [nn.Sequential(nn.Conv2d(sample.shape[0], self.scaled(8), 3), Centre())]
+
+
+class IdleBackbone(Backbone):
+    def stages(self, sample):
+        stage = nn.Sequential(nn.Conv2d(sample.shape[0], self.scaled(8), 3))
+        stage.idle = nn.Parameter(torch.zeros(3))
+        return [stage]
+
+
+@pytest.mark.parametrize(
+    ("backbone", "hint"),
+    [
+        (DeafBackbone(), "half the width"),
+        (BatchBackbone(), "does not feel its batch"),
+        (IdleBackbone(), "gradient"),
+    ],
+)
+def test_a_backbone_that_breaks_the_contract_is_found(backbone, hint):
+    with pytest.raises(Nonconforming, match=hint):
+        check_backbone(backbone)
+
+
+class Leaky(Method):
+    def finalize(self, net, train):
+        for layer in maskable(net).values():
+            hide(layer, torch.rand(layer.weight.shape, generator=torch.Generator().manual_seed(0)) < 0.5)
+            layer.weight.data += 1
+
+
+class Generous(Method):
+    density: float = 0.1
+
+
+@pytest.mark.parametrize(
+    ("method", "hint"),
+    [(Leaky(), "are zero"), (Generous(), "about 0.1 of the weights exist")],
+)
+def test_a_method_that_breaks_the_contract_is_found(method, hint):
+    with pytest.raises(Nonconforming, match=hint):
+        check_method(method)
+
+
+class Half(Exits):
+    def loss(self, logits, labels, progress):
+        return logits[-1][:, :2].sum() * 0
+
+
+def test_an_exits_plan_that_trains_nothing_is_found():
+    with pytest.raises(Nonconforming, match="moves every parameter"):
+        check_exits(Half())
+
+
+class Foresight(Policy):
+    def score(self, logits):
+        return logits.softmax(-1).amax(-1) + logits[-1].amax(-1)
+
+
+class Cheat(Policy):
+    def score(self, logits, labels=None):
+        return logits.softmax(-1).amax(-1)
+
+
+@pytest.mark.parametrize(
+    ("policy", "hint"), [(Foresight(), "do not depend on later"), (Cheat(), "asks for labels")]
+)
+def test_a_policy_that_cheats_is_found(policy, hint):
+    with pytest.raises(Nonconforming, match=hint):
+        check_policy(policy)
+
+
+class Lossy(Codec):
+    def encode(self, feature):
+        return b"\0" * feature.numel()
+
+    def decode(self, payload, shape):
+        return torch.zeros(shape)
+
+
+def test_a_codec_that_loses_the_feature_is_found():
+    with pytest.raises(Nonconforming, match="within 5% of its span"):
+        check_codec(Lossy())
+
+
+class Wild(Meter):
+    def measure(self, subject):
+        found = Found()
+        found.exits[99] = {"x": Reading(value=1, unit="one", source="nowhere")}
+        return found
+
+
+def test_a_meter_that_measures_what_is_not_there_is_found():
+    with pytest.raises(Nonconforming, match="its exits exist"):
+        check_meter(Wild())

@@ -1,0 +1,195 @@
+"""Image tasks on small files made here, in both layouts, whole and broken."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from bench import SeesawError, Task
+from bench.plugin import choose
+from bench.testing import check_task
+
+
+def arrays(folder, shape=(28, 28), classes=10, count=80, suffix=""):
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    for name, number in (("train", count), ("test", count // 2)):
+        images = rng.integers(0, 256, (number, *shape), dtype=np.uint8)
+        np.savez(folder / f"{name}.npz", images=images, labels=np.arange(number) % classes)
+
+
+def idx(folder, count=60, zipped=False):
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    for stem, number in (("train", count), ("t10k", count // 2)):
+        pixels = rng.integers(0, 256, (number, 28, 28), dtype=np.uint8)
+        labels = (np.arange(number) % 10).astype(np.uint8)
+        files = {
+            f"{stem}-images-idx3-ubyte": struct.pack(">IIII", 2051, *pixels.shape) + pixels.tobytes(),
+            f"{stem}-labels-idx1-ubyte": struct.pack(">II", 2049, number) + labels.tobytes(),
+        }
+        for name, content in files.items():
+            if zipped:
+                (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+            else:
+                (folder / name).write_bytes(content)
+
+
+def pictures(top, names=("ant", "bee", "cat"), count=6, size=(20, 14)):
+    rng = np.random.default_rng(0)
+    for label, name in enumerate(names):
+        (top / name).mkdir(parents=True)
+        for number in range(count):
+            pixels = rng.integers(0, 60, (*size[::-1], 3), dtype=np.uint8) + np.uint8(60 * label)
+            Image.fromarray(pixels).save(top / name / f"{number}.{'png' if number % 2 else 'jpg'}")
+
+
+def task(spec):
+    return choose(Task, spec).plugin
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_arrays_are_read(tmp_path, name):
+    arrays(tmp_path / name)
+    check_task(task(name), tmp_path)
+    data = task(name).data(tmp_path, 0)
+    assert [len(split.labels) for split in (data.train, data.calibration, data.test)] == [72, 8, 40]
+
+
+@pytest.mark.parametrize(("name", "classes"), [("cifar10", 10), ("cifar100", 100)])
+def test_colour_arrays_are_read_with_channels_first(tmp_path, name, classes):
+    arrays(tmp_path / name, (32, 32, 3), classes, 200)
+    check_task(task(name), tmp_path)
+    with np.load(tmp_path / name / "test.npz") as file:
+        expected = torch.from_numpy(file["images"]).permute(0, 3, 1, 2)
+    assert torch.equal(task(name).data(tmp_path, 0).test.inputs, expected)
+
+
+@pytest.mark.parametrize(("name", "folder"), [("mnist", "MNIST"), ("fashion-mnist", "FashionMNIST")])
+def test_official_idx_files_are_read(tmp_path, name, folder):
+    idx(tmp_path / folder / "raw")
+    check_task(task(name), tmp_path)
+
+
+def test_a_subset_is_a_setting(tmp_path):
+    arrays(tmp_path / "mnist")
+    data = task("mnist[train=50,test=7,calibration=0.2]").data(tmp_path, 0)
+    assert [len(split.labels) for split in (data.train, data.calibration, data.test)] == [40, 10, 7]
+    with pytest.raises(SeesawError, match="Ask for fewer"):
+        task("mnist[train=5000]").data(tmp_path, 0)
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "cifar100"])
+def test_absent_files_are_a_sentence_that_says_which_to_put_where(tmp_path, name, monkeypatch):
+    def unreachable(*words, **more):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    with pytest.raises(SeesawError, match=r"could not be downloaded.*Put .*npz.*SEESAW_DATA") as told:
+        task(name).data(tmp_path, 0)
+    assert str(tmp_path) in str(told.value)
+
+
+def test_a_file_cut_short_is_a_sentence(tmp_path):
+    arrays(tmp_path / "mnist")
+    path = tmp_path / "mnist" / "train.npz"
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(SeesawError, match=r"train.npz cannot be read.*Put a whole npz"):
+        task("mnist").data(tmp_path, 0)
+
+
+def test_official_files_cut_short_are_a_sentence(tmp_path):
+    idx(tmp_path / "MNIST" / "raw")
+    path = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(SeesawError, match="Put the four idx files"):
+        task("mnist").data(tmp_path, 0)
+
+
+def test_arrays_of_another_shape_or_type_are_a_sentence(tmp_path):
+    arrays(tmp_path / "mnist", (27, 28))
+    with pytest.raises(SeesawError, match=r"\(1, 27, 28\).*not \(1, 28, 28\)"):
+        task("mnist").data(tmp_path, 0)
+    arrays(tmp_path / "mnist", (28, 28), classes=11)
+    with pytest.raises(SeesawError, match=r"labels .* run from 0 to 10"):
+        task("mnist").data(tmp_path, 0)
+    np.savez(tmp_path / "mnist" / "train.npz", images=np.zeros((4, 28, 28)), labels=np.zeros(4))
+    with pytest.raises(SeesawError, match="Write `images` as uint8"):
+        task("mnist").data(tmp_path, 0)
+
+
+def test_pickled_objects_are_not_opened(tmp_path):
+    arrays(tmp_path / "mnist")
+    np.savez(tmp_path / "mnist" / "train.npz", images=np.array([{"a": 1}], dtype=object), labels=np.zeros(1))
+    with pytest.raises(SeesawError, match="cannot be read"):
+        task("mnist").data(tmp_path, 0)
+
+
+def test_a_folder_of_images_is_read(tmp_path):
+    pictures(tmp_path / "train")
+    pictures(tmp_path / "test", count=3)
+    mine = task(f"folder[path={tmp_path},size=8]")
+    check_task(mine, tmp_path)
+    assert mine.names == ["ant", "bee", "cat"]
+    data = mine.data(tmp_path, 0)
+    assert len(data.test.labels) == 9
+    brightness = [data.test.inputs[data.test.labels == label].float().mean() for label in range(3)]
+    assert brightness == sorted(brightness)
+
+
+def test_a_folder_without_parts_is_parted_the_same_way_every_time(tmp_path):
+    pictures(tmp_path / "all", count=10)
+    mine = task(f"folder[path={tmp_path / 'all'},size=8,colour=grey]")
+    data = mine.data(tmp_path, 0)
+    assert mine.sample.shape == (1, 8, 8)
+    assert len(data.test.labels) == 6
+    check_task(mine, tmp_path)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_folder_may_hold_idx_files_or_arrays(tmp_path, zipped):
+    idx(tmp_path / "idx", zipped=zipped)
+    check_task(task(f"folder[path={tmp_path / 'idx'},size=28,colour=grey]"), tmp_path)
+    arrays(tmp_path / "npz", (12, 12, 3), classes=4)
+    mine = task(f"folder[path={tmp_path / 'npz'},size=16]")
+    check_task(mine, tmp_path)
+    assert mine.classes == 4
+
+
+def test_a_changed_folder_is_another_identity(tmp_path):
+    pictures(tmp_path / "all")
+    mine = task(f"folder[path={tmp_path / 'all'}]")
+    before = mine.identity(tmp_path)
+    assert mine.identity(tmp_path) == before
+    (tmp_path / "all" / "ant" / "0.jpg").unlink()
+    assert mine.identity(tmp_path) != before
+
+
+def test_a_broken_picture_or_an_empty_folder_is_a_sentence(tmp_path):
+    pictures(tmp_path / "all")
+    (tmp_path / "all" / "ant" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    with pytest.raises(SeesawError, match=r"broken.png is no whole image.*Replace or remove"):
+        task(f"folder[path={tmp_path / 'all'}]").data(tmp_path, 0)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SeesawError, match="holds no images"):
+        task(f"folder[path={tmp_path / 'empty'}]").data(tmp_path, 0)
+    with pytest.raises(SeesawError, match=r"Write folder\[path=DIR\]"):
+        task("folder").data(tmp_path, 0)
+
+
+def test_classes_that_training_lacks_are_a_sentence(tmp_path):
+    pictures(tmp_path / "train", ("ant", "bee"))
+    pictures(tmp_path / "test", ("ant", "dog"))
+    with pytest.raises(SeesawError, match="classes that training lacks: dog"):
+        task(f"folder[path={tmp_path}]").data(tmp_path, 0)
+
+
+def test_digits_are_all_of_them():
+    data = task("digits").data(None, 0)
+    assert sum(len(split.labels) for split in (data.train, data.calibration, data.test)) == 1797
+    x = data.scale(data.train.inputs)
+    assert abs(float(x.mean())) < 0.05
+    assert abs(float(x.std()) - 1) < 0.05

@@ -1,0 +1,28 @@
+"""Every plugin that is announced holds to its kind's contract: a new entry point brings its own test."""
+
+import pytest
+
+import bench
+from bench.plugin import KINDS, choose, entries
+from bench.testing import check
+
+NEEDS_DATA = {"cifar10", "cifar100", "mnist", "fashion-mnist", "folder"}
+"""Tasks that read files; tests/tasks makes some for each."""
+
+CATALOGUE = [(kind, name) for kind in KINDS for name in entries(kind) if name not in NEEDS_DATA]
+
+
+@pytest.mark.parametrize(("kind", "name"), CATALOGUE, ids=lambda word: word)
+def test_it_conforms(kind, name):
+    base = getattr(bench, kind.capitalize())
+    assert check(choose(base, name).plugin)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plugin_that_does_nothing_does_not_conform(kind):
+    empty = type("Empty", (getattr(bench, kind.capitalize()),), {"__doc__": "Nothing."})
+    if kind == "method":
+        check(empty())  # a method that does nothing is the dense one
+    else:
+        with pytest.raises((NotImplementedError, bench.SeesawError)):
+            check(empty())

@@ -93,8 +93,8 @@ def run(
     """
     with out.status("Loading PyTorch ..."), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
+        from bench.order import Order, Plan
         from bench.progress import Shown
-        from bench.runner import Order, Plan
         from bench.runner import run as run_one
 
     if threads is not None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import SeesawError
+from bench.files import write_whole
 from bench.meter import Reading
 
 SCHEMA = 1
@@ -172,21 +171,7 @@ class Record(Block):
             SeesawError: the folder cannot be written.
         """
         path = self.path(folder)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("w", encoding="utf-8") as file:
-                file.write(self.model_dump_json(indent=1) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, path)
-        except OSError as error:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
-            raise SeesawError(
-                f"The record cannot be written to {path.parent} ({error.strerror}). "
-                "Free or unlock that folder, or name another with --records FOLDER."
-            ) from error
+        write_whole(path, (self.model_dump_json(indent=1) + "\n").encode(), "--records")
         return path
 
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.backbone import Backbone
+from bench.build import assemble
 from bench.codec import Codec
 from bench.errors import SeesawError
 from bench.exits import Exits
@@ -31,7 +32,6 @@ from bench.net import Net, Part, Sample
 from bench.plugin import Plugin
 from bench.policy import Policy, Reference
 from bench.replay.curve import leave, leaves_now
-from bench.runner import assemble
 from bench.sparse.mask import masked, parameters
 from bench.sparse.pack import inference_state, pack, restore
 from bench.task import Data, Recipe, Scale, Split, Task

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bench.errors import SeesawError
+from bench.files import write_whole
 from bench.net import Net
 from bench.task import Data, Split
 
@@ -48,10 +48,8 @@ class Trace:
     def save(self, path: Path, **about: str) -> None:
         """Write the trace, whole or not at all."""
         tensors = {"logits": self.logits, "labels": self.labels, "costs": self.costs}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_bytes(save({k: v.contiguous() for k, v in tensors.items()}, {"about": json.dumps(about)}))
-        os.replace(draft, path)
+        data = save({k: v.contiguous() for k, v in tensors.items()}, {"about": json.dumps(about)})
+        write_whole(path, data, "--runs")
 
     @classmethod
     def load(cls, path: Path) -> Trace:

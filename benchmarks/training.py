@@ -30,7 +30,7 @@ MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 def network(spec: str, sample: Sample, classes: int = 10) -> Net:
     """A backbone with the default exits plan."""
-    from bench.runner import assemble
+    from bench.build import assemble
     from bench.testing import TinyTask
 
     class Shape(TinyTask):

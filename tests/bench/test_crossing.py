@@ -6,9 +6,9 @@ from PIL import Image
 
 from baselines.codecs.float32 import Float32
 from baselines.codecs.int8 import Int8
+from bench.build import assemble
 from bench.crossing import as_jpeg, crossings
 from bench.plugin import Choice
-from bench.runner import assemble
 from bench.testing import TinyBackbone, TinyTask, _AllExits
 
 CODECS = [Choice(Float32(), "float32", "test"), Choice(Int8(), "int8", "test")]

@@ -1,5 +1,4 @@
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -86,7 +85,7 @@ def test_a_write_that_breaks_leaves_the_old_record(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr("bench.files.os.fsync", full)
     with pytest.raises(SeesawError, match="No space left on device"):
         record().save(tmp_path)
     assert path.read_bytes() == before

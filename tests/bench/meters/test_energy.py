@@ -1,9 +1,11 @@
+import sys
+
 import pytest
 import torch
 from torch import nn
 
 from bench import Net, Sample, Subject
-from bench.meters.energy import MODEL, Energy, modelled, rapl
+from bench.meters.energy import MODEL, Energy, modelled, nvml, rapl
 
 
 def tree(root, packages=2, energy=1_000_000, span=10_000_000):
@@ -101,3 +103,33 @@ def test_a_measured_figure_stands_beside_the_modelled_one(monkeypatch, subject, 
     found = Energy(window=0.01, windows=2).measure(subject)
     assert found.exits[0]["energy"].source.startswith("rapl")
     assert "energy" not in found.absent
+
+
+class FakeNvml:
+    """What the binding offers, with a GPU that has used 2.5 J, and 5 J at the next look."""
+
+    def __init__(self, broken=False):
+        self.millijoules, self.broken = iter([2500, 5000, 5000]), broken
+
+    def nvmlInit(self):
+        if self.broken:
+            raise RuntimeError("NVML Shared Library Not Found")
+
+    def nvmlDeviceGetHandleByIndex(self, index):
+        return f"gpu {index}"
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle):
+        assert handle == "gpu 0"
+        return next(self.millijoules)
+
+
+def test_nvml_is_read_in_joules(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
+    counter = nvml(torch.device("cuda"))
+    assert counter.joules() == pytest.approx(5.0)
+    assert counter.source.startswith("nvml")
+
+
+def test_without_nvml_there_is_a_reason(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(broken=True))
+    assert "NVML Shared Library Not Found" in nvml(torch.device("cuda"))

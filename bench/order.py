@@ -1,0 +1,140 @@
+"""Order: what one run is. Plan: the same with its plugins found and its settings checked."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench import record as records
+from bench.backbone import Backbone
+from bench.codec import Codec
+from bench.errors import SeesawError
+from bench.exits import Exits
+from bench.meter import Meter
+from bench.method import Method
+from bench.plugin import Choice, Plugin, choose, split_model
+from bench.policy import Policy
+from bench.task import Recipe, Task
+
+DENSE = "dense"
+"""The method that every other is compared with, found by name like any other."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What one run is: specs, seed and places. `seesaw run` fills it from its options."""
+
+    task: str
+    model: str
+    exits: str = "joint"
+    policies: tuple[str, ...] = ("confidence", "entropy", "fixed", "oracle")
+    codecs: tuple[str, ...] = ("float32", "float16", "int8")
+    meters: tuple[str, ...] = ("macs", "storage", "latency", "memory", "energy")
+    seed: int = 0
+    recipe: dict[str, str] = field(default_factory=dict)
+    """settings of the recipe to change, such as epochs"""
+    device: str = "auto"
+    weights: Path | None = None
+    """safetensors or state-dict file to start from"""
+    data: Path = Path("data")
+    records: Path = Path("leaderboards/records")
+    runs: Path = Path("runs")
+    """where weights and traces are kept"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An order with its plugins found and its settings checked: everything that can fail before work begins."""
+
+    order: Order
+    task: Choice[Task]
+    backbone: Choice[Backbone]
+    method: Choice[Method]
+    exits: Choice[Exits]
+    policies: list[Choice[Policy]]
+    codecs: list[Choice[Codec]]
+    meters: list[Choice[Meter]]
+    recipe: Recipe
+    device: torch.device
+    setup: records.Setup
+
+    @classmethod
+    def of(cls, order: Order) -> Plan:
+        """Find every plugin of an order.
+
+        Raises:
+            SeesawError: a spec, a setting of the recipe or the device is wrong.
+        """
+        backbone_text, method_text = split_model(order.model)
+        task = choose(Task, order.task)
+        backbone, method = choose(Backbone, backbone_text), choose(Method, method_text or DENSE)
+        exits = choose(Exits, order.exits)
+        policies = [choose(Policy, text) for text in order.policies]
+        codecs = [choose(Codec, text) for text in order.codecs]
+        meters = [choose(Meter, text) for text in order.meters]
+        changed = Recipe.read("the recipe", {"epochs": str(task.plugin.recipe.epochs)} | dict(order.recipe))
+        recipe = task.plugin.recipe.model_copy(update={key: getattr(changed, key) for key in order.recipe})
+        device = pick_device(order.device)
+        setup = records.Setup(
+            task=_named(task),
+            task_version=task.plugin.version,
+            task_identity=task.plugin.identity(order.data),
+            backbone=_named(backbone),
+            method=_named(method),
+            exits=_named(exits),
+            policies=[_named(one) for one in policies],
+            codecs=[_named(one) for one in codecs],
+            meters=[_named(one) for one in meters],
+            recipe=recipe.model_dump(mode="json"),
+            device=device.type,
+            weights=None if order.weights is None else _digest(order.weights),
+        )
+        return cls(order, task, backbone, method, exits, policies, codecs, meters, recipe, device, setup)
+
+    @property
+    def path(self) -> Path:
+        """Where the record is, or will be."""
+        return records.path_of(self.order.records, self.setup, self.setup.digest(), self.order.seed)
+
+    def parent(self) -> Path | None:
+        """The record of the dense parent with the same seed, if that has been run."""
+        dense = self.setup.model_copy(update={"method": _named(choose(Method, DENSE))})
+        path = records.path_of(self.order.records, dense, dense.digest(), self.order.seed)
+        return path if path.exists() else None
+
+    def folder(self) -> Path:
+        """The run's own folder, for weights and traces."""
+        return self.order.runs / self.path.relative_to(self.order.records).with_suffix("")
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` takes cuda, else mps, else cpu.
+
+    Raises:
+        SeesawError: the device is not there.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(device for device, present in there.items() if present)
+    if not there.get(name, False):
+        present = ", ".join(device for device, is_there in there.items() if is_there)
+        raise SeesawError(f"There is no device {name!r} here. Choose auto, {present}.")
+    return torch.device(name)
+
+
+def _named(choice: Choice[Any]) -> records.Named:
+    plugin: Plugin = choice.plugin
+    return records.Named(
+        name=choice.name, origin=choice.origin, settings=plugin.model_dump(mode="json"), spec=choice.spec
+    )
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise SeesawError(f"{path} cannot be read ({error.strerror}). Give a file of weights.") from error

@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.errors import SeesawError
-from bench.plugin import KINDS, entries, near, parse, split
+from bench.plugin import KINDS, entries
+from bench.spec import near, parse, split
 
 app = typer.Typer(
     name="seesaw",

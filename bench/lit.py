@@ -1,11 +1,9 @@
-"""The LightningModule that trains any Net with any Method and exits plan, and the budget it trains within."""
+"""The LightningModule that trains any Net with any Method and exits plan."""
 
 from __future__ import annotations
 
-import logging
 import math
-import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytorch_lightning as pl
@@ -16,8 +14,8 @@ from bench.errors import SeesawError
 from bench.exits import Loss
 from bench.method import Hook, Step
 from bench.net import Net
-from bench.sparse.mask import masked
-from bench.task import Data, Recipe
+from bench.sparse.keep import Keeper
+from bench.task import Recipe
 
 _LR_FLOOR = 0.04
 
@@ -82,7 +80,7 @@ class LitNet(pl.LightningModule):
         self.trained = parameters
         self.index, self.total, self.epochs, self.batch = start, total, epochs, batch
         self.before_step, self.after_step = before_step, after_step
-        self.masks = Masks(net)
+        self.masks = Keeper(net)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The recipe's optimiser; weight decay on weights alone."""
@@ -152,139 +150,3 @@ class LitNet(pl.LightningModule):
     def _line(self) -> str:
         loss, *accuracy = (self.sums / self.done).tolist()
         return f"loss {loss:.3f}, accuracy {' '.join(f'{a:.1%}' for a in accuracy)}"
-
-
-class Masks:
-    """Keeps hidden weights at zero: their gradients at every update, their optimiser state at every change."""
-
-    def __init__(self, net: Net) -> None:
-        self.net = net
-        self.seen: list[tuple[int, int]] = []
-        self.weights: list[Tensor] = []
-        self.factors: list[Tensor] = []
-
-    def keep(self, optimizer: torch.optim.Optimizer) -> None:
-        """Zero what hidden weights would feel in the next update."""
-        found = [(layer.weight, mask) for _, layer, mask in masked(self.net)]
-        now = [(id(mask), mask._version) for _, mask in found]
-        if now != self.seen:
-            self.seen = now
-            self.weights = [weight for weight, _ in found]
-            self.factors = [mask.to(weight.dtype) for weight, mask in found]
-            for weight, factor in zip(self.weights, self.factors, strict=True):
-                for value in optimizer.state.get(weight, {}).values():
-                    if isinstance(value, Tensor) and value.shape == weight.shape:
-                        value.mul_(factor)
-        pairs = [(w.grad, f) for w, f in zip(self.weights, self.factors, strict=True) if w.grad is not None]
-        if pairs:
-            gradients, factors = zip(*pairs, strict=True)
-            torch._foreach_mul_(gradients, factors)  # pyright: ignore[reportPrivateImportUsage]  no public name
-
-
-class Budget:
-    """A training budget: so many steps of a schedule over the train split (`bench.method.Train`).
-
-    Args:
-        data: the task's splits.
-        recipe: epochs, batch, optimiser, schedule, augmentation.
-        loss: the exits plan's.
-        seed: orders the data.
-        device: where it trains.
-        log: where training writes what it does.
-    """
-
-    def __init__(
-        self, data: Data, recipe: Recipe, loss: Loss, seed: int, device: torch.device, log: Log | None = None
-    ) -> None:
-        self.data, self.recipe, self.seed, self.device = data, recipe, seed, device
-        self.log = log or Log()
-        self.per_epoch = len(data.train.labels) // min(recipe.batch, len(data.train.labels))
-        self.steps = recipe.epochs * self.per_epoch
-        self.at = 0
-        self._loss = loss
-        self._parameters: list[nn.Parameter] | None = None
-
-    def __call__(
-        self,
-        net: Net,
-        share: float | None = None,
-        *,
-        before_step: Hook | None = None,
-        after_step: Hook | None = None,
-    ) -> None:
-        """Train for a share of the budget from where the schedule stands (`bench.method.Train`)."""
-        stop = self.steps if share is None else min(self.steps, self.at + round(share * self.steps))
-        if stop <= self.at:
-            return
-        parameters = self._parameters if self._parameters is not None else list(net.parameters())
-        chosen = set(map(id, parameters))
-        for parameter in net.parameters():
-            parameter.requires_grad_(id(parameter) in chosen)
-        lit = LitNet(
-            net,
-            self._loss,
-            self.recipe,
-            self.log,
-            parameters=parameters,
-            start=self.at,
-            total=self.steps,
-            epochs=self.steps / self.per_epoch,
-            batch=min(self.recipe.batch, len(self.data.train.labels)),
-            before_step=before_step,
-            after_step=after_step,
-        )
-        data = self.data.between(self.recipe, self.seed, self.at, stop)
-        epochs = -(-stop // self.per_epoch) - self.at // self.per_epoch
-        net.train()
-        _fit(lit, data, epochs, self.device)
-        net.to(self.device).eval().requires_grad_(True)
-        self.at = stop
-
-    def rewind(self, progress: float = 0.0) -> None:
-        """Set the schedule back to a share of the budget."""
-        self.at = round(progress * self.steps)
-
-    def batch(self, size: int | None = None) -> tuple[Tensor, Tensor]:
-        """Inputs, scaled, and labels from the train split, without augmentation, on the training device."""
-        count = min(size or self.recipe.batch, len(self.data.train.labels))
-        generator = torch.Generator().manual_seed(self.seed)
-        rows = torch.randperm(len(self.data.train.labels), generator=generator)[:count]
-        inputs = self.data.scale(self.data.train.inputs[rows].to(self.device))
-        return inputs, self.data.train.labels[rows].to(self.device)
-
-    def loss(self, net: Net, inputs: Tensor, labels: Tensor) -> Tensor:
-        """The exits plan's loss at this place of the schedule."""
-        return self._loss(net(inputs), labels, self.at / max(self.steps, 1))
-
-    def portion(
-        self, share: float, *, loss: Loss | None = None, parameters: Iterable[nn.Parameter] | None = None
-    ) -> Budget:
-        """A share of the budget with a schedule of its own (`bench.exits.Budget`)."""
-        part = Budget(self.data, self.recipe, loss or self._loss, self.seed, self.device, self.log)
-        part.steps = round(share * self.steps)
-        part._parameters = None if parameters is None else list(parameters)
-        return part
-
-    @property
-    def spent(self) -> float:
-        """Steps trained, over the steps of the task's recipe."""
-        return self.log.steps / self.steps if self.steps else 0.0
-
-
-def _fit(lit: LitNet, data: Data, epochs: int, device: torch.device) -> None:
-    """Run Lightning without its own chatter, loggers and checkpoints."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"pytorch_lightning.*")
-        warnings.filterwarnings("ignore", category=FutureWarning)
-        trainer = pl.Trainer(
-            accelerator={"cuda": "gpu"}.get(device.type, device.type),
-            devices=1,
-            max_epochs=epochs,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            reload_dataloaders_every_n_epochs=0,
-        )
-        trainer.fit(lit, datamodule=data)

@@ -8,7 +8,8 @@ from pathlib import Path
 from string import Template
 
 from bench.errors import SeesawError
-from bench.plugin import KINDS, entries, near
+from bench.plugin import KINDS, entries
+from bench.spec import near
 
 FOLDERS = {
     "task": "tasks",

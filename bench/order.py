@@ -16,8 +16,9 @@ from bench.errors import SeesawError
 from bench.exits import Exits
 from bench.meter import Meter
 from bench.method import Method
-from bench.plugin import Choice, Plugin, choose, split_model
+from bench.plugin import Choice, Plugin, choose, entries
 from bench.policy import Policy
+from bench.spec import split_model
 from bench.task import Recipe, Task
 
 DENSE = "dense"
@@ -69,7 +70,7 @@ class Plan:
         Raises:
             SeesawError: a spec, a setting of the recipe or the device is wrong.
         """
-        backbone_text, method_text = split_model(order.model)
+        backbone_text, method_text = split_model(order.model, entries("backbone"))
         task = choose(Task, order.task)
         backbone, method = choose(Backbone, backbone_text), choose(Method, method_text or DENSE)
         exits = choose(Exits, order.exits)

@@ -1,20 +1,13 @@
-"""Plugins: frozen values with scalar settings, named by a spec, found through entry points.
-
-A spec is `name` or `name[key=value,key=value]`; items of a list are joined by `:`, and a value may itself be
-a spec. A model is a product, `backbone_method`: `resnet[depth=32]_sparse[density=0.25]`.
-A draft is a class that no distribution announces: `package.module:Class` or `path/to/file.py:Class`.
-"""
+"""Plugins: frozen values with scalar settings, named by a spec, found through entry points."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib
 import importlib.util
 import os
-import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -24,11 +17,9 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, get_origin
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.errors import SeesawError
+from bench.spec import near, parse, render
 
 KINDS = ("task", "backbone", "method", "exits", "policy", "codec", "meter")
-
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_DRAFT = re.compile(r"[\w./\\~-]+:[A-Za-z][A-Za-z0-9]*")
 
 
 class Settings(BaseModel):
@@ -49,7 +40,7 @@ class Settings(BaseModel):
         """
         for key in words:
             if key not in cls.model_fields:
-                known = ", ".join(f"{k}={_render(f.default)}" for k, f in cls.model_fields.items())
+                known = ", ".join(f"{k}={render(f.default)}" for k, f in cls.model_fields.items())
                 raise SeesawError(
                     f"{name} has no setting {key!r}{near(key, cls.model_fields)} "
                     + (f"Its settings are {known}." if known else f"It has none: write {name} alone.")
@@ -88,14 +79,6 @@ P = TypeVar("P", bound=Plugin)
 
 
 @dataclass(frozen=True)
-class Spec:
-    """A plugin's name (or a draft's place) and the settings written behind it, still as words."""
-
-    name: str
-    settings: Mapping[str, str]
-
-
-@dataclass(frozen=True)
 class Choice(Generic[P]):
     """A plugin together with the name it was called by and the distribution (or draft) it came from."""
 
@@ -112,86 +95,11 @@ class Choice(Generic[P]):
     def spec(self) -> str:
         """The shortest spec that says the same: only settings that differ from their defaults."""
         told = [
-            f"{key}={_render(getattr(self.plugin, key))}"
+            f"{key}={render(getattr(self.plugin, key))}"
             for key, field in type(self.plugin).model_fields.items()
             if getattr(self.plugin, key) != field.default
         ]
         return f"{self.name}[{','.join(told)}]" if told else self.name
-
-
-def _render(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return str(value).lower()
-    if isinstance(value, (tuple, list)):
-        return ":".join(_render(item) for item in value)
-    return str(value)
-
-
-def near(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'resnet'?`, the known words nearest to a wrong one, or a full stop."""
-    close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(repr(c) for c in close)}?" if close else "."
-
-
-def split(text: str, at: str) -> list[str]:
-    """Split at a character wherever it stands outside brackets."""
-    parts, depth, start = [], 0, 0
-    for place, letter in enumerate(text):
-        depth += (letter == "[") - (letter == "]")
-        if depth < 0:
-            break
-        if letter == at and depth == 0:
-            parts.append(text[start:place])
-            start = place + 1
-    if depth != 0:
-        raise SeesawError(f"The brackets of {text!r} do not match. Write name[key=value,key=value].")
-    return [*parts, text[start:]]
-
-
-def parse(text: str) -> Spec:
-    """Read `name[key=value,...]`.
-
-    Raises:
-        SeesawError: the text is no spec.
-    """
-    name, bracket, rest = text.strip().partition("[")
-    if not (_NAME.fullmatch(name) or _DRAFT.fullmatch(name)):
-        raise SeesawError(
-            f"{text!r} is no spec. Write name[key=value,key=value] with a name from `seesaw list`, "
-            "or package.module:Class, or path/to/file.py:Class."
-        )
-    if not bracket:
-        return Spec(name, {})
-    if not rest.endswith("]"):
-        raise SeesawError(f"{text!r} ends without its bracket. Write {name}[key=value,key=value].")
-    settings: dict[str, str] = {}
-    for item in split(rest[:-1], ","):
-        key, equals, value = (part.strip() for part in item.partition("="))
-        if not (equals and key):
-            raise SeesawError(f"{item!r} in {text!r} is no setting. Write key=value.")
-        if key in settings:
-            raise SeesawError(f"{text!r} sets {key!r} twice. Keep one of the two.")
-        settings[key] = value
-    return Spec(name, settings)
-
-
-def split_model(text: str) -> tuple[str, str | None]:
-    """The backbone's and the method's part of `backbone_method`; the method is None where it is left out.
-
-    A name never holds `_`, a draft's path may: so the first part counts as the backbone when a backbone is
-    called so, else when the text does not begin with a draft.
-    """
-    text = text.strip()
-    parts = split(text, "_")
-    head = parts[0]
-    draft = None if head.partition("[")[0] in entries("backbone") else _DRAFT.match(text)
-    if draft is not None:
-        head = split(text[draft.end() :], "_")[0]
-        head = text[: draft.end()] + head
-    method = text[len(head) + 1 :]
-    if text[len(head) :] and not method:
-        raise SeesawError(f"{text!r} ends in '_'. Write backbone_method, for example {head}_dense.")
-    return head, method or None
 
 
 @cache

@@ -13,11 +13,12 @@ import torch
 
 from bench import record as records
 from bench.backbone import Backbone
+from bench.budget import Budget
 from bench.build import assemble, load_weights
 from bench.crossing import crossings
 from bench.errors import SeesawError
 from bench.files import write_whole
-from bench.lit import Budget, Log
+from bench.lit import Log
 from bench.machine import commit, machine, versions
 from bench.meter import Found, Reading, Readings, Subject
 from bench.meters.macs import Tariff

@@ -20,11 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from bench.backbone import Backbone
+from bench.budget import Budget
 from bench.build import assemble
 from bench.codec import Codec
 from bench.errors import SeesawError
 from bench.exits import Exits
-from bench.lit import Budget
 from bench.meter import Found, Meter, Reading, Subject
 from bench.meters.macs import Tariff
 from bench.method import Method, maskable

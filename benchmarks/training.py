@@ -20,7 +20,7 @@ from rich.table import Table
 from torch import Tensor
 
 from bench import Backbone, Data, Exits, Recipe, Sample, Scale, Split
-from bench.lit import Budget
+from bench.budget import Budget
 from bench.net import Net
 from bench.plugin import choose
 

@@ -5,7 +5,8 @@ import pytest
 
 import bench
 from bench.card import cards
-from bench.plugin import KINDS, _render, choose
+from bench.plugin import KINDS, choose
+from bench.spec import render
 
 BASES = {kind: getattr(bench, kind.capitalize()) for kind in KINDS}
 
@@ -14,9 +15,7 @@ BASES = {kind: getattr(bench, kind.capitalize()) for kind in KINDS}
 def test_a_card_read_from_source_says_what_the_class_says(kind):
     for card in cards(kind):
         fields = type(choose(BASES[kind], card.name).plugin).model_fields
-        assert {s.name: s.default for s in card.settings} == {
-            k: _render(f.default) for k, f in fields.items()
-        }
+        assert {s.name: s.default for s in card.settings} == {k: render(f.default) for k, f in fields.items()}
         assert not card.trouble
         assert card.line
 

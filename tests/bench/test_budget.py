@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench import Data, Net, Recipe, Sample, Scale, SeesawError, Split, hide
-from bench.lit import Budget, learning_rate
+from bench.budget import Budget
+from bench.lit import learning_rate
 from bench.task import Strides
 
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.exits import Loss
-from bench.lit import LitNet, Log
+from bench.lit import FAST, LitNet, Log
 from bench.method import Hook
 from bench.net import Net
 from bench.task import Data, Recipe
@@ -71,9 +71,9 @@ class Budget:
         )
         data = self.data.between(self.recipe, self.seed, self.at, stop)
         epochs = -(-stop // self.per_epoch) - self.at // self.per_epoch
-        net.train()
+        net.train().to(memory_format=FAST)
         _fit(lit, data, epochs, self.device)
-        net.to(self.device).eval().requires_grad_(True)
+        net.to(self.device).to(memory_format=torch.contiguous_format).eval().requires_grad_(True)
         self.at = stop
 
     def rewind(self, progress: float = 0.0) -> None:

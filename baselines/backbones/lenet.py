@@ -1,8 +1,7 @@
 """LeNet (LeCun et al., Proc. IEEE 1998): two convolutions with pooling, then fully connected layers.
 
-Padding keeps it working from 8x8 images on, and the widths are powers of two, so that densities down to 1/32
-are feasible in every layer; the accuracy is that of the usual LeNet-5. Early heads see a 4x4 grid of each
-channel: features this shallow say little in their global mean.
+Padding keeps it working from 8x8 images on, and the widths make densities down to 1/16 feasible in every layer.
+Early heads see a 4x4 grid of each channel: features this shallow say little in their global mean.
 """
 
 from math import ceil
@@ -15,7 +14,7 @@ from bench import Backbone, Sample, channels_of
 class LeNet(Backbone):
     """LeNet: two 5x5 convolutions with pooling, two fully connected layers."""
 
-    widths: tuple[int, int, int, int] = (32, 32, 128, 96)
+    widths: tuple[int, int, int, int] = (16, 32, 128, 96)
     """channels of the two convolutions, widths of the two hidden layers"""
 
     def stages(self, sample: Sample) -> list[nn.Module]:

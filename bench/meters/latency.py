@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import statistics
 import time
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from torch import Tensor
 
 from bench.meter import Found, Meter, Reading, Subject
 from bench.net import Net, Part
+
+TRIALS = 9
+"""Rounds in which the two layouts are compared before the better one is measured."""
 
 
 class Latency(Meter):
@@ -27,13 +31,11 @@ class Latency(Meter):
 
     def measure(self, subject: Subject) -> Found:
         """Time all parts in turn, round by round, so that a slow moment of the machine falls on all alike."""
-        net, found = subject.net, Found()
-        x = net.sample.blank(self.batch, subject.device)
-        if x.is_floating_point():
-            x = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).to(x)
+        net, x, layout = _faster(subject.net, self._inputs(subject), subject.device)
+        found = Found()
         jobs = {("exit", n): _job(Part(net, 0, stage + 1), x) for n, stage in enumerate(net.exits)}
         jobs |= _cut_jobs(net, x)
-        source = f"clock, {_where(subject.device)}, batch {self.batch}, dense kernels"
+        source = f"clock, {_where(subject.device)}, batch {self.batch}, {layout}, dense kernels"
         for (place, number), times in self._rounds(jobs, subject).items():
             low, middle, high = statistics.quantiles(times, n=4)
             reading = Reading(value=middle, low=low, high=high, n=len(times), unit="s", source=source)
@@ -42,6 +44,12 @@ class Latency(Meter):
             else:
                 found.cuts.setdefault(number, {})[f"latency.{place}"] = reading
         return found
+
+    def _inputs(self, subject: Subject) -> Tensor:
+        x = subject.net.sample.blank(self.batch, subject.device)
+        if x.is_floating_point():
+            x = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).to(x)
+        return x
 
     def _rounds(
         self, jobs: dict[tuple[str, int], Callable[[], object]], subject: Subject
@@ -55,14 +63,35 @@ class Latency(Meter):
             for done in range(self.rounds):
                 subject.report(done, self.rounds, "latency")
                 for key, job in jobs.items():
-                    _wait(subject.device)
-                    start = time.perf_counter()
-                    job()
-                    _wait(subject.device)
-                    times[key].append(time.perf_counter() - start)
+                    times[key].append(_timed(job, subject.device))
                 if done >= 2 and time.perf_counter() - begun > self.seconds:
                     break
         return times
+
+
+def _faster(net: Net, x: Tensor, device: torch.device) -> tuple[Net, Tensor, str]:
+    """The net and its inputs in the layout of images that runs faster here, of the two that PyTorch has."""
+    if x.dim() != 4:
+        return net, x, "one layout"
+    layouts = {"channels first": torch.contiguous_format, "channels last": torch.channels_last}
+    forms = {
+        name: (copy.deepcopy(net).to(memory_format=f), x.to(memory_format=f)) for name, f in layouts.items()
+    }
+    times: dict[str, list[float]] = {name: [] for name in forms}
+    with torch.no_grad():
+        for _ in range(TRIALS):
+            for name, (form, inputs) in forms.items():
+                times[name].append(_timed(lambda form=form, inputs=inputs: form(inputs), device))
+    best = min(times, key=lambda name: statistics.median(times[name]))
+    return *forms[best], best
+
+
+def _timed(job: Callable[[], object], device: torch.device) -> float:
+    _wait(device)
+    start = time.perf_counter()
+    job()
+    _wait(device)
+    return time.perf_counter() - start
 
 
 def _job(part: Part, x: Tensor) -> Callable[[], object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from bench.sparse import mask
 from bench.sparse.mask import masked
 
 
@@ -13,23 +14,21 @@ class Keeper:
 
     def __init__(self, net: nn.Module) -> None:
         self.net = net
-        self.seen: list[tuple[int, int]] = []
-        self.weights: list[Tensor] = []
-        self.factors: list[Tensor] = []
+        self.seen = -1
+        self.pairs: list[tuple[Tensor, Tensor]] = []
 
     def keep(self, optimizer: torch.optim.Optimizer) -> None:
         """Zero what hidden weights would feel in the next update."""
-        found = [(layer.weight, mask) for _, layer, mask in masked(self.net)]
-        now = [(id(mask), mask._version) for _, mask in found]
-        if now != self.seen:
-            self.seen = now
-            self.weights = [weight for weight, _ in found]
-            self.factors = [mask.to(weight.dtype) for weight, mask in found]
-            for weight, factor in zip(self.weights, self.factors, strict=True):
+        if self.seen != mask.changes:
+            self.seen = mask.changes
+            self.pairs = [
+                (layer.weight, found.to(layer.weight.dtype)) for _, layer, found in masked(self.net)
+            ]
+            for weight, factor in self.pairs:
                 for value in optimizer.state.get(weight, {}).values():
                     if isinstance(value, Tensor) and value.shape == weight.shape:
                         value.mul_(factor)
-        pairs = [(w.grad, f) for w, f in zip(self.weights, self.factors, strict=True) if w.grad is not None]
-        if pairs:
-            gradients, factors = zip(*pairs, strict=True)
+        felt = [(weight.grad, factor) for weight, factor in self.pairs if weight.grad is not None]
+        if felt:
+            gradients, factors = zip(*felt, strict=True)
             torch._foreach_mul_(gradients, factors)  # pyright: ignore[reportPrivateImportUsage]  no public name

@@ -20,6 +20,10 @@ Layer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 """A layer whose weight may be masked."""
 
 
+changes = 0
+"""How often a mask was hidden in this process: training looks here before it looks at every layer."""
+
+
 def layers(module: nn.Module) -> dict[str, Layer]:
     """Every linear layer and convolution below a module, by name, in the order of definition."""
     return {name: layer for name, layer in module.named_modules() if isinstance(layer, Layer)}
@@ -48,6 +52,8 @@ def hide(layer: Layer, mask: Tensor, pattern: str | None = None) -> None:
     else:
         layer.register_buffer(MASK, mask.clone())
     setattr(layer, PATTERN, pattern)
+    global changes
+    changes += 1
     with torch.no_grad():
         weight.masked_fill_(~mask, 0.0)
 

@@ -92,8 +92,8 @@ def run(
 
       seesaw run --task cifar10 --model resnet --weights resnet20.pt --epochs 0 --exits single
     """
-    with out.status("Loading PyTorch ..."), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
+    warnings.simplefilter("ignore", FutureWarning)  # torch deprecates what its own packages still call
+    with out.status("Loading PyTorch ..."):
         from bench.order import Order, Plan
         from bench.progress import Shown
         from bench.runner import run as run_one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,6 +19,9 @@ from bench.sparse.keep import Keeper
 from bench.task import Recipe
 
 _LR_FLOOR = 0.04
+
+REPORT_SECONDS = 1.0
+"""Training reports after every stride of steps, and at least this often."""
 
 FAST = torch.channels_last
 """The layout that convolutions train fastest in (1.2 to 1.4 x on a CPU, against the default one)."""
@@ -108,6 +112,7 @@ class LitNet(pl.LightningModule):
         self.loss_sum = torch.zeros((), device=self.device)
         self.right = torch.zeros(len(self.net.exits), dtype=torch.long, device=self.device)
         self.done = 0
+        self.told = time.monotonic()
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         """Several optimiser steps."""
@@ -118,7 +123,14 @@ class LitNet(pl.LightningModule):
             inputs = inputs.contiguous(memory_format=FAST)
         for x, y in zip(inputs.split(self.batch), labels.split(self.batch), strict=True):
             self._step(optimizer, x, y)
-        self.done += len(labels) // self.batch
+            self.done += 1
+            if time.monotonic() - self.told > REPORT_SECONDS:
+                self._report()
+        self._report()
+
+    def _report(self) -> None:
+        """Say how far training is, and stop it where the loss is no number any more."""
+        self.told = time.monotonic()
         loss, accuracy = self._so_far()
         if not math.isfinite(loss):
             raise SeesawError(

@@ -112,6 +112,9 @@ class Point(Block):
     """mean over the samples, heads on the way included"""
     shares: list[float]
     """of the samples that left at each exit"""
+    calibration_accuracy: float | None
+    """on the calibration split, for choosing among points; null for a reference"""
+    calibration_macs: float | None
 
 
 class Curve(Block):
@@ -121,6 +124,18 @@ class Curve(Block):
     reference: bool
     """whether it saw labels: a bound, never ranked"""
     points: list[Point]
+
+    def within(self, macs: float) -> Point | None:
+        """The point that was best on the calibration split among those that kept to a mean cost there.
+
+        A reference is judged where it has a number, on the test split.
+        """
+        fits = [p for p in self.points if _or(p.calibration_macs, p.macs) <= macs * (1 + 1e-9)]
+        return max(fits, key=lambda p: _or(p.calibration_accuracy, p.accuracy), default=None)
+
+
+def _or(value: float | None, other: float) -> float:
+    return other if value is None else value
 
 
 class EpochRow(Block):

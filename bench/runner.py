@@ -209,9 +209,11 @@ def _curve(choice: Choice[Policy], calibration: Trace, test: Trace) -> records.C
             thresholds=[]
             if one.thresholds is None
             else [v if abs(v) != float("inf") else None for v in one.thresholds.tolist()],
-            accuracy=one.accuracy,
-            macs=one.cost,
-            shares=one.shares.tolist(),
+            accuracy=one.test.accuracy,
+            macs=one.test.cost,
+            shares=one.test.shares.tolist(),
+            calibration_accuracy=one.calibration.accuracy if one.calibration else None,
+            calibration_macs=one.calibration.cost if one.calibration else None,
         )
         for one in curve(choice.plugin, calibration, test)
     ]

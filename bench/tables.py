@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -170,9 +172,12 @@ def _crossing(readings: dict[str, Reading], codec: str) -> str:
 
 
 def curves_table(record: Record) -> Table:
-    """A row a policy: accuracy at shares of the full cost, thresholds from the calibration split."""
+    """A row a policy: test accuracy at the point that calibration would choose within a share of the full cost."""
     table = Table(
-        title="policies: best accuracy within a share of the last exit's MACs", title_justify="left"
+        title="policies: accuracy within a share of the last exit's effective MACs (chosen on calibration)",
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
     )
     shares = (0.25, 0.5, 0.75, 1.0)
     table.add_column("policy")
@@ -180,12 +185,8 @@ def curves_table(record: Record) -> Table:
         table.add_column(f"{share:.0%}", justify="right")
     full = record.exits[-1].readings.get("macs.effective")
     for curve in record.curves:
-        cells = []
-        for share in shares:
-            within = [
-                p.accuracy for p in curve.points if full is None or p.macs <= share * full.value * (1 + 1e-9)
-            ]
-            cells.append(f"{max(within):.2%}" if within else "-")
+        points = [curve.within(share * full.value if full else math.inf) for share in shares]
+        cells = [f"{point.accuracy:.2%}" if point else "-" for point in points]
         table.add_row(f"{curve.policy}{' (bound, sees labels)' if curve.reference else ''}", *cells)
     return table
 

@@ -18,18 +18,31 @@ class Outcome:
     """What one operating point comes to on a trace.
 
     Attributes:
-        thresholds: of each exit, (exits,); None for a reference.
         exits: where each sample left, int64 (N,).
         accuracy: share of samples answered rightly.
         cost: mean cost of a sample, in the trace's unit.
         shares: of the samples that left at each exit, (exits,).
     """
 
-    thresholds: Tensor | None
     exits: Tensor
     accuracy: float
     cost: float
     shares: Tensor
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """One setting of a policy: what it came to where it was set, and where it is judged.
+
+    Attributes:
+        thresholds: of each exit, (exits,); None for a reference.
+        calibration: on the split that thresholds come from, for choosing among points; None for a reference.
+        test: on the split that counts.
+    """
+
+    thresholds: Tensor | None
+    calibration: Outcome | None
+    test: Outcome
 
 
 def leave(scores: Tensor, thresholds: Tensor) -> Tensor:
@@ -57,16 +70,20 @@ def leaves_now(policy: Policy, thresholds: Tensor):
     return decide
 
 
-def outcome(trace: Trace, exits: Tensor, correct: Tensor, thresholds: Tensor | None) -> Outcome:
-    """Accuracy, cost and shares when each sample leaves where `exits` says."""
+def outcome(trace: Trace, exits: Tensor, correct: Tensor) -> Outcome:
+    """Accuracy, cost and shares when each sample leaves where `exits` says.
+
+    Args:
+        trace: the samples.
+        exits: int64 (N,).
+        correct: whether each exit is right about each sample, boolean (exits, N).
+    """
     rows = torch.arange(len(exits))
     shares = torch.bincount(exits, minlength=len(trace.costs)).double() / len(exits)
-    return Outcome(
-        thresholds, exits, float(correct[exits, rows].double().mean()), float(shares @ trace.costs), shares
-    )
+    return Outcome(exits, float(correct[exits, rows].double().mean()), float(shares @ trace.costs), shares)
 
 
-def curve(policy: Policy, calibration: Trace, test: Trace, points: int = POINTS) -> list[Outcome]:
+def curve(policy: Policy, calibration: Trace, test: Trace, points: int = POINTS) -> list[OperatingPoint]:
     """Set a policy's operating points on the calibration split and replay them on the test split.
 
     Args:
@@ -76,12 +93,22 @@ def curve(policy: Policy, calibration: Trace, test: Trace, points: int = POINTS)
         points: how many operating points, at most.
 
     Returns:
-        Outcomes in the order of the policy's thresholds, from never leaving early to always.
+        Points in the order of the policy's thresholds, from never leaving early to always.
     """
-    correct = test.correct()
+    right = test.correct()
     if isinstance(policy, Reference):
         exits = policy.choose(test.logits, test.labels, test.costs)
-        return [outcome(test, exits, correct, None)]
-    thresholds = policy.thresholds(policy.score(calibration.logits), points)
-    scores = policy.score(test.logits)
-    return [outcome(test, leave(scores, row), correct, row) for row in thresholds.to(scores.dtype)]
+        return [OperatingPoint(None, None, outcome(test, exits, right))]
+    here, there, right_here = (
+        policy.score(calibration.logits),
+        policy.score(test.logits),
+        calibration.correct(),
+    )
+    return [
+        OperatingPoint(
+            row,
+            outcome(calibration, leave(here, row), right_here),
+            outcome(test, leave(there, row), right),
+        )
+        for row in policy.thresholds(here, points).to(there.dtype)
+    ]

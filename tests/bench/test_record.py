@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bench import SeesawError
-from bench.record import Named, Record, Setup, load, path_of, schema
+from bench.record import Curve, Named, Point, Record, Setup, load, path_of, schema
 
 
 def named(name="dense", **changes):
@@ -95,3 +95,20 @@ def test_a_write_that_breaks_leaves_the_old_record(tmp_path, monkeypatch):
 def test_the_schema_knows_every_field():
     properties = json.loads(schema())["properties"]
     assert set(properties) == set(Record.model_fields)
+
+
+def test_a_point_is_chosen_by_calibration_and_never_by_the_test_split():
+    def point(accuracy, macs, calibration_accuracy, calibration_macs):
+        return Point(
+            thresholds=[], accuracy=accuracy, macs=macs, shares=[],
+            calibration_accuracy=calibration_accuracy, calibration_macs=calibration_macs,
+        )  # fmt: skip
+
+    lucky, sound, dear = point(0.99, 5, 0.7, 5), point(0.8, 5, 0.9, 5), point(0.95, 9, 0.95, 9)
+    curve = Curve(policy="confidence", reference=False, points=[lucky, sound, dear])
+    assert curve.within(6) is sound
+    assert curve.within(10) is dear
+    assert curve.within(1) is None
+    assert (
+        Curve(policy="oracle", reference=True, points=[point(1.0, 4, None, None)]).within(4).accuracy == 1.0
+    )

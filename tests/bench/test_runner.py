@@ -85,12 +85,12 @@ def test_execution_and_replay_agree_on_every_sample(done):
         policy = choose(Policy, name).plugin
         points = curve(policy, calibration, test)
         recorded = next(one for one in record.curves if one.policy == name)
-        assert [point.accuracy for point in recorded.points] == [point.accuracy for point in points]
+        assert [point.accuracy for point in recorded.points] == [point.test.accuracy for point in points]
         for point in points[:: max(1, len(points) // 7)]:
             with torch.no_grad():
                 walk = net.walk(inputs, leaves_now(policy, point.thresholds))
-            chosen = test.logits[point.exits, torch.arange(len(inputs))]
-            close = (point.exits == walk.exits).float().mean()
+            chosen = test.logits[point.test.exits, torch.arange(len(inputs))]
+            close = (point.test.exits == walk.exits).float().mean()
             assert close == 1.0
             torch.testing.assert_close(walk.logits, chosen, atol=1e-4, rtol=1e-4)
 

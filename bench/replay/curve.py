@@ -55,9 +55,10 @@ def leave(scores: Tensor, thresholds: Tensor) -> Tensor:
     Returns:
         int64 (N,).
     """
-    ready = scores >= thresholds[:, None]
-    ready[-1] = True
-    return ready.byte().argmax(0)
+    exits = torch.full(scores.shape[1:], len(scores) - 1)
+    for exit_ in range(len(scores) - 2, -1, -1):
+        exits[scores[exit_] >= thresholds[exit_]] = exit_
+    return exits
 
 
 def leaves_now(policy: Policy, thresholds: Tensor):

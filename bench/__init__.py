@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from bench.sparse.pack import unpack as unpack
     from bench.sparse.pattern import mask_from as mask_from
     from bench.sparse.pattern import over_kernels as over_kernels
+    from bench.task import About as About
     from bench.task import Data as Data
     from bench.task import Recipe as Recipe
     from bench.task import Scale as Scale
@@ -74,7 +75,7 @@ _HOMES = {
     "sparse.mask": "Layer density hide largest layers mask_of masked parameters",
     "sparse.pack": "pack unpack",
     "sparse.pattern": "mask_from over_kernels",
-    "task": "Data Recipe Scale Split Task first hold_out",
+    "task": "About Data Recipe Scale Split Task first hold_out",
     "trace": "Trace",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

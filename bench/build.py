@@ -18,9 +18,10 @@ from bench.task import Task
 
 def assemble(backbone: Backbone, task: Task, exits: Exits) -> Net:
     """A backbone's stages with the plan's heads hung on them."""
-    net = Net(backbone.stages(task.sample), task.sample, task.classes)
+    about = task.about()
+    net = Net(backbone.stages(about.sample), about.sample, about.classes)
     shares = Tariff.of(net).shares()
-    exits.hang(net, shares, lambda stage: backbone.head(net.shape(stage), task.classes))
+    exits.hang(net, shares, lambda stage: backbone.head(net.shape(stage), about.classes))
     if not net.exits or net.exits[-1] != len(net.stages) - 1:
         raise SeesawError(f"The exits plan {type(exits).__name__} hangs no head on the last stage. It must.")
     return net

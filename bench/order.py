@@ -77,8 +77,9 @@ class Plan:
         policies = [choose(Policy, text) for text in order.policies]
         codecs = [choose(Codec, text) for text in order.codecs]
         meters = [choose(Meter, text) for text in order.meters]
-        changed = Recipe.read("the recipe", {"epochs": str(task.plugin.recipe.epochs)} | dict(order.recipe))
-        recipe = task.plugin.recipe.model_copy(update={key: getattr(changed, key) for key in order.recipe})
+        usual = task.plugin.about().recipe
+        changed = Recipe.read("the recipe", {"epochs": str(usual.epochs)} | dict(order.recipe))
+        recipe = usual.model_copy(update={key: getattr(changed, key) for key in order.recipe})
         device = pick_device(order.device)
         setup = records.Setup(
             task=_named(task),

@@ -162,8 +162,23 @@ class Data(pl.LightningDataModule):
         return self.scale(augment(batch, self.strides.recipe.crop)), batch.labels
 
 
+@dataclass(frozen=True)
+class About:
+    """What a task is, before any file is read.
+
+    Attributes:
+        classes: how many.
+        sample: what one input looks like to the network.
+        recipe: how it is trained.
+    """
+
+    classes: int
+    sample: Sample
+    recipe: Recipe
+
+
 class Task(Plugin):
-    """The contract: `data` loads the splits; `version`, `classes`, `image` and `recipe` describe them.
+    """The contract: `about` says what it is, `data` loads the splits.
 
     Whatever could move a number raises `version`: other splits, another recipe, other scaling.
     """
@@ -171,20 +186,9 @@ class Task(Plugin):
     kind: ClassVar[str] = "task"
     version: ClassVar[int] = 1
 
-    @property
-    def classes(self) -> int:
-        """How many classes."""
-        raise NotImplementedError(f"{type(self).__name__} must define classes")
-
-    @property
-    def sample(self) -> Sample:
-        """What one input looks like to the network."""
-        raise NotImplementedError(f"{type(self).__name__} must define sample")
-
-    @property
-    def recipe(self) -> Recipe:
-        """How it is trained."""
-        raise NotImplementedError(f"{type(self).__name__} must define recipe")
+    def about(self) -> About:
+        """Classes, samples and recipe."""
+        raise NotImplementedError(f"{type(self).__name__} must define about()")
 
     def data(self, root: Path, seed: int) -> Data:
         """The splits. The calibration and test splits are the same for every seed.

@@ -34,7 +34,7 @@ from bench.policy import Policy, Reference
 from bench.replay.curve import leave, leaves_now
 from bench.sparse.mask import masked, parameters
 from bench.sparse.pack import inference_state, pack, restore
-from bench.task import Data, Recipe, Scale, Split, Task
+from bench.task import About, Data, Recipe, Scale, Split, Task
 
 IMAGE = Sample((3, 16, 16))
 CLASSES = 4
@@ -70,20 +70,10 @@ class TinyBackbone(Backbone):
 class TinyTask(Task):
     """Random images that carry their label in their brightness."""
 
-    @property
-    def classes(self) -> int:
-        """Four."""
-        return CLASSES
-
-    @property
-    def sample(self) -> Sample:
-        """A small image in colour."""
-        return IMAGE
-
-    @property
-    def recipe(self) -> Recipe:
-        """Two epochs with momentum and decay, which would move hidden weights if anything did."""
-        return Recipe(epochs=2, batch=16, optimizer="sgd", lr=0.05, weight_decay=1e-2)
+    def about(self) -> About:
+        """Small images in colour; two epochs with momentum and decay, which would move hidden weights."""
+        recipe = Recipe(epochs=2, batch=16, optimizer="sgd", lr=0.05, weight_decay=1e-2)
+        return About(CLASSES, IMAGE, recipe)
 
     def data(self, root: Path, seed: int) -> Data:
         """128 training samples and twice 32."""
@@ -287,22 +277,22 @@ def check_codec(codec: Codec, tolerance: float = 0.05) -> list[str]:
 def check_task(task: Task, root: Path = Path("data")) -> list[str]:
     """Splits of the promised shapes and labels, the same held-out splits for every seed."""
     facts = Facts()
-    data, other = task.data(root, 0), task.data(root, 1)
+    about, data, other = task.about(), task.data(root, 0), task.data(root, 1)
     for name in ("train", "calibration", "test"):
         split: Split = getattr(data, name)
         facts.hold(
-            tuple(split.inputs.shape[1:]) == task.sample.shape, f"{name} inputs have the promised shape"
+            tuple(split.inputs.shape[1:]) == about.sample.shape, f"{name} inputs have the promised shape"
         )
         facts.hold(split.labels.dtype == torch.int64, f"{name} labels are int64")
         low, high = int(split.labels.min()), int(split.labels.max())
-        facts.hold(low >= 0 and high < task.classes, f"{name} labels lie in 0..classes-1", f"{low}..{high}")
+        facts.hold(low >= 0 and high < about.classes, f"{name} labels lie in 0..classes-1", f"{low}..{high}")
     for name in ("calibration", "test"):
         one, two = getattr(data, name), getattr(other, name)
         same = torch.equal(one.inputs, two.inputs) and torch.equal(one.labels, two.labels)
         facts.hold(same, f"the {name} split is the same for every seed")
     scaled = data.scale(data.train.inputs[:256])
-    facts.hold(scaled.dtype == task.sample.dtype, "scaled inputs have the promised type")
-    facts.hold(task.version >= 1 and task.recipe.epochs >= 0, "it has a version and a recipe")
+    facts.hold(scaled.dtype == about.sample.dtype, "scaled inputs have the promised type")
+    facts.hold(task.version >= 1 and about.recipe.epochs >= 0, "it has a version and a recipe")
     return facts
 
 
@@ -356,7 +346,7 @@ def _trained(method: Method, exits: Exits, *, train: bool = True) -> tuple[Net, 
     backbone = method.reshape(TinyBackbone(), build)
     torch.manual_seed(0)
     net = assemble(backbone, task, exits)
-    budget = Budget(task.data(Path(), 0), task.recipe, exits.loss, 0, cpu)
+    budget = Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, cpu)
     if train:
         exits.fit(net, budget, method)
     return net, budget

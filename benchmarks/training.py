@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from bench import Backbone, Data, Exits, Recipe, Sample, Scale, Split
+from bench import About, Backbone, Data, Exits, Recipe, Sample, Scale, Split
 from bench.budget import Budget
 from bench.net import Net
 from bench.plugin import choose
@@ -34,13 +34,8 @@ def network(spec: str, sample: Sample, classes: int = 10) -> Net:
     from bench.testing import TinyTask
 
     class Shape(TinyTask):
-        @property
-        def classes(self) -> int:
-            return classes
-
-        @property
-        def sample(self) -> Sample:
-            return sample
+        def about(self) -> About:
+            return About(classes, sample, Recipe(epochs=1))
 
     torch.manual_seed(0)
     return assemble(choose(Backbone, spec).plugin, Shape(), choose(Exits, "joint").plugin)

@@ -6,8 +6,9 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
-from bench import Data, Recipe, Sample, Scale, Split, Task
+from bench import About, Data, Recipe, Sample, Scale, Split, Task
 
+CLASSES = 8
 Count = Annotated[int, Field(ge=8, le=1_000_000)]
 
 
@@ -25,24 +26,19 @@ class Blobs(Task):
     noise: Annotated[float, Field(ge=0)] = 48.0
     """deviation of the noise, in grey levels"""
 
-    @property
-    def classes(self) -> int:
-        return 8
-
-    @property
-    def sample(self) -> Sample:
-        return Sample((self.channels, self.side, self.side))
-
-    @property
-    def recipe(self) -> Recipe:
-        return Recipe(epochs=3, batch=32, optimizer="adamw", lr=5e-3, weight_decay=1e-2)
+    def about(self) -> About:
+        sample = Sample((self.channels, self.side, self.side))
+        return About(
+            CLASSES, sample, Recipe(epochs=3, batch=32, optimizer="adamw", lr=5e-3, weight_decay=1e-2)
+        )
 
     def data(self, root: Path, seed: int) -> Data:
+        shape = self.about().sample.shape
         generator = torch.Generator().manual_seed(0)
-        templates = torch.randint(64, 192, (self.classes, *self.sample.shape), generator=generator)
+        templates = torch.randint(64, 192, (CLASSES, *shape), generator=generator)
         count = self.train + 2 * self.test
-        labels = torch.arange(count) % self.classes
-        images = templates[labels] + self.noise * torch.randn(count, *self.sample.shape, generator=generator)
+        labels = torch.arange(count) % CLASSES
+        images = templates[labels] + self.noise * torch.randn(count, *shape, generator=generator)
         whole = Split(images.round().clamp(0, 255).to(torch.uint8), labels)
         train, calibration, test = (
             Split(*parts)

@@ -5,43 +5,29 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bench import Recipe, Sample, Scale, Split
-from tasks.images import ImageTask, Unit, fetch, image, split_of, write_arrays
+from bench import About, Recipe, Sample, Split
+from tasks.images import ImageTask, Unit, fetch, split_of, write_arrays
 
 
 class Cifar10(ImageTask):
     """CIFAR-10: photographs, 32x32 in colour, 10 classes."""
 
-    mean: tuple[float, float, float] = (0.4914, 0.4822, 0.4465)
+    mean: tuple[float, ...] = (0.4914, 0.4822, 0.4465)
     """of each channel on the scale 0..1, subtracted"""
-    std: tuple[Unit, Unit, Unit] = (0.2470, 0.2435, 0.2616)
+    std: tuple[Unit, ...] = (0.2470, 0.2435, 0.2616)
     """of each channel on the scale 0..1, divided by"""
 
+    folder: ClassVar[str] = "cifar10"
     files: ClassVar[str] = "CIFAR10"
+    archive: ClassVar[str] = "cifar-10-batches-py"
+    classes: ClassVar[int] = 10
 
-    @property
-    def folder(self) -> str:
-        return "cifar10"
-
-    @property
-    def classes(self) -> int:
-        return 10
-
-    @property
-    def sample(self) -> Sample:
-        return image(3, 32)
-
-    @property
-    def scale(self) -> Scale:
-        return Scale(self.mean, self.std)
-
-    @property
-    def recipe(self) -> Recipe:
-        return Recipe(epochs=100, batch=128, optimizer="sgd", lr=0.1, weight_decay=5e-4, crop=4, flip=True)
+    def about(self) -> About:
+        recipe = Recipe(epochs=100, batch=128, optimizer="sgd", lr=0.1, weight_decay=5e-4, crop=4, flip=True)
+        return About(self.classes, Sample((3, 32, 32)), recipe)
 
     def places(self, root: Path) -> str:
-        archive = {"CIFAR10": "cifar-10-batches-py", "CIFAR100": "cifar-100-python"}[self.files]
-        return f"the folder {archive} of the official archive into {root}, or train.npz and test.npz into {root / self.folder}"
+        return f"the folder {self.archive} of the official archive into {root}, or train.npz and test.npz into {root / self.folder}"
 
     def official(self, root: Path) -> tuple[Split, Split]:
         from torchvision import datasets
@@ -60,17 +46,12 @@ class Cifar10(ImageTask):
 class Cifar100(Cifar10):
     """CIFAR-100: photographs, 32x32 in colour, 100 classes."""
 
-    mean: tuple[float, float, float] = (0.5071, 0.4865, 0.4409)
+    mean: tuple[float, ...] = (0.5071, 0.4865, 0.4409)
     """of each channel on the scale 0..1, subtracted"""
-    std: tuple[Unit, Unit, Unit] = (0.2673, 0.2564, 0.2762)
+    std: tuple[Unit, ...] = (0.2673, 0.2564, 0.2762)
     """of each channel on the scale 0..1, divided by"""
 
+    folder: ClassVar[str] = "cifar100"
     files: ClassVar[str] = "CIFAR100"
-
-    @property
-    def folder(self) -> str:
-        return "cifar100"
-
-    @property
-    def classes(self) -> int:
-        return 100
+    archive: ClassVar[str] = "cifar-100-python"
+    classes: ClassVar[int] = 100

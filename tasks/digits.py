@@ -5,24 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from bench import Data, Recipe, Sample, Scale, Task, hold_out
-from tasks.images import image, split_of
+from bench import About, Data, Recipe, Sample, Scale, Task, hold_out
+from tasks.images import split_of
 
 
 class Digits(Task):
     """Handwritten digits, 8x8 grey, 10 classes, 1,797 images; nothing to download."""
 
-    @property
-    def classes(self) -> int:
-        return 10
-
-    @property
-    def sample(self) -> Sample:
-        return image(1, 8)
-
-    @property
-    def recipe(self) -> Recipe:
-        return Recipe(epochs=30, batch=64, optimizer="adamw", lr=5e-3, weight_decay=1e-2, crop=1)
+    def about(self) -> About:
+        recipe = Recipe(epochs=30, batch=64, optimizer="adamw", lr=5e-3, weight_decay=1e-2, crop=1)
+        return About(10, Sample((1, 8, 8)), recipe)
 
     def data(self, root: Path, seed: int) -> Data:
         from sklearn.datasets import load_digits

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from pydantic import Field
 
-from bench import Data, Recipe, Sample, Scale, SeesawError, Split, first, hold_out
-from tasks.images import Count, ImageTask, fingerprint, read_arrays, split_of
+from bench import About, Data, Recipe, Sample, Scale, SeesawError, Split, first, hold_out
+from tasks.images import Count, ImageTask, Unit, fingerprint, read_arrays, split_of
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 IDX = {"train": "train", "test": "t10k"}
@@ -23,6 +23,10 @@ LAYOUTS = (
 class Folder(ImageTask):
     """Your own images: folder[path=DIR] with a folder a class, or arrays, or idx files."""
 
+    mean: tuple[float, ...] = ()
+    """of each channel on the scale 0..1, subtracted; the training images' own where left out"""
+    std: tuple[Unit, ...] = ()
+    """of each channel on the scale 0..1, divided by; the training images' own where left out"""
     path: str = ""
     """the folder"""
     size: Annotated[int, Field(ge=4, le=1024)] = 32
@@ -47,31 +51,23 @@ class Folder(ImageTask):
         return root
 
     @property
-    def classes(self) -> int:
-        return len(self.names) if self.names else 1 + max(int(split.labels.max()) for split in self._splits())
-
-    @property
     def names(self) -> list[str]:
         """Names of the classes, sorted; none for arrays and idx files."""
         top = self.root / "train" if (self.root / "train").is_dir() else self.root
         return sorted(d.name for d in top.iterdir() if d.is_dir() and any(_images(d)))
 
-    @property
-    def sample(self) -> Sample:
-        return Sample((3 if self.colour == "rgb" else 1, self.size, self.size))
+    def about(self) -> About:
+        names = self.names
+        classes = len(names) if names else 1 + max(int(split.labels.max()) for split in self._splits())
+        recipe = Recipe(
+            epochs=self.epochs, batch=64, optimizer="adamw", lr=3e-3, weight_decay=1e-2,
+            crop=self.size // 8, flip=self.flip,
+        )  # fmt: skip
+        return About(classes, Sample(self._shape), recipe)
 
     @property
-    def recipe(self) -> Recipe:
-        crop = self.size // 8
-        return Recipe(
-            epochs=self.epochs,
-            batch=64,
-            optimizer="adamw",
-            lr=3e-3,
-            weight_decay=1e-2,
-            crop=crop,
-            flip=self.flip,
-        )
+    def _shape(self) -> tuple[int, int, int]:
+        return 3 if self.colour == "rgb" else 1, self.size, self.size
 
     def identity(self, root: Path) -> dict[str, Any]:
         """Two folders at one path, or one folder changed, are different data."""
@@ -84,10 +80,13 @@ class Folder(ImageTask):
         )
         train = first(train, self.train)
         train, calibration = hold_out(train, max(1, round(self.calibration * len(train.labels))))
-        values = train.inputs[: 1 << 14].float() / 255
-        mean, std = values.mean((0, 2, 3)), values.std((0, 2, 3)).clamp(min=1e-3)
-        scale = Scale(tuple(mean.tolist()), tuple(std.tolist()))
-        return Data(train, calibration, first(test, self.test), scale)
+        return Data(train, calibration, first(test, self.test), self._scale(train))
+
+    def _scale(self, train: Split) -> Scale:
+        """As set, else each channel's own mean and deviation over the first training images."""
+        values = train.inputs[: 1 << 12].float() / 255
+        mean = self.mean or tuple(values.mean((0, 2, 3)).tolist())
+        return Scale(mean, self.std or tuple(values.std((0, 2, 3)).clamp(min=1e-3).tolist()))
 
     def _splits(self) -> list[Split]:
         """Train and test, or one split that is still to be parted."""
@@ -117,7 +116,7 @@ class Folder(ImageTask):
     def _open(self, path: Path) -> np.ndarray:
         try:
             with Image.open(path) as picture:
-                return np.asarray(self._shape(picture))
+                return np.asarray(self._resized(picture))
         except (
             OSError,
             UnidentifiedImageError,
@@ -127,7 +126,7 @@ class Folder(ImageTask):
         ) as error:
             raise SeesawError(f"{path} is no whole image ({error}). Replace or remove it.") from error
 
-    def _shape(self, picture: Image.Image) -> Image.Image:
+    def _resized(self, picture: Image.Image) -> Image.Image:
         """The colour and size asked for: the shorter side is scaled, the longer one cropped in the middle."""
         picture = picture.convert("RGB" if self.colour == "rgb" else "L")
         scale = self.size / min(picture.size)
@@ -139,14 +138,14 @@ class Folder(ImageTask):
 
     def _fit(self, split: Split) -> Split:
         """Arrays in the colour and size asked for."""
-        if tuple(split.inputs.shape[1:]) == self.sample.shape:
+        if tuple(split.inputs.shape[1:]) == self._shape:
             return split
         pictures = (
             Image.fromarray(one[0].numpy() if len(one) == 1 else one.permute(1, 2, 0).numpy())
             for one in split.inputs
         )
         return Split(
-            split_of(np.stack([np.asarray(self._shape(p)) for p in pictures]), np.zeros(1)).inputs,
+            split_of(np.stack([np.asarray(self._resized(p)) for p in pictures]), np.zeros(1)).inputs,
             split.labels,
         )
 

@@ -3,15 +3,16 @@
 import hashlib
 import os
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
 from pydantic import Field
 
-from bench import Data, Sample, Scale, SeesawError, Split, Task, first, hold_out
+from bench import Data, Scale, SeesawError, Split, Task, first, hold_out
 
 Count = Annotated[int, Field(gt=0)]
 Unit = Annotated[float, Field(gt=0)]
@@ -27,6 +28,14 @@ class ImageTask(Task):
     calibration: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """share of the training samples that thresholds are set on"""
 
+    mean: tuple[float, ...] = (0.5,)
+    """of each channel on the scale 0..1, subtracted"""
+    std: tuple[Unit, ...] = (0.25,)
+    """of each channel on the scale 0..1, divided by"""
+
+    folder: ClassVar[str]
+    """where `train.npz` and `test.npz` lie below root"""
+
     def official(self, root: Path) -> tuple[Split, Split]:
         """Training and test split from the official files below root, or from a checked download of them."""
         raise NotImplementedError(f"{type(self).__name__} must define official(root)")
@@ -34,16 +43,6 @@ class ImageTask(Task):
     def places(self, root: Path) -> str:
         """Which official files belong where, in words."""
         raise NotImplementedError(f"{type(self).__name__} must define places(root)")
-
-    @property
-    def folder(self) -> str:
-        """The folder of `train.npz` and `test.npz` below root."""
-        raise NotImplementedError(f"{type(self).__name__} must define folder")
-
-    @property
-    def scale(self) -> Scale:
-        """Mean and deviation of every channel, on the scale 0..1."""
-        raise NotImplementedError(f"{type(self).__name__} must define scale")
 
     def data(self, root: Path, seed: int) -> Data:
         """Read `<root>/<task>/{train,test}.npz` where they are, else the official files."""
@@ -55,26 +54,28 @@ class ImageTask(Task):
         )
         for name, split in (("train", train), ("test", test)):
             self._check(name, split)
+        channels = self.about().sample.shape[0]
+        if not len(self.mean) == len(self.std) == channels:
+            raise SeesawError(
+                f"These images have {channels} channels, and mean and std have {len(self.mean)} and {len(self.std)} "
+                "numbers. Give one a channel, joined by ':'."
+            )
         train = first(train, self.train)
         train, calibration = hold_out(train, max(1, round(self.calibration * len(train.labels))))
-        return Data(train, calibration, first(test, self.test), self.scale)
+        return Data(train, calibration, first(test, self.test), Scale(self.mean, self.std))
 
     def _check(self, name: str, split: Split) -> None:
-        if tuple(split.inputs.shape[1:]) != self.sample.shape:
+        about = self.about()
+        if tuple(split.inputs.shape[1:]) != about.sample.shape:
             raise SeesawError(
                 f"The {name} images below {self.folder} are {tuple(split.inputs.shape[1:])} (channels, height, "
-                f"width), not {self.sample.shape}. Put that data set's own files there, or use folder[path=...]."
+                f"width), not {about.sample.shape}. Put that data set's own files there, or use folder[path=...]."
             )
-        if split.labels.min() < 0 or split.labels.max() >= self.classes:
+        if split.labels.min() < 0 or split.labels.max() >= about.classes:
             raise SeesawError(
                 f"The {name} labels below {self.folder} run from {int(split.labels.min())} to "
-                f"{int(split.labels.max())}, not from 0 to {self.classes - 1}. Put that data set's own files there."
+                f"{int(split.labels.max())}, not from 0 to {about.classes - 1}. Put that data set's own files there."
             )
-
-
-def image(channels: int, side: int) -> Sample:
-    """A square image."""
-    return Sample((channels, side, side))
 
 
 def read_arrays(path: Path) -> Split:
@@ -86,7 +87,7 @@ def read_arrays(path: Path) -> Split:
     try:
         with np.load(path, allow_pickle=False) as file:
             images, labels = file["images"], file["labels"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib_error()) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise SeesawError(
             f"{path} cannot be read ({error}). Put a whole npz file there with arrays `images` (uint8, N x H x W "
             "or N x H x W x C) and `labels` (int64, N)."
@@ -97,13 +98,6 @@ def read_arrays(path: Path) -> Split:
             "Write `images` as uint8, N x H x W or N x H x W x C, and as many `labels`."
         )
     return split_of(images, labels)
-
-
-def zlib_error() -> type[Exception]:
-    """What a damaged compressed member raises."""
-    import zlib
-
-    return zlib.error
 
 
 def split_of(images: np.ndarray, labels: np.ndarray) -> Split:

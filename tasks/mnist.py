@@ -3,34 +3,25 @@
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench import Recipe, Sample, Scale, Split
-from tasks.images import ImageTask, fetch, image, split_of
+from bench import About, Recipe, Sample, Split
+from tasks.images import ImageTask, Unit, fetch, split_of
 
 
 class Mnist(ImageTask):
     """MNIST: handwritten digits, 28x28 grey, 10 classes."""
 
+    mean: tuple[float, ...] = (0.1307,)
+    """of the one channel on the scale 0..1, subtracted"""
+    std: tuple[Unit, ...] = (0.3081,)
+    """of the one channel on the scale 0..1, divided by"""
+
+    folder: ClassVar[str] = "mnist"
     files: ClassVar[str] = "MNIST"
+    epochs: ClassVar[int] = 10
 
-    @property
-    def folder(self) -> str:
-        return "mnist"
-
-    @property
-    def classes(self) -> int:
-        return 10
-
-    @property
-    def sample(self) -> Sample:
-        return image(1, 28)
-
-    @property
-    def scale(self) -> Scale:
-        return Scale((0.1307,), (0.3081,))
-
-    @property
-    def recipe(self) -> Recipe:
-        return Recipe(epochs=10, batch=128, optimizer="adamw", lr=3e-3, weight_decay=1e-2)
+    def about(self) -> About:
+        recipe = Recipe(epochs=self.epochs, batch=128, optimizer="adamw", lr=3e-3, weight_decay=1e-2)
+        return About(10, Sample((1, 28, 28)), recipe)
 
     def places(self, root: Path) -> str:
         return (
@@ -61,16 +52,11 @@ def kind_exists(kind: Any, root: Path) -> bool:
 class FashionMnist(Mnist):
     """Fashion-MNIST: clothes, 28x28 grey, 10 classes."""
 
+    mean: tuple[float, ...] = (0.2860,)
+    """of the one channel on the scale 0..1, subtracted"""
+    std: tuple[Unit, ...] = (0.3530,)
+    """of the one channel on the scale 0..1, divided by"""
+
+    folder: ClassVar[str] = "fashion-mnist"
     files: ClassVar[str] = "FashionMNIST"
-
-    @property
-    def folder(self) -> str:
-        return "fashion-mnist"
-
-    @property
-    def scale(self) -> Scale:
-        return Scale((0.2860,), (0.3530,))
-
-    @property
-    def recipe(self) -> Recipe:
-        return Recipe(epochs=15, batch=128, optimizer="adamw", lr=3e-3, weight_decay=1e-2)
+    epochs: ClassVar[int] = 15

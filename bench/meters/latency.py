@@ -10,7 +10,7 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.meter import Found, Meter, Reading, Subject
 from bench.net import Net, Part
@@ -71,7 +71,7 @@ class Latency(Meter):
 
 def _faster(net: Net, x: Tensor, device: torch.device) -> tuple[Net, Tensor, str]:
     """The net and its inputs in the layout of images that runs faster here, of the two that PyTorch has."""
-    if x.dim() != 4:
+    if x.dim() != 4 or not any(isinstance(module, nn.Conv2d) for module in net.modules()):
         return net, x, "one layout"
     layouts = {"channels first": torch.contiguous_format, "channels last": torch.channels_last}
     forms = {

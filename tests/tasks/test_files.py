@@ -144,7 +144,7 @@ def test_a_folder_without_parts_is_parted_the_same_way_every_time(tmp_path):
     pictures(tmp_path / "all", count=10)
     mine = task(f"folder[path={tmp_path / 'all'},size=8,colour=grey]")
     data = mine.data(tmp_path, 0)
-    assert mine.sample.shape == (1, 8, 8)
+    assert mine.about().sample.shape == (1, 8, 8)
     assert len(data.test.labels) == 6
     check_task(mine, tmp_path)
 
@@ -156,7 +156,7 @@ def test_a_folder_may_hold_idx_files_or_arrays(tmp_path, zipped):
     arrays(tmp_path / "npz", (12, 12, 3), classes=4)
     mine = task(f"folder[path={tmp_path / 'npz'},size=16]")
     check_task(mine, tmp_path)
-    assert mine.classes == 4
+    assert mine.about().classes == 4
 
 
 def test_a_changed_folder_is_another_identity(tmp_path):
@@ -193,3 +193,11 @@ def test_digits_are_all_of_them():
     x = data.scale(data.train.inputs)
     assert abs(float(x.mean())) < 0.05
     assert abs(float(x.std()) - 1) < 0.05
+
+
+def test_a_mean_of_too_many_channels_is_a_sentence(tmp_path):
+    arrays(tmp_path / "mnist")
+    with pytest.raises(SeesawError, match="1 channels, and mean and std have 2 and 1"):
+        task("mnist[mean=0.1:0.2]").data(tmp_path, 0)
+    data = task("mnist[mean=0.5,std=0.5]").data(tmp_path, 0)
+    assert data.scale(data.test.inputs).abs().max() <= 1

@@ -33,8 +33,12 @@ if TYPE_CHECKING:
     from bench.net import Net as Net
     from bench.net import Part as Part
     from bench.net import Sample as Sample
+    from bench.plugin import Count as Count
     from bench.plugin import Plugin as Plugin
+    from bench.plugin import Positive as Positive
     from bench.plugin import Settings as Settings
+    from bench.plugin import Share as Share
+    from bench.plugin import Whole as Whole
     from bench.policy import Policy as Policy
     from bench.policy import Reference as Reference
     from bench.policy import shared_quantiles as shared_quantiles
@@ -69,7 +73,7 @@ _HOMES = {
     "meter": "Found Meter Reading Subject",
     "method": "Density Method Step Train maskable",
     "net": "Net Part Sample",
-    "plugin": "Plugin Settings",
+    "plugin": "Count Plugin Positive Settings Share Whole",
     "policy": "Policy Reference shared_quantiles",
     "sparse": "degree",
     "sparse.mask": "Layer density hide largest layers mask_of masked parameters",

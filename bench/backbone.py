@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
 from torch import nn
 
 from bench.errors import SeesawError
 from bench.net import Sample
-from bench.plugin import Plugin
+from bench.plugin import Plugin, Positive
 
 
 class Backbone(Plugin):
@@ -22,7 +21,7 @@ class Backbone(Plugin):
 
     kind: ClassVar[str] = "backbone"
 
-    width: Annotated[float, Field(gt=0)] = 1.0
+    width: Positive = 1.0
     """factor on every inner width"""
 
     def stages(self, sample: Sample) -> list[nn.Module]:

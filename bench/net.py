@@ -45,6 +45,8 @@ class Net(nn.Module):
 
     def __init__(self, stages: Sequence[nn.Module], sample: Sample, classes: int) -> None:
         super().__init__()
+        if not stages:
+            raise SeesawError("This backbone has no stages. Choose settings that give it at least one.")
         self.stages = nn.ModuleList(stages)
         self.heads = nn.ModuleDict()
         self.sample = sample

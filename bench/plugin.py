@@ -12,14 +12,27 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TypeVar, get_origin
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import SeesawError
 from bench.spec import near, parse, render
 
 KINDS = ("task", "backbone", "method", "exits", "policy", "codec", "meter")
+
+
+Count = Annotated[int, Field(ge=1)]
+"""A whole number from 1."""
+
+Whole = Annotated[int, Field(ge=0)]
+"""A whole number from 0."""
+
+Positive = Annotated[float, Field(gt=0)]
+"""A number above 0."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A number from 0 to 1."""
 
 
 class Settings(BaseModel):

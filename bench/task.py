@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
 from bench.errors import SeesawError
 from bench.net import Sample
-from bench.plugin import Plugin, Settings
+from bench.plugin import Count, Plugin, Positive, Settings, Whole
 
 STRIDE_BYTES = 8 << 20
 STRIDE_STEPS = 16
@@ -23,21 +24,21 @@ STRIDE_STEPS = 16
 class Recipe(Settings):
     """How a task is trained; the same for every backbone and method."""
 
-    epochs: int
+    epochs: Whole
     """passes over the train split"""
-    batch: int = 128
+    batch: Count = 128
     """samples in one step"""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """sgd has Nesterov momentum 0.9"""
-    lr: float = 0.1
+    lr: Positive = 0.1
     """highest learning rate"""
-    weight_decay: float = 5e-4
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     """on weights, not on biases and normalisation"""
     schedule: Literal["one-cycle", "cosine", "constant"] = "one-cycle"
     """learning rate over the budget; one-cycle rises for `warmup` of it, then falls to zero"""
-    warmup: float = 0.2
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """share of the budget over which one-cycle rises"""
-    crop: int = 0
+    crop: Whole = 0
     """pixels of zero padding for random crops; 0 for none"""
     flip: bool = False
     """whether to mirror images at random"""

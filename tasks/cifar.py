@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bench import About, Recipe, Sample, Split
-from tasks.images import ImageTask, Unit, fetch, split_of, write_arrays
+from bench import About, Positive, Recipe, Sample, Split
+from tasks.images import ImageTask, fetch, split_of, write_arrays
 
 
 class Cifar10(ImageTask):
@@ -14,7 +14,7 @@ class Cifar10(ImageTask):
 
     mean: tuple[float, ...] = (0.4914, 0.4822, 0.4465)
     """of each channel on the scale 0..1, subtracted"""
-    std: tuple[Unit, ...] = (0.2470, 0.2435, 0.2616)
+    std: tuple[Positive, ...] = (0.2470, 0.2435, 0.2616)
     """of each channel on the scale 0..1, divided by"""
 
     folder: ClassVar[str] = "cifar10"
@@ -48,7 +48,7 @@ class Cifar100(Cifar10):
 
     mean: tuple[float, ...] = (0.5071, 0.4865, 0.4409)
     """of each channel on the scale 0..1, subtracted"""
-    std: tuple[Unit, ...] = (0.2673, 0.2564, 0.2762)
+    std: tuple[Positive, ...] = (0.2673, 0.2564, 0.2762)
     """of each channel on the scale 0..1, divided by"""
 
     folder: ClassVar[str] = "cifar100"

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from pydantic import Field
 
-from bench import About, Data, Recipe, Sample, Scale, SeesawError, Split, first, hold_out
-from tasks.images import Count, ImageTask, Unit, fingerprint, read_arrays, split_of
+from bench import About, Count, Data, Positive, Recipe, Sample, Scale, SeesawError, Split, first, hold_out
+from tasks.images import ImageTask, fingerprint, read_arrays, split_of
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 IDX = {"train": "train", "test": "t10k"}
@@ -25,7 +25,7 @@ class Folder(ImageTask):
 
     mean: tuple[float, ...] = ()
     """of each channel on the scale 0..1, subtracted; the training images' own where left out"""
-    std: tuple[Unit, ...] = ()
+    std: tuple[Positive, ...] = ()
     """of each channel on the scale 0..1, divided by; the training images' own where left out"""
     path: str = ""
     """the folder"""

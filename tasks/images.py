@@ -12,10 +12,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from bench import Data, Scale, SeesawError, Split, Task, first, hold_out
-
-Count = Annotated[int, Field(gt=0)]
-Unit = Annotated[float, Field(gt=0)]
+from bench import Count, Data, Positive, Scale, SeesawError, Split, Task, first, hold_out
 
 
 class ImageTask(Task):
@@ -30,7 +27,7 @@ class ImageTask(Task):
 
     mean: tuple[float, ...] = (0.5,)
     """of each channel on the scale 0..1, subtracted"""
-    std: tuple[Unit, ...] = (0.25,)
+    std: tuple[Positive, ...] = (0.25,)
     """of each channel on the scale 0..1, divided by"""
 
     folder: ClassVar[str]

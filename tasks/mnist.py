@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bench import About, Recipe, Sample, Split
-from tasks.images import ImageTask, Unit, fetch, split_of
+from bench import About, Positive, Recipe, Sample, Split
+from tasks.images import ImageTask, fetch, split_of
 
 
 class Mnist(ImageTask):
@@ -12,7 +12,7 @@ class Mnist(ImageTask):
 
     mean: tuple[float, ...] = (0.1307,)
     """of the one channel on the scale 0..1, subtracted"""
-    std: tuple[Unit, ...] = (0.3081,)
+    std: tuple[Positive, ...] = (0.3081,)
     """of the one channel on the scale 0..1, divided by"""
 
     folder: ClassVar[str] = "mnist"
@@ -54,7 +54,7 @@ class FashionMnist(Mnist):
 
     mean: tuple[float, ...] = (0.2860,)
     """of the one channel on the scale 0..1, subtracted"""
-    std: tuple[Unit, ...] = (0.3530,)
+    std: tuple[Positive, ...] = (0.3530,)
     """of the one channel on the scale 0..1, divided by"""
 
     folder: ClassVar[str] = "fashion-mnist"

@@ -8,13 +8,13 @@ from math import ceil
 
 from torch import nn
 
-from bench import Backbone, Sample, channels_of
+from bench import Backbone, Count, Sample, channels_of
 
 
 class LeNet(Backbone):
     """LeNet: two 5x5 convolutions with pooling, two fully connected layers."""
 
-    widths: tuple[int, int, int, int] = (16, 32, 128, 96)
+    widths: tuple[Count, Count, Count, Count] = (16, 32, 128, 96)
     """channels of the two convolutions, widths of the two hidden layers"""
 
     def stages(self, sample: Sample) -> list[nn.Module]:

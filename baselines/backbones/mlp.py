@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench import Backbone, Sample, features_of
+from bench import Backbone, Count, Sample, Whole, features_of
 
 
 class Flatten(nn.Module):
@@ -21,9 +21,9 @@ class Flatten(nn.Module):
 class Mlp(Backbone):
     """Multilayer perceptron with ReLU; inputs are padded so that many densities are feasible."""
 
-    widths: tuple[int, ...] = (256, 256)
+    widths: tuple[Count, ...] = (256, 256)
     """of the hidden layers"""
-    inputs: int = 0
+    inputs: Whole = 0
     """length that a flattened sample is padded to; 0 takes the next multiple of 32"""
 
     def stages(self, sample: Sample) -> list[nn.Module]:

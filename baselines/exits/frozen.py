@@ -5,21 +5,19 @@ al., ICML 2019). The early exits cost the backbone no accuracy, and it does noth
 """
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor
 
-from bench import Budget, Exits, HeadOf, Method, Net, places
+from bench import Budget, Count, Exits, HeadOf, Method, Net, Share, places
 
 
 class Frozen(Exits):
     """Backbone and last exit first, then the early heads alone."""
 
-    exits: int = 3
+    exits: Count = 3
     """how many, each at about twice the MACs of the one before: 1/4, 1/2, all"""
-    backbone: Annotated[float, Field(ge=0, le=1)] = 0.75
+    backbone: Share = 0.75
     """share of the budget for the backbone; the heads get the rest"""
 
     def hang(self, net: Net, shares: Sequence[float], head: HeadOf) -> None:

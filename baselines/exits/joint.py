@@ -5,17 +5,17 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench import Exits, HeadOf, Net, SeesawError, places
+from bench import Count, Exits, HeadOf, Net, Positive, SeesawError, Whole, places
 
 
 class Joint(Exits):
     """All exits at once: the weighted sum of their cross-entropies."""
 
-    exits: int = 3
+    exits: Count = 3
     """how many, each at about twice the MACs of the one before: 1/4, 1/2, all"""
-    at: tuple[int, ...] = ()
+    at: tuple[Whole, ...] = ()
     """stages to hang early exits on, from 0, instead of `exits`"""
-    weights: tuple[float, ...] = ()
+    weights: tuple[Positive, ...] = ()
     """of each exit's loss, from the shallowest; all 1 where left out"""
 
     def hang(self, net: Net, shares: Sequence[float], head: HeadOf) -> None:

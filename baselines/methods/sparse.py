@@ -6,7 +6,7 @@ FDL 2024). In a convolution the pattern lies over pairs of channels, so a kernel
 
 from typing import Literal
 
-from bench import Density, Method, Net, SeesawError, Train, degree, hide, mask_from, maskable
+from bench import Count, Density, Method, Net, SeesawError, Train, degree, hide, mask_from, maskable
 
 
 class Sparse(Method):
@@ -16,7 +16,7 @@ class Sparse(Method):
     """share of the weights that exist, in every sparse layer"""
     pattern: Literal["degree"] = "degree"
     """degree: random with exact fan-in and fan-out"""
-    fan_out: tuple[int, ...] = ()
+    fan_out: tuple[Count, ...] = ()
     """fan-out of each layer, heads last, instead of a density; a head's is its width: 2:9:10"""
     heads: bool = False
     """whether classifiers are sparse too"""

@@ -97,6 +97,10 @@ class Folder(ImageTask):
         if not self.names:
             raise SeesawError(f"{self.root} holds no images that Seesaw knows. Put there {LAYOUTS}.")
         tops = [self.root / name for name in ("train", "test")]
+        if len(self.names) < 2:
+            raise SeesawError(
+                f"{self.root} holds one class, {self.names[0]}. Put a folder for every class there."
+            )
         if (self.root / "train").is_dir() and not (self.root / "test").is_dir():
             tops = tops[:1]
         return [self._decode(top) for top in (tops if tops[0].is_dir() else [self.root])]
@@ -128,6 +132,8 @@ class Folder(ImageTask):
 
     def _resized(self, picture: Image.Image) -> Image.Image:
         """The colour and size asked for: the shorter side is scaled, the longer one cropped in the middle."""
+        if picture.mode.startswith("I"):  # 16 bits a pixel: Pillow would clip them to 255 instead of scaling
+            picture = Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8))
         picture = picture.convert("RGB" if self.colour == "rgb" else "L")
         scale = self.size / min(picture.size)
         wide, high = (max(self.size, round(side * scale)) for side in picture.size)

@@ -201,3 +201,23 @@ def test_a_mean_of_too_many_channels_is_a_sentence(tmp_path):
         task("mnist[mean=0.1:0.2]").data(tmp_path, 0)
     data = task("mnist[mean=0.5,std=0.5]").data(tmp_path, 0)
     assert data.scale(data.test.inputs).abs().max() <= 1
+
+
+def test_sixteen_bits_alpha_and_grey_become_eight_bits(tmp_path):
+    for name, pixels in {
+        "deep": np.full((8, 8), 40000, np.uint16),
+        "alpha": np.full((8, 8, 4), 155, np.uint8),
+        "grey": np.full((8, 8), 155, np.uint8),
+    }.items():
+        for part in ("train", "test"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(2):
+                Image.fromarray(pixels).save(tmp_path / part / name / f"{number}.png")
+    data = task(f"folder[path={tmp_path},size=8]").data(tmp_path, 0)
+    assert data.test.inputs.unique().tolist() == [155]
+
+
+def test_one_class_is_a_sentence(tmp_path):
+    pictures(tmp_path / "all", ("only",))
+    with pytest.raises(SeesawError, match="holds one class, only"):
+        task(f"folder[path={tmp_path / 'all'}]").data(tmp_path, 0)

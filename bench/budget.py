@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from bench.checkpoint import START_ANEW, Checkpoint, set_random_state
+from bench.errors import SeesawError
 from bench.exits import Loss
 from bench.lit import FAST, LitNet, Log
 from bench.method import Hook
@@ -52,6 +55,8 @@ class Budget:
         stop = self.steps if share is None else min(self.steps, self.at + round(share * self.steps))
         if stop <= self.at:
             return
+        call, self.log.calls = self.log.calls, self.log.calls + 1
+        start, checkpoint = self._gone_on(net, call, stop)
         parameters = self._parameters if self._parameters is not None else list(net.parameters())
         chosen = set(map(id, parameters))
         for parameter in net.parameters():
@@ -62,19 +67,39 @@ class Budget:
             self.recipe,
             self.log,
             parameters=parameters,
-            start=self.at,
+            start=start,
             total=self.steps,
             epochs=self.steps / self.per_epoch,
             batch=min(self.recipe.batch, len(self.data.train.labels)),
             before_step=before_step,
             after_step=after_step,
+            ended=lambda optimizer, step: self._keep(net, optimizer, call, step),
+            checkpoint=checkpoint,
         )
-        data = self.data.between(self.recipe, self.seed, self.at, stop)
-        epochs = -(-stop // self.per_epoch) - self.at // self.per_epoch
         net.train().to(memory_format=FAST)
-        _fit(lit, data, epochs, self.device)
+        if start < stop:
+            data = self.data.between(self.recipe, self.seed, start, stop)
+            epochs = -(-stop // self.per_epoch) - start // self.per_epoch
+            with memory_told(net, self, lit.batch):
+                _fit(lit, data, epochs, self.device)
+        set_random_state(lit.random)
         net.to(self.device).to(memory_format=torch.contiguous_format).eval().requires_grad_(True)
         self.at = stop
+
+    def _gone_on(self, net: Net, call: int, stop: int) -> tuple[int, Checkpoint | None]:
+        """Where a call starts, and the checkpoint it goes on from; the network is given its state."""
+        saved = self.log.checkpoints.read(call) if self.log.checkpoints is not None else None
+        if saved is None:
+            return self.at, None
+        if not self.at <= saved.step <= stop:
+            raise SeesawError(f"A checkpoint stands at step {saved.step}, outside its call. {START_ANEW}")
+        saved.to_net(net)
+        self.log.restore(saved.book)
+        return saved.step, saved
+
+    def _keep(self, net: Net, optimizer: torch.optim.Optimizer, call: int, step: int) -> None:
+        if self.log.checkpoints is not None:
+            self.log.checkpoints.write(call, Checkpoint.of(net, optimizer, step, self.log.book()))
 
     def rewind(self, progress: float = 0.0) -> None:
         """Set the schedule back to a share of the budget."""
@@ -124,3 +149,40 @@ def _fit(lit: LitNet, data: Data, epochs: int, device: torch.device) -> None:
             reload_dataloaders_every_n_epochs=0,
         )
         trainer.fit(lit, datamodule=data)
+
+
+@contextmanager
+def memory_told(net: Net, budget: Budget, batch: int) -> Iterator[None]:
+    """Turn the end of memory into a sentence that names a batch that fits."""
+    try:
+        yield
+        return
+    except RuntimeError as error:  # torch.OutOfMemoryError on an accelerator; plain on a CPU
+        if not _out_of_memory(error):
+            raise
+        reason = str(error).splitlines()[0].rstrip(".")
+    net.zero_grad(set_to_none=True)
+    size = batch // 2
+    while size and not _fits(net, budget, size):
+        size //= 2
+    advice = (
+        f"A batch of {size} fits: --set batch={size}" if size else "Not even one sample fits: choose less"
+    )
+    raise SeesawError(f"Memory ran out in training at batch {batch} ({reason}). {advice}.")
+
+
+def _fits(net: Net, budget: Budget, size: int) -> bool:
+    """Whether one step's forward and backward pass of so many samples fits into memory."""
+    try:
+        budget.loss(net, *budget.batch(size)).backward()
+    except RuntimeError as error:
+        if not _out_of_memory(error):
+            raise
+        return False
+    finally:
+        net.zero_grad(set_to_none=True)
+    return True
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

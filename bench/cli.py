@@ -78,12 +78,16 @@ def run(
     again: Annotated[
         bool, typer.Option("--again", help="run even where there is a record, and replace it")
     ] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="let PyTorch use deterministic algorithms only (slower)")
+    ] = False,
     debug: DebugOption = False,
 ) -> None:
     """Train a network, measure it, and write its record.
 
     Prints a table of exits (MACs, parameters, packed bytes, accuracy, latency, energy) and a table of cuts
-    (the device's part, payload per codec, accuracy behind it). What has a record already is shown, not run.
+    (the device's part, payload per codec, accuracy behind it). What has a record already is shown, not run; a run
+    that was stopped goes on after its last finished epoch.
 
     Examples:
       seesaw run --task cifar100 --model 'resnet\\[depth=32]_pruned\\[density=0.1]' --seeds 0,1,2
@@ -94,14 +98,12 @@ def run(
     """
     warnings.simplefilter("ignore", FutureWarning)  # torch deprecates what its own packages still call
     with out.status("Loading PyTorch ..."):
+        from bench.machine import settle
         from bench.order import Order, Plan
         from bench.progress import Shown
         from bench.runner import run as run_one
 
-    if threads is not None:
-        import torch
-
-        torch.set_num_threads(threads)
+    settle(threads, deterministic=deterministic)
     recipe = dict(_setting(word) for word in set_ or [])
     if epochs is not None:
         recipe["epochs"] = str(epochs)
@@ -118,7 +120,7 @@ def run(
                 f"{plan.task.spec}  {plan.setup.model}  {plan.exits.spec}  seed {seed}  on {plan.device.type}"
             )
             with Shown(out, title) as shown:
-                run_one(order, shown)
+                run_one(order, shown, again=again)
         _show(plan.path, plan.parent())
 
 

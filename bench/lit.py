@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from bench.checkpoint import Checkpoint, Checkpoints, random_state, set_random_state
 from bench.errors import SeesawError
 from bench.exits import Loss
 from bench.method import Hook, Step
@@ -37,6 +39,8 @@ class Epoch:
     accuracy: list[float]
     """of every exit, on the batches trained on"""
     lr: float
+    seconds: float
+    """wall time"""
 
 
 @dataclass
@@ -44,9 +48,31 @@ class Log:
     """What training has done so far, shared by a budget and its portions."""
 
     epochs: list[Epoch] = field(default_factory=list)
-    steps: int = 0
+    calls: int = 0
+    """of `train`, this far"""
     report: Callable[[float, float, str], None] = lambda done, total, line: None
     """called often with epochs done, epochs expected, and a short line"""
+    ended: Callable[[Epoch], None] = lambda epoch: None
+    """called with every epoch that has ended, also in an earlier sitting"""
+    checkpoints: Checkpoints | None = None
+    earlier: float = 0.0
+    """seconds trained in earlier sittings"""
+
+    @property
+    def steps(self) -> int:
+        """Trained so far."""
+        return sum(epoch.steps for epoch in self.epochs)
+
+    def book(self) -> dict[str, Any]:
+        """What a checkpoint keeps of this."""
+        return {"epochs": [asdict(epoch) for epoch in self.epochs]}
+
+    def restore(self, book: dict[str, Any]) -> None:
+        """Go on from what a checkpoint kept."""
+        known, self.epochs = len(self.epochs), [Epoch(**told) for told in book["epochs"]]
+        self.earlier = sum(epoch.seconds for epoch in self.epochs)
+        for epoch in self.epochs[known:]:
+            self.ended(epoch)
 
 
 def learning_rate(recipe: Recipe, progress: float) -> float:
@@ -57,6 +83,10 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
     if progress < warmup:
         return recipe.lr * (_LR_FLOOR + (1 - _LR_FLOOR) * progress / warmup)
     return recipe.lr * 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
+
+
+Ended = Callable[[torch.optim.Optimizer, int], None]
+"""Called at the end of an epoch with the optimiser and the schedule's next step."""
 
 
 class LitNet(pl.LightningModule):
@@ -80,14 +110,18 @@ class LitNet(pl.LightningModule):
         batch: int,
         before_step: Hook | None,
         after_step: Hook | None,
+        ended: Ended = lambda optimizer, step: None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.net, self.loss, self.recipe, self.book = net, loss, recipe, log
+        self.net, self.loss, self.recipe, self.journal = net, loss, recipe, log
         self.trained = parameters
         self.index, self.total, self.epochs, self.batch = start, total, epochs, batch
         self.before_step, self.after_step = before_step, after_step
+        self.ended, self.checkpoint = ended, checkpoint
         self.masks = Keeper(net)
+        self.random = random_state() if checkpoint is None else checkpoint.random()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The recipe's optimiser; weight decay on weights alone."""
@@ -99,11 +133,19 @@ class LitNet(pl.LightningModule):
             if params
         ]
         if self.recipe.optimizer == "adamw":
-            return torch.optim.AdamW(groups, lr=self.recipe.lr, fused=True)
-        return torch.optim.SGD(groups, lr=self.recipe.lr, momentum=0.9, nesterov=True, fused=True)
+            optimizer = torch.optim.AdamW(groups, lr=self.recipe.lr, fused=True)
+        else:
+            optimizer = torch.optim.SGD(groups, lr=self.recipe.lr, momentum=0.9, nesterov=True, fused=True)
+        if self.checkpoint is not None:
+            self.checkpoint.to_optimizer(self.net, optimizer)
+        return optimizer
 
     def on_train_epoch_start(self) -> None:
-        """Only what trains keeps running statistics; the rest stays as it is."""
+        """Only what trains keeps running statistics; the rest stays as it is.
+
+        The random generators stand as the last epoch left them, whatever Lightning drew in between.
+        """
+        set_random_state(self.random)
         trained = set(map(id, self.trained))
         for module in self.net.modules():
             own = list(module.parameters(recurse=False))
@@ -112,7 +154,7 @@ class LitNet(pl.LightningModule):
         self.loss_sum = torch.zeros((), device=self.device)
         self.right = torch.zeros(len(self.net.exits), dtype=torch.long, device=self.device)
         self.done = 0
-        self.told = time.monotonic()
+        self.told = self.begun = time.monotonic()
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         """Several optimiser steps."""
@@ -138,7 +180,7 @@ class LitNet(pl.LightningModule):
                 "Lower the learning rate (--set lr=...), or check the inputs for NaN."
             )
         line = f"loss {loss:.3f}, accuracy {' '.join(f'{share:.1%}' for share in accuracy)}"
-        self.book.report(self.index * self.epochs / self.total, self.epochs, line)
+        self.journal.report(self.index * self.epochs / self.total, self.epochs, line)
 
     def _step(self, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
         progress = self.index / self.total
@@ -164,8 +206,13 @@ class LitNet(pl.LightningModule):
         """Write the epoch down."""
         loss, accuracy = self._so_far()
         lr = learning_rate(self.recipe, (self.index - 1) / self.total)
-        self.book.epochs.append(Epoch(len(self.book.epochs), self.done, loss, accuracy, lr))
-        self.book.steps += self.done
+        seconds = time.monotonic() - self.begun
+        self.random = random_state()
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimizer, torch.optim.Optimizer)
+        self.journal.epochs.append(Epoch(len(self.journal.epochs), self.done, loss, accuracy, lr, seconds))
+        self.ended(optimizer, self.index)
+        self.journal.ended(self.journal.epochs[-1])
 
     def _so_far(self) -> tuple[float, list[float]]:
         """This epoch's mean loss, and the accuracy of every exit."""

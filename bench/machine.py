@@ -24,10 +24,21 @@ def machine(device: torch.device) -> dict[str, Any]:
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "device": device.type,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
     if device.type == "cuda":
         found["accelerator"] = torch.cuda.get_device_name(device)
     return found
+
+
+def settle(threads: int | None, *, deterministic: bool = False) -> None:
+    """Set what numbers depend on in this process: threads (all cores for None), and PyTorch's own choices."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what PyTorch asks for on CUDA
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
 
 
 def versions() -> dict[str, str]:

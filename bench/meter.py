@@ -66,6 +66,8 @@ class Meter(Plugin):
     """The contract: `measure` looks at tensors and clocks, never at what a method claims."""
 
     kind: ClassVar[str] = "meter"
+    quiet: ClassVar[bool] = False
+    """whether it reads clocks or sensors, so that other runs on this machine should hold still meanwhile"""
 
     def measure(self, subject: Subject) -> Found:
         """Measure the whole network, every exit, every cut, or what of these makes sense."""

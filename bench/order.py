@@ -44,7 +44,9 @@ class Order:
     data: Path = Path("data")
     records: Path = Path("leaderboards/records")
     runs: Path = Path("runs")
-    """where weights and traces are kept"""
+    """where weights, traces and checkpoints are kept"""
+    neighbours: bool = False
+    """whether other runs are at work on this machine, and must come to rest before timings are taken"""
 
 
 @dataclass(frozen=True)

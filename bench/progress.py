@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 WORDS = {
+    "wait": "wait",
     "data": "read the data",
     "build": "build the network",
     "train": "train",

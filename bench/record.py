@@ -7,7 +7,7 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,14 +16,13 @@ from bench.files import write_whole
 from bench.meter import Reading
 
 SCHEMA = 1
+MAX_BYTES = 32 << 20
 
 
 class Block(BaseModel):
     """A part of a record: frozen, and nothing in it that the schema does not know."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="null"
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Named(Block):
@@ -43,7 +42,7 @@ class Setup(Block):
     """What was asked for. Its digest, with the task's version, is the run's identity."""
 
     task: Named
-    task_version: int
+    task_version: Annotated[int, Field(ge=0)]
     task_identity: dict[str, Any]
     """what tells a user's own files from others"""
     backbone: Named
@@ -146,14 +145,18 @@ class EpochRow(Block):
     accuracy: list[float]
     """of every exit, on the batches trained on"""
     lr: float
+    seconds: float
+    """wall time"""
 
 
 class Record(Block):
     """Everything about one run that boards are computed from."""
 
-    schema_version: int = SCHEMA
-    digest: str
-    seed: int
+    schema_version: Annotated[int, Field(ge=1, le=SCHEMA)] = SCHEMA
+    checksum: str = ""
+    """SHA-256 over everything else in the file, written last: what was changed by hand shows"""
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+    seed: Annotated[int, Field(ge=0)]
     setup: Setup
     budget: float
     """steps trained over the steps of the recipe"""
@@ -186,8 +189,19 @@ class Record(Block):
             SeesawError: the folder cannot be written.
         """
         path = self.path(folder)
-        write_whole(path, (self.model_dump_json(indent=1) + "\n").encode(), "--records")
+        told = self.sealed().model_dump(mode="json")
+        write_whole(path, (json.dumps(told, indent=1, allow_nan=False) + "\n").encode(), "--records")
         return path
+
+    def sealed(self) -> Record:
+        """The record with the checksum of what it says."""
+        return self.model_copy(update={"checksum": checksum(self.model_dump(mode="json"))})
+
+
+def checksum(told: dict[str, Any]) -> str:
+    """SHA-256 over a record's JSON values, the checksum itself left out."""
+    rest = {key: value for key, value in told.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def path_of(folder: Path, setup: Setup, digest: str, seed: int) -> Path:
@@ -209,9 +223,22 @@ def load(path: Path) -> Record:
         SeesawError: no file, no JSON, or not of this schema.
     """
     try:
-        return Record.model_validate_json(path.read_bytes())
+        if path.stat().st_size > MAX_BYTES:
+            raise SeesawError(f"{path} is larger than any record ({MAX_BYTES >> 20} MiB). Remove the file.")
+        data = path.read_bytes()
     except OSError as error:
         raise SeesawError(f"{path} cannot be read ({error.strerror}). Give the path of a record.") from error
+    return parse(data, str(path))
+
+
+def parse(data: bytes, path: str) -> Record:
+    """A record from the bytes of its file.
+
+    Raises:
+        SeesawError: no JSON, or not of this schema.
+    """
+    try:
+        return Record.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

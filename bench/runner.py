@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,14 @@ from bench import record as records
 from bench.backbone import Backbone
 from bench.budget import Budget
 from bench.build import assemble, load_weights
+from bench.checkpoint import Checkpoints
 from bench.crossing import crossings
 from bench.errors import SeesawError
 from bench.files import write_whole
 from bench.lit import Log
+from bench.lock import Quiet, alone
 from bench.machine import commit, machine, versions
-from bench.meter import Found, Reading, Readings, Subject
+from bench.meter import Found, Meter, Reading, Readings, Subject
 from bench.meters.macs import Tariff
 from bench.net import Net
 from bench.order import Order, Plan
@@ -32,42 +34,88 @@ from bench.sparse.mask import Layer, density, layers, mask_of, pattern_of
 from bench.sparse.pack import packings, restore
 from bench.task import Data
 from bench.trace import Trace, topk, trace
+from bench.track import Mirror
+
+SETTLE = 1.5
+"""Seconds that runs on the same machine are given to come to rest before one of them takes its timings."""
 
 Report = Callable[[str, float, float, str], None]
 """Called with the phase, work done, work expected and a short line."""
 
 
-def run(order: Order, report: Report = lambda phase, done, total, line: None) -> Record:
+def run(
+    order: Order, report: Report = lambda phase, done, total, line: None, *, again: bool = False
+) -> Record:
     """Train one network, measure it, and write its record, its packed weights and its traces.
+
+    What has a record already is not run; what was cut short goes on after its last finished epoch; what another
+    process runs is waited for.
+
+    Args:
+        order: what to run.
+        report: is told how far it is.
+        again: run it from its beginning, whatever there is.
 
     Raises:
         SeesawError: anything that the user can mend.
     """
-    return Run(Plan.of(order), report).go()
+    plan = Plan.of(order)
+    _writable(order.records, "Records", "--records")
+    _writable(order.runs, "Weights and traces", "--runs")
+    with alone(plan.folder() / "lock", lambda: report("wait", 0, 0, "another process runs this")):
+        if plan.path.exists() and not again:
+            return records.load(plan.path)
+        return Run(plan, report).go(again=again)
 
 
 class Run:
     """One run, phase by phase."""
 
     def __init__(self, plan: Plan, report: Report) -> None:
-        self.plan, self.order, self.report = plan, plan.order, report
+        self.plan, self.order = plan, plan.order
+        self.tell = report
         self.seconds: dict[str, float] = {}
         self.backbone = plan.backbone.plugin
+        self.quiet = Quiet(self.order.runs / "timing.lock", SETTLE if self.order.neighbours else 0.0)
+        identity = {
+            "run": f"{plan.setup.digest()} seed {self.order.seed}",
+            "threads": torch.get_num_threads(),
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+            **versions(),
+        }
+        self.checkpoints = Checkpoints(plan.folder() / "checkpoints", identity)
 
-    def go(self) -> Record:
+    def report(self, phase: str, done: float, total: float, line: str) -> None:
+        """Say how far a phase is, and hold still while another run takes its timings."""
+        self.quiet.heed()
+        self.tell(phase, done, total, line)
+
+    def go(self, *, again: bool = False) -> Record:
         """All phases, in order."""
         plan = self.plan
-        _writable(plan.order.records, "Records", "--records")
-        _writable(plan.order.runs, "Weights and traces", "--runs")
+        if again:
+            self.checkpoints.clear()
+        mirror = Mirror.of(plan.setup, self.order.seed, plan.folder(), self.order.runs, again=again)
+        try:
+            record = self._work(mirror)
+            mirror.record(record, plan.path)
+        finally:
+            mirror.close()
+        self.checkpoints.clear()
+        return record
+
+    def _work(self, mirror: Mirror) -> Record:
+        plan = self.plan
         with self._phase("data") as done:
             data = plan.task.plugin.data(self.order.data, self.order.seed)
             done(1, 1, f"{len(data.train.labels)} training samples")
         with self._phase("build"):
             net = self.build()
         with self._phase("train") as done:
-            log = Log(report=done)
+            log = Log(report=done, ended=mirror.epoch, checkpoints=self.checkpoints)
             budget = Budget(data, plan.recipe, plan.exits.plugin.loss, self.order.seed, plan.device, log)
             plan.exits.plugin.fit(net, budget, plan.method.plugin)
+        self.seconds["train"] = round(self.seconds["train"] + log.earlier, 3)
         with self._phase("pack"):
             net = self.repack(net)
         with self._phase("trace"):
@@ -76,11 +124,14 @@ class Run:
             crossed = crossings(net, data, data.test, plan.codecs, plan.device, done)
         found = []
         for meter in plan.meters:
-            with self._phase(meter.name) as done:
+            with self._phase(meter.name) as done, self._still(meter.plugin):
                 found.append(meter.plugin.measure(Subject(net, plan.device, done)))
         record = self.write_down(net, budget, traces, crossed, found)
         record.save(self.order.records)
         return record
+
+    def _still(self, meter: Meter) -> AbstractContextManager[None]:
+        return self.quiet.asked(time.sleep) if meter.quiet else nullcontext()
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[Callable[[float, float, str], None]]:
@@ -175,7 +226,9 @@ class Run:
             absent={key: why for one in found for key, why in one.absent.items()},
             notes=notes,
             training=[
-                records.EpochRow(steps=e.steps, loss=e.loss, accuracy=e.accuracy, lr=e.lr)
+                records.EpochRow(
+                    steps=e.steps, loss=e.loss, accuracy=e.accuracy, lr=e.lr, seconds=round(e.seconds, 3)
+                )
                 for e in budget.log.epochs
             ],
             seconds=self.seconds,
@@ -183,7 +236,7 @@ class Run:
             versions=versions(),
             commit=head,
             dirty=dirty,
-        )
+        ).sealed()
 
 
 def _severed(layer: Layer) -> bool:

@@ -1,7 +1,10 @@
+import os
 import warnings
 
 import pytest
 import torch
+
+os.environ["WANDB_MODE"] = "disabled"
 
 warnings.filterwarnings("ignore", category=FutureWarning)
 

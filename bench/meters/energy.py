@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 import torch
 from pydantic import Field
@@ -110,6 +110,8 @@ def nvml(device: torch.device) -> Nvml | str:
 
 class Energy(Meter):
     """Joules per inference, batch 1, to each exit: from NVML or RAPL where readable, and modelled apart."""
+
+    quiet: ClassVar[bool] = True
 
     window: Annotated[float, Field(gt=0)] = 1.0
     """seconds for which each exit is repeated between two readings of a counter"""

@@ -6,7 +6,7 @@ import copy
 import statistics
 import time
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -21,6 +21,8 @@ TRIALS = 9
 
 class Latency(Meter):
     """Seconds to each exit, and of each cut's two parts: median and quartiles of interleaved rounds."""
+
+    quiet: ClassVar[bool] = True
 
     batch: Annotated[int, Field(ge=1)] = 1
     """samples in one call"""

@@ -123,7 +123,8 @@ def pack(module: nn.Module, form: str) -> bytes | None:
                 about[name]["pattern"] = pattern_of(layer)
             tensors[f"{name}.weight.values"] = weight[mask]
             tensors |= {f"{name}.weight.{key}": tensor for key, tensor in index.items()}
-    return save(tensors, {"form": form, "masked": json.dumps(about, separators=(",", ":"))})
+    told = json.dumps({"form": form, "masked": about}, separators=(",", ":"))
+    return save(tensors, {"packed": told})  # one key: safetensors writes several in any order
 
 
 def unpack(data: bytes) -> tuple[Tensors, Tensors]:
@@ -137,8 +138,8 @@ def unpack(data: bytes) -> tuple[Tensors, Tensors]:
     """
     try:
         tensors = load(data)
-        meta = _metadata(data)
-        form, about = meta["form"], json.loads(meta["masked"])
+        told = json.loads(_metadata(data)["packed"])
+        form, about = told["form"], told["masked"]
         masks: Tensors = {}
         for name, entry in about.items():
             shape = torch.Size(list(entry["shape"]))

@@ -105,8 +105,10 @@ def test_the_packed_file_is_the_storage_reading(done):
 def numbers(record):
     """A record without what clocks and calendars put in."""
     told = record.model_dump(mode="json")
-    for key in ("created", "seconds", "machine", "commit", "dirty"):
+    for key in ("created", "seconds", "machine", "commit", "dirty", "checksum"):
         del told[key]
+    for epoch in told["training"]:
+        del epoch["seconds"]
     return told
 
 

@@ -102,7 +102,7 @@ def forged(**changes):
     """A bitmap file of one layer with lies in it."""
     about = {"0": {"shape": [4, 4], "pairs": False} | changes}
     tensors = {"0.weight.values": torch.ones(2), "0.weight.bits": torch.tensor([3, 0], dtype=torch.uint8)}
-    return save(tensors, {"form": "bitmap", "masked": json.dumps(about)})
+    return save(tensors, {"packed": json.dumps({"form": "bitmap", "masked": about})})
 
 
 def test_the_honest_forgery_opens():

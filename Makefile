@@ -8,13 +8,18 @@ TASK   ?= digits
 MODEL  ?= resnet_sparse
 EXITS  ?= joint
 CODECS ?= float32,float16,int8
-SEEDS  ?= 0
+SEEDS  ?=
 DEVICE ?= auto
 EPOCHS ?=
 ARGS   ?=
 
+BACKBONES ?= mlp
+METHODS   ?= dense,sparse[nearest=true],pruned,narrow
+DENSITIES ?= 0.5,0.25,0.125
+WORKERS   ?= 1
+
 .DEFAULT_GOAL := help
-.PHONY: help bench board list check format test new benchmarks clean
+.PHONY: help bench compare board list check format test new benchmarks clean
 
 help: ## show these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -24,10 +29,15 @@ help: ## show these lines
 
 bench: $(STAMP) ## train, measure and record one model: TASK= MODEL= EXITS= CODECS= SEEDS= EPOCHS= DEVICE= ARGS=
 	@$(BIN)/seesaw run --task '$(TASK)' --model '$(MODEL)' --exits '$(EXITS)' --codecs '$(CODECS)' \
-	  --seeds '$(SEEDS)' --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(ARGS)
+	  $(if $(SEEDS),--seeds '$(SEEDS)') --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(ARGS)
 
 board: $(STAMP) ## write leaderboards/*.md from leaderboards/records
 	@$(BIN)/seesaw board $(ARGS)
+
+compare: $(STAMP) ## run a grid of cells, then its board: TASK= BACKBONES= METHODS= DENSITIES= SEEDS= WORKERS= EPOCHS= ARGS=
+	@$(BIN)/seesaw compare --task '$(TASK)' --backbones '$(BACKBONES)' --methods '$(METHODS)' \
+	  --densities '$(DENSITIES)' $(if $(SEEDS),--seeds '$(SEEDS)') --workers '$(WORKERS)' \
+	  --exits '$(EXITS)' --codecs '$(CODECS)' --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(ARGS)
 
 list: $(STAMP) ## show every plugin with its settings: ARGS=method
 	@$(BIN)/seesaw list $(ARGS)

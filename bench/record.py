@@ -19,6 +19,10 @@ SCHEMA = 1
 MAX_BYTES = 32 << 20
 
 
+_NUMBERS = re.compile(r"\[\n([-+\d.eE,\snul]+?)\n *\]")
+"""A list of numbers as `json` writes it, a line each; no JSON string has a line's end in it."""
+
+
 class Block(BaseModel):
     """A part of a record: frozen, and nothing in it that the schema does not know."""
 
@@ -189,8 +193,9 @@ class Record(Block):
             SeesawError: the folder cannot be written.
         """
         path = self.path(folder)
-        told = self.sealed().model_dump(mode="json")
-        write_whole(path, (json.dumps(told, indent=1, allow_nan=False) + "\n").encode(), "--records")
+        told = json.dumps(self.sealed().model_dump(mode="json"), indent=1, allow_nan=False)
+        told = _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", told)
+        write_whole(path, (told + "\n").encode(), "--records")
         return path
 
     def sealed(self) -> Record:

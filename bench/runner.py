@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from bench.task import Data
 from bench.trace import Trace, topk, trace
 from bench.track import Mirror
 
-SETTLE = 1.5
+SETTLE = 1.2
 """Seconds that runs on the same machine are given to come to rest before one of them takes its timings."""
 
 Report = Callable[[str, float, float, str], None]
@@ -122,16 +122,17 @@ class Run:
             traces = self.trace(net, data)
         with self._phase("cuts") as done:
             crossed = crossings(net, data, data.test, plan.codecs, plan.device, done)
-        found = []
-        for meter in plan.meters:
-            with self._phase(meter.name) as done, self._still(meter.plugin):
-                found.append(meter.plugin.measure(Subject(net, plan.device, done)))
+        found = [self.measure(meter, net) for meter in plan.meters if not meter.plugin.quiet]
+        with self.quiet.asked(time.sleep):
+            found += [self.measure(meter, net) for meter in plan.meters if meter.plugin.quiet]
         record = self.write_down(net, budget, traces, crossed, found)
         record.save(self.order.records)
         return record
 
-    def _still(self, meter: Meter) -> AbstractContextManager[None]:
-        return self.quiet.asked(time.sleep) if meter.quiet else nullcontext()
+    def measure(self, meter: Choice[Meter], net: Net) -> Found:
+        """What one meter finds."""
+        with self._phase(meter.name) as done:
+            return meter.plugin.measure(Subject(net, self.plan.device, done))
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[Callable[[float, float, str], None]]:
@@ -232,7 +233,7 @@ class Run:
                 for e in budget.log.epochs
             ],
             seconds=self.seconds,
-            machine=machine(plan.device),
+            machine=machine(plan.device) | {"neighbours": self.order.neighbours},
             versions=versions(),
             commit=head,
             dirty=dirty,

@@ -17,7 +17,7 @@ class Mnist(ImageTask):
 
     folder: ClassVar[str] = "mnist"
     files: ClassVar[str] = "MNIST"
-    epochs: ClassVar[int] = 10
+    epochs: ClassVar[int] = 5
 
     def about(self) -> About:
         recipe = Recipe(epochs=self.epochs, batch=128, optimizer="adamw", lr=3e-3, weight_decay=1e-2)
@@ -59,4 +59,4 @@ class FashionMnist(Mnist):
 
     folder: ClassVar[str] = "fashion-mnist"
     files: ClassVar[str] = "FashionMNIST"
-    epochs: ClassVar[int] = 15
+    epochs: ClassVar[int] = 6

@@ -6,16 +6,25 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bench.errors import SeesawError
-from bench.record import Named, Record, Setup, load
+from bench.order import DENSE
+from bench.record import Cut, Named, Record, Setup, load
+from bench.tables import smallest
+from bench.verify import contested
 
 T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 """Student's t for a two-sided 95% interval with 1 to 10 degrees of freedom."""
 
 RANKED_FROM = 3
 """Fewer seeds than this are shown and not ranked."""
+
+LOSSLESS = 0.01
+"""A codec at a cut counts for the payload when it loses no more accuracy than this."""
+
+Number = Callable[[Record], float | None]
 
 
 @dataclass(frozen=True)
@@ -39,63 +48,188 @@ class Mean:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One setup's records, a seed each, and those of its dense parent."""
+class Entry:
+    """A record, and why it is contested, if it is."""
 
-    records: tuple[Record, ...]
-    parents: tuple[Record, ...]
+    record: Record
+    contested: str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setup's records, a seed each, and those of its dense parent. Contested records count for nothing."""
+
+    entries: tuple[Entry, ...]
+    parent_entries: tuple[Entry, ...] = ()
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """What the numbers are computed from: the records that nobody contests, or all where all are contested."""
+        return [e.record for e in self.entries if e.contested is None] or [e.record for e in self.entries]
+
+    @cached_property
+    def parents(self) -> list[Record]:
+        """The dense parent's, in the same way."""
+        return [e.record for e in self.parent_entries if e.contested is None]
 
     @property
     def setup(self) -> Setup:
         """What all of them were asked to be."""
-        return self.records[0].setup
+        return self.entries[0].record.setup
+
+    @property
+    def board(self) -> str:
+        """The board that it stands on."""
+        return f"{self.setup.task.name}-v{self.setup.task_version}"
+
+    @property
+    def seeds(self) -> int:
+        """How many uncontested ones there are."""
+        return sum(e.contested is None for e in self.entries)
 
     @property
     def ranked(self) -> bool:
         """Whether there are seeds enough to rank."""
-        return len(self.records) >= RANKED_FROM
+        return self.seeds >= RANKED_FROM
 
-    def mean(self, number: Callable[[Record], float | None]) -> Mean | None:
+    @property
+    def reasons(self) -> list[str]:
+        """Why some of its records are contested."""
+        return [f"seed {e.record.seed}: {e.contested}" for e in self.entries if e.contested is not None]
+
+    @cached_property
+    def machine(self) -> str | None:
+        """What it was timed on; None where its seeds were timed on different machines."""
+        found = {_machine(record) for record in self.records}
+        return found.pop() if len(found) == 1 else None
+
+    def mean(self, number: Number) -> Mean | None:
         """A number's mean over the seeds that have it."""
         return Mean.of(value for record in self.records if (value := number(record)) is not None)
 
-    def ratio(self, number: Callable[[Record], float | None]) -> float | None:
-        """How many times less than the dense parent: the ratio of the means; None where either lacks it."""
+    def ratio(self, number: Number, *, timed: bool = False) -> float | None:
+        """How many times less than the dense parent: the ratio of the means.
+
+        None where either lacks it, or, for times, where the two were not timed on the same machine.
+        """
+        if self.setup.method.name == DENSE or not self.parents:
+            return None
+        if timed and (self.machine is None or {_machine(r) for r in self.parents} != {self.machine}):
+            return None
         own, dense = self.mean(number), Mean.of(v for r in self.parents if (v := number(r)) is not None)
         return dense.value / own.value if own and dense and own.value else None
 
 
+def _machine(record: Record) -> str:
+    told = record.machine
+    name = told.get("accelerator") or told.get("processor") or "unknown processor"
+    return f"{name}, {told.get('threads')} threads"
+
+
+def reading(exit_: int, name: str) -> Number:
+    """A reading of one exit, counted from the first; -1 is the last."""
+
+    def find(record: Record) -> float | None:
+        if not -len(record.exits) <= exit_ < len(record.exits):
+            return None
+        found = record.exits[exit_].readings.get(name)
+        return None if found is None else found.value
+
+    return find
+
+
+def packed(exit_: int) -> Number:
+    """The fewest bytes that one exit's network was packed into."""
+
+    def find(record: Record) -> float | None:
+        if not -len(record.exits) <= exit_ < len(record.exits):
+            return None
+        found = smallest(record.exits[exit_].readings)
+        return None if found is None else found[1]
+
+    return find
+
+
+def modelled(exit_: int) -> Number:
+    """An exit's energy by the first model that the record has."""
+
+    def find(record: Record) -> float | None:
+        if not -len(record.exits) <= exit_ < len(record.exits):
+            return None
+        readings = record.exits[exit_].readings
+        return next((r.value for name, r in sorted(readings.items()) if name.startswith("energy.")), None)
+
+    return find
+
+
+def crossings(cut: Cut) -> dict[str, tuple[float, float, float]]:
+    """Payload in bytes, framed payload and accuracy behind it, by codec."""
+    return {
+        codec: tuple(cut.readings[f"{what}.{codec}"].value for what in ("payload", "framed", "top1"))  # type: ignore[misc]
+        for codec in (name.removeprefix("payload.") for name in cut.readings if name.startswith("payload."))
+    }
+
+
+def payload(record: Record) -> float | None:
+    """The fewest bytes at an inner cut whose codec costs at most `LOSSLESS` of the last exit's accuracy."""
+    whole = reading(-1, "top1")(record)
+    found = [
+        raw
+        for cut in record.cuts[1:-1]
+        for raw, _, top1 in crossings(cut).values()
+        if whole is not None and top1 >= whole - LOSSLESS
+    ]
+    return min(found, default=None)
+
+
+def training_macs(record: Record) -> float | None:
+    """Multiply-accumulates of training: three dense forward passes a sample, as forward and backward cost."""
+    forward = reading(-1, "macs")(record)
+    batch = record.setup.recipe.get("batch")
+    if forward is None or not isinstance(batch, int):
+        return None
+    return 3.0 * forward * batch * sum(epoch.steps for epoch in record.training)
+
+
+def work_seconds(record: Record) -> float:
+    """Wall time of the whole run."""
+    return sum(record.seconds.values())
+
+
 def parent_digest(setup: Setup) -> str:
     """The digest of the dense parent: the same setup with the method `dense`."""
-    dense = Named(name="dense", origin="", settings={}, spec="dense")
+    dense = Named(name=DENSE, origin="", settings={}, spec=DENSE)
     return setup.model_copy(update={"method": dense}).digest()
 
 
-def read(folder: Path) -> tuple[list[Record], list[str]]:
+def read(folder: Path) -> tuple[list[Entry], list[str]]:
     """All records below a folder, in order of path, and a sentence for each file that is none."""
     found, trouble = [], []
     for path in sorted(folder.glob("*/*/seed*.json")):
         try:
             record = load(path)
-            if record.path(folder) != path:
-                raise SeesawError(
-                    f"{path} does not lie where its settings belong ({record.path(folder)}). Move it."
-                )
-            found.append(record)
+            found.append(Entry(record, contested(path, record, folder)))
         except SeesawError as error:
             trouble.append(str(error))
     return found, trouble
 
 
-def rows(records: Iterable[Record]) -> dict[str, list[Row]]:
-    """Rows by task and version, each list from the most accurate setup down."""
-    groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for record in records:
-        groups[f"{record.setup.task.name}-v{record.setup.task_version}", record.digest].append(record)
+def rows(entries: Iterable[Entry]) -> dict[str, list[Row]]:
+    """Rows by task and version: the ranked ones from the most accurate down, then the others."""
+    groups: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        setup = entry.record.setup
+        groups[f"{setup.task.name}-v{setup.task_version}", setup.digest()].append(entry)
     boards: dict[str, list[Row]] = defaultdict(list)
     for (board, _), found in groups.items():
-        parents = groups.get((board, parent_digest(found[0].setup)), [])
-        boards[board].append(Row(tuple(found), tuple(parents)))
+        parents = groups.get((board, parent_digest(found[0].record.setup)), [])
+        ordered = sorted(found, key=lambda entry: entry.record.seed)
+        boards[board].append(Row(tuple(ordered), tuple(parents)))
     for board in boards.values():
-        board.sort(key=lambda row: -row.records[0].exits[-1].readings["top1"].value)
+        board.sort(key=lambda row: (not row.ranked, -_accuracy(row), row.setup.model, row.setup.digest()))
     return dict(sorted(boards.items()))
+
+
+def _accuracy(row: Row) -> float:
+    mean = row.mean(reading(-1, "top1"))
+    return mean.value if mean else 0.0

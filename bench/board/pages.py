@@ -1,0 +1,50 @@
+"""Pages: everything below `leaderboards/` that is computed from the records, and from nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.board.markdown import page
+from bench.board.rows import read, rows
+from bench.files import write_whole
+from bench.lock import alone
+from bench.record import schema
+
+
+def texts(records: Path) -> tuple[dict[str, str], list[str]]:
+    """Every page by its name, and a sentence for each file that is no record."""
+    found, trouble = read(records)
+    boards = rows(found)
+    return {f"{name}.md": page(name, board) for name, board in boards.items()} | {
+        "schema.json": schema(),
+    }, trouble
+
+
+def write_pages(records: Path, pages: Path) -> tuple[list[Path], list[str]]:
+    """Write every page, and remove those of boards that are no more.
+
+    Processes that write at the same time wait for each other, and each reads the records when it is its turn: so
+    the last one has seen them all.
+
+    Returns:
+        The pages written, and a sentence for each file that is no record.
+    """
+    with alone(pages / ".lock"):
+        found, trouble = texts(records)
+        for name, text in found.items():
+            write_whole(pages / name, text.encode(), "--pages")
+        for old in pages.glob("*-v*.md"):
+            if old.name not in found:
+                old.unlink()
+    return [pages / name for name in found], trouble
+
+
+def stale(records: Path, pages: Path) -> list[Path]:
+    """The pages that are not what the records give."""
+    found, _ = texts(records)
+    gone = [old for old in pages.glob("*-v*.md") if old.name not in found]
+    return gone + [
+        pages / name
+        for name, text in found.items()
+        if not (pages / name).exists() or (pages / name).read_text(encoding="utf-8") != text
+    ]

@@ -1,0 +1,103 @@
+"""seesaw compare: a whole grid of cells, on parallel workers, ending in the board."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from typing import Annotated
+
+import typer
+
+from bench.commands import options
+from bench.commands.options import out
+from bench.errors import SeesawError
+
+
+def compare(
+    task: options.TaskSpec = "digits",
+    backbones: options.Specs = "mlp",
+    methods: options.Specs = "dense,sparse,pruned,narrow",
+    densities: Annotated[
+        str, typer.Option(help="of every method that has one, joined by commas")
+    ] = "0.5,0.25,0.125",
+    seeds: options.Seeds = "0,1,2",
+    workers: Annotated[int, typer.Option(min=1, help="cells at once")] = 1,
+    exits: options.ExitsSpec = "joint",
+    policies: options.Specs = options.POLICIES,
+    codecs: options.Specs = options.CODECS,
+    meters: options.Specs = options.METERS,
+    epochs: options.Epochs = None,
+    set_: options.Set = None,
+    device: options.Device = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="of each worker; an equal part of the cores where left out")
+    ] = None,
+    data: options.DataSets = options.DATA,
+    records: options.Records = options.RECORDS,
+    runs: options.Runs = options.RUNS,
+    pages: options.Pages = options.PAGES,
+    deterministic: options.Deterministic = False,
+    debug: options.Debug = False,
+) -> None:
+    """Run every combination of backbones, methods, densities and seeds on a task, and show the board.
+
+    A cell that has a record is not run again, one that was stopped goes on, one that fails is reported while the
+    others go on. The same command finishes what is left.
+
+    Examples:
+      seesaw compare --task digits --backbones mlp,lenet --seeds 0,1,2 --workers 2
+
+      seesaw compare --task mnist --methods 'dense,sparse\\[nearest=true],pruned' --densities 0.5,0.1,0.03
+    """
+    warnings.simplefilter("ignore", FutureWarning)
+    with out.status("Loading PyTorch ..."):
+        from bench.board.pages import write_pages
+        from bench.board.rows import read, rows
+        from bench.board.terminal import board_columns, board_rows, board_table
+        from bench.grid import grid
+        from bench.order import Order, Plan
+        from bench.progress import Cells
+        from bench.track import leaderboard
+        from bench.workers import work_off
+
+    base = Order(
+        task, "", exits, options.words(policies), options.words(codecs), options.words(meters), 0,
+        options.recipe(set_, epochs), device, None, data, records, runs, workers > 1,
+    )  # fmt: skip
+    cells = grid(
+        base,
+        options.words(backbones),
+        options.words(methods),
+        options.words(densities),
+        options.numbers(seeds),
+    )
+    plans = [Plan.of(cell) for cell in cells]
+    open_ = [plan for plan in plans if not plan.path.exists()]
+    out.print(
+        f"{task}: {len(cells)} cells, {len(cells) - len(open_)} have a record, {len(open_)} to run.",
+        style="bold",
+    )
+    threads = threads or max(1, (os.cpu_count() or 1) // workers)
+    failed: list[tuple[Plan, str]] = []
+    begun = time.monotonic()
+    with Cells(out, [f"{plan.setup.model} seed {plan.order.seed}" for plan in open_]) as shown:
+        for news in work_off([plan.order for plan in open_], workers, threads, deterministic=deterministic):
+            shown(news)
+            if news.kind == "failed":
+                failed.append((open_[news.order], news.line))
+    if open_:
+        out.print(f"{len(open_) - len(failed)} cells run in {(time.monotonic() - begun) / 60:.1f} min.")
+    entries, _ = read(records)
+    board = f"{plans[0].setup.task.name}-v{plans[0].setup.task_version}"
+    if found := rows(entries).get(board):
+        out.print(board_table(board, found))
+        leaderboard(board, board_columns(), board_rows(found), runs)
+    for path in write_pages(records, pages)[0]:
+        out.print(str(path), soft_wrap=True)
+    for plan, why in failed:
+        out.print(f"Failed: {plan.setup.model} seed {plan.order.seed}: {why}", style="red", soft_wrap=True)
+    if failed:
+        raise SeesawError(
+            f"{len(failed)} of {len(cells)} cells failed. Mend what they name, then run the same command."
+        )

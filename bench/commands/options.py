@@ -1,0 +1,77 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.errors import SeesawError
+from bench.spec import split
+
+out = Console(
+    highlight=False, markup=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
+)
+
+Records = Annotated[Path, typer.Option(envvar="SEESAW_RECORDS", help="folder of records")]
+Runs = Annotated[Path, typer.Option(help="folder for weights, traces and checkpoints")]
+DataSets = Annotated[Path, typer.Option(envvar="SEESAW_DATA", help="folder of data sets")]
+Pages = Annotated[Path, typer.Option(help="folder for the pages")]
+Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
+TaskSpec = Annotated[str, typer.Option(help="spec of the task")]
+ExitsSpec = Annotated[str, typer.Option(help="spec of the exits plan")]
+Specs = Annotated[str, typer.Option(help="specs, joined by commas")]
+Seeds = Annotated[str, typer.Option(help="numbers, joined by commas; a record each")]
+Epochs = Annotated[
+    int | None, typer.Option(min=0, help="instead of the recipe's; 0 measures --weights as they are")
+]
+Set = Annotated[list[str] | None, typer.Option("--set", help="change the recipe: lr=0.05 (may be repeated)")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
+Threads = Annotated[int | None, typer.Option(min=1, help="of the processor; all where left out")]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="let PyTorch use deterministic algorithms only (slower)")
+]
+
+RECORDS, RUNS, DATA, PAGES = Path("leaderboards/records"), Path("runs"), Path("data"), Path("leaderboards")
+POLICIES = "confidence,entropy,fixed,oracle"
+CODECS = "float32,float16,int8"
+METERS = "macs,storage,latency,memory,energy"
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Specs or words joined by commas."""
+    return tuple(part.strip() for part in split(text, ",") if part.strip())
+
+
+def numbers(text: str) -> list[int]:
+    """Seeds joined by commas.
+
+    Raises:
+        SeesawError: not whole numbers from 0.
+    """
+    try:
+        found = [int(part) for part in text.split(",")]
+        if any(number < 0 for number in found):
+            raise ValueError(text)
+    except ValueError as error:
+        raise SeesawError(
+            f"{text!r} is no list of seeds. Write whole numbers from 0, joined by commas: 0,1,2."
+        ) from error
+    return found
+
+
+def recipe(changes: list[str] | None, epochs: int | None) -> dict[str, str]:
+    """The settings of the recipe to change, from `--set` and `--epochs`."""
+    found = dict(_setting(word) for word in changes or [])
+    return found if epochs is None else found | {"epochs": str(epochs)}
+
+
+def _setting(word: str) -> tuple[str, str]:
+    key, equals, value = word.partition("=")
+    if not equals:
+        raise SeesawError(f"--set {word!r} sets nothing. Write --set key=value, for example --set lr=0.05.")
+    return key, value

@@ -1,0 +1,87 @@
+"""seesaw list, check and new: the plugins there are, their contracts, and a skeleton for another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from bench.commands import options
+from bench.commands.options import out
+from bench.errors import SeesawError
+from bench.plugin import KINDS, entries
+from bench.spec import near, parse
+
+
+def list_(
+    kind: Annotated[str | None, typer.Argument(help=f"one of {', '.join(KINDS)}")] = None,
+    debug: options.Debug = False,
+) -> None:
+    """Show every plugin there is, with its settings, their defaults and what they mean."""
+    from bench.card import cards
+
+    if kind is not None and kind not in KINDS:
+        raise SeesawError(f"There is no kind {kind!r}{near(kind, KINDS)} The kinds are {', '.join(KINDS)}.")
+    for one in KINDS if kind is None else (kind,):
+        table = Table(
+            title=one, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2)
+        )
+        for card in cards(one):
+            table.add_row(Text(card.name, style="green"), card.trouble or card.line)
+            for setting in card.settings:
+                table.add_row("", f"  {setting.name}={setting.default}  {setting.meaning}", style="dim")
+        out.print(table)
+
+
+def check(
+    spec: Annotated[str, typer.Argument(help="an announced name, or a draft: path/to/file.py:Class")],
+    kind: Annotated[str | None, typer.Option(help="where a name stands for several kinds")] = None,
+    data: options.DataSets = options.DATA,
+    debug: options.Debug = False,
+) -> None:
+    """Check that a plugin holds to its kind's contract."""
+    import bench
+    from bench.plugin import choose
+    from bench.testing import check as conform
+
+    bases = {"exits": "Exits"} | {one: one.capitalize() for one in KINDS if one != "exits"}
+    if kind is None:
+        kind = _kind_of(spec)
+    if kind not in bases:
+        raise SeesawError(f"There is no kind {kind!r}{near(kind, KINDS)} The kinds are {', '.join(KINDS)}.")
+    choice = choose(getattr(bench, bases[kind]), spec)
+    for fact in conform(choice.plugin, data):
+        out.print(f"ok {fact}")
+    out.print(f"{choice.spec} conforms ({kind}, {choice.origin}).")
+
+
+def _kind_of(spec: str) -> str:
+    """The one kind that announces this name, or that a draft's class derives from."""
+    name = parse(spec).name
+    if ":" in name:
+        import bench
+        from bench.plugin import choose
+
+        return choose(bench.Plugin, spec).plugin.kind
+    kinds = [kind for kind in KINDS if name in entries(kind)]
+    if len(kinds) == 1:
+        return kinds[0]
+    if not kinds:
+        known = [other for kind in KINDS for other in entries(kind)]
+        raise SeesawError(f"No plugin is called {name!r}{near(name, known)} `seesaw list` shows all.")
+    raise SeesawError(f"{name!r} is a {' and a '.join(kinds)}. Say which: --kind {kinds[0]}.")
+
+
+def new(
+    kind: Annotated[str, typer.Argument(help=f"one of {', '.join(KINDS)}")],
+    name: Annotated[str, typer.Argument(help="as specs will say it: small letters, digits and hyphens")],
+    debug: options.Debug = False,
+) -> None:
+    """Write a skeleton plugin and its test, and announce it in pyproject.toml."""
+    from bench.new import write
+
+    for line in write(kind, name, Path()):
+        out.print(line)

@@ -1,0 +1,54 @@
+"""Grid: every combination of backbones, methods, densities and seeds on one task, as orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from bench.backbone import Backbone
+from bench.errors import SeesawError
+from bench.method import Method
+from bench.order import Order
+from bench.plugin import choose
+from bench.spec import parse
+
+
+def grid(
+    base: Order,
+    backbones: Sequence[str],
+    methods: Sequence[str],
+    densities: Sequence[str],
+    seeds: Iterable[int],
+) -> list[Order]:
+    """The cells of a comparison, seed by seed, so that the first seed's whole picture comes first.
+
+    Args:
+        base: everything that the cells share.
+        backbones: specs.
+        methods: specs; one that has a density and does not say it is run at each of `densities`.
+        densities: as a spec writes them; empty for the methods' own.
+        seeds: of the runs.
+
+    Raises:
+        SeesawError: nothing to compare, or a spec that is wrong.
+    """
+    models = [
+        f"{choose(Backbone, backbone).spec}_{choose(Method, method).spec}"
+        for backbone in backbones
+        for one in methods
+        for method in at_densities(one, densities)
+    ]
+    cells = [replace(base, model=model, seed=seed) for seed in seeds for model in dict.fromkeys(models)]
+    if not cells:
+        raise SeesawError("There is nothing to compare. Name a backbone, a method and a seed at least.")
+    return cells
+
+
+def at_densities(method: str, densities: Sequence[str]) -> list[str]:
+    """A method's spec at each density, or as it is where it has none or says its own."""
+    spec = parse(method)
+    fields = type(choose(Method, method).plugin).model_fields
+    if not densities or "density" not in fields or {"density", "fan_out"} & spec.settings.keys():
+        return [method]
+    told = "".join(f",{key}={value}" for key, value in spec.settings.items())
+    return [f"{spec.name}[density={density}{told}]" for density in densities]

@@ -1,0 +1,223 @@
+"""Verification: whether a record says what its own numbers imply, and whether running it again gives them.
+
+A record stores measurements, and several of them imply each other: an operating point's cost follows from its
+shares and the exits' costs, the last cut's device part is the whole network, an accuracy is a whole number of
+samples. A number changed by hand shows in one of them, or in the checksum.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import SeesawError
+from bench.meter import Reading
+from bench.record import Curve, Exit, Record, checksum, load
+
+COST = "macs.effective"
+
+
+def faults(record: Record, path: Path | None = None, folder: Path | None = None) -> list[str]:
+    """What is wrong with a record, a sentence each; nothing for a sound one.
+
+    Args:
+        record: as its file says.
+        path: where it lies; with `folder`, whether it lies where it belongs.
+        folder: of all records.
+    """
+    found = list(_identity(record))
+    if path is not None and folder is not None and record.path(folder).resolve() != path.resolve():
+        found.append(f"It lies at {path}, and its settings belong to {record.path(folder)}.")
+    found += [*_readings(record), *_exits(record), *_cuts(record), *_budget(record)]
+    for curve in record.curves:
+        found += _curve(record, curve)
+    return found
+
+
+def _identity(record: Record) -> Iterator[str]:
+    if record.checksum != checksum(json.loads(record.model_dump_json())):
+        yield "Its checksum is not that of its content: it was changed after it was written."
+    if record.digest != record.setup.digest():
+        yield f"Its settings have the digest {record.setup.digest()}, and it says {record.digest}."
+
+
+def _places(record: Record) -> Iterator[tuple[str, dict[str, Reading]]]:
+    yield "the network", record.net
+    for number, exit_ in enumerate(record.exits):
+        yield f"exit {number}", exit_.readings
+    for number, cut in enumerate(record.cuts):
+        yield f"cut {number}", cut.readings
+
+
+def _readings(record: Record) -> Iterator[str]:
+    for place, readings in _places(record):
+        for name, r in readings.items():
+            if r.value < 0:
+                yield f"{name} of {place} is negative."
+            if (r.low is not None and r.low > r.value) or (r.high is not None and r.high < r.value):
+                yield f"{name} of {place} does not lie between its own quartiles."
+            if r.unit == "share" and not (r.value <= 1 and (r.n is None or _whole(r.value * r.n))):
+                yield f"{name} of {place}, {r.value!r}, is no share of {r.n} samples."
+
+
+def _whole(value: float) -> bool:
+    return math.isclose(value, round(value), abs_tol=1e-4)
+
+
+def _value(readings: dict[str, Reading], name: str) -> float | None:
+    return readings[name].value if name in readings else None
+
+
+def _exits(record: Record) -> Iterator[str]:
+    stages = [exit_.stage for exit_ in record.exits]
+    if not stages or stages != sorted(set(stages)):
+        yield f"Its exits hang on stages {stages}, which do not rise."
+    before = 0.0
+    for number, exit_ in enumerate(record.exits):
+        top1, top5 = _value(exit_.readings, "top1"), _value(exit_.readings, "top5")
+        if top1 is None or top5 is None or top1 > top5:
+            yield f"Exit {number} has no top-1 and top-5 accuracy that fit each other."
+        dense, own = _value(exit_.readings, "macs"), _value(exit_.readings, COST)
+        if dense is not None and own is not None and own > dense * (1 + 1e-9):
+            yield f"Exit {number} has more effective MACs than dense ones."
+        if own is not None and own < before:
+            yield f"Exit {number} costs less than the one before."
+        before = own or before
+
+
+def _cuts(record: Record) -> Iterator[str]:
+    if [cut.before for cut in record.cuts] != list(range(len(record.cuts))):
+        yield "Its cuts are not numbered from 0 on."
+    if not record.cuts or not record.exits:
+        return
+    last = record.exits[-1].readings
+    whole, device = _value(last, COST), _value(record.cuts[-1].readings, f"{COST}.device")
+    if device is not None and whole is not None and not math.isclose(device, whole):
+        yield "The device's part before the last cut does not cost what the whole network costs."
+    image, top1 = _value(record.cuts[0].readings, "top1.image8"), _value(last, "top1")
+    if image is not None and image != top1:
+        yield "The accuracy behind the unchanged image is not the last exit's."
+
+
+def _budget(record: Record) -> Iterator[str]:
+    steps, epochs = sum(row.steps for row in record.training), record.setup.recipe.get("epochs", 0)
+    if not math.isfinite(record.budget) or (steps > 0) != (record.budget > 0):
+        yield "Its budget does not fit its steps."
+    elif steps and epochs and not _whole(steps / record.budget / epochs):
+        yield f"Its budget of {record.budget:g} does not fit {steps} steps of training."
+
+
+def _curve(record: Record, curve: Curve) -> Iterator[str]:
+    costs = [_value(exit_.readings, COST) for exit_ in record.exits]
+    for number, point in enumerate(curve.points):
+        name = f"Point {number} of {curve.policy}"
+        if len(point.shares) != len(costs) or not math.isclose(sum(point.shares), 1, abs_tol=1e-6):
+            yield f"{name} has shares that do not make up all samples."
+            continue
+        if None not in costs:
+            cost = sum(s * (c or 0) for s, c in zip(point.shares, costs, strict=True))
+            if not math.isclose(point.macs, cost, rel_tol=1e-6):
+                yield f"{name} says {point.macs:g} MACs, and its shares come to {cost:g}."
+        if not _whole(point.accuracy * _samples(record.exits)):
+            yield f"{name} has an accuracy, {point.accuracy!r}, that is no share of the samples."
+        if 1.0 in point.shares:
+            alone = _value(record.exits[point.shares.index(1.0)].readings, "top1")
+            if alone is not None and not math.isclose(point.accuracy, alone, abs_tol=1e-9):
+                yield f"{name} lets all leave at one exit, and is not as accurate as that exit."
+
+
+def _samples(exits: list[Exit]) -> int:
+    return next((e.readings["top1"].n or 1 for e in exits if "top1" in e.readings), 1)
+
+
+def contested(path: Path, record: Record, folder: Path) -> str | None:
+    """Why a record should not be believed: its own faults, or a maintainer's reason in `seed<k>.contested` beside it."""
+    note = path.with_suffix(".contested")
+    try:
+        reasons = [" ".join(note.read_text(encoding="utf-8").split())[:300]] if note.exists() else []
+    except (OSError, UnicodeDecodeError):
+        reasons = ["It is contested for a reason that cannot be read."]
+    reasons += faults(record, path, folder)[:1]
+    return " ".join(reasons) or None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One number of a record and of its run again."""
+
+    name: str
+    told: float | None
+    found: float | None
+    allowed: float | None
+    """the largest difference that is no contradiction; None where the two cannot be compared"""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the two may both be true."""
+        if self.allowed is None:
+            return True
+        if self.told is None or self.found is None:
+            return False
+        return abs(self.told - self.found) <= self.allowed
+
+
+def compare(told: Record, found: Record) -> list[Compared]:
+    """Every number of a record beside that of its run again.
+
+    Counts must be the same. Accuracies must agree on the same machine with the same versions; elsewhere, within
+    three standard errors of the difference of two samples. Times and measured energies are compared on the same
+    machine, within a factor of two of the quartiles' distance, at least half the value.
+    """
+    same = _same_machine(told, found) and told.versions == found.versions
+    rows: list[Compared] = []
+    theirs = dict(_places(found))
+    for place, readings in _places(told):
+        for name, r in readings.items():
+            other = theirs.get(place, {}).get(name)
+            allowed = _allowed(r, same_machine=_same_machine(told, found), same=same)
+            rows.append(Compared(f"{place}: {name}", r.value, other.value if other else None, allowed))
+    return rows
+
+
+def _same_machine(told: Record, found: Record) -> bool:
+    return all(
+        told.machine.get(key) == found.machine.get(key) for key in ("processor", "threads", "accelerator")
+    )
+
+
+def _allowed(r: Reading, *, same_machine: bool, same: bool) -> float | None:
+    if r.unit == "share":
+        if same:
+            return 1e-9
+        p, n = min(max(r.value, 0.05), 0.95), r.n or 1000
+        return 3 * math.sqrt(2 * p * (1 - p) / n) + 0.01
+    if r.unit == "s" or (r.unit == "J" and not r.source.startswith("model")):
+        spread = (r.high - r.low) if r.high is not None and r.low is not None else 0.0
+        return max(2 * spread, 0.5 * r.value) if same_machine else None
+    return 0.0 if same else abs(r.value) * 1e-6 if r.unit == "MAC" else abs(r.value) * 0.1
+
+
+def specs_of(record: Record) -> dict[str, list[str]]:
+    """The specs that run a record again.
+
+    Raises:
+        SeesawError: it was made with a draft or from a file of weights, neither of which it contains.
+    """
+    setup = record.setup
+    one = {"task": setup.task, "backbone": setup.backbone, "method": setup.method, "exits": setup.exits}
+    many = {"policies": setup.policies, "codecs": setup.codecs, "meters": setup.meters}
+    named = {key: [value] for key, value in one.items()} | many
+    for plugin in (p for plugins in named.values() for p in plugins):
+        if plugin.origin.startswith("draft") or ":" in plugin.name:
+            raise SeesawError(
+                f"{plugin.name} is a draft, and a record holds no code. Announce it in a distribution to run it again."
+            )
+    return {key: [plugin.spec for plugin in plugins] for key, plugins in named.items()}
+
+
+def read(path: Path) -> Record:
+    """A record to verify: as `bench.record.load`."""
+    return load(path)

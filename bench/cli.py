@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 import typer
 from rich.console import Console
 
-from bench.commands import boards, compare, options, plugins, run
+from bench.commands import boards, compare, options, plugins, records, run
 from bench.errors import SeesawError
 
 app = typer.Typer(
@@ -42,6 +43,11 @@ for name, command in {
     "compare": compare.compare,
     "list": plugins.list_,
     "board": boards.board,
+    "plot": boards.plot,
+    "publish": boards.publish,
+    "show": records.show,
+    "diff": records.diff,
+    "verify": records.verify,
     "check": plugins.check,
     "new": plugins.new,
 }.items():
@@ -51,6 +57,7 @@ for name, command in {
 def main() -> None:
     """Run the command line; an error is one sentence and a non-zero exit."""
     debug = "--debug" in sys.argv
+    warnings.simplefilter("ignore", FutureWarning)  # torch deprecates what its own packages still call
     try:
         app()
     except SeesawError as error:

@@ -79,6 +79,7 @@ class Mirror:
         self.table("exits", *_table([("stage", e.stage, e.readings) for e in record.exits]))
         self.table("cuts", *_table([("before", c.before, c.readings) for c in record.cuts]))
         summary = {f"exit{n}/{k}": r.value for n, e in enumerate(record.exits) for k, r in e.readings.items()}
+        summary |= {f"last/{k}": r.value for e in record.exits[-1:] for k, r in e.readings.items()}
         summary |= {"budget": record.budget}
         self._do(lambda run: run.summary.update(summary))
 

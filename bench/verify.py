@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.errors import SeesawError
 from bench.meter import Reading
-from bench.record import Curve, Exit, Record, checksum, load
+from bench.record import Curve, Exit, Record, checksum
+from bench.spec import parse
 
 COST = "macs.effective"
+SAME = 1e-6
+"""Shares that differ by less are the same share of the samples, as float32 and float64 say it."""
 
 
 def faults(record: Record, path: Path | None = None, folder: Path | None = None) -> list[str]:
@@ -44,7 +49,8 @@ def _identity(record: Record) -> Iterator[str]:
         yield f"Its settings have the digest {record.setup.digest()}, and it says {record.digest}."
 
 
-def _places(record: Record) -> Iterator[tuple[str, dict[str, Reading]]]:
+def places(record: Record) -> Iterator[tuple[str, dict[str, Reading]]]:
+    """Every place of a record that has readings, by name."""
     yield "the network", record.net
     for number, exit_ in enumerate(record.exits):
         yield f"exit {number}", exit_.readings
@@ -53,7 +59,7 @@ def _places(record: Record) -> Iterator[tuple[str, dict[str, Reading]]]:
 
 
 def _readings(record: Record) -> Iterator[str]:
-    for place, readings in _places(record):
+    for place, readings in places(record):
         for name, r in readings.items():
             if r.value < 0:
                 yield f"{name} of {place} is negative."
@@ -125,7 +131,7 @@ def _curve(record: Record, curve: Curve) -> Iterator[str]:
             yield f"{name} has an accuracy, {point.accuracy!r}, that is no share of the samples."
         if 1.0 in point.shares:
             alone = _value(record.exits[point.shares.index(1.0)].readings, "top1")
-            if alone is not None and not math.isclose(point.accuracy, alone, abs_tol=1e-9):
+            if alone is not None and not math.isclose(point.accuracy, alone, abs_tol=SAME):
                 yield f"{name} lets all leave at one exit, and is not as accurate as that exit."
 
 
@@ -173,8 +179,8 @@ def compare(told: Record, found: Record) -> list[Compared]:
     """
     same = _same_machine(told, found) and told.versions == found.versions
     rows: list[Compared] = []
-    theirs = dict(_places(found))
-    for place, readings in _places(told):
+    theirs = dict(places(found))
+    for place, readings in places(told):
         for name, r in readings.items():
             other = theirs.get(place, {}).get(name)
             allowed = _allowed(r, same_machine=_same_machine(told, found), same=same)
@@ -191,7 +197,7 @@ def _same_machine(told: Record, found: Record) -> bool:
 def _allowed(r: Reading, *, same_machine: bool, same: bool) -> float | None:
     if r.unit == "share":
         if same:
-            return 1e-9
+            return SAME
         p, n = min(max(r.value, 0.05), 0.95), r.n or 1000
         return 3 * math.sqrt(2 * p * (1 - p) / n) + 0.01
     if r.unit == "s" or (r.unit == "J" and not r.source.startswith("model")):
@@ -211,13 +217,41 @@ def specs_of(record: Record) -> dict[str, list[str]]:
     many = {"policies": setup.policies, "codecs": setup.codecs, "meters": setup.meters}
     named = {key: [value] for key, value in one.items()} | many
     for plugin in (p for plugins in named.values() for p in plugins):
-        if plugin.origin.startswith("draft") or ":" in plugin.name:
+        spec = parse(plugin.spec)
+        inner = any(re.search(r":[A-Za-z]", value) for value in spec.settings.values())
+        if plugin.origin.startswith("draft") or ":" in spec.name or spec.name != plugin.name or inner:
             raise SeesawError(
                 f"{plugin.name} is a draft, and a record holds no code. Announce it in a distribution to run it again."
             )
     return {key: [plugin.spec for plugin in plugins] for key, plugins in named.items()}
 
 
-def read(path: Path) -> Record:
-    """A record to verify: as `bench.record.load`."""
-    return load(path)
+def differences(one: Record, other: Record) -> list[tuple[str, Any, Any]]:
+    """What two records differ in beside their readings: name and both values, `-` where one has none."""
+    flat = [
+        dict(
+            _flat(
+                {
+                    key: told[key]
+                    for key in ("seed", "budget", "setup", "machine", "versions", "commit", "dirty")
+                }
+            )
+        )
+        for told in (one.model_dump(mode="json"), other.model_dump(mode="json"))
+    ]
+    return [
+        (name, flat[0].get(name, "-"), flat[1].get(name, "-"))
+        for name in dict.fromkeys([*flat[0], *flat[1]])
+        if flat[0].get(name, "-") != flat[1].get(name, "-")
+    ]
+
+
+def _flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{place}.{key}" if place else key)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for number, inner in enumerate(value):
+            yield from _flat(inner, f"{place}.{number}")
+    else:
+        yield place, value

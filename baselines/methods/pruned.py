@@ -11,7 +11,7 @@ class Pruned(Method):
 
     density: Density = 0.125
     """share of the weights that stay, over all sparse layers together"""
-    at: Density = 0.75
+    at: Density = 0.5
     """share of the budget trained before pruning"""
     heads: bool = False
     """whether classifiers are pruned too"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.board.rows import Mean, Number, Row, modelled, packed, reading
+from bench.board.rows import Mean, Number, Row, modelled_names, packed, reading
 from bench.tables import big, joules, seconds
 
 HEADER = (
@@ -60,7 +60,10 @@ def _cells(row: Row) -> list[list[str]]:
             _cost(row, packed(number), lambda v: f"{big(v)}B"),
             _cost(row, reading(number, "latency"), seconds, timed=True),
             _cost(row, reading(number, "energy"), joules),
-            _cost(row, modelled(number), joules),
+            ", ".join(
+                f"{_cost(row, reading(number, name), joules)} {name.removeprefix('energy.')}"
+                for name in sorted(modelled_names(first))
+            ),
             f"{budget.value:.3g} x" if budget else "",
         ]
         for number, exit_ in enumerate(first.exits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.board.html import index
 from bench.board.markdown import page
 from bench.board.rows import read, rows
 from bench.files import write_whole
@@ -15,9 +16,8 @@ def texts(records: Path) -> tuple[dict[str, str], list[str]]:
     """Every page by its name, and a sentence for each file that is no record."""
     found, trouble = read(records)
     boards = rows(found)
-    return {f"{name}.md": page(name, board) for name, board in boards.items()} | {
-        "schema.json": schema(),
-    }, trouble
+    pages = {f"{name}.md": page(name, board) for name, board in boards.items()}
+    return pages | {"index.html": index(boards), "schema.json": schema()}, trouble
 
 
 def write_pages(records: Path, pages: Path) -> tuple[list[Path], list[str]]:

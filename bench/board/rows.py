@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -123,7 +124,8 @@ class Row:
 def _machine(record: Record) -> str:
     told = record.machine
     name = told.get("accelerator") or told.get("processor") or "unknown processor"
-    return f"{name}, {told.get('threads')} threads"
+    threads = told.get("threads")
+    return f"{name}, {threads} thread{'' if threads == 1 else 's'}"
 
 
 def reading(exit_: int, name: str) -> Number:
@@ -150,16 +152,9 @@ def packed(exit_: int) -> Number:
     return find
 
 
-def modelled(exit_: int) -> Number:
-    """An exit's energy by the first model that the record has."""
-
-    def find(record: Record) -> float | None:
-        if not -len(record.exits) <= exit_ < len(record.exits):
-            return None
-        readings = record.exits[exit_].readings
-        return next((r.value for name, r in sorted(readings.items()) if name.startswith("energy.")), None)
-
-    return find
+def modelled_names(record: Record) -> set[str]:
+    """The readings of energy by a model, `energy.MODEL`."""
+    return {name for exit_ in record.exits for name in exit_.readings if name.startswith("energy.")}
 
 
 def crossings(cut: Cut) -> dict[str, tuple[float, float, float]]:
@@ -189,6 +184,13 @@ def training_macs(record: Record) -> float | None:
     if forward is None or not isinstance(batch, int):
         return None
     return 3.0 * forward * batch * sum(epoch.steps for epoch in record.training)
+
+
+def density(record: Record) -> float | None:
+    """The share of all linear layers' and convolutions' weights that exist."""
+    sizes = [math.prod(layer.shape) for layer in record.layers]
+    kept = sum(size * layer.density for size, layer in zip(sizes, record.layers, strict=True))
+    return kept / sum(sizes) if sum(sizes) else None
 
 
 def work_seconds(record: Record) -> float:

@@ -1,14 +1,19 @@
-"""seesaw board: pages from records."""
+"""seesaw board, plot and publish: pages, figures and reports from records."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.commands import options
 from bench.commands.options import out
 from bench.errors import SeesawError
+from bench.spec import near
+
+if TYPE_CHECKING:
+    from bench.board.rows import Row
 
 
 def board(
@@ -33,3 +38,63 @@ def board(
         out.print(str(path), soft_wrap=True)
     for sentence in trouble:
         out.print(f"Left out: {sentence}", style="yellow", soft_wrap=True)
+
+
+def plot(
+    task: Annotated[
+        str, typer.Option(help="board: a task, with or without its version, digits-v1")
+    ] = "digits",
+    x: Annotated[
+        str, typer.Option(help="axis across: macs, macs.effective, bytes, latency, payload, training, ...")
+    ] = "macs.effective",
+    y: Annotated[str, typer.Option(help="axis up: accuracy, top5, ...")] = "accuracy",
+    out_: Annotated[Path | None, typer.Option("--out", help="file to write, .png, .svg or .pdf")] = None,
+    backbones: Annotated[str, typer.Option(help="only these, specs joined by commas")] = "",
+    methods: Annotated[str, typer.Option(help="only these, names joined by commas")] = "",
+    records: options.Records = options.RECORDS,
+    debug: options.Debug = False,
+) -> None:
+    """Draw a board's trade-off for a paper, with 95% intervals; the caption says task version and n."""
+    from bench.board.figure import figure
+
+    name, rows = _one(records, task)
+    wanted = options.words(backbones), options.words(methods)
+    rows = [
+        row
+        for row in rows
+        if (not wanted[0] or row.setup.backbone.spec in wanted[0])
+        and (not wanted[1] or row.setup.method.name in wanted[1])
+    ]
+    path = figure(name, rows, x, y, out_ or Path(f"{name}-{y}-{x}.png"))
+    out.print(str(path), soft_wrap=True)
+
+
+def publish(
+    task: Annotated[
+        str, typer.Option(help="board: a task, with or without its version, digits-v1")
+    ] = "digits",
+    project: Annotated[str | None, typer.Option(help="W&B project, entity/name or name")] = None,
+    records: options.Records = options.RECORDS,
+    runs: options.Runs = options.RUNS,
+    debug: options.Debug = False,
+) -> None:
+    """Publish a board as a Weights & Biases report: its leaderboard table and its plots, with your key."""
+    from bench.board.report import publish as send
+
+    name, rows = _one(records, task)
+    out.print(send(name, rows, project, runs), soft_wrap=True)
+
+
+def _one(records: Path, task: str) -> tuple[str, list[Row]]:
+    """The newest board of a task, or the one that is named with its version."""
+    from bench.board.rows import read, rows
+
+    boards = rows(read(records)[0])
+    found = [name for name in boards if name == task or name.rpartition("-v")[0] == task]
+    if not found:
+        raise SeesawError(
+            f"No record below {records} is of a task {task!r}{near(task, boards)} Run some, or name one of "
+            f"{', '.join(boards) or 'none yet'}."
+        )
+    name = max(found, key=lambda board: int(board.rpartition("-v")[2]))
+    return name, boards[name]

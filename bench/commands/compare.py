@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import warnings
 from typing import Annotated
 
 import typer
@@ -50,7 +49,6 @@ def compare(
 
       seesaw compare --task mnist --methods 'dense,sparse\\[nearest=true],pruned' --densities 0.5,0.1,0.03
     """
-    warnings.simplefilter("ignore", FutureWarning)
     with out.status("Loading PyTorch ..."):
         from bench.board.pages import write_pages
         from bench.board.rows import read, rows

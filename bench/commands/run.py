@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +47,6 @@ def run(
 
       seesaw run --task cifar10 --model resnet --weights resnet20.pt --epochs 0 --exits single
     """
-    warnings.simplefilter("ignore", FutureWarning)  # torch deprecates what its own packages still call
     with out.status("Loading PyTorch ..."):
         from bench.machine import settle
         from bench.order import Order, Plan

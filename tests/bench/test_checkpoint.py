@@ -29,11 +29,11 @@ def order(top, model, exits="joint", **changes):
 
 def killed_after(count):
     """A report that ends the run at its count-th epoch's end."""
-    seen = []
+    seen = set()
 
     def report(phase, done, total, line):
         if phase == "train" and line and done == int(done):
-            seen.append(done)
+            seen.add(done)
             if len(seen) == count:
                 raise Killed
 

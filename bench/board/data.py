@@ -1,0 +1,144 @@
+"""What the page knows of every row: plain values for its script and its tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from bench.board.references import references
+from bench.board.rows import (
+    Mean,
+    Number,
+    Row,
+    crossings,
+    density,
+    modelled_names,
+    packed,
+    payload,
+    reading,
+    training_macs,
+    work_seconds,
+)
+from bench.record import Record
+
+SHARES = tuple(number / 10 for number in range(1, 11))
+"""Of the last exit's effective MACs: the budgets at which policies are compared."""
+
+AXES = {
+    "top1": ("top-1 accuracy", "share"),
+    "top5": ("top-5 accuracy", "share"),
+    "macs.effective": ("effective MACs", "MAC"),
+    "macs": ("dense MACs", "MAC"),
+    "bytes": ("packed bytes", "B"),
+    "latency": ("measured latency", "s"),
+    "memory": ("peak memory", "B"),
+    "energy": ("measured energy", "J"),
+    "payload": ("payload", "B"),
+    "density": ("weights that exist", "share"),
+    "training": ("training MACs", "MAC"),
+}
+"""Key, title and unit of what the plot can show; modelled energies join them, one axis for each model."""
+
+
+def axes(rows: Iterable[Row]) -> dict[str, tuple[str, str]]:
+    """The axes that these rows have numbers for."""
+    models = sorted({name for row in rows for record in row.records for name in modelled_names(record)})
+    return AXES | {name: (f"energy by the model {name.removeprefix('energy.')}", "J") for name in models}
+
+
+def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
+    """One row as JSON values: `[mean, half-width of the 95% interval]` for every number."""
+    setup, first = row.setup, row.records[0]
+    timed = row.machine is not None
+    whole: dict[str, Number] = {"payload": payload, "training": training_macs, "density": density}
+    return {
+        "model": setup.model,
+        "backbone": setup.backbone.spec,
+        "method": setup.method.name,
+        "methodSpec": setup.method.spec,
+        "plan": setup.exits.spec,
+        "task": setup.task.spec,
+        "digest": setup.digest(),
+        "device": row.machine or "several machines, so no times",
+        "seeds": row.seeds,
+        "ranked": row.ranked,
+        "contested": row.reasons,
+        "recipe": {key: setup.recipe[key] for key in sorted(setup.recipe)},
+        "budget": _pair(row.mean(lambda record: record.budget)),
+        "ratios": {
+            key: _round(ratio)
+            for key in keys
+            if key not in ("top1", "top5", "density")
+            and (ratio := row.ratio(whole.get(key) or _number(key, -1), timed=key in ("latency", "energy")))
+        },
+        "whole": {key: _pair(row.mean(number)) for key, number in whole.items()},
+        "exits": [
+            {"stage": exit_.stage}
+            | {
+                key: _pair(row.mean(_number(key, number)))
+                for key in keys
+                if key not in whole and (timed or key not in ("latency", "energy"))
+            }
+            for number, exit_ in enumerate(first.exits)
+        ],
+        "cuts": [
+            {"before": number, "codecs": _cut(row, number), "shape": cut.shape}
+            for number, cut in enumerate(first.cuts)
+        ],
+        "policies": [
+            {"policy": curve.policy, "reference": curve.reference, "points": _points(row, number)}
+            for number, curve in enumerate(first.curves)
+        ],
+        "references": [
+            [one.name, _pair(one.accuracy), _pair(one.device_macs), _pair(one.payload)]
+            for one in references(row)
+        ],
+        "seconds": _round(sum(work_seconds(entry.record) for entry in row.entries)),
+    }
+
+
+def _number(key: str, exit_: int) -> Number:
+    return packed(exit_) if key == "bytes" else reading(exit_, key)
+
+
+def _cut(row: Row, number: int) -> dict[str, list[Any]]:
+    """Payload and accuracy by codec."""
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for record in row.records:
+        if number < len(record.cuts):
+            for codec, numbers in crossings(record.cuts[number]).items():
+                found.setdefault(codec, []).append(numbers)
+    return {
+        codec: [_pair(Mean.of(values)) for values in zip(*numbers, strict=True)]
+        for codec, numbers in found.items()
+    }
+
+
+def _points(row: Row, number: int) -> list[list[Any]]:
+    """Budget as a share, MACs and accuracy of the point that calibration chooses within it."""
+    found = []
+    for share in SHARES:
+        points = [_within(record, number, share) for record in row.records]
+        points = [point for point in points if point is not None]
+        if points:
+            macs, accuracy = (Mean.of(values) for values in zip(*points, strict=True))
+            found.append([share, _pair(macs), _pair(accuracy)])
+    return found
+
+
+def _within(record: Record, number: int, share: float) -> tuple[float, float] | None:
+    full = reading(-1, "macs.effective")(record)
+    if full is None or number >= len(record.curves):
+        return None
+    point = record.curves[number].within(share * full)
+    return None if point is None else (point.macs, point.accuracy)
+
+
+def _pair(mean: Mean | None) -> list[float | None] | None:
+    return None if mean is None else [_round(mean.value), None if mean.half is None else _round(mean.half)]
+
+
+def _round(value: float) -> float:
+    """Six significant digits: the same on every machine, and short."""
+    return float(f"{value:.6g}") if math.isfinite(value) else 0.0

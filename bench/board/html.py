@@ -1,0 +1,151 @@
+"""The page: one self-contained file that works from disk, without a network, under a strict content policy."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from bench.board.data import axes, row_data
+from bench.board.rows import Row
+from bench.tables import big, joules, seconds
+
+HOME = Path(__file__).parent
+FORMS = {
+    "MAC": big,
+    "B": lambda value: f"{big(value)}B",
+    "s": seconds,
+    "J": joules,
+    "share": lambda value: f"{value:.2%}",
+}
+
+
+class Cell(NamedTuple):
+    """One cell of the table: its text, a smaller line below, and the number that it is sorted by."""
+
+    text: str
+    more: str = ""
+    value: float | None = None
+    number: bool = True
+
+
+class Head(NamedTuple):
+    """A column's title."""
+
+    title: str
+    number: bool = True
+
+
+def index(boards: Mapping[str, list[Row]]) -> str:
+    """The page of all boards."""
+    found = axes(row for rows in boards.values() for row in rows)
+    told = {name: [row_data(row, found) for row in rows] for name, rows in boards.items()}
+    data = {
+        "axes": found,
+        "boards": {
+            name: {
+                "rows": rows,
+                "methods": sorted({row["method"] for row in rows}),
+                "backbones": sorted({row["backbone"] for row in rows}),
+            }
+            for name, rows in told.items()
+        },
+    }
+    style, script = ((HOME / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    environment = Environment(
+        loader=FileSystemLoader(HOME),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("index.html.j2").render(
+        boards={name: _board(boards[name], rows, found) for name, rows in told.items()},
+        heads=[
+            Head("rank"),
+            Head("model", number=False),
+            Head("exits plan", number=False),
+            Head("seeds"),
+            *(Head(title) for title, _ in found.values()),
+            Head("budget"),
+        ],
+        data=_inside_script(data),
+        style=style,
+        script=script,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+
+
+def _inside_script(data: Any) -> str:
+    """JSON that cannot end the element it stands in, whatever a record calls its model."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _board(
+    rows: list[Row], told: list[dict[str, Any]], keys: Mapping[str, tuple[str, str]]
+) -> dict[str, Any]:
+    hours = sum(one["seconds"] for one in told) / 3600
+    return {
+        "rows": [
+            {"ranked": one["ranked"], "cells": _cells(number, one, keys)} for number, one in enumerate(told)
+        ],
+        "records": sum(len(row.entries) for row in rows),
+        "hours": f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes",
+        "machines": " and ".join(sorted({row.machine for row in rows if row.machine})) or "several machines",
+        "contested": [
+            {"model": one["model"], "reason": reason} for one in told for reason in one["contested"]
+        ],
+        "references": [
+            {
+                "model": f"{one['backbone']}, {one['plan']}",
+                "name": name,
+                "accuracy": _text(accuracy, "share"),
+                "macs": _text(macs, "MAC"),
+                "payload": _text(payload, "B"),
+            }
+            for one in told
+            for name, accuracy, macs, payload in one["references"]
+        ],
+    }
+
+
+def _cells(number: int, row: dict[str, Any], keys: Mapping[str, tuple[str, str]]) -> list[Cell]:
+    last = row["exits"][-1] if row["exits"] else {}
+    numbers = {key: row["whole"].get(key) or last.get(key) for key in keys}
+    cells = [
+        Cell(str(number + 1) if row["ranked"] else "-", value=number + 1),
+        Cell(row["model"], "contested" if row["contested"] else "", number=False),
+        Cell(row["plan"], number=False),
+        Cell(str(row["seeds"]), value=row["seeds"]),
+    ]
+    for key, (_, unit) in keys.items():
+        pair = numbers[key]
+        if pair is None:
+            cells.append(Cell("-"))
+            continue
+        ratio = row["ratios"].get(key)
+        more = (
+            f"± {pair[1] * 100:.2f}"
+            if key in ("top1", "top5") and pair[1] is not None
+            else f"{ratio:.2f} x"
+            if ratio
+            else ""
+        )
+        cells.append(Cell(_text(pair, unit), more, pair[0]))
+    budget = row["budget"]
+    return [*cells, Cell(f"{budget[0]:.3g} x", value=budget[0]) if budget else Cell("-")]
+
+
+def _text(pair: list[float] | None, unit: str) -> str:
+    return "-" if pair is None else FORMS[unit](pair[0])

@@ -1,0 +1,160 @@
+"""seesaw show, diff and verify: what a record says, how two differ, whether one can be believed."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from bench.commands import options
+from bench.commands.options import out
+from bench.errors import SeesawError
+
+if TYPE_CHECKING:
+    from bench.record import Record
+
+RecordPath = Annotated[Path, typer.Argument(help="path of a record, seed<k>.json")]
+
+
+def show(record: RecordPath, debug: options.Debug = False) -> None:
+    """Print a record: its tables, its settings, and the machine it was made on."""
+    from bench.commands.run import show_record
+    from bench.record import load
+    from bench.verify import faults
+
+    found = load(record)
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for name, value in {
+        "task": f"{found.setup.task.spec}, version {found.setup.task_version}",
+        "model": found.setup.model,
+        "seed": found.seed,
+        "recipe": ", ".join(f"{key} {value}" for key, value in sorted(found.setup.recipe.items())),
+        "machine": ", ".join(f"{key} {value}" for key, value in found.machine.items()),
+        "versions": ", ".join(f"{key} {value}" for key, value in found.versions.items()),
+        "commit": f"{found.commit or 'unknown'}{' and changes' if found.dirty else ''}",
+        "created": f"{found.created}, in {sum(found.seconds.values()):.0f} s",
+    }.items():
+        table.add_row(name, str(value))
+    out.print(table)
+    show_record(record, None)
+    for fault in faults(found):
+        out.print(f"Not to be believed: {fault}", style="red")
+
+
+def diff(one: RecordPath, other: RecordPath, debug: options.Debug = False) -> None:
+    """Show what differs between two records: settings, machine, versions and numbers."""
+    from bench.record import load
+    from bench.verify import differences, places
+
+    first, second = load(one), load(other)
+    table = _table("settings, machine and versions that differ", "", "first", "second")
+    for name, a, b in differences(first, second):
+        table.add_row(name, str(a), str(b))
+    out.print(table if table.row_count else "Settings, machine and versions are the same.")
+    numbers = _table("numbers that differ", "number", "first", "second", "second / first")
+    there = dict(places(second))
+    for place, readings in places(first):
+        for name, reading in readings.items():
+            twin = there.get(place, {}).get(name)
+            if twin is None or twin.value != reading.value:
+                ratio = f"{twin.value / reading.value:.4g}" if twin and reading.value else "-"
+                numbers.add_row(
+                    f"{place}: {name}", f"{reading.value:.6g}", f"{twin.value:.6g}" if twin else "-", ratio
+                )
+    out.print(numbers if numbers.row_count else "All numbers are the same.")
+
+
+def verify(
+    record: RecordPath,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="also run it again, and compare the numbers")
+    ] = False,
+    records: options.Records = options.RECORDS,
+    data: options.DataSets = options.DATA,
+    threads: options.Threads = None,
+    debug: options.Debug = False,
+) -> None:
+    """Check a record: schema, digest, checksum, and every number that others imply.
+
+    With --rerun it is run again in a folder of its own, and every number must lie within its stated spread: counts
+    exactly, accuracies exactly on the same machine and within three standard errors elsewhere, times only on the
+    same machine. A record made with a draft or from a file of weights cannot be run again, for it holds neither.
+    """
+    from bench.record import load
+    from bench.verify import compare, faults
+
+    found = load(record)
+    inside = record.resolve().is_relative_to(records.resolve())
+    if wrong := faults(found, *((record, records) if inside else ())):
+        for sentence in wrong:
+            out.print(f"- {sentence}", style="red", soft_wrap=True)
+        raise SeesawError(f"{record} is not to be believed. Run it again, or ask who made it.")
+    out.print("Schema, digest, checksum and derived numbers hold.")
+    if not rerun:
+        return
+    rows = compare(found, _again(found, data, threads))
+    table = _table("run again", "number", "told", "found", "allowed")
+    for row in rows:
+        if not row.agrees:
+            told, again = ("-" if v is None else f"{v:.6g}" for v in (row.told, row.found))
+            table.add_row(row.name, told, again, f"{row.allowed:.3g}")
+    compared = sum(row.allowed is not None for row in rows)
+    out.print(f"{compared} numbers compared, {len(rows) - compared} times of another machine left out.")
+    if table.row_count:
+        out.print(table)
+        raise SeesawError(
+            f"{table.row_count} of {compared} numbers contradict {record}. Compare machine and versions with "
+            "`seesaw show`, and ask who made it."
+        )
+    out.print("Run again, every number lies within its spread.")
+
+
+def _again(found: Record, data: Path, threads: int | None) -> Record:
+    """Run a record's settings again in a folder that is gone afterwards."""
+    from bench.machine import settle
+    from bench.order import Order
+    from bench.progress import Shown
+    from bench.runner import run
+    from bench.spec import render
+    from bench.verify import specs_of
+
+    specs = specs_of(found)
+    if found.setup.weights is not None:
+        raise SeesawError("This record began from a file of weights, which it does not hold. Run it by hand.")
+    told = found.machine.get("threads")
+    settle(threads or (told if isinstance(told, int) and 0 < told <= 1024 else None))
+    with tempfile.TemporaryDirectory() as folder:
+        order = Order(
+            specs["task"][0],
+            f"{specs['backbone'][0]}_{specs['method'][0]}",
+            specs["exits"][0],
+            tuple(specs["policies"]),
+            tuple(specs["codecs"]),
+            tuple(specs["meters"]),
+            found.seed,
+            {key: render(value) for key, value in found.setup.recipe.items()},
+            found.setup.device,
+            None,
+            data,
+            Path(folder) / "records",
+            Path(folder) / "runs",
+        )
+        with Shown(out, f"{order.task}  {order.model}  seed {order.seed}") as shown:
+            again = run(order, shown)
+    if again.digest != found.digest:
+        raise SeesawError(
+            f"Run with what its specs say, its settings have the digest {again.digest}, not {found.digest}. "
+            "Its specs do not say what its settings say; ask who made it."
+        )
+    return again
+
+
+def _table(title: str, *heads: str) -> Table:
+    table = Table(*heads, title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for column in table.columns[1:]:
+        column.overflow = "fold"
+    return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ from bench.errors import SeesawError
 from bench.exits import Exits
 from bench.meters.macs import Tariff
 from bench.net import Net
+from bench.sparse.mask import hide, layers, masked
 from bench.sparse.pack import unpack
-from bench.task import Task
+from bench.task import About
 
 
-def assemble(backbone: Backbone, task: Task, exits: Exits) -> Net:
+def assemble(backbone: Backbone, about: About, exits: Exits) -> Net:
     """A backbone's stages with the plan's heads hung on them."""
-    about = task.about()
     net = Net(backbone.stages(about.sample), about.sample, about.classes)
     shares = Tariff.of(net).shares()
     exits.hang(net, shares, lambda stage: backbone.head(net.shape(stage), about.classes))
@@ -27,18 +28,47 @@ def assemble(backbone: Backbone, task: Task, exits: Exits) -> Net:
     return net
 
 
-def load_weights(net: Net, path: Path) -> None:
+@dataclass(frozen=True)
+class Loaded:
+    """How weights came from a file.
+
+    Attributes:
+        matched: `by name` or `by order`.
+        masks: of the layers that were sparse in the file, by name.
+    """
+
+    matched: str
+    masks: dict[str, torch.Tensor]
+
+    def check(self, net: Net) -> None:
+        """Raise where a network that was not trained has other masks than its file: its weights are not the file's.
+
+        Raises:
+            SeesawError: a mask differs.
+        """
+        own = {name: mask.cpu() for name, _, mask in masked(net)}
+        for name in {**own, **self.masks}:
+            if name not in own or name not in self.masks or not torch.equal(own[name], self.masks[name]):
+                raise SeesawError(
+                    f"The method gives {name} another mask than the file of weights has, so these are not its "
+                    "weights. Give the seed and the method that made the file, or train."
+                )
+
+
+def load_weights(net: Net, path: Path) -> Loaded:
     """Start from a file: tensors by their names here, else in their order, as published checkpoints have them.
 
-    A safetensors file keeps no order, so its names must be those of this network; a run's own packed file has
-    them.
+    In order, what each tensor is (`weight`, `running_mean`, ...) must fit too. A safetensors file keeps no order, so
+    its names must be those of this network; a run's own packed file has them, and its masks.
 
     Raises:
         SeesawError: no such file, nothing but plain tensors allowed in it, or shapes that do not fit.
     """
-    found = {k: v for k, v in _tensors(path).items() if not k.endswith("num_batches_tracked")}
+    tensors, masks = _tensors(path)
+    found = {k: v for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
     own = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
-    if found.keys() != own.keys():
+    by_name = found.keys() == own.keys()
+    if not by_name:
         if path.suffix == ".safetensors":
             raise SeesawError(
                 f"{path} names its tensors otherwise ({next(iter(found), 'none')}, here {next(iter(own))}), and a "
@@ -49,6 +79,12 @@ def load_weights(net: Net, path: Path) -> None:
                 f"{path} holds {len(found)} tensors and the network has {len(own)}. Choose the backbone's settings "
                 "to fit the file; heads of early exits are usually not in it: EXITS=single."
             )
+        for here, there in zip(own, found, strict=True):
+            if here.rpartition(".")[2] != there.rpartition(".")[2]:
+                raise SeesawError(
+                    f"{path} has {there} where this network has {here}: their order differs. Rename the file's "
+                    "tensors to this network's names."
+                )
         found = dict(zip(own, found.values(), strict=True))
     for name, tensor in own.items():
         if found[name].shape != tensor.shape:
@@ -57,20 +93,24 @@ def load_weights(net: Net, path: Path) -> None:
                 "Choose the backbone's settings to fit the file."
             )
     net.load_state_dict(found, strict=False)
+    own_layers = layers(net)
+    for name, mask in masks.items():
+        hide(own_layers[name], mask)
+    return Loaded("by name" if by_name else "by order", masks)
 
 
-def _tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a safetensors file, or of a PyTorch file opened without running anything in it."""
+Tensors = dict[str, torch.Tensor]
+
+
+def _tensors(path: Path) -> tuple[Tensors, Tensors]:
+    """The tensors and masks of a safetensors file, or of a PyTorch file opened without running anything in it."""
     from safetensors.torch import load_file
 
     try:
         if path.suffix == ".safetensors":
             tensors = load_file(path)
-            return (
-                unpack(path.read_bytes())[0]
-                if any(k.endswith(".weight.values") for k in tensors)
-                else tensors
-            )
+            packed = any(name.endswith(".weight.values") for name in tensors)
+            return unpack(path.read_bytes()) if packed else (tensors, {})
         content: Any = torch.load(path, "cpu", weights_only=True)
         content = content.get("state_dict", content)
         if not all(isinstance(value, torch.Tensor) for value in content.values()):
@@ -79,4 +119,4 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
         raise SeesawError(
             f"{path} cannot be read as weights ({str(error).splitlines()[0]}). Give a safetensors file or a state dict."
         ) from error
-    return content
+    return content, {}

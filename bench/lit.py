@@ -205,6 +205,11 @@ class LitNet(pl.LightningModule):
     def on_train_epoch_end(self) -> None:
         """Write the epoch down."""
         loss, accuracy = self._so_far()
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.trained):
+            raise SeesawError(
+                f"Training diverged: weights became infinite or NaN by step {self.index}. "
+                "Lower the learning rate (--set lr=...), or check the inputs for NaN."
+            )
         lr = learning_rate(self.recipe, (self.index - 1) / self.total)
         seconds = time.monotonic() - self.begun
         self.random = random_state()

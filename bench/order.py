@@ -19,7 +19,7 @@ from bench.method import Method
 from bench.plugin import Choice, Plugin, choose, entries
 from bench.policy import Policy
 from bench.spec import split_model
-from bench.task import Recipe, Task
+from bench.task import About, Recipe, Task
 
 DENSE = "dense"
 """The method that every other is compared with, found by name like any other."""
@@ -55,6 +55,7 @@ class Plan:
 
     order: Order
     task: Choice[Task]
+    about: About
     backbone: Choice[Backbone]
     method: Choice[Method]
     exits: Choice[Exits]
@@ -79,7 +80,12 @@ class Plan:
         policies = [choose(Policy, text) for text in order.policies]
         codecs = [choose(Codec, text) for text in order.codecs]
         meters = [choose(Meter, text) for text in order.meters]
-        usual = task.plugin.about().recipe
+        for kind, chosen in (("policy", policies), ("codec", codecs), ("meter", meters)):
+            specs = [one.spec for one in chosen]
+            if twice := next((spec for spec in specs if specs.count(spec) > 1), None):
+                raise SeesawError(f"The {kind} {twice} is named twice. Name it once.")
+        about = task.plugin.about()
+        usual = about.recipe
         changed = Recipe.read("the recipe", {"epochs": str(usual.epochs)} | dict(order.recipe))
         recipe = usual.model_copy(update={key: getattr(changed, key) for key in order.recipe})
         device = pick_device(order.device)
@@ -97,7 +103,9 @@ class Plan:
             device=device.type,
             weights=None if order.weights is None else _digest(order.weights),
         )
-        return cls(order, task, backbone, method, exits, policies, codecs, meters, recipe, device, setup)
+        return cls(
+            order, task, about, backbone, method, exits, policies, codecs, meters, recipe, device, setup
+        )
 
     @property
     def path(self) -> Path:

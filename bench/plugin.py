@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, get_origin
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -76,6 +76,8 @@ class Settings(BaseModel):
             return None
         if get_origin(field.annotation) is tuple:
             return tuple(word.split(":")) if word else ()
+        if get_origin(field.annotation) is Literal:  # pydantic compares, and turns no word into a number
+            return next((one for one in get_args(field.annotation) if render(one) == word), word)
         return word
 
 
@@ -141,7 +143,10 @@ def choose(kind: type[P], text: str) -> Choice[P]:
     spec = parse(text)
     cls, origin = _draft(spec.name) if ":" in spec.name else _announced(kind.kind, spec.name)
     if not (isinstance(cls, type) and issubclass(cls, kind)):
-        raise SeesawError(f"{spec.name} is no {kind.kind}: it must derive from bench.{kind.__name__}.")
+        what = getattr(kind, "kind", "plugin")
+        raise SeesawError(
+            f"{spec.name} is no {what}: it must derive from bench.{kind.__name__}. Give another."
+        )
     return Choice(cls.read(spec.name, spec.settings), spec.name, origin)
 
 
@@ -188,7 +193,10 @@ def _draft_module(path: str) -> tuple[Any, str]:
     if not path.endswith(".py"):
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())
-        return importlib.import_module(path), f"draft {path}"
+        module = importlib.import_module(path)
+        source = Path(module.__file__ or "")
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12] if source.is_file() else "no file"
+        return module, f"draft {path} sha256:{digest}"
     file = Path(path).expanduser().resolve(strict=True)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
     name = f"draft_{digest}_{file.stem}"

@@ -211,14 +211,19 @@ def checksum(told: dict[str, Any]) -> str:
 
 def path_of(folder: Path, setup: Setup, digest: str, seed: int) -> Path:
     """`<task>-v<n>/<model>-<digest>/seed<k>.json`: names are cleaned, so nothing leaves the folder."""
-    task = f"{_slug(setup.task.name)}-v{setup.task_version}"
     model = f"{_slug(setup.backbone.name)}_{_slug(setup.method.name)}-{digest}"
-    return folder / task / model / f"seed{seed}.json"
+    return folder / board_of(setup) / model / f"seed{seed}.json"
+
+
+def board_of(setup: Setup) -> str:
+    """The board that a record stands on, `<task>-v<n>`, as a part of a path."""
+    return f"{_slug(setup.task.name)}-v{setup.task_version}"
 
 
 def _slug(name: str) -> str:
-    """A name as a part of a path: of a draft, its class."""
-    return re.sub(r"[^a-z0-9-]+", "-", name.rpartition(":")[2].lower()).strip("-") or "unnamed"
+    """A name as a part of a path: of a draft, its class, so marked that it is no announced plugin's."""
+    place, _, last = name.rpartition(":")
+    return ("draft-" if place else "") + (re.sub(r"[^a-z0-9-]+", "-", last.lower()).strip("-") or "unnamed")
 
 
 def load(path: Path) -> Record:
@@ -249,7 +254,7 @@ def parse(data: bytes, path: str) -> Record:
         where = ".".join(str(part) for part in first["loc"])
         raise SeesawError(
             f"{path} is no whole record{f' at {where}' if where else ''} ({first['msg']}). "
-            "Run it again, or remove the file."
+            "Run it again with --again, or remove the file."
         ) from error
 
 

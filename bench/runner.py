@@ -14,7 +14,7 @@ import torch
 from bench import record as records
 from bench.backbone import Backbone
 from bench.budget import Budget
-from bench.build import assemble, load_weights
+from bench.build import Loaded, assemble, load_weights
 from bench.checkpoint import Checkpoints
 from bench.crossing import crossings
 from bench.errors import SeesawError
@@ -76,6 +76,7 @@ class Run:
         self.tell = report
         self.seconds: dict[str, float] = {}
         self.backbone = plan.backbone.plugin
+        self.loaded: Loaded | None = None
         self.quiet = Quiet(self.order.runs / "timing.lock", SETTLE if self.order.neighbours else 0.0)
         identity = {
             "run": f"{plan.setup.digest()} seed {self.order.seed}",
@@ -115,6 +116,8 @@ class Run:
             log = Log(report=done, ended=mirror.epoch, checkpoints=self.checkpoints)
             budget = Budget(data, plan.recipe, plan.exits.plugin.loss, self.order.seed, plan.device, log)
             plan.exits.plugin.fit(net, budget, plan.method.plugin)
+        if self.loaded is not None and not log.steps:
+            self.loaded.check(net)
         self.seconds["train"] = round(self.seconds["train"] + log.earlier, 3)
         with self._phase("pack"):
             net = self.repack(net)
@@ -147,14 +150,14 @@ class Run:
         plan = self.plan
         self.backbone = plan.method.plugin.reshape(plan.backbone.plugin, self._on_meta)
         torch.manual_seed(self.order.seed)
-        net = assemble(self.backbone, plan.task.plugin, plan.exits.plugin)
+        net = assemble(self.backbone, plan.about, plan.exits.plugin)
         if self.order.weights is not None:
-            load_weights(net, self.order.weights)
+            self.loaded = load_weights(net, self.order.weights)
         return net.to(plan.device)
 
     def _on_meta(self, backbone: Backbone) -> Net:
         with torch.device("meta"):
-            return assemble(backbone, self.plan.task.plugin, self.plan.exits.plugin)
+            return assemble(backbone, self.plan.about, self.plan.exits.plugin)
 
     def repack(self, net: Net) -> Net:
         """Write the network in its smallest packed format, and go on with what is read back."""
@@ -191,8 +194,12 @@ class Run:
         notes: dict[str, Any] = {key: value for one in found for key, value in one.notes.items()}
         if self.backbone != plan.backbone.plugin:
             notes["backbone as built"] = self.backbone.model_dump(mode="json")
+        if self.loaded is not None:
+            notes["weights matched"] = self.loaded.matched
         if severed := [name for name, layer in layers(net).items() if _severed(layer)]:
             notes["disconnected layers"] = severed
+        if constant := [n for n, logits in enumerate(test.logits) if _same(logits)]:
+            notes["exits that answer alike whatever the input"] = constant
         return Record(
             digest=plan.setup.digest(),
             seed=self.order.seed,
@@ -238,6 +245,13 @@ class Run:
             commit=head,
             dirty=dirty,
         ).sealed()
+
+
+def _same(logits: torch.Tensor) -> bool:
+    """Whether an exit gives every sample the same answer: nothing connects it to the input."""
+    return len(logits) > 1 and bool(
+        torch.allclose(logits, logits[:1].expand_as(logits), rtol=1e-5, atol=1e-7)
+    )
 
 
 def _severed(layer: Layer) -> bool:

@@ -300,7 +300,7 @@ def check_meter(meter: Meter) -> list[str]:
     """Readings are finite numbers with unit and source, at exits and cuts that exist."""
     facts = Facts()
     torch.manual_seed(0)
-    net = assemble(TinyBackbone(), TinyTask(), _AllExits()).eval()
+    net = assemble(TinyBackbone(), TinyTask().about(), _AllExits()).eval()
     found = meter.measure(Subject(net, torch.device("cpu")))
     facts.hold(isinstance(found, Found), "it gives what it found")
     facts.hold(set(found.exits) <= set(range(len(net.exits))), "its exits exist")
@@ -341,11 +341,11 @@ def _trained(method: Method, exits: Exits, *, train: bool = True) -> tuple[Net, 
 
     def build(backbone: Backbone) -> Net:
         with torch.device("meta"):
-            return assemble(backbone, task, exits)
+            return assemble(backbone, task.about(), exits)
 
     backbone = method.reshape(TinyBackbone(), build)
     torch.manual_seed(0)
-    net = assemble(backbone, task, exits)
+    net = assemble(backbone, task.about(), exits)
     budget = Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, cpu)
     if train:
         exits.fit(net, budget, method)

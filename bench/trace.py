@@ -79,7 +79,13 @@ def trace(net: Net, data: Data, split: Split, costs: Tensor, device: torch.devic
     logits = [
         torch.stack(net(data.scale(split.inputs[rows].to(device)))).float().cpu() for rows in batches(split)
     ]
-    return Trace(torch.cat(logits, 1), split.labels, costs)
+    whole = torch.cat(logits, 1)
+    if not bool(torch.isfinite(whole).all()):
+        raise SeesawError(
+            "The trained network answers with infinite or NaN logits. Lower the learning rate (--set lr=...), "
+            "or check the inputs and the weights for NaN."
+        )
+    return Trace(whole, split.labels, costs)
 
 
 def topk(logits: Tensor, labels: Tensor, k: int) -> float:

@@ -18,7 +18,7 @@ from urllib.parse import urlparse
 from bench.files import write_whole
 from bench.lit import Epoch
 from bench.meter import Readings
-from bench.record import Record, Setup
+from bench.record import Record, Setup, board_of
 
 log = logging.getLogger("seesaw")
 T = TypeVar("T")
@@ -53,13 +53,12 @@ class Mirror:
         """
         if os.environ.get("WANDB_MODE") == "disabled":
             return cls()
-        board = f"{setup.task.name}-v{setup.task_version}"
         return cls(
             _guarded(
                 lambda: _begin(
                     runs,
                     id=_id(folder / "wandb-id", f"{setup.digest()}-{seed}", again=again),
-                    group=board,
+                    group=board_of(setup),
                     name=f"{setup.model} seed {seed}",
                     config=setup.model_dump(mode="json") | {"digest": setup.digest(), "seed": seed},
                 )

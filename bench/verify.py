@@ -45,6 +45,9 @@ def faults(record: Record, path: Path | None = None, folder: Path | None = None)
 def _identity(record: Record) -> Iterator[str]:
     if record.checksum != checksum(json.loads(record.model_dump_json())):
         yield "Its checksum is not that of its content: it was changed after it was written."
+    for plugin in (record.setup.task, record.setup.backbone, record.setup.method):
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", plugin.name) and ":" not in plugin.name:
+            yield f"{plugin.name!r} is no plugin's name."
     if record.digest != record.setup.digest():
         yield f"Its settings have the digest {record.setup.digest()}, and it says {record.digest}."
 

@@ -38,7 +38,7 @@ def network(spec: str, sample: Sample, classes: int = 10) -> Net:
             return About(classes, sample, Recipe(epochs=1))
 
     torch.manual_seed(0)
-    return assemble(choose(Backbone, spec).plugin, Shape(), choose(Exits, "joint").plugin)
+    return assemble(choose(Backbone, spec).plugin, Shape().about(), choose(Exits, "joint").plugin)
 
 
 def split(sample: Sample, count: int) -> Split:

@@ -1,7 +1,5 @@
 """A user's own images: a folder a class, or arrays, or idx files; resized to one size and kept as uint8."""
 
-import gzip
-import struct
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,11 +7,10 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from pydantic import Field
 
-from bench import About, Count, Data, Positive, Recipe, Sample, Scale, SeesawError, Split, first, hold_out
-from tasks.images import ImageTask, fingerprint, read_arrays, split_of
+from bench import About, Count, Data, Positive, Recipe, Sample, Scale, SeesawError, Split, hold_out
+from tasks.images import ImageTask, fingerprint, read_arrays, read_idx, split_of
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-IDX = {"train": "train", "test": "t10k"}
 LAYOUTS = (
     "PATH/train/CLASS/*.png and PATH/test/CLASS/*.png, or PATH/CLASS/*.png, "
     "or PATH/train.npz and PATH/test.npz, or the four idx files of the MNIST family"
@@ -78,13 +75,11 @@ class Folder(ImageTask):
         train, test = (
             parts if len(parts) == 2 else hold_out(parts[0], round(self.held * len(parts[0].labels)))
         )
-        train = first(train, self.train)
-        train, calibration = hold_out(train, max(1, round(self.calibration * len(train.labels))))
-        return Data(train, calibration, first(test, self.test), self._scale(train))
+        return self._parted(train, test, self._scale(train))
 
     def _scale(self, train: Split) -> Scale:
-        """As set, else each channel's own mean and deviation over the first training images."""
-        values = train.inputs[: 1 << 12].float() / 255
+        """As set, else each channel's own mean and deviation over training images spread evenly over all."""
+        values = train.inputs[:: max(1, len(train.inputs) >> 12)].float() / 255
         mean = self.mean or tuple(values.mean((0, 2, 3)).tolist())
         return Scale(mean, self.std or tuple(values.std((0, 2, 3)).clamp(min=1e-3).tolist()))
 
@@ -92,7 +87,7 @@ class Folder(ImageTask):
         """Train and test, or one split that is still to be parted."""
         if (self.root / "train.npz").exists():
             return [self._fit(read_arrays(self.root / f"{name}.npz")) for name in ("train", "test")]
-        if found := _idx(self.root):
+        if found := read_idx(self.root):
             return [self._fit(split) for split in found]
         if not self.names:
             raise SeesawError(f"{self.root} holds no images that Seesaw knows. Put there {LAYOUTS}.")
@@ -114,6 +109,8 @@ class Folder(ImageTask):
                 f"{top} has classes that training lacks: {', '.join(sorted(unknown))}. Add or remove them."
             )
         files = [(path, label) for label, name in enumerate(names) for path in sorted(_images(top / name))]
+        if not files:
+            raise SeesawError(f"{top} holds no images. Put a folder for every class there, or remove it.")
         images = np.stack([self._open(path) for path, _ in files])
         return split_of(images, np.array([label for _, label in files]))
 
@@ -134,6 +131,10 @@ class Folder(ImageTask):
         """The colour and size asked for: the shorter side is scaled, the longer one cropped in the middle."""
         if picture.mode.startswith("I"):  # 16 bits a pixel: Pillow would clip them to 255 instead of scaling
             picture = Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8))
+        if picture.mode == "F":
+            raise ValueError(
+                "pixels are floating-point numbers of no known scale; save 8 or 16 bits a channel"
+            )
         picture = picture.convert("RGB" if self.colour == "rgb" else "L")
         scale = self.size / min(picture.size)
         wide, high = (max(self.size, round(side * scale)) for side in picture.size)
@@ -144,6 +145,10 @@ class Folder(ImageTask):
 
     def _fit(self, split: Split) -> Split:
         """Arrays in the colour and size asked for."""
+        if split.inputs.shape[1] not in (1, 3, 4):
+            raise SeesawError(
+                f"{self.root} holds arrays of {split.inputs.shape[1]} channels. Write 1, 3 or 4 (with an alpha)."
+            )
         if tuple(split.inputs.shape[1:]) == self._shape:
             return split
         pictures = (
@@ -162,33 +167,3 @@ def _images(folder: Path) -> list[Path]:
         if folder.is_dir()
         else []
     )
-
-
-def _idx(root: Path) -> list[Split]:
-    """The four idx files of the MNIST family, plain or gzipped, in this folder; nothing where they are not."""
-    splits = []
-    for stem in IDX.values():
-        paths = [_plain_or_gz(root / f"{stem}-{what}-ubyte") for what in ("images-idx3", "labels-idx1")]
-        if None in paths:
-            return []
-        images, labels = (_read_idx(path) for path in paths if path is not None)
-        splits.append(split_of(images, labels))
-    return splits
-
-
-def _plain_or_gz(path: Path) -> Path | None:
-    return next((p for p in (path, path.with_name(f"{path.name}.gz")) if p.exists()), None)
-
-
-def _read_idx(path: Path) -> np.ndarray:
-    """One idx file of unsigned bytes."""
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        zero, kind, dimensions = struct.unpack_from(">HBB", content)
-        shape = struct.unpack_from(f">{dimensions}I", content, 4)
-        values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
-        if zero or kind != 8:
-            raise ValueError("not an idx file of unsigned bytes")
-        return values.reshape(shape)
-    except (OSError, EOFError, ValueError, struct.error) as error:
-        raise SeesawError(f"{path} is no whole idx file ({error}). Fetch it again.") from error

@@ -1,18 +1,47 @@
 """What the image tasks share: settings for subsets and scaling, and the two layouts they are read from."""
 
+from __future__ import annotations
+
+import gzip
 import hashlib
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from pydantic import Field
 
-from bench import Count, Data, Positive, Scale, SeesawError, Split, Task, first, hold_out
+from bench import About, Count, Data, Positive, Scale, SeesawError, Split, Task, first, hold_out
+
+CHECKED = ".checked"
+"""An empty file beside arrays that were made from a download whose checksums held."""
+
+WHOLE_BYTES = 1 << 28
+"""Data sets up to this size are digested whole."""
+
+EDGE_BYTES = 1 << 16
+"""Of a larger set's files, so much from the beginning and the end."""
+
+_BROKEN = (
+    OSError,
+    ValueError,
+    KeyError,
+    IndexError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+_digests: dict[tuple[Any, ...], str] = {}
+"""Digests of data at hand, by their files' sizes and times: reading them takes a second."""
 
 
 class ImageTask(Task):
@@ -32,6 +61,16 @@ class ImageTask(Task):
 
     folder: ClassVar[str]
     """where `train.npz` and `test.npz` lie below root"""
+    known: ClassVar[str] = ""
+    """digest of the official data (`content`), where it is known"""
+
+    def sources(self, root: Path) -> list[Path]:
+        """Official files below root that `on_disk` reads."""
+        return []
+
+    def on_disk(self, root: Path) -> tuple[Split, Split] | None:
+        """Training and test split from files below root that are not arrays; None where there are none."""
+        return None
 
     def official(self, root: Path) -> tuple[Split, Split]:
         """Training and test split from the official files below root, or from a checked download of them."""
@@ -43,26 +82,45 @@ class ImageTask(Task):
 
     def data(self, root: Path, seed: int) -> Data:
         """Read `<root>/<task>/{train,test}.npz` where they are, else the official files."""
-        arrays = [root / self.folder / f"{name}.npz" for name in ("train", "test")]
-        train, test = (
-            (read_arrays(arrays[0]), read_arrays(arrays[1]))
-            if all(path.exists() for path in arrays)
-            else self.official(root)
-        )
+        train, test = self._at_hand(root) or self.official(root)
+        about = self.about()
         for name, split in (("train", train), ("test", test)):
-            self._check(name, split)
-        channels = self.about().sample.shape[0]
-        if not len(self.mean) == len(self.std) == channels:
+            self._check(name, split, about)
+        return self._parted(train, test, Scale(self.mean, self.std))
+
+    def identity(self, root: Path) -> dict[str, Any]:
+        """Files by the official names that are not the official data are other data."""
+        if (root / self.folder / CHECKED).exists():
+            return {}
+        files = [root / self.folder / f"{name}.npz" for name in ("train", "test")] + self.sources(root)
+        stamp = (
+            self.folder,
+            *((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files if p.exists()),
+        )
+        if stamp not in _digests:
+            found = self._at_hand(root)
+            _digests[stamp] = "" if found is None else content(*found)
+        return {} if _digests[stamp] in ("", self.known) else {"content": _digests[stamp]}
+
+    def _at_hand(self, root: Path) -> tuple[Split, Split] | None:
+        arrays = [root / self.folder / f"{name}.npz" for name in ("train", "test")]
+        if all(path.exists() for path in arrays):
+            return read_arrays(arrays[0]), read_arrays(arrays[1])
+        return self.on_disk(root)
+
+    def _parted(self, train: Split, test: Split, scale: Scale) -> Data:
+        """The three splits, with the subsets asked for."""
+        channels = train.inputs.shape[1]
+        if not len(scale.mean) == len(scale.std) == channels:
             raise SeesawError(
-                f"These images have {channels} channels, and mean and std have {len(self.mean)} and {len(self.std)} "
-                "numbers. Give one a channel, joined by ':'."
+                f"These images have {channels} channels, and mean and std have {len(scale.mean)} and "
+                f"{len(scale.std)} numbers. Give one a channel, joined by ':'."
             )
         train = first(train, self.train)
         train, calibration = hold_out(train, max(1, round(self.calibration * len(train.labels))))
-        return Data(train, calibration, first(test, self.test), Scale(self.mean, self.std))
+        return Data(train, calibration, first(test, self.test), scale)
 
-    def _check(self, name: str, split: Split) -> None:
-        about = self.about()
+    def _check(self, name: str, split: Split, about: About) -> None:
         if tuple(split.inputs.shape[1:]) != about.sample.shape:
             raise SeesawError(
                 f"The {name} images below {self.folder} are {tuple(split.inputs.shape[1:])} (channels, height, "
@@ -84,15 +142,21 @@ def read_arrays(path: Path) -> Split:
     try:
         with np.load(path, allow_pickle=False) as file:
             images, labels = file["images"], file["labels"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _BROKEN as error:
         raise SeesawError(
             f"{path} cannot be read ({error}). Put a whole npz file there with arrays `images` (uint8, N x H x W "
             "or N x H x W x C) and `labels` (int64, N)."
         ) from error
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or labels.shape != (len(images),):
+    whole = np.issubdtype(labels.dtype, np.integer)
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or labels.shape != (len(images),) or not whole:
         raise SeesawError(
             f"{path} holds images {images.dtype} {images.shape} and labels {labels.shape}. "
-            "Write `images` as uint8, N x H x W or N x H x W x C, and as many `labels`."
+            "Write `images` as uint8, N x H x W or N x H x W x C, and as many whole `labels`."
+        )
+    if not len(images) or labels.min() < 0:
+        raise SeesawError(
+            f"{path} holds {len(images)} images with labels from {labels.min() if len(labels) else 'nowhere'} on. "
+            "Write one image at least, and labels from 0 on."
         )
     return split_of(images, labels)
 
@@ -139,7 +203,61 @@ def fetch(open_one: Callable[[bool], object], where: str, root: Path) -> tuple[o
         ) from error
 
 
+def content(train: Split, test: Split) -> str:
+    """A digest of every image and label, whatever file they came in."""
+    digest = hashlib.sha256()
+    for tensor in (*train, *test):
+        digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy().data)
+    return digest.hexdigest()[:16]
+
+
 def fingerprint(files: list[Path], root: Path) -> str:
-    """A digest of names and sizes, in order."""
-    text = "\n".join(f"{path.relative_to(root).as_posix()} {path.stat().st_size}" for path in sorted(files))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """A digest of names, sizes and content; of large sets, of each file's beginning and end."""
+    sizes = {path: path.stat().st_size for path in sorted(files)}
+    digest = hashlib.sha256()
+    for path, size in sizes.items():
+        digest.update(f"{path.relative_to(root).as_posix()} {size}\n".encode())
+        with path.open("rb") as file:
+            if sum(sizes.values()) <= WHOLE_BYTES or size <= 2 * EDGE_BYTES:
+                digest.update(file.read())
+            else:
+                digest.update(file.read(EDGE_BYTES))
+                file.seek(size - EDGE_BYTES)
+                digest.update(file.read(EDGE_BYTES))
+    return digest.hexdigest()[:16]
+
+
+def read_idx(root: Path) -> tuple[Split, Split] | None:
+    """Training and test split from the four idx files of the MNIST family, plain or gzipped; None where they are not."""
+    splits = []
+    for stem in ("train", "t10k"):
+        paths = [_plain_or_gz(root / f"{stem}-{what}-ubyte") for what in ("images-idx3", "labels-idx1")]
+        if None in paths:
+            return None
+        images, labels = (_read_idx(path) for path in paths if path is not None)
+        if images.ndim != 3 or labels.shape != (len(images),):
+            raise SeesawError(
+                f"The idx files {stem}-* below {root} hold images {images.shape} and labels {labels.shape}. "
+                "Fetch them again."
+            )
+        splits.append(split_of(images, labels))
+    return splits[0], splits[1]
+
+
+def _plain_or_gz(path: Path) -> Path | None:
+    return next((p for p in (path, path.with_name(f"{path.name}.gz")) if p.exists()), None)
+
+
+def _read_idx(path: Path) -> np.ndarray:
+    """One idx file of unsigned bytes."""
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        zero, kind, dimensions = struct.unpack_from(">HBB", raw)
+        shape = struct.unpack_from(f">{dimensions}I", raw, 4)
+        values = np.frombuffer(raw, np.uint8, offset=4 + 4 * dimensions)
+        if zero or kind != 8:
+            raise ValueError("not an idx file of unsigned bytes")
+        return values.reshape(shape)
+    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
+        raise SeesawError(f"{path} is no whole idx file ({error}). Fetch it again.") from error

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from bench import About, Positive, Recipe, Sample, Split
-from tasks.images import ImageTask, fetch, split_of
+from tasks.images import ImageTask, fetch, read_idx, split_of
 
 
 class Mnist(ImageTask):
@@ -16,6 +16,7 @@ class Mnist(ImageTask):
     """of the one channel on the scale 0..1, divided by"""
 
     folder: ClassVar[str] = "mnist"
+    known: ClassVar[str] = "05ab87c0464c87c8"
     files: ClassVar[str] = "MNIST"
     epochs: ClassVar[int] = 5
 
@@ -25,28 +26,23 @@ class Mnist(ImageTask):
 
     def places(self, root: Path) -> str:
         return (
-            f"the four idx files (train-images-idx3-ubyte and so on) into {root / self.files / 'raw'}, "
+            f"the four idx files (train-images-idx3-ubyte and so on, or .gz) into {root / self.files / 'raw'}, "
             f"or train.npz and test.npz into {root / self.folder}"
         )
+
+    def sources(self, root: Path) -> list[Path]:
+        return sorted((root / self.files / "raw").glob("*-ubyte*"))
+
+    def on_disk(self, root: Path) -> tuple[Split, Split] | None:
+        return read_idx(root / self.files / "raw")
 
     def official(self, root: Path) -> tuple[Split, Split]:
         from torchvision import datasets
 
         kind: Any = getattr(datasets, self.files)
-        train, test = fetch(
-            lambda train: kind(str(root), train=train, download=not kind_exists(kind, root)),
-            self.places(root),
-            root,
-        )
-        return tuple(split_of(one.data.numpy(), one.targets.numpy()) for one in (train, test))  # type: ignore
-
-
-def kind_exists(kind: Any, root: Path) -> bool:
-    """Whether the raw files of a class of the MNIST family lie below root."""
-    raw = root / kind.__name__ / "raw"
-    return all(
-        (raw / name.removesuffix(".gz")).exists() or (raw / name).exists() for name, _ in kind.resources
-    )
+        found: Any = fetch(lambda train: kind(str(root), train=train, download=True), self.places(root), root)
+        train, test = (split_of(one.data.numpy(), one.targets.numpy()) for one in found)
+        return train, test
 
 
 class FashionMnist(Mnist):
@@ -58,5 +54,6 @@ class FashionMnist(Mnist):
     """of the one channel on the scale 0..1, divided by"""
 
     folder: ClassVar[str] = "fashion-mnist"
+    known: ClassVar[str] = "023af56f2df4044c"
     files: ClassVar[str] = "FashionMNIST"
     epochs: ClassVar[int] = 6

@@ -18,7 +18,7 @@ class Vgg(Backbone):
 
     def stages(self, sample: Sample) -> list[nn.Module]:
         inputs, stages = channels_of(sample), []
-        for group, (count, width) in enumerate(zip(CONVOLUTIONS[int(self.depth)], WIDTHS, strict=True)):
+        for group, (count, width) in enumerate(zip(CONVOLUTIONS[self.depth], WIDTHS, strict=True)):
             for place in range(count):
                 outputs = self.scaled(width)
                 pool = [nn.MaxPool2d(2, ceil_mode=True)] if group and not place else []

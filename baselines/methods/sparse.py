@@ -8,6 +8,8 @@ from typing import Literal
 
 from bench import Count, Density, Method, Net, SeesawError, Train, degree, hide, mask_from, maskable
 
+NEAREST = "Ask for one of these, or let every layer take its nearest: nearest=true"
+
 
 class Sparse(Method):
     """Predefined sparsity: fixed fan-in and fan-out, chosen before training and kept."""
@@ -39,9 +41,8 @@ class Sparse(Method):
                     fan_out = degree.fan_out_of(inputs, outputs, self.density, nearest=self.nearest)
                 degree.check(inputs, outputs, fan_out)
             except SeesawError as error:
-                raise SeesawError(
-                    f"{name}: {error}. Ask for one of these, or let every layer take its nearest: nearest=true."
-                ) from error
+                advice = "Give another fan-out" if self.fan_out else NEAREST
+                raise SeesawError(f"{name}: {error}. {advice}.") from error
             if fan_out < outputs:
                 line = degree.pattern(fan_out, seed=train.seed * 1000 + number)
                 hide(layer, mask_from(line, layer.weight.shape), line)

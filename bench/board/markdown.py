@@ -7,6 +7,9 @@ from collections.abc import Callable
 from bench.board.rows import Mean, Number, Row, modelled_names, packed, reading
 from bench.tables import big, joules, seconds
 
+COMPUTED = "Computed from `records/` by `make board`."
+"""The line by which a board knows its own pages."""
+
 HEADER = (
     "model",
     "exits plan",
@@ -32,7 +35,7 @@ def page(name: str, board: list[Row]) -> str:
         "",
         "Means over seeds with 95% intervals. Ratios in brackets are to the dense parent's same exit (times less).",
         "Fewer than three seeds are not ranked. MACs: 1 MAC = 2 FLOPs; *effective* counts weights that exist.",
-        "Computed from `records/` by `make board`.",
+        COMPUTED,
         "",
         f"| {' | '.join(HEADER)} |",
         f"|{'---|' * len(HEADER)}",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from bench.board.html import index
-from bench.board.markdown import page
+from bench.board.markdown import COMPUTED, page
 from bench.board.rows import read, rows
 from bench.files import write_whole
 from bench.lock import alone
@@ -33,18 +34,25 @@ def write_pages(records: Path, pages: Path) -> tuple[list[Path], list[str]]:
         found, trouble = texts(records)
         for name, text in found.items():
             write_whole(pages / name, text.encode(), "--pages")
-        for old in pages.glob("*-v*.md"):
-            if old.name not in found:
-                old.unlink()
+        for old in _gone(pages, found):
+            old.unlink()
     return [pages / name for name in found], trouble
 
 
 def stale(records: Path, pages: Path) -> list[Path]:
     """The pages that are not what the records give."""
     found, _ = texts(records)
-    gone = [old for old in pages.glob("*-v*.md") if old.name not in found]
-    return gone + [
+    return _gone(pages, found) + [
         pages / name
         for name, text in found.items()
         if not (pages / name).exists() or (pages / name).read_text(encoding="utf-8") != text
+    ]
+
+
+def _gone(pages: Path, found: Collection[str]) -> list[Path]:
+    """Pages that a board wrote, and that no record gives any more; a page by anyone else is left alone."""
+    return [
+        old
+        for old in sorted(pages.glob("*-v*.md"))
+        if old.name not in found and COMPUTED in old.read_text(encoding="utf-8", errors="replace")
     ]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.errors import SeesawError
 from bench.order import DENSE
-from bench.record import Cut, Named, Record, Setup, load
+from bench.record import Cut, Named, Record, Setup, board_of, load
 from bench.tables import smallest
 from bench.verify import contested
 
@@ -81,7 +81,7 @@ class Row:
     @property
     def board(self) -> str:
         """The board that it stands on."""
-        return f"{self.setup.task.name}-v{self.setup.task_version}"
+        return board_of(self.setup)
 
     @property
     def seeds(self) -> int:
@@ -221,7 +221,7 @@ def rows(entries: Iterable[Entry]) -> dict[str, list[Row]]:
     groups: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for entry in entries:
         setup = entry.record.setup
-        groups[f"{setup.task.name}-v{setup.task_version}", setup.digest()].append(entry)
+        groups[board_of(setup), setup.digest()].append(entry)
     boards: dict[str, list[Row]] = defaultdict(list)
     for (board, _), found in groups.items():
         parents = groups.get((board, parent_digest(found[0].record.setup)), [])

@@ -56,6 +56,7 @@ def compare(
         from bench.grid import grid
         from bench.order import Order, Plan
         from bench.progress import Cells
+        from bench.record import board_of
         from bench.track import leaderboard
         from bench.workers import work_off
 
@@ -87,7 +88,7 @@ def compare(
     if open_:
         out.print(f"{len(open_) - len(failed)} cells run in {(time.monotonic() - begun) / 60:.1f} min.")
     entries, _ = read(records)
-    board = f"{plans[0].setup.task.name}-v{plans[0].setup.task_version}"
+    board = board_of(plans[0].setup)
     if found := rows(entries).get(board):
         out.print(board_table(board, found))
         leaderboard(board, board_columns(), board_rows(found), runs)

@@ -81,7 +81,7 @@ def show_record(path: Path, parent: Path | None) -> None:
     dense = load(parent) if parent is not None and parent != path else None
     for table in (exits_table(record, dense), cuts_table(record), curves_table(record)):
         out.print(table)
-    for name in ("disconnected layers", "counters differ"):
+    for name in ("disconnected layers", "exits that answer alike whatever the input", "counters differ"):
         if name in record.notes:
             out.print(f"Note, {name}: {record.notes[name]}", style="yellow")
     for name, why in record.absent.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,17 +70,19 @@ class Rapl:
 
 def rapl(root: Path = Path("/sys/class/powercap")) -> Rapl | str:
     """The machine's RAPL counter, or why there is none."""
-    zones = sorted(
-        z for z in root.glob("intel-rapl:*") if z.name.count(":") == 1 and (z / "energy_uj").exists()
-    )
-    if not zones:
-        return f"no RAPL domain below {root}"
     try:
-        return Rapl(zones)
+        zones = [z for z in sorted(root.glob("intel-rapl:*")) if _is_package(z)]
+        return Rapl(zones) if zones else f"no RAPL package domain below {root}"
     except (OSError, ValueError) as error:
         return (
             f"RAPL below {root} cannot be read ({error}); on Linux its energy_uj files are root's by default"
         )
+
+
+def _is_package(zone: Path) -> bool:
+    """Whether a zone is a processor package: `psys`, the whole board, holds the packages and would count twice."""
+    name = zone / "name"
+    return (zone / "energy_uj").exists() and name.exists() and name.read_text().startswith("package")
 
 
 class Nvml:
@@ -87,12 +90,12 @@ class Nvml:
 
     source = "nvml, whole GPU"
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, uuid: str) -> None:
         import pynvml
 
         pynvml.nvmlInit()
         self._nvml = pynvml
-        self._handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        self._handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
         self.joules()
 
     def joules(self) -> float:
@@ -103,7 +106,8 @@ class Nvml:
 def nvml(device: torch.device) -> Nvml | str:
     """The GPU's counter, or why there is none."""
     try:
-        return Nvml(device.index or 0)
+        uuid = torch.cuda.get_device_properties(device).uuid  # NVML numbers cards that CUDA may not even see
+        return Nvml(f"GPU-{uuid}")
     except Exception as error:  # the binding raises its own classes, which exist only where it is installed
         return f"NVML gives no energy ({error})"
 
@@ -133,22 +137,29 @@ class Energy(Meter):
             }
             if not isinstance(counter, str):
                 subject.report(number, len(net.exits), "energy")
-                found.exits[number]["energy"] = self.joules_of(
-                    counter, lambda part=part: part.answers(x), subject.device
-                )
+                reading = self.joules_of(counter, lambda part=part: part.answers(x), subject.device)
+                if reading is not None:
+                    found.exits[number]["energy"] = reading
+                else:
+                    found.absent["energy"] = "the counter rose no faster than at idle; let the machine rest"
         if isinstance(counter, str):
             found.absent["energy"] = counter
         return found
 
     def joules_of(
         self, counter: Counter, job: Callable[[], tuple[Tensor, list[Tensor]]], device: torch.device
-    ) -> Reading:
-        """Joules of one call above idle: windows of at least `window` seconds, median and quartiles."""
+    ) -> Reading | None:
+        """Joules of one call above idle: windows of at least `window` seconds, median and quartiles.
+
+        None where the counter rose no faster than at idle.
+        """
         samples = []
         for _ in range(self.windows):
             idle = self._window(counter, lambda: time.sleep(self.window), device)
             busy = self._window(counter, job, device)
-            samples.append(max(0.0, (busy.joules - idle.joules / idle.seconds * busy.seconds) / busy.calls))
+            samples.append((busy.joules - idle.joules / idle.seconds * busy.seconds) / busy.calls)
+        if statistics.median(samples) <= 0:
+            return None  # the machine idled no lower than it worked: others were at work
         low, middle, high = (
             torch.tensor(samples).double().quantile(torch.tensor([0.25, 0.5, 0.75]).double()).tolist()
         )

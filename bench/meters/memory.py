@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -20,11 +20,11 @@ class Memory(Meter):
         """Run each part eagerly and follow every storage from its making to its end."""
         net, found = subject.net, Found()
         x = net.sample.blank(device=subject.device)
-        peaks = [peak(Part(net, 0, k), x) for k in range(1, len(net.stages) + 1)]
+        parts = {k: Part(net, 0, k) for k in range(1, len(net.stages) + 1)}
         for number, stage in enumerate(net.exits):
-            found.exits[number] = {"memory": _reading(peaks[stage])}
-        for k, value in enumerate(peaks, 1):
-            found.cuts[k] = {"memory.device": _reading(value)}
+            found.exits[number] = {"memory": _reading(peak(parts[stage + 1], x, heads=True))}
+        for k, part in parts.items():
+            found.cuts[k] = {"memory.device": _reading(peak(part, x))}
         return found
 
 
@@ -59,10 +59,10 @@ class _Alive(TorchDispatchMode):
         self.now -= size
 
 
-def peak(part: nn.Module, x: Tensor) -> int:
-    """The most bytes of activations alive at once while a part takes x, x included."""
+def peak(part: Part, x: Tensor, *, heads: bool = False) -> int:
+    """The most bytes of activations alive at once while a part takes x, x included; with the heads on the way or not."""
     fixed = [*part.parameters(), *part.buffers(), x]
     mode = _Alive({tensor.untyped_storage()._cdata for tensor in fixed}, x.untyped_storage().nbytes())
     with torch.no_grad(), mode:
-        part(x)
+        part.answers(x) if heads else part(x)
     return mode.most

@@ -16,7 +16,7 @@ CODECS = [Choice(Float32(), "float32", "test"), Choice(Int8(), "int8", "test")]
 
 def test_payloads_and_accuracies_are_what_a_loop_over_samples_gives():
     task = TinyTask()
-    net = assemble(TinyBackbone(), task, _AllExits()).eval()
+    net = assemble(TinyBackbone(), task.about(), _AllExits()).eval()
     data = task.data(None, 0)
     found = crossings(net, data, data.test, CODECS, torch.device("cpu"))
     assert sorted(found) == [0, 1, 2]

@@ -70,7 +70,7 @@ def test_a_changed_draft_is_read_anew(tmp_path):
 def test_a_draft_by_module_is_found_from_the_working_folder(tmp_path, monkeypatch):
     (tmp_path / "a_module_of_mine.py").write_text(DRAFT)
     monkeypatch.chdir(tmp_path)
-    assert choose(Method, "a_module_of_mine:Mine").origin == "draft a_module_of_mine"
+    assert choose(Method, "a_module_of_mine:Mine").origin.startswith("draft a_module_of_mine sha256:")
 
 
 @pytest.mark.parametrize(
@@ -139,3 +139,9 @@ def test_a_plugin_is_frozen_and_hashable():
 
 def test_every_kind_has_plugins():
     assert all(entries(kind) for kind in KINDS)
+
+
+def test_a_number_among_words_is_taken_by_its_spelling():
+    assert choose(Backbone, "vgg[depth=11]").plugin.depth == 11
+    with pytest.raises(SeesawError, match="depth"):
+        choose(Backbone, "vgg[depth=12]")

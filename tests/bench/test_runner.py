@@ -73,7 +73,7 @@ def test_device_and_server_are_the_whole(done):
 
 def test_execution_and_replay_agree_on_every_sample(done):
     plan, record = done
-    net = assemble(plan.backbone.plugin, plan.task.plugin, plan.exits.plugin)
+    net = assemble(plan.backbone.plugin, plan.about, plan.exits.plugin)
     restore(net, (plan.folder() / "weights.safetensors").read_bytes())
     net.eval()
     calibration, test = (
@@ -172,6 +172,11 @@ def test_nothing_is_lost_when_the_network_is_disconnected(places):
         ({"exits": "joint[exits=0]"}, "exits"),
         ({"device": "tpu"}, "no device 'tpu'"),
         ({"exits": "joint[at=7]"}, "no stage 7"),
+        ({"codecs": ("int8", "int8")}, "named twice"),
+        (
+            {"recipe": {"lr": "1e38", "optimizer": "sgd", "epochs": "1"}, "task": "blobs[train=32]"},
+            "diverged|NaN|loss became",
+        ),
         ({"exits": "joint[weights=1:2:3]"}, "3 weights for 2 exits"),
         ({"task": "blobs[side=3]"}, "side"),
     ],
@@ -193,7 +198,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_training(places, tmp_pa
 def checkpoint(places, exits="single"):
     """A network's tensors under another code base's names, in the same order."""
     plan = Plan.of(order(places, "resnet[depth=8]", exits=exits))
-    net = assemble(plan.backbone.plugin, plan.task.plugin, plan.exits.plugin)
+    net = assemble(plan.backbone.plugin, plan.about, plan.exits.plugin)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.normal_()
@@ -272,3 +277,47 @@ def test_the_dense_parent_is_found(places):
     plan = Plan.of(order(places, "mlp_sparse"))
     assert plan.parent() == dense.path(places["records"])
     assert Plan.of(order(places, "mlp_sparse", seed=3)).parent() is None
+
+
+CUTOFF = """
+import torch
+from bench import Method, hide, maskable
+
+class Cutoff(Method):
+    def prepare(self, net, train):
+        first, second, *_ = maskable(net).values()
+        for layer, place in ((first, (slice(0, 1), slice(None))), (second, (slice(None), slice(1, 2)))):
+            mask = torch.zeros_like(layer.weight, dtype=torch.bool)
+            mask[place] = True
+            hide(layer, mask)
+        with torch.no_grad():
+            first.bias.zero_()
+"""
+
+
+def test_a_network_that_no_path_leads_through_is_told(places, tmp_path):
+    (tmp_path / "cutoff.py").write_text(CUTOFF)
+    record = run(order(places, f"mlp_{tmp_path / 'cutoff.py'}:Cutoff", exits="single"))
+    assert record.notes["exits that answer alike whatever the input"] == [0]
+
+
+def test_a_sparse_file_under_another_mask_is_refused(done, places):
+    plan, record = done
+    weights = plan.folder() / "weights.safetensors"
+    asked = {"weights": weights, "recipe": {"epochs": "0"}}
+    same = run(order(places, "resnet[depth=8]_sparse", **asked))
+    assert same.exits[-1].readings["top1"] == record.exits[-1].readings["top1"]
+    assert same.notes["weights matched"] == "by name"
+    with pytest.raises(SeesawError, match="another mask"):
+        run(order(places, "resnet[depth=8]_sparse", seed=1, **asked))
+
+
+def test_tensors_in_another_order_are_refused(places, tmp_path):
+    net, tensors = checkpoint(places)
+    names = list(tensors)
+    bias, mean = (next(n for n in names if n.endswith(end)) for end in (".bias", ".running_mean"))
+    swap = {bias: mean, mean: bias}
+    names = [swap.get(name, name) for name in names]
+    torch.save({name: tensors[name] for name in names}, tmp_path / "w.pt")
+    with pytest.raises(SeesawError, match="order differs"):
+        load_weights(net, tmp_path / "w.pt")

@@ -11,6 +11,7 @@ from PIL import Image
 from bench import SeesawError, Task
 from bench.plugin import choose
 from bench.testing import check_task
+from tasks.images import read_idx, write_arrays
 
 
 def arrays(folder, shape=(28, 28), classes=10, count=80, suffix=""):
@@ -105,7 +106,7 @@ def test_official_files_cut_short_are_a_sentence(tmp_path):
     idx(tmp_path / "MNIST" / "raw")
     path = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(SeesawError, match="Put the four idx files"):
+    with pytest.raises(SeesawError, match="no whole idx file"):
         task("mnist").data(tmp_path, 0)
 
 
@@ -221,3 +222,82 @@ def test_one_class_is_a_sentence(tmp_path):
     pictures(tmp_path / "all", ("only",))
     with pytest.raises(SeesawError, match="holds one class, only"):
         task(f"folder[path={tmp_path / 'all'}]").data(tmp_path, 0)
+
+
+def test_other_data_in_an_official_place_are_other_data(tmp_path):
+    arrays(tmp_path / "a" / "mnist")
+    arrays(tmp_path / "b" / "mnist", count=90)
+    one, other = (task("mnist").identity(tmp_path / name) for name in "ab")
+    assert one["content"] != other["content"]
+    assert task("mnist").identity(tmp_path / "nothing") == {}
+
+
+def test_the_official_data_are_known_in_either_layout(tmp_path, monkeypatch):
+    idx(tmp_path / "MNIST" / "raw")
+    found = task("mnist").identity(tmp_path)["content"]
+    monkeypatch.setattr(type(task("mnist")), "known", found)
+    assert task("mnist").identity(tmp_path) == {}
+    data = read_idx(tmp_path / "MNIST" / "raw")
+    for name, split in zip(("train", "test"), data, strict=True):
+        write_arrays(tmp_path / "again" / "mnist" / f"{name}.npz", split)
+    assert task("mnist").identity(tmp_path / "again") == {}
+
+
+def test_gzipped_official_files_are_read(tmp_path):
+    idx(tmp_path / "MNIST" / "raw", zipped=True)
+    assert len(task("mnist").data(tmp_path, 0).test.labels) == 30
+
+
+def test_a_folder_whose_content_changes_is_other_data(tmp_path):
+    pictures(tmp_path / "mine")
+    spec = f"folder[path={tmp_path / 'mine'}]"
+    before = task(spec).identity(tmp_path)
+    path = tmp_path / "mine" / "ant" / "1.png"
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(bytes(content))
+    assert task(spec).identity(tmp_path) != before
+
+
+def test_a_folders_scale_is_that_of_all_classes(tmp_path):
+    tmp_path.joinpath("mine").mkdir()
+    images = np.repeat(np.array([0, 255], dtype=np.uint8), 3000)[:, None, None].repeat(8, 1).repeat(8, 2)
+    for name in ("train", "test"):
+        np.savez(tmp_path / "mine" / f"{name}.npz", images=images, labels=np.repeat([0, 1], 3000))
+    scale = task(f"folder[path={tmp_path / 'mine'},size=8,colour=grey]").data(tmp_path, 0).scale
+    assert scale.mean[0] == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("labels", "shape", "hint"),
+    [
+        (np.full(9, -100), (8, 8), "from -100 on"),
+        (np.full(9, 0.5), (8, 8), "whole `labels`"),
+        (np.arange(9), (8, 8, 5), "5 channels"),
+        (np.arange(0), (8, 8), "One image at least".lower()),
+    ],
+)
+def test_arrays_that_make_no_sense_are_a_sentence(tmp_path, labels, shape, hint):
+    for name in ("train", "test"):
+        images = np.zeros((len(labels), *shape), dtype=np.uint8)
+        np.savez(tmp_path / f"{name}.npz", images=images, labels=labels)
+    with pytest.raises(SeesawError, match=hint):
+        task(f"folder[path={tmp_path},size=8]").data(tmp_path, 0)
+
+
+def test_more_of_a_users_mistakes_are_a_sentence(tmp_path):
+    pictures(tmp_path / "train")
+    for name in ("ant", "bee", "cat"):
+        (tmp_path / "test" / name).mkdir(parents=True)
+    with pytest.raises(SeesawError, match="holds no images"):
+        task(f"folder[path={tmp_path}]").data(tmp_path, 0)
+    pictures(tmp_path / "other")
+    with pytest.raises(SeesawError, match="3 channels, and mean and std have 2"):
+        task(f"folder[path={tmp_path / 'other'},mean=0.5:0.5,std=0.5:0.5]").data(tmp_path, 0)
+    np.save(tmp_path / "x.npy", np.zeros(3))
+    (tmp_path / "x.npy").rename(tmp_path / "train.npz")
+    with pytest.raises(SeesawError, match="cannot be read"):
+        task(f"folder[path={tmp_path}]").data(tmp_path, 0)
+    Image.new("F", (9, 9)).save(tmp_path / "other" / "ant" / "f.tif")
+    with pytest.raises(SeesawError, match="no known scale"):
+        task(f"folder[path={tmp_path / 'other'}]").data(tmp_path, 0)

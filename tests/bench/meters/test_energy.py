@@ -1,4 +1,5 @@
 import sys
+import types
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ def tree(root, packages=2, energy=1_000_000, span=10_000_000):
             zone.mkdir(parents=True)
             (zone / "energy_uj").write_text(f"{energy}\n")
             (zone / "max_energy_range_uj").write_text(f"{span}\n")
+            (zone / "name").write_text("package-0\n" if name.count(":") == 1 else "core\n")
     return root
 
 
@@ -28,6 +30,15 @@ def test_rapl_adds_packages_and_leaves_their_sub_zones_out(tmp_path):
     assert counter.joules() == pytest.approx(4.0)
 
 
+def test_the_whole_board_is_not_counted_beside_its_packages(tmp_path):
+    root = tree(tmp_path)
+    (root / "intel-rapl:1" / "name").write_text("psys\n")
+    counter = rapl(root)
+    for number in range(2):
+        (root / f"intel-rapl:{number}" / "energy_uj").write_text("3000000")
+    assert counter.joules() == pytest.approx(2.0)
+
+
 def test_rapl_wraps_round(tmp_path):
     counter = rapl(tree(tmp_path, packages=1, energy=9_500_000))
     (tmp_path / "intel-rapl:0" / "energy_uj").write_text("499999")
@@ -35,7 +46,7 @@ def test_rapl_wraps_round(tmp_path):
 
 
 def test_without_a_counter_there_is_a_reason_and_no_number(tmp_path):
-    assert "no RAPL domain" in rapl(tmp_path)
+    assert "no RAPL package domain" in rapl(tmp_path)
     root = tree(tmp_path / "unreadable")
     (root / "intel-rapl:0" / "energy_uj").write_text("locked")
     assert "cannot be read" in rapl(root)
@@ -95,11 +106,31 @@ def test_a_modelled_figure_never_stands_in_the_measured_column(monkeypatch, subj
     monkeypatch.setattr("bench.meters.energy.rapl", lambda: rapl(tmp_path))
     found = Energy().measure(subject)
     assert list(found.exits[0]) == [f"energy.{MODEL}"]
-    assert "no RAPL domain" in found.absent["energy"]
+    assert "no RAPL package domain" in found.absent["energy"]
 
 
-def test_a_measured_figure_stands_beside_the_modelled_one(monkeypatch, subject, tmp_path):
-    monkeypatch.setattr("bench.meters.energy.rapl", lambda: rapl(tree(tmp_path)))
+class Rising:
+    """A counter that rises only while there is work: by a joule a look at work, by nothing at rest."""
+
+    source = "rapl, fake"
+
+    def __init__(self, step):
+        self.looks, self.step = 0, step
+
+    def joules(self):
+        self.looks += 1
+        return self.step * (self.looks // 4)  # rest, rest, work, work
+
+
+def test_a_counter_that_stands_still_gives_no_number(monkeypatch, subject):
+    monkeypatch.setattr("bench.meters.energy.rapl", lambda: Rising(0.0))
+    found = Energy(window=0.01, windows=2).measure(subject)
+    assert "energy" not in found.exits[0]
+    assert "no faster than at idle" in found.absent["energy"]
+
+
+def test_a_measured_figure_stands_beside_the_modelled_one(monkeypatch, subject):
+    monkeypatch.setattr("bench.meters.energy.rapl", lambda: Rising(1.0))
     found = Energy(window=0.01, windows=2).measure(subject)
     assert found.exits[0]["energy"].source.startswith("rapl")
     assert "energy" not in found.absent
@@ -115,16 +146,18 @@ class FakeNvml:
         if self.broken:
             raise RuntimeError("NVML Shared Library Not Found")
 
-    def nvmlDeviceGetHandleByIndex(self, index):
-        return f"gpu {index}"
+    def nvmlDeviceGetHandleByUUID(self, uuid):
+        return uuid
 
     def nvmlDeviceGetTotalEnergyConsumption(self, handle):
-        assert handle == "gpu 0"
+        assert handle == "GPU-1f2e"
         return next(self.millijoules)
 
 
 def test_nvml_is_read_in_joules(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
+    seen = types.SimpleNamespace(uuid="1f2e")  # the card that CUDA calls 0, whatever NVML calls it
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: seen)
     counter = nvml(torch.device("cuda"))
     assert counter.joules() == pytest.approx(5.0)
     assert counter.source.startswith("nvml")
@@ -132,4 +165,5 @@ def test_nvml_is_read_in_joules(monkeypatch):
 
 def test_without_nvml_there_is_a_reason(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(broken=True))
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: types.SimpleNamespace(uuid="1"))
     assert "NVML Shared Library Not Found" in nvml(torch.device("cuda"))

@@ -72,7 +72,7 @@ def test_peak_memory_is_the_hand_count(net):
     # While the ReLU runs, input (16), the linear layer's output (32) and its own output (32) are alive.
     assert peak(Part(net, 0, 2), x) == 4 * (16 + 32 + 32)
     found = Memory().measure(Subject(net, CPU))
-    assert found.exits[0]["memory"].value == 4 * (16 + 32)
+    assert found.exits[0]["memory"].value == 4 * (16 + 32 + 4)  # the head's logits too
     assert found.cuts[2]["memory.device"].value == 4 * (16 + 32 + 32)
 
 
@@ -82,7 +82,16 @@ class Residual(nn.Module):
 
 
 def test_peak_memory_counts_what_a_shortcut_keeps_alive():
-    net = Net([Residual()], Sample((100,)), 2)
-    net.hang(0, nn.Linear(100, 2))
+    net = Net([Residual(), nn.Identity()], Sample((100,)), 2)
+    net.hang(1, nn.Linear(100, 2))
     # The input is alive throughout, and of the chain never more than two tensors.
-    assert peak(Part(net, 0, 1).stages["0"], torch.zeros(1, 100)) == 4 * 300
+    assert peak(Part(net, 0, 1), torch.zeros(1, 100)) == 4 * 300
+
+
+def test_peak_memory_to_an_exit_counts_its_head():
+    net = Net([nn.Linear(8, 8), nn.Linear(8, 8)], Sample((8,)), 2)
+    net.hang(0, nn.Sequential(nn.Linear(8, 1000), nn.Linear(1000, 2)))
+    net.hang(1, nn.Linear(8, 2))
+    found = Memory().measure(Subject(net, torch.device("cpu")))
+    assert found.exits[0]["memory"].value >= 4 * 1000
+    assert found.cuts[1]["memory.device"].value == 4 * 16

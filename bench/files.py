@@ -8,6 +8,16 @@ from pathlib import Path
 
 from bench.errors import SeesawError
 
+DRAFT = ".part"
+"""Ending of what is not yet whole; nothing reads such a file."""
+
+
+def sweep(*folders: Path) -> None:
+    """Remove what killed writers have left in folders that nobody else writes now."""
+    for folder in folders:
+        for draft in folder.glob(f".*{DRAFT}"):
+            draft.unlink(missing_ok=True)
+
 
 def write_whole(path: Path, data: bytes, option: str) -> None:
     """Write a file beside its place, flush it to the disk, and move it there in one step.
@@ -20,7 +30,7 @@ def write_whole(path: Path, data: bytes, option: str) -> None:
     Raises:
         SeesawError: the folder cannot be written; what was there before is untouched.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}{DRAFT}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:

@@ -18,7 +18,7 @@ from bench.build import Loaded, assemble, load_weights
 from bench.checkpoint import Checkpoints
 from bench.crossing import crossings
 from bench.errors import SeesawError
-from bench.files import write_whole
+from bench.files import DRAFT, sweep, write_whole
 from bench.lit import Log
 from bench.lock import Quiet, alone
 from bench.machine import commit, machine, versions
@@ -63,9 +63,14 @@ def run(
     _writable(order.records, "Records", "--records")
     _writable(order.runs, "Weights and traces", "--runs")
     with alone(plan.folder() / "lock", lambda: report("wait", 0, 0, "another process runs this")):
+        work = Run(plan, report)
         if plan.path.exists() and not again:
+            work.checkpoints.clear()  # of a run that was killed between its record and its end
             return records.load(plan.path)
-        return Run(plan, report).go(again=again)
+        sweep(plan.folder(), plan.folder() / "checkpoints")
+        for draft in plan.path.parent.glob(f".{plan.path.name}.*{DRAFT}"):
+            draft.unlink(missing_ok=True)
+        return work.go(again=again)
 
 
 class Run:

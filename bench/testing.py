@@ -14,6 +14,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -22,9 +23,11 @@ from torch import Tensor, nn
 from bench.backbone import Backbone
 from bench.budget import Budget
 from bench.build import assemble
+from bench.checkpoint import Checkpoints
 from bench.codec import Codec
 from bench.errors import SeesawError
 from bench.exits import Exits
+from bench.lit import Epoch, Log
 from bench.meter import Found, Meter, Reading, Subject
 from bench.meters.macs import Tariff
 from bench.method import Method, maskable
@@ -168,6 +171,7 @@ def check_method(method: Method) -> list[str]:
         for a, b in zip(first.state_dict().values(), again.state_dict().values(), strict=True)
     )
     facts.hold(same, "the same seed gives the same network")
+    _goes_on(facts, method, _AllExits(), first)
     twin = copy.deepcopy(again)
     for form in ("dense", "bitmap", "indexed"):
         data = pack(first, form)
@@ -193,6 +197,7 @@ def check_exits(exits: Exits) -> list[str]:
     ]
     facts.hold(not idle, "training moves every parameter", f"These did not move: {', '.join(idle[:3])}.")
     facts.hold(budget.spent <= 1.01, "it trains within the budget")
+    _goes_on(facts, Method(), exits, net)
     return facts
 
 
@@ -335,7 +340,40 @@ def check(plugin: Plugin, root: Path = Path("data")) -> list[str]:
     return CHECKS[plugin.kind](plugin, root) if plugin.kind == "task" else CHECKS[plugin.kind](plugin)
 
 
-def _trained(method: Method, exits: Exits, *, train: bool = True) -> tuple[Net, Budget]:
+class _Killed(BaseException):
+    """Stands in for a signal that ends a run."""
+
+
+def _goes_on(facts: Facts, method: Method, exits: Exits, whole: Net) -> None:
+    """A run that is ended after every epoch and begun again must come to the same network."""
+    with TemporaryDirectory() as folder:
+        checkpoints = Checkpoints(Path(folder), {})
+        for kept in range(1, 1000):
+
+            def end(epoch: Epoch, kept: int = kept) -> None:
+                if epoch.index == kept - 1:
+                    raise _Killed
+
+            try:
+                net, _ = _trained(method, exits, log=Log(ended=end, checkpoints=checkpoints))
+                break
+            except _Killed:
+                continue
+        else:
+            raise Nonconforming("It trains for more than a thousand epochs. Give the test a shorter method.")
+    same = all(
+        torch.equal(a, b) for a, b in zip(whole.state_dict().values(), net.state_dict().values(), strict=True)
+    )
+    facts.hold(
+        same,
+        "ended after any epoch, it goes on to the same network",
+        "What it remembers between steps must lie in the network (buffers), not beside it.",
+    )
+
+
+def _trained(
+    method: Method, exits: Exits, *, train: bool = True, log: Log | None = None
+) -> tuple[Net, Budget]:
     """The tiny network trained on the tiny task."""
     task, cpu = TinyTask(), torch.device("cpu")
 
@@ -346,7 +384,7 @@ def _trained(method: Method, exits: Exits, *, train: bool = True) -> tuple[Net, 
     backbone = method.reshape(TinyBackbone(), build)
     torch.manual_seed(0)
     net = assemble(backbone, task.about(), exits)
-    budget = Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, cpu)
+    budget = Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, cpu, log)
     if train:
         exits.fit(net, budget, method)
     return net, budget

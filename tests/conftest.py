@@ -18,3 +18,76 @@ def _one_seed():
 def places(tmp_path):
     """Folders of one run: records, runs and data."""
     return {name: tmp_path / name for name in ("records", "runs", "data")}
+
+
+@pytest.fixture
+def made():
+    """Makes sound records without training: `made(seed, method=..., right=...)`, as a run would have written them."""
+    from bench.meter import Reading
+    from bench.record import Curve, Cut, EpochRow, Exit, Layer, Named, Point, Record, Setup
+
+    def named(spec, **settings):
+        return Named(name=spec.partition("[")[0], origin="seesaw-bench 1", settings=settings, spec=spec)
+
+    def reading(value, unit="share", **more):
+        return Reading(value=value, unit=unit, source="made", **more)
+
+    def make(seed=0, method="dense", right=(160, 180), scale=1.0, samples=200, task="digits", **changes):
+        shares = [count / samples for count in right]
+        costs = [1000.0 * scale, 3000.0 * scale]
+        timed = {"unit": "s", "low": 0.9e-3 * scale, "high": 1.2e-3 * scale, "n": 30}
+        exits = [
+            Exit(
+                stage=number,
+                readings={
+                    "top1": reading(share, n=samples),
+                    "top5": reading(1.0, n=samples),
+                    "macs": reading(costs[number] / scale, "MAC"),
+                    "macs.effective": reading(costs[number], "MAC"),
+                    "bytes.dense": reading(4000.0 * (number + 1), "B"),
+                    "bytes.indexed": reading(4000.0 * (number + 1) * scale, "B"),
+                    "latency": reading(1e-3 * scale, **timed),
+                    "energy.model-v1": reading(1e-6 * scale, "J"),
+                },
+            )
+            for number, share in enumerate(shares)
+        ]
+        crossing = {
+            "payload.int8": reading(64.0, "B"),
+            "framed.int8": reading(80.0, "B"),
+            "top1.int8": reading(shares[-1], n=samples),
+        }
+        image = {name.replace("int8", "image8"): one for name, one in crossing.items()}
+        cuts = [
+            Cut(before=0, shape=[1, 8, 8], readings=image),
+            Cut(
+                before=1,
+                shape=[16],
+                readings=crossing | {"macs.effective.device": reading(900.0 * scale, "MAC")},
+            ),
+            Cut(before=2, shape=[10], readings={"macs.effective.device": reading(costs[-1], "MAC")}),
+        ]
+        points = [
+            Point(
+                thresholds=[None, None], accuracy=shares[number], macs=costs[number],
+                shares=[float(number == 0), float(number == 1)], calibration_accuracy=shares[number],
+                calibration_macs=costs[number],
+            )
+            for number in (1, 0)
+        ]  # fmt: skip
+        setup = Setup(**({
+            "task": named(task), "task_version": 1, "task_identity": {}, "backbone": named("mlp"),
+            "method": named(method), "exits": named("joint"), "policies": [], "codecs": [named("int8")],
+            "meters": [], "recipe": {"epochs": 2, "batch": 10}, "device": "cpu", "weights": None,
+        } | changes))  # fmt: skip
+        return Record(
+            digest=setup.digest(), seed=seed, setup=setup, budget=1.0, exits=exits, cuts=cuts,
+            curves=[Curve(policy="fixed", reference=False, points=points)],
+            layers=[Layer(name="stages.0", shape=[16, 64], density=scale, pattern=None)],
+            net={}, absent={}, notes={},
+            training=[EpochRow(steps=10, loss=1.0, accuracy=[0.5, 0.5], lr=0.1, seconds=1.0)] * 2,
+            seconds={"train": 2.0}, machine={"processor": "made", "threads": 1}, versions={}, commit=None,
+            dirty=None,
+        ).sealed()  # fmt: skip
+
+    return make

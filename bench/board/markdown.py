@@ -2,75 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import html
+from collections.abc import Callable, Iterable, Sequence
 
-from bench.board.rows import Mean, Number, Row, modelled_names, packed, reading
+from bench.board.references import references
+from bench.board.rows import Mean, Number, Row, modelled_names, packed, payload, reading, work_seconds
 from bench.tables import big, joules, seconds
 
 COMPUTED = "Computed from `records/` by `make board`."
 """The line by which a board knows its own pages."""
 
-HEADER = (
-    "model",
-    "exits plan",
-    "task",
-    "seeds",
-    "exit",
-    "top-1",
-    "top-5",
-    "MACs",
-    "effective",
-    "packed",
-    "latency",
-    "energy, measured",
-    "energy, modelled",
-    "budget",
+NOTES = (
+    "Means over seeds with 95% intervals (Student's t). Ratios in brackets: how many times less than the dense parent.",
+    "Fewer than three seeds have no rank. MACs: 1 MAC = 2 FLOPs; *effective* counts weights that exist.",
+    "Latency: batch 1, really executed, compared only on one machine. Payload: the fewest bytes at an inner cut whose "
+    "codec costs at most one point of accuracy.",
 )
 
 
 def page(name: str, board: list[Row]) -> str:
-    """One page: a line an exit of every row."""
+    """One page: last exits, every exit, references, and what is contested and why."""
+    records = [entry.record for row in board for entry in row.entries]
+    hours = sum(work_seconds(record) for record in records) / 3600
+    machines = sorted({row.machine for row in board if row.machine})
     lines = [
         f"# {name}",
         "",
-        "Means over seeds with 95% intervals. Ratios in brackets are to the dense parent's same exit (times less).",
-        "Fewer than three seeds are not ranked. MACs: 1 MAC = 2 FLOPs; *effective* counts weights that exist.",
+        f"{len(board)} models, {len(records)} records, {hours:.2f} hours of work on {_text(' and '.join(machines) or 'several machines')}.",
+        "",
+        *NOTES,
         COMPUTED,
         "",
-        f"| {' | '.join(HEADER)} |",
-        f"|{'---|' * len(HEADER)}",
-    ]
-    for row in board:
-        lines += [f"| {' | '.join(cells)} |" for cells in _cells(row)]
+        "## Last exits",
+        "",
+        *_table(
+            ("rank", "model", "exits plan", "epochs", "seeds", "top-1", "top-5", "effective MACs", "packed", "latency", "payload", "energy, measured", "energy, modelled", "budget"),
+            (_last(number, row) for number, row in enumerate(board, 1)),
+        ),
+        "",
+        "## Every exit",
+        "",
+        *_table(
+            ("model", "exits plan", "exit", "top-1", "MACs", "effective MACs", "packed", "latency"),
+            (cells for row in board for cells in _exits(row)),
+        ),
+    ]  # fmt: skip
+    if found := [(row, one) for row in board for one in references(row)]:
+        lines += [
+            "", "## References", "",
+            *_table(
+                ("dense network", "reference", "top-1", "MACs on the device", "payload"),
+                (
+                    [_text(f"{row.setup.backbone.spec}, {row.setup.exits.spec}"), one.name, _share(one.accuracy),
+                     big(one.device_macs.value), f"{big(one.payload.value)}B"]
+                    for row, one in found
+                ),
+            ),
+        ]  # fmt: skip
+    if reasons := [(row, reason) for row in board for reason in row.reasons]:
+        lines += ["", "## Contested", ""]
+        lines += [f"* {_text(row.setup.model)}, {_text(reason)}" for row, reason in reasons]
     return "\n".join(lines) + "\n"
 
 
-def _cells(row: Row) -> list[list[str]]:
-    setup, first = row.setup, row.records[0]
-    seeds = f"{row.seeds}{'' if row.ranked else ' (unranked)'}"
-    budget = row.mean(lambda r: r.budget)
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [
+        f"| {' | '.join(heads)} |",
+        f"|{'---|' * len(heads)}",
+        *(f"| {' | '.join(cells)} |" for cells in rows),
+    ]
+
+
+def _text(words: str) -> str:
+    """Words of a record as Markdown shows them: no element, no cell, no line of their own."""
+    plain = html.escape(" ".join(words.split()))
+    return "".join(f"\\{letter}" if letter in "\\`*_[]|#!~" else letter for letter in plain)
+
+
+def _last(number: int, row: Row) -> list[str]:
+    setup, budget = row.setup, row.mean(lambda record: record.budget)
+    return [
+        str(number) if row.ranked else "-",
+        _text(setup.model),
+        _text(setup.exits.spec),
+        _text(str(setup.recipe.get("epochs", ""))),
+        str(row.seeds) + (" (contested)" if row.reasons else ""),
+        _share(row.mean(reading(-1, "top1"))),
+        _share(row.mean(reading(-1, "top5"))),
+        _cost(row, reading(-1, "macs.effective"), big),
+        _cost(row, packed(-1), _bytes),
+        _cost(row, reading(-1, "latency"), seconds, timed=True),
+        _cost(row, payload, _bytes),
+        _cost(row, reading(-1, "energy"), joules, timed=True),
+        ", ".join(
+            f"{_cost(row, reading(-1, name), joules)} {_text(name.removeprefix('energy.'))}"
+            for name in sorted(modelled_names(row.records[0]))
+        ),
+        f"{budget.value:.3g} x" if budget else "",
+    ]
+
+
+def _exits(row: Row) -> list[list[str]]:
     return [
         [
-            f"`{setup.model}`",
-            f"`{setup.exits.spec}`",
-            f"`{setup.task.spec}`",
-            seeds,
+            _text(row.setup.model),
+            _text(row.setup.exits.spec),
             f"{number} (stage {exit_.stage})",
             _share(row.mean(reading(number, "top1"))),
-            _share(row.mean(reading(number, "top5"))),
             _cost(row, reading(number, "macs"), big),
             _cost(row, reading(number, "macs.effective"), big),
-            _cost(row, packed(number), lambda v: f"{big(v)}B"),
+            _cost(row, packed(number), _bytes),
             _cost(row, reading(number, "latency"), seconds, timed=True),
-            _cost(row, reading(number, "energy"), joules),
-            ", ".join(
-                f"{_cost(row, reading(number, name), joules)} {name.removeprefix('energy.')}"
-                for name in sorted(modelled_names(first))
-            ),
-            f"{budget.value:.3g} x" if budget else "",
         ]
-        for number, exit_ in enumerate(first.exits)
+        for number, exit_ in enumerate(row.records[0].exits)
     ]
+
+
+def _bytes(value: float) -> str:
+    return f"{big(value)}B"
 
 
 def _share(mean: Mean | None) -> str:

@@ -120,8 +120,8 @@ def test_board_writes_pages_and_names_what_is_no_record(seesaw, tmp_path):
     code, out, _ = seesaw("board")
     assert code == 0
     page = (tmp_path / "leaderboards" / "blobs-v1.md").read_text()
-    assert "`mlp_dense`" in page
-    assert "1 (unranked)" in page
+    assert "| - | mlp\\_dense |" in page
+    assert "settings belong to" in page
     assert out.count("Left out:") == 1
     assert (tmp_path / "leaderboards" / "schema.json").exists()
 

@@ -61,9 +61,28 @@ class Generous(Method):
     density: float = 0.1
 
 
+class Forgetful(Method):
+    """Remembers between steps in a variable, which a killed run loses."""
+
+    def fit(self, net, train):
+        seen = []
+
+        def after_step(step):
+            seen.append(step.index)
+            if len(seen) == 12:
+                with torch.no_grad():
+                    next(net.parameters()).mul_(0.5)
+
+        train(net, after_step=after_step)
+
+
 @pytest.mark.parametrize(
     ("method", "hint"),
-    [(Leaky(), "are zero"), (Generous(), "about 0.1 of the weights exist")],
+    [
+        (Leaky(), "are zero"),
+        (Generous(), "about 0.1 of the weights exist"),
+        (Forgetful(), "must lie in the network"),
+    ],
 )
 def test_a_method_that_breaks_the_contract_is_found(method, hint):
     with pytest.raises(Nonconforming, match=hint):

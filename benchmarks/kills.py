@@ -1,0 +1,136 @@
+"""Kills runs at random moments, lets the same command go on, and holds the end against an unbroken run.
+
+    python benchmarks/kills.py --runs 50
+
+Every run is killed (SIGKILL) once or several times at moments drawn over its whole life, from the first import to
+the last write. In the end its record must be that of the unbroken run, number for number but for times, its packed
+weights the same bytes, and nothing half-written may lie about.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+COMMAND = [
+    "run",
+    "--task",
+    "blobs",
+    "--model",
+    "resnet[depth=8]_pruned[density=0.25]",
+    "--exits",
+    "frozen",
+    "--epochs",
+    "12",
+    "--threads",
+    "1",
+    "--meters",
+    "macs,storage",
+    "--codecs",
+    "int8",
+]
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    """The command, in a folder of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench", *COMMAND],
+        cwd=folder,
+        env=os.environ
+        | {"WANDB_MODE": "disabled", "PYTHONPATH": str(Path(__file__).resolve().parent.parent)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def finish(process: subprocess.Popen[bytes]) -> str:
+    """Wait for the end; what it complained of, if it failed."""
+    _, complaint = process.communicate()
+    return complaint.decode() if process.returncode else ""
+
+
+def numbers(path: Path) -> dict[str, object]:
+    """A record without what clocks and calendars put in."""
+    told = json.loads(path.read_text())
+    for key in ("created", "seconds", "checksum"):
+        del told[key]
+    for epoch in told["training"]:
+        del epoch["seconds"]
+    return told
+
+
+def outcome(folder: Path) -> tuple[dict[str, object], bytes]:
+    """The numbers of the one record, and the one packed network."""
+    (record,) = folder.glob("leaderboards/records/*/*/seed0.json")
+    (weights,) = folder.glob("runs/*/*/seed0/weights.safetensors")
+    return numbers(record), weights.read_bytes()
+
+
+def left_over(folder: Path) -> list[str]:
+    """Whatever a finished run should not have left."""
+    found = [p for p in folder.rglob("*") if p.is_file()]
+    return [str(p.relative_to(folder)) for p in found if p.name.startswith("call") or p.suffix == ".part"]
+
+
+def main() -> None:
+    """Kill, go on, compare; exit 1 where any run differs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    draw = random.Random(asked.seed)
+    with tempfile.TemporaryDirectory() as top:
+        whole = Path(top) / "whole"
+        whole.mkdir()
+        begun = time.monotonic()
+        if trouble := finish(start(whole)):
+            sys.exit(trouble)
+        life = time.monotonic() - begun
+        expected = outcome(whole)
+        print(f"An unbroken run takes {life:.1f} s; killing {asked.runs} runs.", flush=True)
+        kills, wrong, resumed, cost = 0, [], 0, []
+        for number in range(asked.runs):
+            folder = Path(top) / f"run{number}"
+            folder.mkdir()
+            spent = 0.0
+            for _ in range(draw.choice((1, 1, 1, 2, 3))):
+                process, moment = start(folder), draw.uniform(0.3, 1.0) * life
+                begun = time.monotonic()
+                try:
+                    process.wait(moment)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    kills += 1
+                process.communicate()
+                spent += time.monotonic() - begun
+            resumed += any(folder.glob("runs/*/*/seed0/checkpoints/call*"))
+            begun = time.monotonic()
+            trouble = finish(start(folder))
+            cost.append((spent + time.monotonic() - begun) / life)
+            if trouble:
+                wrong.append(f"run {number}: {trouble.strip()}")
+            elif outcome(folder) != expected:
+                wrong.append(f"run {number}: another record or other weights")
+            elif rest := left_over(folder):
+                wrong.append(f"run {number}: left {rest}")
+            mine = [sentence for sentence in wrong if sentence.startswith(f"run {number}:")]
+            print(mine[0] if mine else f"run {number}: same", flush=True)
+    print(
+        f"{asked.runs} runs, {kills} kills, {resumed} went on from a checkpoint, {len(wrong)} wrong; "
+        f"time over an unbroken run's: median {statistics.median(cost):.2f}"
+    )
+    for sentence in wrong:
+        print(sentence)
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""Pages from made records: what they say, that they are pure, and that nobody's record can do harm in them."""
+
+import json
+import multiprocessing
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench.board.pages import stale, write_pages
+from bench.board.references import references
+from bench.board.rows import payload, read, reading, rows, training_macs
+from bench.record import Record, checksum
+
+EVIL = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
+
+
+@pytest.fixture
+def records(made, tmp_path):
+    """Three seeds of two methods, and one of a third."""
+    folder = tmp_path / "records"
+    for seed, right in enumerate(((158, 178), (160, 180), (162, 182))):
+        made(seed, right=right).save(folder)
+        made(seed, "sparse", right=(right[0] - 20, right[1] - 10), scale=0.25).save(folder)
+    made(0, "pruned", right=(100, 190), scale=0.5).save(folder)
+    return folder
+
+
+def board(records):
+    return rows(read(records)[0])["digits-v1"]
+
+
+def test_ranked_rows_come_first_from_the_most_accurate_down(records):
+    found = board(records)
+    assert [row.setup.method.name for row in found] == ["dense", "sparse", "pruned"]
+    assert [row.ranked for row in found] == [True, True, False]
+
+
+def test_mean_and_interval_are_students(records):
+    mean = board(records)[0].mean(reading(-1, "top1"))
+    assert mean.value == pytest.approx(0.9)
+    assert mean.half == pytest.approx(4.303 * 0.01 / 3**0.5, rel=1e-3)
+    assert mean.n == 3
+
+
+def test_ratios_are_to_the_dense_parent_and_times_only_on_one_machine(records, made):
+    sparse = board(records)[1]
+    assert sparse.ratio(reading(-1, "macs.effective")) == pytest.approx(4)
+    assert sparse.ratio(reading(-1, "latency"), timed=True) == pytest.approx(4)
+    elsewhere = made(7, "sparse", scale=0.25).model_copy(update={"machine": {"processor": "other"}})
+    elsewhere.save(records)
+    sparse = board(records)[1]
+    assert sparse.machine is None
+    assert sparse.ratio(reading(-1, "latency"), timed=True) is None
+    assert sparse.ratio(reading(-1, "macs.effective")) == pytest.approx(4)
+
+
+def test_a_contested_record_counts_for_nothing_and_its_reason_is_shown(records, tmp_path):
+    path = next(records.glob("*/mlp_dense-*/seed0.json"))
+    told = json.loads(path.read_text())
+    told["exits"][1]["readings"]["top1"]["value"] = 0.995
+    path.write_text(json.dumps(told))
+    dense = next(row for row in board(records) if row.setup.method.name == "dense")
+    assert dense.seeds == 2
+    assert not dense.ranked
+    assert dense.mean(reading(-1, "top1")).value == pytest.approx(0.905)
+    write_pages(records, tmp_path / "pages")
+    for page in ("index.html", "digits-v1.md"):
+        assert "changed after it was written" in (tmp_path / "pages" / page).read_text()
+
+
+def test_versions_never_mix(records, made):
+    made(0, task_version=2).save(records)
+    assert list(rows(read(records)[0])) == ["digits-v1", "digits-v2"]
+
+
+def test_payload_training_and_references_are_the_hand_counts(records):
+    dense = board(records)[0]
+    assert payload(dense.records[0]) == 64
+    assert training_macs(dense.records[0]) == 3 * 3000 * 10 * 20
+    found = {one.name: one for one in references(dense)}
+    assert found["always on the device"].device_macs.value == 3000
+    assert found["always on the server, 8-bit image"].payload.value == 64
+    assert found["best fixed cut"].device_macs.value == 900
+    assert found["best fixed exit"].accuracy.value == pytest.approx(0.9)
+    assert references(board(records)[1]) == []
+
+
+def test_pages_are_a_pure_function_of_the_records(records, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(records, copy)
+    for folder, pages in ((records, "a"), (copy, "b")):
+        write_pages(folder, tmp_path / pages)
+    for page in (tmp_path / "a").glob("[!.]*"):
+        assert page.read_bytes() == (tmp_path / "b" / page.name).read_bytes()
+
+
+def test_a_stale_page_is_found_and_a_strangers_page_left_alone(records, made, tmp_path):
+    pages = tmp_path / "pages"
+    write_pages(records, pages)
+    (pages / "notes-v2.md").write_text("mine")
+    assert stale(records, pages) == []
+    made(0, task_version=2).save(records)
+    assert {path.name for path in stale(records, pages)} == {"digits-v2.md", "index.html"}
+    write_pages(records, pages)
+    shutil.rmtree(records / "digits-v2")
+    assert {path.name for path in stale(records, pages)} == {"digits-v2.md", "index.html"}
+    write_pages(records, pages)
+    assert not (pages / "digits-v2.md").exists()
+    assert (pages / "notes-v2.md").read_text() == "mine"
+
+
+def write_one(folder, pages, told, seed):
+    record = Record.model_validate(told | {"seed": seed})
+    record.save(Path(folder))
+    write_pages(Path(folder), Path(pages))
+
+
+def test_sixteen_processes_lose_no_record_and_tear_no_page(made, tmp_path):
+    folder, pages = tmp_path / "records", tmp_path / "pages"
+    told = json.loads(made().model_dump_json())
+    context = multiprocessing.get_context("fork")
+    team = [context.Process(target=write_one, args=(folder, pages, told, seed)) for seed in range(16)]
+    for process in team:
+        process.start()
+    for process in team:
+        process.join()
+    assert [process.exitcode for process in team] == [0] * 16
+    found, trouble = read(folder)
+    assert len(found) == 16
+    assert trouble == []
+    assert stale(folder, pages) == []
+
+
+def test_two_boards_merged_by_git_are_one(made, tmp_path):
+    def git(*words):
+        subprocess.run(
+            ["git", "-c", "user.name=t", "-c", "user.email=t@t", *words],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+        )
+
+    def commit(seed):
+        made(seed).save(tmp_path / "records")
+        write_pages(tmp_path / "records", tmp_path)
+        git("add", "-A")
+        git("commit", "-m", f"seed {seed}")
+
+    git("init", "-b", "main")
+    (tmp_path / ".gitattributes").write_text("*.md -merge\nindex.html -merge\n")
+    (tmp_path / ".gitignore").write_text(".lock\n")
+    commit(0)
+    git("checkout", "-b", "other")
+    commit(1)
+    git("checkout", "main")
+    commit(2)
+    merged = subprocess.run(
+        ["git", "merge", "other"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "records" not in [
+        word for line in merged.stdout.splitlines() if "CONFLICT" in line for word in line.split("/")
+    ]
+    assert "<<<<" not in (tmp_path / "digits-v1.md").read_text()
+    write_pages(tmp_path / "records", tmp_path)
+    assert len(read(tmp_path / "records")[0]) == 3
+    assert "| 3 | 90.00%" in (tmp_path / "digits-v1.md").read_text()
+
+
+def evil(made):
+    """A record that says harm wherever a record can say anything, with a good checksum."""
+    told = json.loads(made().model_dump_json())
+    for name in ("backbone", "method", "exits", "task"):
+        told["setup"][name]["spec"] = EVIL
+    told["setup"]["recipe"][EVIL] = EVIL
+    told["machine"]["processor"] = EVIL
+    told["curves"][0]["policy"] = EVIL
+    told["cuts"][1]["readings"] = {
+        name.replace("int8", EVIL): r for name, r in told["cuts"][1]["readings"].items()
+    }
+    told["exits"][0]["readings"][f"energy.{EVIL}"] = told["exits"][0]["readings"].pop("energy.model-v1")
+    record = Record.model_validate(told)
+    told["digest"] = record.setup.digest()
+    told["checksum"] = checksum(told)
+    return Record.model_validate(told)
+
+
+def test_a_records_words_cannot_leave_the_text_of_a_page(made, tmp_path):
+    evil(made).save(tmp_path / "records")
+    write_pages(tmp_path / "records", tmp_path / "pages")
+    page = (tmp_path / "pages" / "index.html").read_text()
+    assert page.count("<script") == 2
+    assert "<img" not in page
+    markdown = (tmp_path / "pages" / "digits-v1.md").read_text()
+    assert "<script" not in markdown
+    assert all(line.count(" | ") == 13 for line in markdown.splitlines() if line.startswith("| - |"))
+
+
+CHROMIUM = next(
+    (name for name in ("chromium", "chromium-browser", "google-chrome") if shutil.which(name)), None
+)
+
+
+def look(page, width=1200):
+    """The page's elements after its script has run, as Chromium sees them from disk."""
+    done = subprocess.run(
+        [
+            CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},900",
+            "--virtual-time-budget=4000", "--dump-dom", f"file://{page}",
+        ],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+def test_the_page_works_from_disk_under_its_own_policy(records, tmp_path):
+    write_pages(records, tmp_path / "pages")
+    seen = look(tmp_path / "pages" / "index.html")
+    assert seen.count('class="point') == 3
+    assert "3 points of 3 models" in seen
+    assert 'class="front"' in seen
+    assert 'aria-label="Show the curves of mlp_sparse"' in seen
+    assert seen.count("<th scope") == seen.count('<button type="button">')
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+def test_a_record_with_a_script_in_its_name_runs_nothing(made, tmp_path):
+    evil(made).save(tmp_path / "records")
+    write_pages(tmp_path / "records", tmp_path / "pages")
+    seen = look(tmp_path / "pages" / "index.html")
+    assert "<title>Seesaw leaderboards</title>" in seen
+    assert "<img" not in seen
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+def test_a_page_without_records_says_how_to_begin(tmp_path):
+    write_pages(tmp_path / "records", tmp_path / "pages")
+    assert "There is no record yet" in look(tmp_path / "pages" / "index.html")

@@ -1,0 +1,103 @@
+import json
+
+import pytest
+
+from bench import SeesawError
+from bench.record import Record, checksum, load
+from bench.verify import compare, contested, differences, faults, specs_of
+
+
+def edited(record, change, *, sealed=True):
+    """The record with its JSON changed, and its checksum made anew as a forger would."""
+    told = json.loads(record.model_dump_json())
+    change(told)
+    if sealed:
+        told["checksum"] = checksum(told)
+    return Record.model_validate(told)
+
+
+def test_a_sound_record_has_no_fault(made, tmp_path):
+    record = made()
+    path = record.save(tmp_path)
+    assert faults(record) == faults(load(path), path, tmp_path) == []
+
+
+def set_(*place, value):
+    def change(told):
+        for key in place[:-1]:
+            told = told[key]
+        told[place[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (set_("exits", 1, "readings", "top1", "value", value=0.95), "unchanged image|leave at one exit"),
+        (set_("exits", 1, "readings", "top1", "value", value=0.9033), "no share of 200"),
+        (set_("exits", 0, "readings", "top1", "value", value=0.85), "leave at one exit"),
+        (set_("exits", 1, "readings", "macs.effective", "value", value=10.0), "costs less|last cut|MACs"),
+        (set_("exits", 0, "readings", "macs.effective", "value", value=5000.0), "more effective MACs"),
+        (set_("exits", 0, "readings", "latency", "value", value=1e-9), "own quartiles"),
+        (set_("exits", 0, "readings", "bytes.dense", "value", value=-1.0), "negative"),
+        (set_("exits", 0, "stage", value=4), "do not rise"),
+        (set_("curves", 0, "points", 0, "macs", value=7.0), "shares come to"),
+        (set_("curves", 0, "points", 0, "shares", value=[0.5, 0.4]), "make up all"),
+        (set_("budget", value=0.7), "does not fit 20 steps"),
+        (set_("budget", value=0.0), "budget"),
+        (set_("seed", value=0), None),
+        (set_("setup", "recipe", "epochs", value=3), "digest"),
+        (set_("setup", "task", "name", value="Digits!"), "no plugin's name"),
+    ],
+)
+def test_an_edited_number_shows_even_under_a_new_checksum(made, change, hint):
+    found = " ".join(faults(edited(made(), change)))
+    assert (found == "") if hint is None else any(part in found for part in hint.split("|"))
+
+
+def test_any_edit_shows_in_the_checksum(made):
+    record = edited(made(), set_("machine", "processor", value="a faster one"), sealed=False)
+    assert "changed after it was written" in faults(record)[0]
+
+
+def test_a_record_in_anothers_place_is_contested(made, tmp_path):
+    path = made().save(tmp_path)
+    moved = path.with_name("seed5.json")
+    path.rename(moved)
+    assert "settings belong to" in (contested(moved, load(moved), tmp_path) or "")
+
+
+def test_a_maintainers_reason_contests_a_sound_record(made, tmp_path):
+    path = made().save(tmp_path)
+    assert contested(path, load(path), tmp_path) is None
+    path.with_suffix(".contested").write_text("Trained on\nthe test split.")
+    assert contested(path, load(path), tmp_path) == "Trained on the test split."
+
+
+def test_a_run_again_must_give_the_same_counts_and_like_times(made):
+    told = made()
+    assert all(row.agrees for row in compare(told, made()))
+    wrong = {row.name for row in compare(told, made(right=(150, 180))) if not row.agrees}
+    assert wrong == {"exit 0: top1"}
+    slower = edited(told, set_("exits", 0, "readings", "latency", "value", value=1.1e-3))
+    assert all(row.agrees for row in compare(told, slower))
+    other = edited(made(right=(158, 178)), set_("machine", "processor", value="another"))
+    rows = compare(told, other)
+    assert all(row.agrees for row in rows)
+    assert any(row.allowed is None and "latency" in row.name for row in rows)
+    assert not all(row.agrees for row in compare(told, made(scale=0.5)))
+
+
+def test_what_differs_is_named(made):
+    found = {name: values for name, *values in differences(made(), made(1, method="sparse"))}
+    assert found["seed"] == [0, 1]
+    assert found["setup.method.spec"] == ["dense", "sparse"]
+    assert "setup.task.spec" not in found
+
+
+@pytest.mark.parametrize("spec", ["evil.py:Evil", "sparse[inner=evil.py:Evil]", "other"])
+def test_a_strangers_code_is_never_run_again(made, spec):
+    record = edited(made(), set_("setup", "method", "spec", value=spec))
+    with pytest.raises(SeesawError, match="is a draft"):
+        specs_of(record)

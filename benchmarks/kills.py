@@ -60,7 +60,7 @@ def finish(process: subprocess.Popen[bytes]) -> str:
 def numbers(path: Path) -> dict[str, object]:
     """A record without what clocks and calendars put in."""
     told = json.loads(path.read_text())
-    for key in ("created", "seconds", "checksum"):
+    for key in ("created", "seconds", "checksum", "commit", "dirty"):
         del told[key]
     for epoch in told["training"]:
         del epoch["seconds"]

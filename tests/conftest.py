@@ -7,6 +7,7 @@ import torch
 os.environ["WANDB_MODE"] = "disabled"
 
 warnings.filterwarnings("ignore", category=FutureWarning)
+torch.set_num_threads(1)  # networks here are tiny, and a second thread only waits for the first
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +21,7 @@ def places(tmp_path):
     return {name: tmp_path / name for name in ("records", "runs", "data")}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def made():
     """Makes sound records without training: `made(seed, method=..., right=...)`, as a run would have written them."""
     from bench.meter import Reading

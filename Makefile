@@ -31,7 +31,7 @@ bench: $(STAMP) ## train, measure and record one model: TASK= MODEL= EXITS= CODE
 	@$(BIN)/seesaw run --task '$(TASK)' --model '$(MODEL)' --exits '$(EXITS)' --codecs '$(CODECS)' \
 	  $(if $(SEEDS),--seeds '$(SEEDS)') --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(ARGS)
 
-board: $(STAMP) ## write leaderboards/*.md from leaderboards/records
+board: $(STAMP) ## write leaderboards/*.md and leaderboards/index.html from leaderboards/records
 	@$(BIN)/seesaw board $(ARGS)
 
 compare: $(STAMP) ## run a grid of cells, then its board: TASK= BACKBONES= METHODS= DENSITIES= SEEDS= WORKERS= EPOCHS= ARGS=
@@ -42,11 +42,12 @@ compare: $(STAMP) ## run a grid of cells, then its board: TASK= BACKBONES= METHO
 list: $(STAMP) ## show every plugin with its settings: ARGS=method
 	@$(BIN)/seesaw list $(ARGS)
 
-check: $(STAMP) ## format, lint, types, import contracts
+check: $(STAMP) ## format, lint, types, import contracts, and whether every page is what the records give
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+	$(BIN)/seesaw board --check
 
 format: $(STAMP) ## put the code in the one format
 	$(BIN)/ruff format .
@@ -58,7 +59,7 @@ test: $(STAMP) ## run the tests: ARGS=tests/test_net.py
 new: $(STAMP) ## write a skeleton plugin and its test: KIND=method NAME=mine
 	@$(BIN)/seesaw new '$(KIND)' '$(NAME)'
 
-benchmarks: $(STAMP) ## measure Seesaw itself: training overhead, start-up, replay
+benchmarks: $(STAMP) ## measure Seesaw itself: training overhead, start-up, replay, killed runs
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean: ## remove .venv, caches and runs; records and data stay

@@ -18,7 +18,7 @@ class Mnist(ImageTask):
     folder: ClassVar[str] = "mnist"
     known: ClassVar[str] = "05ab87c0464c87c8"
     files: ClassVar[str] = "MNIST"
-    epochs: ClassVar[int] = 5
+    epochs: ClassVar[int] = 3
 
     def about(self) -> About:
         recipe = Recipe(epochs=self.epochs, batch=128, optimizer="adamw", lr=3e-3, weight_decay=1e-2)
@@ -56,4 +56,4 @@ class FashionMnist(Mnist):
     folder: ClassVar[str] = "fashion-mnist"
     known: ClassVar[str] = "023af56f2df4044c"
     files: ClassVar[str] = "FashionMNIST"
-    epochs: ClassVar[int] = 6
+    epochs: ClassVar[int] = 4

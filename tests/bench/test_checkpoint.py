@@ -140,7 +140,7 @@ def test_another_networks_checkpoint_is_a_sentence():
         kept.to_net(net)
 
 
-def test_momentum_comes_back_in_the_layout_of_its_weight():
+def test_momentum_comes_back_in_the_layout_of_its_weight(tmp_path):
     torch.manual_seed(0)
     x, nets = torch.randn(4, 8, 6, 6), []
     for broken in (False, True):
@@ -151,7 +151,9 @@ def test_momentum_comes_back_in_the_layout_of_its_weight():
         optimizer = torch.optim.AdamW(net.parameters(), 0.1, fused=True)
         for step in range(4):
             if broken and step == 2:
-                kept = Checkpoint.of(net, optimizer, 2, {})
+                folder = Checkpoints(tmp_path, {})
+                folder.write(0, Checkpoint.of(net, optimizer, 2, {}))
+                kept = folder.read(0)
                 optimizer = torch.optim.AdamW(net.parameters(), 0.1, fused=True)
                 kept.to_optimizer(net, optimizer)
             optimizer.zero_grad()

@@ -6,6 +6,7 @@ import io
 from collections import defaultdict
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -118,26 +119,20 @@ def behind(net: Net, k: int, feature: Tensor) -> Tensor:
 
 def as_bytes(images: Tensor) -> tuple[list[bytes], Tensor]:
     """Each image as its 8-bit values."""
-    return [one.numpy().tobytes() for one in images], images
+    return [one.tobytes() for one in images.numpy()], images
 
 
 def as_jpeg(images: Tensor) -> tuple[list[bytes], Tensor]:
     """Each image as JPEG (quality 90, 4:2:0), and what a receiver sees; 2 channels or more than 3 go as grey ones."""
     payloads, seen = [], []
-    for one in images:
-        channels, height, width = one.shape
-        if channels == 3:
-            picture = Image.fromarray(one.permute(1, 2, 0).numpy(), "RGB")
-        else:
-            picture = Image.fromarray(one.reshape(channels * height, width).numpy(), "L")
+    channels, height, width = images.shape[1:]
+    rows = images.permute(0, 2, 3, 1) if channels == 3 else images.reshape(-1, channels * height, width)
+    for one in rows.contiguous().numpy():
+        picture = Image.fromarray(one)
         stream = io.BytesIO()
         picture.save(stream, "JPEG", quality=JPEG_QUALITY)
         payloads.append(stream.getvalue())
         with Image.open(io.BytesIO(payloads[-1])) as back:
-            values = torch.frombuffer(bytearray(back.tobytes()), dtype=torch.uint8)
-        seen.append(
-            values.reshape(height, width, 3).permute(2, 0, 1)
-            if channels == 3
-            else values.reshape(channels, height, width)
-        )
-    return payloads, torch.stack(seen)
+            seen.append(np.asarray(back))
+    back_again = torch.from_numpy(np.stack(seen))
+    return payloads, back_again.permute(0, 3, 1, 2) if channels == 3 else back_again.reshape(images.shape)

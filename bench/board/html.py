@@ -66,14 +66,6 @@ def index(boards: Mapping[str, list[Row]]) -> str:
     )
     return environment.get_template("index.html.j2").render(
         boards={name: _board(boards[name], rows, found) for name, rows in told.items()},
-        heads=[
-            Head("rank"),
-            Head("model", number=False),
-            Head("exits plan", number=False),
-            Head("seeds"),
-            *(Head(title) for title, _ in found.values()),
-            Head("budget"),
-        ],
         data=_inside_script(data),
         style=style,
         script=script,
@@ -96,7 +88,16 @@ def _board(
     rows: list[Row], told: list[dict[str, Any]], keys: Mapping[str, tuple[str, str]]
 ) -> dict[str, Any]:
     hours = sum(one["seconds"] for one in told) / 3600
+    keys = {key: axis for key, axis in keys.items() if any(_pair(one, key) for one in told)}
     return {
+        "heads": [
+            Head("rank"),
+            Head("model", number=False),
+            Head("exits plan", number=False),
+            Head("seeds"),
+            *(Head(title) for title, _ in keys.values()),
+            Head("budget"),
+        ],
         "rows": [
             {"ranked": one["ranked"], "cells": _cells(number, one, keys)} for number, one in enumerate(told)
         ],
@@ -121,8 +122,6 @@ def _board(
 
 
 def _cells(number: int, row: dict[str, Any], keys: Mapping[str, tuple[str, str]]) -> list[Cell]:
-    last = row["exits"][-1] if row["exits"] else {}
-    numbers = {key: row["whole"].get(key) or last.get(key) for key in keys}
     cells = [
         Cell(str(number + 1) if row["ranked"] else "-", value=number + 1),
         Cell(row["model"], "contested" if row["contested"] else "", number=False),
@@ -130,7 +129,7 @@ def _cells(number: int, row: dict[str, Any], keys: Mapping[str, tuple[str, str]]
         Cell(str(row["seeds"]), value=row["seeds"]),
     ]
     for key, (_, unit) in keys.items():
-        pair = numbers[key]
+        pair = _pair(row, key)
         if pair is None:
             cells.append(Cell("-"))
             continue
@@ -145,6 +144,11 @@ def _cells(number: int, row: dict[str, Any], keys: Mapping[str, tuple[str, str]]
         cells.append(Cell(_text(pair, unit), more, pair[0]))
     budget = row["budget"]
     return [*cells, Cell(f"{budget[0]:.3g} x", value=budget[0]) if budget else Cell("-")]
+
+
+def _pair(row: dict[str, Any], key: str) -> list[float] | None:
+    """A number of the whole model, or of its last exit."""
+    return row["whole"].get(key) or (row["exits"][-1].get(key) if row["exits"] else None)
 
 
 def _text(pair: list[float] | None, unit: str) -> str:

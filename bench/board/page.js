@@ -56,7 +56,7 @@ class Plot {
     this.high = height;
     this.left = 78; this.right = 14; this.top = 12; this.bottom = 44;
     this.x = this.scale(values.map((v) => v[0]), x.log, this.left, this.wide - this.right);
-    this.y = this.scale(values.map((v) => v[1]), y.log, this.high - this.bottom, this.top);
+    this.y = this.scale(values.map((v) => v[1]), y.log, this.high - this.bottom, this.top, y.unit === "share" ? 0.01 : 0);
     this.svg = node("svg", { viewBox: `0 0 ${this.wide} ${this.high}`, role: "group", "aria-label": title });
     const across = Math.max(2, Math.floor(this.wide / 80));
     let places = ticks(this.x.low, this.x.high, x.log);
@@ -76,10 +76,10 @@ class Plot {
     this.tip = html("div", "", { class: "tip", hidden: "" });
     home.append(this.svg, this.tip);
   }
-  scale(values, log, from, to) {
+  scale(values, log, from, to, least = 0) {
     let low = Math.min(...values), high = Math.max(...values);
     if (log) { low = Math.max(low, high * 1e-9) || 1; low /= 1.15; high = (high || 1) * 1.15; }
-    else { const air = (high - low || Math.abs(high) || 1) * 0.06; low -= air; high += air; }
+    else { const air = Math.max((high - low) * 0.06, least / 2, Math.abs(high) * 1e-6 || 1e-6); low -= air; high += air; }
     const of = log ? Math.log10 : (value) => value;
     const made = (value) => from + (of(Math.max(value, log ? low : -Infinity)) - of(low)) / (of(high) - of(low)) * (to - from);
     made.low = low; made.high = high;
@@ -243,7 +243,7 @@ function drawChosen() {
   const facts = {
     task: row.task, seeds: String(row.seeds) + (row.ranked ? "" : " (unranked)"), "timed on": row.device,
     recipe: Object.entries(row.recipe).map(([k, v]) => `${k} ${v}`).join(", "), digest: row.digest,
-    "dense parent / this": Object.entries(row.ratios).map(([k, v]) => `${page.axes[k][0]} ${v.toFixed(2)} x`).join(", ") || "no dense parent",
+    "dense parent / this": Object.entries(row.ratios).map(([k, v]) => `${page.axes[k][0]} ${v.toFixed(2)} x`).join(", ") || null,
     contested: row.contested.join(" ") || null,
   };
   byId("facts").replaceChildren(...Object.entries(facts).filter(([, v]) => v).flatMap(([k, v]) => [html("dt", k), html("dd", v)]));

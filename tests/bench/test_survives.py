@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import string
+import threading
 
 import pytest
 import torch
@@ -191,3 +192,22 @@ def test_no_name_in_a_record_leaves_its_folder(made, tmp_path, name):
     assert path_of(tmp_path, evil, "0" * 12, 0).resolve().is_relative_to(tmp_path.resolve())
     with pytest.raises(ValueError, match="digest"):
         Record.model_validate(json.loads(made().model_dump_json()) | {"digest": "../../../x"})
+
+
+def test_two_of_the_same_cell_one_runs_and_the_other_waits_and_takes_its_record(places):
+    phases, records = {}, {}
+
+    def one(name):
+        phases[name] = []
+        records[name] = run(order(places), lambda phase, done, total, line: phases[name].append(phase))
+
+    team = [threading.Thread(target=one, args=(name,)) for name in "ab"]
+    for thread in team:
+        thread.start()
+    for thread in team:
+        thread.join()
+    trained = [name for name in "ab" if "train" in phases[name]]
+    waited = [name for name in "ab" if "wait" in phases[name]]
+    assert len(trained) == len(waited) == 1
+    assert trained != waited
+    assert records["a"] == records["b"]

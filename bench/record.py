@@ -67,15 +67,31 @@ class Setup(Block):
         return f"{self.backbone.spec}_{self.method.spec}"
 
     def digest(self) -> str:
-        """Twelve hexadecimal digits of the SHA-256 over all settings; origins and spellings do not count."""
+        """Twelve hexadecimal digits of the SHA-256 over all settings; origins and spellings do not count.
+
+        Nor does a setting that is left open (none, false or empty): so a plugin may get a new setting that is open
+        by default, and its old records keep their places.
+        """
         told = self.model_dump(mode="json")
         plugins = [told[key] for key in ("task", "backbone", "method", "exits")]
         for plugin in [*plugins, *told["policies"], *told["codecs"], *told["meters"]]:
             del plugin["spec"]
             if not plugin["origin"].startswith("draft"):
                 del plugin["origin"]
-        text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+        text = json.dumps(_said(told), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _said(value: Any) -> Any:
+    """JSON values without those that are left open: none, false and empty ones."""
+    if isinstance(value, dict):
+        said = {key: _said(inner) for key, inner in value.items()}
+        return {key: inner for key, inner in said.items() if not _is_open(inner)}
+    return [_said(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _is_open(value: Any) -> bool:
+    return value is None or value is False or value in ("", [], {})
 
 
 class Layer(Block):

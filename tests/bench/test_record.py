@@ -45,6 +45,14 @@ def test_the_digest_is_of_settings_and_not_of_spellings_origins_or_seeds():
     assert setup(backbone=named("mlp", origin="draft mlp.py sha256:1")).digest() != plain
 
 
+def test_a_setting_that_is_left_open_does_not_move_old_records():
+    plain = setup(method=named("m", settings={"density": 0.5})).digest()
+    for value in (None, False, [], ""):
+        assert setup(method=named("m", settings={"density": 0.5, "new": value})).digest() == plain
+    for value in (0, 0.0, True, "all", [1]):
+        assert setup(method=named("m", settings={"density": 0.5, "new": value})).digest() != plain
+
+
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "/tmp/x", "a/b:../..", "..", "", "C:\\x", "x" * 9 + "\0"]
 )

@@ -72,7 +72,14 @@ class Setup(Block):
         Nor does a setting that is left open (none, false or empty): so a plugin may get a new setting that is open
         by default, and its old records keep their places.
         """
-        told = self.model_dump(mode="json")
+        return self._digest(set())
+
+    def trained(self) -> str:
+        """A digest of what was trained, whatever was measured of it: boards know rows by it."""
+        return self._digest({"policies", "codecs", "meters"})
+
+    def _digest(self, without: set[str]) -> str:
+        told = self.model_dump(mode="json") | {key: [] for key in without}
         plugins = [told[key] for key in ("task", "backbone", "method", "exits")]
         for plugin in [*plugins, *told["policies"], *told["codecs"], *told["meters"]]:
             del plugin["spec"]

@@ -198,10 +198,10 @@ def work_seconds(record: Record) -> float:
     return sum(record.seconds.values())
 
 
-def parent_digest(setup: Setup) -> str:
-    """The digest of the dense parent: the same setup with the method `dense`."""
+def parent_of(setup: Setup) -> str:
+    """What the dense parent trained: the same setup with the method `dense`."""
     dense = Named(name=DENSE, origin="", settings={}, spec=DENSE)
-    return setup.model_copy(update={"method": dense}).digest()
+    return setup.model_copy(update={"method": dense}).trained()
 
 
 def read(folder: Path) -> tuple[list[Entry], list[str]]:
@@ -221,15 +221,23 @@ def rows(entries: Iterable[Entry]) -> dict[str, list[Row]]:
     groups: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for entry in entries:
         setup = entry.record.setup
-        groups[board_of(setup), setup.digest()].append(entry)
+        groups[board_of(setup), setup.trained()].append(entry)
+    groups = {key: _one_a_seed(found) for key, found in groups.items()}
     boards: dict[str, list[Row]] = defaultdict(list)
     for (board, _), found in groups.items():
-        parents = groups.get((board, parent_digest(found[0].record.setup)), [])
-        ordered = sorted(found, key=lambda entry: entry.record.seed)
-        boards[board].append(Row(tuple(ordered), tuple(parents)))
+        parents = groups.get((board, parent_of(found[0].record.setup)), [])
+        boards[board].append(Row(tuple(found), tuple(parents)))
     for board in boards.values():
         board.sort(key=lambda row: (not row.ranked, -_accuracy(row), row.setup.model, row.setup.digest()))
     return dict(sorted(boards.items()))
+
+
+def _one_a_seed(entries: list[Entry]) -> list[Entry]:
+    """In order of seeds; of two records of one seed, measured differently, the better believed or newer one."""
+    best: dict[int, Entry] = {}
+    for entry in sorted(entries, key=lambda e: (e.contested is None, e.record.created, e.record.digest)):
+        best[entry.record.seed] = entry
+    return [best[seed] for seed in sorted(best)]
 
 
 def _accuracy(row: Row) -> float:

@@ -70,6 +70,18 @@ def test_a_contested_record_counts_for_nothing_and_its_reason_is_shown(records, 
         assert "changed after it was written" in (tmp_path / "pages" / page).read_text()
 
 
+def test_what_was_measured_more_of_is_the_same_row_and_the_newer_record_counts(records, made):
+    codecs = [*made().setup.codecs, made().setup.codecs[0].model_copy(update={"name": "new"})]
+    newer = made(0, right=(158, 190), codecs=codecs).model_copy(
+        update={"created": "2999-01-01T00:00:00+00:00"}
+    )
+    newer.save(records)
+    dense = next(row for row in board(records) if row.setup.method.name == "dense")
+    assert dense.seeds == 3
+    assert dense.records[0].exits[-1].readings["top1"].value == 190 / 200
+    assert board(records)[1].parents
+
+
 def test_versions_never_mix(records, made):
     made(0, task_version=2).save(records)
     assert list(rows(read(records)[0])) == ["digits-v1", "digits-v2"]

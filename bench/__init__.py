@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from bench.net import Net as Net
     from bench.net import Part as Part
     from bench.net import Sample as Sample
+    from bench.packed import pack as pack
+    from bench.packed import unpack as unpack
     from bench.plugin import Count as Count
     from bench.plugin import Plugin as Plugin
     from bench.plugin import Positive as Positive
@@ -42,7 +44,11 @@ if TYPE_CHECKING:
     from bench.policy import Policy as Policy
     from bench.policy import Reference as Reference
     from bench.policy import shared_quantiles as shared_quantiles
+    from bench.predefined import Predefined as Predefined
+    from bench.predefined import mask_from as mask_from
+    from bench.predefined import over_kernels as over_kernels
     from bench.sparse import degree as degree
+    from bench.sparse.degree import noise as noise
     from bench.sparse.mask import Layer as Layer
     from bench.sparse.mask import density as density
     from bench.sparse.mask import hide as hide
@@ -51,10 +57,6 @@ if TYPE_CHECKING:
     from bench.sparse.mask import mask_of as mask_of
     from bench.sparse.mask import masked as masked
     from bench.sparse.mask import parameters as parameters
-    from bench.sparse.pack import pack as pack
-    from bench.sparse.pack import unpack as unpack
-    from bench.sparse.pattern import mask_from as mask_from
-    from bench.sparse.pattern import over_kernels as over_kernels
     from bench.task import About as About
     from bench.task import Data as Data
     from bench.task import Recipe as Recipe
@@ -73,12 +75,13 @@ _HOMES = {
     "meter": "Found Meter Reading Subject",
     "method": "Density Method Step Train maskable",
     "net": "Net Part Sample",
+    "packed": "pack unpack",
     "plugin": "Count Plugin Positive Settings Share Whole",
     "policy": "Policy Reference shared_quantiles",
+    "predefined": "Predefined mask_from over_kernels",
     "sparse": "degree",
     "sparse.mask": "Layer density hide largest layers mask_of masked parameters",
-    "sparse.pack": "pack unpack",
-    "sparse.pattern": "mask_from over_kernels",
+    "sparse.degree": "noise",
     "task": "About Data Recipe Scale Split Task first hold_out",
     "trace": "Trace",
 }

@@ -13,8 +13,8 @@ from bench.errors import SeesawError
 from bench.exits import Exits
 from bench.meters.macs import Tariff
 from bench.net import Net
+from bench.packed import unpack
 from bench.sparse.mask import hide, layers, masked
-from bench.sparse.pack import unpack
 from bench.task import About
 
 

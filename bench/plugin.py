@@ -109,12 +109,23 @@ class Choice(Generic[P]):
     @property
     def spec(self) -> str:
         """The shortest spec that says the same: only settings that differ from their defaults."""
-        told = [
-            f"{key}={render(getattr(self.plugin, key))}"
-            for key, field in type(self.plugin).model_fields.items()
-            if getattr(self.plugin, key) != field.default
-        ]
-        return f"{self.name}[{','.join(told)}]" if told else self.name
+        return _spec(self.name, self.plugin)
+
+
+def _spec(name: str, plugin: Plugin) -> str:
+    told = [
+        f"{key}={render(getattr(plugin, key))}"
+        for key, field in type(plugin).model_fields.items()
+        if getattr(plugin, key) != field.default
+    ]
+    return f"{name}[{','.join(told)}]" if told else name
+
+
+def announced(plugin: Plugin) -> str | None:
+    """The spec by which anyone finds a plugin with these settings; None for a draft, which nobody announces."""
+    place = f"{type(plugin).__module__}:{type(plugin).__qualname__}"
+    names = (n for n, claims in entries(plugin.kind).items() if [claim.value for claim in claims] == [place])
+    return next((_spec(name, plugin) for name in names), None)
 
 
 @cache

@@ -26,12 +26,12 @@ from bench.meter import Found, Meter, Reading, Readings, Subject
 from bench.meters.macs import Tariff
 from bench.net import Net
 from bench.order import Order, Plan
+from bench.packed import packings, restore
 from bench.plugin import Choice
 from bench.policy import Policy, Reference
 from bench.record import Record
 from bench.replay.curve import curve
 from bench.sparse.mask import Layer, density, layers, mask_of, pattern_of
-from bench.sparse.pack import packings, restore
 from bench.task import Data
 from bench.trace import Trace, topk, trace
 from bench.track import Mirror

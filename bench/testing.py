@@ -32,11 +32,11 @@ from bench.meter import Found, Meter, Reading, Subject
 from bench.meters.macs import Tariff
 from bench.method import Method, maskable
 from bench.net import Net, Part, Sample
+from bench.packed import inference_state, pack, restore
 from bench.plugin import Plugin
 from bench.policy import Policy, Reference
 from bench.replay.curve import leave, leaves_now
 from bench.sparse.mask import masked, parameters
-from bench.sparse.pack import inference_state, pack, restore
 from bench.task import About, Data, Recipe, Scale, Split, Task
 
 IMAGE = Sample((3, 16, 16))

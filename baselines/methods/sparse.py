@@ -4,30 +4,35 @@ Every output has the same fan-in and every input the same fan-out (Dey et al., J
 FDL 2024). In a convolution the pattern lies over pairs of channels, so a kernel exists whole or not at all.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
-from bench import Count, Density, Method, Net, SeesawError, Train, degree, hide, mask_from, maskable
+import torch
+from torch import Tensor
 
-NEAREST = "Ask for one of these, or let every layer take its nearest: nearest=true"
+from bench import Count, Net, Predefined, SeesawError, Train, degree, maskable, over_kernels
 
 
-class Sparse(Method):
+class Sparse(Predefined):
     """Predefined sparsity: fixed fan-in and fan-out, chosen before training and kept."""
 
-    density: Density = 0.125
-    """share of the weights that exist, in every sparse layer"""
     pattern: Literal["degree"] = "degree"
     """degree: random with exact fan-in and fan-out"""
     fan_out: tuple[Count, ...] = ()
     """fan-out of each layer, heads last, instead of a density; a head's is its width: 2:9:10"""
-    heads: bool = False
-    """whether classifiers are sparse too"""
-    nearest: bool = False
-    """whether a layer may take its nearest feasible density where the asked one is not feasible"""
+
+    def mask(self, shape: Sequence[int], seed: int) -> Tensor:
+        outputs, inputs = shape[:2]
+        fan_out = degree.fan_out_of(inputs, outputs, self.density, nearest=self.nearest)
+        pairs = degree.degree_mask(inputs, outputs, fan_out, seed)
+        return over_kernels(torch.from_numpy(pairs), shape)
 
     def prepare(self, net: Net, train: Train) -> None:
-        layers = maskable(net, heads=self.heads or bool(self.fan_out))
-        if self.fan_out and len(self.fan_out) != len(layers):
+        if not self.fan_out:
+            super().prepare(net, train)
+            return
+        layers = maskable(net, heads=True)
+        if len(self.fan_out) != len(layers):
             raise SeesawError(
                 f"sparse[fan_out=...] has {len(self.fan_out)} numbers for {len(layers)} layers "
                 f"({', '.join(layers)}). Give one for each, in this order, joined by ':'."
@@ -35,14 +40,8 @@ class Sparse(Method):
         for number, (name, layer) in enumerate(layers.items()):
             outputs, inputs = layer.weight.shape[:2]
             try:
-                if self.fan_out:
-                    fan_out = self.fan_out[number]
-                else:
-                    fan_out = degree.fan_out_of(inputs, outputs, self.density, nearest=self.nearest)
-                degree.check(inputs, outputs, fan_out)
+                degree.check(inputs, outputs, self.fan_out[number])
             except SeesawError as error:
-                advice = "Give another fan-out" if self.fan_out else NEAREST
-                raise SeesawError(f"{name}: {error}. {advice}.") from error
-            if fan_out < outputs:
-                line = degree.pattern(fan_out, seed=train.seed * 1000 + number)
-                hide(layer, mask_from(line, layer.weight.shape), line)
+                raise SeesawError(f"{name}: {error}. Give another fan-out.") from error
+            density = {"density": self.fan_out[number] / outputs, "nearest": True, "fan_out": ()}
+            self.model_copy(update=density).lay(name, layer, train.seed * 1000 + number)

@@ -233,11 +233,13 @@ def rows(entries: Iterable[Entry]) -> dict[str, list[Row]]:
 
 
 def _one_a_seed(entries: list[Entry]) -> list[Entry]:
-    """In order of seeds; of two records of one seed, measured differently, the better believed or newer one."""
+    """In order of seeds; of two good records of one seed, measured differently, the newer one. Contested ones stay."""
     best: dict[int, Entry] = {}
-    for entry in sorted(entries, key=lambda e: (e.contested is None, e.record.created, e.record.digest)):
-        best[entry.record.seed] = entry
-    return [best[seed] for seed in sorted(best)]
+    for entry in sorted(entries, key=lambda e: (e.record.created, e.record.digest)):
+        if entry.contested is None:
+            best[entry.record.seed] = entry
+    contested = [entry for entry in entries if entry.contested is not None]
+    return sorted([*best.values(), *contested], key=lambda entry: entry.record.seed)
 
 
 def _accuracy(row: Row) -> float:

@@ -16,7 +16,7 @@ from torch import Tensor
 from bench.meter import Found, Meter, Reading, Subject
 from bench.meters.macs import Tariff
 from bench.net import Part
-from bench.sparse.pack import pack
+from bench.packed import pack
 
 MODEL = "horowitz45-v1"
 """Name and version of the model below; it is part of every modelled column."""

@@ -6,7 +6,7 @@ from torch import nn
 
 from bench.meter import Found, Meter, Reading, Readings, Subject
 from bench.net import Part
-from bench.sparse.pack import packings
+from bench.packed import packings
 
 
 class Storage(Meter):

@@ -59,11 +59,6 @@ def check(inputs: int, outputs: int, fan_out: int) -> int:
     return inputs * fan_out // outputs
 
 
-def pattern(fan_out: int, seed: int) -> str:
-    """The line that stands for `degree_mask(inputs, outputs, fan_out, seed)` in a packed file."""
-    return f"degree:{fan_out}:{seed}"
-
-
 def degree_mask(inputs: int, outputs: int, fan_out: int, seed: int) -> np.ndarray:
     """A random pattern with exactly this fan-out and the fan-in that belongs to it.
 

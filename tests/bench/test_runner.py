@@ -7,12 +7,12 @@ from safetensors.torch import save_file
 from bench import SeesawError, Trace, unpack
 from bench.build import assemble, load_weights
 from bench.order import Order, Plan
+from bench.packed import restore
 from bench.plugin import choose
 from bench.policy import Policy
 from bench.record import load
 from bench.replay.curve import curve, leaves_now
 from bench.runner import Run, run
-from bench.sparse.pack import restore
 
 QUICK = {"policies": ("confidence", "fixed", "oracle"), "meters": ("macs", "storage")}
 

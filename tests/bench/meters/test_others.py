@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench import Net, Sample, Subject, degree, hide, mask_from, pack
+from bench import Net, Sample, Subject, hide, mask_from, pack
 from bench.meters.latency import Latency
 from bench.meters.memory import Memory, peak
 from bench.meters.storage import Storage
@@ -20,7 +20,7 @@ def net():
 
 
 def test_storage_is_the_length_of_what_pack_wrote(net):
-    line = degree.pattern(8, seed=0)
+    line = "sparse[density=0.25]@0"
     hide(net.stages[0], mask_from(line, (32, 16)), line)
     found = Storage().measure(Subject(net, CPU))
     assert set(found.exits[0]) == {"bytes.dense", "bytes.bitmap", "bytes.indexed", "bytes.pattern"}

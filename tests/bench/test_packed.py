@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 from torch import nn
 
-from bench import SeesawError, degree, hide, mask_from, mask_of, pack, unpack
-from bench.sparse.pack import packings, restore
+from bench import SeesawError, hide, mask_from, mask_of, pack, unpack
+from bench.packed import packings, restore
 
 FORMS = ("dense", "bitmap", "indexed", "pattern")
 
@@ -19,8 +19,8 @@ def network(pattern=False):
     net = nn.Sequential(nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(16, 8))
     net[1].running_mean.normal_()
     if pattern:
-        for layer, fan_out in ((net[0], 2), (net[3], 4)):
-            line = degree.pattern(fan_out, seed=3)
+        for layer, density in ((net[0], 0.25), (net[3], 0.5)):
+            line = f"sparse[density={density}]@3"
             hide(layer, mask_from(line, layer.weight.shape), line)
     else:
         hide(net[0], torch.rand(8, 4, 3, 3) < 0.3)
@@ -65,7 +65,7 @@ def test_kernels_kept_whole_are_indexed_by_pairs():
 
 def test_the_pattern_format_keeps_no_index_and_only_applies_where_a_pattern_makes_the_mask():
     net = nn.Sequential(nn.Linear(256, 256, bias=False))
-    line = degree.pattern(32, seed=1)
+    line = "sparse@1"
     hide(net[0], mask_from(line, (256, 256)), line)
     values = 4 * 256 * 32
     assert values < len(pack(net, "pattern")) < values + 400

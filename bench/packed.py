@@ -20,8 +20,8 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from bench.errors import SeesawError
+from bench.predefined import mask_from
 from bench.sparse.mask import MASK, hide, layers, masked, pattern_of
-from bench.sparse.pattern import mask_from
 
 Tensors = dict[str, Tensor]
 MAX_WEIGHTS = 1 << 28
@@ -76,7 +76,7 @@ def _read_indexed(tensors: Mapping[str, Tensor], shape: torch.Size, pattern: str
 
 
 def _write_pattern(mask: Tensor, pattern: str | None) -> Tensors | None:
-    return {} if pattern is not None and bool((mask_from(pattern, mask.shape) == mask).all()) else None
+    return {} if pattern is not None and torch.equal(mask_from(pattern, mask.shape), mask) else None
 
 
 def _read_pattern(tensors: Mapping[str, Tensor], shape: torch.Size, pattern: str | None) -> Tensor:
@@ -114,7 +114,7 @@ def pack(module: nn.Module, form: str) -> bytes | None:
         for name, layer, mask in masked(module):
             weight, mask = tensors.pop(f"{name}.weight"), mask.cpu()
             whole = mask.flatten(2).all(2) if mask.dim() > 2 else mask
-            by_pair = mask.dim() > 2 and bool((mask.flatten(2).any(2) == whole).all())
+            by_pair = form != "pattern" and mask.dim() > 2 and bool((mask.flatten(2).any(2) == whole).all())
             index = FORMATS[form].write(whole if by_pair else mask, pattern_of(layer))
             if index is None:
                 return None

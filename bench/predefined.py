@@ -1,0 +1,86 @@
+"""Predefined: methods whose pattern is chosen before training, by a rule that anyone can follow again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from bench.errors import SeesawError
+from bench.method import Density, Method, Train, maskable
+from bench.net import Net
+from bench.plugin import announced, choose
+from bench.sparse.mask import Layer, hide
+
+NEAREST = "Ask for one of these, or let every layer take its nearest: nearest=true"
+
+
+class Predefined(Method):
+    """The contract: `mask` gives one layer's pattern; the default `prepare` lays one over every sparse layer.
+
+    A packed file holds no index of such a layer, only the method's spec and a seed. So `mask` must give equal
+    patterns for equal arguments on every machine and in every version: draw with `bench.noise`, which never changes.
+    """
+
+    density: Density = 0.125
+    """share of the weights that exist, in every sparse layer"""
+    nearest: bool = False
+    """whether a layer may take its nearest feasible density where the asked one is not feasible"""
+    heads: bool = False
+    """whether classifiers are sparse too"""
+
+    def mask(self, shape: Sequence[int], seed: int) -> Tensor:
+        """One layer's pattern.
+
+        Args:
+            shape: of the weight, (N_out, N_in) or (N_out, N_in, height, width).
+            seed: of this layer: the run's seed times 1000, plus the layer's number from the input on.
+
+        Returns:
+            Boolean, of that shape.
+
+        Raises:
+            SeesawError: the density is not feasible for this shape; it names the nearest that are.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define mask(shape, seed)")
+
+    def prepare(self, net: Net, train: Train) -> None:
+        """Lay the pattern over every sparse layer."""
+        for number, (name, layer) in enumerate(maskable(net, heads=self.heads).items()):
+            self.lay(name, layer, train.seed * 1000 + number)
+
+    def lay(self, name: str, layer: Layer, seed: int) -> None:
+        """Lay the pattern over one layer, and note how to make it again."""
+        try:
+            mask = self.mask(tuple(layer.weight.shape), seed)
+        except SeesawError as error:
+            raise SeesawError(f"{name}: {str(error).rstrip('.')}. {NEAREST}.") from error
+        if not bool(mask.all()):
+            spec = announced(self)
+            hide(layer, mask, None if spec is None else f"{spec}@{seed}")
+
+
+def mask_from(pattern: str, shape: Sequence[int]) -> Tensor:
+    """The mask that a line `spec@seed` stands for, as `Predefined.lay` notes it.
+
+    Only announced methods are asked: a line is a stranger's, and runs no file of his.
+
+    Raises:
+        SeesawError: no such method here, or it makes no such mask.
+    """
+    spec, _, seed = pattern.rpartition("@")
+    if ":" in spec.partition("[")[0] or not seed.isdecimal():
+        raise SeesawError(f"{pattern!r} is no pattern: write spec@seed. Pack the network again.")
+    method = choose(Method, spec).plugin
+    if not isinstance(method, Predefined):
+        raise SeesawError(f"{spec} is no predefined method, so it makes no pattern. Pack the network again.")
+    mask = method.mask(tuple(shape), int(seed))
+    if mask.shape != torch.Size(shape) or mask.dtype != torch.bool:
+        raise SeesawError(f"{pattern!r} gives no mask of shape {tuple(shape)}. Pack the network again.")
+    return mask
+
+
+def over_kernels(pairs: Tensor, shape: Sequence[int]) -> Tensor:
+    """Spread a mask over pairs of channels, (N_out, N_in), to a weight of this shape: kernels are kept or hidden whole."""
+    return pairs.reshape(*pairs.shape, *[1] * (len(shape) - 2)).expand(*shape).clone()

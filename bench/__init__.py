@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from bench.predefined import over_kernels as over_kernels
     from bench.sparse import degree as degree
     from bench.sparse.degree import noise as noise
+    from bench.sparse.densities import erk as erk
     from bench.sparse.mask import Layer as Layer
     from bench.sparse.mask import density as density
     from bench.sparse.mask import hide as hide
@@ -82,6 +83,7 @@ _HOMES = {
     "sparse": "degree",
     "sparse.mask": "Layer density hide largest layers mask_of masked parameters",
     "sparse.degree": "noise",
+    "sparse.densities": "erk",
     "task": "About Data Recipe Scale Split Task first hold_out",
     "trace": "Trace",
 }

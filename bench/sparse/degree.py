@@ -31,15 +31,28 @@ def fan_out_of(inputs: int, outputs: int, density: float, *, nearest: bool = Fal
         SeesawError: the density is not admissible; the nearest ones are named.
     """
     steps = admissible(inputs, outputs)
+    where = f"between {inputs} inputs and {outputs} outputs"
+    return outputs * units(density, steps, where, nearest=nearest) // steps
+
+
+def units(density: float, steps: int, where: str, *, nearest: bool = False) -> int:
+    """How many of so many equal parts make a density, at least one.
+
+    Args:
+        density: share of weights that exist, in (0, 1].
+        steps: into how many parts a layer can be divided.
+        where: which layer, in words.
+        nearest: take the nearest number of parts instead of refusing.
+
+    Raises:
+        SeesawError: no whole number of parts makes the density; the nearest ones are named.
+    """
     k = min(max(1, round(density * steps)), steps)
     if not nearest and not math.isclose(k / steps, density, rel_tol=1e-9):
         below, above = max(1, math.floor(density * steps)), min(steps, math.ceil(density * steps))
         options = " and ".join(dict.fromkeys(f"{n / steps:g} ({n}/{steps})" for n in (below, above)))
-        raise SeesawError(
-            f"density {density:g} is not feasible between {inputs} inputs and {outputs} outputs: "
-            f"the nearest feasible are {options}"
-        )
-    return outputs * k // steps
+        raise SeesawError(f"density {density:g} is not feasible {where}: the nearest feasible are {options}")
+    return k
 
 
 def check(inputs: int, outputs: int, fan_out: int) -> int:
@@ -78,6 +91,23 @@ def degree_mask(inputs: int, outputs: int, fan_out: int, seed: int) -> np.ndarra
         chosen = np.argsort(-order, kind="stable")[:fan_in]
         mask[row, chosen] = True
         left[chosen] -= 1
+    return mask
+
+
+def balanced_mask(inputs: int, outputs: int, fan_in: int, seed: int) -> np.ndarray:
+    """A random pattern with exactly this fan-in, and fan-outs that differ by at most one.
+
+    Output by output, take the inputs used least so far, at random among equals.
+
+    Returns:
+        Boolean (N_out, N_in). Equal arguments give equal patterns on every machine and version.
+    """
+    used = np.zeros(inputs)
+    mask = np.zeros((outputs, inputs), dtype=bool)
+    for row in range(outputs):
+        chosen = np.argsort(used + noise(seed, row, inputs), kind="stable")[:fan_in]
+        mask[row, chosen] = True
+        used[chosen] += 1
     return mask
 
 

@@ -1,0 +1,206 @@
+"""Every predefined method against its paper's counts, exact degrees, and the line that makes its masks again."""
+
+import itertools
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from baselines.methods.clash_free import ClashFree, possible
+from bench import Backbone, Method, SeesawError, degree, erk, mask_from, maskable
+from bench.build import assemble
+from bench.exits import Exits
+from bench.plugin import choose
+from bench.predefined import Predefined
+from bench.testing import TinyTask
+
+PREDEFINED = ("sparse", "clash-free", "block", "shared", "group", "diagonal", "radix", "kernel", "random")
+EXACT = ("sparse", "clash-free", "block", "group", "diagonal", "radix")
+SHAPES = ((32, 16), (16, 32), (64, 64), (48, 32), (16, 16, 3, 3), (32, 16, 5, 5), (32, 16, 1, 1))
+
+
+def method(spec):
+    return choose(Method, spec).plugin
+
+
+@pytest.mark.parametrize("name", PREDEFINED)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("density", [0.125, 0.25, 0.5])
+def test_the_count_is_exact_wherever_the_density_is_feasible(name, shape, density):
+    nearest = method(f"{name}[density={density},nearest=true]").mask(shape, 3)
+    try:
+        mask = method(f"{name}[density={density}]").mask(shape, 3)
+    except SeesawError as error:
+        told = [float(word) for word in re.findall(r"(0?\.\d+|1) \(", str(error))]
+        assert any(float(nearest.float().mean()) == pytest.approx(one, abs=1e-3) for one in told)
+        return
+    assert int(mask.sum()) == round(density * math.prod(shape))
+    assert torch.equal(mask, nearest)
+    assert mask.shape == torch.Size(shape)
+
+
+@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_output_has_the_same_fan_in_and_every_input_the_same_fan_out(name, shape):
+    mask = method(f"{name}[density=0.25]").mask(shape, 11)
+    pairs = mask.reshape(*shape[:2], -1)
+    assert bool((pairs.any(2) == pairs.all(2)).all())
+    assert len(set(pairs.any(2).sum(1).tolist())) == 1
+    assert len(set(pairs.any(2).sum(0).tolist())) == 1
+
+
+@pytest.mark.parametrize("name", PREDEFINED)
+def test_a_line_makes_the_mask_again(name):
+    chosen = method(f"{name}[density=0.25]")
+    net = assemble(
+        choose(Backbone, "resnet[depth=8]").plugin, TinyTask().about(), choose(Exits, "joint").plugin
+    )
+    assert isinstance(chosen, Predefined)
+    chosen.prepare(net, type("Train", (), {"seed": 4})())
+    lines = [layer for layer in net.modules() if getattr(layer, "weight_pattern", None)]
+    assert len(lines) == len(maskable(net))
+    for layer in lines:
+        assert torch.equal(mask_from(layer.weight_pattern, layer.weight.shape), layer.weight_mask)
+
+
+@pytest.mark.parametrize("name", set(PREDEFINED) - {"radix", "kernel"})
+def test_the_seed_decides(name):
+    one, same, other = (method(f"{name}[density=0.25]").mask((64, 32), seed) for seed in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_the_published_counts_of_clash_free_patterns():
+    assert [possible(9, 2, 3, type) for type in (1, 2, 3)] == [46656, 729, 27]
+
+
+@pytest.mark.parametrize("type", [1, 2, 3])
+def test_all_clash_free_patterns_of_a_small_case_are_drawn_and_no_others(type):
+    """p=4, z=2, fan-out 1: D=2, so 4 ways for each type, found by listing all address orders."""
+    found = {tuple(ClashFree(type=type).interleaved(4, 1, 2, seed)) for seed in range(300)}
+    orders = list(itertools.permutations(range(2)))
+    expected = set()
+    for a, b in itertools.product(orders, orders):
+        expected.add(
+            tuple(
+                address * 2 + memory
+                for cycle in range(2)
+                for memory, address in enumerate((a[cycle], b[cycle]))
+            )
+        )
+    assert found == expected
+    assert len(found) == possible(4, 1, 2, type)
+
+
+@pytest.mark.parametrize("type", [1, 2, 3])
+@pytest.mark.parametrize("dither", [False, True])
+def test_no_cycle_reads_a_memory_twice_and_every_sweep_reads_every_input(type, dither):
+    z, inputs, fan_out = 4, 24, 3
+    edges = ClashFree(type=type, dither=dither).interleaved(inputs, fan_out, z, 5)
+    for cycle in edges.reshape(-1, z):
+        assert sorted(cycle % z) == list(range(z))
+    for sweep in edges.reshape(fan_out, inputs):
+        assert sorted(sweep) == list(range(inputs))
+
+
+def test_starts_are_drawn_anew_in_each_sweep_for_type_2_and_kept_for_type_3():
+    def starts(type):
+        edges = ClashFree(type=type).interleaved(64, 6, 4, 9).reshape(6, 16, 4)
+        return {tuple(sweep[0] // 4) for sweep in edges}
+
+    assert len(starts(3)) == 1
+    assert len(starts(2)) > 1
+
+
+def test_memories_that_do_not_divide_the_inputs_are_a_sentence():
+    with pytest.raises(SeesawError, match="5 memories do not divide 32 inputs"):
+        method("clash-free[z=5]").mask((16, 32), 0)
+
+
+def test_the_published_kernel_supports():
+    """pSC4 with period 8: seven kernels of four taps, one of nine: 37/72 (Kundu et al.)."""
+    mask = method(f"kernel[density={37 / 72}]").mask((16, 16, 3, 3), 0)
+    four = {1: [0, 1, 3, 4], 2: [1, 2, 4, 5], 3: [3, 4, 6, 7], 0: [4, 5, 7, 8]}
+    for output in range(16):
+        for input_ in range(16):
+            c = (output + input_ + 1) % 8
+            taps = mask[output, input_].flatten().nonzero().flatten().tolist()
+            assert taps == (list(range(9)) if c == 0 else four[c % 4])
+
+
+def test_groups_see_only_their_own_inputs():
+    mask = method("group[density=0.25]").mask((32, 16), 2)
+    rows = {tuple(row) for row in mask.int().tolist()}
+    assert len(rows) == 4
+    assert np.array(sorted(rows)).sum(0).tolist() == [1] * 16
+    with pytest.raises(
+        SeesawError, match=r"0.25 \(4 groups\) and 0.5 \(2 groups\)|0.5 \(2 groups\) and 0.25 \(4 groups\)"
+    ):
+        method("group[density=0.3]").mask((32, 16), 2)
+
+
+def test_blocks_are_whole():
+    mask = method("block[density=0.25,size=4]").mask((32, 16), 2)
+    blocks = mask.reshape(8, 4, 4, 4).permute(0, 2, 1, 3).reshape(32, 16)
+    assert set(blocks.sum(1).tolist()) == {0, 16}
+
+
+def test_neighbouring_outputs_share_an_index_set():
+    mask = method("shared[density=0.25,outputs=8]").mask((32, 16), 2)
+    for group in mask.reshape(4, 8, 16):
+        assert bool((group == group[0]).all())
+    assert set(mask.sum(1).tolist()) == {4}
+    assert set(mask.sum(0).tolist()) == {8}  # 4 sets of 4 over 16 inputs: each input in one set
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.data())
+@settings(deadline=None)
+def test_a_balanced_pattern_has_exact_fan_in_and_nearly_equal_fan_out(inputs, outputs, data):
+    fan_in = data.draw(st.integers(1, inputs))
+    mask = degree.balanced_mask(inputs, outputs, fan_in, data.draw(st.integers(0, 2**40)))
+    assert set(mask.sum(1)) == {fan_in}
+    assert mask.sum(0).max() - mask.sum(0).min() <= 1
+
+
+def test_in_a_radix_net_all_inputs_reach_all_outputs_equally_often():
+    """Three layers of radix 4 on 64 neurons: 64 paths from every input to every output... one each."""
+    layers = [method("radix[density=0.0625]").mask((64, 64), number).double() for number in range(3)]
+    paths = layers[2] @ layers[1] @ layers[0]
+    assert bool((paths == 1).all())
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 64), st.integers(1, 64), st.sampled_from([1, 3, 5])), min_size=1, max_size=6
+    ),
+    st.floats(0.01, 1),
+)
+@settings(deadline=None, max_examples=200)
+def test_erk_keeps_the_density_and_the_proportions(layers, density):
+    shapes = [(o, i, k, k) for o, i, k in layers]
+    found = erk(shapes, density)
+    sizes = [math.prod(shape) for shape in shapes]
+    assert all(0 < one <= 1 for one in found)
+    assert sum(d * n for d, n in zip(found, sizes, strict=True)) == pytest.approx(density * sum(sizes))
+    scaled = {round(d / (sum(s) / math.prod(s)), 9) for d, s in zip(found, shapes, strict=True) if d < 1}
+    assert len(scaled) <= 1
+
+
+def test_erk_of_a_hand_worked_pair():
+    """Raw 1/8 + 1/8 and 1/2 + 1/2; at 40% of 68 weights the small layer is dense, the large keeps 23.2 of 64."""
+    assert erk([(8, 8), (2, 2)], 0.4) == pytest.approx([23.2 / 64, 1.0])
+
+
+def test_random_counts_follow_erk_exactly():
+    net = assemble(
+        choose(Backbone, "mlp[widths=32:16]").plugin, TinyTask().about(), choose(Exits, "joint").plugin
+    )
+    method("random[density=0.2]").prepare(net, type("Train", (), {"seed": 0})())
+    layers = [layer for layer in net.modules() if hasattr(layer, "weight_mask")]
+    shapes = [tuple(layer.weight.shape) for layer in layers]
+    for layer, density in zip(layers, erk(shapes, 0.2), strict=True):
+        assert int(layer.weight_mask.sum()) == round(density * layer.weight.numel())

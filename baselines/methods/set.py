@@ -1,0 +1,79 @@
+"""SET: every so often the smallest weights give way to as many others, drawn at random.
+
+Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity inspired by network
+science", Nature Communications 2018; with the cosine schedule of Evci et al. 2020.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from bench import (
+    Count,
+    Density,
+    Layer,
+    Method,
+    Net,
+    Share,
+    Step,
+    Train,
+    erk,
+    hide,
+    largest,
+    mask_of,
+    maskable,
+    noise,
+)
+
+
+class Set(Method):
+    """Dynamic sparse training: drops the smallest weights, grows at random."""
+
+    density: Density = 0.125
+    """share of the weights that exist at any time, over all sparse layers together"""
+    every: Count = 100
+    """steps from one change to the next"""
+    drop: Share = 0.3
+    """share of a layer's weights that the first change replaces; it falls as a cosine"""
+    stop: Share = 0.75
+    """share of the budget after which masks stay"""
+
+    def fit(self, net: Net, train: Train) -> None:
+        layers = maskable(net)
+        densities = erk([tuple(layer.weight.shape) for layer in layers.values()], self.density)
+        for number, (layer, density) in enumerate(zip(layers.values(), densities, strict=True)):
+            hide(layer, largest([drawn(layer, train.seed * 1000 + number)], density)[0])
+        train(net, share=self.stop, before_step=lambda step: self.change(step, train.seed))
+        train(net)
+
+    def change(self, step: Step, seed: int) -> None:
+        """Replace some weights of every layer, where this step is one for it."""
+        if step.index == 0 or step.index % self.every:
+            return
+        share = self.drop / 2 * (1 + math.cos(math.pi * step.progress / self.stop))
+        for number, layer in enumerate(maskable(step.net).values()):
+            mask = mask_of(layer)
+            assert mask is not None
+            count = round(share * int(mask.sum()))
+            size = layer.weight.detach().abs().masked_fill(~mask, torch.inf)
+            kept = mask & ~_lowest(size, count)
+            wish = self.wish(layer, (seed * 1000 + number) * 1_000_003 + step.index)
+            hide(layer, kept | _lowest(-wish.masked_fill(kept, -torch.inf), count))
+
+    def wish(self, layer: Layer, seed: int) -> Tensor:
+        """How much each weight that does not exist should: here, at random."""
+        return drawn(layer, seed)
+
+
+def drawn(layer: Layer, seed: int) -> Tensor:
+    """Uniform numbers of a weight's shape that depend on the seed alone."""
+    rows = [torch.from_numpy(noise(seed, row, layer.weight[0].numel())) for row in range(len(layer.weight))]
+    return torch.stack(rows).reshape(layer.weight.shape).to(layer.weight.device)
+
+
+def _lowest(values: Tensor, count: int) -> Tensor:
+    """The places of the `count` smallest values."""
+    found = torch.zeros(values.numel(), dtype=torch.bool, device=values.device)
+    found[values.flatten().argsort(stable=True)[:count]] = True
+    return found.reshape(values.shape)

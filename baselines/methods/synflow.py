@@ -1,0 +1,43 @@
+"""SynFlow: before training and without data, remove in many rounds what carries least synaptic flow.
+
+Tanaka et al., "Pruning neural networks without any data by iteratively conserving synaptic flow", NeurIPS 2020,
+algorithm 1: with all parameters replaced by their absolute values and an input of ones, R is the sum of the outputs
+and a weight's score |w * dR/dw|; in round k the density is density^(k/rounds).
+"""
+
+import copy
+
+import torch
+
+from bench import Count, Density, Method, Net, Train, hide, largest, maskable
+
+
+class Synflow(Method):
+    """Iterative synaptic flow at initialisation, data-free; avoids the collapse of layers."""
+
+    density: Density = 0.125
+    """share of the weights that stay, over all sparse layers together"""
+    rounds: Count = 100
+    """of scoring and removing"""
+
+    def prepare(self, net: Net, train: Train) -> None:
+        twin = copy.deepcopy(net).double().eval()  # products over many layers leave float32's range
+        with torch.no_grad():
+            for tensor in twin.state_dict().values():
+                tensor.abs_()
+        layers = list(maskable(twin).values())
+        ones = torch.ones(1, *net.sample.shape, dtype=torch.double, device=train.device)
+        masks = [torch.ones_like(layer.weight, dtype=torch.bool) for layer in layers]
+        for number in range(1, self.rounds + 1):
+            flow = torch.stack([logits.sum() for logits in twin(ones)]).sum()
+            gradients = torch.autograd.grad(flow, [layer.weight for layer in layers])
+            scores = [
+                (gradient * layer.weight).detach().abs().masked_fill(~mask, -1.0)
+                for gradient, layer, mask in zip(gradients, layers, masks, strict=True)
+            ]
+            masks = largest(scores, self.density ** (number / self.rounds))
+            with torch.no_grad():
+                for layer, mask in zip(layers, masks, strict=True):
+                    layer.weight.mul_(mask)
+        for layer, mask in zip(maskable(net).values(), masks, strict=True):
+            hide(layer, mask)

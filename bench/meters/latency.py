@@ -15,6 +15,12 @@ from torch import Tensor, nn
 from bench.meter import Found, Meter, Reading, Subject
 from bench.net import Net, Part
 
+PAUSE = 0.02
+"""Seconds to wait when something else disturbs the machine."""
+
+DISTURBED = 1.25
+"""How much longer than at its best the probe may take."""
+
 TRIALS = 9
 """Rounds in which the two layouts are compared before the better one is measured."""
 
@@ -38,7 +44,8 @@ class Latency(Meter):
         jobs = {("exit", n): _job(Part(net, 0, stage + 1), x) for n, stage in enumerate(net.exits)}
         jobs |= _cut_jobs(net, x)
         source = f"clock, {_where(subject.device)}, batch {self.batch}, {layout}, dense kernels"
-        for (place, number), times in self._rounds(jobs, subject).items():
+        rounds, found.notes["rounds timed on a disturbed machine"] = self._rounds(jobs, subject)
+        for (place, number), times in rounds.items():
             low, middle, high = statistics.quantiles(times, n=4)
             reading = Reading(value=middle, low=low, high=high, n=len(times), unit="s", source=source)
             if place == "exit":
@@ -55,20 +62,63 @@ class Latency(Meter):
 
     def _rounds(
         self, jobs: dict[tuple[str, int], Callable[[], object]], subject: Subject
-    ) -> dict[tuple[str, int], list[float]]:
+    ) -> tuple[dict[tuple[str, int], list[float]], int]:
+        """The times of every job, and how many rounds had to be taken although the machine was disturbed."""
         times: dict[tuple[str, int], list[float]] = {key: [] for key in jobs}
+        probe, done, disturbed = Probe(subject.device), 0, 0
         with torch.no_grad():
             for job in jobs.values():
                 job()
                 job()
             begun = time.perf_counter()
-            for done in range(self.rounds):
+            while done < self.rounds and (done < 3 or time.perf_counter() - begun < self.seconds):
+                late = time.perf_counter() - begun > self.seconds / 2
+                if not late and probe.disturbed():
+                    time.sleep(PAUSE)
+                    continue
                 subject.report(done, self.rounds, "latency")
-                for key, job in jobs.items():
-                    times[key].append(_timed(job, subject.device))
-                if done >= 2 and time.perf_counter() - begun > self.seconds:
-                    break
-        return times
+                found = {key: _timed(job, subject.device) for key, job in jobs.items()}
+                if probe.disturbed():
+                    if not late:
+                        continue
+                    disturbed += 1
+                for key, seconds in found.items():
+                    times[key].append(seconds)
+                done += 1
+        return times, disturbed
+
+
+class Probe:
+    """A fixed piece of work, by whose time one tells whether something else disturbs the machine.
+
+    A round of timings counts when the probe before and after it took at most `DISTURBED` times the shortest that this
+    process has seen. On an accelerator, which nobody else is supposed to use, nothing is disturbed.
+    """
+
+    shortest: ClassVar[dict[int, float]] = {}
+    """by the number of threads"""
+
+    def __init__(self, device: torch.device) -> None:
+        self.works = device.type == "cpu"
+        self.matrix = torch.ones(192, 192)
+        self.threads = torch.get_num_threads()
+        if self.works:
+            for _ in range(20):
+                self._time()
+
+    def _time(self) -> float:
+        start = time.perf_counter()
+        torch.mm(self.matrix, self.matrix)
+        seconds = time.perf_counter() - start
+        self.shortest[self.threads] = min(seconds, self.shortest.get(self.threads, seconds))
+        return seconds
+
+    def disturbed(self) -> bool:
+        """Whether the machine is slower now than it can be."""
+        if not self.works:
+            return False
+        seconds = statistics.median(self._time() for _ in range(3))
+        return seconds > DISTURBED * self.shortest[self.threads]
 
 
 def _faster(net: Net, x: Tensor, device: torch.device) -> tuple[Net, Tensor, str]:

@@ -120,7 +120,11 @@ class Plan:
 
     def folder(self) -> Path:
         """The run's own folder, for weights and traces."""
-        return self.order.runs / self.path.relative_to(self.order.records).with_suffix("")
+        return self.run_of(self.path)
+
+    def run_of(self, record: Path) -> Path:
+        """The folder of the run that made a record."""
+        return self.order.runs / record.relative_to(self.order.records).with_suffix("")
 
 
 def pick_device(name: str) -> torch.device:

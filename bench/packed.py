@@ -185,8 +185,11 @@ def restore(module: nn.Module, data: bytes) -> None:
         )
     module.load_state_dict(tensors, strict=False)
     own_layers = layers(module)
+    lines = {
+        name: entry.get("pattern") for name, entry in json.loads(_metadata(data)["packed"])["masked"].items()
+    }
     for name, mask in masks.items():
-        hide(own_layers[name], mask, pattern_of(own_layers[name]))
+        hide(own_layers[name], mask, lines[name] or pattern_of(own_layers[name]))
 
 
 def packings(module: nn.Module) -> dict[str, bytes]:

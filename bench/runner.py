@@ -17,6 +17,7 @@ from bench.budget import Budget
 from bench.build import Loaded, assemble, load_weights
 from bench.checkpoint import Checkpoints
 from bench.crossing import crossings
+from bench.earlier import PACKED, Earlier, fingerprint
 from bench.errors import SeesawError
 from bench.files import DRAFT, sweep, write_whole
 from bench.lit import Log
@@ -44,17 +45,22 @@ Report = Callable[[str, float, float, str], None]
 
 
 def run(
-    order: Order, report: Report = lambda phase, done, total, line: None, *, again: bool = False
+    order: Order,
+    report: Report = lambda phase, done, total, line: None,
+    *,
+    again: bool = False,
+    measure: bool = False,
 ) -> Record:
     """Train one network, measure it, and write its record, its packed weights and its traces.
 
-    What has a record already is not run; what was cut short goes on after its last finished epoch; what another
-    process runs is waited for.
+    What has a record already is not run; what was trained and measured otherwise is only measured; what was cut
+    short goes on after its last finished epoch; what another process runs is waited for.
 
     Args:
         order: what to run.
         report: is told how far it is.
         again: run it from its beginning, whatever there is.
+        measure: measure it again although there is a record, without training where its weights are there.
 
     Raises:
         SeesawError: anything that the user can mend.
@@ -64,13 +70,13 @@ def run(
     _writable(order.runs, "Weights and traces", "--runs")
     with alone(plan.folder() / "lock", lambda: report("wait", 0, 0, "another process runs this")):
         work = Run(plan, report)
-        if plan.path.exists() and not again:
+        if plan.path.exists() and not again and not measure:
             work.checkpoints.clear()  # of a run that was killed between its record and its end
             return records.load(plan.path)
         sweep(plan.folder(), plan.folder() / "checkpoints")
         for draft in plan.path.parent.glob(f".{plan.path.name}.*{DRAFT}"):
             draft.unlink(missing_ok=True)
-        return work.go(again=again)
+        return work.go(again=again, earlier=None if again else Earlier.of(plan))
 
 
 class Run:
@@ -82,6 +88,7 @@ class Run:
         self.seconds: dict[str, float] = {}
         self.backbone = plan.backbone.plugin
         self.loaded: Loaded | None = None
+        self.earlier: Earlier | None = None
         self.quiet = Quiet(self.order.runs / "timing.lock", SETTLE if self.order.neighbours else 0.0)
         identity = {
             "run": f"{plan.setup.digest()} seed {self.order.seed}",
@@ -96,8 +103,9 @@ class Run:
         self.quiet.heed()
         self.tell(phase, done, total, line)
 
-    def go(self, *, again: bool = False) -> Record:
-        """All phases, in order."""
+    def go(self, *, again: bool = False, earlier: Earlier | None = None) -> Record:
+        """All phases, in order; without training where the network was trained before."""
+        self.earlier = earlier
         plan = self.plan
         if again:
             self.checkpoints.clear()
@@ -117,17 +125,19 @@ class Run:
             done(1, 1, f"{len(data.train.labels)} training samples")
         with self._phase("build"):
             net = self.build()
-        with self._phase("train") as done:
-            log = Log(report=done, ended=mirror.epoch, checkpoints=self.checkpoints)
-            budget = Budget(data, plan.recipe, plan.exits.plugin.loss, self.order.seed, plan.device, log)
-            plan.exits.plugin.fit(net, budget, plan.method.plugin)
-        if self.loaded is not None and not log.steps:
-            self.loaded.check(net)
-        self.seconds["train"] = round(self.seconds["train"] + log.earlier, 3)
+        budget = Budget(data, plan.recipe, plan.exits.plugin.loss, self.order.seed, plan.device)
+        if self.earlier is None:
+            self.train(net, budget, mirror)
+        else:
+            self.earlier.restore(net)
+            budget.log = self.earlier.log()
+            self.seconds["train"] = self.earlier.record.seconds.get("train", 0.0)
         with self._phase("pack"):
             net = self.repack(net)
         with self._phase("trace"):
             traces = self.trace(net, data)
+        if self.earlier is not None:
+            self.earlier.check(traces[1])
         with self._phase("cuts") as done:
             crossed = crossings(net, data, data.test, plan.codecs, plan.device, done)
         found = [self.measure(meter, net) for meter in plan.meters if not meter.plugin.quiet]
@@ -136,6 +146,15 @@ class Run:
         record = self.write_down(net, budget, traces, crossed, found)
         record.save(self.order.records)
         return record
+
+    def train(self, net: Net, budget: Budget, mirror: Mirror) -> None:
+        """Let the method train the network, going on from the last checkpoint."""
+        with self._phase("train") as done:
+            log = budget.log = Log(report=done, ended=mirror.epoch, checkpoints=self.checkpoints)
+            self.plan.exits.plugin.fit(net, budget, self.plan.method.plugin)
+        if self.loaded is not None and not log.steps:
+            self.loaded.check(net)
+        self.seconds["train"] = round(self.seconds["train"] + log.earlier, 3)
 
     def measure(self, meter: Choice[Meter], net: Net) -> Found:
         """What one meter finds."""
@@ -171,6 +190,7 @@ class Run:
         form = min(packed, key=lambda name: len(packed[name]))
         file = self.plan.folder() / "weights.safetensors"
         write_whole(file, packed[form], "--runs")
+        self.packed = fingerprint(packed[form])
         restore(net, file.read_bytes())
         return net.to(self.plan.device)
 
@@ -199,6 +219,11 @@ class Run:
         notes: dict[str, Any] = {key: value for one in found for key, value in one.notes.items()}
         if self.backbone != plan.backbone.plugin:
             notes["backbone as built"] = self.backbone.model_dump(mode="json")
+        notes[PACKED] = self.packed
+        if self.earlier is not None:
+            old = self.earlier.record
+            trained = old.notes.get("trained", {"created": old.created, "commit": old.commit})
+            notes["trained"] = trained
         if self.loaded is not None:
             notes["weights matched"] = self.loaded.matched
         if severed := [name for name, layer in layers(net).items() if _severed(layer)]:

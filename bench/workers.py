@@ -43,8 +43,9 @@ class News:
 class Worker:
     """One process and the pipe to it."""
 
-    def __init__(self, number: int, threads: int, *, deterministic: bool) -> None:
-        self.number, self.threads, self.deterministic = number, threads, deterministic
+    def __init__(self, number: int, threads: int, *, deterministic: bool, measure: bool) -> None:
+        self.number = number
+        self.setting = threads, deterministic, measure
         self.order: int | None = None
         self.begun = 0.0
         self._start()
@@ -52,9 +53,7 @@ class Worker:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(
-            target=_work, args=(theirs, self.threads, self.deterministic), daemon=True
-        )
+        self.process = context.Process(target=_work, args=(theirs, *self.setting), daemon=True)
         self.process.start()
         theirs.close()
 
@@ -96,13 +95,16 @@ def _ending(code: int | None) -> str:
 
 
 def work_off(
-    orders: Sequence[Order], workers: int, threads: int, *, deterministic: bool = False
+    orders: Sequence[Order], workers: int, threads: int, *, deterministic: bool = False, measure: bool = False
 ) -> Iterator[News]:
     """Run orders on several workers; yields news of them until all have ended.
 
     A failed order is reported, and the others go on. When the caller stops listening, the workers are ended.
     """
-    team = [Worker(n, threads, deterministic=deterministic) for n in range(min(workers, len(orders)))]
+    team = [
+        Worker(n, threads, deterministic=deterministic, measure=measure)
+        for n in range(min(workers, len(orders)))
+    ]
     waiting = list(enumerate(orders))[::-1]
     try:
         while True:
@@ -119,7 +121,7 @@ def work_off(
             worker.stop()
 
 
-def _work(pipe: Any, threads: int, deterministic: bool) -> None:
+def _work(pipe: Any, threads: int, deterministic: bool, measure: bool) -> None:
     """A worker's life: orders in, news out, until the pipe closes."""
     import warnings
 
@@ -141,7 +143,7 @@ def _work(pipe: Any, threads: int, deterministic: bool) -> None:
         while True:
             order: Any = pipe.recv()
             try:
-                record = run(order, report)
+                record = run(order, report, measure=measure)
                 pipe.send(("done", str(record.path(Path(order.records))), 1.0))
             except SeesawError as error:
                 pipe.send(("failed", str(error), 0.0))

@@ -36,6 +36,7 @@ def compare(
     records: options.Records = options.RECORDS,
     runs: options.Runs = options.RUNS,
     pages: options.Pages = options.PAGES,
+    measure: options.Measure = False,
     deterministic: options.Deterministic = False,
     debug: options.Debug = False,
 ) -> None:
@@ -72,7 +73,7 @@ def compare(
         options.numbers(seeds),
     )
     plans = [Plan.of(cell) for cell in cells]
-    open_ = [plan for plan in plans if not plan.path.exists()]
+    open_ = [plan for plan in plans if measure or not plan.path.exists()]
     out.print(
         f"{task}: {len(cells)} cells, {len(cells) - len(open_)} have a record, {len(open_)} to run.",
         style="bold",
@@ -81,7 +82,9 @@ def compare(
     failed: list[tuple[Plan, str]] = []
     begun = time.monotonic()
     with Cells(out, [f"{plan.setup.model} seed {plan.order.seed}" for plan in open_]) as shown:
-        for news in work_off([plan.order for plan in open_], workers, threads, deterministic=deterministic):
+        for news in work_off(
+            [plan.order for plan in open_], workers, threads, deterministic=deterministic, measure=measure
+        ):
             shown(news)
             if news.kind == "failed":
                 failed.append((open_[news.order], news.line))

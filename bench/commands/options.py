@@ -31,6 +31,9 @@ Epochs = Annotated[
 ]
 Set = Annotated[list[str] | None, typer.Option("--set", help="change the recipe: lr=0.05 (may be repeated)")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
+Measure = Annotated[
+    bool, typer.Option("--measure", help="measure again what has a record, without training it anew")
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="of the processor; all where left out")]
 Deterministic = Annotated[
     bool, typer.Option("--deterministic", help="let PyTorch use deterministic algorithms only (slower)")

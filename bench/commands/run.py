@@ -30,6 +30,7 @@ def run(
     again: Annotated[
         bool, typer.Option("--again", help="run from the beginning, and replace the record if there is one")
     ] = False,
+    measure: options.Measure = False,
     deterministic: options.Deterministic = False,
     debug: options.Debug = False,
 ) -> None:
@@ -37,7 +38,8 @@ def run(
 
     Prints a table of exits (MACs, parameters, packed bytes, accuracy, latency, energy) and a table of cuts
     (the device's part, payload per codec, accuracy behind it). What has a record already is shown, not run; a run
-    that was stopped goes on after its last finished epoch. Every run is mirrored to Weights & Biases: online when
+    that was stopped goes on after its last finished epoch; what was trained before and measured otherwise (with
+    fewer codecs, say) is not trained again. Every run is mirrored to Weights & Biases: online when
     logged in, offline otherwise (`wandb sync` later), not at all with WANDB_MODE=disabled.
 
     Examples:
@@ -61,14 +63,14 @@ def run(
             seed, recipe, device, weights, data, records, runs,
         )  # fmt: skip
         plan = Plan.of(order)
-        if plan.path.exists() and not again:
+        if plan.path.exists() and not again and not measure:
             out.print(f"Already run, so the record is shown; --again runs it anew: {plan.path}")
         else:
             title = (
                 f"{plan.task.spec}  {plan.setup.model}  {plan.exits.spec}  seed {seed}  on {plan.device.type}"
             )
             with Shown(out, title) as shown:
-                run_one(order, shown, again=again)
+                run_one(order, shown, again=again, measure=measure)
         show_record(plan.path, plan.parent())
 
 

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 import torch
@@ -188,3 +189,35 @@ def test_nothing_of_a_checkpoint_is_pickled(tmp_path):
     tensors = load_file(kept.path(0))
     save_file(tensors, tmp_path / "again.safetensors")
     assert json.dumps(sorted(tensors))
+
+
+def test_what_was_measured_otherwise_is_not_trained_again(tmp_path):
+    first = run(order(tmp_path, "mlp_sparse"))
+    phases = []
+    more = replace(order(tmp_path, "mlp_sparse"), codecs=("int8", "float32"))
+    second = run(more, lambda phase, *_: phases.append(phase))
+    assert "train" not in phases
+    assert second.digest != first.digest
+    assert [e.readings for e in second.exits] == [e.readings for e in first.exits]
+    assert second.training == first.training
+    assert second.budget == first.budget
+    assert second.notes["trained"]["created"] == first.created
+    assert {"payload.int8", "payload.float32"} <= set(second.cuts[1].readings)
+
+
+def test_a_record_is_measured_again_on_demand_and_its_weights_must_be_its_own(tmp_path):
+    asked = order(tmp_path, "mlp_pruned")
+    first = run(asked)
+    phases = []
+    second = run(asked, lambda phase, *_: phases.append(phase), measure=True)
+    assert "train" not in phases
+    assert [e.readings for e in second.exits] == [e.readings for e in first.exits]
+    path = Plan.of(asked).folder() / "weights.safetensors"
+    other = order(tmp_path / "other", "mlp_pruned", seed=1)
+    run(other)
+    path.write_bytes((Plan.of(other).folder() / "weights.safetensors").read_bytes())
+    with pytest.raises(SeesawError, match="not the file that"):
+        run(asked, measure=True)
+    path.unlink()
+    run(asked, lambda phase, *_: phases.append(phase), measure=True)
+    assert "train" in phases

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from bench.plugin import Settings as Settings
     from bench.plugin import Share as Share
     from bench.plugin import Whole as Whole
+    from bench.plugin import choose as choose
     from bench.policy import Policy as Policy
     from bench.policy import Reference as Reference
     from bench.policy import shared_quantiles as shared_quantiles
@@ -77,7 +78,7 @@ _HOMES = {
     "method": "Density Method Step Train maskable",
     "net": "Net Part Sample",
     "packed": "pack unpack",
-    "plugin": "Count Plugin Positive Settings Share Whole",
+    "plugin": "Count Plugin Positive Settings Share Whole choose",
     "policy": "Policy Reference shared_quantiles",
     "predefined": "Predefined mask_from over_kernels",
     "sparse": "degree",

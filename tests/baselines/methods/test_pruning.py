@@ -244,3 +244,31 @@ def test_lottery_goes_back_to_the_early_weights_and_to_fewer_of_them():
         for name, weight in weights.items():
             assert torch.equal(weight, early[name].where(weight != 0, weight))
     assert train.spent == pytest.approx(1 + rounds * 0.8)
+
+
+@pytest.mark.parametrize("of", ["snip[samples=16]", "random", "gradual[every=2]"])
+def test_a_shuffled_mask_has_the_methods_counts_in_other_places(of):
+    net, train = network(), budget()
+    first = {name: p.detach().clone() for name, p in net.named_parameters()}
+    method(f"shuffled[of={of},density=0.3]").fit(net, train)
+    twin, again = network(), budget()
+    chosen = method(of).model_copy(update={"density": 0.3})
+    chosen.prepare(twin, again) if "gradual" not in of else chosen.fit(twin, again)
+    for mine, its in zip(maskable(net).values(), maskable(twin).values(), strict=True):
+        assert int(mask_of(mine).sum()) == int(mask_of(its).sum())
+    assert not torch.equal(kept(net), kept(twin))
+    assert train.spent == (2 if "gradual" in of else 1)
+    assert all(torch.equal(first[name], p) for name, p in network().named_parameters())
+
+
+def test_reinit_keeps_the_mask_and_draws_the_weights_anew():
+    net, train = network(), budget(epochs=0)
+    start = network()
+    method("reinit[of=snip[samples=16],density=0.3]").fit(net, train)
+    twin = network()
+    method("snip[density=0.3,samples=16]").prepare(twin, budget())
+    assert torch.equal(kept(net), kept(twin))
+    for mine, old in zip(maskable(net).values(), maskable(start).values(), strict=True):
+        both = mask_of(mine)
+        assert not bool((mine.weight[both] == old.weight[both]).any())
+        assert float(mine.weight[both].std()) < 3 * float(old.weight.std())

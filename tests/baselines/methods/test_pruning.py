@@ -317,3 +317,38 @@ def test_hidden_weights_come_back_under_sr_ste():
     assert any(not torch.equal(a, b) for a, b in zip(first, last, strict=True))
     assert all(float(mask.float().mean()) == 0.5 for mask in last)
     assert not any("dense" in name for name in net.state_dict())
+
+
+def test_wanda_compares_within_an_output_by_a_loop_over_its_inputs():
+    torch.manual_seed(0)
+    net = Net(
+        [nn.Conv2d(2, 3, 1), nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(64, 6)],
+        Sample((2, 4, 4)),
+        3,
+    )
+    net.hang(3, nn.Linear(6, 3))
+    x = torch.randn(5, 2, 4, 4)
+
+    class Lent:
+        def batch(self, size):
+            return x, None
+
+    method("wanda[density=0.25]").finalize(net, Lent())
+    torch.manual_seed(0)
+    twin = Net(
+        [nn.Conv2d(2, 3, 1), nn.Conv2d(3, 4, 3, padding=1), nn.Flatten(), nn.Linear(64, 6)],
+        Sample((2, 4, 4)),
+        3,
+    )
+    seen = F.pad(twin.stages[0](x), (1, 1, 1, 1)).detach()
+    weight = twin.stages[1].weight.detach()
+    for output in range(4):
+        scores = {}
+        for i in range(3):
+            for r in range(3):
+                for c in range(3):
+                    met = seen[:, i, r : r + 4, c : c + 4]
+                    scores[i, r, c] = abs(float(weight[output, i, r, c])) * float(met.square().sum().sqrt())
+        best = sorted(scores, key=scores.get)[-round(0.25 * 27) :]
+        assert {tuple(place) for place in mask_of(net.stages[1])[output].nonzero().tolist()} == set(best)
+    assert set(mask_of(net.stages[3]).sum(1).tolist()) == {16}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 
 from bench.errors import SeesawError
 
@@ -30,7 +31,7 @@ def write_whole(path: Path, data: bytes, option: str) -> None:
     Raises:
         SeesawError: the folder cannot be written; what was there before is untouched.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}{DRAFT}")
+    draft = path.with_name(f".{path.name}.{token_hex(4)}{DRAFT}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:

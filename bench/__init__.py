@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from bench.exits import HeadOf as HeadOf
     from bench.exits import Loss as Loss
     from bench.exits import places as places
+    from bench.masking import Masking as Masking
+    from bench.masking import Pruning as Pruning
+    from bench.masking import Side as Side
+    from bench.masking import Structured as Structured
     from bench.meter import Found as Found
     from bench.meter import Meter as Meter
     from bench.meter import Reading as Reading
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from bench.net import Sample as Sample
     from bench.packed import pack as pack
     from bench.packed import unpack as unpack
+    from bench.paths import connected as connected
     from bench.plugin import Count as Count
     from bench.plugin import Plugin as Plugin
     from bench.plugin import Positive as Positive
@@ -59,6 +64,7 @@ if TYPE_CHECKING:
     from bench.sparse.mask import mask_of as mask_of
     from bench.sparse.mask import masked as masked
     from bench.sparse.mask import parameters as parameters
+    from bench.straight import StraightThrough as StraightThrough
     from bench.task import About as About
     from bench.task import Data as Data
     from bench.task import Recipe as Recipe
@@ -74,10 +80,12 @@ _HOMES = {
     "codec": "Codec frame unframe",
     "errors": "SeesawError",
     "exits": "Budget Exits HeadOf Loss places",
+    "masking": "Masking Pruning Side Structured",
     "meter": "Found Meter Reading Subject",
     "method": "Density Method Step Train maskable",
     "net": "Net Part Sample",
     "packed": "pack unpack",
+    "paths": "connected",
     "plugin": "Count Plugin Positive Settings Share Whole choose",
     "policy": "Policy Reference shared_quantiles",
     "predefined": "Predefined mask_from over_kernels",
@@ -85,6 +93,7 @@ _HOMES = {
     "sparse.mask": "Layer density hide largest layers mask_of masked parameters",
     "sparse.degree": "noise",
     "sparse.densities": "erk",
+    "straight": "StraightThrough",
     "task": "About Data Recipe Scale Split Task first hold_out",
     "trace": "Trace",
 }

@@ -18,13 +18,29 @@ from bench.sparse.mask import hide, layers, masked
 from bench.task import About
 
 
-def assemble(backbone: Backbone, about: About, exits: Exits) -> Net:
-    """A backbone's stages with the plan's heads hung on them."""
+def assemble(backbone: Backbone, about: About, exits: Exits, cut: int | None = None) -> Net:
+    """A backbone's stages with the plan's heads hung on them.
+
+    Args:
+        backbone: gives the stages.
+        about: the task's inputs and classes.
+        exits: hangs the heads.
+        cut: the one that the run is about, if it is about one.
+
+    Raises:
+        SeesawError: no such cut, or no head on the last stage.
+    """
     net = Net(backbone.stages(about.sample), about.sample, about.classes)
     shares = Tariff.of(net).shares()
     exits.hang(net, shares, lambda stage: backbone.head(net.shape(stage), about.classes))
     if not net.exits or net.exits[-1] != len(net.stages) - 1:
         raise SeesawError(f"The exits plan {type(exits).__name__} hangs no head on the last stage. It must.")
+    if cut is not None and not 0 < cut < len(net.stages):
+        raise SeesawError(
+            f"There is no cut {cut} with a part on either side: this network has {len(net.stages)} stages. "
+            f"Name one from 1 to {len(net.stages) - 1}."
+        )
+    net.cut_before = cut
     return net
 
 

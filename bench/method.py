@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from bench.backbone import Backbone
+from bench.errors import SeesawError
 from bench.net import Net
 from bench.plugin import Plugin
 from bench.sparse.mask import Layer, layers
@@ -82,6 +83,11 @@ class Method(Plugin):
 
     kind: ClassVar[str] = "method"
 
+    @property
+    def sided(self) -> bool:
+        """Whether the method treats the device's and the server's part differently, and so has to know the cut."""
+        return False
+
     def fit(self, net: Net, train: Train) -> None:
         """Make the network's weights: mask, train, prune, rewind, in the order of the paper's pseudo-code."""
         self.prepare(net, train)
@@ -106,17 +112,33 @@ class Method(Plugin):
         """
         return backbone
 
+    def replace(self, net: Net) -> None:
+        """Put other layers in place of some that were just built, for methods that factor or re-wire them.
+
+        Also called where a trained network is built again to be given its weights, so it may look at shapes alone.
+        """
+
 
 def overrides(method: Method, name: str) -> bool:
     """Whether a method defines a hook itself."""
     return getattr(type(method), name) is not getattr(Method, name)
 
 
-def maskable(net: Net, *, heads: bool = False) -> dict[str, Layer]:
+def maskable(
+    net: Net, *, heads: bool = False, where: Literal["device", "server"] | None = None
+) -> dict[str, Layer]:
     """The layers that methods make sparse: linear layers and convolutions of the stages.
 
     Left dense, as in the literature: the first convolution, grouped and depthwise convolutions, and the heads
     (unless asked for). Biases and normalisation are never masked.
+
+    Args:
+        net: whose layers.
+        heads: the heads' layers too.
+        where: only those of the device's part, or of the server's; None is both.
+
+    Raises:
+        SeesawError: one side is asked for, and the run names no cut.
     """
     found = {f"stages.{name}": layer for name, layer in layers(net.stages).items()}
     first = next(iter(found), None)
@@ -124,4 +146,17 @@ def maskable(net: Net, *, heads: bool = False) -> dict[str, Layer]:
         del found[first]
     if heads:
         found |= {f"heads.{name}": layer for name, layer in layers(net.heads).items()}
-    return {name: layer for name, layer in found.items() if getattr(layer, "groups", 1) == 1}
+    found = {name: layer for name, layer in found.items() if getattr(layer, "groups", 1) == 1}
+    if where is None:
+        return found
+    cut = net.cut_before
+    if cut is None:
+        raise SeesawError(
+            f"where={where} needs to know the cut. Name it: --cut K (CUT=K), from 1 to {len(net.stages) - 1}."
+        )
+    return {name: layer for name, layer in found.items() if (stage_of(name) < cut) == (where == "device")}
+
+
+def stage_of(name: str) -> int:
+    """The stage that a layer lies in, or that its head hangs on, by the layer's name in the net."""
+    return int(name.split(".")[1])

@@ -52,6 +52,8 @@ class Net(nn.Module):
         self.sample = sample
         self.classes = classes
         self.shapes = self._shapes()
+        self.cut_before: int | None = None
+        """The cut that a run is about, by the first stage of the server's part; None where it is about none."""
 
     def _shapes(self) -> list[tuple[int, ...]]:
         """The shape, without the batch, of what each stage gives."""

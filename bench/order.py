@@ -41,6 +41,8 @@ class Order:
     device: str = "auto"
     weights: Path | None = None
     """safetensors or state-dict file to start from"""
+    cut: int | None = None
+    """the first stage of the server's part, where a method or a plan has to know it"""
     data: Path = Path("data")
     records: Path = Path("leaderboards/records")
     runs: Path = Path("runs")
@@ -84,6 +86,8 @@ class Plan:
             specs = [one.spec for one in chosen]
             if twice := next((spec for spec in specs if specs.count(spec) > 1), None):
                 raise SeesawError(f"The {kind} {twice} is named twice. Name it once.")
+        if method.plugin.sided and order.cut is None:
+            raise SeesawError(f"{method.spec} has to know the cut. Name it: --cut K (CUT=K).")
         about = task.plugin.about()
         usual = about.recipe
         changed = Recipe.read("the recipe", {"epochs": str(usual.epochs)} | dict(order.recipe))
@@ -102,6 +106,7 @@ class Plan:
             recipe=recipe.model_dump(mode="json"),
             device=device.type,
             weights=None if order.weights is None else _digest(order.weights),
+            cut=order.cut if method.plugin.sided else None,
         )
         return cls(
             order, task, about, backbone, method, exits, policies, codecs, meters, recipe, device, setup

@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bench.errors import SeesawError
 from bench.spec import near, parse, render
@@ -33,6 +33,11 @@ Positive = Annotated[float, Field(gt=0)]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 """A number from 0 to 1."""
+
+
+def usual(word: str) -> BeforeValidator:
+    """Lets a setting's usual value be said, or left open; both are the same setting, so they have one digest."""
+    return BeforeValidator(lambda value: None if value == word else value)
 
 
 class Settings(BaseModel):

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
 import torch
 from torch import Tensor
 
 from bench.errors import SeesawError
+from bench.masking import Masking
 from bench.method import Density, Method, Train, maskable
 from bench.net import Net
-from bench.plugin import announced, choose
+from bench.plugin import announced, choose, usual
+from bench.sparse.densities import RULES
 from bench.sparse.mask import Layer, hide
 
 NEAREST = "Ask for one of these, or let every layer take its nearest: nearest=true"
 
 
-class Predefined(Method):
+class Predefined(Masking):
     """The contract: `mask` gives one layer's pattern; the default `prepare` lays one over every sparse layer.
 
     A packed file holds no index of such a layer, only the method's spec and a seed. So `mask` must give equal
@@ -25,6 +28,8 @@ class Predefined(Method):
 
     density: Density = 0.125
     """share of the weights that exist, in every sparse layer"""
+    layers: Annotated[Literal["erk"] | None, usual("uniform")] = None
+    """uniform: every layer has the density; erk: small layers keep more (Erdos-Renyi-Kernel)"""
     nearest: bool = False
     """whether a layer may take its nearest feasible density where the asked one is not feasible"""
     heads: bool = False
@@ -45,10 +50,22 @@ class Predefined(Method):
         """
         raise NotImplementedError(f"{type(self).__name__} must define mask(shape, seed)")
 
+    def sparse(self, net: Net) -> dict[str, Layer]:
+        return maskable(net, heads=self.heads, where=self.where)
+
     def prepare(self, net: Net, train: Train) -> None:
         """Lay the pattern over every sparse layer."""
-        for number, (name, layer) in enumerate(maskable(net, heads=self.heads).items()):
-            self.lay(name, layer, train.seed * 1000 + number)
+        numbers = {name: number for number, name in enumerate(maskable(net, heads=self.heads))}
+        found = self.sparse(net)
+        shapes = [tuple(layer.weight.shape) for layer in found.values()]
+        densities = RULES[self.layers or "uniform"](shapes, self.density)
+        for (name, layer), density in zip(found.items(), densities, strict=True):
+            self.with_density(density).lay(name, layer, train.seed * 1000 + numbers[name])
+
+    def with_density(self, density: float, **settings: object) -> Self:
+        """The same method as one layer meets it: what concerns several layers is as usual."""
+        usual = {name: type(self).model_fields[name].default for name in ("layers", "where")}
+        return self.model_copy(update={"density": density, **usual, **settings})
 
     def lay(self, name: str, layer: Layer, seed: int) -> None:
         """Lay the pattern over one layer, and note how to make it again."""

@@ -60,6 +60,8 @@ class Setup(Block):
     device: str
     weights: str | None
     """SHA-256 of the file of initial weights, if one was given"""
+    cut: int | None = None
+    """the cut that the run is about, by the first stage of the server's part, if one was named"""
 
     @property
     def model(self) -> str:
@@ -227,8 +229,8 @@ class Record(Block):
 
 
 def checksum(told: dict[str, Any]) -> str:
-    """SHA-256 over a record's JSON values, the checksum itself left out."""
-    rest = {key: value for key, value in told.items() if key != "checksum"}
+    """SHA-256 over a record's JSON values, without the checksum itself and without what is left open (`_said`)."""
+    rest = _said({key: value for key, value in told.items() if key != "checksum"})
     return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -174,7 +174,8 @@ class Run:
         plan = self.plan
         self.backbone = plan.method.plugin.reshape(plan.backbone.plugin, self._on_meta)
         torch.manual_seed(self.order.seed)
-        net = assemble(self.backbone, plan.about, plan.exits.plugin)
+        net = assemble(self.backbone, plan.about, plan.exits.plugin, plan.setup.cut)
+        plan.method.plugin.replace(net)
         if self.order.weights is not None:
             self.loaded = load_weights(net, self.order.weights)
         return net.to(plan.device)

@@ -383,7 +383,8 @@ def _trained(
 
     backbone = method.reshape(TinyBackbone(), build)
     torch.manual_seed(0)
-    net = assemble(backbone, task.about(), exits)
+    net = assemble(backbone, task.about(), exits, cut=1 if method.sided else None)
+    method.replace(net)
     budget = Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, cpu, log)
     if train:
         exits.fit(net, budget, method)

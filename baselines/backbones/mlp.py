@@ -14,7 +14,8 @@ class Flatten(nn.Module):
         self.length = length
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.flatten(1).float()
+        x = x.flatten(1)
+        x = x if x.is_floating_point() else x.float()
         return F.pad(x, (0, self.length - x.shape[1]))
 
 

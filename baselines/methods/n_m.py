@@ -10,10 +10,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench import Count, Layer, Method, Net, Step, Train, hide, maskable
+from bench import Count, Layer, Net, StraightThrough
 
 
-class NM(Method):
+class NM(StraightThrough):
     """N of every M weights along the input, learnt with SR-STE; 2:4 is what NVIDIA's sparse tensor cores execute."""
 
     n: Count = 2
@@ -23,47 +23,15 @@ class NM(Method):
     decay: Annotated[float, Field(ge=0)] = 2e-4
     """extra decay of hidden weights"""
 
-    def fit(self, net: Net, train: Train) -> None:
-        layers = self.layers(net)
-        for layer in layers:
-            layer.register_buffer(DENSE, layer.weight.detach().clone())
-            self.show(layer)
-        train(net, before_step=self.before_step, after_step=self.after_step)
-        for layer in layers:
-            delattr(layer, DENSE)
-            hide(layer, self.largest(layer.weight.detach()))
+    def sparse(self, net: Net) -> dict[str, Layer]:
+        return {name: one for name, one in super().sparse(net).items() if one.weight.shape[1] % self.m == 0}
 
-    def layers(self, net: Net) -> list[Layer]:
-        """The layers whose inputs come in groups of M."""
-        return [layer for layer in maskable(net).values() if layer.weight.shape[1] % self.m == 0]
+    def felt(self, layer: Layer, dense: Tensor, seen: Tensor, gradient: Tensor) -> None:
+        gradient.add_(dense * ~seen, alpha=self.decay)
 
-    def before_step(self, step: Step) -> None:
-        """The update is of the dense weights, with the gradient that the masked ones had."""
-        for layer in self.layers(step.net):
-            dense = layer.get_buffer(DENSE)
-            if layer.weight.grad is not None:
-                layer.weight.grad.add_(dense * ~self.largest(dense), alpha=self.decay)
-            layer.weight.data.copy_(dense)
-
-    def after_step(self, step: Step) -> None:
-        """Keep the updated dense weights, and show the forward pass the masked ones."""
-        for layer in self.layers(step.net):
-            layer.get_buffer(DENSE).copy_(layer.weight.detach())
-            self.show(layer)
-
-    def show(self, layer: Layer) -> None:
-        """Let the forward pass see the N largest of every M."""
-        with torch.no_grad():
-            layer.weight.mul_(self.largest(layer.get_buffer(DENSE)))
-
-    def largest(self, weight: Tensor) -> Tensor:
-        """The N largest of every M neighbours along the input, boolean, of the weight's shape."""
-        groups = weight.abs().movedim(1, -1)
+    def seen(self, layer: Layer, dense: Tensor, progress: float) -> Tensor:
+        groups = dense.abs().movedim(1, -1)
         groups = groups.reshape(*groups.shape[:-1], -1, self.m)
         best = groups.topk(min(self.n, self.m), dim=-1).indices
-        mask = torch.zeros(groups.shape, dtype=torch.bool, device=weight.device).scatter_(-1, best, True)
-        return mask.reshape(weight.movedim(1, -1).shape).movedim(-1, 1)
-
-
-DENSE = "weight_dense"
-"""Buffer of the weights behind the masked ones, while training."""
+        mask = torch.zeros(groups.shape, dtype=torch.bool, device=dense.device).scatter_(-1, best, True)
+        return mask.reshape(dense.movedim(1, -1).shape).movedim(-1, 1)

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import Net, Predefined, Train, erk, maskable, noise
+from bench import Predefined, noise
 
 
 class Random(Predefined):
     """Random masks, chosen before training and kept: exact counts, no fixed degrees."""
 
-    layers: Literal["erk", "uniform"] = "erk"
+    layers: Literal["erk", "uniform"] = "erk"  # pyright: ignore[reportIncompatibleVariableOverride]  another usual
     """erk: small layers keep more (Evci et al. 2020); uniform: every layer the same"""
 
     def mask(self, shape: Sequence[int], seed: int) -> Tensor:
@@ -26,10 +26,3 @@ class Random(Predefined):
         mask = np.zeros(drawn.shape, dtype=bool)
         mask[np.argsort(drawn, kind="stable")[:count]] = True
         return torch.from_numpy(mask.reshape(tuple(shape)))
-
-    def prepare(self, net: Net, train: Train) -> None:
-        layers = maskable(net, heads=self.heads)
-        shapes = [tuple(layer.weight.shape) for layer in layers.values()]
-        densities = erk(shapes, self.density) if self.layers == "erk" else [self.density] * len(shapes)
-        for number, ((name, layer), density) in enumerate(zip(layers.items(), densities, strict=True)):
-            self.model_copy(update={"density": density}).lay(name, layer, train.seed * 1000 + number)

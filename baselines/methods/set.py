@@ -5,6 +5,7 @@ science", Nature Communications 2018; with the cosine schedule of Evci et al. 20
 """
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from bench import (
     Count,
     Density,
     Layer,
-    Method,
+    Masking,
     Net,
     Share,
     Step,
@@ -22,16 +23,17 @@ from bench import (
     hide,
     largest,
     mask_of,
-    maskable,
     noise,
 )
 
 
-class Set(Method):
+class Set(Masking):
     """Dynamic sparse training: drops the smallest weights, grows at random."""
 
     density: Density = 0.125
     """share of the weights that exist at any time, over all sparse layers together"""
+    layers: Literal["erk", "uniform"] = "erk"
+    """erk: small layers keep more (Erdos-Renyi-Kernel); uniform: every layer the same"""
     every: Count = 100
     """steps from one change to the next"""
     drop: Share = 0.3
@@ -40,8 +42,9 @@ class Set(Method):
     """share of the budget after which masks stay"""
 
     def fit(self, net: Net, train: Train) -> None:
-        layers = maskable(net)
-        densities = erk([tuple(layer.weight.shape) for layer in layers.values()], self.density)
+        layers = self.sparse(net)
+        shapes = [tuple(layer.weight.shape) for layer in layers.values()]
+        densities = erk(shapes, self.density) if self.layers == "erk" else [self.density] * len(shapes)
         for number, (layer, density) in enumerate(zip(layers.values(), densities, strict=True)):
             hide(layer, largest([drawn(layer, train.seed * 1000 + number)], density)[0])
         train(net, share=self.stop, before_step=lambda step: self.change(step, train.seed))
@@ -52,7 +55,7 @@ class Set(Method):
         if step.index == 0 or step.index % self.every:
             return
         share = self.drop / 2 * (1 + math.cos(math.pi * step.progress / self.stop))
-        for number, layer in enumerate(maskable(step.net).values()):
+        for number, layer in enumerate(self.sparse(step.net).values()):
             mask = mask_of(layer)
             assert mask is not None
             count = round(share * int(mask.sum()))

@@ -8,23 +8,20 @@ import copy
 
 import torch
 
-from bench import Count, Density, Method, Net, Train, hide, largest, maskable
+from bench import Count, Net, Pruning, Train
 
 
-class Snip(Method):
+class Snip(Pruning):
     """Connection sensitivity |gradient x weight| at initialisation, on one batch."""
 
-    density: Density = 0.125
-    """share of the weights that stay, over all sparse layers together"""
     samples: Count = 128
     """in the batch"""
 
     def prepare(self, net: Net, train: Train) -> None:
         twin = copy.deepcopy(net).train()  # batch norm sees the batch, and the network keeps its statistics
-        weights = [layer.weight for layer in maskable(twin).values()]
+        weights = [layer.weight for layer in self.sparse(twin).values()]
         gradients = torch.autograd.grad(train.loss(twin, *train.batch(self.samples)), weights)
         scores = [
             (gradient * weight).detach().abs() for gradient, weight in zip(gradients, weights, strict=True)
         ]
-        for layer, mask in zip(maskable(net).values(), largest(scores, self.density), strict=True):
-            hide(layer, mask)
+        self.keep(net, scores)

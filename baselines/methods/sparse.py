@@ -31,7 +31,7 @@ class Sparse(Predefined):
         if not self.fan_out:
             super().prepare(net, train)
             return
-        layers = maskable(net, heads=True)
+        layers = maskable(net, heads=True, where=self.where)
         if len(self.fan_out) != len(layers):
             raise SeesawError(
                 f"sparse[fan_out=...] has {len(self.fan_out)} numbers for {len(layers)} layers "
@@ -43,5 +43,5 @@ class Sparse(Predefined):
                 degree.check(inputs, outputs, self.fan_out[number])
             except SeesawError as error:
                 raise SeesawError(f"{name}: {error}. Give another fan-out.") from error
-            density = {"density": self.fan_out[number] / outputs, "nearest": True, "fan_out": ()}
-            self.model_copy(update=density).lay(name, layer, train.seed * 1000 + number)
+            one = self.with_density(self.fan_out[number] / outputs, nearest=True, fan_out=())
+            one.lay(name, layer, train.seed * 1000 + number)

@@ -9,14 +9,12 @@ import copy
 
 import torch
 
-from bench import Count, Density, Method, Net, Train, hide, largest, maskable
+from bench import Count, Net, Pruning, Train, hide
 
 
-class Synflow(Method):
+class Synflow(Pruning):
     """Iterative synaptic flow at initialisation, data-free; avoids the collapse of layers."""
 
-    density: Density = 0.125
-    """share of the weights that stay, over all sparse layers together"""
     rounds: Count = 100
     """of scoring and removing"""
 
@@ -25,7 +23,7 @@ class Synflow(Method):
         with torch.no_grad():
             for tensor in twin.state_dict().values():
                 tensor.abs_()
-        layers = list(maskable(twin).values())
+        layers = list(self.sparse(twin).values())
         ones = torch.ones(1, *net.sample.shape, dtype=torch.double, device=train.device)
         masks = [torch.ones_like(layer.weight, dtype=torch.bool) for layer in layers]
         for number in range(1, self.rounds + 1):
@@ -35,9 +33,9 @@ class Synflow(Method):
                 (gradient * layer.weight).detach().abs().masked_fill(~mask, -1.0)
                 for gradient, layer, mask in zip(gradients, layers, masks, strict=True)
             ]
-            masks = largest(scores, self.density ** (number / self.rounds))
+            masks = self.best(scores, self.density ** (number / self.rounds))
             with torch.no_grad():
                 for layer, mask in zip(layers, masks, strict=True):
                     layer.weight.mul_(mask)
-        for layer, mask in zip(maskable(net).values(), masks, strict=True):
+        for layer, mask in zip(self.sparse(net).values(), masks, strict=True):
             hide(layer, mask)

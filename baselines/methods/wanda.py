@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench import Count, Density, Layer, Method, Net, SeesawError, Train, hide, maskable
+from bench import Count, Density, Layer, Masking, Net, SeesawError, Train, hide
 
 
-class Wanda(Method):
+class Wanda(Masking):
     """After training: |weight| x input norm, the largest of each output; no fine-tuning."""
 
     density: Density = 0.125
@@ -20,7 +20,7 @@ class Wanda(Method):
     """of the train split that inputs are taken from"""
 
     def finalize(self, net: Net, train: Train) -> None:
-        layers = maskable(net)
+        layers = self.sparse(net)
         norms: dict[str, Tensor] = {}
 
         def note(name: str, layer: Layer):

@@ -34,6 +34,12 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
 Measure = Annotated[
     bool, typer.Option("--measure", help="measure again what has a record, without training it anew")
 ]
+Cut = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="first stage of the server's part, for methods with where=device or where=server"
+    ),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="of the processor; all where left out")]
 Deterministic = Annotated[
     bool, typer.Option("--deterministic", help="let PyTorch use deterministic algorithms only (slower)")

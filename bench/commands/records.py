@@ -138,10 +138,11 @@ def _again(found: Record, data: Path, threads: int | None) -> Record:
             found.seed,
             {key: render(value) for key, value in found.setup.recipe.items()},
             found.setup.device,
-            None,
-            data,
-            Path(folder) / "records",
-            Path(folder) / "runs",
+            weights=None,
+            cut=found.setup.cut,
+            data=data,
+            records=Path(folder) / "records",
+            runs=Path(folder) / "runs",
         )
         with Shown(out, f"{order.task}  {order.model}  seed {order.seed}") as shown:
             again = run(order, shown)

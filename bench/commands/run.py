@@ -23,6 +23,7 @@ def run(
     set_: options.Set = None,
     device: options.Device = "auto",
     weights: Annotated[Path | None, typer.Option(help="safetensors or state dict to start from")] = None,
+    cut: options.Cut = None,
     threads: options.Threads = None,
     data: options.DataSets = options.DATA,
     records: options.Records = options.RECORDS,
@@ -48,6 +49,8 @@ def run(
       seesaw run --task mnist --model mlp --exits single --epochs 2
 
       seesaw run --task cifar10 --model resnet --weights resnet20.pt --epochs 0 --exits single
+
+      seesaw run --task digits --model 'lenet_sparse\\[where=device]' --cut 2
     """
     with out.status("Loading PyTorch ..."):
         from bench.machine import settle
@@ -60,7 +63,7 @@ def run(
     for seed in options.numbers(seeds):
         order = Order(
             task, model, exits, options.words(policies), options.words(codecs), options.words(meters),
-            seed, recipe, device, weights, data, records, runs,
+            seed, recipe, device, weights, cut, data, records, runs,
         )  # fmt: skip
         plan = Plan.of(order)
         if plan.path.exists() and not again and not measure:

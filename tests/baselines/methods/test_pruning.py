@@ -276,9 +276,9 @@ def test_reinit_keeps_the_mask_and_draws_the_weights_anew():
 
 def test_n_of_m_are_the_largest_of_their_neighbours():
     weight = torch.tensor([[1.0, -4.0, 3.0, 2.0, 0.1, 0.2, -0.3, 0.0]])
-    assert method("n-m").largest(weight).int().tolist() == [[0, 1, 1, 0, 0, 1, 1, 0]]
+    assert method("n-m").seen(None, weight, 0).int().tolist() == [[0, 1, 1, 0, 0, 1, 1, 0]]
     kernels = torch.randn(3, 8, 3, 3)
-    mask = method("n-m[n=1,m=4]").largest(kernels)
+    mask = method("n-m[n=1,m=4]").seen(None, kernels, 0)
     assert set(mask.reshape(3, 2, 4, 9).sum(2).flatten().tolist()) == {1}
 
 
@@ -286,24 +286,24 @@ def test_sr_ste_is_a_plain_loop_over_dense_weights():
     """W <- w - lr (g(masked w) + decay * hidden w), written out; SGD without momentum's first step."""
     net, train = network(), budget(epochs=1, batch=40)
     chosen = method("n-m[n=1,m=2,decay=0.1]")
-    layers = chosen.layers(net)
+    layers = list(chosen.sparse(net).values())
     assert len(layers) == 2
     start = {id(layer): layer.weight.detach().clone() for layer in layers}
     twin = network()
     with torch.no_grad():
-        for layer in chosen.layers(twin):
-            layer.weight.mul_(chosen.largest(layer.weight))
+        for layer in chosen.sparse(twin).values():
+            layer.weight.mul_(chosen.seen(None, layer.weight, 0))
     loader = iter(train.data.between(train.recipe, train.seed, 0, 1).train_dataloader())
     batch = next(loader)
     F.cross_entropy(twin(batch.inputs)[-1], batch.labels).backward()
     chosen.fit(net, train)
     rate, decay = 0.05 * 0.04, train.recipe.weight_decay
-    for layer, other in zip(layers, chosen.layers(twin), strict=True):
+    for layer, other in zip(layers, chosen.sparse(twin).values(), strict=True):
         dense = start[id(layer)]
-        hidden = ~chosen.largest(dense)
+        hidden = ~chosen.seen(None, dense, 0)
         gradient = other.weight.grad + 0.1 * dense * hidden + decay * dense
         expected = dense - rate * gradient * 1.9  # Nesterov's first step: g + 0.9 g
-        mask = chosen.largest(expected)
+        mask = chosen.seen(None, expected, 0)
         assert torch.equal(mask_of(layer), mask)
         torch.testing.assert_close(layer.weight.detach(), expected * mask, atol=1e-6, rtol=1e-5)
 
@@ -311,9 +311,9 @@ def test_sr_ste_is_a_plain_loop_over_dense_weights():
 def test_hidden_weights_come_back_under_sr_ste():
     net, train = network(), budget(epochs=30)
     chosen = method("n-m[n=1,m=2]")
-    first = [chosen.largest(layer.weight.detach()) for layer in chosen.layers(net)]
+    first = [chosen.seen(None, layer.weight.detach(), 0) for layer in chosen.sparse(net).values()]
     chosen.fit(net, train)
-    last = [mask_of(layer) for layer in chosen.layers(net)]
+    last = [mask_of(layer) for layer in chosen.sparse(net).values()]
     assert any(not torch.equal(a, b) for a, b in zip(first, last, strict=True))
     assert all(float(mask.float().mean()) == 0.5 for mask in last)
     assert not any("dense" in name for name in net.state_dict())

@@ -1,0 +1,52 @@
+"""Filter pruning: drop the filters with the smallest sum of absolute weights, and all that only they fed.
+
+Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017: the same share of filters in every layer; where a
+shortcut adds to a layer's output, that layer keeps its filters. In a linear layer a filter is a neuron.
+"""
+
+import copy
+
+import torch
+from torch import Tensor
+
+from bench import Net, Structured, connected, hide, layers
+
+
+class Filters(Structured):
+    """Structured: whole filters by their L1 norm, in the middle of training, with what depends on them."""
+
+    def masks(self, net: Net) -> dict[str, Tensor]:
+        inner = [name for name in self.sparse(net) if _is_inner(net, name)]
+        return self.nearest(net, lambda share: without(net, inner, share))
+
+
+def without(net: Net, names: list[str], share: float) -> dict[str, Tensor]:
+    """The masks that are left when these layers lose a share of their filters, the smallest; one stays."""
+    twin = copy.deepcopy(net)
+    for name in names:
+        norms = layers(twin)[name].weight.detach().abs().flatten(1).sum(1)
+        _hide_filters(
+            twin, name, norms.argsort(stable=True)[: min(round(share * len(norms)), len(norms) - 1)]
+        )
+    return connected(twin)
+
+
+def _is_inner(net: Net, name: str) -> bool:
+    """Whether other layers have weights that only this layer's filters feed: not so where a shortcut feeds them too.
+
+    The first, the middle and the last filter are tried: a shortcut may reach some channels and not others.
+    """
+    before, last = connected(net), len(layers(net)[name].weight) - 1
+    for row in (0, last // 2, last):
+        twin = copy.deepcopy(net)
+        _hide_filters(twin, name, torch.tensor([row]))
+        after = connected(twin)
+        if all(torch.equal(after[other], before[other]) for other in after if other != name):
+            return False
+    return True
+
+
+def _hide_filters(net: Net, name: str, rows: Tensor) -> None:
+    mask = torch.ones_like(layers(net)[name].weight, dtype=torch.bool)
+    mask[rows] = False
+    hide(layers(net)[name], mask)

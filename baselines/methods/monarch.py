@@ -1,0 +1,95 @@
+"""Monarch: a weight matrix is a product of two block-diagonal ones with a permutation between.
+
+Dao et al., "Monarch: Expressive Structured Matrices for Efficient and Accurate Training", ICML 2022: M = P L P' R.
+Here R and L are grouped 1x1 convolutions and P is a channel shuffle; in a convolution R has the kernel and L mixes
+its channels (interleaved group convolution, Zhang et al., ICCV 2017). Predefined, with no index at all.
+"""
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from bench import Density, Layer, Masking, Net, SeesawError
+
+
+class Monarch(Masking):
+    """Structured factors: two block-diagonal products instead of each sparse layer."""
+
+    density: Density = 0.125
+    """weights of the two factors over those of the layer they replace"""
+    nearest: bool = True
+    """whether a layer may take its nearest feasible density where the asked one is not feasible"""
+
+    def replace(self, net: Net) -> None:
+        for name, layer in self.sparse(net).items():
+            try:
+                inner = self.inner(tuple(layer.weight.shape))
+            except SeesawError as error:
+                raise SeesawError(f"{name}: {error}. Ask for one of these, or leave nearest=true.") from error
+            parent, _, place = name.rpartition(".")
+            setattr(net.get_submodule(parent), place, Factors(layer, inner))
+
+    def inner(self, shape: Sequence[int]) -> int:
+        """Channels between the factors for each block, at least one.
+
+        Raises:
+            SeesawError: no whole number of them makes the density; the nearest ones are named.
+        """
+        outputs, inputs, *kernel = shape
+        unit = (inputs * math.prod(kernel) + outputs) / math.prod(shape)
+        count = max(1, round(self.density / unit))
+        if not self.nearest and not math.isclose(count * unit, self.density, rel_tol=1e-9):
+            near = dict.fromkeys(max(1, n) for n in (int(self.density / unit), int(self.density / unit) + 1))
+            raise SeesawError(
+                f"density {self.density:g} is not feasible as two factors of {inputs} inputs and {outputs} outputs: "
+                f"the nearest feasible are {' and '.join(f'{n * unit:g}' for n in near)}"
+            )
+        return count
+
+
+class Factors(nn.Module):
+    """P L P' R in place of a layer.
+
+    The weights number `inner` times its inputs and outputs, however many blocks there are: there are as many as let
+    every input still reach every output, and make the inner width no larger than the layer's.
+
+    Args:
+        layer: a linear layer or a 2-D convolution; gives shapes, stride, padding, bias and device, and no weights.
+        inner: channels between the factors for each block.
+
+    Raises:
+        SeesawError: another kind of layer.
+    """
+
+    def __init__(self, layer: Layer, inner: int) -> None:
+        super().__init__()
+        outputs, inputs = layer.weight.shape[:2]
+        able = [n for n in range(1, inner + 1) if math.gcd(inputs, outputs) % n == 0]
+        self.blocks = max((n for n in able if n * inner <= max(inputs, outputs)), default=1)
+        width, bias = self.blocks * inner, layer.bias is not None
+        at = {"device": layer.weight.device, "dtype": layer.weight.dtype}
+        if isinstance(layer, nn.Linear):
+            self.right = nn.Conv1d(inputs, width, 1, groups=self.blocks, bias=False, **at)
+            self.left = nn.Conv1d(width, outputs, 1, groups=self.blocks, bias=bias, **at)
+        elif isinstance(layer, nn.Conv2d):
+            place = {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation}
+            kernel = (layer.kernel_size[0], layer.kernel_size[1])
+            self.right = nn.Conv2d(inputs, width, kernel, groups=self.blocks, bias=False, **place, **at)
+            self.left = nn.Conv2d(width, outputs, 1, groups=self.blocks, bias=bias, **at)
+        else:
+            raise SeesawError(
+                f"monarch knows linear layers and 2-D convolutions, not {type(layer).__name__}. Choose another."
+            )
+        # variance 1 through R; L starts as PyTorch starts any layer, so the product starts as the layer would
+        nn.init.normal_(self.right.weight, std=self.right.weight[0].numel() ** -0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if isinstance(self.left, nn.Conv1d):
+            return self.product(x.reshape(-1, x.shape[-1], 1)).reshape(*x.shape[:-1], -1)
+        return self.product(x)
+
+    def product(self, x: Tensor) -> Tensor:
+        """L after the shuffle after R, on channels in dimension 1."""
+        shuffled = self.right(x).unflatten(1, (self.blocks, -1)).transpose(1, 2).flatten(1, 2)
+        return self.left(shuffled)

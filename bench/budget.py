@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bench.checkpoint import START_ANEW, Checkpoint, set_random_state
 from bench.errors import SeesawError
 from bench.exits import Loss
-from bench.lit import FAST, LitNet, Log
+from bench.lit import FAST, LitNet, Log, busy
 from bench.method import Hook
 from bench.net import Net
 from bench.task import Data, Recipe
@@ -55,6 +55,7 @@ class Budget:
         stop = self.steps if share is None else min(self.steps, self.at + round(share * self.steps))
         if stop <= self.at:
             return
+        begun = busy(self.device)
         call, self.log.calls = self.log.calls, self.log.calls + 1
         start, checkpoint = self._gone_on(net, call, stop)
         parameters = self._parameters if self._parameters is not None else list(net.parameters())
@@ -85,6 +86,7 @@ class Budget:
         set_random_state(lit.random)
         net.to(self.device).to(memory_format=torch.contiguous_format).eval().requires_grad_(True)
         self.at = stop
+        self.log.lent += busy(self.device) - begun
 
     def _gone_on(self, net: Net, call: int, stop: int) -> tuple[int, Checkpoint | None]:
         """Where a call starts, and the checkpoint it goes on from; the network is given its state."""

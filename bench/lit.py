@@ -41,6 +41,13 @@ class Epoch:
     lr: float
     seconds: float
     """wall time"""
+    busy: float = 0.0
+    """time at work (see `busy`)"""
+
+
+def busy(device: torch.device) -> float:
+    """A clock of the time at work: the processor's on a CPU, so that waiting does not count, else the wall's."""
+    return time.process_time() if device.type == "cpu" else time.monotonic()
 
 
 @dataclass
@@ -57,6 +64,8 @@ class Log:
     checkpoints: Checkpoints | None = None
     earlier: float = 0.0
     """seconds trained in earlier sittings"""
+    lent: float = 0.0
+    """time at work within calls of `train`, in this sitting"""
 
     @property
     def steps(self) -> int:
@@ -155,6 +164,7 @@ class LitNet(pl.LightningModule):
         self.right = torch.zeros(len(self.net.exits), dtype=torch.long, device=self.device)
         self.done = 0
         self.told = self.begun = time.monotonic()
+        self.busy = busy(self.device)
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         """Several optimiser steps."""
@@ -215,7 +225,10 @@ class LitNet(pl.LightningModule):
         self.random = random_state()
         optimizer = self.optimizers(use_pl_optimizer=False)
         assert isinstance(optimizer, torch.optim.Optimizer)
-        self.journal.epochs.append(Epoch(len(self.journal.epochs), self.done, loss, accuracy, lr, seconds))
+        at_work = busy(self.device) - self.busy
+        self.journal.epochs.append(
+            Epoch(len(self.journal.epochs), self.done, loss, accuracy, lr, seconds, at_work)
+        )
         self.ended(optimizer, self.index)
         self.journal.ended(self.journal.epochs[-1])
 

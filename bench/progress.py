@@ -16,6 +16,7 @@ WORDS = {
     "wait": "wait",
     "data": "read the data",
     "build": "build the network",
+    "dense steps": "time dense steps",
     "train": "train",
     "pack": "pack the weights",
     "trace": "trace calibration and test split",

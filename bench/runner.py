@@ -20,13 +20,15 @@ from bench.crossing import crossings
 from bench.earlier import PACKED, Earlier, fingerprint
 from bench.errors import SeesawError
 from bench.files import DRAFT, sweep, write_whole
-from bench.lit import Log
+from bench.lit import Log, busy
 from bench.lock import Quiet, alone
 from bench.machine import commit, machine, versions
 from bench.meter import Found, Meter, Reading, Readings, Subject
 from bench.meters.macs import Tariff
 from bench.net import Net
 from bench.order import Order, Plan
+from bench.overhead import NAME as OVERHEAD
+from bench.overhead import Overhead
 from bench.packed import packings, restore
 from bench.plugin import Choice
 from bench.policy import Policy, Reference
@@ -89,6 +91,7 @@ class Run:
         self.backbone = plan.backbone.plugin
         self.loaded: Loaded | None = None
         self.earlier: Earlier | None = None
+        self.overhead: Reading | None = None
         self.quiet = Quiet(self.order.runs / "timing.lock", SETTLE if self.order.neighbours else 0.0)
         identity = {
             "run": f"{plan.setup.digest()} seed {self.order.seed}",
@@ -132,6 +135,7 @@ class Run:
             self.earlier.restore(net)
             budget.log = self.earlier.log()
             self.seconds["train"] = self.earlier.record.seconds.get("train", 0.0)
+            self.overhead = self.earlier.record.net.get(OVERHEAD)
         with self._phase("pack"):
             net = self.repack(net)
         with self._phase("trace"):
@@ -149,9 +153,17 @@ class Run:
 
     def train(self, net: Net, budget: Budget, mirror: Mirror) -> None:
         """Let the method train the network, going on from the last checkpoint."""
+        dense = Overhead(self._dense, budget, self.plan.exits.plugin)
+        with self._phase("dense steps"):
+            dense.probe()
         with self._phase("train") as done:
             log = budget.log = Log(report=done, ended=mirror.epoch, checkpoints=self.checkpoints)
+            begun = busy(self.plan.device)
             self.plan.exits.plugin.fit(net, budget, self.plan.method.plugin)
+            between = busy(self.plan.device) - begun - log.lent
+        with self._phase("dense steps"):
+            dense.probe()
+        self.overhead = dense.reading(between + sum(epoch.busy for epoch in log.epochs))
         if self.loaded is not None and not log.steps:
             self.loaded.check(net)
         self.seconds["train"] = round(self.seconds["train"] + log.earlier, 3)
@@ -166,7 +178,7 @@ class Run:
         begun = time.perf_counter()
         self.report(name, 0, 0, "")
         yield lambda done, total, line: self.report(name, done, total, line)
-        self.seconds[name] = round(time.perf_counter() - begun, 3)
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - begun, 3)
         self.report(name, 1, 1, "")
 
     def build(self) -> Net:
@@ -179,6 +191,13 @@ class Run:
         if self.order.weights is not None:
             self.loaded = load_weights(net, self.order.weights)
         return net.to(plan.device)
+
+    def _dense(self) -> Net:
+        """The dense parent before training."""
+        torch.manual_seed(self.order.seed)
+        return assemble(self.plan.backbone.plugin, self.plan.about, self.plan.exits.plugin).to(
+            self.plan.device
+        )
 
     def _on_meta(self, backbone: Backbone) -> Net:
         with torch.device("meta"):
@@ -261,7 +280,8 @@ class Run:
                 )
                 for name, layer in layers(net).items()
             ],
-            net=_merged(one.net for one in found),
+            net=_merged(one.net for one in found)
+            | ({} if self.overhead is None else {OVERHEAD: self.overhead}),
             absent={key: why for one in found for key, why in one.absent.items()},
             notes=notes,
             training=[

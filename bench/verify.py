@@ -203,7 +203,7 @@ def _allowed(r: Reading, *, same_machine: bool, same: bool) -> float | None:
             return SAME
         p, n = min(max(r.value, 0.05), 0.95), r.n or 1000
         return 3 * math.sqrt(2 * p * (1 - p) / n) + 0.01
-    if r.unit == "s" or (r.unit == "J" and not r.source.startswith("model")):
+    if r.unit in ("s", "x") or (r.unit == "J" and not r.source.startswith("model")):
         spread = (r.high - r.low) if r.high is not None and r.low is not None else 0.0
         return max(2 * spread, 0.5 * r.value) if same_machine else None
     return 0.0 if same else abs(r.value) * 1e-6 if r.unit == "MAC" else abs(r.value) * 0.1

@@ -6,16 +6,19 @@ import copy
 import logging
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from bench.meter import Found, Meter, Reading, Subject
+from bench.method import stage_of
 from bench.net import Net
-from bench.sparse.mask import density, masked, parameters
+from bench.paths import connected
+from bench.sparse.mask import density, layers, mask_of, masked, parameters
 
 COUNTER = "torch.utils.flop_counter on meta"
 TOLERATED = 0.02
@@ -134,12 +137,19 @@ class Macs(Meter):
                 "macs": _macs(tariff.upto(stage, effective=False)),
                 "macs.effective": _macs(tariff.upto(stage, effective=True), effective=True),
                 "parameters": _parameters(*(_upto(net, stage))),
+                **_densities(
+                    net, connected(net, [number]), lambda s, head, e=stage: s <= e and head in (None, e)
+                ),
             }
+        alive = connected(net)
         for k in range(len(net.stages) + 1):
             found.cuts[k] = {
                 "macs.device": _macs(tariff.upto(k - 1, effective=False)),
                 "macs.effective.device": _macs(tariff.upto(k - 1, effective=True), effective=True),
             }
+            if k:
+                side = _densities(net, alive, lambda stage, head, k=k: stage < k)
+                found.cuts[k] |= {f"{name}.device": reading for name, reading in side.items()}
         total = tariff.upto(len(net.stages) - 1, effective=False)
         if total <= 0:
             found.absent["macs"] = f"{COUNTER} knows none of the operators: {', '.join(tariff.uncounted)}"
@@ -174,6 +184,34 @@ def _macs(value: float, *, effective: bool = False) -> Reading:
 
 def _upto(net: Net, stage: int) -> tuple[nn.Module, ...]:
     return (*net.stages[: stage + 1], *(net.head(at) for at in net.exits if at <= stage))
+
+
+def _densities(
+    net: Net, alive: dict[str, Tensor], belongs: Callable[[int, int | None], bool]
+) -> dict[str, Reading]:
+    """The share of a part's weights that exist, and the share that exist on a path to its answers.
+
+    Args:
+        net: the whole network.
+        alive: the weights on a path (`connected`).
+        belongs: whether a layer of this stage, or of the head on this stage, is in the part.
+    """
+    size = there = reached = 0
+    for name, layer in layers(net).items():
+        stage = stage_of(name)
+        if belongs(stage, stage if name.startswith("heads.") else None):
+            mask = mask_of(layer)
+            size += layer.weight.numel()
+            there += layer.weight.numel() if mask is None else int(mask.sum())
+            reached += int(alive[name].sum())
+    if size == 0:
+        return {}
+    return {
+        "density": Reading(value=there / size, unit="share", source="masks", n=size),
+        "density.effective": Reading(
+            value=reached / size, unit="share", source="weights on a path from the input to an answer", n=size
+        ),
+    }
 
 
 def _parameters(*modules: nn.Module) -> Reading:

@@ -150,7 +150,10 @@ def _fit(lit: LitNet, data: Data, epochs: int, device: torch.device) -> None:
             enable_model_summary=False,
             reload_dataloaders_every_n_epochs=0,
         )
-        trainer.fit(lit, datamodule=data)
+        try:
+            trainer.fit(lit, datamodule=data)
+        except SystemExit as error:  # what Lightning makes of Ctrl-C
+            raise KeyboardInterrupt from error
 
 
 @contextmanager
@@ -160,7 +163,7 @@ def memory_told(net: Net, budget: Budget, batch: int) -> Iterator[None]:
         yield
         return
     except RuntimeError as error:  # torch.OutOfMemoryError on an accelerator; plain on a CPU
-        if not _out_of_memory(error):
+        if not out_of_memory(error):
             raise
         reason = str(error).splitlines()[0].rstrip(".")
     net.zero_grad(set_to_none=True)
@@ -178,7 +181,7 @@ def _fits(net: Net, budget: Budget, size: int) -> bool:
     try:
         budget.loss(net, *budget.batch(size)).backward()
     except RuntimeError as error:
-        if not _out_of_memory(error):
+        if not out_of_memory(error):
             raise
         return False
     finally:
@@ -186,5 +189,8 @@ def _fits(net: Net, budget: Budget, size: int) -> bool:
     return True
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error says that memory ran out: on an accelerator, or on a CPU, where PyTorch has no name for it."""
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        word in str(error) for word in ("DefaultCPUAllocator", "not enough memory")
+    )

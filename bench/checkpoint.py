@@ -8,6 +8,7 @@ network as it was at its end, and the one that was cut short goes on after its l
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from torch import Tensor, nn
 from bench.errors import SeesawError
 from bench.files import write_whole
 from bench.sparse.mask import MASK, hide, layers, pattern_of
+
+log = logging.getLogger("seesaw")
 
 _NET, _OPTIMIZER, _RANDOM = "net.", "optimizer.", "random."
 
@@ -139,10 +142,10 @@ class Checkpoints:
         write_whole(self.path(call), save(tensors, {"about": json.dumps(about)}), "--runs")
 
     def read(self, call: int) -> Checkpoint | None:
-        """The checkpoint of a call, or None where there is none. Nothing in the file is run.
+        """The checkpoint of a call, or None where there is none to go on from. Nothing in the file is run.
 
-        Raises:
-            SeesawError: cut short, damaged, or made by another run, with other versions or threads.
+        One that is cut short, damaged, or made with other versions or threads is said to be left out: what it stood
+        for is trained again.
         """
         path = self.path(call)
         try:
@@ -150,19 +153,20 @@ class Checkpoints:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise SeesawError(f"{path} cannot be read ({error.strerror}). {START_ANEW}") from error
+            return self._left_out(path, f"cannot be read ({error.strerror})")
         try:
             tensors = load(data)
             length = int.from_bytes(data[:8], "little")
             about = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["about"])
             if about["identity"] != self.identity or about["call"] != call:
-                raise SeesawError(
-                    f"{path} is not this run's checkpoint ({_difference(about['identity'], self.identity)}). "
-                    f"{START_ANEW}"
-                )
+                why = _difference(about["identity"], self.identity)
+                return self._left_out(path, f"is not this run's checkpoint ({why})")
             return Checkpoint(int(about["step"]), tensors, dict(about["patterns"]), dict(about["book"]))
         except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise SeesawError(f"{path} is no whole checkpoint ({error}). {START_ANEW}") from error
+            return self._left_out(path, f"is no whole checkpoint ({error})")
+
+    def _left_out(self, path: Path, why: str) -> None:
+        log.warning("%s %s. It is left out, and what it stood for is trained again.", path, why)
 
     @property
     def begun(self) -> bool:

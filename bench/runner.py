@@ -13,7 +13,7 @@ import torch
 
 from bench import record as records
 from bench.backbone import Backbone
-from bench.budget import Budget
+from bench.budget import Budget, out_of_memory
 from bench.build import Loaded, assemble, load_weights
 from bench.checkpoint import Checkpoints
 from bench.crossing import crossings
@@ -61,7 +61,7 @@ def run(
     Args:
         order: what to run.
         report: is told how far it is.
-        again: run it from its beginning, whatever there is.
+        again: run it from its beginning, whatever there is; when this is cut short, it too goes on.
         measure: measure it again although there is a record, without training where its weights are there.
 
     Raises:
@@ -72,13 +72,21 @@ def run(
     _writable(order.runs, "Weights and traces", "--runs")
     with alone(plan.folder() / "lock", lambda: report("wait", 0, 0, "another process runs this")):
         work = Run(plan, report)
-        if plan.path.exists() and not again and not measure:
+        anew = plan.folder() / "again"  # stands while a run that was asked for again is not at its end
+        if plan.path.exists() and not again and not measure and not anew.exists():
             work.checkpoints.clear()  # of a run that was killed between its record and its end
             return records.load(plan.path)
         sweep(plan.folder(), plan.folder() / "checkpoints")
         for draft in plan.path.parent.glob(f".{plan.path.name}.*{DRAFT}"):
             draft.unlink(missing_ok=True)
-        return work.go(again=again, earlier=None if again else Earlier.of(plan))
+        begin = again and not anew.exists()
+        again = again or anew.exists()
+        if begin:
+            work.checkpoints.clear()
+            anew.touch()
+        record = work.go(begin=begin, earlier=None if again else Earlier.of(plan))
+        anew.unlink(missing_ok=True)
+        return record
 
 
 class Run:
@@ -106,16 +114,25 @@ class Run:
         self.quiet.heed()
         self.tell(phase, done, total, line)
 
-    def go(self, *, again: bool = False, earlier: Earlier | None = None) -> Record:
-        """All phases, in order; without training where the network was trained before."""
+    def go(self, *, begin: bool = False, earlier: Earlier | None = None) -> Record:
+        """All phases, in order; without training where the network was trained before.
+
+        Args:
+            begin: as a new W&B run, whatever there was.
+            earlier: the network trained before.
+        """
         self.earlier = earlier
         plan = self.plan
-        if again:
-            self.checkpoints.clear()
-        mirror = Mirror.of(plan.setup, self.order.seed, plan.folder(), self.order.runs, again=again)
+        mirror = Mirror.of(plan.setup, self.order.seed, plan.folder(), self.order.runs, again=begin)
         try:
             record = self._work(mirror)
             mirror.record(record, plan.path)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            raise SeesawError(
+                f"Memory ran out ({str(error).splitlines()[0].rstrip('.')}). Choose a smaller backbone, or another device."
+            ) from error
         finally:
             mirror.close()
         self.checkpoints.clear()

@@ -12,15 +12,29 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from bench.errors import SeesawError
 from bench.meter import Reading
 from bench.record import Curve, Exit, Record, checksum
-from bench.spec import parse
+from bench.spec import parse, render
+from bench.task import Recipe
 
 COST = "macs.effective"
+UNITS = {
+    **dict.fromkeys(("top1", "top5", "density"), "share"),
+    **dict.fromkeys(("payload", "framed", "bytes", "memory"), "B"),
+    **{"macs": "MAC", "parameters": "one", "latency": "s", "energy": "J", "training": "x"},
+}
+"""The unit of a reading, by the first part of its name."""
+NOTE = ".contested"
+"""Ending of a maintainer's note beside a record."""
+CLOCKED = ("s", "J", "x")
+"""Units of what another machine may lack or give otherwise."""
 SAME = 1e-6
 """Shares that differ by less are the same share of the samples, as float32 and float64 say it."""
 
@@ -33,13 +47,45 @@ def faults(record: Record, path: Path | None = None, folder: Path | None = None)
         path: where it lies; with `folder`, whether it lies where it belongs.
         folder: of all records.
     """
-    found = list(_identity(record))
+    found: list[str] = []
     if path is not None and folder is not None and record.path(folder).resolve() != path.resolve():
         found.append(f"It lies at {path}, and its settings belong to {record.path(folder)}.")
-    found += [*_readings(record), *_exits(record), *_cuts(record), *_budget(record)]
-    for curve in record.curves:
-        found += _curve(record, curve)
+    curves = (_curve(record, curve) for curve in record.curves)
+    parts = (
+        _identity(record),
+        _settings(record),
+        _readings(record),
+        _exits(record),
+        _cuts(record),
+        _budget(record),
+    )
+    try:
+        for sentence in chain(*parts, *curves):
+            found.append(sentence)
+    except (ArithmeticError, ValueError, TypeError) as error:
+        found.append(f"Its numbers cannot be computed with ({error}).")
     return found
+
+
+def _settings(record: Record) -> Iterator[str]:
+    """Specs are what people read: each must say what the settings beside it say."""
+    setup = record.setup
+    several = (*setup.policies, *setup.codecs, *setup.meters)
+    for plugin in (setup.task, setup.backbone, setup.method, setup.exits, *several):
+        try:
+            spec = parse(plugin.spec)
+        except SeesawError as error:
+            yield str(error)
+            continue
+        if spec.name != plugin.name:
+            yield f"{plugin.name} has a spec of another name, {plugin.spec!r}."
+        for key, said in spec.settings.items():
+            if key not in plugin.settings or render(plugin.settings[key]) != said:
+                yield f"The spec {plugin.spec!r} says {key}={said}, and its settings do not."
+    try:
+        Recipe.model_validate(setup.recipe)
+    except ValidationError as error:
+        yield f"Its recipe is none ({error.errors()[0]['msg']})."
 
 
 def _identity(record: Record) -> Iterator[str]:
@@ -68,12 +114,19 @@ def _readings(record: Record) -> Iterator[str]:
                 yield f"{name} of {place} is negative."
             if (r.low is not None and r.low > r.value) or (r.high is not None and r.high < r.value):
                 yield f"{name} of {place} does not lie between its own quartiles."
+            if (unit := UNITS.get(name.partition(".")[0], r.unit)) != r.unit:
+                yield f"{name} of {place} is in {r.unit}, and should be in {unit}."
             if r.unit == "share" and not (r.value <= 1 and (r.n is None or _whole(r.value * r.n))):
                 yield f"{name} of {place}, {r.value!r}, is no share of {r.n} samples."
+            if name.startswith("top") and r.n != _samples(record.exits):
+                yield f"{name} of {place} is of {r.n} samples, and others are of {_samples(record.exits)}."
+        for codec in (name.removeprefix("payload.") for name in readings if name.startswith("payload.")):
+            if not {f"framed.{codec}", f"top1.{codec}"} <= readings.keys():
+                yield f"{place} says what crosses with {codec}, and not its framed bytes and accuracy."
 
 
 def _whole(value: float) -> bool:
-    return math.isclose(value, round(value), abs_tol=1e-4)
+    return math.isfinite(value) and math.isclose(value, round(value), abs_tol=1e-4)
 
 
 def _value(readings: dict[str, Reading], name: str) -> float | None:
@@ -100,6 +153,8 @@ def _exits(record: Record) -> Iterator[str]:
 def _cuts(record: Record) -> Iterator[str]:
     if [cut.before for cut in record.cuts] != list(range(len(record.cuts))):
         yield "Its cuts are not numbered from 0 on."
+    if len(record.cuts) < 2:
+        yield "It lacks the cuts before and after the network."
     if not record.cuts or not record.exits:
         return
     last = record.exits[-1].readings
@@ -142,15 +197,19 @@ def _samples(exits: list[Exit]) -> int:
     return next((e.readings["top1"].n or 1 for e in exits if "top1" in e.readings), 1)
 
 
-def contested(path: Path, record: Record, folder: Path) -> str | None:
-    """Why a record should not be believed: its own faults, or a maintainer's reason in `seed<k>.contested` beside it."""
-    note = path.with_suffix(".contested")
+def contested(path: Path, wrong: list[str]) -> str | None:
+    """Why a record should not be believed: a maintainer's reason in `seed<k>.contested` beside it, or its faults."""
+    note = path.with_suffix(NOTE)
     try:
-        reasons = [" ".join(note.read_text(encoding="utf-8").split())[:300]] if note.exists() else []
+        reasons = [_said(note.read_text(encoding="utf-8"))] if note.exists() else []
     except (OSError, UnicodeDecodeError):
         reasons = ["It is contested for a reason that cannot be read."]
-    reasons += faults(record, path, folder)[:1]
+    reasons += wrong[:1]
     return " ".join(reasons) or None
+
+
+def _said(note: str) -> str:
+    return " ".join(note.split())[:300] or "It is contested, without a reason."
 
 
 @dataclass(frozen=True)
@@ -174,7 +233,7 @@ class Compared:
 
 
 def compare(told: Record, found: Record) -> list[Compared]:
-    """Every number of a record beside that of its run again.
+    """Every number of a record beside that of its run again, which says what is allowed.
 
     Counts must be the same. Accuracies must agree on the same machine with the same versions; elsewhere, within
     three standard errors of the difference of two samples. Times and measured energies are compared on the same
@@ -186,9 +245,38 @@ def compare(told: Record, found: Record) -> list[Compared]:
     for place, readings in places(told):
         for name, r in readings.items():
             other = theirs.get(place, {}).get(name)
-            allowed = _allowed(r, same_machine=_same_machine(told, found), same=same)
-            rows.append(Compared(f"{place}: {name}", r.value, other.value if other else None, allowed))
+            alike = other is not None and other.unit == r.unit and (r.unit != "share" or other.n == r.n)
+            if other is not None and alike:
+                allowed = _allowed(other, same_machine=_same_machine(told, found), same=same)
+            else:  # a clock or a sensor may be missing here; a count may not
+                allowed = None if other is None and r.unit in CLOCKED else 0.0
+            rows.append(
+                Compared(f"{place}: {name}", r.value, other.value if other and alike else None, allowed)
+            )
+    there = dict(_counts(found))
+    for name, value in _counts(told):
+        share = name.startswith("curve") and not name.endswith("macs")
+        allowed = SAME * max(1.0, abs(value)) if same else 0.1 if share else 0.1 * abs(value)
+        rows.append(Compared(name, value, there.get(name), allowed))
     return rows
+
+
+def _counts(record: Record) -> Iterator[tuple[str, float]]:
+    """What a record says beside its readings that running it again must give: by name."""
+    yield "budget", record.budget
+    yield "steps", float(sum(row.steps for row in record.training))
+    for layer in record.layers:
+        yield f"density of {layer.name}", layer.density
+        yield f"weights of {layer.name}", float(math.prod(layer.shape))
+    for cut in record.cuts:
+        yield f"numbers that cross cut {cut.before}", float(math.prod(cut.shape))
+    for curve in record.curves:
+        for number, point in enumerate(curve.points):
+            name = f"curve {curve.policy}, point {number}"
+            yield f"{name}: accuracy", point.accuracy
+            yield f"{name}: macs", point.macs
+            for exit_, share in enumerate(point.shares):
+                yield f"{name}: share of exit {exit_}", share
 
 
 def _same_machine(told: Record, found: Record) -> bool:
@@ -203,10 +291,28 @@ def _allowed(r: Reading, *, same_machine: bool, same: bool) -> float | None:
             return SAME
         p, n = min(max(r.value, 0.05), 0.95), r.n or 1000
         return 3 * math.sqrt(2 * p * (1 - p) / n) + 0.01
-    if r.unit in ("s", "x") or (r.unit == "J" and not r.source.startswith("model")):
+    if _clocked(r.unit, r.source):
         spread = (r.high - r.low) if r.high is not None and r.low is not None else 0.0
         return max(2 * spread, 0.5 * r.value) if same_machine else None
     return 0.0 if same else abs(r.value) * 1e-6 if r.unit == "MAC" else abs(r.value) * 0.1
+
+
+def untimed(record: Record) -> dict[str, Any]:
+    """A record as JSON values without what clocks, sensors and calendars put in: the same for the same seed and machine."""
+    told = record.model_dump(mode="json")
+    for key in ("seconds", "created", "checksum", "commit", "dirty"):
+        del told[key]
+    for epoch in told["training"]:
+        del epoch["seconds"]
+    places = [told["net"], *(part["readings"] for part in (*told["exits"], *told["cuts"]))]
+    for readings in places:
+        for name in [name for name, r in readings.items() if _clocked(r["unit"], r["source"])]:
+            del readings[name]
+    return told
+
+
+def _clocked(unit: str, source: str) -> bool:
+    return unit in CLOCKED and not source.startswith("model")
 
 
 def specs_of(record: Record) -> dict[str, list[str]]:

@@ -10,7 +10,6 @@ weights the same bytes, and nothing half-written may lie about.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import shutil
@@ -19,6 +18,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from bench.record import load
+from bench.verify import untimed
 
 COMMAND = [
     "run",
@@ -81,21 +83,11 @@ def kill_some(folder: Path, draw: random.Random, life: float) -> tuple[int, floa
     return kills, life
 
 
-def numbers(path: Path) -> dict[str, object]:
-    """A record without what clocks and calendars put in."""
-    told = json.loads(path.read_text())
-    for key in ("created", "seconds", "checksum", "commit", "dirty"):
-        del told[key]
-    for epoch in told["training"]:
-        del epoch["seconds"]
-    return told
-
-
 def outcome(folder: Path) -> tuple[dict[str, object], bytes]:
     """The numbers of the one record, and the one packed network."""
     (record,) = folder.glob("leaderboards/records/*/*/seed0.json")
     (weights,) = folder.glob("runs/*/*/seed0/weights.safetensors")
-    return numbers(record), weights.read_bytes()
+    return untimed(load(record)), weights.read_bytes()
 
 
 def left_over(folder: Path) -> list[str]:

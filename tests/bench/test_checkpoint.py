@@ -1,6 +1,7 @@
 """A run that is cut short goes on after its last finished epoch and ends as an unbroken one does."""
 
 import json
+import re
 from contextlib import suppress
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from bench import Net, Sample, SeesawError
 from bench.checkpoint import Checkpoint, Checkpoints
 from bench.order import Order, Plan
 from bench.runner import run
+from bench.verify import untimed
 
 QUICK = {"policies": ("confidence",), "codecs": ("int8",), "meters": ("macs", "storage")}
 
@@ -41,15 +43,6 @@ def killed_after(count):
     return report
 
 
-def numbers(record):
-    told = record.model_dump(mode="json")
-    for key in ("seconds", "created", "checksum"):
-        del told[key]
-    for epoch in told["training"]:
-        del epoch["seconds"]
-    return told
-
-
 def weights(asked):
     return (Plan.of(asked).folder() / "weights.safetensors").read_bytes()
 
@@ -67,7 +60,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, model, exits):
             run(broken, killed_after(count))
     steps = []
     found = run(broken, lambda phase, done, total, line: steps.append(done) if phase == "train" else None)
-    assert numbers(found) == numbers(expected)
+    assert untimed(found) == untimed(expected)
     assert weights(broken) == weights(whole)
     assert not list((Plan.of(broken).folder()).glob("checkpoints/*"))
 
@@ -90,8 +83,25 @@ def test_again_begins_anew(tmp_path):
     assert min(trained) <= 1
 
 
+def test_again_that_was_cut_short_goes_on(tmp_path):
+    asked = order(tmp_path, "mlp")
+    whole = run(asked)
+    with pytest.raises(Killed):
+        run(asked, killed_after(3), again=True)
+    for again in (False, True):  # the same command, with its --again or without
+        trained = []
+        found = run(
+            asked,
+            lambda _, done, __, line, seen=trained: seen.append(done) if "loss" in line else None,
+            again=again,
+        )
+        assert untimed(found) == untimed(whole)
+        assert min(trained) > 2 if not again else min(trained) <= 1
+    assert not (Plan.of(asked).folder() / "again").exists()
+
+
 @pytest.mark.parametrize("damage", ["cut short", "nonsense", "another seed's", "another version's"])
-def test_a_damaged_or_foreign_checkpoint_is_a_sentence(tmp_path, damage):
+def test_a_damaged_or_foreign_checkpoint_is_a_sentence_and_the_run_begins_anew(tmp_path, damage, caplog):
     asked = order(tmp_path, "mlp")
     with pytest.raises(Killed):
         run(asked, killed_after(2))
@@ -105,9 +115,9 @@ def test_a_damaged_or_foreign_checkpoint_is_a_sentence(tmp_path, damage):
         old, new = ("seed 0", "seed 7") if damage == "another seed's" else (torch.__version__, "0.0.0")
         old = old if old.encode() in data else torch.__version__.split("+")[0]
         path.write_bytes(_with_header(data, lambda text: text.replace(old, new)))
-    with pytest.raises(SeesawError, match=r"checkpoint.*--again\."):
-        run(asked)
-    assert run(asked, again=True).budget == 1
+    found = run(asked)
+    assert re.search(rf"{re.escape(str(path))} is .*checkpoint.* trained again\.", caplog.text)
+    assert untimed(found) == untimed(run(order(tmp_path / "whole", "mlp")))
 
 
 def _with_header(data, change):
@@ -177,9 +187,8 @@ def test_no_bytes_make_more_than_a_sentence(tmp_path_factory, data):
         whole[place] ^= data.draw(st.integers(1, 255))
     kept.path(0).write_bytes(bytes(whole[: data.draw(st.integers(0, len(whole)))]))
     with suppress(SeesawError):
-        found = kept.read(0)
-        assert found is not None
-        found.to_net(net)
+        if (found := kept.read(0)) is not None:
+            found.to_net(net)
 
 
 def test_nothing_of_a_checkpoint_is_pickled(tmp_path):

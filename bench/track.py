@@ -23,7 +23,7 @@ from bench.record import Record, Setup, board_of
 log = logging.getLogger("seesaw")
 T = TypeVar("T")
 
-PATIENCE = 5.0
+PATIENCE = 3.0
 """Seconds that a run waits for the network when it begins, and again when it ends."""
 
 PROJECT = "seesaw"
@@ -139,6 +139,9 @@ def _guarded(act: Callable[[], T]) -> T | None:
 def _begin(runs: Path, **named: Any) -> Any:
     """Start a W&B run: online where that works within seconds, else offline."""
     global _unreachable
+    os.environ.setdefault(
+        "WANDB_ERROR_REPORTING", "false"
+    )  # its report of a lost server waits for one, at exit
     import wandb
 
     folder = Path(os.environ.get("WANDB_DIR") or runs)

@@ -14,6 +14,7 @@ from bench.order import Plan
 from bench.packed import restore
 from bench.record import Record
 from bench.trace import Trace, topk
+from bench.verify import faults
 
 PACKED = "weights sha256"
 """Note of a record: the fingerprint of its packed weights."""
@@ -42,6 +43,8 @@ class Earlier:
                 record = records.load(path)
             except SeesawError:
                 continue  # a broken record is no reason not to train
+            if faults(record, path, plan.order.records):
+                continue  # nor is one that was changed by hand
             if record.setup.trained() == plan.setup.trained() and weights.exists():
                 found.append(cls(record, weights))
         return max(found, key=lambda one: one.record.created, default=None)

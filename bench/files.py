@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -18,6 +20,21 @@ def sweep(*folders: Path) -> None:
     for folder in folders:
         for draft in folder.glob(f".*{DRAFT}"):
             draft.unlink(missing_ok=True)
+
+
+def read_plain(path: Path, limit: int) -> bytes:
+    """The first bytes of a plain file; no link is followed, and no pipe or device is waited for.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file.
+    """
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
+    with open(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file")
+        return file.read(limit)
 
 
 def write_whole(path: Path, data: bytes, option: str) -> None:

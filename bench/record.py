@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,11 +13,14 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import SeesawError
-from bench.files import write_whole
+from bench.files import read_plain, write_whole
 from bench.meter import Reading
 
 SCHEMA = 1
 MAX_BYTES = 32 << 20
+LARGEST, DIGITS = {int: 1 << 60, float: 1e30}, 40
+"""What a number in a record may be, and how long."""
+MAX_SEED = (1 << 53) - 1
 
 
 _NUMBERS = re.compile(r"\[\n([-+\d.eE,\snul]+?)\n *\]")
@@ -107,8 +111,8 @@ class Layer(Block):
     """One linear layer or convolution."""
 
     name: str
-    shape: list[int]
-    density: float
+    shape: list[Annotated[int, Field(ge=0)]]
+    density: Annotated[float, Field(ge=0, le=1)]
     pattern: str | None
 
 
@@ -169,7 +173,7 @@ def _or(value: float | None, other: float) -> float:
 class EpochRow(Block):
     """One epoch of training."""
 
-    steps: int
+    steps: Annotated[int, Field(ge=0)]
     loss: float
     accuracy: list[float]
     """of every exit, on the batches trained on"""
@@ -185,7 +189,7 @@ class Record(Block):
     checksum: str = ""
     """SHA-256 over everything else in the file, written last: what was changed by hand shows"""
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
     setup: Setup
     budget: float
     """steps trained over the steps of the recipe"""
@@ -248,7 +252,8 @@ def board_of(setup: Setup) -> str:
 def _slug(name: str) -> str:
     """A name as a part of a path: of a draft, its class, so marked that it is no announced plugin's."""
     place, _, last = name.rpartition(":")
-    return ("draft-" if place else "") + (re.sub(r"[^a-z0-9-]+", "-", last.lower()).strip("-") or "unnamed")
+    plain = re.sub(r"[^a-z0-9-]+", "-", last.lower()[:80]).strip("-")
+    return ("draft-" if place else "") + (plain or "unnamed")
 
 
 def load(path: Path) -> Record:
@@ -258,12 +263,21 @@ def load(path: Path) -> Record:
         SeesawError: no file, no JSON, or not of this schema.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise SeesawError(f"{path} is larger than any record ({MAX_BYTES >> 20} MiB). Remove the file.")
-        data = path.read_bytes()
+        data = read_plain(path, MAX_BYTES + 1)
     except OSError as error:
         raise SeesawError(f"{path} cannot be read ({error.strerror}). Give the path of a record.") from error
+    if len(data) > MAX_BYTES:
+        raise SeesawError(f"{path} is larger than any record ({MAX_BYTES >> 20} MiB). Remove the file.")
     return parse(data, str(path))
+
+
+def is_record(path: Path) -> bool:
+    """Whether a file is there and is a whole record."""
+    try:
+        load(path)
+    except SeesawError:
+        return False
+    return True
 
 
 def parse(data: bytes, path: str) -> Record:
@@ -273,14 +287,30 @@ def parse(data: bytes, path: str) -> Record:
         SeesawError: no JSON, or not of this schema.
     """
     try:
-        return Record.model_validate_json(data)
+        told = json.loads(
+            data, parse_int=_bounded(int), parse_float=_bounded(float), parse_constant=_bounded(float)
+        )
+        return Record.model_validate(told)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SeesawError(
-            f"{path} is no whole record{f' at {where}' if where else ''} ({first['msg']}). "
-            "Run it again with --again, or remove the file."
-        ) from error
+        where, why = ".".join(str(part) for part in first["loc"]), first["msg"]
+    except (ValueError, RecursionError) as error:
+        where, why = "", str(error)
+    raise SeesawError(
+        f"{path} is no whole record{f' at {where}' if where else ''} ({why}). "
+        "Run it again with --again, or remove the file."
+    )
+
+
+def _bounded(kind: type[int] | type[float]) -> Callable[[str], float]:
+    """Reads a number, which arithmetic on boards must not be thrown off by."""
+
+    def read(text: str) -> float:
+        if len(text) > DIGITS or not abs(number := kind(text)) <= LARGEST[kind]:
+            raise ValueError(f"{text[:20]} is no number that a record can hold")
+        return number
+
+    return read
 
 
 def schema() -> str:

@@ -49,7 +49,10 @@ def axes(rows: Iterable[Row]) -> dict[str, tuple[str, str]]:
 
 def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
     """One row as JSON values: `[mean, half-width of the 95% interval]` for every number."""
-    setup, first = row.setup, row.records[0]
+    setup = row.setup
+    exits, cuts, curves = (
+        getattr(row.records[0], part) if row.records else [] for part in ("exits", "cuts", "curves")
+    )
     timed = row.machine is not None
     whole: dict[str, Number] = {"payload": payload, "training": training_macs, "density": density}
     return {
@@ -64,7 +67,7 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
         "seeds": row.seeds,
         "ranked": row.ranked,
         "contested": row.reasons,
-        "recipe": {key: setup.recipe[key] for key in sorted(setup.recipe)},
+        "recipe": {key: setup.recipe[key] for key in sorted(setup.recipe)} if row.records else {},
         "budget": _pair(row.mean(lambda record: record.budget)),
         "ratios": {
             key: _round(ratio)
@@ -80,21 +83,21 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
                 for key in keys
                 if key not in whole and (timed or key not in ("latency", "energy"))
             }
-            for number, exit_ in enumerate(first.exits)
+            for number, exit_ in enumerate(exits)
         ],
         "cuts": [
             {"before": number, "codecs": _cut(row, number), "shape": cut.shape}
-            for number, cut in enumerate(first.cuts)
+            for number, cut in enumerate(cuts)
         ],
         "policies": [
             {"policy": curve.policy, "reference": curve.reference, "points": _points(row, number)}
-            for number, curve in enumerate(first.curves)
+            for number, curve in enumerate(curves)
         ],
         "references": [
             [one.name, _pair(one.accuracy), _pair(one.device_macs), _pair(one.payload)]
             for one in references(row)
         ],
-        "seconds": _round(sum(work_seconds(entry.record) for entry in row.entries)),
+        "seconds": _round(sum(map(work_seconds, row.records))),
     }
 
 

@@ -22,7 +22,7 @@ NOTES = (
 
 def page(name: str, board: list[Row]) -> str:
     """One page: last exits, every exit, references, and what is contested and why."""
-    records = [entry.record for row in board for entry in row.entries]
+    records = [record for row in board for record in row.records]
     hours = sum(work_seconds(record) for record in records) / 3600
     machines = sorted({row.machine for row in board if row.machine})
     lines = [
@@ -53,7 +53,7 @@ def page(name: str, board: list[Row]) -> str:
             *_table(
                 ("dense network", "reference", "top-1", "MACs on the device", "payload"),
                 (
-                    [_text(f"{row.setup.backbone.spec}, {row.setup.exits.spec}"), one.name, _share(one.accuracy),
+                    [_text(f"{row.setup.backbone.spec}, {row.setup.exits.spec}"), one.name, _percent(one.accuracy),
                      big(one.device_macs.value), f"{big(one.payload.value)}B"]
                     for row, one in found
                 ),
@@ -75,7 +75,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def _text(words: str) -> str:
     """Words of a record as Markdown shows them: no element, no cell, no line of their own."""
-    plain = html.escape(" ".join(words.split()))
+    plain = html.escape(" ".join(words.split()), quote=False)
     return "".join(f"\\{letter}" if letter in "\\`*_[]|#!~" else letter for letter in plain)
 
 
@@ -87,8 +87,8 @@ def _last(number: int, row: Row) -> list[str]:
         _text(setup.exits.spec),
         _text(str(setup.recipe.get("epochs", ""))),
         str(row.seeds) + (" (contested)" if row.reasons else ""),
-        _share(row.mean(reading(-1, "top1"))),
-        _share(row.mean(reading(-1, "top5"))),
+        _share(row, reading(-1, "top1")),
+        _share(row, reading(-1, "top5")),
         _cost(row, reading(-1, "macs.effective"), big),
         _cost(row, packed(-1), _bytes),
         _cost(row, reading(-1, "latency"), seconds, timed=True),
@@ -96,7 +96,7 @@ def _last(number: int, row: Row) -> list[str]:
         _cost(row, reading(-1, "energy"), joules, timed=True),
         ", ".join(
             f"{_cost(row, reading(-1, name), joules)} {_text(name.removeprefix('energy.'))}"
-            for name in sorted(modelled_names(row.records[0]))
+            for name in sorted({name for record in row.records[:1] for name in modelled_names(record)})
         ),
         f"{budget.value:.3g} x" if budget else "",
     ]
@@ -108,13 +108,13 @@ def _exits(row: Row) -> list[list[str]]:
             _text(row.setup.model),
             _text(row.setup.exits.spec),
             f"{number} (stage {exit_.stage})",
-            _share(row.mean(reading(number, "top1"))),
+            _share(row, reading(number, "top1")),
             _cost(row, reading(number, "macs"), big),
             _cost(row, reading(number, "macs.effective"), big),
             _cost(row, packed(number), _bytes),
             _cost(row, reading(number, "latency"), seconds, timed=True),
         ]
-        for number, exit_ in enumerate(row.records[0].exits)
+        for number, exit_ in enumerate(row.records[0].exits if row.records else ())
     ]
 
 
@@ -122,9 +122,17 @@ def _bytes(value: float) -> str:
     return f"{big(value)}B"
 
 
-def _share(mean: Mean | None) -> str:
-    if mean is None:
-        return ""
+def _share(row: Row, number: Number) -> str:
+    mean = row.mean(number)
+    return "" if mean is None else _percent(mean) + _of(row, mean)
+
+
+def _of(row: Row, mean: Mean) -> str:
+    """How many seeds have a number, where not all do."""
+    return f" (n={mean.n})" if mean.n != len(row.records) else ""
+
+
+def _percent(mean: Mean) -> str:
     return f"{mean.value:.2%}" + (f" ± {mean.half * 100:.2f}" if mean.half is not None else "")
 
 
@@ -132,4 +140,4 @@ def _cost(row: Row, number: Number, form: Callable[[float], str], *, timed: bool
     mean, ratio = row.mean(number), row.ratio(number, timed=timed)
     if mean is None or (timed and row.machine is None):
         return ""
-    return form(mean.value) + (f" ({ratio:.2f} x)" if ratio is not None else "")
+    return form(mean.value) + (f" ({ratio:.2f} x)" if ratio is not None else "") + _of(row, mean)

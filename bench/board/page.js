@@ -143,7 +143,7 @@ function visible() {
 }
 
 function numberOf(row, exit, key) {
-  return key in row.whole ? row.whole[key] : row.exits[exit][key];
+  return key in row.whole ? row.whole[key] : row.exits[exit]?.[key];
 }
 
 function front(points, xUp, yUp) {

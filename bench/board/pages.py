@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.board.html import index
 from bench.board.markdown import COMPUTED, page
 from bench.board.rows import read, rows
+from bench.errors import SeesawError
 from bench.files import write_whole
 from bench.lock import alone
 from bench.record import schema
@@ -29,7 +30,14 @@ def write_pages(records: Path, pages: Path) -> tuple[list[Path], list[str]]:
 
     Returns:
         The pages written, and a sentence for each file that is no record.
+
+    Raises:
+        SeesawError: there is no such folder of records, or the pages' cannot be written.
     """
+    if not records.is_dir():
+        raise SeesawError(
+            f"There is no folder of records at {records}. Run something first, or name it: --records."
+        )
     with alone(pages / ".lock"):
         found, trouble = texts(records)
         for name, text in found.items():
@@ -39,14 +47,18 @@ def write_pages(records: Path, pages: Path) -> tuple[list[Path], list[str]]:
     return [pages / name for name in found], trouble
 
 
-def stale(records: Path, pages: Path) -> list[Path]:
-    """The pages that are not what the records give."""
-    found, _ = texts(records)
-    return _gone(pages, found) + [
-        pages / name
-        for name, text in found.items()
-        if not (pages / name).exists() or (pages / name).read_text(encoding="utf-8") != text
-    ]
+def stale(records: Path, pages: Path) -> tuple[list[Path], list[str]]:
+    """The pages that are not what the records give, and a sentence for each file that is no record."""
+    found, trouble = texts(records)
+    old = [pages / name for name, text in found.items() if not _is(pages / name, text.encode())]
+    return _gone(pages, found) + old, trouble
+
+
+def _is(page: Path, text: bytes) -> bool:
+    try:
+        return page.read_bytes() == text
+    except OSError:
+        return False
 
 
 def _gone(pages: Path, found: Collection[str]) -> list[Path]:
@@ -54,5 +66,7 @@ def _gone(pages: Path, found: Collection[str]) -> list[Path]:
     return [
         old
         for old in sorted(pages.glob("*-v*.md"))
-        if old.name not in found and COMPUTED in old.read_text(encoding="utf-8", errors="replace")
+        if old.is_file()
+        and old.name not in found
+        and COMPUTED in old.read_text(encoding="utf-8", errors="replace")
     ]

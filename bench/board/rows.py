@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from scipy.special import stdtrit
+
 from bench.errors import SeesawError
 from bench.order import DENSE
 from bench.record import Cut, Named, Record, Setup, board_of, load
 from bench.tables import smallest
-from bench.verify import contested
-
-T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-"""Student's t for a two-sided 95% interval with 1 to 10 degrees of freedom."""
+from bench.verify import contested, faults
 
 RANKED_FROM = 3
 """Fewer seeds than this are shown and not ranked."""
@@ -44,16 +43,23 @@ class Mean:
             return None
         if len(found) == 1:
             return cls(found[0], None, 1)
-        t = T95[min(len(found) - 2, len(T95) - 1)]
+        t = float(stdtrit(len(found) - 1, 0.975))
         return cls(statistics.fmean(found), t * statistics.stdev(found) / len(found) ** 0.5, len(found))
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A record, and why it is contested, if it is."""
+    """A record, and why it is contested, if it is.
+
+    Attributes:
+        record: as its file says.
+        contested: by its own faults or by a maintainer.
+        sound: whether it has no faults, so that one may compute with its numbers.
+    """
 
     record: Record
     contested: str | None = None
+    sound: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,8 +71,16 @@ class Row:
 
     @cached_property
     def records(self) -> list[Record]:
-        """What the numbers are computed from: the records that nobody contests, or all where all are contested."""
-        return [e.record for e in self.entries if e.contested is None] or [e.record for e in self.entries]
+        """What the numbers are computed from: records that nobody contests, or, where all are contested, sound ones."""
+        good = [e.record for e in self.entries if e.contested is None]
+        return good or [e.record for e in self.entries if e.sound]
+
+    @cached_property
+    def alike(self) -> list[Record]:
+        """Those of them that were measured alike: with the codecs, meters and policies that most were."""
+        found = [record.setup.digest() for record in self.records]
+        usual = max(found, key=lambda digest: (found.count(digest), digest), default=None)
+        return [record for record, digest in zip(self.records, found, strict=True) if digest == usual]
 
     @cached_property
     def parents(self) -> list[Record]:
@@ -76,7 +90,7 @@ class Row:
     @property
     def setup(self) -> Setup:
         """What all of them were asked to be."""
-        return self.entries[0].record.setup
+        return self.records[0].setup if self.records else self.entries[0].record.setup
 
     @property
     def board(self) -> str:
@@ -105,8 +119,9 @@ class Row:
         return found.pop() if len(found) == 1 else None
 
     def mean(self, number: Number) -> Mean | None:
-        """A number's mean over the seeds that have it."""
-        return Mean.of(value for record in self.records if (value := number(record)) is not None)
+        """A number's mean over the seeds that have it; of the payload, over those that tried the same codecs."""
+        records = self.alike if number is payload else self.records
+        return Mean.of(value for record in records if (value := number(record)) is not None)
 
     def ratio(self, number: Number, *, timed: bool = False) -> float | None:
         """How many times less than the dense parent: the ratio of the means.
@@ -162,6 +177,7 @@ def crossings(cut: Cut) -> dict[str, tuple[float, float, float]]:
     return {
         codec: tuple(cut.readings[f"{what}.{codec}"].value for what in ("payload", "framed", "top1"))  # type: ignore[misc]
         for codec in (name.removeprefix("payload.") for name in cut.readings if name.startswith("payload."))
+        if {f"framed.{codec}", f"top1.{codec}"} <= cut.readings.keys()
     }
 
 
@@ -210,7 +226,8 @@ def read(folder: Path) -> tuple[list[Entry], list[str]]:
     for path in sorted(folder.glob("*/*/seed*.json")):
         try:
             record = load(path)
-            found.append(Entry(record, contested(path, record, folder)))
+            wrong = faults(record, path, folder)
+            found.append(Entry(record, contested(path, wrong), not wrong))
         except SeesawError as error:
             trouble.append(str(error))
     return found, trouble

@@ -69,7 +69,10 @@ def board_rows(rows: list[Row]) -> list[list[Any]]:
     found = []
     for row in rows:
         top1, budget = row.mean(reading(-1, "top1")), row.mean(lambda record: record.budget)
-        means = [row.mean(number) for number, _, _ in COLUMNS.values()]
+        means = [
+            None if timed and row.machine is None else row.mean(number)
+            for number, _, timed in COLUMNS.values()
+        ]
         found.append(
             [
                 row.setup.model, row.setup.exits.spec, row.setup.task.spec, row.seeds,

@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 
 def board(
     records: options.Records = options.RECORDS,
-    pages: options.Pages = options.PAGES,
+    pages: options.Pages = None,
     check: Annotated[bool, typer.Option("--check", help="write nothing; fail if a page is stale")] = False,
     debug: options.Debug = False,
 ) -> None:
     """Write the pages of all boards from the records: Markdown, and index.html to look at in a browser."""
     from bench.board.pages import stale, write_pages
 
+    pages = pages or records.parent
     if check:
-        if old := stale(records, pages):
+        old, trouble = stale(records, pages)
+        if trouble:
+            raise SeesawError(f"{len(trouble)} files below {records} are no records: {' '.join(trouble)}")
+        if old:
             raise SeesawError(
                 f"{', '.join(str(path) for path in old)} {'is' if len(old) == 1 else 'are'} not what the records give. "
                 "Run `make board`, and commit the pages with the records."
@@ -89,7 +93,9 @@ def _one(records: Path, task: str) -> tuple[str, list[Row]]:
     """The newest board of a task, or the one that is named with its version."""
     from bench.board.rows import read, rows
 
-    boards = rows(read(records)[0])
+    boards = {
+        name: found for name, found in rows(read(records)[0]).items() if any(row.seeds for row in found)
+    }
     found = [name for name in boards if name == task or name.rpartition("-v")[0] == task]
     if not found:
         raise SeesawError(

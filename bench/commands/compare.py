@@ -36,7 +36,7 @@ def compare(
     data: options.DataSets = options.DATA,
     records: options.Records = options.RECORDS,
     runs: options.Runs = options.RUNS,
-    pages: options.Pages = options.PAGES,
+    pages: options.Pages = None,
     measure: options.Measure = False,
     deterministic: options.Deterministic = False,
     debug: options.Debug = False,
@@ -58,7 +58,7 @@ def compare(
         from bench.grid import grid
         from bench.order import Order, Plan
         from bench.progress import Cells
-        from bench.record import board_of
+        from bench.record import board_of, is_record
         from bench.track import leaderboard
         from bench.workers import work_off
 
@@ -74,7 +74,7 @@ def compare(
         options.numbers(seeds),
     )
     plans = [Plan.of(cell) for cell in cells]
-    open_ = [plan for plan in plans if measure or not plan.path.exists()]
+    open_ = [plan for plan in plans if measure or not is_record(plan.path)]
     out.print(
         f"{task}: {len(cells)} cells, {len(cells) - len(open_)} have a record, {len(open_)} to run.",
         style="bold",
@@ -96,8 +96,11 @@ def compare(
     if found := rows(entries).get(board):
         out.print(board_table(board, found))
         leaderboard(board, board_columns(), board_rows(found), runs)
-    for path in write_pages(records, pages)[0]:
+    written, trouble = write_pages(records, pages or records.parent)
+    for path in written:
         out.print(str(path), soft_wrap=True)
+    for sentence in trouble:
+        out.print(f"Left out: {sentence}", style="yellow", soft_wrap=True)
     for plan, why in failed:
         out.print(f"Failed: {plan.setup.model} seed {plan.order.seed}: {why}", style="red", soft_wrap=True)
     if failed:

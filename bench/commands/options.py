@@ -20,7 +20,9 @@ out = Console(
 Records = Annotated[Path, typer.Option(envvar="SEESAW_RECORDS", help="folder of records")]
 Runs = Annotated[Path, typer.Option(help="folder for weights, traces and checkpoints")]
 DataSets = Annotated[Path, typer.Option(envvar="SEESAW_DATA", help="folder of data sets")]
-Pages = Annotated[Path, typer.Option(help="folder for the pages")]
+Pages = Annotated[
+    Path | None, typer.Option(help="folder for the pages; the one above the records where left out")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
 TaskSpec = Annotated[str, typer.Option(help="spec of the task")]
 ExitsSpec = Annotated[str, typer.Option(help="spec of the exits plan")]
@@ -45,7 +47,7 @@ Deterministic = Annotated[
     bool, typer.Option("--deterministic", help="let PyTorch use deterministic algorithms only (slower)")
 ]
 
-RECORDS, RUNS, DATA, PAGES = Path("leaderboards/records"), Path("runs"), Path("data"), Path("leaderboards")
+RECORDS, RUNS, DATA = Path("leaderboards/records"), Path("runs"), Path("data")
 POLICIES = "confidence,entropy,fixed,oracle"
 CODECS = "float32,float16,int8"
 METERS = "macs,storage,latency,memory,energy"
@@ -64,11 +66,11 @@ def numbers(text: str) -> list[int]:
     """
     try:
         found = [int(part) for part in text.split(",")]
-        if any(number < 0 for number in found):
+        if any(not 0 <= number < 1 << 53 for number in found):
             raise ValueError(text)
     except ValueError as error:
         raise SeesawError(
-            f"{text!r} is no list of seeds. Write whole numbers from 0, joined by commas: 0,1,2."
+            f"{text!r} is no list of seeds. Write whole numbers from 0 below 2^53, joined by commas: 0,1,2."
         ) from error
     return found
 

@@ -9,6 +9,7 @@ import typer
 
 from bench.commands import options
 from bench.commands.options import out
+from bench.errors import SeesawError
 
 
 def run(
@@ -66,7 +67,8 @@ def run(
             seed, recipe, device, weights, cut, data, records, runs,
         )  # fmt: skip
         plan = Plan.of(order)
-        if plan.path.exists() and not again and not measure:
+        unfinished = (plan.folder() / "again").exists()
+        if plan.path.exists() and not again and not measure and not unfinished:
             out.print(f"Already run, so the record is shown; --again runs it anew: {plan.path}")
         else:
             title = (
@@ -83,7 +85,12 @@ def show_record(path: Path, parent: Path | None) -> None:
     from bench.tables import curves_table, cuts_table, exits_table
 
     record = load(path)
-    dense = load(parent) if parent is not None and parent != path else None
+    dense = None
+    if parent is not None and parent != path:
+        try:
+            dense = load(parent)
+        except SeesawError as error:
+            out.print(f"The dense parent's record is left out: {error}", style="yellow", soft_wrap=True)
     for table in (exits_table(record, dense), cuts_table(record), curves_table(record)):
         out.print(table)
     for name in ("disconnected layers", "exits that answer alike whatever the input", "counters differ"):

@@ -2,15 +2,18 @@
 
 import json
 import multiprocessing
+import os
 import shutil
+import statistics
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from bench import SeesawError
 from bench.board.pages import stale, write_pages
 from bench.board.references import references
-from bench.board.rows import payload, read, reading, rows, training_macs
+from bench.board.rows import Mean, payload, read, reading, rows, training_macs
 from bench.record import Record, checksum
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
@@ -71,7 +74,7 @@ def test_a_contested_record_counts_for_nothing_and_its_reason_is_shown(records, 
 
 
 def test_what_was_measured_more_of_is_the_same_row_and_the_newer_record_counts(records, made):
-    codecs = [*made().setup.codecs, made().setup.codecs[0].model_copy(update={"name": "new"})]
+    codecs = [*made().setup.codecs, made().setup.codecs[0].model_copy(update={"name": "new", "spec": "new"})]
     newer = made(0, right=(158, 190), codecs=codecs).model_copy(
         update={"created": "2999-01-01T00:00:00+00:00"}
     )
@@ -80,6 +83,99 @@ def test_what_was_measured_more_of_is_the_same_row_and_the_newer_record_counts(r
     assert dense.seeds == 3
     assert dense.records[0].exits[-1].readings["top1"].value == 190 / 200
     assert board(records)[1].parents
+
+
+def test_an_interval_is_students_for_any_number_of_seeds():
+    assert Mean.of(range(30)).half == pytest.approx(2.0452 * statistics.stdev(range(30)) / 30**0.5, rel=1e-4)
+
+
+def test_a_number_that_some_seeds_lack_says_of_how_many_it_is(records, made, tmp_path):
+    less = made(0, codecs=[]).model_copy(update={"created": "2999-01-01T00:00:00+00:00"})
+    for exit_ in less.exits:
+        del exit_.readings["latency"]
+    less.save(records)
+    dense = next(row for row in board(records) if row.setup.method.name == "dense")
+    assert dense.mean(reading(-1, "latency")).n == 2
+    assert len(dense.alike) == 2
+    assert dense.mean(payload).n == 2
+    write_pages(records, tmp_path / "pages")
+    assert "ms (n=2)" in (tmp_path / "pages" / "digits-v1.md").read_text()
+
+
+def edit(path, *place, value, sealed=True):
+    told = json.loads(path.read_text())
+    here = told
+    for key in place[:-1]:
+        here = here[key]
+    here[place[-1]] = value
+    if sealed:
+        told["checksum"] = checksum(told)
+    path.write_text(json.dumps(told))
+
+
+ODD = [
+    (("budget",), 5e-324),
+    (("setup", "recipe", "epochs"), "abc"),
+    (("training", 0, "steps"), 10**25),
+    (("layers", 0, "shape"), [10**25]),
+    (("setup", "recipe", "batch"), 10**25),
+    (("curves", 0, "points", 0, "shares"), []),
+    (("cuts", 1, "readings"), {"payload.int8": {"value": 1.0, "unit": "B", "source": "x"}}),
+    (("exits",), []),
+    (("cuts",), []),
+    (("setup", "task", "name"), "a" * 300),
+    (("setup", "task_version"), 10**25),
+]
+
+
+@pytest.mark.parametrize(("place", "value"), ODD, ids=[".".join(map(str, place)) for place, _ in ODD])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_no_record_keeps_the_others_from_their_board(made, tmp_path, place, value, seeds):
+    folder = tmp_path / "records"
+    made(0, "dense").save(folder)
+    for seed in range(seeds):
+        edit(made(seed, "sparse").save(folder), *place, value=value)
+    write_pages(folder, tmp_path / "pages")
+    page = (tmp_path / "pages" / "digits-v1.md").read_text()
+    assert "| mlp\\_dense | joint |" in page
+    found, trouble = read(folder)
+    assert sum(entry.contested is not None for entry in found) + len(trouble) == seeds
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "1" * 5000, "-Infinity"])
+def test_a_number_that_is_none_is_no_record(made, tmp_path, number):
+    path = made().save(tmp_path)
+    path.write_text(path.read_text().replace('"epochs": 2', f'"epochs": {number}'))
+    found, trouble = read(tmp_path)
+    assert found == []
+    assert "no whole record" in trouble[0]
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder", "link"])
+def test_only_plain_files_are_read(made, tmp_path, kind):
+    path = made().save(tmp_path)
+    other = path.rename(tmp_path / "other.json")
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else other)
+    found, trouble = read(tmp_path)
+    assert found == []
+    assert "cannot be read" in trouble[0]
+
+
+def test_a_contested_record_names_no_row(records):
+    path = next(records.glob("*/mlp_dense-*/seed0.json"))
+    edit(path, "setup", "backbone", "spec", value="mlp[widths=9]")
+    assert "mlp_dense" in [row.setup.model for row in board(records)]
+
+
+def test_words_are_shown_as_they_are_written(records, tmp_path):
+    next(records.glob("*/mlp_dense-*/seed0.json")).with_suffix(".contested").write_text("It's Bob's.")
+    write_pages(records, tmp_path / "pages")
+    assert "It's Bob's." in (tmp_path / "pages" / "digits-v1.md").read_text()
 
 
 def test_versions_never_mix(records, made):
@@ -112,12 +208,15 @@ def test_a_stale_page_is_found_and_a_strangers_page_left_alone(records, made, tm
     pages = tmp_path / "pages"
     write_pages(records, pages)
     (pages / "notes-v2.md").write_text("mine")
-    assert stale(records, pages) == []
+    assert stale(records, pages) == ([], [])
     made(0, task_version=2).save(records)
-    assert {path.name for path in stale(records, pages)} == {"digits-v2.md", "index.html"}
+    assert {path.name for path in stale(records, pages)[0]} == {"digits-v2.md", "index.html"}
+    write_pages(records, pages)
+    (pages / "digits-v1.md").write_bytes(b"\xff")
+    assert {path.name for path in stale(records, pages)[0]} == {"digits-v1.md"}
     write_pages(records, pages)
     shutil.rmtree(records / "digits-v2")
-    assert {path.name for path in stale(records, pages)} == {"digits-v2.md", "index.html"}
+    assert {path.name for path in stale(records, pages)[0]} == {"digits-v2.md", "index.html"}
     write_pages(records, pages)
     assert not (pages / "digits-v2.md").exists()
     assert (pages / "notes-v2.md").read_text() == "mine"
@@ -142,7 +241,7 @@ def test_sixteen_processes_lose_no_record_and_tear_no_page(made, tmp_path):
     found, trouble = read(folder)
     assert len(found) == 16
     assert trouble == []
-    assert stale(folder, pages) == []
+    assert stale(folder, pages) == ([], [])
 
 
 def test_two_boards_merged_by_git_are_one(made, tmp_path):
@@ -248,5 +347,9 @@ def test_a_record_with_a_script_in_its_name_runs_nothing(made, tmp_path):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 def test_a_page_without_records_says_how_to_begin(tmp_path):
+    with pytest.raises(SeesawError, match=r"no folder of records.*--records\."):
+        write_pages(tmp_path / "records", tmp_path / "pages")
+    assert not (tmp_path / "pages").exists()
+    (tmp_path / "records").mkdir()
     write_pages(tmp_path / "records", tmp_path / "pages")
     assert "There is no record yet" in look(tmp_path / "pages" / "index.html")

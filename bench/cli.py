@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -38,6 +41,21 @@ def _root(debug: options.Debug = False) -> None:
     """Options that every command takes."""
 
 
+class Stopped(BaseException):
+    """Ctrl-C, by another name: typer would end the program with its own words."""
+
+
+def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
+    @wraps(command)
+    def run_it(**options: Any) -> None:
+        try:
+            command(**options)
+        except KeyboardInterrupt as error:
+            raise Stopped from error
+
+    return run_it
+
+
 for name, command in {
     "run": run.run,
     "compare": compare.compare,
@@ -51,7 +69,7 @@ for name, command in {
     "check": plugins.check,
     "new": plugins.new,
 }.items():
-    app.command(name=name)(command)
+    app.command(name=name)(_stoppable(command))
 
 
 def main() -> None:
@@ -64,7 +82,7 @@ def main() -> None:
         if debug:
             raise
         _fail(str(error), 1)
-    except KeyboardInterrupt:
+    except (Stopped, KeyboardInterrupt):
         _fail("Stopped. The same command goes on from here.", 130)
     except Exception as error:
         if debug or "PYTEST_CURRENT_TEST" in os.environ:

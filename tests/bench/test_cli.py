@@ -1,4 +1,8 @@
+import os
+import signal
+import subprocess
 import sys
+import time
 
 import pytest
 
@@ -138,3 +142,48 @@ def test_a_new_skeleton_conforms_as_it_is_written(seesaw, tmp_path, kind):
     code, out, _ = seesaw("check", f"{plugin}:MyOwn")
     assert code == 0, out
     assert "conforms" in out
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    """A real interrupt while it trains; Lightning would make an exit of its own of it."""
+    words = ["run", "--task", "digits", "--model", "resnet", "--threads", "1", "--epochs", "500"]
+    environment = {**os.environ, "WANDB_MODE": "disabled"}
+    command = [sys.executable, "-m", "bench", *words]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not list(tmp_path.glob("runs/*/*/seed0/checkpoints/*.safetensors")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate()[1]
+    assert process.returncode == 130
+    assert "Stopped. The same command goes on from here." in told
+
+
+def test_a_broken_record_of_the_dense_parent_keeps_no_seed_from_running(seesaw, tmp_path):
+    seesaw("run", "--model", "mlp_dense", *SMALL)
+    parent = next(tmp_path.glob("leaderboards/records/*/mlp_dense-*/seed0.json"))
+    parent.write_text("{")
+    code, out, _ = seesaw("run", "--model", "mlp_narrow", "--seeds", "0,1", *SMALL)
+    assert code == 0
+    assert "dense parent's record is left out" in out
+    assert len(list(tmp_path.glob("leaderboards/records/*/mlp_narrow-*/seed*.json"))) == 2
+
+
+def test_a_check_fails_where_a_file_is_no_record(seesaw, tmp_path):
+    seesaw("run", "--model", "mlp_dense", *SMALL)
+    next(tmp_path.glob("leaderboards/records/*/*/seed0.json")).write_text("{")
+    code, out, _ = seesaw("compare", "--methods", "dense", "--seeds", "0,1", *SMALL)
+    assert code == 1
+    assert "2 cells, 0 have a record, 2 to run" in out
+    assert "Left out: " in out
+    code, _, err = seesaw("board", "--check")
+    assert code == 1
+    assert "no whole record" in err
+
+
+def test_too_large_a_network_is_a_sentence(seesaw):
+    code, _, err = seesaw("run", "--model", "mlp[widths=1000000:1000000]", *SMALL)
+    assert code == 1
+    assert "Memory ran out" in err

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from bench.checkpoint import Checkpoint, Checkpoints, random_state, set_random_state
 from bench.errors import SeesawError
 from bench.exits import Loss
+from bench.meters.macs import StepCost
 from bench.method import Hook, Step
 from bench.net import Net
 from bench.sparse.keep import Keeper
@@ -43,6 +44,8 @@ class Epoch:
     """wall time"""
     busy: float = 0.0
     """time at work (see `busy`)"""
+    macs: float | None = None
+    """multiply-accumulates of its steps (`bench.meters.macs.StepCost`)"""
 
 
 def busy(device: torch.device) -> float:
@@ -129,7 +132,7 @@ class LitNet(pl.LightningModule):
         self.index, self.total, self.epochs, self.batch = start, total, epochs, batch
         self.before_step, self.after_step = before_step, after_step
         self.ended, self.checkpoint = ended, checkpoint
-        self.masks = Keeper(net)
+        self.masks, self.cost = Keeper(net), StepCost(net, parameters)
         self.random = random_state() if checkpoint is None else checkpoint.random()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -164,6 +167,7 @@ class LitNet(pl.LightningModule):
         self.right = torch.zeros(len(self.net.exits), dtype=torch.long, device=self.device)
         self.done = 0
         self.told = self.begun = time.monotonic()
+        self.macs, self.step_macs, self.masks_seen = 0.0, 0.0, -1
         self.busy = busy(self.device)
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
@@ -204,6 +208,9 @@ class LitNet(pl.LightningModule):
         if self.before_step is not None:
             self.before_step(step)
         self.masks.keep(optimizer)
+        if self.masks_seen != self.masks.seen:
+            self.masks_seen, self.step_macs = self.masks.seen, self.cost.now()
+        self.macs += self.step_macs * len(x)
         optimizer.step()
         if self.after_step is not None:
             self.after_step(step)
@@ -227,7 +234,7 @@ class LitNet(pl.LightningModule):
         assert isinstance(optimizer, torch.optim.Optimizer)
         at_work = busy(self.device) - self.busy
         self.journal.epochs.append(
-            Epoch(len(self.journal.epochs), self.done, loss, accuracy, lr, seconds, at_work)
+            Epoch(len(self.journal.epochs), self.done, loss, accuracy, lr, seconds, at_work, self.macs)
         )
         self.ended(optimizer, self.index)
         self.journal.ended(self.journal.epochs[-1])

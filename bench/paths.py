@@ -37,6 +37,8 @@ def connected(net: Net, exits: Sequence[int] | None = None) -> dict[str, Tensor]
     """
     ghost = _ghost(net)
     places = layers(ghost)
+    if not places:
+        return {}
     x = net.sample.blank(device=next(ghost.parameters()).device)
     answers = ghost(torch.ones_like(x, dtype=torch.double) if x.is_floating_point() else x)
     chosen = answers if exits is None else [answers[number] for number in exits]

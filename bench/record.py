@@ -180,6 +180,8 @@ class EpochRow(Block):
     lr: float
     seconds: float
     """wall time"""
+    macs: Annotated[float, Field(ge=0)] | None = None
+    """multiply-accumulates: of forward and backward passes, without what hidden weights would cost"""
 
 
 class Record(Block):

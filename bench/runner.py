@@ -303,7 +303,12 @@ class Run:
             notes=notes,
             training=[
                 records.EpochRow(
-                    steps=e.steps, loss=e.loss, accuracy=e.accuracy, lr=e.lr, seconds=round(e.seconds, 3)
+                    steps=e.steps,
+                    loss=e.loss,
+                    accuracy=e.accuracy,
+                    lr=e.lr,
+                    seconds=round(e.seconds, 3),
+                    macs=e.macs,
                 )
                 for e in budget.log.epochs
             ],

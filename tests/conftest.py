@@ -86,7 +86,7 @@ def made():
             curves=[Curve(policy="fixed", reference=False, points=points)],
             layers=[Layer(name="stages.0", shape=[16, 64], density=scale, pattern=None)],
             net={}, absent={}, notes={},
-            training=[EpochRow(steps=10, loss=1.0, accuracy=[0.5, 0.5], lr=0.1, seconds=1.0)] * 2,
+            training=[EpochRow(steps=10, loss=1.0, accuracy=[0.5, 0.5], lr=0.1, seconds=1.0, macs=9e5)] * 2,
             seconds={"train": 2.0}, machine={"processor": "made", "threads": 1}, versions={}, commit=None,
             dirty=None,
         ).sealed()  # fmt: skip

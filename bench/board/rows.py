@@ -194,12 +194,9 @@ def payload(record: Record) -> float | None:
 
 
 def training_macs(record: Record) -> float | None:
-    """Multiply-accumulates of training: three dense forward passes a sample, as forward and backward cost."""
-    forward = reading(-1, "macs")(record)
-    batch = record.setup.recipe.get("batch")
-    if forward is None or not isinstance(batch, int):
-        return None
-    return 3.0 * forward * batch * sum(epoch.steps for epoch in record.training)
+    """Multiply-accumulates of training, or None where the record does not say."""
+    found = [epoch.macs for epoch in record.training if epoch.macs is not None]
+    return sum(found) if len(found) == len(record.training) else None
 
 
 def density(record: Record) -> float | None:

@@ -6,7 +6,7 @@ import copy
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -111,6 +111,32 @@ class Tariff:
             done += dense
             shares.append(done / total)
         return shares
+
+
+class StepCost:
+    """MACs of one training step for one sample: a forward pass, and two more backward through what is trained.
+
+    Hidden weights cost nothing, forward or backward: what sparse execution would save is counted as saved, while a
+    network that is still dense costs all of it. The input gradient of the first layer is counted with the others.
+
+    Args:
+        net: in training.
+        trained: its parameters that are.
+    """
+
+    def __init__(self, net: Net, trained: Iterable[nn.Parameter]) -> None:
+        found, able = count(net), set(map(id, trained))
+        parts = [f"stages.{index}" for index in range(len(net.stages))]
+        parts += [f"heads.{stage}" for stage in net.exits]
+        self.layers = [
+            (layer, found.of(name) * (3.0 if id(layer.weight) in able else 1.0), found.of(name))
+            for name, layer in layers(net).items()
+        ]
+        self.others = 3.0 * (sum(map(found.of, parts)) - sum(dense for *_, dense in self.layers))
+
+    def now(self) -> float:
+        """With the masks as they stand."""
+        return self.others + sum(cost * density(layer) for layer, cost, _ in self.layers)
 
 
 def second_count(net: Net) -> tuple[float, dict[str, int]]:

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.backbones.lenet import LeNet
 from baselines.backbones.mlp import Mlp
@@ -8,7 +9,9 @@ from baselines.backbones.mobilenet import MobileNet
 from baselines.backbones.resnet import ResNet, ResNet18
 from baselines.backbones.vgg import Vgg
 from bench import Net, Sample, Subject, hide, parameters
-from bench.meters.macs import Macs, Tariff, count, second_count
+from bench.build import assemble
+from bench.meters.macs import Macs, StepCost, Tariff, count, second_count
+from bench.testing import TinyBackbone, TinyTask, _AllExits
 
 CIFAR = Sample((3, 32, 32))
 
@@ -111,3 +114,48 @@ def test_a_network_without_products_says_so():
     net.hang(0, nn.Identity())
     found = Macs().measure(Subject(net, torch.device("cpu")))
     assert "macs" in found.absent
+
+
+def trained_step(net, x):
+    """What one forward and backward pass does, by PyTorch's counter; the input wants its gradient too."""
+    with FlopCounterMode(display=False) as counter:
+        torch.stack([logits.sum() for logits in net(x.requires_grad_())]).sum().backward()
+    return counter.get_total_flops() / 2 / len(x)
+
+
+def test_a_training_step_costs_what_its_passes_do():
+    net = assemble(TinyBackbone(), TinyTask().about(), _AllExits()).train()
+    assert StepCost(net, net.parameters()).now() == trained_step(net, torch.randn(4, 3, 16, 16))
+
+
+def test_hidden_and_frozen_weights_do_not_count_in_training():
+    net = assemble(TinyBackbone(), TinyTask().about(), _AllExits())
+    cost = StepCost(net, net.parameters())
+    whole, layer = cost.now(), net.stages[1][0]
+    macs = 64 * layer.weight.numel()
+    hide(layer, torch.arange(layer.weight.numel()).reshape(layer.weight.shape) % 4 == 0)
+    assert cost.now() == whole - 3 * macs * 0.75
+    heads = [p for stage in net.exits for p in net.head(stage).parameters()]
+    own = sum(p.numel() for p in heads if p.dim() > 1)
+    forward = whole / 3 - 0.75 * macs
+    assert StepCost(net, heads).now() == forward + 2 * own
+
+
+def test_densities_are_of_what_leads_to_an_exit():
+    net = assemble(TinyBackbone(), TinyTask().about(), _AllExits())
+    first, second = net.stages[0][0], net.stages[1][0]
+    mask = torch.zeros_like(second.weight, dtype=torch.bool)
+    mask[0, :8] = True
+    hide(second, mask)
+    hide(first, torch.arange(16)[:, None, None, None].expand_as(first.weight) >= 4)
+    found = Macs().measure(Subject(net, torch.device("cpu")))
+    head = net.head(0)[-1].weight.numel()
+    exit0, exit1 = (found.exits[number] for number in (0, 1))
+    assert exit0["density"].value == (0.75 * 432 + head) / (432 + head)
+    assert exit0["density.effective"].value == (0.75 * 432 + 0.75 * head) / (432 + head)
+    size = 432 + 4608 + net.head(1)[-1].weight.numel()
+    assert exit1["density"].value == (0.75 * 432 + 72 + net.head(1)[-1].weight.numel()) / size
+    # of 12 channels that exist, output 0 reads four; of the head's columns only that of output 0 is fed
+    assert exit1["density.effective"].value == (4 * 27 + 4 * 9 + 4) / size
+    assert found.cuts[1]["density.device"].value == exit0["density"].value
+    assert "density.device" not in found.cuts[0]

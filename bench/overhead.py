@@ -14,8 +14,8 @@ from bench.net import Net
 
 NAME = "training.overhead"
 WARM = 3
-SECONDS = 0.5
-"""A probe lasts about as long."""
+SHARE, LEAST, MOST = 0.03, 0.3, 3.0
+"""Of the training's time that one probe takes, and its bounds in seconds."""
 SHORTEST = 50
 """Steps; a shorter training is not worth timing."""
 
@@ -40,8 +40,8 @@ class Overhead:
         state = random_state()
         net = self.build()
         step = self._steps(net, WARM)
-        count = round(SECONDS / max(step, 1e-6))
-        self.found.append(self._steps(net, min(max(count, 5), self.budget.steps // 5)))
+        seconds = min(max(SHARE * step * self.budget.steps, LEAST), MOST)
+        self.found.append(self._steps(net, min(max(round(seconds / step), 5), self.budget.steps // 5)))
         set_random_state(state)
 
     def _steps(self, net: Net, count: int) -> float:

@@ -10,12 +10,12 @@ from rich.table import Table
 from bench.meter import Reading
 from bench.record import Exit, Record
 
-_STEPS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+_STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
 
 
 def big(value: float) -> str:
-    """A count in thousands, millions or thousand millions: three digits."""
+    """A count in thousands, millions and so on: three digits."""
     for size, letter in _STEPS:
         if abs(value) >= size:
             return f"{value / size:.3g} {letter}"

@@ -14,6 +14,7 @@ from bench.board.rows import (
     crossings,
     density,
     modelled_names,
+    overhead,
     packed,
     payload,
     reading,
@@ -36,7 +37,9 @@ AXES = {
     "energy": ("measured energy", "J"),
     "payload": ("payload", "B"),
     "density": ("weights that exist", "share"),
+    "density.effective": ("weights on a path to the exit", "share"),
     "training": ("training MACs", "MAC"),
+    "overhead": ("training time, times the dense one's", "x"),
 }
 """Key, title and unit of what the plot can show; modelled energies join them, one axis for each model."""
 
@@ -54,7 +57,12 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
         getattr(row.records[0], part) if row.records else [] for part in ("exits", "cuts", "curves")
     )
     timed = row.machine is not None
-    whole: dict[str, Number] = {"payload": payload, "training": training_macs, "density": density}
+    whole: dict[str, Number] = {
+        "payload": payload,
+        "training": training_macs,
+        "density": density,
+        "overhead": overhead,
+    }
     return {
         "model": setup.model,
         "backbone": setup.backbone.spec,
@@ -72,7 +80,7 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
         "ratios": {
             key: _round(ratio)
             for key in keys
-            if key not in ("top1", "top5", "density")
+            if key not in ("top1", "top5", "density", "density.effective", "overhead")
             and (ratio := row.ratio(whole.get(key) or _number(key, -1), timed=key in ("latency", "energy")))
         },
         "whole": {key: _pair(row.mean(number)) for key, number in whole.items()},

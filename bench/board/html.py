@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from bench.board import margin
 from bench.board.data import axes, row_data
 from bench.board.rows import Row
 from bench.tables import big, joules, seconds
@@ -22,6 +23,7 @@ FORMS = {
     "s": seconds,
     "J": joules,
     "share": lambda value: f"{value:.2%}",
+    "x": lambda value: f"{value:.2f} x",
 }
 
 
@@ -104,6 +106,12 @@ def _board(
         "records": sum(len(row.entries) for row in rows),
         "hours": f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes",
         "machines": " and ".join(sorted({row.machine for row in rows if row.machine})) or "several machines",
+        "margin": {
+            "title": margin.TITLE,
+            "note": margin.NOTE,
+            "heads": margin.HEADS,
+            "rows": margin.table(margin.savings(rows)),
+        },
         "contested": [
             {"model": one["model"], "reason": reason} for one in told for reason in one["contested"]
         ],

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
+from bench.board.cells import cost, in_bytes, percent, plain, share, text
+from bench.board.margin import HEADS as MARGIN_HEADS
+from bench.board.margin import NOTE as MARGIN_NOTE
+from bench.board.margin import TITLE as MARGIN_TITLE
+from bench.board.margin import Saving, savings
+from bench.board.margin import table as margin_rows
 from bench.board.references import references
-from bench.board.rows import Mean, Number, Row, modelled_names, packed, payload, reading, work_seconds
+from bench.board.rows import (
+    LOSSLESS,
+    Row,
+    cut_means,
+    cut_packed,
+    cut_reading,
+    modelled_names,
+    overhead,
+    packed,
+    payload,
+    reading,
+    training_macs,
+    work_seconds,
+)
 from bench.tables import big, joules, seconds
 
 COMPUTED = "Computed from `records/` by `make board`."
@@ -28,7 +46,7 @@ def page(name: str, board: list[Row]) -> str:
     lines = [
         f"# {name}",
         "",
-        f"{len(board)} models, {len(records)} records, {hours:.2f} hours of work on {_text(' and '.join(machines) or 'several machines')}.",
+        f"{len(board)} models, {len(records)} records, {hours:.2f} hours of work on {text(' and '.join(machines) or 'several machines')}.",
         "",
         *NOTES,
         COMPUTED,
@@ -36,15 +54,23 @@ def page(name: str, board: list[Row]) -> str:
         "## Last exits",
         "",
         *_table(
-            ("rank", "model", "exits plan", "epochs", "seeds", "top-1", "top-5", "effective MACs", "packed", "latency", "payload", "energy, measured", "energy, modelled", "budget"),
+            ("rank", "model", "exits plan", "epochs", "seeds", "top-1", "top-5", "effective MACs", "packed", "latency", "payload", "energy, measured", "energy, modelled", "budget", "training MACs", "training time"),
             (_last(number, row) for number, row in enumerate(board, 1)),
         ),
+        *_within(savings(board)),
         "",
         "## Every exit",
         "",
         *_table(
-            ("model", "exits plan", "exit", "top-1", "MACs", "effective MACs", "packed", "latency"),
+            ("model", "exits plan", "exit", "top-1", "MACs", "effective MACs", "packed", "latency", "weights", "on a path"),
             (cells for row in board for cells in _exits(row)),
+        ),
+        "",
+        "## Every device's part",
+        "",
+        *_table(
+            ("model", "exits plan", "cut", "MACs on the device", "packed on the device", "weights", "payload", "top-1 behind it"),
+            (cells for row in board for cells in _cuts(row)),
         ),
     ]  # fmt: skip
     if found := [(row, one) for row in board for one in references(row)]:
@@ -53,7 +79,7 @@ def page(name: str, board: list[Row]) -> str:
             *_table(
                 ("dense network", "reference", "top-1", "MACs on the device", "payload"),
                 (
-                    [_text(f"{row.setup.backbone.spec}, {row.setup.exits.spec}"), one.name, _percent(one.accuracy),
+                    [text(f"{row.setup.backbone.spec}, {row.setup.exits.spec}"), one.name, percent(one.accuracy),
                      big(one.device_macs.value), f"{big(one.payload.value)}B"]
                     for row, one in found
                 ),
@@ -61,83 +87,87 @@ def page(name: str, board: list[Row]) -> str:
         ]  # fmt: skip
     if reasons := [(row, reason) for row in board for reason in row.reasons]:
         lines += ["", "## Contested", ""]
-        lines += [f"* {_text(row.setup.model)}, {_text(reason)}" for row, reason in reasons]
+        lines += [f"* {text(row.setup.model)}, {text(reason)}" for row, reason in reasons]
     return "\n".join(lines) + "\n"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table without the columns that nobody has a number for."""
+    found = list(rows)
+    used = [n for n in range(len(heads)) if any(cells[n] for cells in found)]
     return [
-        f"| {' | '.join(heads)} |",
-        f"|{'---|' * len(heads)}",
-        *(f"| {' | '.join(cells)} |" for cells in rows),
+        f"| {' | '.join(heads[n] for n in used)} |",
+        f"|{'---|' * len(used)}",
+        *(f"| {' | '.join(cells[n] for n in used)} |" for cells in found),
     ]
 
 
-def _text(words: str) -> str:
-    """Words of a record as Markdown shows them: no element, no cell, no line of their own."""
-    plain = html.escape(" ".join(words.split()), quote=False)
-    return "".join(f"\\{letter}" if letter in "\\`*_[]|#!~" else letter for letter in plain)
-
-
 def _last(number: int, row: Row) -> list[str]:
-    setup, budget = row.setup, row.mean(lambda record: record.budget)
+    setup, budget, longer = row.setup, row.mean(lambda record: record.budget), row.mean(overhead)
     return [
         str(number) if row.ranked else "-",
-        _text(setup.model),
-        _text(setup.exits.spec),
-        _text(str(setup.recipe.get("epochs", ""))),
+        text(setup.model),
+        text(setup.exits.spec),
+        text(str(setup.recipe.get("epochs", ""))),
         str(row.seeds) + (" (contested)" if row.reasons else ""),
-        _share(row, reading(-1, "top1")),
-        _share(row, reading(-1, "top5")),
-        _cost(row, reading(-1, "macs.effective"), big),
-        _cost(row, packed(-1), _bytes),
-        _cost(row, reading(-1, "latency"), seconds, timed=True),
-        _cost(row, payload, _bytes),
-        _cost(row, reading(-1, "energy"), joules, timed=True),
+        share(row, reading(-1, "top1")),
+        share(row, reading(-1, "top5")),
+        cost(row, reading(-1, "macs.effective"), big),
+        cost(row, packed(-1), in_bytes),
+        cost(row, reading(-1, "latency"), seconds, timed=True),
+        cost(row, payload, in_bytes),
+        cost(row, reading(-1, "energy"), joules, timed=True),
         ", ".join(
-            f"{_cost(row, reading(-1, name), joules)} {_text(name.removeprefix('energy.'))}"
+            f"{cost(row, reading(-1, name), joules)} {text(name.removeprefix('energy.'))}"
             for name in sorted({name for record in row.records[:1] for name in modelled_names(record)})
         ),
         f"{budget.value:.3g} x" if budget else "",
+        cost(row, training_macs, big),
+        f"{longer.value:.2f} x" if longer else "",
     ]
 
 
 def _exits(row: Row) -> list[list[str]]:
     return [
         [
-            _text(row.setup.model),
-            _text(row.setup.exits.spec),
+            text(row.setup.model),
+            text(row.setup.exits.spec),
             f"{number} (stage {exit_.stage})",
-            _share(row, reading(number, "top1")),
-            _cost(row, reading(number, "macs"), big),
-            _cost(row, reading(number, "macs.effective"), big),
-            _cost(row, packed(number), _bytes),
-            _cost(row, reading(number, "latency"), seconds, timed=True),
+            share(row, reading(number, "top1")),
+            cost(row, reading(number, "macs"), big),
+            cost(row, reading(number, "macs.effective"), big),
+            cost(row, packed(number), in_bytes),
+            cost(row, reading(number, "latency"), seconds, timed=True),
+            plain(row, reading(number, "density")),
+            plain(row, reading(number, "density.effective")),
         ]
         for number, exit_ in enumerate(row.records[0].exits if row.records else ())
     ]
 
 
-def _bytes(value: float) -> str:
-    return f"{big(value)}B"
+def _cuts(row: Row) -> list[list[str]]:
+    """Inner cuts, with the codec that sends least among those that lose no more than `LOSSLESS`."""
+    whole, found = row.mean(reading(-1, "top1")), []
+    for number in range(1, len(row.records[0].cuts) - 1 if row.records else 0):
+        sent = cut_means(row, number)
+        able = [one for one in sent if whole is not None and one[1].value >= whole.value - LOSSLESS]
+        raw, top1, codec = min(able, key=lambda one: one[0].value, default=(None, None, ""))
+        found.append(
+            [
+                text(row.setup.model),
+                text(row.setup.exits.spec),
+                str(number),
+                cost(row, cut_reading(number, "macs.effective.device"), big),
+                cost(row, cut_packed(number), in_bytes),
+                plain(row, cut_reading(number, "density.device")),
+                f"{in_bytes(raw.value)} {text(codec)}" if raw else "",
+                percent(top1) if top1 else "",
+            ]
+        )
+    return found
 
 
-def _share(row: Row, number: Number) -> str:
-    mean = row.mean(number)
-    return "" if mean is None else _percent(mean) + _of(row, mean)
-
-
-def _of(row: Row, mean: Mean) -> str:
-    """How many seeds have a number, where not all do."""
-    return f" (n={mean.n})" if mean.n != len(row.records) else ""
-
-
-def _percent(mean: Mean) -> str:
-    return f"{mean.value:.2%}" + (f" ± {mean.half * 100:.2f}" if mean.half is not None else "")
-
-
-def _cost(row: Row, number: Number, form: Callable[[float], str], *, timed: bool = False) -> str:
-    mean, ratio = row.mean(number), row.ratio(number, timed=timed)
-    if mean is None or (timed and row.machine is None):
-        return ""
-    return form(mean.value) + (f" ({ratio:.2f} x)" if ratio is not None else "") + _of(row, mean)
+def _within(saved: list[Saving]) -> list[str]:
+    """How far each method goes within the margin."""
+    rows = [[text(cell) for cell in cells] for cells in margin_rows(saved)]
+    return ["", f"## {MARGIN_TITLE}", "", MARGIN_NOTE, "", *_table(MARGIN_HEADS, rows)] if rows else []

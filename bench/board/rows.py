@@ -167,6 +167,32 @@ def packed(exit_: int) -> Number:
     return find
 
 
+def cut_reading(cut: int, name: str) -> Number:
+    """A reading of one cut."""
+
+    def find(record: Record) -> float | None:
+        found = record.cuts[cut].readings.get(name) if cut < len(record.cuts) else None
+        return None if found is None else found.value
+
+    return find
+
+
+def cut_packed(cut: int) -> Number:
+    """The fewest bytes that the device's part of a cut was packed into."""
+
+    def find(record: Record) -> float | None:
+        found = smallest(record.cuts[cut].readings, ".device") if cut < len(record.cuts) else None
+        return None if found is None else found[1]
+
+    return find
+
+
+def overhead(record: Record) -> float | None:
+    """How many times as long its training took as the dense network's."""
+    found = record.net.get("training.overhead")
+    return None if found is None else found.value
+
+
 def modelled_names(record: Record) -> set[str]:
     """The readings of energy by a model, `energy.MODEL`."""
     return {name for exit_ in record.exits for name in exit_.readings if name.startswith("energy.")}
@@ -179,6 +205,19 @@ def crossings(cut: Cut) -> dict[str, tuple[float, float, float]]:
         for codec in (name.removeprefix("payload.") for name in cut.readings if name.startswith("payload."))
         if {f"framed.{codec}", f"top1.{codec}"} <= cut.readings.keys()
     }
+
+
+def cut_means(row: Row, cut: int) -> list[tuple[Mean, Mean, str]]:
+    """Mean payload, mean accuracy behind it, and codec, of the records that were measured alike."""
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for record in row.alike:
+        if cut < len(record.cuts):
+            for codec, (raw, _, top1) in crossings(record.cuts[cut]).items():
+                found[codec].append((raw, top1))
+    means = [
+        (*(Mean.of(values) for values in zip(*pairs, strict=True)), codec) for codec, pairs in found.items()
+    ]
+    return [(raw, top1, codec) for raw, top1, codec in means if raw is not None and top1 is not None]
 
 
 def payload(record: Record) -> float | None:

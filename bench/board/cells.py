@@ -1,0 +1,60 @@
+"""Cells: numbers of a row as a Markdown page shows them."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+
+from bench.board.rows import Mean, Number, Row
+from bench.tables import big
+
+
+def text(words: str) -> str:
+    """Words of a record as Markdown shows them: no element, no cell, no line of their own."""
+    plain = html.escape(" ".join(words.split()), quote=False)
+    return "".join(f"\\{letter}" if letter in "\\`*_[]|#!~" else letter for letter in plain)
+
+
+def share(row: Row, number: Number) -> str:
+    """An accuracy with its interval, and of how many seeds, where some lack it."""
+    mean = row.mean(number)
+    return "" if mean is None else percent(mean) + _of(row, mean)
+
+
+def percent(mean: Mean) -> str:
+    """A mean share with its interval."""
+    return f"{mean.value:.2%}" + (f" ± {mean.half * 100:.2f}" if mean.half is not None else "")
+
+
+def plain(row: Row, number: Number) -> str:
+    """A mean share without its interval."""
+    mean = row.mean(number)
+    return "" if mean is None else f"{mean.value:.1%}"
+
+
+def cost(row: Row, number: Number, form: Callable[[float], str], *, timed: bool = False) -> str:
+    """A mean cost with its ratio to the dense parent."""
+    mean, ratio = row.mean(number), row.ratio(number, timed=timed)
+    if mean is None or (timed and row.machine is None):
+        return ""
+    return form(mean.value) + (f" ({ratio:.2f} x)" if ratio is not None else "") + _of(row, mean)
+
+
+def _of(row: Row, mean: Mean) -> str:
+    """How many seeds have a number, where not all do."""
+    return f" (n={mean.n})" if mean.n != len(row.records) else ""
+
+
+def in_bytes(value: float) -> str:
+    """Bytes, shortened."""
+    return f"{big(value)}B"
+
+
+def times(ratio: float | None) -> str:
+    """A ratio."""
+    return "" if ratio is None else f"{ratio:.2f} x"
+
+
+def points(share: float) -> str:
+    """A difference of accuracies in percentage points."""
+    return f"{share * 100:+.2f} points"

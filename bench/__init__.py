@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from bench.exits import places as places
     from bench.masking import Masking as Masking
     from bench.masking import Pruning as Pruning
-    from bench.masking import Side as Side
     from bench.masking import Structured as Structured
     from bench.meter import Found as Found
     from bench.meter import Meter as Meter
@@ -80,7 +79,7 @@ _HOMES = {
     "codec": "Codec frame unframe",
     "errors": "SeesawError",
     "exits": "Budget Exits HeadOf Loss places",
-    "masking": "Masking Pruning Side Structured",
+    "masking": "Masking Pruning Structured",
     "meter": "Found Meter Reading Subject",
     "method": "Density Method Step Train maskable",
     "net": "Net Part Sample",

@@ -97,8 +97,16 @@ def _own(cls: ast.ClassDef) -> list[Setting]:
         meaning = ""
         if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
             meaning = " ".join(str(after.value.value).split())
-        found.append(Setting(node.target.id, _default(node.value), meaning))
+        found.append(Setting(node.target.id, _usual(node.annotation) or _default(node.value), meaning))
     return found
+
+
+def _usual(annotation: ast.expr) -> str | None:
+    """The word for a setting that is left open, where its annotation says `usual(word)`."""
+    for call in ast.walk(annotation):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "usual":
+            return str(ast.literal_eval(call.args[0]))
+    return None
 
 
 def _default(value: ast.expr | None) -> str:

@@ -13,14 +13,11 @@ from bench.plugin import usual
 from bench.sparse.densities import RULES
 from bench.sparse.mask import Layer, hide, largest, layers
 
-Side = Annotated[Literal["device", "server"] | None, usual("all")]
-"""Which side of the cut is made sparse; left open, or `all`, both are."""
-
 
 class Masking(Method):
     """A method that hides weights; `sparse` gives the layers it may hide them in."""
 
-    where: Side = None
+    where: Annotated[Literal["device", "server"] | None, usual("all")] = None
     """all, or the side of the cut that is sparse: device or server; --cut names the cut"""
 
     @property

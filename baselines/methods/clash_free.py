@@ -14,8 +14,6 @@ from torch import Tensor
 
 from bench import Predefined, SeesawError, Whole, degree, noise, over_kernels
 
-DRAWS = 64
-
 
 class ClashFree(Predefined):
     """Predefined clash-free patterns, types 1 to 3, with z memories and memory dither."""
@@ -37,34 +35,53 @@ class ClashFree(Predefined):
             raise SeesawError(
                 f"{z} memories do not divide {inputs} inputs. Give z a divisor of every layer's inputs"
             )
-        fan_in = inputs * fan_out // outputs
-        for draw in range(DRAWS):
-            edges = self.interleaved(inputs, fan_out, z, seed * DRAWS + draw)
-            pairs = np.zeros((outputs, inputs), dtype=bool)
-            pairs[np.arange(len(edges)) // fan_in, edges] = True
-            if pairs.sum() == len(edges):  # an output that spans two sweeps may have met an input twice
-                return over_kernels(torch.from_numpy(pairs), shape)
-        raise SeesawError(
-            f"No clash-free pattern without double edges was found between {inputs} inputs and {outputs} outputs "
-            f"at fan-out {fan_out} with {z} memories. Give another z"
-        )
+        edges = self.interleaved(inputs, fan_out, z, seed, fan_in=inputs * fan_out // outputs)
+        pairs = np.zeros((outputs, inputs), dtype=bool)
+        pairs[np.arange(len(edges)) // (len(edges) // outputs), edges] = True
+        if pairs.sum() < len(edges):
+            raise SeesawError(
+                f"Dither with {z} memories leaves no clash-free pattern without double edges between {inputs} inputs and "
+                f"{outputs} outputs at fan-out {fan_out}. Leave dither out, or give another z"
+            )
+        return over_kernels(torch.from_numpy(pairs), shape)
 
-    def interleaved(self, inputs: int, fan_out: int, z: int, seed: int) -> np.ndarray:
-        """The input of every edge, int64 (inputs * fan_out,), in the order in which edges go to the outputs."""
-        depth = inputs // z
-        cycles, edges = np.arange(depth)[:, None], []
+    def interleaved(self, inputs: int, fan_out: int, z: int, seed: int, fan_in: int = 1) -> np.ndarray:
+        """The input of every edge, int64 (inputs * fan_out,), in the order in which edges go to the outputs.
+
+        An output whose edges span two sweeps must not meet an input twice: what it has from the first sweep, the
+        second one begins elsewhere. Where the drawn addresses do so anyway, they are kept.
+        """
+        depth, edges = inputs // z, np.empty(0, dtype=np.int64)
         for sweep in range(fan_out):
-            start = noise(seed, 0 if self.type == 3 else sweep, z)
-            if self.type == 1:
-                drawn = np.stack([noise(seed, sweep * z + memory, depth) for memory in range(z)], axis=1)
-                address = np.argsort(drawn, axis=0, kind="stable")
-            else:
-                address = ((start * depth).astype(np.int64) + cycles) % depth
             order = np.arange(z)
             if self.dither:
                 order = np.argsort(noise(seed, fan_out * z + sweep, z), kind="stable")
-            edges.append((address[:, order] * z + order).reshape(-1))
-        return np.concatenate(edges)
+            begun = edges[len(edges) - len(edges) % fan_in :]  # of the output that this sweep goes on with
+            missing = -len(edges) % fan_in
+            address = np.empty((depth, z), dtype=np.int64)
+            for place, memory in enumerate(order.tolist()):
+                taken = begun[begun % z == memory] // z
+                first = len(range(place, missing, z))  # cycles of this memory that still go to that output
+                address[:, place] = self._addresses(depth, sweep, memory, z, seed, set(taken.tolist()), first)
+            edges = np.concatenate([edges, (address * z + order).reshape(-1)])
+        return edges
+
+    def _addresses(
+        self, depth: int, sweep: int, memory: int, z: int, seed: int, taken: set[int], first: int
+    ) -> np.ndarray:
+        """The order in which one sweep reads one memory; the `first` ones are none of those taken."""
+        if self.type == 1:
+            drawn = noise(seed, sweep * z + memory, depth)
+            late = (
+                np.isin(np.arange(depth), list(taken))
+                if set(np.argsort(drawn)[:first].tolist()) & taken
+                else 0
+            )
+            return np.argsort(drawn + late, kind="stable")
+        start = int(noise(seed, 0 if self.type == 3 else sweep, z)[memory] * depth)
+        cycles = np.arange(depth)
+        able = (n for n in range(depth) if not taken & {(start + n + c) % depth for c in range(first)})
+        return (start + next(able, 0) + cycles) % depth
 
 
 def possible(inputs: int, fan_out: int, z: int, type: int) -> int:

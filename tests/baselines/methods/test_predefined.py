@@ -116,6 +116,38 @@ def test_starts_are_drawn_anew_in_each_sweep_for_type_2_and_kept_for_type_3():
     assert len(starts(2)) > 1
 
 
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_no_clash_free_pattern_has_a_double_edge(data):
+    """Any feasible density, any number of memories: exact degrees, and every cycle still reads every memory once."""
+    step = data.draw(st.integers(1, 12))
+    inputs, outputs = step * data.draw(st.integers(1, 8)), step * data.draw(st.integers(1, 8))
+    common = math.gcd(inputs, outputs)
+    density = data.draw(st.integers(1, common)) / common
+    z = data.draw(st.sampled_from([n for n in range(1, inputs + 1) if inputs % n == 0]))
+    chosen = ClashFree(type=data.draw(st.sampled_from([1, 2, 3])), z=z, density=density)
+    seed = data.draw(st.integers(0, 10**6))
+    mask = chosen.mask((outputs, inputs), seed)
+    assert set(mask.sum(1).tolist()) == {round(density * inputs)}
+    assert set(mask.sum(0).tolist()) == {round(density * outputs)}
+    edges = chosen.interleaved(inputs, round(density * outputs), z, seed, fan_in=round(density * inputs))
+    assert all(sorted(cycle % z) == list(range(z)) for cycle in edges.reshape(-1, z))
+    assert all(sorted(sweep) == list(range(inputs)) for sweep in edges.reshape(-1, inputs))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_dither_gives_exact_degrees(seed):
+    mask = ClashFree(type=2, z=8, density=5 / 16, dither=True).mask((64, 128), seed)
+    assert set(mask.sum(1).tolist()) == {40}
+    assert set(mask.sum(0).tolist()) == {20}
+
+
+def test_where_dither_leaves_no_pattern_a_sentence_says_so():
+    chosen = ClashFree(type=2, z=4, density=7 / 8, dither=True)
+    with pytest.raises(SeesawError, match="Leave dither out"):
+        [chosen.mask((8, 8), seed) for seed in range(50)]
+
+
 def test_memories_that_do_not_divide_the_inputs_are_a_sentence():
     with pytest.raises(SeesawError, match="5 memories do not divide 32 inputs"):
         method("clash-free[z=5]").mask((16, 32), 0)

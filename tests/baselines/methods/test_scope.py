@@ -1,0 +1,113 @@
+"""Where every method hides weights, and how many in which layer: `where`, `layers` and the cut."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import Method, SeesawError, choose, erk, hide, layers, mask_from, mask_of, maskable
+from bench.budget import Budget
+from bench.build import assemble
+from bench.order import Order, Plan
+from bench.plugin import entries
+from bench.predefined import Predefined
+from bench.testing import TinyBackbone, TinyTask, _AllExits
+
+PLUGINS = {name: type(choose(Method, name).plugin) for name in entries("method")}
+SIDED = [name for name, plugin in PLUGINS.items() if "where" in plugin.model_fields]
+SPREAD = [name for name, plugin in PLUGINS.items() if "layers" in plugin.model_fields]
+WHOLE_CHANNELS = {"filters", "depgraph"}
+CPU = torch.device("cpu")
+
+
+def trained(spec, cut=None):
+    task, exits = TinyTask(), _AllExits()
+    method = choose(Method, spec).plugin
+    torch.manual_seed(0)
+    net = assemble(TinyBackbone(), task.about(), exits, cut)
+    before = maskable(net)
+    method.replace(net)
+    method.fit(net, Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, CPU))
+    return net, before
+
+
+def hidden(net):
+    """The layers that lost a weight, or that were replaced by factors."""
+    return {
+        name
+        for name, layer in layers(net).items()
+        if ((mask := mask_of(layer)) is not None and not bool(mask.all()))
+        or name.endswith((".left", ".right"))
+    }
+
+
+@pytest.mark.parametrize("name", SIDED)
+@pytest.mark.parametrize("side", ["device", "server"])
+def test_only_the_side_that_is_asked_for_becomes_sparse(name, side):
+    nearest = ",nearest=true" if "nearest" in PLUGINS[name].model_fields else ""
+    net, _ = trained(f"{name}[where={side}{nearest}]", cut=2)
+    found = {layer for layer in hidden(net) if layer.startswith("stages.")}
+    stages = {int(layer.split(".")[1]) for layer in found}
+    if name in WHOLE_CHANNELS and side == "device":
+        assert 1 in stages  # and the columns in the server's part that only they fed
+    else:
+        assert stages == ({1} if side == "device" else {2})
+
+
+@pytest.mark.parametrize("name", SPREAD)
+@pytest.mark.parametrize("rule", ["uniform", "erk"])
+def test_densities_spread_by_the_rule(name, rule):
+    nearest = ",nearest=true" if "nearest" in PLUGINS[name].model_fields else ""
+    net, before = trained(f"{name}[density=0.25,layers={rule}{nearest}]")
+    shapes = [tuple(layer.weight.shape) for layer in before.values()]
+    wanted = erk(shapes, 0.25) if rule == "erk" else [0.25] * len(shapes)
+    for layer, density in zip(maskable(net).values(), wanted, strict=True):
+        mask = mask_of(layer)
+        found = 1.0 if mask is None else float(mask.float().mean())
+        exact = not issubclass(PLUGINS[name], Predefined) or name == "random"
+        assert found == pytest.approx(density, abs=0.5 / layer.weight.numel() + 1e-6 if exact else 0.13)
+
+
+@pytest.mark.parametrize("spec", ["sparse[layers=erk,nearest=true]", "random", "sparse[where=server]"])
+def test_a_pattern_says_only_what_concerns_its_layer(spec):
+    net, _ = trained(spec, cut=1)
+    lines = [layer for layer in maskable(net).values() if layer.weight_pattern is not None]
+    assert lines
+    for layer in lines:
+        assert "where" not in layer.weight_pattern
+        assert "layers" not in layer.weight_pattern
+        assert torch.equal(mask_from(layer.weight_pattern, layer.weight.shape), mask_of(layer))
+
+
+def test_a_layer_has_the_pattern_that_it_has_when_all_are_sparse():
+    whole, _ = trained("sparse")
+    server, _ = trained("sparse[where=server]", cut=1)
+    for name, layer in maskable(server, where="server").items():
+        assert torch.equal(mask_of(layer), mask_of(layers(whole)[name]))
+
+
+def test_what_is_usual_may_be_said(tmp_path):
+    def digest(model, **more):
+        return Plan.of(Order("blobs", model, records=tmp_path, runs=tmp_path, **more)).setup.digest()
+
+    assert digest("mlp_sparse") == digest("mlp_sparse[where=all,layers=uniform]")
+    assert digest("mlp_pruned") == digest("mlp_pruned[layers=global]") != digest("mlp_pruned[layers=erk]")
+    assert digest("mlp_sparse") == digest("mlp_sparse", cut=1)  # a cut that nobody asked about
+    assert len({digest("mlp_sparse[where=device]", cut=cut) for cut in (1, 2)}) == 2
+    with pytest.raises(SeesawError, match=r"has to know the cut.*--cut K"):
+        digest("mlp_sparse[where=device]")
+
+
+@pytest.mark.parametrize("cut", [0, 3, 7])
+def test_a_cut_with_nothing_on_one_side_is_a_sentence(cut):
+    with pytest.raises(SeesawError, match=r"no cut .*from 1 to 2"):
+        assemble(TinyBackbone(), TinyTask().about(), _AllExits(), cut)
+
+
+def test_methods_for_one_side_refuse_a_network_without_a_cut():
+    net = assemble(TinyBackbone(), TinyTask().about(), _AllExits())
+    with pytest.raises(SeesawError, match="needs to know the cut"):
+        maskable(net, where="device")
+    net.cut_before = 1
+    assert list(maskable(net, where="server")) == ["stages.1.0", "stages.2.2"]
+    hide(maskable(net)["stages.1.0"], torch.zeros(32, 16, 3, 3, dtype=torch.bool))

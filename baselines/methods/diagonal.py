@@ -27,5 +27,4 @@ class Diagonal(Predefined):
             nearest=self.nearest,
         )
         offsets = np.argsort(noise(seed, 0, ring), kind="stable")[:count]
-        distance = (np.arange(inputs) - np.arange(outputs)[:, None]) % ring
-        return over_kernels(torch.from_numpy(np.isin(distance, offsets)), shape)
+        return over_kernels(torch.from_numpy(degree.cyclic_mask(inputs, outputs, offsets)), shape)

@@ -32,5 +32,6 @@ class Radix(Predefined):
         stride = radix ** (
             seed % 1000 % max(digits, 1)
         )  # the layer's number is the last three digits of its seed
-        distance = (np.arange(inputs) - np.arange(outputs)[:, None]) % ring
-        return over_kernels(torch.from_numpy(np.isin(distance, np.arange(radix) * stride % ring)), shape)
+        return over_kernels(
+            torch.from_numpy(degree.cyclic_mask(inputs, outputs, np.arange(radix) * stride)), shape
+        )

@@ -111,6 +111,16 @@ def balanced_mask(inputs: int, outputs: int, fan_in: int, seed: int) -> np.ndarr
     return mask
 
 
+def cyclic_mask(inputs: int, outputs: int, offsets: np.ndarray) -> np.ndarray:
+    """A weight exists where input and output differ by one of the offsets, round a ring of gcd(N_in, N_out) places.
+
+    Returns:
+        Boolean (N_out, N_in), with as many weights in every row, and as many in every column.
+    """
+    ring = admissible(inputs, outputs)
+    return np.isin((np.arange(inputs) - np.arange(outputs)[:, None]) % ring, offsets % ring)
+
+
 def noise(seed: int, row: int, count: int) -> np.ndarray:
     """Uniform numbers in [0, 1) from (seed, row, place) by SplitMix64 (Steele et al., OOPSLA 2014).
 

@@ -149,14 +149,20 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     words = ["run", "--task", "digits", "--model", "resnet", "--threads", "1", "--epochs", "500"]
     environment = {**os.environ, "WANDB_MODE": "disabled"}
     command = [sys.executable, "-m", "bench", *words]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
+    heard = {
+        "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    }  # a job behind a shell is deaf to it
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, **heard
+    )
+    try:
         while not list(tmp_path.glob("runs/*/*/seed0/checkpoints/*.safetensors")):
             assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        told = process.communicate()[1]
+        told = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "Stopped. The same command goes on from here." in told
 

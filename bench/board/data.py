@@ -68,7 +68,7 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
         "backbone": setup.backbone.spec,
         "method": setup.method.name,
         "methodSpec": setup.method.spec,
-        "plan": setup.exits.spec,
+        "plan": row.plan,
         "task": setup.task.spec,
         "digest": setup.digest(),
         "device": row.machine or "several machines, so no times",

@@ -29,7 +29,7 @@ class Saving:
     """One method on one network, from its largest density down.
 
     Attributes:
-        network: backbone and exits plan.
+        network: backbone, exits plan and epochs.
         method: its spec without the density.
         best: the row of the smallest density before it breaks; None where the largest one breaks already.
         breaks: the row at which it first loses more than the margin; None where none does.
@@ -78,7 +78,7 @@ def savings(board: Iterable[Row]) -> list[Saving]:
     for row in board:
         method = row.setup.method
         if method.name != DENSE and "density" in method.settings and row.records and row.parents:
-            network = f"{row.setup.backbone.spec}, {row.setup.exits.spec}"
+            network = f"{row.setup.backbone.spec}, {row.plan}"
             families[network, parent_of(row.setup), _without_density(method.spec)].append(row)
     found = []
     for (network, _, method), rows in families.items():

@@ -54,7 +54,7 @@ def page(name: str, board: list[Row]) -> str:
         "## Last exits",
         "",
         *_table(
-            ("rank", "model", "exits plan", "epochs", "seeds", "top-1", "top-5", "effective MACs", "packed", "latency", "payload", "energy, measured", "energy, modelled", "budget", "training MACs", "training time"),
+            ("rank", "model", "exits plan", "seeds", "top-1", "top-5", "effective MACs", "packed", "latency", "payload", "energy, measured", "energy, modelled", "budget", "training MACs", "training time"),
             (_last(number, row) for number, row in enumerate(board, 1)),
         ),
         *_within(savings(board)),
@@ -79,7 +79,7 @@ def page(name: str, board: list[Row]) -> str:
             *_table(
                 ("dense network", "reference", "top-1", "MACs on the device", "payload"),
                 (
-                    [text(f"{row.setup.backbone.spec}, {row.setup.exits.spec}"), one.name, percent(one.accuracy),
+                    [text(f"{row.setup.backbone.spec}, {row.plan}"), one.name, percent(one.accuracy),
                      big(one.device_macs.value), f"{big(one.payload.value)}B"]
                     for row, one in found
                 ),
@@ -107,8 +107,7 @@ def _last(number: int, row: Row) -> list[str]:
     return [
         str(number) if row.ranked else "-",
         text(setup.model),
-        text(setup.exits.spec),
-        text(str(setup.recipe.get("epochs", ""))),
+        text(row.plan),
         str(row.seeds) + (" (contested)" if row.reasons else ""),
         share(row, reading(-1, "top1")),
         share(row, reading(-1, "top5")),
@@ -131,7 +130,7 @@ def _exits(row: Row) -> list[list[str]]:
     return [
         [
             text(row.setup.model),
-            text(row.setup.exits.spec),
+            text(row.plan),
             f"{number} (stage {exit_.stage})",
             share(row, reading(number, "top1")),
             cost(row, reading(number, "macs"), big),
@@ -155,7 +154,7 @@ def _cuts(row: Row) -> list[list[str]]:
         found.append(
             [
                 text(row.setup.model),
-                text(row.setup.exits.spec),
+                text(row.plan),
                 str(number),
                 cost(row, cut_reading(number, "macs.effective.device"), big),
                 cost(row, cut_packed(number), in_bytes),

@@ -93,6 +93,15 @@ class Row:
         return self.records[0].setup if self.records else self.entries[0].record.setup
 
     @property
+    def plan(self) -> str:
+        """The exits plan, for how long it is trained, and what else sets a row apart: a part of the data, a cut."""
+        setup, epochs = self.setup, self.setup.recipe.get("epochs")
+        told = [setup.exits.spec, f"{epochs} epoch{'' if epochs == 1 else 's'}"]
+        told += [] if setup.task.spec == setup.task.name else [setup.task.spec]
+        told += [] if setup.cut is None else [f"cut {setup.cut}"]
+        return ", ".join(told)
+
+    @property
     def board(self) -> str:
         """The board that it stands on."""
         return board_of(self.setup)

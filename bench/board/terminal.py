@@ -35,7 +35,7 @@ def board_table(name: str, rows: list[Row]) -> Table:
         cells = [_line(row, number, form, timed=timed) for number, form, timed in COLUMNS.values()]
         budget = row.mean(lambda record: record.budget)
         table.add_row(
-            f"{row.setup.model}\n{row.setup.exits.spec}",
+            f"{row.setup.model}\n{row.plan}",
             str(row.seeds),
             share(row.mean(reading(-1, "top1"))),
             *cells,
@@ -75,7 +75,7 @@ def board_rows(rows: list[Row]) -> list[list[Any]]:
         ]
         found.append(
             [
-                row.setup.model, row.setup.exits.spec, row.setup.task.spec, row.seeds,
+                row.setup.model, row.plan, row.setup.task.spec, row.seeds,
                 top1 and top1.value, top1 and top1.half, *(mean and mean.value for mean in means),
                 budget and budget.value,
             ]

@@ -137,7 +137,7 @@ def test_no_record_keeps_the_others_from_their_board(made, tmp_path, place, valu
         edit(made(seed, "sparse").save(folder), *place, value=value)
     write_pages(folder, tmp_path / "pages")
     page = (tmp_path / "pages" / "digits-v1.md").read_text()
-    assert "| mlp\\_dense | joint |" in page
+    assert "| mlp\\_dense | joint, 2 epochs |" in page
     found, trouble = read(folder)
     assert sum(entry.contested is not None for entry in found) + len(trouble) == seeds
 
@@ -170,6 +170,17 @@ def test_a_contested_record_names_no_row(records):
     path = next(records.glob("*/mlp_dense-*/seed0.json"))
     edit(path, "setup", "backbone", "spec", value="mlp[widths=9]")
     assert "mlp_dense" in [row.setup.model for row in board(records)]
+
+
+def test_what_sets_a_row_apart_is_said(made, tmp_path):
+    part = made().setup.task.model_copy(update={"spec": "digits[train=9]", "settings": {"train": 9}})
+    for changes in ({}, {"task": part}, {"cut": 1}, {"recipe": {"epochs": 1, "batch": 10}}):
+        setup = made().setup.model_copy(update=changes)
+        made().model_copy(update={"setup": setup, "digest": setup.digest()}).save(tmp_path)
+    plans = {row.plan for row in board(tmp_path)}
+    assert plans == {
+        "joint, 2 epochs", "joint, 2 epochs, digits[train=9]", "joint, 2 epochs, cut 1", "joint, 1 epoch"
+    }  # fmt: skip
 
 
 def test_words_are_shown_as_they_are_written(records, tmp_path):

@@ -22,8 +22,10 @@ from torch import Tensor, nn
 from bench.errors import SeesawError
 from bench.predefined import mask_from
 from bench.sparse.mask import MASK, hide, layers, masked, pattern_of
+from bench.sparse.values import Kind, narrow, widen
 
 Tensors = dict[str, Tensor]
+SCALE = "@scale"  # no module is called so
 MAX_WEIGHTS = 1 << 28
 """In one layer; a file that claims more is refused before anything is allocated for it."""
 
@@ -98,17 +100,21 @@ FORMATS = {
 }
 
 
-def pack(module: nn.Module, form: str) -> bytes | None:
+def pack(module: nn.Module, form: str, values: Kind = "float32") -> bytes | None:
     """A network or a part of one as the bytes of a safetensors file.
 
     Args:
         module: the network or part.
         form: `dense`, `bitmap`, `indexed` or `pattern`.
+        values: type of the numbers of layers' weights; biases and normalisation stay as they are.
 
     Returns:
         The file, or None where the format does not apply (a mask that no pattern makes again).
     """
     tensors = inference_state(module)
+    for name in layers(module):
+        weight = f"{name}.weight".removeprefix(".")  # a module may itself be a layer
+        tensors |= _narrowed(weight, tensors[weight], values)
     about: dict[str, dict[str, object]] = {}
     if form != "dense":
         for name, layer, mask in masked(module):
@@ -125,6 +131,19 @@ def pack(module: nn.Module, form: str) -> bytes | None:
             tensors |= {f"{name}.weight.{key}": tensor for key, tensor in index.items()}
     told = json.dumps({"form": form, "masked": about}, separators=(",", ":"))
     return save(tensors, {"packed": told})  # one key: safetensors writes several in any order
+
+
+def _narrowed(name: str, weight: Tensor, values: Kind) -> Tensors:
+    stored, scale = narrow(weight, values)
+    return {name: stored} if scale is None else {name: stored, name + SCALE: scale}
+
+
+def _scale(tensors: Tensors, name: str, outputs: int) -> Tensor | None:
+    """A weight's scales, taken from among the tensors."""
+    scale = tensors.pop(name + SCALE, None)
+    if scale is not None and (scale.shape != (outputs,) or scale.dtype != torch.float32):
+        raise ValueError(f"{name} has scales of shape {tuple(scale.shape)} for {outputs} outputs")
+    return scale
 
 
 def unpack(data: bytes) -> tuple[Tensors, Tensors]:
@@ -156,9 +175,17 @@ def unpack(data: bytes) -> tuple[Tensors, Tensors]:
             values = tensors.pop(f"{name}.weight.values")
             if values.dim() != 1 or len(values) != int(mask.sum()):
                 raise ValueError(f"{name} has {len(values)} values for {int(mask.sum())} places")
-            weight = torch.zeros(shape, dtype=values.dtype)
-            weight[mask] = values
+            scale = _scale(tensors, f"{name}.weight", shape[0])
+            rows = None if scale is None else scale.repeat_interleave(mask.flatten(1).sum(1))
+            weight = torch.zeros(shape)
+            weight[mask] = widen(values, rows)
             tensors[f"{name}.weight"], masks[name] = weight, mask
+        for name in [name.removesuffix(SCALE) for name in tensors if name.endswith(SCALE)]:
+            stored = tensors[name]
+            scale = _scale(tensors, name, len(stored))
+            assert scale is not None
+            tensors[name] = widen(stored, scale.reshape(-1, *[1] * (stored.dim() - 1)))
+        tensors = {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SeesawError(
             f"This is no whole packed network ({error}). Pack it again, or fetch it again."
@@ -192,8 +219,22 @@ def restore(module: nn.Module, data: bytes) -> None:
         hide(own_layers[name], mask, lines[name] or pattern_of(own_layers[name]))
 
 
-def packings(module: nn.Module) -> dict[str, bytes]:
+def rounded(module: nn.Module, values: Kind) -> None:
+    """Give every layer the weights that are read back when they are written with these values."""
+    with torch.no_grad():
+        for layer in layers(module).values():
+            stored, scale = narrow(layer.weight, values)
+            layer.weight.copy_(
+                widen(stored, None if scale is None else scale.reshape(-1, *[1] * (stored.dim() - 1)))
+            )
+
+
+def packings(module: nn.Module, values: Kind = "float32") -> dict[str, bytes]:
     """The network in every format that applies, each read back and found equal.
+
+    Args:
+        module: the network or part; its weights are such as these values can say (see `rounded`).
+        values: type of the numbers.
 
     Raises:
         SeesawError: a format does not give back what was packed.
@@ -202,7 +243,7 @@ def packings(module: nn.Module) -> dict[str, bytes]:
     sparse = any(True for _ in masked(module))
     own = inference_state(module)
     for form in ("dense", *(FORMATS if sparse else ())):
-        data = pack(module, form)
+        data = pack(module, form, values)
         if data is None:
             continue
         tensors, _ = unpack(data)

@@ -6,11 +6,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import nn
 
 from bench import SeesawError, hide, mask_from, mask_of, pack, unpack
-from bench.packed import packings, restore
+from bench.packed import packings, restore, rounded
+from bench.sparse.values import narrow, widen
 
 FORMS = ("dense", "bitmap", "indexed", "pattern")
 
@@ -124,3 +125,72 @@ def test_a_foreign_file_is_a_sentence():
 def test_another_networks_bytes_are_refused_by_name():
     with pytest.raises(SeesawError, match="another network's"):
         restore(nn.Linear(3, 2), pack(nn.Linear(3, 3), "dense"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("values", ["float16", "int8"])
+def test_narrow_values_come_back_as_they_were_rounded_and_are_written_again_as_the_same_bytes(form, values):
+    net, twin = network(pattern=True), network(pattern=True)
+    whole = [layer.weight.detach().clone() for layer in (net[0], net[3])]
+    data = pack(net, form, values)
+    restore(twin, data)
+    rounded(net, values)
+    assert_same(net, twin)
+    assert pack(twin, form, values) == data
+    for before, layer in zip(whole, (net[0], net[3]), strict=True):
+        step = before.abs().flatten(1).amax(1) / 127 if values == "int8" else before.abs().max() / 1024
+        miss = (layer.weight.detach() - before).abs().flatten(1).amax(1)
+        assert bool((miss <= 0.501 * step + 1e-9).all())
+        assert float(miss.max()) > 0
+
+
+@given(st.integers(1, 5), st.integers(1, 40), st.integers(-30, 30), st.integers(0, 2**31))
+@settings(deadline=None)
+def test_int8_is_exact_the_second_time_at_any_size_of_numbers(outputs, inputs, power, seed):
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn(outputs, inputs, generator=generator) * 2.0**power
+    weight[0] = 0.0
+    stored, scale = narrow(weight, "int8")
+    once = widen(stored, scale[:, None])
+    again, scale_again = narrow(once, "int8")
+    assert torch.equal(stored, again)
+    assert torch.equal(scale[stored.any(1)], scale_again[stored.any(1)])
+    assert torch.equal(once[0], torch.zeros(inputs))
+
+
+def test_seed_coded_bytes_are_an_eighth_and_with_int8_a_thirtieth_of_dense_ones():
+    layer = nn.Linear(1024, 1024)
+    dense = len(pack(nn.Sequential(layer), "dense"))
+    hide(layer, mask_from("sparse[density=0.125]@3", layer.weight.shape), "sparse[density=0.125]@3")
+    packed = {
+        values: len(pack(nn.Sequential(layer), "pattern", values))
+        for values in ("float32", "float16", "int8")
+    }
+    assert packed["float32"] <= 0.13 * dense
+    assert packed["float16"] <= 0.065 * dense
+    assert packed["int8"] <= 0.035 * dense
+
+
+@pytest.mark.parametrize("scale", [torch.ones(3), torch.ones(8, 1), torch.ones(8, dtype=torch.float16)])
+@pytest.mark.parametrize("form", ["dense", "bitmap"])
+def test_scales_that_do_not_fit_are_refused(scale, form):
+    data = pack(nn.Sequential(*[network()[0]]), form, "int8")
+    tensors = load(data)
+    length = int.from_bytes(data[:8], "little")
+    about = json.loads(data[8 : 8 + length])["__metadata__"]
+    tensors["0.weight@scale"] = scale
+    with pytest.raises(SeesawError, match="no whole packed network"):
+        unpack(save(tensors, about))
+
+
+def test_a_parameter_that_is_called_scale_is_left_alone():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(2, 2)
+            self.scale = nn.Parameter(torch.ones(2) * 3)
+
+    net, twin = Scaled(), Scaled()
+    rounded(net, "int8")
+    restore(twin, pack(net, "dense", "int8"))
+    assert_same(net, twin)

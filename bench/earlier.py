@@ -45,9 +45,13 @@ class Earlier:
                 continue  # a broken record is no reason not to train
             if faults(record, path, plan.order.records):
                 continue  # nor is one that was changed by hand
-            if record.setup.trained() == plan.setup.trained() and weights.exists():
+            able = record.setup.values in (
+                None,
+                plan.setup.values,
+            )  # what is rounded cannot be made whole again
+            if able and record.setup.trained() == plan.setup.trained() and weights.exists():
                 found.append(cls(record, weights))
-        return max(found, key=lambda one: one.record.created, default=None)
+        return max(found, key=lambda one: (one.record.setup.values is None, one.record.created), default=None)
 
     def restore(self, net: Net) -> None:
         """Give a network built alike its trained weights and masks.

@@ -10,6 +10,7 @@ import torch
 
 from bench.net import Net
 from bench.plugin import Plugin, Settings
+from bench.sparse.values import Kind
 
 
 class Reading(Settings):
@@ -55,11 +56,13 @@ class Subject:
         net: the network as unpacked from its packed bytes, in eval mode, on `device`.
         device: where it runs.
         report: called with work done, work expected and a short line while long measurements go on.
+        values: type of the numbers that its weights are packed in; the weights are such as it can say.
     """
 
     net: Net
     device: torch.device
     report: Callable[[float, float, str], None] = lambda done, total, line: None
+    values: Kind = "float32"
 
 
 class Meter(Plugin):

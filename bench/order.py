@@ -18,6 +18,7 @@ from bench.meter import Meter
 from bench.method import Method
 from bench.plugin import Choice, Plugin, choose, entries
 from bench.policy import Policy
+from bench.sparse.values import KINDS, Kind
 from bench.spec import split_model
 from bench.task import About, Recipe, Task
 
@@ -43,6 +44,8 @@ class Order:
     """safetensors or state-dict file to start from"""
     cut: int | None = None
     """the first stage of the server's part, where a method or a plan has to know it"""
+    values: str = "float32"
+    """type of the numbers in the packed weights"""
     data: Path = Path("data")
     records: Path = Path("leaderboards/records")
     runs: Path = Path("runs")
@@ -88,6 +91,9 @@ class Plan:
                 raise SeesawError(f"The {kind} {twice} is named twice. Name it once.")
         if method.plugin.sided and order.cut is None:
             raise SeesawError(f"{method.spec} has to know the cut. Name it: --cut K (CUT=K).")
+        values: Kind | None = next((kind for kind in KINDS if kind == order.values), None)
+        if values is None:
+            raise SeesawError(f"There are no values {order.values!r}. Choose {', '.join(KINDS)}.")
         about = task.plugin.about()
         usual = about.recipe
         changed = Recipe.read("the recipe", {"epochs": str(usual.epochs)} | dict(order.recipe))
@@ -107,10 +113,16 @@ class Plan:
             device=device.type,
             weights=None if order.weights is None else _digest(order.weights),
             cut=order.cut if method.plugin.sided else None,
+            values=None if values == "float32" else values,
         )
         return cls(
             order, task, about, backbone, method, exits, policies, codecs, meters, recipe, device, setup
         )
+
+    @property
+    def values(self) -> Kind:
+        """Type of the numbers in the packed weights."""
+        return self.setup.values or "float32"
 
     @property
     def path(self) -> Path:
@@ -119,7 +131,8 @@ class Plan:
 
     def parent(self) -> Path | None:
         """The record of the dense parent with the same seed, if that has been run."""
-        dense = self.setup.model_copy(update={"method": _named(choose(Method, DENSE))})
+        alone = {"method": _named(choose(Method, DENSE)), "cut": None, "values": None}
+        dense = self.setup.model_copy(update=alone)
         path = records.path_of(self.order.records, dense, dense.digest(), self.order.seed)
         return path if path.exists() else None
 

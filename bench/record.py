@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -66,6 +66,8 @@ class Setup(Block):
     """SHA-256 of the file of initial weights, if one was given"""
     cut: int | None = None
     """the cut that the run is about, by the first stage of the server's part, if one was named"""
+    values: Literal["float16", "int8"] | None = None
+    """type of the numbers in the packed weights that everything is measured with; none is float32"""
 
     @property
     def model(self) -> str:
@@ -81,8 +83,8 @@ class Setup(Block):
         return self._digest(set())
 
     def trained(self) -> str:
-        """A digest of what was trained, whatever was measured of it: boards know rows by it."""
-        return self._digest({"policies", "codecs", "meters"})
+        """A digest of what was trained, however it is packed and whatever was measured of it."""
+        return self._digest({"policies", "codecs", "meters", "values"})
 
     def _digest(self, without: set[str]) -> str:
         told = self.model_dump(mode="json") | {key: [] for key in without}

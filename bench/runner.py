@@ -29,7 +29,7 @@ from bench.net import Net
 from bench.order import Order, Plan
 from bench.overhead import NAME as OVERHEAD
 from bench.overhead import Overhead
-from bench.packed import packings, restore
+from bench.packed import packings, restore, rounded
 from bench.plugin import Choice
 from bench.policy import Policy, Reference
 from bench.record import Record
@@ -157,7 +157,7 @@ class Run:
             net = self.repack(net)
         with self._phase("trace"):
             traces = self.trace(net, data)
-        if self.earlier is not None:
+        if self.earlier is not None and self.earlier.record.setup.values == plan.setup.values:
             self.earlier.check(traces[1])
         with self._phase("cuts") as done:
             crossed = crossings(net, data, data.test, plan.codecs, plan.device, done)
@@ -188,7 +188,7 @@ class Run:
     def measure(self, meter: Choice[Meter], net: Net) -> Found:
         """What one meter finds."""
         with self._phase(meter.name) as done:
-            return meter.plugin.measure(Subject(net, self.plan.device, done))
+            return meter.plugin.measure(Subject(net, self.plan.device, done, self.plan.values))
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[Callable[[float, float, str], None]]:
@@ -223,7 +223,8 @@ class Run:
     def repack(self, net: Net) -> Net:
         """Write the network in its smallest packed format, and go on with what is read back."""
         net.cpu().eval()
-        packed = packings(net)
+        rounded(net, self.plan.values)
+        packed = packings(net, self.plan.values)
         form = min(packed, key=lambda name: len(packed[name]))
         file = self.plan.folder() / "weights.safetensors"
         write_whole(file, packed[form], "--runs")

@@ -99,6 +99,7 @@ class Row:
         told = [setup.exits.spec, f"{epochs} epoch{'' if epochs == 1 else 's'}"]
         told += [] if setup.task.spec == setup.task.name else [setup.task.spec]
         told += [] if setup.cut is None else [f"cut {setup.cut}"]
+        told += [] if setup.values is None else [f"{setup.values} weights"]
         return ", ".join(told)
 
     @property
@@ -137,7 +138,7 @@ class Row:
 
         None where either lacks it, or, for times, where the two were not timed on the same machine.
         """
-        if self.setup.method.name == DENSE or not self.parents:
+        if (self.setup.method.name == DENSE and self.setup.values is None) or not self.parents:
             return None
         if timed and (self.machine is None or {_machine(r) for r in self.parents} != {self.machine}):
             return None
@@ -260,9 +261,9 @@ def work_seconds(record: Record) -> float:
 
 
 def parent_of(setup: Setup) -> str:
-    """What the dense parent trained: the same setup with the method `dense`."""
+    """What the dense parent trained: the same setup with the method `dense`, about no cut."""
     dense = Named(name=DENSE, origin="", settings={}, spec=DENSE)
-    return setup.model_copy(update={"method": dense}).trained()
+    return setup.model_copy(update={"method": dense, "cut": None}).trained()
 
 
 def read(folder: Path) -> tuple[list[Entry], list[str]]:
@@ -280,14 +281,14 @@ def read(folder: Path) -> tuple[list[Entry], list[str]]:
 
 def rows(entries: Iterable[Entry]) -> dict[str, list[Row]]:
     """Rows by task and version: the ranked ones from the most accurate down, then the others."""
-    groups: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+    groups: dict[tuple[str, str, str | None], list[Entry]] = defaultdict(list)
     for entry in entries:
         setup = entry.record.setup
-        groups[board_of(setup), setup.trained()].append(entry)
+        groups[board_of(setup), setup.trained(), setup.values].append(entry)
     groups = {key: _one_a_seed(found) for key, found in groups.items()}
     boards: dict[str, list[Row]] = defaultdict(list)
-    for (board, _), found in groups.items():
-        parents = groups.get((board, parent_of(found[0].record.setup)), [])
+    for (board, *_), found in groups.items():
+        parents = groups.get((board, parent_of(found[0].record.setup), None), [])
         boards[board].append(Row(tuple(found), tuple(parents)))
     for board in boards.values():
         board.sort(key=lambda row: (not row.ranked, -_accuracy(row), row.setup.model, row.setup.digest()))

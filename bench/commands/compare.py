@@ -30,6 +30,7 @@ def compare(
     set_: options.Set = None,
     device: options.Device = "auto",
     cut: options.Cut = None,
+    values: options.Values = "float32",
     threads: Annotated[
         int | None, typer.Option(min=1, help="of each worker; an equal part of the cores where left out")
     ] = None,
@@ -64,7 +65,7 @@ def compare(
 
     base = Order(
         task, "", exits, options.words(policies), options.words(codecs), options.words(meters), 0,
-        options.recipe(set_, epochs), device, None, cut, data, records, runs, workers > 1,
+        options.recipe(set_, epochs), device, None, cut, values, data, records, runs, workers > 1,
     )  # fmt: skip
     cells = grid(
         base,

@@ -42,6 +42,10 @@ Cut = Annotated[
         min=1, help="first stage of the server's part, for methods with where=device or where=server"
     ),
 ]
+Values = Annotated[
+    str,
+    typer.Option(help="numbers of the packed weights: float32, float16 or int8; all is measured with them"),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="of the processor; all where left out")]
 Deterministic = Annotated[
     bool, typer.Option("--deterministic", help="let PyTorch use deterministic algorithms only (slower)")

@@ -140,6 +140,7 @@ def _again(found: Record, data: Path, threads: int | None) -> Record:
             found.setup.device,
             weights=None,
             cut=found.setup.cut,
+            values=found.setup.values or "float32",
             data=data,
             records=Path(folder) / "records",
             runs=Path(folder) / "runs",

@@ -25,6 +25,7 @@ def run(
     device: options.Device = "auto",
     weights: Annotated[Path | None, typer.Option(help="safetensors or state dict to start from")] = None,
     cut: options.Cut = None,
+    values: options.Values = "float32",
     threads: options.Threads = None,
     data: options.DataSets = options.DATA,
     records: options.Records = options.RECORDS,
@@ -64,7 +65,7 @@ def run(
     for seed in options.numbers(seeds):
         order = Order(
             task, model, exits, options.words(policies), options.words(codecs), options.words(meters),
-            seed, recipe, device, weights, cut, data, records, runs,
+            seed, recipe, device, weights, cut, values, data, records, runs,
         )  # fmt: skip
         plan = Plan.of(order)
         unfinished = (plan.folder() / "again").exists()

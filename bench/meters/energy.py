@@ -129,7 +129,7 @@ class Energy(Meter):
         x = net.sample.blank(device=subject.device)
         for number, stage in enumerate(net.exits):
             part = Part(net, 0, stage + 1)
-            forms = (pack(part, form) for form in ("dense", "bitmap", "indexed", "pattern"))
+            forms = (pack(part, form, subject.values) for form in ("dense", "bitmap", "indexed", "pattern"))
             smallest = min(len(data) for data in forms if data is not None)
             joules = modelled(tariff.upto(stage, effective=True), smallest)
             found.exits[number] = {

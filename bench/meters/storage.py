@@ -7,6 +7,7 @@ from torch import nn
 from bench.meter import Found, Meter, Reading, Readings, Subject
 from bench.net import Part
 from bench.packed import packings
+from bench.sparse.values import Kind
 
 
 class Storage(Meter):
@@ -16,7 +17,7 @@ class Storage(Meter):
         """Pack and unpack each part."""
         net, found = subject.net, Found()
         parts = [Part(net, 0, k) for k in range(len(net.stages) + 1)]
-        packed = [_packed(part) for part in parts]
+        packed = [_packed(part, subject.values) for part in parts]
         for number, stage in enumerate(net.exits):
             found.exits[number] = packed[stage + 1]
         for k in range(1, len(parts)):
@@ -26,8 +27,8 @@ class Storage(Meter):
         return found
 
 
-def _packed(part: nn.Module) -> Readings:
+def _packed(part: nn.Module, values: Kind) -> Readings:
     return {
         f"bytes.{form}": Reading(value=len(data), unit="B", source="safetensors file, read back equal")
-        for form, data in packings(part).items()
+        for form, data in packings(part, values).items()
     }

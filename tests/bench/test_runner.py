@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from bench import SeesawError, Trace, unpack
+from bench.board.rows import read, rows
 from bench.build import assemble, load_weights
 from bench.order import Order, Plan
 from bench.packed import restore
@@ -312,3 +313,40 @@ def test_tensors_in_another_order_are_refused(places, tmp_path):
     torch.save({name: tensors[name] for name in names}, tmp_path / "w.pt")
     with pytest.raises(SeesawError, match="order differs"):
         load_weights(net, tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("values", ["float16", "int8"])
+def test_narrow_values_are_measured_without_training_and_everything_is_measured_with_them(places, values):
+    whole = run(order(places))
+    phases = []
+    narrow = run(order(places, values=values), lambda phase, *_: phases.append(phase))
+    assert "train" not in phases
+    assert narrow.setup.trained() == whole.setup.trained()
+    assert narrow.digest != whole.digest
+    ends = [record.exits[-1].readings for record in (narrow, whole)]
+    assert ends[0]["bytes.pattern"].value < 0.8 * ends[1]["bytes.pattern"].value
+    plan = Plan.of(order(places, values=values))
+    data = (plan.folder() / "weights.safetensors").read_bytes()
+    assert len(data) == ends[0]["bytes.pattern"].value
+    net = Run(plan, lambda *_: None).build()
+    restore(net, data)
+    trace = Trace.load(plan.folder() / "test.safetensors")
+    assert ends[0]["top1"].value == pytest.approx(
+        float((trace.logits[-1].argmax(1) == trace.labels).float().mean()), abs=1e-6
+    )
+    assert run(order(places, values=values), again=True).exits == narrow.exits
+    found = rows(read(places["records"])[0])["blobs-v1"]
+    assert sorted(row.plan for row in found) == ["joint, 3 epochs", f"joint, 3 epochs, {values} weights"]
+
+
+def test_rounded_weights_are_never_taken_for_whole_ones(places):
+    first = run(order(places, values="int8"))
+    phases = []
+    whole = run(order(places), lambda phase, *_: phases.append(phase))
+    assert "train" in phases
+    assert whole.setup.trained() == first.setup.trained()
+
+
+def test_unknown_values_are_a_sentence(places):
+    with pytest.raises(SeesawError, match=r"no values 'int4'\. Choose float32, float16, int8"):
+        Plan.of(order(places, values="int4"))

@@ -26,6 +26,7 @@ from bench.sparse.values import Kind, narrow, widen
 
 Tensors = dict[str, Tensor]
 SCALE = "@scale"  # no module is called so
+SKIP = 255
 MAX_WEIGHTS = 1 << 28
 """In one layer; a file that claims more is refused before anything is allocated for it."""
 
@@ -77,6 +78,28 @@ def _read_indexed(tensors: Mapping[str, Tensor], shape: torch.Size, pattern: str
     return mask.reshape(shape)
 
 
+def _write_delta(mask: Tensor, pattern: str | None) -> Tensors:
+    """Gaps between neighbours in row order, a byte each; 255 stands for 255 places without a weight."""
+    places = mask.reshape(-1).nonzero()[:, 0].numpy()
+    gaps = np.diff(places, prepend=-1) - 1
+    skips = gaps // SKIP
+    told = np.full(len(gaps) + int(skips.sum()), SKIP, dtype=np.uint8)
+    told[np.arange(len(gaps)) + np.cumsum(skips)] = gaps % SKIP
+    return {"gaps": torch.from_numpy(told)}
+
+
+def _read_delta(tensors: Mapping[str, Tensor], shape: torch.Size, pattern: str | None) -> Tensor:
+    gaps = tensors["gaps"].numpy()
+    if gaps.dtype != np.uint8 or gaps.ndim != 1:
+        raise ValueError("the gaps are no bytes")
+    ends = np.cumsum(np.where(gaps == SKIP, SKIP, gaps.astype(np.int64) + 1))
+    mask = torch.zeros(math.prod(shape), dtype=torch.bool)
+    if len(ends) and ends[-1] > len(mask):
+        raise ValueError("the gaps lead out of the shape")
+    mask[torch.from_numpy(ends[gaps != SKIP] - 1)] = True
+    return mask.reshape(shape)
+
+
 def _write_pattern(mask: Tensor, pattern: str | None) -> Tensors | None:
     return {} if pattern is not None and torch.equal(mask_from(pattern, mask.shape), mask) else None
 
@@ -96,8 +119,10 @@ def _narrow(numbers: Tensor) -> Tensor:
 FORMATS = {
     "bitmap": Format(_write_bitmap, _read_bitmap),
     "indexed": Format(_write_indexed, _read_indexed),
+    "delta": Format(_write_delta, _read_delta),
     "pattern": Format(_write_pattern, _read_pattern),
 }
+FORMS = ("dense", *FORMATS)
 
 
 def pack(module: nn.Module, form: str, values: Kind = "float32") -> bytes | None:
@@ -105,7 +130,7 @@ def pack(module: nn.Module, form: str, values: Kind = "float32") -> bytes | None
 
     Args:
         module: the network or part.
-        form: `dense`, `bitmap`, `indexed` or `pattern`.
+        form: `dense`, `bitmap`, `indexed`, `delta` or `pattern`.
         values: type of the numbers of layers' weights; biases and normalisation stay as they are.
 
     Returns:
@@ -168,7 +193,7 @@ def unpack(data: bytes) -> tuple[Tensors, Tensors]:
                 or min(shape) <= 0
             ):
                 raise ValueError(f"{name} claims the shape {tuple(shape)}")
-            own = {key: tensors.pop(f"{name}.weight.{key}") for key in ("bits", "counts", "columns")
+            own = {key: tensors.pop(f"{name}.weight.{key}") for key in ("bits", "counts", "columns", "gaps")
                    if f"{name}.weight.{key}" in tensors}  # fmt: skip
             mask = FORMATS[form].read(own, shape[:2] if entry["pairs"] else shape, entry.get("pattern"))
             mask = mask[(...,) + (None,) * (len(shape) - mask.dim())].expand(shape).contiguous()

@@ -32,7 +32,7 @@ from bench.meter import Found, Meter, Reading, Subject
 from bench.meters.macs import Tariff
 from bench.method import Method, maskable
 from bench.net import Net, Part, Sample
-from bench.packed import inference_state, pack, restore
+from bench.packed import FORMS, inference_state, pack, restore
 from bench.plugin import Plugin
 from bench.policy import Policy, Reference
 from bench.replay.curve import leave, leaves_now
@@ -173,9 +173,9 @@ def check_method(method: Method) -> list[str]:
     facts.hold(same, "the same seed gives the same network")
     _goes_on(facts, method, _AllExits(), first)
     twin = copy.deepcopy(again)
-    for form in ("dense", "bitmap", "indexed"):
-        data = pack(first, form)
-        assert data is not None
+    for form in FORMS:
+        if (data := pack(first, form)) is None:
+            continue
         restore(twin, data)
         state, other = inference_state(first), inference_state(twin)
         facts.hold(

@@ -16,7 +16,7 @@ from torch import Tensor
 from bench.meter import Found, Meter, Reading, Subject
 from bench.meters.macs import Tariff
 from bench.net import Part
-from bench.packed import pack
+from bench.packed import FORMS, pack
 
 MODEL = "horowitz45-v1"
 """Name and version of the model below; it is part of every modelled column."""
@@ -129,7 +129,7 @@ class Energy(Meter):
         x = net.sample.blank(device=subject.device)
         for number, stage in enumerate(net.exits):
             part = Part(net, 0, stage + 1)
-            forms = (pack(part, form, subject.values) for form in ("dense", "bitmap", "indexed", "pattern"))
+            forms = (pack(part, form, subject.values) for form in FORMS)
             smallest = min(len(data) for data in forms if data is not None)
             joules = modelled(tariff.upto(stage, effective=True), smallest)
             found.exits[number] = {

@@ -13,7 +13,7 @@ from bench import SeesawError, hide, mask_from, mask_of, pack, unpack
 from bench.packed import packings, restore, rounded
 from bench.sparse.values import narrow, widen
 
-FORMS = ("dense", "bitmap", "indexed", "pattern")
+FORMS = ("dense", "bitmap", "indexed", "delta", "pattern")
 
 
 def network(pattern=False):
@@ -45,7 +45,7 @@ def test_every_format_gives_back_the_same_network_bit_for_bit(form):
 @given(
     st.sampled_from([(3, 5), (1, 300), (4, 3, 3, 3), (300, 1), (2, 2, 1, 1)]),
     st.floats(0, 1),
-    st.sampled_from(["bitmap", "indexed"]),
+    st.sampled_from(["bitmap", "indexed", "delta"]),
     st.booleans(),
 )
 @settings(deadline=None)
@@ -194,3 +194,39 @@ def test_a_parameter_that_is_called_scale_is_left_alone():
     rounded(net, "int8")
     restore(twin, pack(net, "dense", "int8"))
     assert_same(net, twin)
+
+
+def test_a_byte_a_gap_beats_a_bit_a_place_where_few_weights_exist():
+    layer = nn.Linear(512, 512)
+    hide(layer, torch.rand(512, 512) < 0.03)
+    sizes = {form: len(pack(nn.Sequential(layer), form)) for form in ("bitmap", "indexed", "delta")}
+    assert sizes["delta"] < sizes["indexed"] < sizes["bitmap"]
+
+
+@pytest.mark.parametrize(
+    "places", [[], [0], [254], [255], [256], [509, 510], [0, 255, 511], [765], [1019], [1023]]
+)
+def test_gaps_of_any_length_come_back(places):
+    layer = nn.Linear(1024, 1)
+    mask = torch.zeros(1, 1024, dtype=torch.bool)
+    mask[0, places] = True
+    hide(layer, mask)
+    assert torch.equal(unpack(pack(nn.Sequential(layer), "delta"))[1]["0"], mask)
+
+
+@pytest.mark.parametrize(
+    "gaps",
+    [
+        torch.full((9,), 255, dtype=torch.uint8),
+        torch.zeros(300, dtype=torch.uint8),
+        torch.zeros(3),
+        torch.zeros(2, 2, dtype=torch.uint8),
+    ],
+)
+def test_gaps_that_lead_out_of_the_layer_are_refused(gaps):
+    layer = nn.Linear(128, 1)
+    hide(layer, torch.arange(128)[None] < 3)
+    data = pack(nn.Sequential(layer), "delta")
+    about = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+    with pytest.raises(SeesawError, match="no whole packed network"):
+        unpack(save(load(data) | {"0.weight.gaps": gaps}, about))

@@ -23,7 +23,13 @@ def test_storage_is_the_length_of_what_pack_wrote(net):
     line = "sparse[density=0.25]@0"
     hide(net.stages[0], mask_from(line, (32, 16)), line)
     found = Storage().measure(Subject(net, CPU))
-    assert set(found.exits[0]) == {"bytes.dense", "bytes.bitmap", "bytes.indexed", "bytes.delta", "bytes.pattern"}
+    assert set(found.exits[0]) == {
+        "bytes.dense",
+        "bytes.bitmap",
+        "bytes.indexed",
+        "bytes.delta",
+        "bytes.pattern",
+    }
     assert found.exits[1]["bytes.bitmap"].value == len(pack(net, "bitmap"))
     assert found.exits[0]["bytes.pattern"].value == len(pack(Part(net, 0, 1), "pattern"))
     assert found.cuts[1]["bytes.pattern.device"] == found.exits[0]["bytes.pattern"]

@@ -18,7 +18,7 @@ PACKAGES = ("seesaw-bench", "torch", "torchvision", "pytorch-lightning", "numpy"
 def machine(device: torch.device) -> dict[str, Any]:
     """What numbers depend on: processor, cores, threads, governor where it can be read, accelerator, system."""
     found: dict[str, Any] = {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
@@ -83,7 +83,15 @@ def _read(path: str) -> str | None:
         return None
 
 
-def _processor() -> str:
+def features() -> list[str]:
+    """The processor's name and its instruction sets, where the system tells them: what native code depends on."""
+    lines = (_read("/proc/cpuinfo") or "").splitlines()
+    told = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
+    return [processor(), told]
+
+
+def processor() -> str:
+    """The processor's name."""
     for line in (_read("/proc/cpuinfo") or "").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

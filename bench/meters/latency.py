@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import statistics
 import time
 from collections.abc import Callable
@@ -10,8 +9,9 @@ from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
+from bench.engine.ways import Way, fastest, wait
 from bench.meter import Found, Meter, Reading, Subject
 from bench.net import Net, Part
 
@@ -20,9 +20,6 @@ PAUSE = 0.02
 
 DISTURBED = 1.25
 """How much longer than at its best the probe may take."""
-
-TRIALS = 9
-"""Rounds in which the two layouts are compared before the better one is measured."""
 
 
 class Latency(Meter):
@@ -39,11 +36,11 @@ class Latency(Meter):
 
     def measure(self, subject: Subject) -> Found:
         """Time all parts in turn, round by round, so that a slow moment of the machine falls on all alike."""
-        net, x, layout = _faster(subject.net, self._inputs(subject), subject.device)
+        net, x = subject.net, self._inputs(subject)
         found = Found()
-        jobs = {("exit", n): _job(Part(net, 0, stage + 1), x) for n, stage in enumerate(net.exits)}
-        jobs |= _cut_jobs(net, x)
-        source = f"clock, {_where(subject.device)}, batch {self.batch}, {layout}, dense kernels"
+        way, found.notes["no native chain"] = fastest(net, x)
+        jobs = _jobs(net, x, way)
+        source = f"clock, {_where(subject.device)}, batch {self.batch}, {way.name}"
         rounds, found.notes["rounds timed on a disturbed machine"] = self._rounds(jobs, subject)
         for (place, number), times in rounds.items():
             low, middle, high = statistics.quantiles(times, n=4)
@@ -121,55 +118,33 @@ class Probe:
         return seconds > DISTURBED * self.shortest[self.threads]
 
 
-def _faster(net: Net, x: Tensor, device: torch.device) -> tuple[Net, Tensor, str]:
-    """The net and its inputs in the layout of images that runs faster here, of the two that PyTorch has."""
-    if x.dim() != 4 or not any(isinstance(module, nn.Conv2d) for module in net.modules()):
-        return net, x, "one layout"
-    layouts = {"channels first": torch.contiguous_format, "channels last": torch.channels_last}
-    forms = {
-        name: (copy.deepcopy(net).to(memory_format=f), x.to(memory_format=f)) for name, f in layouts.items()
-    }
-    times: dict[str, list[float]] = {name: [] for name in forms}
-    with torch.no_grad():
-        for _ in range(TRIALS):
-            for name, (form, inputs) in forms.items():
-                times[name].append(_timed(lambda form=form, inputs=inputs: form(inputs), device))
-    best = min(times, key=lambda name: statistics.median(times[name]))
-    return *forms[best], best
-
-
 def _timed(job: Callable[[], object], device: torch.device) -> float:
-    _wait(device)
+    wait(device)
     start = time.perf_counter()
     job()
-    _wait(device)
+    wait(device)
     return time.perf_counter() - start
 
 
-def _job(part: Part, x: Tensor) -> Callable[[], object]:
-    return lambda: part.answers(x)
-
-
-def _cut_jobs(net: Net, x: Tensor) -> dict[tuple[str, int], Callable[[], object]]:
-    jobs: dict[tuple[str, int], Callable[[], object]] = {}
+def _jobs(net: Net, x: Tensor, way: Way) -> dict[tuple[str, int], Callable[[], object]]:
+    """What is timed: the network up to every exit, and every cut's two parts."""
+    jobs = {("exit", n): _job(way, Part(net, 0, stage + 1), x) for n, stage in enumerate(net.exits)}
     with torch.no_grad():
         for k in range(len(net.stages) + 1):
             front, back = net.cut(k)
             if k > 0:
-                jobs["device", k] = _job(front, x)
+                jobs["device", k] = _job(way, front, x)
             if k < len(net.stages):
-                jobs["server", k] = _job(back, front(x))
+                jobs["server", k] = _job(way, back, front(x))
     return jobs
+
+
+def _job(way: Way, part: Part, x: Tensor) -> Callable[[], object]:
+    run = way.prepare(part, x)
+    return lambda: run(x)
 
 
 def _where(device: torch.device) -> str:
     if device.type == "cpu":
         return f"cpu, {torch.get_num_threads()} threads"
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()

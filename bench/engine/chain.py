@@ -1,0 +1,77 @@
+"""Chains: a network, or a part of one, executed by the weights that exist, in one native call a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from bench.engine import native
+from bench.engine.choose import choices
+from bench.engine.compile import Unsupported, program_of
+from bench.engine.encode import Choice, Code, Encoder
+from bench.engine.tape import watch
+
+TOLERANCE = 1e-4
+"""By how much a chain may differ from the network it was made from, relative to the largest answer."""
+
+
+class Chain(nn.Module):
+    """A module as one native call.
+
+    Args:
+        code: the chain, for blocks of `code.lanes` samples; a batch of any size runs block by block.
+        shapes: of the answers, without the batch.
+    """
+
+    def __init__(self, code: Code, shapes: Sequence[tuple[int, ...]]) -> None:
+        super().__init__()
+        self.code, self.shapes = code, shapes
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """The answers, each (N, ...)."""
+        answers = self.code.run(x.contiguous())
+        return [a.reshape(-1, *s) if len(s) > 1 else a for a, s in zip(answers, self.shapes, strict=True)]
+
+
+def chain_of(
+    module: nn.Module,
+    run: Callable[[Tensor], Sequence[Tensor]],
+    example: Tensor,
+    lanes: int,
+    form: Choice | None = None,
+) -> Chain:
+    """A module as a chain, checked against the module itself.
+
+    Args:
+        module: whose masks tell which weights exist; in eval mode.
+        run: takes a batch, gives the answers.
+        example: one sample, (1, ...), float32.
+        lanes: samples in a block.
+        form: which form computes a layer; None takes what is fastest on this machine.
+
+    Raises:
+        Unsupported: no native kernels here, or the network does something that no step does.
+    """
+    if (reason := native.missing()) is not None:
+        raise Unsupported(f"There are no native kernels: {reason}.")
+    tape = watch(module, run, example)
+    program = program_of(tape, lanes)
+    known = choices(torch.get_num_threads())
+    chain = Chain(Encoder(program, form or known.form).code(), tape.shapes)
+    known.keep()
+    _check(chain, run, example)
+    return chain
+
+
+def _check(chain: Chain, run: Callable[[Tensor], Sequence[Tensor]], example: Tensor) -> None:
+    drawn = torch.Generator().manual_seed(0)
+    x = torch.randn(3, *example.shape[1:], generator=drawn)
+    with torch.no_grad():
+        for ours, theirs in zip(chain(x), run(x), strict=True):
+            off = float((ours - theirs).abs().max() / theirs.abs().max().clamp(min=1e-12))
+            if not off < TOLERANCE:
+                raise Unsupported(
+                    f"The chain differs from the network by {off:.2g}, so PyTorch's kernels run this network."
+                )

@@ -1,0 +1,123 @@
+"""Choosing: which form computes a layer fastest here, by measurement, once for each machine.
+
+What was found is kept in one file a machine, with the machine's description; `seesaw kernels --again` forgets it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bench.engine.encode import Encoder, Form, forms_of
+from bench.engine.layout import ABSENT, Room
+from bench.engine.native import cache, features
+from bench.engine.program import Affine, Each, Program, Step
+from bench.errors import SeesawError
+from bench.files import write_whole
+from bench.lock import alone
+
+ROUNDS = 7
+MAX_FILE = 1 << 24
+"""Bytes; a larger file of choices is not ours."""
+
+
+class Choices:
+    """What was measured on this machine with so many threads: a form for each kind of layer."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self.machine = [*features(), torch.__version__, f"{threads} threads"]
+        digest = hashlib.sha256("\n".join(self.machine).encode()).hexdigest()[:12]
+        self.path = folder / f"forms-{digest}.json"
+        self.forms = self._read()
+        self.new: dict[str, str] = {}
+
+    def _read(self) -> dict[str, str]:
+        """The choices on disk; none where there is no such file, or no whole one."""
+        try:
+            if self.path.stat().st_size > MAX_FILE:
+                return {}
+            told = json.loads(self.path.read_text())
+        except (OSError, ValueError, RecursionError):
+            return {}
+        forms = told.get("forms") if isinstance(told, dict) else None
+        return {k: v for k, v in forms.items() if isinstance(v, str)} if isinstance(forms, dict) else {}
+
+    def form(self, layer: Affine, room: Room) -> Form:
+        """The form that computes a layer fastest; measured now if it never was."""
+        able = forms_of(layer)
+        if len(able) == 1:
+            return able[0]
+        key = kind(layer, room.lanes)
+        known = next((form for form in able if str(form) == self.forms.get(key)), None)
+        if known is None:
+            known = fastest(layer, room, able)
+            self.forms[key] = self.new[key] = str(known)
+        return known
+
+    def keep(self) -> None:
+        """Write what is new beside what other processes wrote meanwhile, where that folder can be written."""
+        if not self.new:
+            return
+        try:
+            with alone(self.path.with_suffix(".lock")):
+                forms = self._read() | self.new
+                told = {"machine": self.machine, "forms": forms}
+                write_whole(self.path, json.dumps(told, indent=1).encode(), "SEESAW_CACHE")
+        except SeesawError:  # choices are only a matter of speed
+            return
+        self.new = {}
+
+
+@functools.cache
+def choices(threads: int) -> Choices:
+    """This process's choices for so many threads."""
+    return Choices(cache(), threads)
+
+
+def kind(layer: Affine, lanes: int) -> str:
+    """What the speed of a layer depends on, as one line."""
+    sizes = sorted({len(g.rows) for g in layer.groups})
+    fan_in = [len(g.columns) for g in layer.groups]
+    return " ".join(
+        str(n)
+        for n in (
+            len(layer.bias), len(layer.columns), len(layer.groups), sizes[-1], max(fan_in), round(statistics.mean(fan_in), 1),
+            layer.outer, layer.inner, layer.length, layer.in_inner, lanes, int(layer.more is not None),
+            0 if layer.ring is None else layer.ring[1],
+        )
+    )  # fmt: skip
+
+
+def fastest(layer: Affine, room: Room, forms: list[Form]) -> Form:
+    """The fastest of these forms: the shortest of several interleaved runs of each."""
+    jobs = [(form, _alone(layer, room, form)) for form in forms]
+    times: dict[Form, list[float]] = {form: [] for form in forms}
+    for _ in range(ROUNDS):
+        for form, job in jobs:
+            begun = time.perf_counter()
+            job()
+            times[form].append(time.perf_counter() - begun)
+    return min(forms, key=lambda form: min(times[form][1:]))
+
+
+def _alone(layer: Affine, room: Room, form: Form) -> Callable[[], object]:
+    """One layer as a chain of its own, on inputs of zero."""
+    read = layer.columns[layer.columns != ABSENT]
+    if layer.more is not None:
+        read = np.append(read, layer.more[0])
+    zeros: list[Step] = []
+    for number in np.unique(room.of(read)):
+        buffer = room.buffers[number]
+        to = np.arange(buffer.base, buffer.base + buffer.size, room.lanes)
+        zeros.append(Each(to, np.full((len(to), 1), ABSENT)))
+    code = Encoder(Program([*zeros, layer], room, [], []), lambda *_: form).code()
+    blank = torch.zeros(1, 1)
+    return lambda: code.run(blank)

@@ -1,0 +1,315 @@
+// Layers that compute only with the weights that exist, and chains of them in one call.
+//
+// A layer is a list of chunks. The rows (outputs) of a chunk read the same places, so that what is loaded once serves
+// them all:   out[row][0..L) = clamp(bias[row] + sum_k value[k][row] * in[place[k] + 0..L) + more[row][0..L))
+// That one sum is a linear layer (places: inputs, L: the batch), and a convolution of any kernel, stride and pattern
+// (places: channels and taps, L: a run of pixels; program.py tells of the layout that makes it so). Vectors run along
+// L. Where L is 1 they run along the rows instead, in one of three forms: broadcast, slide (cyclic diagonals: the places
+// of neighbouring rows are neighbours) and gather (free places).
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+constexpr int kLanes = 16;
+typedef float Vec __attribute__((vector_size(4 * kLanes), aligned(4)));
+
+typedef int32_t Bits __attribute__((vector_size(4 * kLanes), aligned(4)));
+
+inline Vec load(const float* from) { return *reinterpret_cast<const Vec*>(from); }
+inline void store(float* to, Vec v) { *reinterpret_cast<Vec*>(to) = v; }
+inline Vec all(float x) { return Vec{} + x; }
+inline Vec clamp(Vec v, float low, float high) {
+  Vec a = all(low), b = all(high);
+  v = v < a ? a : v;
+  return v > b ? b : v;
+}
+
+struct Chunk {
+  int32_t places, rows, place, value, row;  // how many places and rows; where each begins in the blobs
+};
+
+struct Layer {
+  const Chunk* chunks;
+  int64_t count;
+  const int32_t* index;  // places and row numbers of all chunks
+  const float* values;   // [place][row] of each chunk
+  const float* bias;     // by row number
+  float low, high;
+};
+
+// One instruction of a chain. encode.py writes them under the same names, in this order; places count floats.
+struct Step {
+  int64_t op, form;
+  int64_t chunk, chunks, bias, low, high, work;     // a layer: its chunks, its bias, its bounds (bits of floats), MACs
+  int64_t in, out, more, mask;                      // where each begins; more and mask may be -1
+  int64_t outer, inner, length;                     // runs: lines, runs in a line, floats in a run
+  int64_t in_outer, in_inner, out_outer, out_inner, more_outer, more_inner;  // from one to the next
+  int64_t out_row, more_row;                        // from one row (channel) to the next
+  int64_t index, count, places;                     // lists of places in the index
+};
+constexpr int64_t kFields = sizeof(Step) / sizeof(int64_t);
+enum Op { kAffine = 0, kSum = 1, kMax = 2, kZero = 3, kInput = 4, kOutput = 5, kCopy = 6 };
+
+template <int R, int V>
+inline void tile(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more,
+                 const int32_t* mask, const Step& step, int64_t lanes) {
+  const int32_t* place = layer.index + c.place;
+  const float* value = layer.values + c.value;
+  const int32_t* row = layer.index + c.row;
+  Vec sum[R][V];
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < V; ++v) sum[r][v] = all(layer.bias[row[r]]);
+  for (int64_t k = 0; k < c.places; ++k, value += R) {
+    const float* at = in + place[k];
+    Vec x[V];
+    for (int v = 0; v < V; ++v) x[v] = load(at + v * kLanes);
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < V; ++v) sum[r][v] += value[r] * x[v];
+  }
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < V; ++v) {
+      if (more) sum[r][v] += load(more + row[r] * step.more_row + v * kLanes);
+      Vec y = clamp(sum[r][v], layer.low, layer.high);
+      if (mask) y = reinterpret_cast<Vec>(reinterpret_cast<Bits>(y) & *reinterpret_cast<const Bits*>(mask + v * kLanes));
+      float* to = out + row[r] * step.out_row + v * kLanes;
+      if (lanes >= (v + 1) * kLanes)
+        store(to, y);
+      else
+        std::memcpy(to, &y, 4 * (lanes - v * kLanes));
+    }
+}
+
+// Along a run: V vectors at once, as many as registers hold beside R rows; then what is left.
+template <int R>
+void along(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more, const int32_t* mask,
+           const Step& step) {
+  constexpr int V = R <= 2 ? 8 : R <= 3 ? 6 : R <= 4 ? 5 : R <= 6 ? 4 : R <= 8 ? 3 : R <= 12 ? 2 : 1;
+  for (int64_t line = 0; line < step.outer; ++line) {
+    for (int64_t run = 0; run < step.inner; ++run) {
+      const float* from = in + line * step.in_outer + run * step.in_inner;
+      float* to = out + line * step.out_outer + run * step.out_inner;
+      const float* add = more ? more + line * step.more_outer + run * step.more_inner : nullptr;
+      int64_t at = 0;
+      auto go = [&](auto size) {
+        constexpr int W = decltype(size)::value;
+        if constexpr (W <= V) {
+          while (step.length - at > (W - 1) * kLanes) {
+            tile<R, W>(layer, c, from + at, to + at, add ? add + at : nullptr, mask ? mask + at : nullptr, step,
+                       step.length - at);
+            at += W * kLanes;
+          }
+        }
+      };
+      if constexpr (V > 4) go(std::integral_constant<int, V>());
+      go(std::integral_constant<int, 4>());
+      go(std::integral_constant<int, 3>());
+      go(std::integral_constant<int, 2>());
+      go(std::integral_constant<int, 1>());
+    }
+  }
+}
+
+using Along = void (*)(const Layer&, const Chunk&, const float*, float*, const float*, const int32_t*, const Step&);
+constexpr Along kAlong[] = {nullptr,   along<1>,  along<2>,  along<3>,  along<4>,  along<5>,
+                            along<6>,  along<7>,  along<8>,  along<9>,  along<10>, along<11>,
+                            along<12>, along<13>, along<14>, along<15>, along<16>};
+
+// L = 1, vectors along rows. What a lane reads at place k: broadcast the same, slide its neighbour, gather its own.
+enum Form { kRuns = 0, kBroadcast = 1, kSlide = 2, kGather = 3 };
+
+template <int V, int U, int F>
+void point(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more) {
+  const int32_t* place = layer.index + c.place;
+  const float* value = layer.values + c.value;
+  const int32_t* row = layer.index + c.row;
+  constexpr int W = V * kLanes;
+  Vec sum[U][V] = {};
+  auto add = [&](int64_t k, int u) {
+    for (int v = 0; v < V; ++v) {
+      Vec w = load(value + k * W + v * kLanes);
+      if constexpr (F == kBroadcast) {
+        sum[u][v] += in[place[k]] * w;
+      } else if constexpr (F == kSlide) {
+        sum[u][v] += load(in + place[k] + v * kLanes) * w;
+      } else {
+        const uint16_t* own = reinterpret_cast<const uint16_t*>(place) + k * W + v * kLanes;
+#if defined(__AVX512F__)
+        __m512i at = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(own)));
+        Vec x = (Vec)_mm512_i32gather_ps(at, in, 4);
+#elif defined(__AVX2__)
+        __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(own));
+        __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(own + 8));
+        Vec x;
+        __m256 lo = _mm256_i32gather_ps(in, _mm256_cvtepu16_epi32(a), 4);
+        __m256 hi = _mm256_i32gather_ps(in, _mm256_cvtepu16_epi32(b), 4);
+        std::memcpy(&x, &lo, 32);
+        std::memcpy(reinterpret_cast<char*>(&x) + 32, &hi, 32);
+#else
+        Vec x;
+        for (int l = 0; l < kLanes; ++l) x[l] = in[own[l]];
+#endif
+        sum[u][v] += x * w;
+      }
+    }
+  };
+  int64_t k = 0;
+  for (; k + U <= c.places; k += U)
+    for (int u = 0; u < U; ++u) add(k + u, u);
+  for (; k < c.places; ++k) add(k, 0);
+  for (int u = 1; u < U; ++u)
+    for (int v = 0; v < V; ++v) sum[0][v] += sum[u][v];
+  const float* got = reinterpret_cast<const float*>(&sum[0]);
+  for (int r = 0; r < c.rows; ++r) {
+    float y = got[r] + layer.bias[row[r]] + (more ? more[row[r]] : 0.f);
+    out[row[r]] = std::min(std::max(y, layer.low), layer.high);
+  }
+}
+
+template <int F>
+void points(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more) {
+  if (c.rows <= kLanes)
+    point<1, 8, F>(layer, c, in, out, more);
+  else if (c.rows <= 2 * kLanes)
+    point<2, 4, F>(layer, c, in, out, more);
+  else
+    point<4, 2, F>(layer, c, in, out, more);
+}
+
+constexpr int64_t kWorth = 1 << 16;  // MACs for which a second thread pays
+
+void affine(const Step& step, const Layer& layer, float* room) {
+  const float* in = room + step.in;
+  float* out = room + step.out;
+  const float* more = step.more < 0 ? nullptr : room + step.more;
+  const int32_t* mask = step.mask < 0 ? nullptr : layer.index + step.mask;
+  auto some = [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) {
+      const Chunk& c = layer.chunks[n];
+      switch (step.form) {
+        case kBroadcast: points<kBroadcast>(layer, c, in, out, more); break;
+        case kSlide: points<kSlide>(layer, c, in, out, more); break;
+        case kGather: points<kGather>(layer, c, in, out, more); break;
+        default: kAlong[c.rows](layer, c, in, out, more, mask, step);
+      }
+    }
+  };
+  int64_t grain = std::max<int64_t>(1, layer.count * kWorth / std::max<int64_t>(step.work, 1));
+  if (layer.count <= grain)
+    some(0, layer.count);
+  else
+    at::parallel_for(0, layer.count, grain, some);
+}
+
+// Every element, over all lanes: clamp of the sum or of the largest of `places` places; a place of -1 is not there.
+template <int OP>
+void each(const Step& step, const int32_t* index, float* room, float low, float high) {
+  const int32_t* to = index + step.index;
+  const int32_t* from = to + step.count;
+  for (int64_t e = 0; e < step.count; ++e, from += step.places) {
+    float* y = room + to[e];
+    for (int64_t l = 0; l < step.length; ++l) {
+      float x = OP == kMax ? -INFINITY : 0.f;
+      for (int64_t k = 0; k < step.places; ++k)
+        if (from[k] >= 0) x = OP == kMax ? std::max(x, room[from[k] + l]) : x + room[from[k] + l];
+      y[l] = std::min(std::max(x, low), high);
+    }
+  }
+}
+
+float as_float(int64_t bits) {
+  int32_t narrow = static_cast<int32_t>(bits);
+  float x;
+  std::memcpy(&x, &narrow, 4);
+  return x;
+}
+
+// One block of samples through all steps. A place in `room` holds one number of every sample of the block, side by side.
+void block(const Step* steps, int64_t count, const Chunk* chunks, const int32_t* index, const float* values, float* room,
+           const float* x, int64_t samples, const std::vector<float*>& answers) {
+  for (const Step* step = steps; step < steps + count; ++step) {
+    float low = as_float(step->low), high = as_float(step->high);
+    const int32_t* list = index + step->index;
+    switch (step->op) {
+      case kAffine: {
+        Layer layer{chunks + step->chunk, step->chunks, index, values, values + step->bias, low, high};
+        affine(*step, layer, room);
+        break;
+      }
+      case kSum: each<kSum>(*step, index, room, low, high); break;
+      case kMax: each<kMax>(*step, index, room, low, high); break;
+      case kZero:
+        for (int64_t row = 0; row < step->outer; ++row)
+          for (int64_t e = 0; e < step->count; ++e)
+            std::fill_n(room + step->out + row * step->out_outer + list[2 * e], list[2 * e + 1], 0.f);
+        break;
+      case kCopy:  // (to, from, floats)
+        for (int64_t e = 0; e < step->count; ++e, list += 3) {
+          if (list[1] < 0)
+            std::fill_n(room + list[0], list[2], 0.f);
+          else
+            std::memcpy(room + list[0], room + list[1], 4 * list[2]);
+        }
+        break;
+      case kInput:
+        for (int64_t e = 0; e < step->count; ++e)
+          for (int64_t l = 0; l < step->length; ++l) room[list[e] + l] = l < samples ? x[l * step->count + e] : 0.f;
+        break;
+      case kOutput:
+        for (int64_t e = 0; e < step->count; ++e)
+          for (int64_t l = 0; l < samples; ++l) answers[step->form][l * step->count + e] = room[list[e] + l];
+        break;
+    }
+  }
+}
+
+// A chain of layers on a batch, block by block.
+//
+// x: (N, ...), contiguous float32. steps: (steps, kFields) int64. chunks: (chunks, 5) int32. index: int32. values:
+// float32. width: samples in a block. room: floats that one block needs. counts: numbers a sample has in each answer.
+std::vector<at::Tensor> chain(const at::Tensor& x, const at::Tensor& steps, const at::Tensor& chunks,
+                              const at::Tensor& index, const at::Tensor& values, int64_t width, int64_t room,
+                              at::IntArrayRef counts) {
+  TORCH_CHECK(x.is_contiguous() && x.scalar_type() == at::kFloat && x.dim() > 0, "x: contiguous float32 (N, ...)");
+  TORCH_CHECK(steps.is_contiguous() && steps.scalar_type() == at::kLong && steps.dim() == 2 && steps.size(1) == kFields,
+              "steps: contiguous int64 (steps, ", kFields, ")");
+  TORCH_CHECK(chunks.is_contiguous() && chunks.scalar_type() == at::kInt, "chunks: contiguous int32");
+  TORCH_CHECK(index.is_contiguous() && index.scalar_type() == at::kInt, "index: contiguous int32");
+  TORCH_CHECK(values.is_contiguous() && values.scalar_type() == at::kFloat, "values: contiguous float32");
+  int64_t batch = x.size(0), sample = batch ? x.numel() / batch : 0, blocks = (batch + width - 1) / width;
+  std::vector<at::Tensor> answers;
+  for (int64_t count : counts) answers.push_back(at::empty({batch, count}, x.options()));
+  std::vector<float*> starts;
+  for (auto& answer : answers) starts.push_back(answer.data_ptr<float>());
+  auto some = [&](int64_t begin, int64_t end) {
+    at::Tensor space = at::empty({room}, x.options());
+    for (int64_t n = begin; n < end; ++n) {
+      std::vector<float*> to = starts;
+      for (size_t a = 0; a < to.size(); ++a) to[a] += n * width * counts[a];
+      block(reinterpret_cast<const Step*>(steps.data_ptr<int64_t>()), steps.size(0),
+            reinterpret_cast<const Chunk*>(chunks.data_ptr<int32_t>()), index.data_ptr<int32_t>(),
+            values.data_ptr<float>(), space.data_ptr<float>(), x.data_ptr<float>() + n * width * sample,
+            std::min(width, batch - n * width), to);
+    }
+  };
+  if (blocks > 1)
+    at::parallel_for(0, blocks, 1, some);
+  else if (blocks == 1)
+    some(0, 1);
+  return answers;
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(seesaw, CPU, m) { m.impl("chain", chain); }

@@ -1,0 +1,99 @@
+"""The native kernels: built once for this machine by torch's extension loader, where there is a compiler.
+
+`SEESAW_NATIVE=0` leaves them out; `SEESAW_CACHE` names another folder than `~/.cache/seesaw` to keep them in.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bench.lock import alone
+from bench.machine import features
+
+log = logging.getLogger(__name__)
+SOURCE = Path(__file__).parent / "kernels.cpp"
+FLAGS = ["-O3", "-march=native", "-fopenmp", "-ffp-contract=fast"]
+SCHEMA = (
+    "chain(Tensor x, Tensor steps, Tensor chunks, Tensor index, Tensor values, int lanes, int room, int[] counts)"
+    " -> Tensor[]"
+)
+_library = torch.library.Library("seesaw", "FRAGMENT")
+_library.define(SCHEMA)
+
+
+@torch.library.register_fake("seesaw::chain", lib=_library)
+def _(
+    x: Tensor,
+    steps: Tensor,
+    chunks: Tensor,
+    index: Tensor,
+    values: Tensor,
+    lanes: int,
+    room: int,
+    counts: list[int],
+) -> list[Tensor]:
+    return [x.new_empty(x.shape[0], count) for count in counts]
+
+
+def cache() -> Path:
+    """The folder for what is made once on this machine."""
+    return Path(os.environ.get("SEESAW_CACHE") or Path.home() / ".cache" / "seesaw")
+
+
+@functools.cache
+def missing() -> str | None:
+    """Why the native kernels cannot be had here, or None when they are loaded; builds them at the first call."""
+    if os.environ.get("SEESAW_NATIVE") == "0":
+        return "SEESAW_NATIVE=0 leaves the native kernels out"
+    try:
+        torch.ops.load_library(_built())
+    except (OSError, RuntimeError, ImportError, subprocess.SubprocessError) as error:
+        reason = next((line for line in reversed(str(error).splitlines()) if "error" in line), str(error))
+        return f"the native kernels were not built: {reason.strip()[:300]}"
+    return None
+
+
+def _built() -> Path:
+    """The library's file, built if it is not there.
+
+    Raises:
+        OSError: no compiler, or the folder cannot be written.
+        RuntimeError: the compiler fails.
+    """
+    told = [SOURCE.read_text(), *FLAGS, torch.__version__, platform.machine(), *features()]
+    name = f"seesaw_{hashlib.sha256(chr(10).join(told).encode()).hexdigest()[:12]}"
+    folder = cache() / name
+    found = folder / f"{name}.so"
+    if found.exists():
+        return found
+    if shutil.which(os.environ.get("CXX", "c++")) is None:
+        raise FileNotFoundError("error: there is no C++ compiler (c++) on the path")
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(cache() / f"{name}.lock"):
+        if not found.exists():
+            log.info("Building the native kernels, once for this machine (half a minute).")
+            _build(name, folder)
+    return found
+
+
+def _build(name: str, folder: Path) -> None:
+    (folder / "lock").unlink(missing_ok=True)  # torch's own, left behind where a build was killed
+    before = os.environ["PATH"]
+    os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), before])  # where pip puts ninja
+    try:
+        from torch.utils.cpp_extension import load
+
+        load(name, [str(SOURCE)], extra_cflags=FLAGS, build_directory=str(folder), is_python_module=False)
+    finally:
+        os.environ["PATH"] = before

@@ -1,0 +1,53 @@
+"""Supports: which places a row of weights reads, and which rows read the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that read the same places.
+
+    Attributes:
+        rows: numbers of the rows, (R,).
+        columns: numbers of the columns they read, ascending, (K,).
+        values: the weights, float32 (K, R).
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+
+
+def groups_of(weight: np.ndarray, mask: np.ndarray | None) -> list[Group]:
+    """The rows of a matrix, those of equal support together, in the order of their first rows.
+
+    Args:
+        weight: float32 (rows, columns).
+        mask: which weights exist, boolean of the same shape; None where all do.
+    """
+    if mask is None:
+        return [Group(np.arange(len(weight)), np.arange(weight.shape[1]), weight.T.copy())]
+    _, first, member = np.unique(np.packbits(mask, axis=1), axis=0, return_index=True, return_inverse=True)
+    member = member.reshape(-1)
+    groups = []
+    by_group = np.split(np.argsort(member, kind="stable"), np.cumsum(np.bincount(member))[:-1])
+    for number in np.argsort(first):
+        rows = by_group[number]
+        columns = np.flatnonzero(mask[rows[0]])
+        groups.append(Group(rows, columns, weight[np.ix_(rows, columns)].T.copy()))
+    return groups
+
+
+def ring_of(mask: np.ndarray) -> np.ndarray | None:
+    """The offsets of cyclic diagonals round a ring of gcd(N_in, N_out) places, or None where the mask is none such."""
+    outputs, inputs = mask.shape
+    ring = int(np.gcd(inputs, outputs))
+    offsets = np.flatnonzero(mask[0, :ring])
+    turned = (np.arange(inputs) - np.arange(outputs)[:, None]) % ring
+    there = np.zeros(ring, dtype=bool)
+    there[offsets] = True
+    return offsets if len(offsets) and np.array_equal(there[turned], mask) else None

@@ -1,0 +1,119 @@
+"""Ways: how a network can be executed here, and which is fastest."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from bench.engine.chain import chain_of
+from bench.engine.compile import Unsupported
+from bench.net import Net, Part
+
+TRIALS = 9
+"""Rounds in which the ways are compared before the best one is measured."""
+BLOCKS = (16, 32, 64)
+"""Samples that a chain takes side by side, of which the fastest is chosen; one at a time below half the first."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to execute a network.
+
+    Attributes:
+        name: of the kernels, in words.
+        prepare: gives what runs a part on inputs like these: the part's answers.
+    """
+
+    name: str
+    prepare: Callable[[Part, Tensor], Callable[[Tensor], object]]
+
+
+def fastest(net: Net, x: Tensor) -> tuple[Way, str | None]:
+    """The way that runs the whole network fastest on inputs like these, in this process's threads.
+
+    Args:
+        net: in eval mode.
+        x: a batch of inputs.
+
+    Returns:
+        The way; and why no chain was among those compared, or None where one was.
+    """
+    whole = Part(net, 0, len(net.stages))
+    ways, reason = _layouts(net, x), None
+    if x.device.type != "cpu":
+        reason = f"chains run on the CPU, not on {x.device.type}"
+    elif x.dtype != torch.float32:
+        reason = f"chains take float32, not {x.dtype}"
+    else:
+        for lanes in _blocks(len(x)):
+            way = Way(f"native chain, {lanes} side by side", partial(_chained, lanes=lanes))
+            try:
+                way.prepare(whole, x)
+            except Unsupported as error:
+                reason = str(error)
+                break
+            ways.append(way)
+    jobs = [way.prepare(whole, x) for way in ways]
+    times: list[list[float]] = [[] for _ in ways]
+    with torch.no_grad():
+        for job in jobs * 2:
+            job(x)
+        for _ in range(TRIALS):
+            for job, taken in zip(jobs, times, strict=True):
+                wait(x.device)
+                begun = time.perf_counter()
+                job(x)
+                wait(x.device)
+                taken.append(time.perf_counter() - begun)
+    best = min(range(len(ways)), key=lambda n: statistics.median(times[n]))
+    return ways[best], reason
+
+
+def _blocks(batch: int) -> list[int]:
+    if 2 * batch < BLOCKS[0]:
+        return [1]
+    return [n for n in BLOCKS if n < 2 * batch]
+
+
+def _chained(part: Part, x: Tensor, *, lanes: int) -> Callable[[Tensor], object]:
+    def run(inputs: Tensor) -> list[Tensor]:
+        out, logits = part.answers(inputs)
+        return [out, *logits]
+
+    return chain_of(part, run, torch.zeros_like(x[:1]), lanes)
+
+
+def _layouts(net: Net, x: Tensor) -> list[Way]:
+    """PyTorch's own kernels in the layouts of images that it has."""
+    if x.dim() != 4 or not any(isinstance(module, nn.Conv2d) for module in net.modules()):
+        return [Way("dense kernels", _plain)]
+    return [
+        Way("dense kernels, channels first", _plain),
+        Way("dense kernels, channels last", partial(_plain, layout=torch.channels_last)),
+    ]
+
+
+def _plain(
+    part: Part, x: Tensor, *, layout: torch.memory_format = torch.contiguous_format
+) -> Callable[[Tensor], object]:
+    own = copy.deepcopy(part).to(memory_format=layout)
+
+    def run(inputs: Tensor) -> object:
+        return own.answers(inputs)
+
+    return run
+
+
+def wait(device: torch.device) -> None:
+    """Let an accelerator finish what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

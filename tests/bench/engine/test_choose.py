@@ -1,0 +1,135 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from bench import Net, Sample
+from bench.engine import native
+from bench.engine.chain import chain_of
+from bench.engine.choose import Choices, choices
+from bench.engine.encode import forms_of
+from bench.engine.ways import fastest
+from bench.meter import Subject
+from bench.meters.latency import Latency
+
+built = pytest.mark.skipif(native.missing() is not None, reason=f"{native.missing()}")
+
+
+@pytest.fixture
+def net():
+    net = Net([nn.Linear(32, 48), nn.ReLU()], Sample((32,)), 3)
+    net.hang(1, nn.Linear(48, 3))
+    return net.eval()
+
+
+@pytest.fixture
+def fresh(tmp_path, monkeypatch):
+    """An empty folder of choices."""
+    monkeypatch.setenv("SEESAW_CACHE", str(tmp_path))
+    choices.cache_clear()
+    yield tmp_path
+    choices.cache_clear()
+
+
+@built
+def test_choices_are_measured_once_and_kept_with_the_machine(net, fresh, monkeypatch):
+    chain_of(net, net, net.sample.blank(), 1)
+    (file,) = fresh.glob("forms-*.json")
+    told = json.loads(file.read_text())
+    assert len(told["forms"]) == 2
+    assert told["machine"][-1] == f"{torch.get_num_threads()} threads"
+    choices.cache_clear()
+    monkeypatch.setattr("bench.engine.choose.fastest", lambda *_: pytest.fail("measured again"))
+    chain_of(net, net, net.sample.blank(), 1)
+
+
+@built
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"forms": 3}', '{"forms": {"k": 1}}', "[" * 5000])
+def test_a_broken_file_of_choices_is_as_good_as_none(content, net, fresh):
+    Choices(fresh, torch.get_num_threads()).path.write_text(content)
+    choices.cache_clear()
+    chain_of(net, net, net.sample.blank(), 1)
+    (file,) = fresh.glob("forms-*.json")
+    assert len(json.loads(file.read_text())["forms"]) == 2
+
+
+@built
+def test_a_choice_that_no_kernel_has_is_measured_anew(net, fresh):
+    chain_of(net, net, net.sample.blank(), 1)
+    (file,) = fresh.glob("forms-*.json")
+    told = json.loads(file.read_text())
+    told["forms"] = dict.fromkeys(told["forms"], "runs 4000")
+    file.write_text(json.dumps(told))
+    choices.cache_clear()
+    chain_of(net, net, net.sample.blank(), 1)
+    assert "runs 4000" not in file.read_text()
+
+
+@built
+def test_a_folder_that_cannot_be_written_only_costs_the_choices(net, fresh):
+    file = fresh / "a file, no folder"
+    file.write_text("")
+    found = Choices(file / "below", 1)
+    found.new = {"a": "runs 8"}
+    found.keep()
+    chain_of(net, net, net.sample.blank(), 1, lambda layer, room: forms_of(layer)[0])
+
+
+def test_without_a_compiler_networks_run_by_torch_and_the_reading_says_so(tmp_path):
+    """In a process of its own, whose path has no compiler and whose cache is empty."""
+    code = (
+        "import torch; from torch import nn; from bench import Net, Sample, Subject;"
+        "from bench.meters.latency import Latency;"
+        "net = Net([nn.Linear(8, 8)], Sample((8,)), 3); net.hang(0, nn.Linear(8, 3));"
+        "found = Latency(rounds=3, seconds=0.1).measure(Subject(net.eval(), torch.device('cpu')));"
+        "print(found.notes['no native chain']); print(found.exits[0]['latency'].source)"
+    )
+    env = os.environ | {"PATH": str(tmp_path), "SEESAW_CACHE": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=100, check=True)  # fmt: skip
+    why, source = done.stdout.splitlines()
+    assert "there is no C++ compiler" in why
+    assert source.endswith("dense kernels")
+
+
+def test_a_compiler_that_fails_is_a_reason_too(tmp_path):
+    broken = tmp_path / "c++"
+    broken.write_text("#!/bin/sh\necho 'kernels.cpp:1:1: error: no such thing' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    env = os.environ | {"CXX": str(broken), "SEESAW_CACHE": str(tmp_path)}
+    code = "from bench.engine import native; print(native.missing())"
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=100, check=True)  # fmt: skip
+    assert "the native kernels were not built" in done.stdout
+
+
+def test_kernels_may_be_left_out(monkeypatch):
+    monkeypatch.setenv("SEESAW_NATIVE", "0")
+    assert "SEESAW_NATIVE=0" in native.missing.__wrapped__()
+
+
+@built
+def test_a_sparse_network_of_some_size_runs_fastest_as_a_chain():
+    from bench import mask_from
+
+    layer, line = nn.Linear(1024, 1024), "shared[density=0.0625]@0"
+    net = Net([layer], Sample((1024,)), 3)
+    net.hang(0, nn.Linear(1024, 3))
+    from bench import hide
+
+    hide(layer, mask_from(line, (1024, 1024)), line)
+    way, reason = fastest(net.eval(), torch.randn(1, 1024))
+    assert way.name == "native chain, 1 side by side"
+    assert reason is None
+    found = Latency(rounds=3, seconds=0.1).measure(Subject(net, torch.device("cpu")))
+    assert found.exits[0]["latency"].source.endswith("batch 1, native chain, 1 side by side")
+
+
+def test_networks_on_whole_numbers_run_by_torch():
+    net = Net([nn.Embedding(5, 4), nn.Flatten()], Sample((3,), torch.int64), 2)
+    net.hang(1, nn.Linear(12, 2))
+    way, reason = fastest(net.eval(), torch.zeros(1, 3, dtype=torch.int64))
+    assert way.name == "dense kernels"
+    assert "float32" in str(reason)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from bench.errors import SeesawError
 from bench.predefined import mask_from
+from bench.sparse import degree
 from bench.sparse.mask import MASK, hide, layers, masked, pattern_of
 from bench.sparse.values import Kind, narrow, widen
 
@@ -100,6 +101,36 @@ def _read_delta(tensors: Mapping[str, Tensor], shape: torch.Size, pattern: str |
     return mask.reshape(shape)
 
 
+def _write_cyclic(mask: Tensor, pattern: str | None) -> Tensors | None:
+    """Where diagonals begin: one number for each of them."""
+    offsets = degree.offsets_of(mask.numpy()) if mask.dim() == 2 else None
+    return None if offsets is None else {"offsets": _narrow(torch.from_numpy(offsets))}
+
+
+def _read_cyclic(tensors: Mapping[str, Tensor], shape: torch.Size, pattern: str | None) -> Tensor:
+    offsets = tensors["offsets"].long().numpy()
+    if len(shape) != 2 or offsets.ndim != 1:
+        raise ValueError("diagonals need two sides")
+    return torch.from_numpy(degree.cyclic_mask(shape[1], shape[0], offsets))
+
+
+def _write_periodic(mask: Tensor, pattern: str | None) -> Tensors | None:
+    """One period of a mask that repeats, as bits."""
+    down, across = degree.period_of(mask.numpy())
+    if (down, across) == tuple(mask.shape[:2]):
+        return None
+    one = mask[:down, :across]
+    return {"period": torch.tensor([down, across], dtype=torch.int32)} | _write_bitmap(one, None)
+
+
+def _read_periodic(tensors: Mapping[str, Tensor], shape: torch.Size, pattern: str | None) -> Tensor:
+    down, across = (int(n) for n in tensors["period"])
+    if min(down, across) < 1 or shape[0] % down or shape[1] % across:
+        raise ValueError(f"a period of {down} x {across} does not fit the shape")
+    one = _read_bitmap(tensors, torch.Size([down, across, *shape[2:]]), None)
+    return one.repeat(shape[0] // down, shape[1] // across, *[1] * (len(shape) - 2))
+
+
 def _write_pattern(mask: Tensor, pattern: str | None) -> Tensors | None:
     return {} if pattern is not None and torch.equal(mask_from(pattern, mask.shape), mask) else None
 
@@ -120,9 +151,11 @@ FORMATS = {
     "bitmap": Format(_write_bitmap, _read_bitmap),
     "indexed": Format(_write_indexed, _read_indexed),
     "delta": Format(_write_delta, _read_delta),
+    "cyclic": Format(_write_cyclic, _read_cyclic),
+    "periodic": Format(_write_periodic, _read_periodic),
     "pattern": Format(_write_pattern, _read_pattern),
 }
-FORMS = ("dense", *FORMATS)
+FORMS = ("dense", *FORMATS, "mixed")
 
 
 def pack(module: nn.Module, form: str, values: Kind = "float32") -> bytes | None:
@@ -130,11 +163,13 @@ def pack(module: nn.Module, form: str, values: Kind = "float32") -> bytes | None
 
     Args:
         module: the network or part.
-        form: `dense`, `bitmap`, `indexed`, `delta` or `pattern`.
+        form: `dense`, `bitmap`, `indexed`, `delta`, `cyclic`, `periodic` or `pattern`; or `mixed`, for every layer
+            the one of these that makes it smallest.
         values: type of the numbers of layers' weights; biases and normalisation stay as they are.
 
     Returns:
-        The file, or None where the format does not apply (a mask that no pattern makes again).
+        The file, or None where the format does not apply to every masked layer (a mask that no pattern makes again,
+        that is no diagonals, that does not repeat).
     """
     tensors = inference_state(module)
     for name in layers(module):
@@ -144,18 +179,27 @@ def pack(module: nn.Module, form: str, values: Kind = "float32") -> bytes | None
     if form != "dense":
         for name, layer, mask in masked(module):
             weight, mask = tensors.pop(f"{name}.weight"), mask.cpu()
-            whole = mask.flatten(2).all(2) if mask.dim() > 2 else mask
-            by_pair = form != "pattern" and mask.dim() > 2 and bool((mask.flatten(2).any(2) == whole).all())
-            index = FORMATS[form].write(whole if by_pair else mask, pattern_of(layer))
-            if index is None:
+            told = _told(mask, form, pattern_of(layer))
+            if told is None:
                 return None
-            about[name] = {"shape": list(mask.shape), "pairs": by_pair}
-            if form == "pattern":
-                about[name]["pattern"] = pattern_of(layer)
+            about[name], index = told
             tensors[f"{name}.weight.values"] = weight[mask]
             tensors |= {f"{name}.weight.{key}": tensor for key, tensor in index.items()}
-    told = json.dumps({"form": form, "masked": about}, separators=(",", ":"))
-    return save(tensors, {"packed": told})  # one key: safetensors writes several in any order
+    head = json.dumps({"masked": about}, separators=(",", ":"))
+    return save(tensors, {"packed": head})  # one key: safetensors writes several in any order
+
+
+def _told(mask: Tensor, form: str, pattern: str | None) -> tuple[dict[str, object], Tensors] | None:
+    """What the header says of a mask, and its index; None where the format does not apply."""
+    if form == "mixed":
+        able = [told for each in FORMATS if (told := _told(mask, each, pattern)) is not None]
+        about, index = min(able, key=lambda told: sum(t.nbytes for t in told[1].values()))
+        return about, index
+    whole = mask.flatten(2).all(2) if mask.dim() > 2 else mask
+    by_pair = form != "pattern" and mask.dim() > 2 and bool((mask.flatten(2).any(2) == whole).all())
+    index = FORMATS[form].write(whole if by_pair else mask, pattern)
+    about: dict[str, object] = {"form": form, "shape": list(mask.shape), "pairs": by_pair}
+    return None if index is None else (about | ({"pattern": pattern} if form == "pattern" else {}), index)
 
 
 def _narrowed(name: str, weight: Tensor, values: Kind) -> Tensors:
@@ -183,7 +227,7 @@ def unpack(data: bytes) -> tuple[Tensors, Tensors]:
     try:
         tensors = load(data)
         told = json.loads(_metadata(data)["packed"])
-        form, about = told["form"], told["masked"]
+        about = told["masked"]
         masks: Tensors = {}
         for name, entry in about.items():
             shape = torch.Size(list(entry["shape"]))
@@ -193,9 +237,11 @@ def unpack(data: bytes) -> tuple[Tensors, Tensors]:
                 or min(shape) <= 0
             ):
                 raise ValueError(f"{name} claims the shape {tuple(shape)}")
-            own = {key: tensors.pop(f"{name}.weight.{key}") for key in ("bits", "counts", "columns", "gaps")
+            own = {key: tensors.pop(f"{name}.weight.{key}") for key in ("bits", "counts", "columns", "gaps", "offsets", "period")
                    if f"{name}.weight.{key}" in tensors}  # fmt: skip
-            mask = FORMATS[form].read(own, shape[:2] if entry["pairs"] else shape, entry.get("pattern"))
+            mask = FORMATS[entry["form"]].read(
+                own, shape[:2] if entry["pairs"] else shape, entry.get("pattern")
+            )
             mask = mask[(...,) + (None,) * (len(shape) - mask.dim())].expand(shape).contiguous()
             values = tensors.pop(f"{name}.weight.values")
             if values.dim() != 1 or len(values) != int(mask.sum()):
@@ -267,7 +313,7 @@ def packings(module: nn.Module, values: Kind = "float32") -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     sparse = any(True for _ in masked(module))
     own = inference_state(module)
-    for form in ("dense", *(FORMATS if sparse else ())):
+    for form in FORMS if sparse else ("dense",):
         data = pack(module, form, values)
         if data is None:
             continue

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from bench.engine.layout import ABSENT, Buffer, Room, grid_of
 from bench.engine.program import Affine, Each, Input, Output, Program, Step, Zero
-from bench.engine.supports import Group, groups_of, ring_of
+from bench.engine.supports import Group, groups_of
 from bench.engine.tape import Call, Ref, Tape
 from bench.errors import SeesawError
+from bench.sparse import degree
 
 
 class Unsupported(SeesawError):
@@ -223,7 +224,12 @@ class _Compiler:
         columns = value.reshape(-1)
         layer = Affine(groups_of(weight, mask), columns, _bias(bias, len(weight)), length=self.lanes)
         straight = np.array_equal(columns, columns[0] + np.arange(len(columns)) * self.lanes)
-        if mask is not None and straight and self.lanes == 1 and (offsets := ring_of(mask)) is not None:
+        if (
+            mask is not None
+            and straight
+            and self.lanes == 1
+            and (offsets := degree.offsets_of(mask)) is not None
+        ):
             layer.ring = (offsets, math.gcd(*weight.shape))
         return Pending(_present(layer), (len(weight),))
 

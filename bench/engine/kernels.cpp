@@ -9,6 +9,8 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -47,6 +49,7 @@ struct Layer {
   const float* values;   // [place][row] of each chunk
   const float* bias;     // by row number
   float low, high;
+  int64_t stride = 1;  // floats from one place to the next
 };
 
 // One instruction of a chain. encode.py writes them under the same names, in this order; places count floats.
@@ -72,7 +75,7 @@ inline void tile(const Layer& layer, const Chunk& c, const float* in, float* out
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v) sum[r][v] = all(layer.bias[row[r]]);
   for (int64_t k = 0; k < c.places; ++k, value += R) {
-    const float* at = in + place[k];
+    const float* at = in + place[k] * layer.stride;
     Vec x[V];
     for (int v = 0; v < V; ++v) x[v] = load(at + v * kLanes);
     for (int r = 0; r < R; ++r)
@@ -189,11 +192,8 @@ void points(const Layer& layer, const Chunk& c, const float* in, float* out, con
 
 constexpr int64_t kWorth = 1 << 16;  // MACs for which a second thread pays
 
-void affine(const Step& step, const Layer& layer, float* room) {
-  const float* in = room + step.in;
-  float* out = room + step.out;
-  const float* more = step.more < 0 ? nullptr : room + step.more;
-  const int32_t* mask = step.mask < 0 ? nullptr : layer.index + step.mask;
+void affine(const Step& step, const Layer& layer, const float* in, float* out, const float* more,
+            const int32_t* mask) {
   auto some = [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
       const Chunk& c = layer.chunks[n];
@@ -211,6 +211,83 @@ void affine(const Step& step, const Layer& layer, float* room) {
   else
     at::parallel_for(0, layer.count, grain, some);
 }
+
+// Gradients of a layer along runs, feature-major: what came in (inputs, stride), what comes back (rows, stride), floats
+// from one row to the next a multiple of kLanes and the last ones zero.
+
+template <int R, int V>
+inline void back_tile(const Layer& layer, const Chunk& c, const float* gradient, float* out) {
+  const int32_t* place = layer.index + c.place;
+  const float* value = layer.values + c.value;
+  const int32_t* row = layer.index + c.row;
+  Vec g[R][V];
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < V; ++v) g[r][v] = load(gradient + row[r] * layer.stride + v * kLanes);
+  for (int64_t k = 0; k < c.places; ++k, value += R) {
+    float* to = out + place[k] * layer.stride;
+    Vec sum[V];
+    for (int v = 0; v < V; ++v) sum[v] = load(to + v * kLanes);
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < V; ++v) sum[v] += value[r] * g[r][v];
+    for (int v = 0; v < V; ++v) store(to + v * kLanes, sum[v]);
+  }
+}
+
+// Adds a chunk's share of the gradient of the inputs, for V vectors of lanes.
+template <int R>
+void back(const Layer& layer, const Chunk& c, const float* gradient, float* out, int vectors) {
+  constexpr int V = R <= 8 ? 2 : 1;
+  int at = 0;
+  for (; at + V <= vectors; at += V) back_tile<R, V>(layer, c, gradient + at * kLanes, out + at * kLanes);
+  for (; at < vectors; ++at) back_tile<R, 1>(layer, c, gradient + at * kLanes, out + at * kLanes);
+}
+
+inline Bits lanes(int first, int step) {
+  Bits found;
+  for (int l = 0; l < kLanes; ++l) found[l] = first + step * l;
+  return found;
+}
+
+// The sums of kLanes vectors, one in each lane.
+inline Vec sums(Vec* from) {
+  const Bits even = lanes(0, 2), odd = lanes(1, 2);
+  for (int left = kLanes / 2; left; left /= 2)
+    for (int n = 0; n < left; ++n)
+      from[n] = __builtin_shuffle(from[2 * n], from[2 * n + 1], even) +
+                __builtin_shuffle(from[2 * n], from[2 * n + 1], odd);
+  return from[0];
+}
+
+// The gradient of a chunk's values: products of inputs and gradients, summed over the batch.
+template <int R>
+void grow(const Layer& layer, const Chunk& c, const float* in, const float* gradient, float* out) {
+  const int32_t* place = layer.index + c.place;
+  const int32_t* row = layer.index + c.row;
+  constexpr int K = R >= kLanes ? 1 : kLanes / R;  // places at once
+  out += c.value;
+  for (int64_t k = 0; k < c.places; k += K) {
+    int some = std::min<int64_t>(K, c.places - k);
+    Vec sum[kLanes] = {};
+    const float* x[K];
+    for (int p = 0; p < K; ++p) x[p] = in + place[k + std::min(p, some - 1)] * layer.stride;
+    for (int64_t b = 0; b < layer.stride; b += kLanes) {
+      Vec g[R];
+      for (int r = 0; r < R; ++r) g[r] = load(gradient + row[r] * layer.stride + b);
+      for (int p = 0; p < K; ++p) {
+        Vec at = load(x[p] + b);
+        for (int r = 0; r < R; ++r) sum[p * R + r] += at * g[r];
+      }
+    }
+    Vec found = sums(sum);
+    std::memcpy(out + k * R, &found, 4 * some * R);
+  }
+}
+
+using Back = void (*)(const Layer&, const Chunk&, const float*, float*, int);
+using Grow = void (*)(const Layer&, const Chunk&, const float*, const float*, float*);
+constexpr Back kBack[] = {nullptr, back<1>, back<2>, back<3>, back<4>, back<5>, back<6>, back<7>, back<8>};
+constexpr Grow kGrow[] = {nullptr, grow<1>, grow<2>, grow<3>, grow<4>, grow<5>, grow<6>, grow<7>, grow<8>};
+constexpr int64_t kRows = 8;  // most rows of a chunk that is trained
 
 // Every element, over all lanes: clamp of the sum or of the largest of `places` places; a place of -1 is not there.
 template <int OP>
@@ -244,7 +321,8 @@ void block(const Step* steps, int64_t count, const Chunk* chunks, const int32_t*
     switch (step->op) {
       case kAffine: {
         Layer layer{chunks + step->chunk, step->chunks, index, values, values + step->bias, low, high};
-        affine(*step, layer, room);
+        affine(*step, layer, room + step->in, room + step->out, step->more < 0 ? nullptr : room + step->more,
+               step->mask < 0 ? nullptr : index + step->mask);
         break;
       }
       case kSum: each<kSum>(*step, index, room, low, high); break;
@@ -310,6 +388,75 @@ std::vector<at::Tensor> chain(const at::Tensor& x, const at::Tensor& steps, cons
   return answers;
 }
 
+// A batch (N, features) as (features, stride), the stride a multiple of kLanes; what is past the batch is zero.
+at::Tensor across(const at::Tensor& x, int64_t stride) {
+  at::Tensor turned = at::empty({x.size(1) * stride + kLanes * 8}, x.options());
+  at::Tensor rows = turned.narrow(0, 0, x.size(1) * stride).view({x.size(1), stride});
+  if (stride != x.size(0)) rows.narrow(1, x.size(0), stride - x.size(0)).zero_();
+  rows.narrow(1, 0, x.size(0)).copy_(x.t());
+  return turned;
+}
+
+Layer trained(const at::Tensor& values, const at::Tensor& chunks, const at::Tensor& index, int64_t stride) {
+  TORCH_CHECK(values.is_contiguous() && values.scalar_type() == at::kFloat, "values: contiguous float32");
+  TORCH_CHECK(chunks.is_contiguous() && chunks.scalar_type() == at::kInt, "chunks: contiguous int32");
+  TORCH_CHECK(index.is_contiguous() && index.scalar_type() == at::kInt, "index: contiguous int32");
+  return {reinterpret_cast<const Chunk*>(chunks.data_ptr<int32_t>()), chunks.size(0), index.data_ptr<int32_t>(),
+          values.data_ptr<float>(), nullptr, -INFINITY, INFINITY, stride};
+}
+
+int64_t whole(int64_t batch) { return (batch + kLanes - 1) / kLanes * kLanes; }
+
+// x: (N, inputs) float32. values: of all chunks. bias: (rows). Gives (N, rows).
+at::Tensor linear(const at::Tensor& x, const at::Tensor& values, const at::Tensor& bias, const at::Tensor& chunks,
+                  const at::Tensor& index) {
+  TORCH_CHECK(x.dim() == 2 && x.scalar_type() == at::kFloat, "x: float32 (N, inputs)");
+  int64_t batch = x.size(0), stride = whole(batch), rows = bias.size(0);
+  Layer layer = trained(values, chunks, index, stride);
+  at::Tensor start = bias.contiguous(), in = across(x, stride), out = at::empty({rows, stride}, x.options());
+  layer.bias = start.data_ptr<float>();
+  Step step = {};
+  step.outer = step.inner = 1;
+  step.length = step.out_row = stride;
+  step.more = step.mask = -1;
+  step.work = values.numel() * stride;
+  affine(step, layer, in.data_ptr<float>(), out.data_ptr<float>(), nullptr, nullptr);
+  return out.narrow(1, 0, batch).t();
+}
+
+// gradient: (N, rows). Gives the gradients of the inputs (N, inputs; empty where not asked for) and of the values.
+std::tuple<at::Tensor, at::Tensor> linear_backward(const at::Tensor& gradient, const at::Tensor& x,
+                                                   const at::Tensor& values, const at::Tensor& chunks,
+                                                   const at::Tensor& index, bool inputs) {
+  int64_t batch = x.size(0), stride = whole(batch), work = values.numel() * stride;
+  Layer layer = trained(values, chunks, index, stride);
+  at::Tensor in = across(x, stride), came = across(gradient, stride), grown = at::empty_like(values);
+  const float* g = came.data_ptr<float>();
+  auto each = [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n)
+      kGrow[layer.chunks[n].rows](layer, layer.chunks[n], in.data_ptr<float>(), g, grown.data_ptr<float>());
+  };
+  at::parallel_for(0, layer.count, std::max<int64_t>(1, layer.count * kWorth / std::max<int64_t>(work, 1)), each);
+  if (!inputs) return {at::empty({0}, x.options()), grown};
+  at::Tensor back = at::zeros({x.size(1), stride}, x.options());
+  constexpr int64_t kSome = 2;  // vectors of lanes at once: what they read and write stays in the cache
+  auto some = [&](int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; ++at)
+      for (int64_t n = 0; n < layer.count; ++n) {
+        int64_t lane = at * kSome * kLanes;
+        kBack[layer.chunks[n].rows](layer, layer.chunks[n], g + lane, back.data_ptr<float>() + lane,
+                                    std::min<int64_t>(kSome, (stride - lane) / kLanes));
+      }
+  };
+  int64_t tiles = (stride + kSome * kLanes - 1) / (kSome * kLanes);
+  at::parallel_for(0, tiles, std::max<int64_t>(1, tiles * kWorth / std::max<int64_t>(work, 1)), some);
+  return {back.narrow(1, 0, batch).t(), grown};
+}
+
 }  // namespace
 
-TORCH_LIBRARY_IMPL(seesaw, CPU, m) { m.impl("chain", chain); }
+TORCH_LIBRARY_IMPL(seesaw, CPU, m) {
+  m.impl("chain", chain);
+  m.impl("linear", linear);
+  m.impl("linear_backward", linear_backward);
+}

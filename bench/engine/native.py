@@ -28,11 +28,11 @@ SCHEMA = (
     "chain(Tensor x, Tensor steps, Tensor chunks, Tensor index, Tensor values, int lanes, int room, int[] counts)"
     " -> Tensor[]"
 )
-_library = torch.library.Library("seesaw", "FRAGMENT")
-_library.define(SCHEMA)
+library = torch.library.Library("seesaw", "FRAGMENT")
+library.define(SCHEMA)
 
 
-@torch.library.register_fake("seesaw::chain", lib=_library)
+@torch.library.register_fake("seesaw::chain", lib=library)
 def _(
     x: Tensor,
     steps: Tensor,
@@ -49,6 +49,11 @@ def _(
 def cache() -> Path:
     """The folder for what is made once on this machine."""
     return Path(os.environ.get("SEESAW_CACHE") or Path.home() / ".cache" / "seesaw")
+
+
+def lanes(batch: int) -> int:
+    """Floats that the numbers of a batch take where they stand side by side: whole vectors of 16."""
+    return -(-batch // 16) * 16
 
 
 @functools.cache
@@ -92,6 +97,7 @@ def _build(name: str, folder: Path) -> None:
     before = os.environ["PATH"]
     os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), before])  # where pip puts ninja
     try:
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it misses a GPU
         from torch.utils.cpp_extension import load
 
         load(name, [str(SOURCE)], extra_cflags=FLAGS, build_directory=str(folder), is_python_module=False)

@@ -40,14 +40,3 @@ def groups_of(weight: np.ndarray, mask: np.ndarray | None) -> list[Group]:
         columns = np.flatnonzero(mask[rows[0]])
         groups.append(Group(rows, columns, weight[np.ix_(rows, columns)].T.copy()))
     return groups
-
-
-def ring_of(mask: np.ndarray) -> np.ndarray | None:
-    """The offsets of cyclic diagonals round a ring of gcd(N_in, N_out) places, or None where the mask is none such."""
-    outputs, inputs = mask.shape
-    ring = int(np.gcd(inputs, outputs))
-    offsets = np.flatnonzero(mask[0, :ring])
-    turned = (np.arange(inputs) - np.arange(outputs)[:, None]) % ring
-    there = np.zeros(ring, dtype=bool)
-    there[offsets] = True
-    return offsets if len(offsets) and np.array_equal(there[turned], mask) else None

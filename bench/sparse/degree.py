@@ -121,6 +121,24 @@ def cyclic_mask(inputs: int, outputs: int, offsets: np.ndarray) -> np.ndarray:
     return np.isin((np.arange(inputs) - np.arange(outputs)[:, None]) % ring, offsets % ring)
 
 
+def offsets_of(mask: np.ndarray) -> np.ndarray | None:
+    """The offsets that `cyclic_mask` makes a mask (N_out, N_in) from, or None where it makes no such mask."""
+    outputs, inputs = mask.shape
+    offsets = np.flatnonzero(mask[0, : admissible(inputs, outputs)])
+    return offsets if np.array_equal(cyclic_mask(inputs, outputs, offsets), mask) else None
+
+
+def period_of(mask: np.ndarray) -> tuple[int, int]:
+    """After how many rows and after how many columns a mask (N_out, N_in, ...) repeats; its own sides where it does not."""
+    found = []
+    for axis in (0, 1):
+        side = mask.shape[axis]
+        turned = np.moveaxis(mask, axis, 0)
+        able = (n for n in range(1, side) if side % n == 0 and np.array_equal(turned[n:], turned[:-n]))
+        found.append(next(able, side))
+    return found[0], found[1]
+
+
 def noise(seed: int, row: int, count: int) -> np.ndarray:
     """Uniform numbers in [0, 1) from (seed, row, place) by SplitMix64 (Steele et al., OOPSLA 2014).
 

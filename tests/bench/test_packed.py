@@ -13,7 +13,7 @@ from bench import SeesawError, hide, mask_from, mask_of, pack, unpack
 from bench.packed import packings, restore, rounded
 from bench.sparse.values import narrow, widen
 
-FORMS = ("dense", "bitmap", "indexed", "delta", "pattern")
+FORMS = ("dense", "bitmap", "indexed", "delta", "pattern", "mixed")
 
 
 def network(pattern=False):
@@ -45,7 +45,7 @@ def test_every_format_gives_back_the_same_network_bit_for_bit(form):
 @given(
     st.sampled_from([(3, 5), (1, 300), (4, 3, 3, 3), (300, 1), (2, 2, 1, 1)]),
     st.floats(0, 1),
-    st.sampled_from(["bitmap", "indexed", "delta"]),
+    st.sampled_from(["bitmap", "indexed", "delta", "mixed"]),
     st.booleans(),
 )
 @settings(deadline=None)
@@ -101,9 +101,9 @@ def test_a_flipped_bit_never_ends_in_another_error(form, draw):
 
 def forged(**changes):
     """A bitmap file of one layer with lies in it."""
-    about = {"0": {"shape": [4, 4], "pairs": False} | changes}
+    about = {"0": {"shape": [4, 4], "pairs": False, "form": "bitmap"} | changes}
     tensors = {"0.weight.values": torch.ones(2), "0.weight.bits": torch.tensor([3, 0], dtype=torch.uint8)}
-    return save(tensors, {"packed": json.dumps({"form": "bitmap", "masked": about})})
+    return save(tensors, {"packed": json.dumps({"masked": about})})
 
 
 def test_the_honest_forgery_opens():
@@ -230,3 +230,55 @@ def test_gaps_that_lead_out_of_the_layer_are_refused(gaps):
     about = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
     with pytest.raises(SeesawError, match="no whole packed network"):
         unpack(save(load(data) | {"0.weight.gaps": gaps}, about))
+
+
+def sizes(layer):
+    forms = ("bitmap", "indexed", "delta", "cyclic", "periodic", "pattern", "mixed")
+    return {form: len(data) for form in forms if (data := pack(nn.Sequential(layer), form)) is not None}
+
+
+def test_diagonals_keep_where_they_begin():
+    layer = nn.Linear(96, 64)
+    hide(layer, mask_from("diagonal[density=0.125]@0", (64, 96)))  # and nobody says how it was made
+    found = sizes(layer)
+    assert found["cyclic"] == min(found.values())
+    assert "pattern" not in found
+    assert torch.equal(unpack(pack(nn.Sequential(layer), "cyclic"))[1]["0"], layer.weight_mask)
+
+
+def test_what_repeats_keeps_one_period():
+    layer = nn.Conv2d(16, 32, 3)
+    hide(layer, mask_from("kernel[density=0.25]@0", (32, 16, 3, 3)))
+    found = sizes(layer)
+    assert found["periodic"] == min(found.values())
+    assert torch.equal(unpack(pack(nn.Sequential(layer), "periodic"))[1]["0"], layer.weight_mask)
+
+
+def test_what_is_no_diagonals_and_does_not_repeat_has_neither_format():
+    layer = nn.Linear(40, 30)
+    hide(layer, torch.rand(30, 40) < 0.3)
+    assert set(sizes(layer)) == {"bitmap", "indexed", "delta", "mixed"}
+
+
+def test_mixed_takes_for_every_layer_what_makes_it_smallest():
+    net = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 64))
+    hide(net[0], torch.rand(64, 64) < 0.4)
+    hide(net[1], mask_from("diagonal[density=0.25]@0", (64, 64)))
+    hide(net[2], torch.rand(64, 64) < 0.01)
+    assert pack(net, "cyclic") is None
+    assert len(pack(net, "mixed")) < min(len(pack(net, form)) for form in ("bitmap", "indexed", "delta"))
+    tensors, masks = unpack(pack(net, "mixed"))
+    assert all(torch.equal(masks[str(n)], net[n].weight_mask) for n in range(3))
+    assert all(torch.equal(tensors[f"{n}.weight"], net[n].weight) for n in range(3))
+
+
+@pytest.mark.parametrize("period", [(0, 1), (-1, 1), (5, 1), (1, 3), (64, 1 << 20)])
+def test_a_period_that_does_not_fit_is_refused(period):
+    layer = nn.Linear(16, 32)
+    hide(layer, torch.ones(32, 16, dtype=torch.bool).index_fill(0, torch.arange(0, 32, 2), False))
+    data = pack(nn.Sequential(layer), "periodic")
+    tensors = load(data)
+    tensors["0.weight.period"] = torch.tensor(period, dtype=torch.int32)
+    head = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+    with pytest.raises(SeesawError, match="no whole packed network"):
+        unpack(save(tensors, head))

@@ -28,6 +28,7 @@ def test_storage_is_the_length_of_what_pack_wrote(net):
         "bytes.bitmap",
         "bytes.indexed",
         "bytes.delta",
+        "bytes.mixed",
         "bytes.pattern",
     }
     assert found.exits[1]["bytes.bitmap"].value == len(pack(net, "bitmap"))

@@ -1,0 +1,138 @@
+"""Linear layers that are trained on the weights that exist: forward, both gradients, and the optimiser's state.
+
+Predefined sparsity exists before training (Capogrosso et al., FDL 2024): nothing ever needs the weights that do not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.engine import native
+from bench.engine.supports import groups_of
+from bench.sparse.mask import mask_of
+
+ROWS = 8
+"""Rows of a chunk, at most: what their gradients need fits the registers."""
+
+
+class PackedLinear(nn.Module):
+    """A linear layer that holds only the weights that exist.
+
+    Args:
+        layer: whose weights, mask and bias are taken; rows that read the same inputs are computed together.
+    """
+
+    chunks: Tensor
+    index: Tensor
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        native.missing()  # without kernels PyTorch's own give equal numbers
+        mask = mask_of(layer)
+        weight = layer.weight.detach()
+        groups = groups_of(weight.cpu().numpy(), None if mask is None else mask.cpu().numpy())
+        self.in_features, self.out_features = layer.in_features, layer.out_features
+        chunks, index, where = [], [], []
+        listed = told = 0
+        for group in groups:
+            for rows in np.array_split(group.rows, -(-len(group.rows) // ROWS)):
+                index += [group.columns, rows]
+                chunks.append((len(group.columns), len(rows), listed, told, listed + len(group.columns)))
+                listed += len(group.columns) + len(rows)
+                told += len(group.columns) * len(rows)
+                where.append(
+                    np.stack(np.broadcast_arrays(rows[None, :], group.columns[:, None])).reshape(2, -1)
+                )
+        at = torch.from_numpy(np.concatenate(where, 1))
+        self.values = nn.Parameter(weight[at[0], at[1]].clone())
+        """(nnz,), of every chunk [place][row]"""
+        self.bias = nn.Parameter(
+            torch.zeros(self.out_features) if layer.bias is None else layer.bias.detach().clone()
+        )
+        self.bias.requires_grad_(layer.bias is not None)
+        self.register_buffer("chunks", torch.tensor(chunks, dtype=torch.int32), persistent=False)
+        self.register_buffer(
+            "index", torch.from_numpy(np.concatenate(index).astype(np.int32)), persistent=False
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, in_features) to (N, out_features)."""
+        return torch.ops.seesaw.linear(x, self.values, self.bias, self.chunks, self.index)
+
+    def weight(self) -> Tensor:
+        """The weights in their places, (out_features, in_features), zeros between."""
+        return dense(self.values.detach(), self.chunks, self.index, self.out_features, self.in_features)
+
+
+def places(chunks: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """Row and column of every value."""
+    rows, columns = [], []
+    for count, high, at, _, row in chunks.tolist():
+        of_row, of_place = index[row : row + high].long(), index[at : at + count].long()
+        rows.append(of_row.repeat(count))
+        columns.append(of_place.repeat_interleave(high))
+    return torch.cat(rows), torch.cat(columns)
+
+
+def dense(values: Tensor, chunks: Tensor, index: Tensor, rows: int, columns: int) -> Tensor:
+    """Values in their places, (rows, columns)."""
+    at = places(chunks, index)
+    return values.new_zeros(rows, columns).index_put(at, values)
+
+
+native.library.define("linear(Tensor x, Tensor values, Tensor bias, Tensor chunks, Tensor index) -> Tensor")
+native.library.define(
+    "linear_backward(Tensor gradient, Tensor x, Tensor values, Tensor chunks, Tensor index, bool inputs)"
+    " -> (Tensor, Tensor)"
+)
+
+
+def _plain(x: Tensor, values: Tensor, bias: Tensor, chunks: Tensor, index: Tensor) -> Tensor:
+    """The same numbers by PyTorch alone."""
+    return torch.addmm(bias, x, dense(values, chunks, index, len(bias), x.shape[1]).t())
+
+
+def _plain_backward(
+    gradient: Tensor, x: Tensor, values: Tensor, chunks: Tensor, index: Tensor, inputs: bool
+) -> tuple[Tensor, Tensor]:
+    rows, columns = places(chunks, index)
+    grown = (gradient.t() @ x)[rows, columns]
+    if not inputs:
+        return x.new_empty(0), grown
+    return gradient @ dense(values, chunks, index, gradient.shape[1], x.shape[1]), grown
+
+
+native.library.impl("linear", _plain, "CompositeExplicitAutograd")
+native.library.impl("linear_backward", _plain_backward, "CompositeExplicitAutograd")
+
+
+@torch.library.register_fake("seesaw::linear", lib=native.library)
+def _(x: Tensor, values: Tensor, bias: Tensor, chunks: Tensor, index: Tensor) -> Tensor:
+    lanes = native.lanes(x.shape[0])
+    return x.new_empty(bias.shape[0], lanes)[:, : x.shape[0]].t()
+
+
+@torch.library.register_fake("seesaw::linear_backward", lib=native.library)
+def _(
+    gradient: Tensor, x: Tensor, values: Tensor, chunks: Tensor, index: Tensor, inputs: bool
+) -> tuple[Tensor, Tensor]:
+    back = x.new_empty(x.shape[1], native.lanes(x.shape[0]))[:, : x.shape[0]].t()
+    return back if inputs else x.new_empty(0), torch.empty_like(values)
+
+
+def _save(ctx, inputs, output) -> None:
+    x, values, _, chunks, index = inputs
+    ctx.save_for_backward(x, values, chunks, index)
+
+
+def _backward(ctx, gradient: Tensor):
+    x, values, chunks, index = ctx.saved_tensors
+    back, grown = torch.ops.seesaw.linear_backward(
+        gradient, x, values, chunks, index, ctx.needs_input_grad[0]
+    )
+    return back if ctx.needs_input_grad[0] else None, grown, gradient.sum(0), None, None
+
+
+torch.library.register_autograd("seesaw::linear", _backward, setup_context=_save, lib=native.library)

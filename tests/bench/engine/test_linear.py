@@ -1,0 +1,121 @@
+"""Training on the weights that exist, against dense training with the gradient masked."""
+
+import hypothesis.strategies as st
+import pytest
+import torch
+from hypothesis import given, settings
+from torch import nn
+
+from bench import hide, mask_from
+from bench.engine import linear as packed
+from bench.engine import native
+from bench.engine.linear import PackedLinear
+
+built = pytest.mark.skipif(native.missing() is not None, reason=f"{native.missing()}")
+
+
+def layer_of(outputs, inputs, share, seed=0, bias=True):
+    torch.manual_seed(seed)
+    layer = nn.Linear(inputs, outputs, bias=bias)
+    hide(layer, torch.rand(outputs, inputs) < share)
+    return layer
+
+
+def hidden(layer, like):
+    return like * layer.weight_mask
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    outputs=st.integers(1, 40),
+    inputs=st.integers(1, 40),
+    batch=st.integers(1, 70),
+    share=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+    seed=st.integers(0, 99),
+)
+def test_outputs_and_gradients_are_those_of_the_masked_layer(outputs, inputs, batch, share, seed):
+    layer = layer_of(outputs, inputs, share, seed)
+    small = PackedLinear(layer)
+    x, back = torch.randn(batch, inputs, requires_grad=True), torch.randn(batch, outputs)
+    theirs = torch.autograd.grad(layer(x), (x, layer.weight, layer.bias), back)
+    ours = torch.autograd.grad(small(x), (x, small.values, small.bias), back)
+    torch.testing.assert_close(small(x), layer(x), rtol=1e-5, atol=1e-5)
+    rows, columns = packed.places(small.chunks, small.index)
+    torch.testing.assert_close(ours[0], theirs[0], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours[1], theirs[1][rows, columns], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ours[2], theirs[2], rtol=1e-4, atol=1e-5)
+    assert torch.equal(small.weight(), layer.weight)
+    assert len(small.values) == int(layer.weight_mask.sum())
+
+
+@built
+@pytest.mark.parametrize("pattern", ["shared[density=0.25]", "sparse[density=0.25]", "block[density=0.25,size=4]", "diagonal[density=0.25]"])  # fmt: skip
+def test_the_native_kernels_and_the_plain_path_agree(pattern):
+    layer = nn.Linear(64, 32)
+    hide(layer, mask_from(f"{pattern}@1", (32, 64)))
+    small = PackedLinear(layer)
+    x, back = torch.randn(20, 64), torch.randn(20, 32)
+    args = (small.values.detach(), small.bias.detach(), small.chunks, small.index)
+    torch.testing.assert_close(torch.ops.seesaw.linear(x, *args), packed._plain(x, *args))
+    ours = torch.ops.seesaw.linear_backward(back, x, args[0], *args[2:], True)
+    theirs = packed._plain_backward(back, x, args[0], *args[2:], True)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("inputs_too", [True, False])
+def test_the_operator_is_sound(inputs_too):
+    small = PackedLinear(layer_of(9, 7, 0.5))
+    x = torch.randn(5, 7, requires_grad=inputs_too)
+    args = (x, small.values, small.bias, small.chunks, small.index)
+    torch.library.opcheck(torch.ops.seesaw.linear.default, args)
+
+
+def test_the_gradients_are_the_derivatives():
+    small = PackedLinear(layer_of(6, 5, 0.5))
+
+    def run(x, values, bias):
+        return torch.ops.seesaw.linear(x, values, bias, small.chunks, small.index)
+
+    args = [torch.randn(4, 5), torch.randn_like(small.values), torch.randn(6)]
+    for one in args:
+        one.requires_grad_(True)
+    torch.autograd.gradcheck(run, args, eps=1e-2, atol=1e-2)  # float32, and linear in each
+
+
+def test_training_goes_as_with_a_mask_and_the_state_of_the_optimiser_is_small():
+    layer = layer_of(32, 24, 0.2)
+    small = PackedLinear(layer)
+    x, target = torch.randn(64, 24), torch.randn(64, 32)
+    for module in (layer, small):
+        optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-3)
+        for _ in range(20):
+            optimizer.zero_grad()
+            (module(x) - target).square().mean().backward()
+            if module is layer:
+                layer.weight.grad *= layer.weight_mask
+            optimizer.step()
+    torch.testing.assert_close(small.weight(), layer.weight, rtol=1e-4, atol=1e-5)
+    state = optimizer.state[small.values]["momentum_buffer"]
+    assert state.shape == (int(layer.weight_mask.sum()),)
+
+
+def test_a_layer_without_bias_gets_none():
+    small = PackedLinear(layer_of(8, 8, 0.5, bias=False))
+    assert not small.bias.requires_grad
+    assert not small.bias.any()
+
+
+def test_torch_compile_sees_through_it():
+    small = PackedLinear(layer_of(16, 12, 0.5))
+    x = torch.randn(4, 12)
+    run = torch.compile(small, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(run(x), small(x))
+    run(x).sum().backward()
+    assert small.values.grad is not None
+
+
+def test_torch_export_sees_through_it():
+    small = PackedLinear(layer_of(16, 12, 0.5))
+    x = torch.randn(4, 12)
+    torch.testing.assert_close(torch.export.export(small, (x,)).module()(x), small(x))

@@ -17,7 +17,7 @@ TOLERANCE = 1e-4
 """By how much a chain may differ from the network it was made from, relative to the largest answer."""
 
 
-class Chain(nn.Module):
+class Chain:
     """A module as one native call.
 
     Args:
@@ -26,12 +26,14 @@ class Chain(nn.Module):
     """
 
     def __init__(self, code: Code, shapes: Sequence[tuple[int, ...]]) -> None:
-        super().__init__()
         self.code, self.shapes = code, shapes
+        self.flat = all(len(shape) == 1 for shape in shapes)
 
-    def forward(self, x: Tensor) -> list[Tensor]:
+    def __call__(self, x: Tensor) -> list[Tensor]:
         """The answers, each (N, ...)."""
         answers = self.code.run(x.contiguous())
+        if self.flat:
+            return answers
         return [a.reshape(-1, *s) if len(s) > 1 else a for a, s in zip(answers, self.shapes, strict=True)]
 
 

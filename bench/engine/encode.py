@@ -47,18 +47,17 @@ class Code:
     """A chain as tensors: what `torch.ops.seesaw.chain` takes beside the samples."""
 
     steps: Tensor
-    chunks: Tensor
+    """int64 (1 + steps, fields); the first are samples in a block, floats of room, and where chunks begin in the index"""
     index: Tensor
+    """int32: lists of places, then the chunks, five numbers each"""
     values: Tensor
-    lanes: int
-    room: int
+    """float32: weights and biases"""
     counts: list[int]
+    """numbers of each answer"""
 
     def run(self, x: Tensor) -> list[Tensor]:
         """The answers, each (N, numbers), for samples (N, ...), contiguous float32."""
-        return torch.ops.seesaw.chain(
-            x, self.steps, self.chunks, self.index, self.values, self.lanes, self.room, self.counts
-        )
+        return torch.ops.seesaw.chain.default(x, self.steps, self.index, self.values, self.counts)
 
 
 def forms_of(layer: Affine) -> list[Form]:
@@ -124,13 +123,12 @@ class Encoder:
         for n, step in enumerate(program.steps):
             self._step(step, forms.get(n))
         room = max((b.base + b.size for b in program.room.buffers), default=0) + SLACK
+        head = [self.lanes, room, self._list(np.array(self.chunks))]
+        steps = [head + [0] * (len(FIELDS) - len(head)), *self.steps]
         return Code(
-            torch.tensor(self.steps, dtype=torch.int64).reshape(-1, len(FIELDS)),
-            torch.tensor(self.chunks, dtype=torch.int32).reshape(-1, 5),
+            torch.tensor(steps, dtype=torch.int64),
             _joined(self.index, np.int32),
             _joined(self.values, np.float32),
-            self.lanes,
-            room,
             program.counts,
         )
 
@@ -253,6 +251,7 @@ class Encoder:
     def _numbers(self, values: np.ndarray) -> int:
         """Where values begin among the values."""
         flat = np.asarray(values, np.float32).reshape(-1)
+        flat = np.pad(flat, (0, -len(flat) % LANES))  # so that no vector lies across two lines of the cache
         self.values.append(flat)
         self.numbers += len(flat)
         return self.numbers - len(flat)
@@ -289,4 +288,5 @@ def _bits(number: float) -> int:
 
 
 def _joined(parts: list[np.ndarray], kind: type) -> Tensor:
-    return torch.from_numpy(np.concatenate(parts).astype(kind) if parts else np.zeros(0, kind))
+    """One tensor, which torch aligns better than NumPy does."""
+    return torch.from_numpy(np.concatenate(parts).astype(kind) if parts else np.zeros(0, kind)).clone()

@@ -24,6 +24,8 @@
 
 namespace {
 
+#define SEESAW_UNROLL _Pragma("GCC unroll 16")
+
 constexpr int kLanes = 16;
 typedef float Vec __attribute__((vector_size(4 * kLanes), aligned(4)));
 
@@ -72,16 +74,23 @@ inline void tile(const Layer& layer, const Chunk& c, const float* in, float* out
   const float* value = layer.values + c.value;
   const int32_t* row = layer.index + c.row;
   Vec sum[R][V];
+  SEESAW_UNROLL
   for (int r = 0; r < R; ++r)
+    SEESAW_UNROLL
     for (int v = 0; v < V; ++v) sum[r][v] = all(layer.bias[row[r]]);
   for (int64_t k = 0; k < c.places; ++k, value += R) {
     const float* at = in + place[k] * layer.stride;
     Vec x[V];
+    SEESAW_UNROLL
     for (int v = 0; v < V; ++v) x[v] = load(at + v * kLanes);
+    SEESAW_UNROLL
     for (int r = 0; r < R; ++r)
+      SEESAW_UNROLL
       for (int v = 0; v < V; ++v) sum[r][v] += value[r] * x[v];
   }
+  SEESAW_UNROLL
   for (int r = 0; r < R; ++r)
+    SEESAW_UNROLL
     for (int v = 0; v < V; ++v) {
       if (more) sum[r][v] += load(more + row[r] * step.more_row + v * kLanes);
       Vec y = clamp(sum[r][v], layer.low, layer.high);
@@ -132,6 +141,8 @@ constexpr Along kAlong[] = {nullptr,   along<1>,  along<2>,  along<3>,  along<4>
 // L = 1, vectors along rows. What a lane reads at place k: broadcast the same, slide its neighbour, gather its own.
 enum Form { kRuns = 0, kBroadcast = 1, kSlide = 2, kGather = 3 };
 
+constexpr int kAhead = 256;  // how far values are fetched ahead: the processor itself stops at the end of a page
+
 template <int V, int U, int F>
 void point(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more) {
   const int32_t* place = layer.index + c.place;
@@ -140,7 +151,9 @@ void point(const Layer& layer, const Chunk& c, const float* in, float* out, cons
   constexpr int W = V * kLanes;
   Vec sum[U][V] = {};
   auto add = [&](int64_t k, int u) {
+    SEESAW_UNROLL
     for (int v = 0; v < V; ++v) {
+      __builtin_prefetch(value + k * W + v * kLanes + kAhead);
       Vec w = load(value + k * W + v * kLanes);
       if constexpr (F == kBroadcast) {
         sum[u][v] += in[place[k]] * w;
@@ -148,6 +161,7 @@ void point(const Layer& layer, const Chunk& c, const float* in, float* out, cons
         sum[u][v] += load(in + place[k] + v * kLanes) * w;
       } else {
         const uint16_t* own = reinterpret_cast<const uint16_t*>(place) + k * W + v * kLanes;
+        __builtin_prefetch(own + kAhead);
 #if defined(__AVX512F__)
         __m512i at = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(own)));
         Vec x = (Vec)_mm512_i32gather_ps(at, in, 4);
@@ -161,6 +175,7 @@ void point(const Layer& layer, const Chunk& c, const float* in, float* out, cons
         std::memcpy(reinterpret_cast<char*>(&x) + 32, &hi, 32);
 #else
         Vec x;
+        SEESAW_UNROLL
         for (int l = 0; l < kLanes; ++l) x[l] = in[own[l]];
 #endif
         sum[u][v] += x * w;
@@ -169,9 +184,11 @@ void point(const Layer& layer, const Chunk& c, const float* in, float* out, cons
   };
   int64_t k = 0;
   for (; k + U <= c.places; k += U)
+    SEESAW_UNROLL
     for (int u = 0; u < U; ++u) add(k + u, u);
   for (; k < c.places; ++k) add(k, 0);
   for (int u = 1; u < U; ++u)
+    SEESAW_UNROLL
     for (int v = 0; v < V; ++v) sum[0][v] += sum[u][v];
   const float* got = reinterpret_cast<const float*>(&sum[0]);
   for (int r = 0; r < c.rows; ++r) {
@@ -190,7 +207,7 @@ void points(const Layer& layer, const Chunk& c, const float* in, float* out, con
     point<4, 2, F>(layer, c, in, out, more);
 }
 
-constexpr int64_t kWorth = 1 << 16;  // MACs for which a second thread pays
+constexpr int64_t kWorth = 1 << 18;  // MACs for which a second thread pays
 
 void affine(const Step& step, const Layer& layer, const float* in, float* out, const float* more,
             const int32_t* mask) {
@@ -212,6 +229,67 @@ void affine(const Step& step, const Layer& layer, const float* in, float* out, c
     at::parallel_for(0, layer.count, grain, some);
 }
 
+// Transposes a square of kLanes vectors: halves of ever smaller blocks change places.
+inline void turn(Vec* rows) {
+  SEESAW_UNROLL
+  for (int half = kLanes / 2; half; half /= 2) {
+    Bits low, high;
+    SEESAW_UNROLL
+    for (int l = 0; l < kLanes; ++l) {
+      low[l] = l & half ? (l ^ half) + kLanes : l;
+      high[l] = l & half ? l + kLanes : l | half;
+    }
+    SEESAW_UNROLL
+    for (int n = 0; n < kLanes; ++n)
+      if (!(n & half)) {
+        Vec a = rows[n], b = rows[n | half];
+        rows[n] = __builtin_shuffle(a, b, low);
+        rows[n | half] = __builtin_shuffle(a, b, high);
+      }
+  }
+}
+
+// Rows of samples (samples, count) to lines of lanes, one for every number, and back. A number's line begins at its
+// place in `list`, or follows the one before where there is no list. Lanes past the last sample are zero.
+
+inline int64_t line(const int32_t* list, int64_t number, int64_t lanes) { return list ? list[number] : number * lanes; }
+
+void spread(const float* x, int64_t samples, int64_t count, int64_t lanes, const int32_t* list, float* room) {
+  for (int64_t l = 0; l < lanes; l += kLanes)
+    for (int64_t e = 0; e < count; e += kLanes) {
+      if (l + kLanes <= samples && e + kLanes <= count) {
+        Vec rows[kLanes];
+        SEESAW_UNROLL
+        for (int n = 0; n < kLanes; ++n) rows[n] = load(x + (l + n) * count + e);
+        turn(rows);
+        SEESAW_UNROLL
+        for (int n = 0; n < kLanes; ++n) store(room + line(list, e + n, lanes) + l, rows[n]);
+      } else {
+        for (int64_t n = e; n < std::min(e + kLanes, count); ++n)
+          for (int64_t m = l; m < std::min(l + kLanes, lanes); ++m)
+            room[line(list, n, lanes) + m] = m < samples ? x[m * count + n] : 0.f;
+      }
+    }
+}
+
+void collect(const float* room, const int32_t* list, int64_t lanes, int64_t samples, int64_t count, float* x) {
+  for (int64_t l = 0; l < samples; l += kLanes)
+    for (int64_t e = 0; e < count; e += kLanes) {
+      if (l + kLanes <= samples && e + kLanes <= count) {
+        Vec rows[kLanes];
+        SEESAW_UNROLL
+        for (int n = 0; n < kLanes; ++n) rows[n] = load(room + line(list, e + n, lanes) + l);
+        turn(rows);
+        SEESAW_UNROLL
+        for (int n = 0; n < kLanes; ++n) store(x + (l + n) * count + e, rows[n]);
+      } else {
+        for (int64_t n = e; n < std::min(e + kLanes, count); ++n)
+          for (int64_t m = l; m < std::min(l + kLanes, samples); ++m)
+            x[m * count + n] = room[line(list, n, lanes) + m];
+      }
+    }
+}
+
 // Gradients of a layer along runs, feature-major: what came in (inputs, stride), what comes back (rows, stride), floats
 // from one row to the next a multiple of kLanes and the last ones zero.
 
@@ -221,14 +299,20 @@ inline void back_tile(const Layer& layer, const Chunk& c, const float* gradient,
   const float* value = layer.values + c.value;
   const int32_t* row = layer.index + c.row;
   Vec g[R][V];
+  SEESAW_UNROLL
   for (int r = 0; r < R; ++r)
+    SEESAW_UNROLL
     for (int v = 0; v < V; ++v) g[r][v] = load(gradient + row[r] * layer.stride + v * kLanes);
   for (int64_t k = 0; k < c.places; ++k, value += R) {
     float* to = out + place[k] * layer.stride;
     Vec sum[V];
+    SEESAW_UNROLL
     for (int v = 0; v < V; ++v) sum[v] = load(to + v * kLanes);
+    SEESAW_UNROLL
     for (int r = 0; r < R; ++r)
+      SEESAW_UNROLL
       for (int v = 0; v < V; ++v) sum[v] += value[r] * g[r][v];
+    SEESAW_UNROLL
     for (int v = 0; v < V; ++v) store(to + v * kLanes, sum[v]);
   }
 }
@@ -244,6 +328,7 @@ void back(const Layer& layer, const Chunk& c, const float* gradient, float* out,
 
 inline Bits lanes(int first, int step) {
   Bits found;
+  SEESAW_UNROLL
   for (int l = 0; l < kLanes; ++l) found[l] = first + step * l;
   return found;
 }
@@ -251,7 +336,9 @@ inline Bits lanes(int first, int step) {
 // The sums of kLanes vectors, one in each lane.
 inline Vec sums(Vec* from) {
   const Bits even = lanes(0, 2), odd = lanes(1, 2);
+  SEESAW_UNROLL
   for (int left = kLanes / 2; left; left /= 2)
+    SEESAW_UNROLL
     for (int n = 0; n < left; ++n)
       from[n] = __builtin_shuffle(from[2 * n], from[2 * n + 1], even) +
                 __builtin_shuffle(from[2 * n], from[2 * n + 1], odd);
@@ -269,12 +356,16 @@ void grow(const Layer& layer, const Chunk& c, const float* in, const float* grad
     int some = std::min<int64_t>(K, c.places - k);
     Vec sum[kLanes] = {};
     const float* x[K];
+    SEESAW_UNROLL
     for (int p = 0; p < K; ++p) x[p] = in + place[k + std::min(p, some - 1)] * layer.stride;
     for (int64_t b = 0; b < layer.stride; b += kLanes) {
       Vec g[R];
+      SEESAW_UNROLL
       for (int r = 0; r < R; ++r) g[r] = load(gradient + row[r] * layer.stride + b);
+      SEESAW_UNROLL
       for (int p = 0; p < K; ++p) {
         Vec at = load(x[p] + b);
+        SEESAW_UNROLL
         for (int r = 0; r < R; ++r) sum[p * R + r] += at * g[r];
       }
     }
@@ -341,12 +432,10 @@ void block(const Step* steps, int64_t count, const Chunk* chunks, const int32_t*
         }
         break;
       case kInput:
-        for (int64_t e = 0; e < step->count; ++e)
-          for (int64_t l = 0; l < step->length; ++l) room[list[e] + l] = l < samples ? x[l * step->count + e] : 0.f;
+        spread(x, samples, step->count, step->length, list, room);
         break;
       case kOutput:
-        for (int64_t e = 0; e < step->count; ++e)
-          for (int64_t l = 0; l < samples; ++l) answers[step->form][l * step->count + e] = room[list[e] + l];
+        collect(room, list, step->length, samples, step->count, answers[step->form]);
         break;
     }
   }
@@ -354,17 +443,21 @@ void block(const Step* steps, int64_t count, const Chunk* chunks, const int32_t*
 
 // A chain of layers on a batch, block by block.
 //
-// x: (N, ...), contiguous float32. steps: (steps, kFields) int64. chunks: (chunks, 5) int32. index: int32. values:
-// float32. width: samples in a block. room: floats that one block needs. counts: numbers a sample has in each answer.
-std::vector<at::Tensor> chain(const at::Tensor& x, const at::Tensor& steps, const at::Tensor& chunks,
-                              const at::Tensor& index, const at::Tensor& values, int64_t width, int64_t room,
-                              at::IntArrayRef counts) {
+// x: (N, ...), contiguous float32. steps: (1 + steps, kFields) int64; the first says how many samples a block has, how
+// many floats of room it needs, and where the chunks begin in the index. index: int32. values: float32. counts: numbers
+// a sample has in each answer.
+std::vector<at::Tensor> chain(const at::Tensor& x, const at::Tensor& steps, const at::Tensor& index,
+                              const at::Tensor& values, at::IntArrayRef counts) {
   TORCH_CHECK(x.is_contiguous() && x.scalar_type() == at::kFloat && x.dim() > 0, "x: contiguous float32 (N, ...)");
-  TORCH_CHECK(steps.is_contiguous() && steps.scalar_type() == at::kLong && steps.dim() == 2 && steps.size(1) == kFields,
-              "steps: contiguous int64 (steps, ", kFields, ")");
-  TORCH_CHECK(chunks.is_contiguous() && chunks.scalar_type() == at::kInt, "chunks: contiguous int32");
+  TORCH_CHECK(steps.is_contiguous() && steps.scalar_type() == at::kLong && steps.dim() == 2 &&
+                  steps.size(0) > 0 && steps.size(1) == kFields,
+              "steps: contiguous int64 (1 + steps, ", kFields, ")");
   TORCH_CHECK(index.is_contiguous() && index.scalar_type() == at::kInt, "index: contiguous int32");
   TORCH_CHECK(values.is_contiguous() && values.scalar_type() == at::kFloat, "values: contiguous float32");
+  const int64_t* head = steps.data_ptr<int64_t>();
+  int64_t width = head[0], room = head[1];
+  TORCH_CHECK(width > 0 && room >= 0, "steps: they begin with the samples of a block and its room");
+  const int32_t* list = index.data_ptr<int32_t>();
   int64_t batch = x.size(0), sample = batch ? x.numel() / batch : 0, blocks = (batch + width - 1) / width;
   std::vector<at::Tensor> answers;
   for (int64_t count : counts) answers.push_back(at::empty({batch, count}, x.options()));
@@ -375,9 +468,8 @@ std::vector<at::Tensor> chain(const at::Tensor& x, const at::Tensor& steps, cons
     for (int64_t n = begin; n < end; ++n) {
       std::vector<float*> to = starts;
       for (size_t a = 0; a < to.size(); ++a) to[a] += n * width * counts[a];
-      block(reinterpret_cast<const Step*>(steps.data_ptr<int64_t>()), steps.size(0),
-            reinterpret_cast<const Chunk*>(chunks.data_ptr<int32_t>()), index.data_ptr<int32_t>(),
-            values.data_ptr<float>(), space.data_ptr<float>(), x.data_ptr<float>() + n * width * sample,
+      block(reinterpret_cast<const Step*>(head) + 1, steps.size(0) - 1, reinterpret_cast<const Chunk*>(list + head[2]),
+            list, values.data_ptr<float>(), space.data_ptr<float>(), x.data_ptr<float>() + n * width * sample,
             std::min(width, batch - n * width), to);
     }
   };
@@ -390,11 +482,16 @@ std::vector<at::Tensor> chain(const at::Tensor& x, const at::Tensor& steps, cons
 
 // A batch (N, features) as (features, stride), the stride a multiple of kLanes; what is past the batch is zero.
 at::Tensor across(const at::Tensor& x, int64_t stride) {
-  at::Tensor turned = at::empty({x.size(1) * stride + kLanes * 8}, x.options());
-  at::Tensor rows = turned.narrow(0, 0, x.size(1) * stride).view({x.size(1), stride});
-  if (stride != x.size(0)) rows.narrow(1, x.size(0), stride - x.size(0)).zero_();
-  rows.narrow(1, 0, x.size(0)).copy_(x.t());
+  at::Tensor rows = x.contiguous(), turned = at::empty({x.size(1) * stride + kLanes * 8}, x.options());
+  spread(rows.data_ptr<float>(), x.size(0), x.size(1), stride, nullptr, turned.data_ptr<float>());
   return turned;
+}
+
+// And back.
+at::Tensor along_batch(const at::Tensor& turned, int64_t stride, int64_t batch, int64_t features) {
+  at::Tensor x = at::empty({batch, features}, turned.options());
+  collect(turned.data_ptr<float>(), nullptr, stride, batch, features, x.data_ptr<float>());
+  return x;
 }
 
 Layer trained(const at::Tensor& values, const at::Tensor& chunks, const at::Tensor& index, int64_t stride) {
@@ -421,7 +518,7 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& values, const at::Tenso
   step.more = step.mask = -1;
   step.work = values.numel() * stride;
   affine(step, layer, in.data_ptr<float>(), out.data_ptr<float>(), nullptr, nullptr);
-  return out.narrow(1, 0, batch).t();
+  return along_batch(out, stride, batch, rows);
 }
 
 // gradient: (N, rows). Gives the gradients of the inputs (N, inputs; empty where not asked for) and of the values.
@@ -450,7 +547,7 @@ std::tuple<at::Tensor, at::Tensor> linear_backward(const at::Tensor& gradient, c
   };
   int64_t tiles = (stride + kSome * kLanes - 1) / (kSome * kLanes);
   at::parallel_for(0, tiles, std::max<int64_t>(1, tiles * kWorth / std::max<int64_t>(work, 1)), some);
-  return {back.narrow(1, 0, batch).t(), grown};
+  return {along_batch(back, stride, batch, x.size(1)), grown};
 }
 
 }  // namespace

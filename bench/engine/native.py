@@ -24,36 +24,19 @@ from bench.machine import features
 log = logging.getLogger(__name__)
 SOURCE = Path(__file__).parent / "kernels.cpp"
 FLAGS = ["-O3", "-march=native", "-fopenmp", "-ffp-contract=fast"]
-SCHEMA = (
-    "chain(Tensor x, Tensor steps, Tensor chunks, Tensor index, Tensor values, int lanes, int room, int[] counts)"
-    " -> Tensor[]"
-)
+SCHEMA = "chain(Tensor x, Tensor steps, Tensor index, Tensor values, int[] counts) -> Tensor[]"
 library = torch.library.Library("seesaw", "FRAGMENT")
 library.define(SCHEMA)
 
 
 @torch.library.register_fake("seesaw::chain", lib=library)
-def _(
-    x: Tensor,
-    steps: Tensor,
-    chunks: Tensor,
-    index: Tensor,
-    values: Tensor,
-    lanes: int,
-    room: int,
-    counts: list[int],
-) -> list[Tensor]:
+def _(x: Tensor, steps: Tensor, index: Tensor, values: Tensor, counts: list[int]) -> list[Tensor]:
     return [x.new_empty(x.shape[0], count) for count in counts]
 
 
 def cache() -> Path:
     """The folder for what is made once on this machine."""
     return Path(os.environ.get("SEESAW_CACHE") or Path.home() / ".cache" / "seesaw")
-
-
-def lanes(batch: int) -> int:
-    """Floats that the numbers of a batch take where they stand side by side: whole vectors of 16."""
-    return -(-batch // 16) * 16
 
 
 @functools.cache

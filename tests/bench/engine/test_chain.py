@@ -213,7 +213,7 @@ def test_the_operator_is_sound_for_torch_compile():
     net = network("lenet", (1, 12, 12), "sparse[nearest=true]")
     chain = chain_of(net, net, net.sample.blank(), 1)
     code, x = chain.code, torch.randn(3, 1, 12, 12)
-    args = (x, code.steps, code.chunks, code.index, code.values, code.lanes, code.room, code.counts)
+    args = (x, code.steps, code.index, code.values, code.counts)
     torch.library.opcheck(torch.ops.seesaw.chain.default, args)
 
 
@@ -223,7 +223,7 @@ def test_the_operator_refuses_other_tensors():
     with pytest.raises(RuntimeError, match="x: contiguous float32"):
         code.run(torch.zeros(1, 64, dtype=torch.float64))
     with pytest.raises(RuntimeError, match="steps: contiguous int64"):
-        torch.ops.seesaw.chain(torch.zeros(1, 64), code.steps.int(), code.chunks, code.index, code.values, 1, code.room, code.counts)  # fmt: skip
+        torch.ops.seesaw.chain(torch.zeros(1, 64), code.steps.int(), code.index, code.values, code.counts)
 
 
 def test_settled_buffers_that_live_together_do_not_overlap():

@@ -12,6 +12,7 @@ from bench.backbone import Backbone
 from bench.errors import SeesawError
 from bench.exits import Exits
 from bench.meters.macs import Tariff
+from bench.method import Method
 from bench.net import Net
 from bench.packed import unpack
 from bench.sparse.mask import hide, layers, masked
@@ -42,6 +43,26 @@ def assemble(backbone: Backbone, about: About, exits: Exits, cut: int | None = N
         )
     net.cut_before = cut
     return net
+
+
+def untrained(
+    backbone: Backbone, method: Method, exits: Exits, about: About, *, cut: int | None = None, seed: int = 0
+) -> tuple[Backbone, Net]:
+    """The network before training, with its heads: the same initial weights for every method of a seed.
+
+    Returns:
+        The backbone as built, which a method may have made narrower, and the network on the CPU.
+    """
+
+    def on_meta(one: Backbone) -> Net:
+        with torch.device("meta"):
+            return assemble(one, about, exits)
+
+    built = method.reshape(backbone, on_meta)
+    torch.manual_seed(seed)
+    net = assemble(built, about, exits, cut)
+    method.replace(net)
+    return built, net
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from bench.commands import boards, compare, options, plugins, records, run
+from bench.commands import boards, compare, options, pack, plugins, records, run
 from bench.errors import SeesawError
 
 app = typer.Typer(
@@ -66,6 +66,7 @@ for name, command in {
     "show": records.show,
     "diff": records.diff,
     "verify": records.verify,
+    "pack": pack.pack,
     "check": plugins.check,
     "new": plugins.new,
 }.items():

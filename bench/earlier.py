@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import record as records
+from bench.build import untrained
 from bench.errors import SeesawError
 from bench.lit import Epoch, Log
 from bench.net import Net
-from bench.order import Plan
+from bench.order import Order, Plan
 from bench.packed import restore
 from bench.record import Record
+from bench.spec import render
 from bench.trace import Trace, topk
-from bench.verify import faults
+from bench.verify import faults, specs_of
 
 PACKED = "weights sha256"
 """Note of a record: the fingerprint of its packed weights."""
@@ -23,6 +25,33 @@ PACKED = "weights sha256"
 def fingerprint(data: bytes) -> str:
     """By which a file of weights is known."""
     return hashlib.sha256(data).hexdigest()[:16]
+
+
+def order_of(found: Record, *, data: Path, records: Path, runs: Path) -> Order:
+    """The order that a record's settings come from, with places of its own.
+
+    Raises:
+        SeesawError: it was made with a draft or from a file of weights, neither of which it contains.
+    """
+    specs = specs_of(found)
+    if found.setup.weights is not None:
+        raise SeesawError("This record began from a file of weights, which it does not hold. Run it by hand.")
+    return Order(
+        specs["task"][0],
+        f"{specs['backbone'][0]}_{specs['method'][0]}",
+        specs["exits"][0],
+        tuple(specs["policies"]),
+        tuple(specs["codecs"]),
+        tuple(specs["meters"]),
+        found.seed,
+        {key: render(value) for key, value in found.setup.recipe.items()},
+        found.setup.device,
+        cut=found.setup.cut,
+        values=found.setup.values or "float32",
+        data=data,
+        records=records,
+        runs=runs,
+    )
 
 
 @dataclass(frozen=True)
@@ -52,6 +81,23 @@ class Earlier:
             if able and record.setup.trained() == plan.setup.trained() and weights.exists():
                 found.append(cls(record, weights))
         return max(found, key=lambda one: (one.record.setup.values is None, one.record.created), default=None)
+
+    def network(self, plan: Plan) -> Net:
+        """The trained network, in eval mode, on the CPU.
+
+        Raises:
+            SeesawError: the file is damaged, or not the one that the record was made with.
+        """
+        _, net = untrained(
+            plan.backbone.plugin,
+            plan.method.plugin,
+            plan.exits.plugin,
+            plan.about,
+            cut=plan.setup.cut,
+            seed=plan.order.seed,
+        )
+        self.restore(net)
+        return net.eval()
 
     def restore(self, net: Net) -> None:
         """Give a network built alike its trained weights and masks.

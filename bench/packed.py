@@ -239,7 +239,7 @@ def unpack(data: bytes) -> tuple[Tensors, Tensors]:
                 raise ValueError(f"{name} claims the shape {tuple(shape)}")
             own = {key: tensors.pop(f"{name}.weight.{key}") for key in ("bits", "counts", "columns", "gaps", "offsets", "period")
                    if f"{name}.weight.{key}" in tensors}  # fmt: skip
-            mask = FORMATS[entry["form"]].read(
+            mask = FORMATS[entry.get("form") or told["form"]].read(
                 own, shape[:2] if entry["pairs"] else shape, entry.get("pattern")
             )
             mask = mask[(...,) + (None,) * (len(shape) - mask.dim())].expand(shape).contiguous()

@@ -12,9 +12,8 @@ from typing import Any
 import torch
 
 from bench import record as records
-from bench.backbone import Backbone
 from bench.budget import Budget, out_of_memory
-from bench.build import Loaded, assemble, load_weights
+from bench.build import Loaded, assemble, load_weights, untrained
 from bench.checkpoint import Checkpoints
 from bench.crossing import crossings
 from bench.earlier import PACKED, Earlier, fingerprint
@@ -201,10 +200,14 @@ class Run:
     def build(self) -> Net:
         """The network before training, with its heads: the same initial weights for every method of a seed."""
         plan = self.plan
-        self.backbone = plan.method.plugin.reshape(plan.backbone.plugin, self._on_meta)
-        torch.manual_seed(self.order.seed)
-        net = assemble(self.backbone, plan.about, plan.exits.plugin, plan.setup.cut)
-        plan.method.plugin.replace(net)
+        self.backbone, net = untrained(
+            plan.backbone.plugin,
+            plan.method.plugin,
+            plan.exits.plugin,
+            plan.about,
+            cut=plan.setup.cut,
+            seed=self.order.seed,
+        )
         if self.order.weights is not None:
             self.loaded = load_weights(net, self.order.weights)
         return net.to(plan.device)
@@ -215,10 +218,6 @@ class Run:
         return assemble(self.plan.backbone.plugin, self.plan.about, self.plan.exits.plugin).to(
             self.plan.device
         )
-
-    def _on_meta(self, backbone: Backbone) -> Net:
-        with torch.device("meta"):
-            return assemble(backbone, self.plan.about, self.plan.exits.plugin)
 
     def repack(self, net: Net) -> Net:
         """Write the network in its smallest packed format, and go on with what is read back."""

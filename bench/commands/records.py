@@ -115,36 +115,15 @@ def verify(
 
 def _again(found: Record, data: Path, threads: int | None) -> Record:
     """Run a record's settings again in a folder that is gone afterwards."""
+    from bench.earlier import order_of
     from bench.machine import settle
-    from bench.order import Order
     from bench.progress import Shown
     from bench.runner import run
-    from bench.spec import render
-    from bench.verify import specs_of
 
-    specs = specs_of(found)
-    if found.setup.weights is not None:
-        raise SeesawError("This record began from a file of weights, which it does not hold. Run it by hand.")
     told = found.machine.get("threads")
     settle(threads or (told if isinstance(told, int) and 0 < told <= 1024 else None))
     with tempfile.TemporaryDirectory() as folder:
-        order = Order(
-            specs["task"][0],
-            f"{specs['backbone'][0]}_{specs['method'][0]}",
-            specs["exits"][0],
-            tuple(specs["policies"]),
-            tuple(specs["codecs"]),
-            tuple(specs["meters"]),
-            found.seed,
-            {key: render(value) for key, value in found.setup.recipe.items()},
-            found.setup.device,
-            weights=None,
-            cut=found.setup.cut,
-            values=found.setup.values or "float32",
-            data=data,
-            records=Path(folder) / "records",
-            runs=Path(folder) / "runs",
-        )
+        order = order_of(found, data=data, records=Path(folder) / "records", runs=Path(folder) / "runs")
         with Shown(out, f"{order.task}  {order.model}  seed {order.seed}") as shown:
             again = run(order, shown)
     if again.digest != found.digest:

@@ -193,3 +193,25 @@ def test_too_large_a_network_is_a_sentence(seesaw):
     code, _, err = seesaw("run", "--model", "mlp[widths=1000000:1000000]", *SMALL)
     assert code == 1
     assert "Memory ran out" in err
+
+
+def test_a_trained_network_is_packed_by_its_model_and_by_its_record(seesaw, tmp_path):
+    seesaw("run", *SMALL, "--model", "lenet_sparse[nearest=true]")
+    (path,) = tmp_path.glob("leaderboards/records/*/*/seed0.json")
+    for n, what in enumerate(([str(path)], ["lenet_sparse[nearest=true]", "--task", "blobs"])):
+        code, out, err = seesaw("pack", *what, "--cut", "2", "--out", f"shipped{n}", "--values", "int8")
+        assert code == 0, err
+        assert "checked on 64 test samples" in out
+        assert "packed, pattern, int8" in out
+    assert (tmp_path / "shipped0/device.safetensors").read_bytes() == (
+        tmp_path / "shipped1/device.safetensors"
+    ).read_bytes()
+
+
+def test_what_was_never_trained_is_told_how_to(seesaw):
+    code, _, err = seesaw("pack", "lenet_sparse", "--task", "blobs", "--out", "shipped")
+    assert code == 1
+    assert "Train it: seesaw run --task 'blobs' --model 'lenet_sparse' --seeds 0" in err
+    code, _, err = seesaw("pack", "nowhere.json", "--out", "shipped")
+    assert code == 1
+    assert "nowhere.json cannot be read" in err

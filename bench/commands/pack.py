@@ -1,0 +1,98 @@
+"""seesaw pack: a trained network as the files that one ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from bench.commands import options
+from bench.commands.options import out
+from bench.errors import SeesawError
+
+
+def pack(
+    what: Annotated[str, typer.Argument(help="path of a record, or a model that was run: backbone_method")],
+    into: Annotated[Path, typer.Option("--out", help="folder for the files")],
+    cut: Annotated[
+        int | None, typer.Option(min=1, help="first stage of the server's part; left out, one file holds all")
+    ] = None,
+    values: Annotated[
+        str | None, typer.Option(help="float32, float16 or int8; as it was run where left out")
+    ] = None,
+    form: Annotated[str | None, typer.Option(help="of the indices; the smallest where left out")] = None,
+    onnx: Annotated[bool, typer.Option("--onnx", help="also write ONNX files")] = False,
+    torch_export: Annotated[
+        bool, typer.Option("--torch-export", help="also write exported PyTorch programs")
+    ] = False,
+    task: options.TaskSpec = "digits",
+    exits: options.ExitsSpec = "joint",
+    seed: Annotated[int, typer.Option(min=0, help="of the run, where a model is named")] = 0,
+    epochs: options.Epochs = None,
+    set_: options.Set = None,
+    samples: Annotated[int, typer.Option(min=1, max=4096, help="test samples to check the files on")] = 64,
+    data: options.DataSets = options.DATA,
+    records: options.Records = options.RECORDS,
+    runs: options.Runs = options.RUNS,
+    debug: options.Debug = False,
+) -> None:
+    """Write a trained network as packed files: the device's part and the server's, or the whole.
+
+    The files are read back and run on samples of the test split beside the network itself. Packed files hold only the
+    weights that exist; ONNX files and exported programs hold zeros too, for tools that know no masks.
+
+    Examples:
+      seesaw pack leaderboards/records/digits-v1/resnet_sparse-9b9b82ee7b4c/seed0.json --cut 4 --out shipped
+
+      seesaw pack lenet_pruned --task mnist --cut 2 --values int8 --onnx --out shipped
+    """
+    with out.status("Loading PyTorch ..."):
+        from bench.earlier import Earlier, order_of
+        from bench.order import Order, Plan
+        from bench.record import load
+        from bench.ship import Shipment
+        from bench.sparse.values import KINDS, Kind
+
+    path = Path(what)
+    if path.suffix == ".json" or path.exists():
+        order = order_of(load(path), data=data, records=records, runs=runs)
+    else:
+        order = Order(
+            task, what, exits, seed=seed, recipe=options.recipe(set_, epochs), data=data, records=records, runs=runs
+        )  # fmt: skip
+    plan = Plan.of(order)
+    kind: Kind | None = next((one for one in KINDS if one == (values or plan.values)), None)
+    if kind is None:
+        raise SeesawError(f"There are no values {values!r}. Choose {', '.join(KINDS)}.")
+    earlier = Earlier.of(plan)
+    if earlier is None:
+        raise SeesawError(
+            f"There are no weights of {plan.setup.model} on {plan.task.spec}, seed {order.seed}, in {runs}. Train it: "
+            f"seesaw run --task '{order.task}' --model '{order.model}' --seeds {order.seed}"
+        )
+    with out.status("Packing ..."):
+        net = earlier.network(plan)
+        test = plan.task.plugin.data(data, order.seed)
+        inputs = test.scale(test.test.inputs[:samples])
+        about = {
+            "task": plan.task.spec, "backbone": plan.backbone.spec, "method": plan.method.spec, "exits": plan.exits.spec,
+            "seed": order.seed, "record": earlier.record.digest, "shape": plan.about.sample.shape,
+            "dtype": str(plan.about.sample.dtype).removeprefix("torch."), "classes": plan.about.classes,
+        }  # fmt: skip
+        shipment = Shipment(net, inputs, about, into, kind, form, cut)
+        shipment.pack()
+        if torch_export:
+            shipment.export()
+        if onnx:
+            shipment.onnx()
+    table = Table(
+        "part", "file", "bytes", "how", "off by", title=f"{plan.setup.model} seed {order.seed}, checked on "
+        f"{len(inputs)} test samples", title_justify="left", title_style="bold", box=SIMPLE_HEAD,
+    )  # fmt: skip
+    for one in shipment.written:
+        off = one.note if one.difference is None else "0" if one.difference == 0 else f"{one.difference:.1g}"
+        table.add_row(one.part, str(one.path), f"{one.bytes:,}", one.kind, off)
+    out.print(table)

@@ -1,0 +1,199 @@
+"""What `seesaw pack` writes, opened as a device, a server, and a stranger would."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import SeesawError
+from bench.earlier import Earlier
+from bench.order import Order, Plan
+from bench.runner import run
+from bench.ship import MANIFEST, Shipment, open_part, read_manifest
+
+QUICK = {"policies": ("confidence",), "codecs": ("float32",), "meters": ("storage",)}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A plan whose network was trained, and inputs."""
+    top = tmp_path_factory.mktemp("trained")
+    places = {name: top / name for name in ("records", "runs", "data")}
+    order = Order(task="blobs", model="resnet[depth=8,width=0.5]_sparse[nearest=true]", **QUICK, **places)
+    run(order)
+    plan = Plan.of(order)
+    data = plan.task.plugin.data(order.data, 0)
+    return plan, data.scale(data.test.inputs[:40])
+
+
+def shipment(trained, folder, **more):
+    plan, inputs = trained
+    earlier = Earlier.of(plan)
+    about = {
+        "task": plan.task.spec, "backbone": plan.backbone.spec, "method": plan.method.spec, "exits": plan.exits.spec,
+        "seed": 0, "record": earlier.record.digest, "shape": plan.about.sample.shape, "dtype": "float32",
+        "classes": plan.about.classes,
+    }  # fmt: skip
+    return Shipment(earlier.network(plan), inputs, about, folder, **({"cut": 2} | more))
+
+
+@pytest.fixture
+def packed(trained, tmp_path):
+    ship = shipment(trained, tmp_path)
+    ship.pack()
+    return ship
+
+
+def test_device_and_server_part_are_the_network(trained, packed, tmp_path):
+    device, server = open_part(tmp_path, "device"), open_part(tmp_path, "server")
+    x = trained[1]
+    with torch.no_grad():
+        crossing, early = device.answers(x)
+        logits, late = server.answers(crossing)
+        whole = packed.net(x)
+    assert tuple(crossing.shape[1:]) == read_manifest(tmp_path).crossing
+    assert all(torch.equal(a, b) for a, b in zip([*early, *late], whole, strict=True))
+    assert torch.equal(logits, whole[-1])
+    sizes = {w.part: w.bytes for w in packed.written}
+    assert sizes == {p: (tmp_path / f"{p}.safetensors").stat().st_size for p in ("device", "server")}
+    assert all(w.difference == 0 for w in packed.written)
+
+
+def test_device_and_server_run_in_processes_of_their_own(trained, packed, tmp_path):
+    torch.save(trained[1], tmp_path / "x.pt")
+    for part, takes, gives in (("device", "x", "crossing"), ("server", "crossing", "y")):
+        code = (
+            "import sys, torch; from pathlib import Path; from bench.ship import open_part;"
+            "folder = Path(sys.argv[1]);"
+            f"part = open_part(folder, '{part}');"
+            f"x = torch.load(folder / '{takes}.pt', weights_only=True);"
+            f"torch.save(part(x).detach(), folder / '{gives}.pt')"
+        )
+        subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=100)
+    with torch.no_grad():
+        expected = packed.net(trained[1])[-1]
+    assert torch.equal(torch.load(tmp_path / "y.pt", weights_only=True), expected)
+
+
+def test_without_a_cut_one_file_holds_all(trained, tmp_path):
+    shipment(trained, tmp_path, cut=None).pack()
+    assert {path.name for path in tmp_path.iterdir()} == {MANIFEST, "network.safetensors"}
+    assert read_manifest(tmp_path).crossing is None
+    assert open_part(tmp_path, "network").final
+
+
+def test_int8_parts_answer_nearly_as_float32_ones(trained, tmp_path):
+    whole, narrow = shipment(trained, tmp_path / "a"), shipment(trained, tmp_path / "b", values="int8")
+    x = trained[1]
+    with torch.no_grad():
+        before = whole.net(x)[-1]
+        whole.pack()
+        narrow.pack()
+        after = open_part(tmp_path / "b", "server")(open_part(tmp_path / "b", "device")(x))
+    assert 0 < (after - before).abs().max() < 0.05 * before.abs().max()
+    assert all(a.bytes < b.bytes for a, b in zip(narrow.written, whole.written, strict=True))
+
+
+def test_exported_programs_and_onnx_files_give_the_same_answers(trained, tmp_path):
+    ship = shipment(trained, tmp_path)
+    ship.pack()
+    ship.export()
+    ship.onnx()
+    found = {(w.part, w.path.suffix): w for w in ship.written}
+    assert set(found) == {(p, s) for p in ("device", "server") for s in (".safetensors", ".pt2", ".onnx")}
+    assert all(w.difference is not None and w.difference < 1e-5 for w in found.values())
+
+
+def test_an_onnx_file_takes_batches_of_any_size(trained, tmp_path):
+    import onnxruntime
+
+    ship = shipment(trained, tmp_path, cut=None)
+    ship.onnx()
+    session = onnxruntime.InferenceSession(str(tmp_path / "network.onnx"), providers=["CPUExecutionProvider"])
+    for count in (1, 7):
+        (logits, *exits) = session.run(None, {"x": trained[1][:count].numpy()})
+        assert logits.shape == (count, ship.net.classes)
+        assert len(exits) == len(ship.net.exits)
+
+
+@pytest.mark.parametrize("cut", [0, 4, 99])
+def test_a_cut_that_is_not_there_is_a_sentence(trained, tmp_path, cut):
+    with pytest.raises(SeesawError, match=f"There is no cut {cut}"):
+        shipment(trained, tmp_path, cut=cut).pack()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_form_that_does_not_apply_is_a_sentence(trained, tmp_path):
+    with pytest.raises(SeesawError, match="The form cyclic does not say every mask"):
+        shipment(trained, tmp_path, form="cyclic").pack()
+    with pytest.raises(SeesawError, match="There is no form 'zip'"):
+        shipment(trained, tmp_path, form="zip").pack()
+
+
+@pytest.mark.parametrize("damage", ["cut short", "flipped", "grown", "missing"])
+def test_a_damaged_part_is_a_sentence(packed, tmp_path, damage):
+    path = tmp_path / "device.safetensors"
+    data = path.read_bytes()
+    middle = len(data) // 2
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes({
+            "cut short": data[:middle],
+            "flipped": data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :],
+            "grown": data + b"x",
+        }[damage])  # fmt: skip
+    with pytest.raises(
+        SeesawError, match=r"device\.safetensors (is not the file that was packed|cannot be read)"
+    ):
+        open_part(tmp_path, "device")
+
+
+def forge(folder: Path, **changes):
+    told = json.loads((folder / MANIFEST).read_text())
+    part = {key.removeprefix("part_"): changes.pop(key) for key in list(changes) if key.startswith("part_")}
+    told |= changes
+    told["parts"]["device"] |= part
+    (folder / MANIFEST).write_text(json.dumps(told))
+
+
+@pytest.mark.parametrize(
+    ("lies", "sentence"),
+    [
+        ({"part_file": "../device.safetensors"}, "is no manifest"),
+        ({"part_file": "/etc/passwd"}, "is no manifest"),
+        ({"part_bytes": 1 << 60}, "is no manifest"),
+        ({"part_stages": [0, 1 << 40]}, "is no manifest"),
+        ({"part_stages": [0, 99]}, "names stages that this network has not"),
+        ({"part_stages": [1, 3]}, "another network's"),
+        ({"shape": [1 << 19] * 9}, "is no manifest"),
+        ({"classes": 0}, "is no manifest"),
+        ({"classes": 77}, "another network's"),
+        ({"backbone": "evil.py:Backbone"}, "is a draft, and a manifest runs no code"),
+        ({"method": "os:system"}, "is a draft, and a manifest runs no code"),
+        ({"method": "nothing"}, "There is no method 'nothing'"),
+        ({"surprise": 1}, "is no manifest"),
+        ({"format": 2}, "is no manifest"),
+    ],
+)
+def test_a_manifest_that_lies_is_a_sentence(packed, tmp_path, lies, sentence):
+    forge(tmp_path, **lies)
+    with pytest.raises(SeesawError, match=sentence):
+        open_part(tmp_path, "device")
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b"[" * 100_000, b'{"format": 1}'])
+def test_a_file_that_is_no_manifest_is_a_sentence(tmp_path, content):
+    (tmp_path / MANIFEST).write_bytes(content)
+    with pytest.raises(SeesawError, match="is no manifest"):
+        open_part(tmp_path, "device")
+
+
+def test_a_folder_without_a_manifest_and_a_part_that_is_not_there(packed, tmp_path):
+    with pytest.raises(SeesawError, match="Give a folder that `seesaw pack` wrote"):
+        open_part(tmp_path / "elsewhere", "device")
+    with pytest.raises(SeesawError, match="holds no part 'network'"):
+        open_part(tmp_path, "network")

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from bench.commands import boards, compare, options, pack, plugins, records, run
+from bench.commands import boards, compare, kernels, options, pack, plugins, records, run
 from bench.errors import SeesawError
 
 app = typer.Typer(
@@ -67,6 +67,7 @@ for name, command in {
     "diff": records.diff,
     "verify": records.verify,
     "pack": pack.pack,
+    "kernels": kernels.kernels,
     "check": plugins.check,
     "new": plugins.new,
 }.items():

@@ -21,12 +21,24 @@ from bench.engine.layout import ABSENT, Room
 from bench.engine.native import cache, features
 from bench.engine.program import Affine, Each, Program, Step
 from bench.errors import SeesawError
-from bench.files import write_whole
+from bench.files import read_plain, write_whole
 from bench.lock import alone
 
 ROUNDS = 7
 MAX_FILE = 1 << 24
 """Bytes; a larger file of choices is not ours."""
+
+
+def read(path: Path) -> tuple[list[str], dict[str, str]]:
+    """The machine and the choices of a file; none of either where there is no such file, or no whole one."""
+    try:
+        told = json.loads(read_plain(path, MAX_FILE))
+    except (OSError, ValueError, RecursionError):
+        return [], {}
+    machine, forms = (told.get("machine"), told.get("forms")) if isinstance(told, dict) else (None, None)
+    if not isinstance(machine, list) or not isinstance(forms, dict):
+        return [], {}
+    return [str(one) for one in machine], {k: v for k, v in forms.items() if isinstance(v, str)}
 
 
 class Choices:
@@ -36,19 +48,8 @@ class Choices:
         self.machine = [*features(), torch.__version__, f"{threads} threads"]
         digest = hashlib.sha256("\n".join(self.machine).encode()).hexdigest()[:12]
         self.path = folder / f"forms-{digest}.json"
-        self.forms = self._read()
+        _, self.forms = read(self.path)
         self.new: dict[str, str] = {}
-
-    def _read(self) -> dict[str, str]:
-        """The choices on disk; none where there is no such file, or no whole one."""
-        try:
-            if self.path.stat().st_size > MAX_FILE:
-                return {}
-            told = json.loads(self.path.read_text())
-        except (OSError, ValueError, RecursionError):
-            return {}
-        forms = told.get("forms") if isinstance(told, dict) else None
-        return {k: v for k, v in forms.items() if isinstance(v, str)} if isinstance(forms, dict) else {}
 
     def form(self, layer: Affine, room: Room) -> Form:
         """The form that computes a layer fastest; measured now if it never was."""
@@ -68,7 +69,7 @@ class Choices:
             return
         try:
             with alone(self.path.with_suffix(".lock")):
-                forms = self._read() | self.new
+                forms = read(self.path)[1] | self.new
                 told = {"machine": self.machine, "forms": forms}
                 write_whole(self.path, json.dumps(told, indent=1).encode(), "SEESAW_CACHE")
         except SeesawError:  # choices are only a matter of speed

@@ -215,3 +215,24 @@ def test_what_was_never_trained_is_told_how_to(seesaw):
     code, _, err = seesaw("pack", "nowhere.json", "--out", "shipped")
     assert code == 1
     assert "nowhere.json cannot be read" in err
+
+
+def test_kernels_says_what_was_chosen_and_forgets_it(seesaw, tmp_path, monkeypatch):
+    from bench.engine import native
+
+    if native.missing() is not None:
+        pytest.skip(native.missing())
+    monkeypatch.setenv("SEESAW_CACHE", str(tmp_path))
+    assert "Nothing was chosen yet" in seesaw("kernels")[1]
+    file = tmp_path / "forms-0.json"
+    file.write_text('{"machine": ["a processor", "1 threads"], "forms": {"a": "runs 8"}}')
+    assert "Known: 1 choices for a processor, 1 threads" in seesaw("kernels")[1]
+    assert "Forgotten" in seesaw("kernels", "--again")[1]
+    assert not file.exists()
+
+
+def test_without_kernels_the_command_says_why(seesaw, monkeypatch):
+    monkeypatch.setattr("bench.engine.native.missing", lambda: "there is no compiler")
+    code, _, err = seesaw("kernels")
+    assert code == 1
+    assert "PyTorch's kernels here: there is no compiler. Install a C++ compiler" in err

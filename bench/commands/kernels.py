@@ -1,0 +1,45 @@
+"""seesaw kernels: whether sparse networks run natively here, and what was chosen for this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bench.commands import options
+from bench.commands.options import out
+from bench.errors import SeesawError
+
+
+def kernels(
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="forget what was measured here, so that the next run measures again"),
+    ] = False,
+    debug: options.Debug = False,
+) -> None:
+    """Build the native kernels if they are not there, and say what was chosen for this machine.
+
+    Which form computes a layer is measured once for each kind of layer, and kept in the cache (SEESAW_CACHE, or
+    ~/.cache/seesaw) with the machine's description. SEESAW_NATIVE=0 leaves the native kernels out.
+    """
+    with out.status("Looking for the native kernels; building them takes half a minute ..."):
+        from bench.engine import native
+
+        reason = native.missing()
+    if reason is not None:
+        raise SeesawError(
+            f"Networks run by PyTorch's kernels here: {reason}. Install a C++ compiler to have the native ones."
+        )
+    out.print(f"The native kernels are built, in {native.cache()}.")
+    files = sorted(native.cache().glob("forms-*.json"))
+    for file in files:
+        from bench.engine.choose import read
+
+        machine, forms = read(file)
+        told = f"{len(forms)} choices for {machine[0]}, {machine[-1]}" if machine else "no choices"
+        if again:
+            file.unlink(missing_ok=True)
+        out.print(f"{'Forgotten' if again else 'Known'}: {told} ({file.name})", soft_wrap=True)
+    if not files:
+        out.print("Nothing was chosen yet: the next measurement of latency chooses.")

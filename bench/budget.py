@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from bench.checkpoint import START_ANEW, Checkpoint, set_random_state
+from bench.engine.linear import small
 from bench.errors import SeesawError
 from bench.exits import Loss
 from bench.lit import FAST, LitNet, Log, busy
+from bench.meters.macs import StepCost
 from bench.method import Hook
 from bench.net import Net
 from bench.task import Data, Recipe
@@ -30,12 +32,21 @@ class Budget:
         seed: orders the data.
         device: where it trains.
         log: where training writes what it does.
+        lean: train predefined linear layers on the weights that exist alone, where no hook looks at weights.
     """
 
     def __init__(
-        self, data: Data, recipe: Recipe, loss: Loss, seed: int, device: torch.device, log: Log | None = None
+        self,
+        data: Data,
+        recipe: Recipe,
+        loss: Loss,
+        seed: int,
+        device: torch.device,
+        log: Log | None = None,
+        *,
+        lean: bool = False,
     ) -> None:
-        self.data, self.recipe, self.seed, self.device = data, recipe, seed, device
+        self.data, self.recipe, self.seed, self.device, self.lean = data, recipe, seed, device, lean
         self.log = log or Log()
         self.per_epoch = len(data.train.labels) // min(recipe.batch, len(data.train.labels))
         self.steps = recipe.epochs * self.per_epoch
@@ -57,33 +68,38 @@ class Budget:
             return
         begun = busy(self.device)
         call, self.log.calls = self.log.calls, self.log.calls + 1
-        start, checkpoint = self._gone_on(net, call, stop)
         parameters = self._parameters if self._parameters is not None else list(net.parameters())
-        chosen = set(map(id, parameters))
-        for parameter in net.parameters():
-            parameter.requires_grad_(id(parameter) in chosen)
-        lit = LitNet(
-            net,
-            self._loss,
-            self.recipe,
-            self.log,
-            parameters=parameters,
-            start=start,
-            total=self.steps,
-            epochs=self.steps / self.per_epoch,
-            batch=min(self.recipe.batch, len(self.data.train.labels)),
-            before_step=before_step,
-            after_step=after_step,
-            ended=lambda optimizer, step: self._keep(net, optimizer, call, step),
-            checkpoint=checkpoint,
-        )
-        net.train().to(memory_format=FAST)
-        if start < stop:
-            data = self.data.between(self.recipe, self.seed, start, stop)
-            epochs = -(-stop // self.per_epoch) - start // self.per_epoch
-            with memory_told(net, self, lit.batch):
-                _fit(lit, data, epochs, self.device)
-        set_random_state(lit.random)
+        cost = StepCost(net, parameters)
+        hooked = before_step is not None or after_step is not None
+        with small(net) if self.lean and not hooked else nullcontext({}) as moved:
+            parameters = [moved.get(id(parameter), parameter) for parameter in parameters]
+            start, checkpoint = self._gone_on(net, call, stop)
+            chosen = set(map(id, parameters))
+            for parameter in net.parameters():
+                parameter.requires_grad_(id(parameter) in chosen)
+            lit = LitNet(
+                net,
+                self._loss,
+                self.recipe,
+                self.log,
+                parameters=parameters,
+                start=start,
+                total=self.steps,
+                epochs=self.steps / self.per_epoch,
+                batch=min(self.recipe.batch, len(self.data.train.labels)),
+                before_step=before_step,
+                after_step=after_step,
+                cost=cost,
+                ended=lambda optimizer, step: self._keep(net, optimizer, call, step),
+                checkpoint=checkpoint,
+            )
+            net.train().to(memory_format=FAST)
+            if start < stop:
+                data = self.data.between(self.recipe, self.seed, start, stop)
+                epochs = -(-stop // self.per_epoch) - start // self.per_epoch
+                with memory_told(net, self, lit.batch):
+                    _fit(lit, data, epochs, self.device)
+            set_random_state(lit.random)
         net.to(self.device).to(memory_format=torch.contiguous_format).eval().requires_grad_(True)
         self.at = stop
         self.log.lent += busy(self.device) - begun
@@ -123,7 +139,9 @@ class Budget:
         self, share: float, *, loss: Loss | None = None, parameters: Iterable[nn.Parameter] | None = None
     ) -> Budget:
         """A share of the budget with a schedule of its own (`bench.exits.Budget`)."""
-        part = Budget(self.data, self.recipe, loss or self._loss, self.seed, self.device, self.log)
+        part = Budget(
+            self.data, self.recipe, loss or self._loss, self.seed, self.device, self.log, lean=self.lean
+        )
         part.steps = round(share * self.steps)
         part._parameters = None if parameters is None else list(parameters)
         return part

@@ -48,6 +48,7 @@ def order_of(found: Record, *, data: Path, records: Path, runs: Path) -> Order:
         found.setup.device,
         cut=found.setup.cut,
         values=found.setup.values or "float32",
+        lean=found.setup.lean,
         data=data,
         records=records,
         runs=runs,

@@ -122,6 +122,7 @@ class LitNet(pl.LightningModule):
         batch: int,
         before_step: Hook | None,
         after_step: Hook | None,
+        cost: StepCost,
         ended: Ended = lambda optimizer, step: None,
         checkpoint: Checkpoint | None = None,
     ) -> None:
@@ -132,7 +133,7 @@ class LitNet(pl.LightningModule):
         self.index, self.total, self.epochs, self.batch = start, total, epochs, batch
         self.before_step, self.after_step = before_step, after_step
         self.ended, self.checkpoint = ended, checkpoint
-        self.masks, self.cost = Keeper(net), StepCost(net, parameters)
+        self.masks, self.cost = Keeper(net), cost
         self.random = random_state() if checkpoint is None else checkpoint.random()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

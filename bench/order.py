@@ -18,6 +18,7 @@ from bench.meter import Meter
 from bench.method import Method
 from bench.plugin import Choice, Plugin, choose, entries
 from bench.policy import Policy
+from bench.predefined import Predefined
 from bench.sparse.values import KINDS, Kind
 from bench.spec import split_model
 from bench.task import About, Recipe, Task
@@ -46,6 +47,8 @@ class Order:
     """the first stage of the server's part, where a method or a plan has to know it"""
     values: str = "float32"
     """type of the numbers in the packed weights"""
+    lean: bool = False
+    """train predefined linear layers on the weights that exist alone"""
     data: Path = Path("data")
     records: Path = Path("leaderboards/records")
     runs: Path = Path("runs")
@@ -114,6 +117,7 @@ class Plan:
             weights=None if order.weights is None else _digest(order.weights),
             cut=order.cut if method.plugin.sided else None,
             values=None if values == "float32" else values,
+            lean=order.lean and isinstance(method.plugin, Predefined),
         )
         return cls(
             order, task, about, backbone, method, exits, policies, codecs, meters, recipe, device, setup
@@ -131,7 +135,7 @@ class Plan:
 
     def parent(self) -> Path | None:
         """The record of the dense parent with the same seed, if that has been run."""
-        alone = {"method": _named(choose(Method, DENSE)), "cut": None, "values": None}
+        alone = {"method": _named(choose(Method, DENSE)), "cut": None, "values": None, "lean": False}
         dense = self.setup.model_copy(update=alone)
         path = records.path_of(self.order.records, dense, dense.digest(), self.order.seed)
         return path if path.exists() else None

@@ -68,6 +68,8 @@ class Setup(Block):
     """the cut that the run is about, by the first stage of the server's part, if one was named"""
     values: Literal["float16", "int8"] | None = None
     """type of the numbers in the packed weights that everything is measured with; none is float32"""
+    lean: bool = False
+    """whether predefined linear layers were trained on the weights that exist alone"""
 
     @property
     def model(self) -> str:

@@ -144,7 +144,9 @@ class Run:
             done(1, 1, f"{len(data.train.labels)} training samples")
         with self._phase("build"):
             net = self.build()
-        budget = Budget(data, plan.recipe, plan.exits.plugin.loss, self.order.seed, plan.device)
+        budget = Budget(
+            data, plan.recipe, plan.exits.plugin.loss, self.order.seed, plan.device, lean=plan.setup.lean
+        )
         if self.earlier is None:
             self.train(net, budget, mirror)
         else:

@@ -134,7 +134,7 @@ def training(density: float, target: float) -> Job:
 
         return run
 
-    weights = len(packed.values)
+    weights = packed.values.numel()
     return Job(
         f"training step 1024x1024, batch 128, shared, {density:.1%}",
         target,

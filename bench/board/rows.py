@@ -100,6 +100,7 @@ class Row:
         told += [] if setup.task.spec == setup.task.name else [setup.task.spec]
         told += [] if setup.cut is None else [f"cut {setup.cut}"]
         told += [] if setup.values is None else [f"{setup.values} weights"]
+        told += ["lean training"] if setup.lean else []
         return ", ".join(told)
 
     @property
@@ -263,7 +264,7 @@ def work_seconds(record: Record) -> float:
 def parent_of(setup: Setup) -> str:
     """What the dense parent trained: the same setup with the method `dense`, about no cut."""
     dense = Named(name=DENSE, origin="", settings={}, spec=DENSE)
-    return setup.model_copy(update={"method": dense, "cut": None}).trained()
+    return setup.model_copy(update={"method": dense, "cut": None, "lean": False}).trained()
 
 
 def read(folder: Path) -> tuple[list[Entry], list[str]]:

@@ -31,6 +31,7 @@ def compare(
     device: options.Device = "auto",
     cut: options.Cut = None,
     values: options.Values = "float32",
+    lean: options.Lean = False,
     threads: Annotated[
         int | None, typer.Option(min=1, help="of each worker; an equal part of the cores where left out")
     ] = None,
@@ -65,7 +66,7 @@ def compare(
 
     base = Order(
         task, "", exits, options.words(policies), options.words(codecs), options.words(meters), 0,
-        options.recipe(set_, epochs), device, None, cut, values, data, records, runs, workers > 1,
+        options.recipe(set_, epochs), device, None, cut, values, lean, data, records, runs, workers > 1,
     )  # fmt: skip
     cells = grid(
         base,

@@ -46,6 +46,12 @@ Values = Annotated[
     str,
     typer.Option(help="numbers of the packed weights: float32, float16 or int8; all is measured with them"),
 ]
+Lean = Annotated[
+    bool,
+    typer.Option(
+        "--lean", help="train the linear layers of predefined methods on the weights that exist alone"
+    ),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="of the processor; all where left out")]
 Deterministic = Annotated[
     bool, typer.Option("--deterministic", help="let PyTorch use deterministic algorithms only (slower)")

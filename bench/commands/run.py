@@ -26,6 +26,7 @@ def run(
     weights: Annotated[Path | None, typer.Option(help="safetensors or state dict to start from")] = None,
     cut: options.Cut = None,
     values: options.Values = "float32",
+    lean: options.Lean = False,
     threads: options.Threads = None,
     data: options.DataSets = options.DATA,
     records: options.Records = options.RECORDS,
@@ -65,7 +66,7 @@ def run(
     for seed in options.numbers(seeds):
         order = Order(
             task, model, exits, options.words(policies), options.words(codecs), options.words(meters),
-            seed, recipe, device, weights, cut, values, data, records, runs,
+            seed, recipe, device, weights, cut, values, lean, data, records, runs,
         )  # fmt: skip
         plan = Plan.of(order)
         unfinished = (plan.folder() / "again").exists()

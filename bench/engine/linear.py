@@ -5,13 +5,16 @@ Predefined sparsity exists before training (Capogrosso et al., FDL 2024): nothin
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from bench.engine import native
 from bench.engine.supports import groups_of
-from bench.sparse.mask import mask_of
+from bench.sparse.mask import mask_of, pattern_of
 
 ROWS = 8
 """Rows of a chunk, at most: what their gradients need fits the registers."""
@@ -46,8 +49,8 @@ class PackedLinear(nn.Module):
                     np.stack(np.broadcast_arrays(rows[None, :], group.columns[:, None])).reshape(2, -1)
                 )
         at = torch.from_numpy(np.concatenate(where, 1))
-        self.values = nn.Parameter(weight[at[0], at[1]].clone())
-        """(nnz,), of every chunk [place][row]"""
+        self.values = nn.Parameter(weight[at[0], at[1]].clone()[None])
+        """(1, nnz), of every chunk [place][row]; two dimensions, as weights have, for what treats biases otherwise"""
         self.bias = nn.Parameter(
             torch.zeros(self.out_features) if layer.bias is None else layer.bias.detach().clone()
         )
@@ -66,6 +69,46 @@ class PackedLinear(nn.Module):
         return dense(self.values.detach(), self.chunks, self.index, self.out_features, self.in_features)
 
 
+@contextmanager
+def small(net: nn.Module) -> Iterator[dict[int, nn.Parameter]]:
+    """Let a network hold only the weights that exist, in its linear layers with a predefined pattern, for a while.
+
+    Yields:
+        The parameters that stand for others meanwhile, by the `id` of those.
+    """
+    found = {
+        name: layer
+        for name, layer in net.named_modules()
+        if isinstance(layer, nn.Linear) and pattern_of(layer) is not None
+    }
+    for name, layer in found.items():
+        _put(net, name, PackedLinear(layer).to(layer.weight.device))
+    try:
+        packed = {name: net.get_submodule(name) for name in found}
+        moved: dict[int, nn.Parameter] = {}
+        for name, layer in found.items():
+            one = packed[name]
+            assert isinstance(one, PackedLinear)
+            moved[id(layer.weight)] = one.values
+            if layer.bias is not None:
+                moved[id(layer.bias)] = one.bias
+        yield moved
+    finally:
+        for name, layer in found.items():
+            one = net.get_submodule(name)
+            assert isinstance(one, PackedLinear)
+            with torch.no_grad():
+                layer.weight.copy_(one.weight())
+                if layer.bias is not None:
+                    layer.bias.copy_(one.bias)
+            _put(net, name, layer)
+
+
+def _put(net: nn.Module, name: str, layer: nn.Module) -> None:
+    parent, _, place = name.rpartition(".")
+    setattr(net.get_submodule(parent), place, layer)
+
+
 def places(chunks: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
     """Row and column of every value."""
     rows, columns = [], []
@@ -79,7 +122,7 @@ def places(chunks: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
 def dense(values: Tensor, chunks: Tensor, index: Tensor, rows: int, columns: int) -> Tensor:
     """Values in their places, (rows, columns)."""
     at = places(chunks, index)
-    return values.new_zeros(rows, columns).index_put(at, values)
+    return values.new_zeros(rows, columns).index_put(at, values.reshape(-1))
 
 
 native.library.define("linear(Tensor x, Tensor values, Tensor bias, Tensor chunks, Tensor index) -> Tensor")
@@ -98,7 +141,7 @@ def _plain_backward(
     gradient: Tensor, x: Tensor, values: Tensor, chunks: Tensor, index: Tensor, inputs: bool
 ) -> tuple[Tensor, Tensor]:
     rows, columns = places(chunks, index)
-    grown = (gradient.t() @ x)[rows, columns]
+    grown = (gradient.t() @ x)[rows, columns].reshape(values.shape)
     if not inputs:
         return x.new_empty(0), grown
     return gradient @ dense(values, chunks, index, gradient.shape[1], x.shape[1]), grown

@@ -48,13 +48,17 @@ def weights(asked):
 
 
 @pytest.mark.parametrize(
-    ("model", "exits"),
-    [("resnet[depth=8]_pruned[density=0.25,at=0.6]", "frozen[backbone=0.7]"), ("mlp_sparse", "joint")],
+    ("model", "exits", "more"),
+    [
+        ("resnet[depth=8]_pruned[density=0.25,at=0.6]", "frozen[backbone=0.7]", {}),
+        ("mlp_sparse", "joint", {}),
+        ("mlp_sparse", "frozen", {"lean": True}),
+    ],
 )
-def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, model, exits):
-    whole = order(tmp_path / "whole", model, exits)
+def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, model, exits, more):
+    whole = replace(order(tmp_path / "whole", model, exits), **more)
     expected = run(whole)
-    broken = order(tmp_path / "broken", model, exits)
+    broken = replace(order(tmp_path / "broken", model, exits), **more)
     for count in (1, 2, 1):  # killed again and again, each time further on
         with pytest.raises(Killed):
             run(broken, killed_after(count))

@@ -350,3 +350,26 @@ def test_rounded_weights_are_never_taken_for_whole_ones(places):
 def test_unknown_values_are_a_sentence(places):
     with pytest.raises(SeesawError, match=r"no values 'int4'\. Choose float32, float16, int8"):
         Plan.of(order(places, values="int4"))
+
+
+def test_lean_training_is_training_on_the_weights_that_exist(places):
+    usual, lean = (run(order(places, lean=lean)) for lean in (False, True))
+    assert (usual.setup.lean, lean.setup.lean) == (False, True)
+    assert usual.digest != lean.digest
+    for one, other in zip(usual.exits, lean.exits, strict=True):
+        assert one.readings["macs.effective"] == other.readings["macs.effective"]
+        assert abs(one.readings["top1"].value - other.readings["top1"].value) < 0.1
+    assert [row.macs for row in usual.training] == [row.macs for row in lean.training]
+    for one, other in zip(usual.training, lean.training, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=0.05)
+
+
+def test_lean_means_nothing_where_no_pattern_is_predefined(places):
+    asked = Plan.of(order(places, model="mlp_pruned", lean=True))
+    assert not asked.setup.lean
+    assert asked.setup.digest() == Plan.of(order(places, model="mlp_pruned")).setup.digest()
+
+
+def test_the_dense_parent_of_a_lean_run_is_the_dense_run(places):
+    dense = run(order(places, model="mlp"))
+    assert Plan.of(order(places, lean=True)).parent() == dense.path(places["records"])

@@ -18,11 +18,12 @@ import torch
 
 from bench.engine.encode import Encoder, Form, forms_of
 from bench.engine.layout import ABSENT, Room
-from bench.engine.native import cache, features
+from bench.engine.native import cache, version
 from bench.engine.program import Affine, Each, Program, Step
 from bench.errors import SeesawError
 from bench.files import read_plain, write_whole
 from bench.lock import alone
+from bench.machine import features
 
 ROUNDS = 7
 MAX_FILE = 1 << 24
@@ -45,7 +46,7 @@ class Choices:
     """What was measured on this machine with so many threads: a form for each kind of layer."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        self.machine = [*features(), torch.__version__, f"{threads} threads"]
+        self.machine = [*features(), torch.__version__, version(), f"{threads} threads"]
         digest = hashlib.sha256("\n".join(self.machine).encode()).hexdigest()[:12]
         self.path = folder / f"forms-{digest}.json"
         _, self.forms = read(self.path)

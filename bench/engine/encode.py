@@ -23,8 +23,11 @@ FIELDS = (
 )  # fmt: skip
 """Of a step, in the order of `Step` in kernels.cpp."""
 AFFINE, SUM, MAX, ZERO, INPUT, OUTPUT, COPY = range(7)
-RUNS, BROADCAST, SLIDE, GATHER = range(4)
+FORMS = ("runs", "broadcast", "slide", "gather", "lookup")
+"""In the order of `Form` in kernels.cpp."""
 LANES = 16
+BLOCK = 2 * LANES
+"""Floats among which a form that looks them up finds its own."""
 SLACK = 8 * LANES
 """Floats after the last buffer, for vectors that begin within it."""
 WORTH_COPYING = 4
@@ -74,8 +77,10 @@ def forms_of(layer: Affine) -> list[Form]:
     if shared >= 2:
         forms += [Form("broadcast", n) for n in (64, 32, 16)]
     columns = layer.columns[layer.columns != ABSENT]
-    if len(columns) and columns.max() - columns.min() < 1 << 16 and shared < 16:
-        forms += [Form("gather", n) for n in (16, 32)]
+    if len(columns) and shared < LANES:
+        forms.append(Form("lookup", LANES))
+        if columns.max() - columns.min() < 1 << 16:
+            forms += [Form("gather", n) for n in (16, 32)]
     return forms + runs[:1]
 
 
@@ -173,6 +178,8 @@ class Encoder:
         first, come = len(self.chunks), 0
         if form.name == "slide":
             self._slide(layer, form.rows)
+        elif form.name == "lookup":
+            self._lookup(layer)
         elif form.name == "gather":
             come = int(layer.columns[layer.columns != ABSENT].min())
             self._gather(layer, form.rows, come)
@@ -181,7 +188,7 @@ class Encoder:
                 self._group(layer, group, form)
         more = layer.more or (-1, 0, 0, 0)
         self._add(
-            op=AFFINE, form=("runs", "broadcast", "slide", "gather").index(form.name),
+            op=AFFINE, form=FORMS.index(form.name),
             chunk=first, chunks=len(self.chunks) - first, bias=self._numbers(layer.bias),
             low=_bits(layer.low), high=_bits(layer.high), work=layer.macs, come=come, out=layer.out,
             more=more[0], more_row=more[1], more_outer=more[2], more_inner=more[3],
@@ -216,6 +223,36 @@ class Encoder:
                 values[: len(group.columns), lane] = group.values[:, n]
             at = self._list(places.reshape(-1).view(np.int32))
             self._chunk(most, np.array([row for row, _, _ in some]), at, values)
+
+    def _lookup(self, layer: Affine) -> None:
+        """Slices of rows that go through the inputs block by block, each row as often as it reads from a block."""
+        own = sorted(
+            ((row, g, n) for g in layer.groups for n, row in enumerate(g.rows)),
+            key=lambda one: -len(one[1].columns),
+        )
+        blocks = _blocks(layer.columns)
+        for begin in range(0, len(own), LANES):
+            some = own[begin : begin + LANES]
+            parts = []
+            for lane, (_, group, n) in enumerate(some):
+                at = layer.columns[group.columns]
+                order = np.argsort(at, kind="stable")
+                block = np.searchsorted(blocks, at[order], side="right") - 1
+                turn = np.arange(len(at)) - np.searchsorted(block, block)  # how many of its block came before
+                parts.append(
+                    np.stack([block, turn, np.full(len(at), lane), at[order] - blocks[block]]).astype(
+                        np.int64
+                    )
+                )
+                parts.append(group.values[order, n])
+            told, values = np.concatenate(parts[::2], 1), np.concatenate(parts[1::2])
+            steps, step = np.unique(told[:2], axis=1, return_inverse=True)
+            step = step.reshape(-1)
+            among = np.zeros((steps.shape[1], LANES), np.uint8)
+            wide = np.zeros((steps.shape[1], LANES), np.float32)
+            among[step, told[2]], wide[step, told[2]] = told[3], values
+            at = self._list(np.concatenate([blocks[steps[0]], among.reshape(-1).view(np.int32)]))
+            self._chunk(steps.shape[1], np.array([row for row, _, _ in some]), at, wide)
 
     def _slide(self, layer: Affine, rows: int) -> None:
         """Chunks of neighbouring rows whose places are neighbours, in inputs that stand twice."""
@@ -255,6 +292,16 @@ class Encoder:
         self.values.append(flat)
         self.numbers += len(flat)
         return self.numbers - len(flat)
+
+
+def _blocks(columns: np.ndarray) -> np.ndarray:
+    """Places where blocks begin that hold all columns; each begins at a column, so that it reads what was written."""
+    left = np.unique(columns[columns != ABSENT])
+    found = []
+    while len(left):
+        found.append(left[0])
+        left = left[np.searchsorted(left, left[0] + BLOCK) :]
+    return np.array(found, np.int64)
 
 
 def _twice(layer: Affine) -> int:

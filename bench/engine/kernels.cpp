@@ -138,8 +138,9 @@ constexpr Along kAlong[] = {nullptr,   along<1>,  along<2>,  along<3>,  along<4>
                             along<6>,  along<7>,  along<8>,  along<9>,  along<10>, along<11>,
                             along<12>, along<13>, along<14>, along<15>, along<16>};
 
-// L = 1, vectors along rows. What a lane reads at place k: broadcast the same, slide its neighbour, gather its own.
-enum Form { kRuns = 0, kBroadcast = 1, kSlide = 2, kGather = 3 };
+// L = 1, vectors along rows. What a lane reads at place k: broadcast the same, slide its neighbour, gather its own,
+// look up its own among the 2 x kLanes floats from there on (in registers: gathers are slow on many processors).
+enum Form { kRuns = 0, kBroadcast = 1, kSlide = 2, kGather = 3, kLookup = 4 };
 
 constexpr int kAhead = 256;  // how far values are fetched ahead: the processor itself stops at the end of a page
 
@@ -159,6 +160,18 @@ void point(const Layer& layer, const Chunk& c, const float* in, float* out, cons
         sum[u][v] += in[place[k]] * w;
       } else if constexpr (F == kSlide) {
         sum[u][v] += load(in + place[k] + v * kLanes) * w;
+      } else if constexpr (F == kLookup) {
+        const uint8_t* own = reinterpret_cast<const uint8_t*>(place + c.places) + k * W + v * kLanes;
+        const float* from = in + place[k];
+#if defined(__AVX512F__)
+        __m512i at = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(own)));
+        Vec x = (Vec)_mm512_permutex2var_ps((__m512)load(from), at, (__m512)load(from + kLanes));
+#else
+        Vec x;
+        SEESAW_UNROLL
+        for (int l = 0; l < kLanes; ++l) x[l] = from[own[l]];
+#endif
+        sum[u][v] += x * w;
       } else {
         const uint16_t* own = reinterpret_cast<const uint16_t*>(place) + k * W + v * kLanes;
         __builtin_prefetch(own + kAhead);
@@ -218,6 +231,7 @@ void affine(const Step& step, const Layer& layer, const float* in, float* out, c
         case kBroadcast: points<kBroadcast>(layer, c, in, out, more); break;
         case kSlide: points<kSlide>(layer, c, in, out, more); break;
         case kGather: points<kGather>(layer, c, in, out, more); break;
+        case kLookup: points<kLookup>(layer, c, in, out, more); break;
         default: kAlong[c.rows](layer, c, in, out, more, mask, step);
       }
     }
@@ -250,14 +264,16 @@ inline void turn(Vec* rows) {
 }
 
 // Rows of samples (samples, count) to lines of lanes, one for every number, and back. A number's line begins at its
-// place in `list`, or follows the one before where there is no list. Lanes past the last sample are zero.
+// place in `list`, or follows the one before where there is no list. Lanes past the last sample are zero. Only numbers
+// from `begin` to before `end` are moved.
 
 inline int64_t line(const int32_t* list, int64_t number, int64_t lanes) { return list ? list[number] : number * lanes; }
 
-void spread(const float* x, int64_t samples, int64_t count, int64_t lanes, const int32_t* list, float* room) {
+void spread(const float* x, int64_t samples, int64_t count, int64_t lanes, const int32_t* list, float* room,
+            int64_t begin, int64_t end) {
   for (int64_t l = 0; l < lanes; l += kLanes)
-    for (int64_t e = 0; e < count; e += kLanes) {
-      if (l + kLanes <= samples && e + kLanes <= count) {
+    for (int64_t e = begin; e < end; e += kLanes) {
+      if (l + kLanes <= samples && e + kLanes <= end) {
         Vec rows[kLanes];
         SEESAW_UNROLL
         for (int n = 0; n < kLanes; ++n) rows[n] = load(x + (l + n) * count + e);
@@ -265,17 +281,18 @@ void spread(const float* x, int64_t samples, int64_t count, int64_t lanes, const
         SEESAW_UNROLL
         for (int n = 0; n < kLanes; ++n) store(room + line(list, e + n, lanes) + l, rows[n]);
       } else {
-        for (int64_t n = e; n < std::min(e + kLanes, count); ++n)
+        for (int64_t n = e; n < std::min(e + kLanes, end); ++n)
           for (int64_t m = l; m < std::min(l + kLanes, lanes); ++m)
             room[line(list, n, lanes) + m] = m < samples ? x[m * count + n] : 0.f;
       }
     }
 }
 
-void collect(const float* room, const int32_t* list, int64_t lanes, int64_t samples, int64_t count, float* x) {
+void collect(const float* room, const int32_t* list, int64_t lanes, int64_t samples, int64_t count, float* x,
+             int64_t begin, int64_t end) {
   for (int64_t l = 0; l < samples; l += kLanes)
-    for (int64_t e = 0; e < count; e += kLanes) {
-      if (l + kLanes <= samples && e + kLanes <= count) {
+    for (int64_t e = begin; e < end; e += kLanes) {
+      if (l + kLanes <= samples && e + kLanes <= end) {
         Vec rows[kLanes];
         SEESAW_UNROLL
         for (int n = 0; n < kLanes; ++n) rows[n] = load(room + line(list, e + n, lanes) + l);
@@ -283,7 +300,7 @@ void collect(const float* room, const int32_t* list, int64_t lanes, int64_t samp
         SEESAW_UNROLL
         for (int n = 0; n < kLanes; ++n) store(x + (l + n) * count + e, rows[n]);
       } else {
-        for (int64_t n = e; n < std::min(e + kLanes, count); ++n)
+        for (int64_t n = e; n < std::min(e + kLanes, end); ++n)
           for (int64_t m = l; m < std::min(l + kLanes, samples); ++m)
             x[m * count + n] = room[line(list, n, lanes) + m];
       }
@@ -432,10 +449,10 @@ void block(const Step* steps, int64_t count, const Chunk* chunks, const int32_t*
         }
         break;
       case kInput:
-        spread(x, samples, step->count, step->length, list, room);
+        spread(x, samples, step->count, step->length, list, room, 0, step->count);
         break;
       case kOutput:
-        collect(room, list, step->length, samples, step->count, answers[step->form]);
+        collect(room, list, step->length, samples, step->count, answers[step->form], 0, step->count);
         break;
     }
   }
@@ -480,17 +497,30 @@ std::vector<at::Tensor> chain(const at::Tensor& x, const at::Tensor& steps, cons
   return answers;
 }
 
+// Shares of the features, in whole vectors, among the threads.
+template <class Some>
+void in_blocks(int64_t features, int64_t stride, Some some) {
+  int64_t blocks = (features + kLanes - 1) / kLanes;
+  at::parallel_for(0, blocks, std::max<int64_t>(1, (1 << 15) / (stride * kLanes)), [&](int64_t begin, int64_t end) {
+    some(begin * kLanes, std::min(end * kLanes, features));
+  });
+}
+
 // A batch (N, features) as (features, stride), the stride a multiple of kLanes; what is past the batch is zero.
 at::Tensor across(const at::Tensor& x, int64_t stride) {
   at::Tensor rows = x.contiguous(), turned = at::empty({x.size(1) * stride + kLanes * 8}, x.options());
-  spread(rows.data_ptr<float>(), x.size(0), x.size(1), stride, nullptr, turned.data_ptr<float>());
+  in_blocks(x.size(1), stride, [&](int64_t begin, int64_t end) {
+    spread(rows.data_ptr<float>(), x.size(0), x.size(1), stride, nullptr, turned.data_ptr<float>(), begin, end);
+  });
   return turned;
 }
 
 // And back.
 at::Tensor along_batch(const at::Tensor& turned, int64_t stride, int64_t batch, int64_t features) {
   at::Tensor x = at::empty({batch, features}, turned.options());
-  collect(turned.data_ptr<float>(), nullptr, stride, batch, features, x.data_ptr<float>());
+  in_blocks(features, stride, [&](int64_t begin, int64_t end) {
+    collect(turned.data_ptr<float>(), nullptr, stride, batch, features, x.data_ptr<float>(), begin, end);
+  });
   return x;
 }
 

@@ -39,6 +39,11 @@ def cache() -> Path:
     return Path(os.environ.get("SEESAW_CACHE") or Path.home() / ".cache" / "seesaw")
 
 
+def version() -> str:
+    """Of the kernels: what was measured of others does not hold for them."""
+    return f"kernels {hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}"
+
+
 @functools.cache
 def missing() -> str | None:
     """Why the native kernels cannot be had here, or None when they are loaded; builds them at the first call."""

@@ -82,7 +82,7 @@ def test_every_backbone_runs_as_a_chain_with_equal_logits_at_every_exit(spec, me
         agree(chain, net, torch.randn(11, *shape))
 
 
-@pytest.mark.parametrize("form", ["runs 8", "runs 1", "runs 16", "broadcast 16", "broadcast 64", "slide 16", "slide 64", "gather 16", "gather 32"])  # fmt: skip
+@pytest.mark.parametrize("form", ["runs 8", "runs 1", "runs 16", "broadcast 16", "broadcast 64", "slide 16", "slide 64", "gather 16", "gather 32", "lookup 16"])  # fmt: skip
 @pytest.mark.parametrize(("inputs", "outputs"), [(64, 64), (48, 144), (144, 48), (96, 36)])
 def test_every_form_computes_the_same_layer(form, inputs, outputs):
     name, rows = form.split()

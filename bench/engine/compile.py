@@ -348,6 +348,9 @@ class _Compiler:
         if pending is None or pending.bounded or pending.layer.more is not None:
             pending = self._diagonal(self.value(x))
         layer = pending.layer
+        scale, shift = (
+            np.repeat(one, len(layer.bias) // len(one)) for one in (scale, shift)
+        )  # pools: a row a place
         layer.groups = [replace(g, values=g.values * scale[g.rows]) for g in layer.groups]
         layer.bias = layer.bias * scale + shift
         return pending

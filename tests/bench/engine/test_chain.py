@@ -135,7 +135,7 @@ class Moves(nn.Module):
         super().__init__()
         self.a, self.b = nn.Conv2d(4, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1, groups=3)
         self.c, self.d = nn.Conv2d(16, 5, 3, stride=2, padding=1), nn.Linear(5 * 4, 7)
-        self.norm = nn.BatchNorm2d(4)
+        self.norm, self.pooled = nn.BatchNorm2d(4), nn.BatchNorm2d(5)
 
     def forward(self, x):
         x = self.norm(x)
@@ -143,13 +143,14 @@ class Moves(nn.Module):
         z = self.b(y.unflatten(1, (3, 2)).transpose(1, 2).flatten(1, 2)) + y
         joined = torch.cat([F.pad(x, (0, 0, 0, 0, 1, 1)), z.flip(1)[:, :4], y], 1)
         pooled = F.max_pool2d(F.relu(self.c(joined)), 3, stride=2, padding=1)
-        means = F.adaptive_avg_pool2d(pooled, 2) + F.avg_pool2d(pooled, 2)
+        means = self.pooled(F.adaptive_avg_pool2d(pooled, 2)) + F.avg_pool2d(pooled, 2)
         return self.d(means.flatten(1)), z.mean((2, 3)), joined
 
 
 def test_what_only_moves_numbers_is_folded_into_places():
     module = Moves().eval()
     nn.init.normal_(module.norm.running_mean)
+    nn.init.uniform_(module.pooled.weight)
     x = torch.randn(5, 4, 16, 16)
     for lanes in (1, 4):
         agree(chain_of(module, module, x[:1], lanes), module, x)

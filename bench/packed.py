@@ -12,6 +12,7 @@ import math
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ Tensors = dict[str, Tensor]
 SCALE = "@scale"  # no module is called so
 SKIP = 255
 MAX_WEIGHTS = 1 << 28
-"""In one layer; a file that claims more is refused before anything is allocated for it."""
+"""In one file; one that claims more is refused before anything is allocated for it."""
 
 
 def inference_state(module: nn.Module) -> Tensors:
@@ -229,16 +230,11 @@ def unpack(data: bytes) -> tuple[Tensors, Tensors]:
         told = json.loads(_metadata(data)["packed"])
         about = told["masked"]
         masks: Tensors = {}
+        shapes = {name: _shape(name, entry) for name, entry in about.items()}
+        if sum(map(math.prod, shapes.values())) > MAX_WEIGHTS:
+            raise ValueError(f"it claims more than {MAX_WEIGHTS:,} weights")
         for name, entry in about.items():
-            shape = torch.Size(list(entry["shape"]))
-            if (
-                not isinstance(entry["shape"], list)
-                or not 0 < math.prod(shape) <= MAX_WEIGHTS
-                or min(shape) <= 0
-            ):
-                raise ValueError(f"{name} claims the shape {tuple(shape)}")
-            own = {key: tensors.pop(f"{name}.weight.{key}") for key in ("bits", "counts", "columns", "gaps", "offsets", "period")
-                   if f"{name}.weight.{key}" in tensors}  # fmt: skip
+            shape, own = shapes[name], _index(tensors, name)
             mask = FORMATS[entry.get("form") or told["form"]].read(
                 own, shape[:2] if entry["pairs"] else shape, entry.get("pattern")
             )
@@ -257,11 +253,37 @@ def unpack(data: bytes) -> tuple[Tensors, Tensors]:
             assert scale is not None
             tensors[name] = widen(stored, scale.reshape(-1, *[1] * (stored.dim() - 1)))
         tensors = {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        SafetensorError, ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError,
+    ) as error:  # fmt: skip
         raise SeesawError(
             f"This is no whole packed network ({error}). Pack it again, or fetch it again."
         ) from error
     return tensors, masks
+
+
+def _shape(name: str, entry: Mapping[str, Any]) -> torch.Size:
+    """The shape that a file claims for a masked weight."""
+    sizes = entry["shape"]
+    if not isinstance(sizes, list) or len(sizes) < 2 or any(type(n) is not int or n < 1 for n in sizes):
+        raise ValueError(f"{name} claims the shape {sizes}")
+    if not isinstance(entry.get("pattern"), str | None):
+        raise ValueError(f"{name} claims a pattern that is no text")
+    if math.prod(sizes) > MAX_WEIGHTS:
+        raise ValueError(f"{name} claims the shape {tuple(sizes)}")
+    return torch.Size(sizes)
+
+
+def _index(tensors: Tensors, name: str) -> Tensors:
+    """What tells where a layer's values belong, taken from among the tensors: lists of whole numbers from 0 on."""
+    keys = ("bits", "counts", "columns", "gaps", "offsets", "period")
+    own = {key: tensors.pop(f"{name}.weight.{key}") for key in keys if f"{name}.weight.{key}" in tensors}
+    for key, tensor in own.items():
+        if tensor.dim() != 1 or tensor.dtype not in (torch.uint8, torch.uint16, torch.uint32, torch.int32):
+            raise ValueError(f"{name} has {key} of another kind")
+        if tensor.dtype == torch.int32 and bool((tensor < 0).any()):
+            raise ValueError(f"{name} has {key} below 0")
+    return own
 
 
 def _metadata(data: bytes) -> dict[str, str]:
@@ -276,13 +298,15 @@ def restore(module: nn.Module, data: bytes) -> None:
         SeesawError: damaged bytes, or another network's.
     """
     tensors, masks = unpack(data)
-    own = inference_state(module)
-    if wrong := sorted(set(own) ^ set(tensors)) or [k for k in own if own[k].shape != tensors[k].shape]:
+    own, own_layers = inference_state(module), layers(module)
+    wrong = sorted(set(own) ^ set(tensors)) or [
+        k for k in own if own[k].shape != tensors[k].shape or own[k].dtype != tensors[k].dtype
+    ]
+    if wrong := wrong or sorted(set(masks) - set(own_layers)):
         raise SeesawError(
             f"These packed bytes are another network's: {wrong[0]} does not fit. Build the network they were packed from."
         )
     module.load_state_dict(tensors, strict=False)
-    own_layers = layers(module)
     lines = {
         name: entry.get("pattern") for name, entry in json.loads(_metadata(data)["packed"])["masked"].items()
     }

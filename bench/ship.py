@@ -31,7 +31,7 @@ from bench.sparse.values import Kind
 from bench.task import About, Recipe
 
 MANIFEST = "manifest.json"
-MAX_MANIFEST, MAX_PART = 1 << 20, 1 << 32
+MAX_MANIFEST, MAX_PART, MAX_NUMBERS = 1 << 20, 1 << 32, 1 << 28
 CLOSE = 1e-4
 """By how much an exported part may differ from the network, relative to its largest answer."""
 
@@ -273,10 +273,13 @@ def _flat(part: Part) -> Callable[[Tensor], list[Tensor]]:
 def _difference(found: list[Tensor], expected: list[Tensor]) -> float:
     if len(found) != len(expected):
         return math.inf
-    return max(
-        float((a - b).abs().max() / b.abs().max().clamp(min=1e-12)) if a.shape == b.shape else math.inf
+    if any(a.shape != b.shape for a, b in zip(found, expected, strict=True)):
+        return math.inf
+    off = [
+        float((a - b).abs().max() / b.abs().max().clamp(min=1e-12))
         for a, b in zip(found, expected, strict=True)
-    )
+    ]
+    return math.inf if any(map(math.isnan, off)) else max(off)
 
 
 def open_part(folder: Path, name: str) -> Part:
@@ -300,13 +303,21 @@ def open_part(folder: Path, name: str) -> Part:
                 f"{spec} is a draft, and a manifest runs no code. Announce it in a distribution."
             )
     about = About(manifest.classes, Sample(manifest.shape, getattr(torch, manifest.dtype)), Recipe(epochs=1))
-    _, net = untrained(
+    plugins = (
         choose(Backbone, manifest.backbone).plugin,
         choose(Method, manifest.method).plugin,
         choose(Exits, manifest.exits).plugin,
-        about,
-        cut=manifest.cut,
     )
+    try:
+        with torch.device("meta"):  # shapes without numbers: what it would cost
+            _, ghost = untrained(*plugins, about, cut=manifest.cut)
+        if sum(tensor.numel() for tensor in ghost.state_dict().values()) > MAX_NUMBERS:
+            raise ValueError(f"it has more than {MAX_NUMBERS:,} numbers")
+        _, net = untrained(*plugins, about, cut=manifest.cut)
+    except (ValueError, RuntimeError, TypeError, IndexError) as error:
+        raise SeesawError(
+            f"{folder / MANIFEST} describes no network to build ({error}). Pack it again."
+        ) from error
     start, stop = told.stages
     if not start <= stop <= len(net.stages):
         raise SeesawError(f"{folder / MANIFEST} names stages that this network has not. Pack it again.")

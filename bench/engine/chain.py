@@ -58,10 +58,13 @@ def chain_of(
     """
     if (reason := native.missing()) is not None:
         raise Unsupported(f"There are no native kernels: {reason}.")
-    tape = watch(module, run, example)
-    program = program_of(tape, lanes)
     known = choices(torch.get_num_threads())
-    chain = Chain(Encoder(program, form or known.form).code(), tape.shapes)
+    try:
+        tape = watch(module, run, example)
+        program = program_of(tape, lanes)
+        chain = Chain(Encoder(program, form or known.form).code(), tape.shapes)
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError) as error:
+        raise Unsupported(f"No chain can be made of this network ({error}).") from error
     known.keep()
     _check(chain, run, example)
     return chain

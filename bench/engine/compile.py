@@ -51,6 +51,8 @@ MOVES = {
     "squeeze", "squeeze.dim", "squeeze.dims", "expand", "cat", "flatten.using_ints", "unflatten.int", "index.Tensor",
     "index_select", "constant_pad_nd", "flip", "unbind.int", "alias", "detach",
 }  # fmt: skip
+INDEXED = {"index.Tensor", "index_select"}
+"""Moves that take tensors of indices."""
 SAME = {"clone", "_to_copy", "contiguous", "lift_fresh", "native_dropout"}
 
 
@@ -154,6 +156,8 @@ class _Compiler:
             return torch.nn.functional.pad(places, list(call.args[1]), value=ABSENT).numpy()
         if "view" in call.name:
             return self.value(call.args[0]).reshape(call.shape)
+        if call.name not in INDEXED and _tensors((call.args, call.kwargs)):
+            raise _no("joins results with constants")
         result = call.function(*self._places(call.args), **self._places(call.kwargs))
         if not isinstance(result, Tensor):
             raise _no(f"gives a list ({call.name})")
@@ -341,6 +345,8 @@ class _Compiler:
     def _normalised(self, call: Call) -> Pending:
         x, weight, bias, mean, var = call.args[:5]
         eps = call.args[-1]
+        if mean is None or var is None:
+            raise _no("normalises by the statistics of a batch")
         scale = (torch.rsqrt(var + eps) if weight is None else weight * torch.rsqrt(var + eps)).detach()
         shift = (-mean * scale if bias is None else bias - mean * scale).detach()
         scale, shift = scale.float().cpu().numpy(), shift.float().cpu().numpy()
@@ -377,8 +383,8 @@ class _Compiler:
             _, to = self._made(places.shape)
             self.steps.append(Each(to.reshape(-1), places.reshape(-1, 1), low=low, high=high))
             return to[None]
-        pending.layer.low, pending.layer.high = max(pending.layer.low, low), min(pending.layer.high, high)
-        pending.layer.low = min(pending.layer.low, high)
+        layer = pending.layer
+        layer.low, layer.high = min(max(layer.low, low), high), max(min(layer.high, high), low)
         pending.bounded = True
         return pending
 
@@ -405,7 +411,8 @@ class _Compiler:
         """Let a layer add what stands elsewhere before its bounds."""
         if pending.row == 0:
             flat = places.reshape(-1)
-            if not np.array_equal(flat, flat[0] + np.arange(len(flat)) * self.lanes):
+            together = len(np.unique(self.room.of(flat))) == 1
+            if not together or not np.array_equal(flat, flat[0] + np.arange(len(flat)) * self.lanes):
                 flat = self._copied(flat)
             pending.layer.more = (int(flat[0]), self.lanes, 0, 0)
             return
@@ -413,8 +420,11 @@ class _Compiler:
         row = max(pending.row, (images.shape[2] + 2 * self.pad) * self.lanes) if self.lanes == 1 else 0
         grid = grid_of(images, self.lanes, row)
         channel = int(images[1, 0, 0] - images[0, 0, 0]) if len(images) > 1 else 0
-        even = grid is not None and np.array_equal(
-            grid.first, grid.first[0] + np.arange(len(images)) * channel
+        together = len(np.unique(self.room.of(images))) == 1
+        even = (
+            together
+            and grid is not None
+            and np.array_equal(grid.first, grid.first[0] + np.arange(len(images)) * channel)
         )
         if grid is None or not even or (row and grid.row != row):
             buffer, images = self.room.image(*images.shape, self.pad, row)
@@ -511,6 +521,13 @@ def _edges(buffer: Buffer, lanes: int) -> np.ndarray:
     ends = np.concatenate([[0], starts + image.width * lanes])
     starts = np.concatenate([starts, [image.channel]])
     return np.stack([ends, starts - ends], 1)
+
+
+def _tensors(value: Any) -> bool:
+    """Whether there is a tensor among arguments that does not depend on the input."""
+    if isinstance(value, (tuple, list)):
+        return any(map(_tensors, value))
+    return any(map(_tensors, value.values())) if isinstance(value, dict) else isinstance(value, Tensor)
 
 
 def _bias(bias: Tensor | None, rows: int) -> np.ndarray:

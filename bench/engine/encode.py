@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.engine.compile import Unsupported
 from bench.engine.layout import ABSENT, Room
 from bench.engine.program import Affine, Each, Input, Program, Step, Zero
 from bench.engine.settle import settle
@@ -128,6 +129,8 @@ class Encoder:
         for n, step in enumerate(program.steps):
             self._step(step, forms.get(n))
         room = max((b.base + b.size for b in program.room.buffers), default=0) + SLACK
+        if room >= 1 << 31:
+            raise Unsupported("The network needs too much room for a chain. Measure it with a smaller batch.")
         head = [self.lanes, room, self._list(np.array(self.chunks))]
         steps = [head + [0] * (len(FIELDS) - len(head)), *self.steps]
         return Code(
@@ -176,6 +179,8 @@ class Encoder:
 
     def _affine(self, layer: Affine, form: Form) -> None:
         first, come = len(self.chunks), 0
+        if form.name == "gather" and np.ptp(layer.columns[layer.columns != ABSENT]) >= 1 << 16:
+            form = Form("runs", 8)  # settling has moved its inputs apart
         if form.name == "slide":
             self._slide(layer, form.rows)
         elif form.name == "lookup":

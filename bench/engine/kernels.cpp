@@ -407,7 +407,10 @@ void each(const Step& step, const int32_t* index, float* room, float low, float 
     for (int64_t l = 0; l < step.length; ++l) {
       float x = OP == kMax ? -INFINITY : 0.f;
       for (int64_t k = 0; k < step.places; ++k)
-        if (from[k] >= 0) x = OP == kMax ? std::max(x, room[from[k] + l]) : x + room[from[k] + l];
+        if (from[k] >= 0) {
+          float v = room[from[k] + l];
+          x = OP == kMax ? (v > x || v != v ? v : x) : x + v;  // a number that is none wins, as in PyTorch
+        }
       y[l] = std::min(std::max(x, low), high);
     }
   }
@@ -476,6 +479,13 @@ std::vector<at::Tensor> chain(const at::Tensor& x, const at::Tensor& steps, cons
   TORCH_CHECK(width > 0 && room >= 0, "steps: they begin with the samples of a block and its room");
   const int32_t* list = index.data_ptr<int32_t>();
   int64_t batch = x.size(0), sample = batch ? x.numel() / batch : 0, blocks = (batch + width - 1) / width;
+  for (int64_t n = 1; n < steps.size(0); ++n) {
+    const Step& step = reinterpret_cast<const Step*>(head)[n];
+    TORCH_CHECK(step.op != kInput || !batch || step.count == sample, "x: samples of ", step.count, " numbers, not ",
+                sample);
+    TORCH_CHECK(step.op != kOutput || (step.form < static_cast<int64_t>(counts.size()) && step.count == counts[step.form]),
+                "counts: they are not those of the steps");
+  }
   std::vector<at::Tensor> answers;
   for (int64_t count : counts) answers.push_back(at::empty({batch, count}, x.options()));
   std::vector<float*> starts;
@@ -540,6 +550,13 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& values, const at::Tenso
   TORCH_CHECK(x.dim() == 2 && x.scalar_type() == at::kFloat, "x: float32 (N, inputs)");
   int64_t batch = x.size(0), stride = whole(batch), rows = bias.size(0);
   Layer layer = trained(values, chunks, index, stride);
+  for (int64_t n = 0; n < layer.count; ++n) {
+    const Chunk& c = layer.chunks[n];
+    for (int64_t k = 0; k < c.places; ++k)
+      TORCH_CHECK(layer.index[c.place + k] < x.size(1), "x: the layer has more than ", x.size(1), " inputs");
+    for (int64_t r = 0; r < c.rows; ++r)
+      TORCH_CHECK(layer.index[c.row + r] < rows, "bias: the layer has more than ", rows, " rows");
+  }
   at::Tensor start = bias.contiguous(), in = across(x, stride), out = at::empty({rows, stride}, x.options());
   layer.bias = start.data_ptr<float>();
   Step step = {};
@@ -555,6 +572,8 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& values, const at::Tenso
 std::tuple<at::Tensor, at::Tensor> linear_backward(const at::Tensor& gradient, const at::Tensor& x,
                                                    const at::Tensor& values, const at::Tensor& chunks,
                                                    const at::Tensor& index, bool inputs) {
+  TORCH_CHECK(gradient.dim() == 2 && gradient.size(0) == x.size(0) && gradient.scalar_type() == at::kFloat,
+              "gradient: float32 (N, rows)");
   int64_t batch = x.size(0), stride = whole(batch), work = values.numel() * stride;
   Layer layer = trained(values, chunks, index, stride);
   at::Tensor in = across(x, stride), came = across(gradient, stride), grown = at::empty_like(values);

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from bench.engine import native
 from bench.engine.supports import groups_of
@@ -55,13 +56,13 @@ class PackedLinear(nn.Module):
             torch.zeros(self.out_features) if layer.bias is None else layer.bias.detach().clone()
         )
         self.bias.requires_grad_(layer.bias is not None)
-        self.register_buffer("chunks", torch.tensor(chunks, dtype=torch.int32), persistent=False)
-        self.register_buffer(
-            "index", torch.from_numpy(np.concatenate(index).astype(np.int32)), persistent=False
-        )
+        self.register_buffer("chunks", torch.tensor(chunks, dtype=torch.int32))
+        self.register_buffer("index", torch.from_numpy(np.concatenate(index).astype(np.int32)))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in_features) to (N, out_features)."""
+        if x.shape[-1] != self.in_features:
+            raise ValueError(f"inputs of {x.shape[-1]} features for a layer that takes {self.in_features}")
         return torch.ops.seesaw.linear(x, self.values, self.bias, self.chunks, self.index)
 
     def weight(self) -> Tensor:
@@ -168,6 +169,7 @@ def _save(ctx, inputs, output) -> None:
     ctx.save_for_backward(x, values, chunks, index)
 
 
+@once_differentiable
 def _backward(ctx, gradient: Tensor):
     x, values, chunks, index = ctx.saved_tensors
     back, grown = torch.ops.seesaw.linear_backward(

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
@@ -76,18 +77,20 @@ def _built() -> Path:
     with alone(cache() / f"{name}.lock"):
         if not found.exists():
             log.info("Building the native kernels, once for this machine (half a minute).")
-            _build(name, folder)
+            _build(name, found)
     return found
 
 
-def _build(name: str, folder: Path) -> None:
-    (folder / "lock").unlink(missing_ok=True)  # torch's own, left behind where a build was killed
+def _build(name: str, found: Path) -> None:
+    """Build in a folder of its own, and move the library to its place when it is whole."""
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it misses a GPU
+    from torch.utils.cpp_extension import load
+
     before = os.environ["PATH"]
     os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), before])  # where pip puts ninja
     try:
-        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it misses a GPU
-        from torch.utils.cpp_extension import load
-
-        load(name, [str(SOURCE)], extra_cflags=FLAGS, build_directory=str(folder), is_python_module=False)
+        with TemporaryDirectory(dir=found.parent) as folder:
+            load(name, [str(SOURCE)], extra_cflags=FLAGS, build_directory=folder, is_python_module=False)
+            os.replace(Path(folder) / found.name, found)
     finally:
         os.environ["PATH"] = before

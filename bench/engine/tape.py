@@ -115,6 +115,8 @@ def watch(module: nn.Module, run: Callable[[Tensor], Sequence[Tensor]], example:
         spy = _Watch(start)
         with spy:
             answers = list(run(start))
+    if any(id(answer) not in spy.numbers or answer.shape[0] != 1 for answer in answers):
+        raise ValueError("an answer does not depend on the input, or is none for each sample")
     return Tape(
         tuple(example.shape[1:]),
         spy.calls,

@@ -35,19 +35,22 @@ class Way:
     prepare: Callable[[Part, Tensor], Callable[[Tensor], object]]
 
 
-def fastest(net: Net, x: Tensor) -> tuple[Way, str | None]:
+def fastest(net: Net, x: Tensor, *, chains: bool = True) -> tuple[Way, str | None]:
     """The way that runs the whole network fastest on inputs like these, in this process's threads.
 
     Args:
         net: in eval mode.
         x: a batch of inputs.
+        chains: whether chains are among the ways.
 
     Returns:
         The way; and why no chain was among those compared, or None where one was.
     """
     whole = Part(net, 0, len(net.stages))
     ways, reason = _layouts(net, x), None
-    if x.device.type != "cpu":
+    if not chains:
+        reason = "a part of the network runs as no chain"
+    elif x.device.type != "cpu":
         reason = f"chains run on the CPU, not on {x.device.type}"
     elif x.dtype != torch.float32:
         reason = f"chains take float32, not {x.dtype}"
@@ -93,22 +96,16 @@ def _chained(part: Part, x: Tensor, *, lanes: int) -> Callable[[Tensor], object]
 def _layouts(net: Net, x: Tensor) -> list[Way]:
     """PyTorch's own kernels in the layouts of images that it has."""
     if x.dim() != 4 or not any(isinstance(module, nn.Conv2d) for module in net.modules()):
-        return [Way("dense kernels", _plain)]
+        return [Way("dense kernels", partial(_plain, net))]
+    other = copy.deepcopy(net).to(memory_format=torch.channels_last)
     return [
-        Way("dense kernels, channels first", _plain),
-        Way("dense kernels, channels last", partial(_plain, layout=torch.channels_last)),
+        Way("dense kernels, channels first", partial(_plain, net)),
+        Way("dense kernels, channels last", partial(_plain, other)),
     ]
 
 
-def _plain(
-    part: Part, x: Tensor, *, layout: torch.memory_format = torch.contiguous_format
-) -> Callable[[Tensor], object]:
-    own = copy.deepcopy(part).to(memory_format=layout)
-
-    def run(inputs: Tensor) -> object:
-        return own.answers(inputs)
-
-    return run
+def _plain(net: Net, part: Part, x: Tensor) -> Callable[[Tensor], object]:
+    return Part(net, part.start, part.stop).answers
 
 
 def wait(device: torch.device) -> None:

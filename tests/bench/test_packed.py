@@ -110,7 +110,10 @@ def test_the_honest_forgery_opens():
     assert unpack(forged())[0]["0.weight"].sum() == 2
 
 
-@pytest.mark.parametrize("shape", [[4], [1 << 40, 1 << 40], [4, -4], [0, 4], [8, 8], "44", None])
+@pytest.mark.parametrize(
+    "shape",
+    [[4], [16], [1 << 70, 1], [1.5, 4], [True, 16], [1 << 40, 1 << 40], [4, -4], [0, 4], [8, 8], "44", None],
+)
 def test_sizes_that_lie_are_found_before_they_are_used(shape):
     with pytest.raises(SeesawError, match="no whole packed network"):
         unpack(forged(shape=shape))
@@ -282,3 +285,46 @@ def test_a_period_that_does_not_fit_is_refused(period):
     head = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
     with pytest.raises(SeesawError, match="no whole packed network"):
         unpack(save(tensors, head))
+
+
+@pytest.mark.parametrize(
+    ("form", "index"),
+    [
+        ("indexed", {"counts": torch.tensor([1], dtype=torch.int8), "columns": torch.tensor([-1, -2], dtype=torch.int8)}),
+        ("indexed", {"counts": torch.tensor([-1, 3], dtype=torch.int32), "columns": torch.tensor([0, 1], dtype=torch.int32)}),
+        ("indexed", {"counts": torch.ones(2, 2, dtype=torch.uint8), "columns": torch.zeros(2, dtype=torch.uint8)}),
+        ("bitmap", {"bits": torch.ones(2, 1, dtype=torch.uint8)}),
+        ("cyclic", {"offsets": torch.zeros(1)}),
+        ("nothing", {}),
+    ],
+)  # fmt: skip
+def test_an_index_of_another_kind_is_refused(form, index):
+    tensors = {"0.weight.values": torch.ones(2)} | {f"0.weight.{key}": one for key, one in index.items()}
+    about = {"0": {"shape": [2, 4], "pairs": False, "form": form}}
+    with pytest.raises(SeesawError, match="no whole packed network"):
+        unpack(save(tensors, {"packed": json.dumps({"masked": about})}))
+
+
+def test_a_small_file_that_claims_much_is_refused_before_anything_is_allocated():
+    about, tensors = {}, {}
+    for n in range(12):
+        about[f"l{n}"] = {"form": "delta", "shape": [1, 1, 1 << 13, 1 << 13], "pairs": True}
+        tensors |= {
+            f"l{n}.weight.gaps": torch.zeros(0, dtype=torch.uint8),
+            f"l{n}.weight.values": torch.zeros(0),
+        }
+    with pytest.raises(SeesawError, match="claims more than"):
+        unpack(save(tensors, {"packed": json.dumps({"masked": about})}))
+
+
+def test_a_mask_where_there_is_no_layer_and_numbers_of_another_type_are_refused():
+    net = network()
+    tensors, head = load(pack(net, "dense")), json.dumps({"masked": {}})
+    wrong = tensors | {"1.running_mean": tensors["1.running_mean"].to(torch.complex64)}
+    with pytest.raises(SeesawError, match=r"another network's: 1\.running_mean"):
+        restore(net, save(wrong, {"packed": head}))
+    other = nn.ModuleDict({"odd": nn.Embedding(4, 4)})
+    about = {"odd": {"shape": [4, 4], "pairs": False, "form": "bitmap"}}
+    tensors = {"odd.weight.values": torch.ones(2), "odd.weight.bits": torch.tensor([3, 0], dtype=torch.uint8)}
+    with pytest.raises(SeesawError, match="another network's: odd"):
+        restore(other, save(tensors, {"packed": json.dumps({"masked": about})}))

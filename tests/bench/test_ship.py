@@ -174,6 +174,8 @@ def forge(folder: Path, **changes):
         ({"classes": 77}, "another network's"),
         ({"backbone": "evil.py:Backbone"}, "is a draft, and a manifest runs no code"),
         ({"method": "os:system"}, "is a draft, and a manifest runs no code"),
+        ({"backbone": "mlp[widths=2000000:2000000]"}, "describes no network to build"),
+        ({"shape": [3, 8]}, "no image"),
         ({"method": "nothing"}, "There is no method 'nothing'"),
         ({"surprise": 1}, "is no manifest"),
         ({"format": 2}, "is no manifest"),

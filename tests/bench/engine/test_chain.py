@@ -255,3 +255,81 @@ def test_settled_buffers_that_live_together_do_not_overlap():
             if one < other and begin <= stop and start <= end:
                 a, b = moved[one], moved[other]
                 assert a.base + a.size <= b.base or b.base + b.size <= a.base
+
+
+class Joined(nn.Module):
+    """Layers whose joined results, in two buffers, are added to another layer's."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c, self.d = (nn.Conv2d(4, n, 1) for n in (3, 5, 4, 8))
+
+    def forward(self, x):
+        y = F.relu(self.c(x))
+        return [F.relu(self.d(y) + torch.cat([self.a(x), self.b(x)], 1))]
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_what_is_added_may_lie_in_several_buffers(lanes):
+    module, x = Joined(), torch.randn(6, 4, 5, 5)
+    agree(chain_of(module, module, x[:1], lanes), module, x)
+
+
+def test_bounds_that_follow_one_another():
+    for first, second in (((-2, -1), (0, 3)), ((2, 3), (0, 1)), ((-1, 1), (0, 2))):
+        module = nn.Sequential(nn.Linear(6, 9), nn.Hardtanh(*first), nn.Hardtanh(*second))
+        chain = chain_of(module, lambda x, module=module: [module(x)], torch.zeros(1, 6), 1)
+        x = 5 * torch.randn(7, 6)
+        assert torch.allclose(chain(x)[0], module(x), atol=1e-5)
+
+
+def test_a_largest_number_that_is_none_is_none():
+    module = nn.MaxPool2d(2)
+    x = torch.randn(1, 2, 4, 4)
+    chain = chain_of(module, lambda x: [module(x)], x, 1)
+    x[0, 1, 2:, 2:] = torch.nan
+    x[0, 0, 0, 0] = torch.nan
+    assert torch.equal(chain(x)[0].isnan(), module(x).isnan())
+
+
+class Token(nn.Module):
+    """Joins its input with a constant."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.register_buffer("token", torch.full((1, 4), number))
+
+    def forward(self, x):
+        return [torch.cat([x, self.token.expand(len(x), 4)], 1)]
+
+
+@pytest.mark.parametrize(
+    ("module", "why"),
+    [
+        (Token(1e9), "joins results with constants"),
+        (Token(10**9), "joins results with constants"),
+        (nn.Sequential(nn.Unflatten(1, (1, 2, 2)), nn.InstanceNorm2d(1)), "statistics of a batch"),
+    ],
+)
+def test_what_no_chain_may_touch_is_refused(module, why):
+    def run(x):
+        answer = module.eval()(x)
+        return answer if isinstance(answer, list) else [answer]
+
+    with pytest.raises(Unsupported, match=why):
+        chain_of(module, run, torch.randn(1, 4), 1)
+
+
+@pytest.mark.parametrize("answer", [lambda x: x[0], lambda x: x.flatten(), lambda x: torch.ones(1, 3)])
+def test_an_answer_that_is_none_for_each_sample_is_refused(answer):
+    layer = nn.Linear(4, 4)
+    with pytest.raises(Unsupported):
+        chain_of(layer, lambda x: [answer(layer(x))], torch.randn(1, 4), 1)
+
+
+def test_samples_of_another_size_are_refused():
+    layer = nn.Linear(64, 4)
+    chain = chain_of(layer, lambda x: [layer(x)], torch.zeros(1, 64), 1)
+    for width in (10, 128):
+        with pytest.raises(RuntimeError, match="x: samples of 64 numbers"):
+            chain(torch.ones(2, width))

@@ -119,3 +119,29 @@ def test_torch_export_sees_through_it():
     small = PackedLinear(layer_of(16, 12, 0.5))
     x = torch.randn(4, 12)
     torch.testing.assert_close(torch.export.export(small, (x,)).module()(x), small(x))
+
+
+def test_inputs_of_another_width_are_refused():
+    small = PackedLinear(layer_of(8, 64, 0.5))
+    with pytest.raises(ValueError, match="10 features for a layer that takes 64"):
+        small(torch.ones(2, 10))
+    if native.missing() is None:
+        with pytest.raises(RuntimeError, match="more than 10 inputs"):
+            torch.ops.seesaw.linear(torch.ones(2, 10), small.values, small.bias, small.chunks, small.index)
+
+
+def test_a_second_derivative_is_refused_rather_than_wrong():
+    small = PackedLinear(layer_of(8, 8, 0.5))
+    x = torch.randn(3, 8, requires_grad=True)
+    (first,) = torch.autograd.grad(small(x).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        first.square().sum().backward()
+
+
+def test_a_state_dict_knows_its_pattern():
+    one, other = (PackedLinear(layer_of(16, 16, 0.5, seed)) for seed in (1, 1))
+    changed = layer_of(16, 16, 0.5, 1)
+    hide(changed, changed.weight_mask.flip(0))
+    other = PackedLinear(changed)
+    other.load_state_dict(one.state_dict())
+    assert torch.equal(other.weight(), one.weight())

@@ -154,7 +154,12 @@ def maskable(
         raise SeesawError(
             f"where={where} needs to know the cut. Name it: --cut K (CUT=K), from 1 to {len(net.stages) - 1}."
         )
-    return {name: layer for name, layer in found.items() if (stage_of(name) < cut) == (where == "device")}
+    there = {name: layer for name, layer in found.items() if (stage_of(name) < cut) == (where == "device")}
+    if not there:
+        raise SeesawError(
+            f"where={where} finds no layer to make sparse on that side of cut {cut}. Name another cut, or leave where out."
+        )
+    return there
 
 
 def stage_of(name: str) -> int:

@@ -6,7 +6,7 @@ The control of Frankle & Carbin, ICLR 2019 ("random reinitialization"), and of F
 import torch
 
 from baselines.methods.shuffled import masks_of
-from bench import Density, Method, Net, Train, hide, maskable
+from bench import Density, Method, Net, Train, choose, hide, maskable
 
 
 class Reinit(Method):
@@ -16,6 +16,10 @@ class Reinit(Method):
     """spec of the method whose masks are taken"""
     density: Density | None = None
     """instead of that method's own"""
+
+    @property
+    def sided(self) -> bool:
+        return choose(Method, self.of).plugin.sided
 
     def fit(self, net: Net, train: Train) -> None:
         masks = masks_of(self.of, self.density, net, train)

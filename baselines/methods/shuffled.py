@@ -9,7 +9,7 @@ import copy
 import torch
 from torch import Tensor
 
-from bench import Density, Method, Net, Train, choose, hide, mask_of, maskable
+from bench import Density, Method, Net, SeesawError, Train, choose, hide, mask_of, maskable
 
 
 class Shuffled(Method):
@@ -19,6 +19,10 @@ class Shuffled(Method):
     """spec of the method whose densities by layer are taken"""
     density: Density | None = None
     """instead of that method's own"""
+
+    @property
+    def sided(self) -> bool:
+        return choose(Method, self.of).plugin.sided
 
     def fit(self, net: Net, train: Train) -> None:
         masks = masks_of(self.of, self.density, net, train)
@@ -37,12 +41,20 @@ def masks_of(spec: str, density: float | None, net: Net, train: Train) -> dict[s
     """
     method = choose(Method, spec).plugin
     if density is not None:
+        if "density" not in type(method).model_fields:
+            raise SeesawError(f"{spec} has no density to set. Set its own settings instead: of={spec}[...]")
         method = method.model_copy(update={"density": density})
     twin = copy.deepcopy(net)
     if type(method).fit is Method.fit:
         method.prepare(twin, train)
-    else:
+    if not _masks(twin):
         method.fit(twin, train)
         train.rewind()
-    masks = {name: mask_of(layer) for name, layer in maskable(twin, heads=True).items()}
+    if masks := _masks(twin):
+        return masks
+    raise SeesawError(f"{spec} hides no weights, so there is no mask to take. Choose another method: of=...")
+
+
+def _masks(net: Net) -> dict[str, Tensor]:
+    masks = {name: mask_of(layer) for name, layer in maskable(net, heads=True).items()}
     return {name: mask for name, mask in masks.items() if mask is not None}

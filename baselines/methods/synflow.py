@@ -8,6 +8,7 @@ and a weight's score |w * dR/dw|; in round k the density is density^(k/rounds).
 import copy
 
 import torch
+from torch import nn
 
 from bench import Count, Net, Pruning, Train, hide
 
@@ -20,6 +21,10 @@ class Synflow(Pruning):
 
     def prepare(self, net: Net, train: Train) -> None:
         twin = copy.deepcopy(net).double().eval()  # products over many layers leave float32's range
+        for parent in list(twin.modules()):
+            for place, module in parent.named_children():
+                if isinstance(module, nn.Hardtanh):  # as ReLU6 is: above its bound nothing would flow
+                    setattr(parent, place, nn.ReLU())
         with torch.no_grad():
             for tensor in twin.state_dict().values():
                 tensor.abs_()

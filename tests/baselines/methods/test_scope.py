@@ -111,3 +111,55 @@ def test_methods_for_one_side_refuse_a_network_without_a_cut():
     net.cut_before = 1
     assert list(maskable(net, where="server")) == ["stages.1.0", "stages.2.2"]
     hide(maskable(net)["stages.1.0"], torch.zeros(32, 16, 3, 3, dtype=torch.bool))
+
+
+def of_mobilenet(width="0.25"):
+    from bench import Backbone
+    from bench.net import Net, Sample
+
+    backbone, sample = choose(Backbone, f"mobilenet[width={width}]").plugin, Sample((3, 16, 16))
+    net = Net(backbone.stages(sample), sample, 4)
+    net.hang(len(net.stages) - 1, backbone.head(net.shapes[-1], 4))
+    return net
+
+
+def test_synflow_empties_no_layer_where_activations_are_bounded():
+    net = of_mobilenet()
+    choose(Method, "synflow[density=0.25]").plugin.prepare(
+        net, type("Seed", (), {"seed": 0, "device": CPU})()
+    )
+    kept = [float(mask_of(layer).float().mean()) for layer in maskable(net).values()]
+    assert min(kept) > 0
+    assert not all(share in (0.0, 1.0) for share in kept)
+
+
+@pytest.mark.parametrize("control", ["shuffled", "reinit"])
+def test_a_control_is_as_sided_as_its_method(control):
+    assert not choose(Method, f"{control}[of=snip]").plugin.sided
+    assert choose(Method, f"{control}[of=snip[where=device]]").plugin.sided
+
+
+@pytest.mark.parametrize("of", ["dense", "dense,density=0.5"])
+def test_a_control_of_a_method_without_masks_is_refused(of):
+    task, exits = TinyTask(), _AllExits()
+    net = assemble(TinyBackbone(), task.about(), exits)
+    budget = Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, CPU)
+    with pytest.raises(SeesawError, match=r"hides no weights|has no density"):
+        choose(Method, f"shuffled[of={of}]").plugin.fit(net, budget)
+
+
+def test_the_masks_of_a_method_that_hides_at_the_end_are_taken_too():
+    task, exits = TinyTask(), _AllExits()
+    net = assemble(TinyBackbone(), task.about(), exits)
+    budget = Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, CPU)
+    choose(Method, "shuffled[of=wanda,density=0.5]").plugin.fit(net, budget)
+    masks = [mask for layer in maskable(net).values() if (mask := mask_of(layer)) is not None]
+    assert masks
+    assert all(0.3 < float(mask.float().mean()) < 0.7 for mask in masks)
+
+
+def test_a_side_without_layers_is_a_sentence():
+    net = of_mobilenet()
+    net.cut_before = 1
+    with pytest.raises(SeesawError, match="where=device finds no layer"):
+        maskable(net, where="device")

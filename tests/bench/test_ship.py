@@ -174,7 +174,7 @@ def forge(folder: Path, **changes):
         ({"classes": 77}, "another network's"),
         ({"backbone": "evil.py:Backbone"}, "is a draft, and a manifest runs no code"),
         ({"method": "os:system"}, "is a draft, and a manifest runs no code"),
-        ({"backbone": "mlp[widths=2000000:2000000]"}, "describes no network to build"),
+        ({"backbone": "mlp[widths=2000000:2000000:9]"}, "describes no network to build"),
         ({"shape": [3, 8]}, "no image"),
         ({"method": "nothing"}, "There is no method 'nothing'"),
         ({"surprise": 1}, "is no manifest"),

@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from bench.checkpoint import START_ANEW, Checkpoint, set_random_state
+from bench.checkpoint import START_ANEW, Checkpoint, Moments, set_random_state
 from bench.engine.linear import small
 from bench.errors import SeesawError
 from bench.exits import Loss
@@ -53,6 +53,7 @@ class Budget:
         self.at = 0
         self._loss = loss
         self._parameters: list[nn.Parameter] | None = None
+        self._moments: Moments = {}
 
     def __call__(
         self,
@@ -77,6 +78,7 @@ class Budget:
             chosen = set(map(id, parameters))
             for parameter in net.parameters():
                 parameter.requires_grad_(id(parameter) in chosen)
+            net.train().to(memory_format=FAST)
             lit = LitNet(
                 net,
                 self._loss,
@@ -91,15 +93,17 @@ class Budget:
                 after_step=after_step,
                 cost=cost,
                 ended=lambda optimizer, step: self._keep(net, optimizer, call, step),
-                checkpoint=checkpoint,
+                moments=self._moments if checkpoint is None else checkpoint.moments(net),
+                random=None if checkpoint is None else checkpoint.random(),
             )
-            net.train().to(memory_format=FAST)
             if start < stop:
                 data = self.data.between(self.recipe, self.seed, start, stop)
                 epochs = -(-stop // self.per_epoch) - start // self.per_epoch
                 with memory_told(net, self, lit.batch):
                     _fit(lit, data, epochs, self.device)
             set_random_state(lit.random)
+            # what is lean has other parameters the next time
+            self._moments = {} if moved else lit.moments
         net.to(self.device).to(memory_format=torch.contiguous_format).eval().requires_grad_(True)
         self.at = stop
         self.log.lent += busy(self.device) - begun
@@ -120,8 +124,8 @@ class Budget:
             self.log.checkpoints.write(call, Checkpoint.of(net, optimizer, step, self.log.book()))
 
     def rewind(self, progress: float = 0.0) -> None:
-        """Set the schedule back to a share of the budget."""
-        self.at = round(progress * self.steps)
+        """Set the schedule back to a share of the budget; the optimiser starts afresh."""
+        self.at, self._moments = round(progress * self.steps), {}
 
     def batch(self, size: int | None = None) -> tuple[Tensor, Tensor]:
         """Inputs, scaled, and labels from the train split, without augmentation, on the training device."""

@@ -25,6 +25,9 @@ from bench.sparse.mask import MASK, hide, layers, pattern_of
 
 log = logging.getLogger("seesaw")
 
+Moments = dict[Tensor, dict[str, Any]]
+"""What an optimiser keeps for each parameter: its momentum, or both of Adam's moments and their count."""
+
 _NET, _OPTIMIZER, _RANDOM = "net.", "optimizer.", "random."
 
 
@@ -84,9 +87,10 @@ class Checkpoint:
                 f"The checkpoint is another network's ({str(error).splitlines()[-1].strip()}). {START_ANEW}"
             ) from error
 
-    def to_optimizer(self, net: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Give an optimiser its state back, each tensor in the layout of its parameter."""
+    def moments(self, net: nn.Module) -> Moments:
+        """The optimiser's state of a network's parameters, each tensor in the layout of its parameter."""
         named = dict(net.named_parameters())
+        found: Moments = {}
         for name, value in self._part(_OPTIMIZER).items():
             key, _, parameter = name.partition(".")
             if parameter not in named:
@@ -94,7 +98,8 @@ class Checkpoint:
             own = named[parameter]
             if value.shape == own.shape:
                 value = torch.empty_like(own, requires_grad=False).copy_(value)
-            optimizer.state[own][key] = value
+            found.setdefault(own, {})[key] = value
+        return found
 
     def random(self) -> dict[str, Tensor]:
         """The random generators' state."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from bench.checkpoint import Checkpoint, Checkpoints, random_state, set_random_state
+from bench.checkpoint import Checkpoints, Moments, random_state, set_random_state
 from bench.errors import SeesawError
 from bench.exits import Loss
 from bench.meters.macs import StepCost
@@ -124,7 +124,8 @@ class LitNet(pl.LightningModule):
         after_step: Hook | None,
         cost: StepCost,
         ended: Ended = lambda optimizer, step: None,
-        checkpoint: Checkpoint | None = None,
+        moments: Moments | None = None,
+        random: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -132,12 +133,12 @@ class LitNet(pl.LightningModule):
         self.trained = parameters
         self.index, self.total, self.epochs, self.batch = start, total, epochs, batch
         self.before_step, self.after_step = before_step, after_step
-        self.ended, self.checkpoint = ended, checkpoint
+        self.ended, self.moments = ended, moments or {}
         self.masks, self.cost = Keeper(net), cost
-        self.random = random_state() if checkpoint is None else checkpoint.random()
+        self.random = random_state() if random is None else random
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """The recipe's optimiser; weight decay on weights alone."""
+        """The recipe's optimiser, with the moments it has; weight decay on weights alone."""
         decay = [p for p in self.trained if p.dim() > 1]
         plain = [p for p in self.trained if p.dim() <= 1]
         groups = [
@@ -149,8 +150,9 @@ class LitNet(pl.LightningModule):
             optimizer = torch.optim.AdamW(groups, lr=self.recipe.lr, fused=True)
         else:
             optimizer = torch.optim.SGD(groups, lr=self.recipe.lr, momentum=0.9, nesterov=True, fused=True)
-        if self.checkpoint is not None:
-            self.checkpoint.to_optimizer(self.net, optimizer)
+        for parameter in self.trained:
+            if parameter in self.moments:
+                optimizer.state[parameter] = self.moments[parameter]
         return optimizer
 
     def on_train_epoch_start(self) -> None:
@@ -237,6 +239,7 @@ class LitNet(pl.LightningModule):
         self.journal.epochs.append(
             Epoch(len(self.journal.epochs), self.done, loss, accuracy, lr, seconds, at_work, self.macs)
         )
+        self.moments = dict(optimizer.state)
         self.ended(optimizer, self.index)
         self.journal.ended(self.journal.epochs[-1])
 

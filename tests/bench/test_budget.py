@@ -1,3 +1,4 @@
+import copy
 import math
 from pathlib import Path
 
@@ -75,6 +76,30 @@ def test_two_shares_are_one_schedule_over_the_same_batches():
         assert budget.spent == 1
     assert seen["whole"] == seen["parts"]
     assert [index for index, _ in seen["whole"]] == list(range(12))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_two_calls_are_one_training_momentum_included(optimizer):
+    once, twice = network(), network()
+    toy(optimizer=optimizer)(once)
+    budget = toy(optimizer=optimizer)
+    budget(twice, 0.5)
+    budget(twice)
+    for name, value in once.state_dict().items():
+        assert torch.equal(value, twice.state_dict()[name]), name
+
+
+def test_rewinding_forgets_the_momentum():
+    again, afresh = network(), network()
+    early = copy.deepcopy(again.state_dict())
+    budget = toy(optimizer="adamw")
+    budget(again)
+    again.load_state_dict(early)
+    budget.rewind()
+    budget(again)
+    toy(optimizer="adamw")(afresh)
+    for name, value in again.state_dict().items():
+        assert torch.equal(value, afresh.state_dict()[name]), name
 
 
 def test_a_step_of_nothing_changes_nothing():

@@ -170,7 +170,7 @@ def test_momentum_comes_back_in_the_layout_of_its_weight(tmp_path):
                 folder.write(0, Checkpoint.of(net, optimizer, 2, {}))
                 kept = folder.read(0)
                 optimizer = torch.optim.AdamW(net.parameters(), 0.1, fused=True)
-                kept.to_optimizer(net, optimizer)
+                optimizer.state.update(kept.moments(net))
             optimizer.zero_grad()
             net(x)[0].square().sum().backward()
             optimizer.step()

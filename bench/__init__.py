@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bench.codec import Codec as Codec
     from bench.codec import frame as frame
     from bench.codec import unframe as unframe
+    from bench.errors import Infeasible as Infeasible
     from bench.errors import SeesawError as SeesawError
     from bench.exits import Budget as Budget
     from bench.exits import Exits as Exits
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from bench.predefined import over_kernels as over_kernels
     from bench.sparse import degree as degree
     from bench.sparse.degree import noise as noise
+    from bench.sparse.densities import by_layer as by_layer
     from bench.sparse.densities import erk as erk
     from bench.sparse.mask import Layer as Layer
     from bench.sparse.mask import density as density
@@ -77,7 +79,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "backbone": "Backbone MeanPool channels_of features_of pooled_head",
     "codec": "Codec frame unframe",
-    "errors": "SeesawError",
+    "errors": "Infeasible SeesawError",
     "exits": "Budget Exits HeadOf Loss places",
     "masking": "Masking Pruning Structured",
     "meter": "Found Meter Reading Subject",
@@ -91,7 +93,7 @@ _HOMES = {
     "sparse": "degree",
     "sparse.mask": "Layer density hide largest layers mask_of masked parameters",
     "sparse.degree": "noise",
-    "sparse.densities": "erk",
+    "sparse.densities": "by_layer erk",
     "straight": "StraightThrough",
     "task": "About Data Recipe Scale Split Task first hold_out",
     "trace": "Trace",

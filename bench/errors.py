@@ -1,8 +1,27 @@
 """The one error that users see: a sentence that ends in what to do."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 
 class SeesawError(Exception):
     """Something the user can mend. The message is one sentence, or two, that end in what to do.
 
     The command line prints it without a traceback and exits with 1; `--debug` shows the traceback.
     """
+
+
+class Infeasible(SeesawError):
+    """No layer of this shape has the density that was asked for.
+
+    Args:
+        density: asked for.
+        where: in which layer, in words.
+        near: the nearest feasible densities, in words.
+    """
+
+    def __init__(self, density: float, where: str, near: Iterable[str]) -> None:
+        super().__init__(
+            f"density {density:g} is not feasible {where}: the nearest feasible are {' and '.join(near)}"
+        )

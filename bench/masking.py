@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.method import Density, Method, Train, maskable
 from bench.net import Net
 from bench.plugin import usual
-from bench.sparse.densities import RULES
+from bench.sparse.densities import by_layer
 from bench.sparse.mask import Layer, hide, largest, layers
 
 
@@ -47,7 +47,7 @@ class Pruning(Masking):
         density = self.density if density is None else density
         if self.layers is None:
             return largest(scores, density)
-        shares = RULES[self.layers]([tuple(score.shape) for score in scores], density)
+        shares = by_layer(self.layers, [tuple(score.shape) for score in scores], density)
         return [largest([score], share)[0] for score, share in zip(scores, shares, strict=True)]
 
     def keep(self, net: Net, scores: Sequence[Tensor], density: float | None = None) -> None:

@@ -8,12 +8,12 @@ from typing import Annotated, Literal, Self
 import torch
 from torch import Tensor
 
-from bench.errors import SeesawError
+from bench.errors import Infeasible, SeesawError
 from bench.masking import Masking
 from bench.method import Density, Method, Train, maskable
 from bench.net import Net
 from bench.plugin import announced, choose, usual
-from bench.sparse.densities import RULES
+from bench.sparse.densities import by_layer
 from bench.sparse.mask import Layer, hide
 
 NEAREST = "Ask for one of these, or let every layer take its nearest: nearest=true"
@@ -46,7 +46,7 @@ class Predefined(Masking):
             Boolean, of that shape.
 
         Raises:
-            SeesawError: the density is not feasible for this shape; it names the nearest that are.
+            Infeasible: the density is not feasible for this shape; it names the nearest that are.
         """
         raise NotImplementedError(f"{type(self).__name__} must define mask(shape, seed)")
 
@@ -58,7 +58,7 @@ class Predefined(Masking):
         numbers = {name: number for number, name in enumerate(maskable(net, heads=self.heads))}
         found = self.sparse(net)
         shapes = [tuple(layer.weight.shape) for layer in found.values()]
-        densities = RULES[self.layers or "uniform"](shapes, self.density)
+        densities = by_layer(self.layers or "uniform", shapes, self.density)
         for (name, layer), density in zip(found.items(), densities, strict=True):
             self.with_density(density).lay(name, layer, train.seed * 1000 + numbers[name])
 
@@ -71,8 +71,10 @@ class Predefined(Masking):
         """Lay the pattern over one layer, and note how to make it again."""
         try:
             mask = self.mask(tuple(layer.weight.shape), seed)
+        except Infeasible as error:
+            raise SeesawError(f"{name}: {error}. {NEAREST}.") from error
         except SeesawError as error:
-            raise SeesawError(f"{name}: {str(error).rstrip('.')}. {NEAREST}.") from error
+            raise SeesawError(f"{name}: {error}") from error
         if not bool(mask.all()):
             spec = announced(self)
             hide(layer, mask, None if spec is None else f"{spec}@{seed}")

@@ -23,6 +23,8 @@ class Block(Predefined):
         outputs, inputs = shape[:2]
         high, wide = math.gcd(outputs, self.size), math.gcd(inputs, self.size)
         rows, columns = outputs // high, inputs // wide
-        fan_out = degree.fan_out_of(columns, rows, self.density, nearest=self.nearest)
-        blocks = degree.degree_mask(columns, rows, fan_out, seed)
+        steps = math.gcd(columns, rows)
+        where = f"in blocks of {high} x {wide} between {inputs} inputs and {outputs} outputs"
+        count = degree.units(self.density, steps, where, nearest=self.nearest)
+        blocks = degree.degree_mask(columns, rows, rows * count // steps, seed)
         return over_kernels(torch.from_numpy(np.kron(blocks, np.ones((high, wide), bool))), shape)

@@ -33,7 +33,7 @@ class ClashFree(Predefined):
         )
         if inputs % z:
             raise SeesawError(
-                f"{z} memories do not divide {inputs} inputs. Give z a divisor of every layer's inputs"
+                f"{z} memories do not divide {inputs} inputs. Give z a divisor of every layer's inputs."
             )
         edges = self.interleaved(inputs, fan_out, z, seed, fan_in=inputs * fan_out // outputs)
         pairs = np.zeros((outputs, inputs), dtype=bool)
@@ -41,7 +41,7 @@ class ClashFree(Predefined):
         if pairs.sum() < len(edges):
             raise SeesawError(
                 f"Dither with {z} memories leaves no clash-free pattern without double edges between {inputs} inputs and "
-                f"{outputs} outputs at fan-out {fan_out}. Leave dither out, or give another z"
+                f"{outputs} outputs at fan-out {fan_out}. Leave dither out, or give another z."
             )
         return over_kernels(torch.from_numpy(pairs), shape)
 

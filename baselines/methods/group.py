@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import Predefined, SeesawError, noise, over_kernels
+from bench import Infeasible, Predefined, noise, over_kernels
 
 
 class Group(Predefined):
@@ -34,8 +34,6 @@ class Group(Predefined):
                 max(n for n in able if 1 / n >= self.density),
                 min((n for n in able if 1 / n <= self.density), default=common),
             }
-            raise SeesawError(
-                f"density {self.density:g} is not feasible in groups between {inputs} inputs and {outputs} outputs: "
-                f"the nearest feasible are {' and '.join(f'{1 / n:g} ({n} groups)' for n in sorted(near))}"
-            )
+            where = f"in groups between {inputs} inputs and {outputs} outputs"
+            raise Infeasible(self.density, where, [f"{1 / n:g} ({n} groups)" for n in sorted(near)])
         return best

@@ -5,6 +5,7 @@ period P, channel pair (o, i) has support (o + i + 1) mod P; supports are taps n
 four corners in turn. Where there are weights enough, one kernel in each period keeps all its taps ("boosting").
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -27,7 +28,8 @@ class Kernel(Predefined):
         if taps == 1:
             fan_out = degree.fan_out_of(inputs, outputs, self.density, nearest=self.nearest)
             return over_kernels(torch.from_numpy(degree.degree_mask(inputs, outputs, fan_out, seed)), shape)
-        period = math.gcd(self.period, math.lcm(inputs, outputs))  # so that the last period is whole
+        # the last period is whole along one side, so every turn is taken equally often
+        period = max(math.gcd(self.period, inputs), math.gcd(self.period, outputs))
         kept = degree.units(
             self.density,
             taps * period,
@@ -47,9 +49,9 @@ def _supports(size: Sequence[int], period: int, kept: int):
         yield np.ones(taps, dtype=bool)
     count, more = divmod(kept - taps * boost, period - boost)
     places = np.stack(np.meshgrid(*[np.arange(n) for n in size], indexing="ij"), -1).reshape(taps, -1)
-    corners = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])[:, -len(size) :] * (np.array(size) - 1)
+    corners = np.array(list(itertools.product((0, 1), repeat=len(size)))) * (np.array(size) - 1)
     for number in range(period - boost):
-        away = ((places - corners[number % 4]) ** 2).sum(1)
+        away = ((places - corners[number % len(corners)]) ** 2).sum(1)
         support = np.zeros(taps, dtype=bool)
         support[np.argsort(away, kind="stable")[: count + (number < more)]] = True
         yield support

@@ -2,6 +2,8 @@
 
 Robinett & Kepner, "RadiX-Net: Structured Sparse Matrices for Deep Neural Networks", IPDPSW 2019: with radices N_1,
 N_2, ... layer i joins places that differ by j * v_i, j < N_i, where v_i is the product of the radices before it.
+Here all radices are one, k, which gives every layer one density; where the places are no power of it, the last of
+the layers steps by places / k instead of k^(digits - 1), and all paths are still equally many.
 """
 
 import math
@@ -11,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import Predefined, degree, over_kernels
+from bench import Infeasible, Predefined, degree, over_kernels
 
 
 class Radix(Predefined):
@@ -20,18 +22,35 @@ class Radix(Predefined):
     def mask(self, shape: Sequence[int], seed: int) -> Tensor:
         outputs, inputs = shape[:2]
         ring = math.gcd(inputs, outputs)
-        radix = degree.units(
-            self.density,
-            ring,
-            f"in cyclic shifts between {inputs} inputs and {outputs} outputs",
-            nearest=self.nearest,
-        )
-        digits = max(1, round(math.log(ring, radix) - 1e-9)) if radix > 1 else 1
-        while radix**digits > ring:
-            digits -= 1
-        stride = radix ** (
-            seed % 1000 % max(digits, 1)
-        )  # the layer's number is the last three digits of its seed
-        return over_kernels(
-            torch.from_numpy(degree.cyclic_mask(inputs, outputs, np.arange(radix) * stride)), shape
-        )
+        radix = self._radix(inputs, outputs, ring)
+        steps = strides(ring, radix)
+        stride = steps[seed % 1000 % len(steps)]  # the layer's number is the last three digits of its seed
+        offsets = np.arange(radix) * stride
+        return over_kernels(torch.from_numpy(degree.cyclic_mask(inputs, outputs, offsets)), shape)
+
+    def _radix(self, inputs: int, outputs: int, ring: int) -> int:
+        """The radix that makes the density."""
+        able = [radix for radix in range(1, ring + 1) if strides(ring, radix)]
+        best = min(able, key=lambda radix: abs(radix / ring - self.density))
+        if not self.nearest and not math.isclose(best / ring, self.density, rel_tol=1e-9):
+            near = {
+                max((n for n in able if n / ring <= self.density), default=able[0]),
+                min(n for n in able if n / ring >= self.density),
+            }
+            where = f"in cyclic shifts between {inputs} inputs and {outputs} outputs"
+            raise Infeasible(self.density, where, [f"{n / ring:g} ({n}/{ring})" for n in sorted(near)])
+        return best
+
+
+def strides(ring: int, radix: int) -> list[int]:
+    """The steps of successive layers between so many places, after which all paths are equally many; none where no steps do that."""
+    if ring == radix:
+        return [1]
+    if radix == 1 or ring % radix:
+        return []
+    digits = 1
+    while radix**digits < ring:
+        digits += 1
+    if radix**digits % ring:
+        return []
+    return [radix**digit for digit in range(digits - 1)] + [ring // radix]

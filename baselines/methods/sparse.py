@@ -37,11 +37,12 @@ class Sparse(Predefined):
                 f"sparse[fan_out=...] has {len(self.fan_out)} numbers for {len(layers)} layers "
                 f"({', '.join(layers)}). Give one for each, in this order, joined by ':'."
             )
-        for number, (name, layer) in enumerate(layers.items()):
+        numbers = {name: number for number, name in enumerate(maskable(net, heads=True))}
+        for given, (name, layer) in zip(self.fan_out, layers.items(), strict=True):
             outputs, inputs = layer.weight.shape[:2]
             try:
-                degree.check(inputs, outputs, self.fan_out[number])
+                degree.check(inputs, outputs, given)
             except SeesawError as error:
                 raise SeesawError(f"{name}: {error}. Give another fan-out.") from error
-            one = self.with_density(self.fan_out[number] / outputs, nearest=True, fan_out=())
-            one.lay(name, layer, train.seed * 1000 + number)
+            one = self.with_density(given / outputs, nearest=True, fan_out=())
+            one.lay(name, layer, train.seed * 1000 + numbers[name])

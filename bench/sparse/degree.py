@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from bench.errors import SeesawError
+from bench.errors import Infeasible, SeesawError
 
 
 def admissible(inputs: int, outputs: int) -> int:
@@ -28,7 +28,7 @@ def fan_out_of(inputs: int, outputs: int, density: float, *, nearest: bool = Fal
         nearest: take the nearest admissible density instead of refusing.
 
     Raises:
-        SeesawError: the density is not admissible; the nearest ones are named.
+        Infeasible: the density is not admissible; the nearest ones are named.
     """
     steps = admissible(inputs, outputs)
     where = f"between {inputs} inputs and {outputs} outputs"
@@ -45,13 +45,14 @@ def units(density: float, steps: int, where: str, *, nearest: bool = False) -> i
         nearest: take the nearest number of parts instead of refusing.
 
     Raises:
-        SeesawError: no whole number of parts makes the density; the nearest ones are named.
+        Infeasible: no whole number of parts makes the density; the nearest ones are named.
     """
     k = min(max(1, round(density * steps)), steps)
     if not nearest and not math.isclose(k / steps, density, rel_tol=1e-9):
         below, above = max(1, math.floor(density * steps)), min(steps, math.ceil(density * steps))
-        options = " and ".join(dict.fromkeys(f"{n / steps:g} ({n}/{steps})" for n in (below, above)))
-        raise SeesawError(f"density {density:g} is not feasible {where}: the nearest feasible are {options}")
+        raise Infeasible(
+            density, where, dict.fromkeys(f"{n / steps:g} ({n}/{steps})" for n in (below, above))
+        )
     return k
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 
 def erk(shapes: Sequence[Sequence[int]], density: float) -> list[float]:
@@ -36,4 +37,13 @@ def uniform(shapes: Sequence[Sequence[int]], density: float) -> list[float]:
     return [density] * len(shapes)
 
 
-RULES = {"erk": erk, "uniform": uniform}
+def by_layer(rule: Literal["erk", "uniform"], shapes: Sequence[Sequence[int]], density: float) -> list[float]:
+    """Densities by layer; none so small that a layer would lose its last weight.
+
+    Args:
+        rule: `erk` or `uniform`.
+        shapes: of the weights, (N_out, N_in, ...).
+        density: of all of them together, in (0, 1].
+    """
+    shares = {"erk": erk, "uniform": uniform}[rule](shapes, density)
+    return [max(share, 1 / math.prod(shape)) for share, shape in zip(shares, shapes, strict=True)]

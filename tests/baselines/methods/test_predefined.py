@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.methods.clash_free import ClashFree, possible
-from bench import Backbone, Method, SeesawError, degree, erk, mask_from, maskable
+from baselines.methods.radix import Radix, strides
+from bench import Backbone, Infeasible, Method, SeesawError, degree, erk, mask_from, mask_of, maskable
 from bench.build import assemble
 from bench.exits import Exits
 from bench.plugin import choose
@@ -21,6 +22,12 @@ from bench.testing import TinyTask
 PREDEFINED = ("sparse", "clash-free", "block", "shared", "group", "diagonal", "radix", "kernel", "random")
 EXACT = ("sparse", "clash-free", "block", "group", "diagonal", "radix")
 SHAPES = ((32, 16), (16, 32), (64, 64), (48, 32), (16, 16, 3, 3), (32, 16, 5, 5), (32, 16, 1, 1))
+
+
+class Untrained:
+    """What a method is lent, where it must not train."""
+
+    seed, device = 0, torch.device("cpu")
 
 
 def method(spec):
@@ -164,6 +171,37 @@ def test_the_published_kernel_supports():
             assert taps == (list(range(9)) if c == 0 else four[c % 4])
 
 
+@pytest.mark.parametrize("shape", [(4, 9, 3, 3), (9, 4, 3, 3), (10, 15, 3, 3), (4, 6, 3, 3, 3), (6, 6, 5)])
+@pytest.mark.parametrize("period", [1, 4, 6, 8])
+def test_kernel_supports_keep_an_exact_count_in_kernels_of_any_dimension(shape, period):
+    one = method(f"kernel[density=0.5,period={period},nearest=true]")
+    mask = one.mask(shape, 0)
+    taps = math.prod(shape[2:])
+    whole = max(math.gcd(period, shape[0]), math.gcd(period, shape[1]))
+    assert float(mask.float().mean()) == pytest.approx(round(0.5 * taps * whole) / (taps * whole))
+
+
+def test_a_density_that_no_block_makes_is_told_in_the_layers_own_widths():
+    with pytest.raises(Infeasible, match="in blocks of 2 x 2 between 12 inputs and 8 outputs"):
+        method("block[density=0.3]").mask((8, 12), 0)
+
+
+def test_only_an_infeasible_density_is_advised_to_take_the_nearest():
+    net = assemble(choose(Backbone, "mlp").plugin, TinyTask().about(), choose(Exits, "single").plugin)
+    with pytest.raises(SeesawError, match="nearest=true"):
+        method("sparse[density=0.123]").fit(net, Untrained())
+    with pytest.raises(SeesawError, match=r"do not divide") as told:
+        method("clash-free[z=7]").fit(net, Untrained())
+    assert "nearest" not in str(told.value)
+
+
+def test_random_leaves_every_layer_a_weight():
+    for rule in ("erk", "uniform"):
+        net = assemble(choose(Backbone, "lenet").plugin, TinyTask().about(), choose(Exits, "single").plugin)
+        method(f"random[density=1e-6,layers={rule}]").prepare(net, Untrained())
+        assert {int(mask_of(layer).sum()) for layer in maskable(net).values()} == {1}
+
+
 def test_groups_see_only_their_own_inputs():
     mask = method("group[density=0.25]").mask((32, 16), 2)
     rows = {tuple(row) for row in mask.int().tolist()}
@@ -203,6 +241,33 @@ def test_in_a_radix_net_all_inputs_reach_all_outputs_equally_often():
     layers = [method("radix[density=0.0625]").mask((64, 64), number).double() for number in range(3)]
     paths = layers[2] @ layers[1] @ layers[0]
     assert bool((paths == 1).all())
+
+
+@pytest.mark.parametrize("ring", [2, 8, 12, 16, 24, 27, 32, 36, 64, 72, 100, 128])
+def test_every_feasible_radix_reaches_all_outputs_equally_often(ring):
+    """Whether the places are a power of the radix or not: after as many layers as it has strides."""
+    feasible = [radix for radix in range(1, ring + 1) if strides(ring, radix)]
+    assert ring in feasible
+    for radix in feasible:
+        steps = strides(ring, radix)
+        one = Radix(density=radix / ring)
+        product = torch.eye(ring, dtype=torch.double)
+        for number in range(len(steps)):
+            layer = one.mask((ring, ring), number)
+            assert set(layer.sum(0).tolist()) == set(layer.sum(1).tolist()) == {radix}
+            product = layer.double() @ product
+        assert len(product.unique()) == 1
+        if radix ** round(math.log(ring, radix)) == ring:  # the paper's own case: one path each
+            assert steps == [radix**digit for digit in range(len(steps))]
+            assert float(product[0, 0]) == 1
+
+
+def test_radices_of_hand_worked_rings():
+    assert strides(128, 16) == [1, 8]  # 0..15 and multiples of 8: two paths each
+    assert strides(48, 6) == []
+    assert strides(48, 24) == [1, 2]
+    with pytest.raises(Infeasible, match=re.escape("the nearest feasible are 0.25 (12/48) and 0.5 (24/48)")):
+        method("radix[density=0.3]").mask((48, 48), 0)
 
 
 @given(

@@ -210,6 +210,7 @@ class LitNet(pl.LightningModule):
         step = Step(self.net, optimizer, self.index, progress)
         if self.before_step is not None:
             self.before_step(step)
+            self.macs += self.cost.beyond(step.asked) * len(x)
         self.masks.keep(optimizer)
         if self.masks_seen != self.masks.seen:
             self.masks_seen, self.step_macs = self.masks.seen, self.cost.now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, Protocol
 
 import torch
@@ -14,7 +14,7 @@ from bench.backbone import Backbone
 from bench.errors import SeesawError
 from bench.net import Net
 from bench.plugin import Plugin
-from bench.sparse.mask import Layer, layers
+from bench.sparse.mask import Layer, density, layers
 
 Density = Annotated[float, Field(gt=0, le=1)]
 """Share of the weights that exist, in (0, 1]."""
@@ -35,6 +35,14 @@ class Step:
     optimizer: torch.optim.Optimizer
     index: int
     progress: float
+    asked: list[tuple[Layer, float]] = field(default_factory=list)
+    """layers whose dense gradient a hook asked for, with their density at that moment"""
+
+    def dense_gradient(self, layer: Layer) -> Tensor:
+        """The gradient of all of a layer's weights, hidden ones too, in `before_step`; training's MACs count it."""
+        self.asked.append((layer, density(layer)))
+        gradient = layer.weight.grad
+        return torch.zeros_like(layer.weight) if gradient is None else gradient
 
 
 Hook = Callable[[Step], None]

@@ -3,16 +3,19 @@
 Evci et al., "Rigging the Lottery: Making All Tickets Winners", ICML 2020, algorithm 1, with ERK densities.
 """
 
-import torch
 from torch import Tensor
 
 from baselines.methods.set import Set
-from bench import Layer
+from bench import Layer, Step
 
 
 class Rigl(Set):
     """Dynamic sparse training: drops the smallest weights, grows where the dense gradient is largest."""
 
-    def wish(self, layer: Layer, seed: int) -> Tensor:
-        gradient = layer.weight.grad
-        return torch.zeros_like(layer.weight) if gradient is None else gradient.abs()
+    def rewire(self, step: Step, seed: int) -> None:
+        super().rewire(step, seed)
+        for parameter in step.net.parameters():
+            parameter.grad = None  # a step that rewires updates no weight
+
+    def wish(self, step: Step, layer: Layer, seed: int) -> Tensor:
+        return step.dense_gradient(layer).abs()

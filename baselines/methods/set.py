@@ -19,7 +19,7 @@ from bench import (
     Share,
     Step,
     Train,
-    erk,
+    by_layer,
     hide,
     largest,
     mask_of,
@@ -44,16 +44,19 @@ class Set(Masking):
     def fit(self, net: Net, train: Train) -> None:
         layers = self.sparse(net)
         shapes = [tuple(layer.weight.shape) for layer in layers.values()]
-        densities = erk(shapes, self.density) if self.layers == "erk" else [self.density] * len(shapes)
+        densities = by_layer(self.layers, shapes, self.density)
         for number, (layer, density) in enumerate(zip(layers.values(), densities, strict=True)):
             hide(layer, largest([drawn(layer, train.seed * 1000 + number)], density)[0])
         train(net, share=self.stop, before_step=lambda step: self.change(step, train.seed))
         train(net)
 
     def change(self, step: Step, seed: int) -> None:
-        """Replace some weights of every layer, where this step is one for it."""
-        if step.index == 0 or step.index % self.every:
-            return
+        """Rewire, where this step is one for it."""
+        if step.index > 0 and step.index % self.every == 0:
+            self.rewire(step, seed)
+
+    def rewire(self, step: Step, seed: int) -> None:
+        """Replace some weights of every layer."""
         share = self.drop / 2 * (1 + math.cos(math.pi * step.progress / self.stop))
         for number, layer in enumerate(self.sparse(step.net).values()):
             mask = mask_of(layer)
@@ -61,10 +64,10 @@ class Set(Masking):
             count = round(share * int(mask.sum()))
             size = layer.weight.detach().abs().masked_fill(~mask, torch.inf)
             kept = mask & ~_lowest(size, count)
-            wish = self.wish(layer, (seed * 1000 + number) * 1_000_003 + step.index)
+            wish = self.wish(step, layer, (seed * 1000 + number) * 1_000_003 + step.index)
             hide(layer, kept | _lowest(-wish.masked_fill(kept, -torch.inf), count))
 
-    def wish(self, layer: Layer, seed: int) -> Tensor:
+    def wish(self, step: Step, layer: Layer, seed: int) -> Tensor:
         """How much each weight that does not exist should: here, at random."""
         return drawn(layer, seed)
 

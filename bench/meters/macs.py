@@ -18,7 +18,7 @@ from bench.meter import Found, Meter, Reading, Subject
 from bench.method import stage_of
 from bench.net import Net
 from bench.paths import connected
-from bench.sparse.mask import density, layers, mask_of, masked, parameters
+from bench.sparse.mask import Layer, density, layers, mask_of, masked, parameters
 
 COUNTER = "torch.utils.flop_counter on meta"
 TOLERATED = 0.02
@@ -137,6 +137,11 @@ class StepCost:
     def now(self) -> float:
         """With the masks as they stand."""
         return self.others + sum(cost * density(layer) for layer, cost, _ in self.layers)
+
+    def beyond(self, asked: Iterable[tuple[Layer, float]]) -> float:
+        """What the dense weight gradients of layers cost beyond those at these densities."""
+        dense = {id(layer): once for layer, _, once in self.layers}
+        return sum(dense[id(layer)] * (1 - there) for layer, there in asked)
 
 
 def second_count(net: Net) -> tuple[float, dict[str, int]]:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call, hessian
 
-from bench import Data, Method, Net, Recipe, Sample, Scale, Split, mask_of, maskable
+from bench import Data, Method, Net, Recipe, Sample, Scale, SeesawError, Split, mask_of, maskable
 from bench.budget import Budget
 from bench.plugin import choose
 
@@ -113,3 +113,60 @@ def test_synflow_is_the_products_of_a_loop_over_rounds():
     assert torch.equal(kept(net), torch.from_numpy(np.concatenate([m1.reshape(-1), m2.reshape(-1)])))
     for old, new in zip(before, net.parameters(), strict=True):
         assert torch.equal(old.where(new != 0, 0), new)
+
+
+def test_no_rule_by_layer_empties_a_layer():
+    net = network()
+    for rule in ("uniform", "erk"):
+        masks = method(f"pruned[density=1e-6,layers={rule}]").best([torch.rand(4, 4), torch.rand(2, 2)])
+        assert [int(mask.sum()) for mask in masks] == [1, 1]
+        method(f"set[density=1e-6,layers={rule}]").fit(net, budget())
+        assert {int(mask_of(layer).sum()) for layer in maskable(net).values()} == {1}
+
+
+@pytest.mark.parametrize(
+    ("spec", "sentence"),
+    [
+        ("n-m[n=4,m=4]", "hides no weight. Choose an n below m"),
+        ("n-m[m=7]", "No layer's inputs fall into groups of 7. Choose another m"),
+        ("gradual[start=0.8,stop=0.5]", "ends before it begins. Give start <= stop"),
+        ("lottery[each=1]", "each"),
+    ],
+)
+def test_settings_that_would_prune_nothing_are_a_sentence(spec, sentence):
+    with pytest.raises(SeesawError, match=sentence):
+        method(spec).fit(network(), budget())
+
+
+def test_a_step_of_rigl_that_rewires_updates_no_weight_and_its_dense_gradients_count():
+    net, train, rewired, weights = network(), budget(epochs=4, batch=8), [], []
+    one = method("rigl[density=0.3,every=3,stop=1]")
+
+    class Watched(type(one)):
+        def change(self, step, seed):
+            weights.append({name: p.detach().clone() for name, p in step.net.named_parameters()})
+            super().change(step, seed)
+            rewired.append(len(step.asked))
+
+    Watched(**one.model_dump()).fit(net, train)
+    assert rewired == [2 if index and index % 3 == 0 else 0 for index in range(20)]
+    for index in range(1, 19):
+        moved = not all(
+            torch.equal(weights[index][k], weights[index + 1][k]) for k in weights[index] if "bias" in k
+        )
+        assert moved == (index % 3 != 0)
+    there = int(kept(net).sum())
+    hidden = 48 + 40 - there
+    every = [epoch.macs / (epoch.steps * 8) for epoch in train.log.epochs]
+    steady = 3 * (there + 15)
+    # five steps an epoch: 0-4 rewires at 3, 5-9 at 6 and 9, 10-14 at 12, 15-19 at 15 and 18
+    assert every == pytest.approx([steady + hidden * share / 5 for share in (1, 2, 1, 2)])
+
+
+def test_reinit_leaves_a_lone_weight_a_number():
+    net = Net([nn.Linear(1, 1), nn.Linear(1, 4)], Sample((1,)), 3)
+    net.hang(1, nn.Linear(4, 3))
+    train = budget()
+    train.steps = 0
+    method("reinit[of=random[density=0.5]]").fit(net, train)
+    assert all(bool(torch.isfinite(p).all()) for p in net.parameters())

@@ -16,19 +16,35 @@ class Filters(Structured):
     """Structured: whole filters by their L1 norm, in the middle of training, with what depends on them."""
 
     def masks(self, net: Net) -> dict[str, Tensor]:
-        inner = [name for name in self.sparse(net) if _is_inner(net, name)]
-        return self.nearest(net, lambda share: without(net, inner, share))
+        inner, whole = [name for name in self.sparse(net) if _is_inner(net, name)], connected(net)
+        return self.nearest(net, lambda share: without(net, whole, inner, share))
 
 
-def without(net: Net, names: list[str], share: float) -> dict[str, Tensor]:
-    """The masks that are left when these layers lose a share of their filters, the smallest; one stays."""
+def without(net: Net, whole: dict[str, Tensor], names: list[str], share: float) -> dict[str, Tensor]:
+    """The masks that are left when these layers lose a share of their filters, the smallest; one stays.
+
+    Args:
+        net: as it is.
+        whole: its weights on a path (`connected`).
+        names: the layers that lose filters.
+        share: of the filters, in [0, 1].
+    """
     twin = copy.deepcopy(net)
     for name in names:
         norms = layers(twin)[name].weight.detach().abs().flatten(1).sum(1)
         _hide_filters(
             twin, name, norms.argsort(stable=True)[: min(round(share * len(norms)), len(norms) - 1)]
         )
-    return connected(twin)
+    return {name: _left(whole[name], mask) for name, mask in connected(twin).items()}
+
+
+def _left(before: Tensor, after: Tensor) -> Tensor:
+    """All but the filters and the input channels that were on a path and are on none; taps that see only padding stay."""
+    left = torch.ones_like(after)
+    for side in (0, 1):
+        gone = before.movedim(side, 0).flatten(1).any(1) & ~after.movedim(side, 0).flatten(1).any(1)
+        left.movedim(side, 0)[gone] = False
+    return left
 
 
 def _is_inner(net: Net, name: str) -> bool:

@@ -4,7 +4,7 @@ Zhu & Gupta, "To prune, or not to prune", ICLR workshop 2018, equation 1: the sp
 s_f + (s_i - s_f)(1 - (t - t_0) / (n dt))^3 with s_i = 0. The recipe of Gale et al. 2019.
 """
 
-from bench import Count, Net, Pruning, Share, Step, Train
+from bench import Count, Net, Pruning, SeesawError, Share, Step, Train
 
 
 class Gradual(Pruning):
@@ -18,6 +18,10 @@ class Gradual(Pruning):
     """steps from one pruning to the next"""
 
     def fit(self, net: Net, train: Train) -> None:
+        if self.start > self.stop:
+            raise SeesawError(
+                f"gradual[start={self.start:g},stop={self.stop:g}] ends before it begins. Give start <= stop."
+            )
         train(net, share=self.stop, after_step=self.after_step)
         self.keep(net, self.magnitudes(net))
         train(net)

@@ -5,8 +5,11 @@ Mode Connectivity", ICML 2020). Weights, schedule and data order all restart fro
 """
 
 import math
+from typing import Annotated
 
-from bench import Density, Net, Pruning, Share, Train, hide
+from pydantic import Field
+
+from bench import Net, Pruning, Share, Train, hide
 
 
 class Lottery(Pruning):
@@ -14,7 +17,7 @@ class Lottery(Pruning):
 
     rewind: Share = 0.05
     """share of the budget at which the early weights are taken; 0 is the original lottery ticket"""
-    each: Density = 0.8
+    each: Annotated[float, Field(gt=0, lt=1)] = 0.8
     """share of the remaining weights that a round keeps"""
 
     def fit(self, net: Net, train: Train) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from bench import Density, Layer, Masking, Net, SeesawError
+from bench import Density, Infeasible, Layer, Masking, Net, SeesawError
 
 
 class Monarch(Masking):
@@ -19,14 +19,16 @@ class Monarch(Masking):
     density: Density = 0.125
     """weights of the two factors over those of the layer they replace"""
     nearest: bool = True
-    """whether a layer may take its nearest feasible density where the asked one is not feasible"""
+    """whether a layer may take its nearest feasible density; two factors hardly ever have a round one"""
 
     def replace(self, net: Net) -> None:
         for name, layer in self.sparse(net).items():
             try:
                 inner = self.inner(tuple(layer.weight.shape))
-            except SeesawError as error:
+            except Infeasible as error:
                 raise SeesawError(f"{name}: {error}. Ask for one of these, or leave nearest=true.") from error
+            if inner * unit(tuple(layer.weight.shape)) >= 1:
+                continue  # a layer so small that two factors would be no fewer weights stays one
             parent, _, place = name.rpartition(".")
             setattr(net.get_submodule(parent), place, Factors(layer, inner))
 
@@ -36,16 +38,19 @@ class Monarch(Masking):
         Raises:
             SeesawError: no whole number of them makes the density; the nearest ones are named.
         """
-        outputs, inputs, *kernel = shape
-        unit = (inputs * math.prod(kernel) + outputs) / math.prod(shape)
-        count = max(1, round(self.density / unit))
-        if not self.nearest and not math.isclose(count * unit, self.density, rel_tol=1e-9):
-            near = dict.fromkeys(max(1, n) for n in (int(self.density / unit), int(self.density / unit) + 1))
-            raise SeesawError(
-                f"density {self.density:g} is not feasible as two factors of {inputs} inputs and {outputs} outputs: "
-                f"the nearest feasible are {' and '.join(f'{n * unit:g}' for n in near)}"
-            )
+        one = unit(shape)
+        count = max(1, round(self.density / one))
+        if not self.nearest and not math.isclose(count * one, self.density, rel_tol=1e-9):
+            near = dict.fromkeys(max(1, n) for n in (int(self.density / one), int(self.density / one) + 1))
+            where = f"as two factors of {shape[1]} inputs and {shape[0]} outputs"
+            raise Infeasible(self.density, where, [f"{n * one:g}" for n in near])
         return count
+
+
+def unit(shape: Sequence[int]) -> float:
+    """The weights of two factors with one channel between them for each block, over those of the layer."""
+    outputs, inputs, *kernel = shape
+    return (inputs * math.prod(kernel) + outputs) / math.prod(shape)
 
 
 class Factors(nn.Module):
@@ -55,7 +60,8 @@ class Factors(nn.Module):
     every input still reach every output, and make the inner width no larger than the layer's.
 
     Args:
-        layer: a linear layer or a 2-D convolution; gives shapes, stride, padding, bias and device, and no weights.
+        layer: a linear layer or a 2-D convolution; gives shapes, stride, padding, bias, device, and its weights'
+            deviation, so that the product starts as the layer would.
         inner: channels between the factors for each block.
 
     Raises:
@@ -81,8 +87,11 @@ class Factors(nn.Module):
             raise SeesawError(
                 f"monarch knows linear layers and 2-D convolutions, not {type(layer).__name__}. Choose another."
             )
-        # variance 1 through R; L starts as PyTorch starts any layer, so the product starts as the layer would
-        nn.init.normal_(self.right.weight, std=self.right.weight[0].numel() ** -0.5)
+        if not layer.weight.is_meta:
+            # R keeps the variance of its inputs, and L does with it what the layer would
+            nn.init.normal_(self.right.weight, std=self.right.weight[0].numel() ** -0.5)
+            gain = layer.weight[0].numel() ** 0.5 * float(layer.weight.detach().std(correction=0))
+            nn.init.normal_(self.left.weight, std=gain * inner**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         if isinstance(self.left, nn.Conv1d):

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench import Count, Layer, Net, StraightThrough
+from bench import Count, Layer, Net, SeesawError, StraightThrough
 
 
 class NM(StraightThrough):
@@ -24,7 +24,12 @@ class NM(StraightThrough):
     """extra decay of hidden weights"""
 
     def sparse(self, net: Net) -> dict[str, Layer]:
-        return {name: one for name, one in super().sparse(net).items() if one.weight.shape[1] % self.m == 0}
+        if self.n >= self.m:
+            raise SeesawError(f"n-m[n={self.n},m={self.m}] hides no weight. Choose an n below m.")
+        found = {name: one for name, one in super().sparse(net).items() if one.weight.shape[1] % self.m == 0}
+        if not found:
+            raise SeesawError(f"No layer's inputs fall into groups of {self.m}. Choose another m.")
+        return found
 
     def felt(self, layer: Layer, dense: Tensor, seen: Tensor, gradient: Tensor) -> None:
         gradient.add_(dense * ~seen, alpha=self.decay)
@@ -32,6 +37,6 @@ class NM(StraightThrough):
     def seen(self, layer: Layer, dense: Tensor, progress: float) -> Tensor:
         groups = dense.abs().movedim(1, -1)
         groups = groups.reshape(*groups.shape[:-1], -1, self.m)
-        best = groups.topk(min(self.n, self.m), dim=-1).indices
+        best = groups.topk(self.n, dim=-1).indices
         mask = torch.zeros(groups.shape, dtype=torch.bool, device=dense.device).scatter_(-1, best, True)
         return mask.reshape(dense.movedim(1, -1).shape).movedim(-1, 1)

@@ -30,7 +30,7 @@ class Reinit(Method):
                     weight.dim() > 1
                 ):  # each with the mean and deviation that its own rule of initialisation gave
                     drawn = torch.randn(weight.shape, generator=generator).to(weight)
-                    weight.copy_(drawn * weight.std() + weight.mean())
+                    weight.copy_(drawn * weight.std(correction=0) + weight.mean())
         for name, layer in maskable(net, heads=True).items():
             if name in masks:
                 hide(layer, masks[name])

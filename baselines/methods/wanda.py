@@ -44,7 +44,7 @@ class Wanda(Masking):
 def input_norms(layer: Layer, x: Tensor) -> Tensor:
     """The L2 norm of what each weight of one output meets, over samples and places; of that output's shape."""
     if isinstance(layer, nn.Conv2d):
-        patches = F.unfold(x, layer.kernel_size, layer.dilation, _padding(layer), layer.stride)
+        patches = F.unfold(_padded(layer, x), layer.kernel_size, layer.dilation, 0, layer.stride)
         return patches.movedim(1, 0).flatten(1).norm(dim=1).reshape(layer.weight.shape[1:])
     if not isinstance(layer, nn.Linear):
         raise SeesawError(
@@ -53,8 +53,15 @@ def input_norms(layer: Layer, x: Tensor) -> Tensor:
     return x.reshape(-1, x.shape[-1]).norm(dim=0).reshape(layer.weight.shape[1:])
 
 
-def _padding(layer: nn.Conv2d) -> tuple[int, ...]:
-    if isinstance(layer.padding, str):
-        same = layer.padding == "same"
-        return tuple((size - 1) // 2 if same else 0 for size in layer.kernel_size)
-    return layer.padding
+def _padded(layer: nn.Conv2d, x: Tensor) -> Tensor:
+    """The input with the padding that the layer gives it."""
+    if layer.padding == "same":  # where it cannot be even, there is one more on the right
+        each = [
+            dilation * (size - 1) for dilation, size in zip(layer.dilation, layer.kernel_size, strict=True)
+        ]
+        sides = [side for total in reversed(each) for side in (total // 2, total - total // 2)]
+    elif layer.padding == "valid":
+        sides = [0] * 4
+    else:
+        sides = [side for side in reversed(tuple(map(int, layer.padding))) for _ in range(2)]
+    return F.pad(x, sides, "constant" if layer.padding_mode == "zeros" else layer.padding_mode)

@@ -58,7 +58,7 @@ def test_filters_take_their_columns_in_the_next_layer_with_them():
     """The procedure of Li et al. 2017, section 3.1, written out for a chain of layers."""
     net = chain()
     names = list(maskable(net))
-    masks = without(net, names, 0.5)
+    masks = without(net, connected(net), names, 0.5)
     lost = {}
     for name in names:
         sums = (
@@ -75,6 +75,20 @@ def test_filters_take_their_columns_in_the_next_layer_with_them():
     expected["heads.2"][:, lost[linear]] = False
     for name, mask in masks.items():
         assert np.array_equal(mask.numpy(), expected[name]), name
+
+
+def test_taps_that_see_only_padding_are_no_filters():
+    """On one pixel a kernel of nine has one tap that ever sees it; the density asks for filters all the same."""
+    torch.manual_seed(1)
+    stages = [nn.Conv2d(1, 6, 3, padding=1), nn.Conv2d(6, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)]
+    net = Net([*stages, nn.Sequential(nn.Flatten(), nn.Linear(8, 6))], Sample((1, 1, 1)), 5)
+    net.hang(3, nn.Linear(6, 5))
+    masks = method("filters[density=0.25]").masks(net)
+    sparse = [masks[name] for name in maskable(net)]
+    assert sum(int(m.sum()) for m in sparse) / sum(m.numel() for m in sparse) == pytest.approx(0.25, abs=0.1)
+    for mask in masks.values():  # rows and columns alone
+        pairs = mask.reshape(*mask.shape[:2], -1)
+        assert torch.equal(pairs.any(2), pairs.all(2))
 
 
 def test_a_layer_that_a_shortcut_adds_to_keeps_its_filters():
@@ -232,10 +246,23 @@ def test_monarch_names_the_nearest_feasible_densities():
         method("monarch[density=0.15,nearest=false]").replace(chain())
 
 
+def test_a_layer_too_small_for_two_factors_stays():
+    net = network()  # 6 -> 8 -> 5: even one channel between is (8 + 5) / 40 of the second layer
+    method("monarch[density=0.05]").replace(net)
+    assert type(net.stages[0][0]) is Factors
+    tiny = Net([nn.Linear(6, 2), nn.Linear(2, 2)], Sample((6,)), 2)
+    tiny.hang(1, nn.Linear(2, 2))
+    method("monarch[density=0.05]").replace(tiny)
+    assert [type(stage) for stage in tiny.stages] == [Factors, nn.Linear]
+
+
+@pytest.mark.parametrize("kaiming", [False, True])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_monarch_starts_as_wide_as_the_layer_it_replaces(stride):
+def test_monarch_starts_as_wide_as_the_layer_it_replaces(stride, kaiming):
     torch.manual_seed(0)
     whole = nn.Conv2d(32, 64, 3, stride=stride, padding=1, bias=False)
+    if kaiming:
+        nn.init.kaiming_normal_(whole.weight, mode="fan_out", nonlinearity="relu")
     factors = Factors(whole, 8)
     x = torch.randn(8, 32, 8, 8)
     assert factors(x).shape == whole(x).shape

@@ -3,12 +3,14 @@
     python benchmarks/execution.py [--threads 1,2] [--rounds 30]
 
 Dense is the faster of `F.linear` and its feature-major form for a layer, and of PyTorch's two layouts of images for a
-network. "Limit" is the roofline: dense time over the time that this machine's measured ceilings leave for the MACs and
+network. "Of that, sparsity" is the same engine on the dense network over ours: what the engine alone gains is the rest.
+"Limit" is the roofline: dense time over the time that this machine's measured ceilings leave for the MACs and
 the bytes of the packed network.
 """
 
 import argparse
 import copy
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -44,6 +46,8 @@ class Job:
     target: float
     dense: list[Callable[[], object]]
     ours: list[Callable[[], object]]
+    whole: list[Callable[[], object]]
+    """the dense network as chains; none where there is no such thing"""
     macs: float
     bytes: float
     error: float
@@ -99,6 +103,7 @@ def off(ours: Tensor, theirs: Tensor) -> float:
 def linear(pattern: str, density: float, batch: int, target: float) -> Job:
     """One layer of 1024 x 1024."""
     layer, line = nn.Linear(1024, 1024), pattern.format(f"density={density},nearest=true") + "@0"
+    parent = copy.deepcopy(layer)
     hide(layer, mask_from(line, (1024, 1024)), line)
     x = torch.randn(batch, 1024)
     turned, weight, bias = x.t().contiguous(), layer.weight.detach(), layer.bias.detach()
@@ -109,6 +114,7 @@ def linear(pattern: str, density: float, batch: int, target: float) -> Job:
         target,
         [lambda: layer(x), lambda: torch.addmm(bias[:, None], weight, turned)],
         ours,
+        chains(parent, lambda inputs: [parent(inputs)], x),
         weights * batch,
         4 * (weights + 2 * 1024 * batch),
         off(ours[0]()[0], layer(x)),
@@ -140,6 +146,7 @@ def training(density: float, target: float) -> Job:
         target,
         [step(layer)],
         [step(packed)],
+        [],
         3 * weights * 128,
         4 * (7 * weights + 6 * 1024 * 128),
         error,
@@ -160,7 +167,7 @@ def network(
     last = len(stages) - 1
     for stage in sorted({last // 3, (2 * last + 2) // 3, last}):
         net.hang(stage, backbone.head(net.shapes[stage], 10))
-    method = SHARED.format(f"density={density},nearest=true")
+    whole, method = copy.deepcopy(net).eval(), SHARED.format(f"density={density},nearest=true")
     choose(Method, method).plugin.prepare(net.eval(), SEED)
     x = torch.randn(batch, *sample.shape)
     dense: list[Callable[[], object]] = [lambda: net(x)]
@@ -174,6 +181,7 @@ def network(
         target,
         dense,
         ours,
+        chains(whole, whole, x),
         macs(net) * batch,
         4 * (parameters(net) + x.numel()),
         max(off(a, b) for a, b in zip(ours[0](), net(x), strict=True)),
@@ -225,9 +233,9 @@ JOBS: list[Callable[[], Job]] = [
 ]  # fmt: skip
 
 
-def measure(job: Job, rounds: int) -> tuple[float, float]:
-    """Medians of the fastest dense form and of the fastest of ours, in seconds."""
-    forms = [*job.dense, *job.ours]
+def measure(job: Job, rounds: int) -> tuple[float, float, float]:
+    """Medians of the fastest dense form of PyTorch, the fastest of ours and of the dense chain (or NaN), in seconds."""
+    forms = [*job.dense, *job.ours, *job.whole]
     times: list[list[float]] = [[] for _ in forms]
     with torch.set_grad_enabled("training" in job.name):
         for _ in range(rounds):
@@ -240,7 +248,12 @@ def measure(job: Job, rounds: int) -> tuple[float, float]:
                     form()
                 taken.append((time.perf_counter() - begun) / calls)
     medians = [statistics.median(taken) for taken in times]
-    return min(medians[: len(job.dense)]), min(medians[len(job.dense) :])
+    ours = len(job.dense) + len(job.ours)
+    return (
+        min(medians[: len(job.dense)]),
+        min(medians[len(job.dense) : ours]),
+        min(medians[ours:], default=math.nan),
+    )
 
 
 def sizes() -> Table:
@@ -273,16 +286,19 @@ def main() -> None:
         torch.set_num_threads(threads)
         top = ceilings()
         title = f"{threads} threads: {top.macs / 1e9:.0f} GMAC/s, {top.cache / 1e9:.0f} GB/s cache, {top.memory / 1e9:.0f} GB/s memory"
-        table = Table("job", "dense", "ours", "ratio", "target", "limit", "error", title=title)
+        table = Table(
+            "job", "dense", "ours", "ratio", "of that, sparsity", "target", "limit", "error", title=title
+        )
         for make in JOBS:
             torch.manual_seed(0)
             job = make()
             if args.only not in job.name:
                 continue
-            dense, ours = measure(job, args.rounds)
+            dense, ours, whole = measure(job, args.rounds)
             ratio = dense / ours
             table.add_row(
                 job.name, f"{dense * 1e6:.0f} us", f"{ours * 1e6:.0f} us", f"{ratio:.1f} x",
+                "" if math.isnan(whole) else f"{whole / ours:.1f} x",
                 f"{job.target:g} x{'' if ratio >= job.target else ' missed'}", f"{dense / top.seconds(job):.0f} x", f"{job.error:.0e}",
             )  # fmt: skip
         console.print(table)

@@ -1,91 +1,144 @@
 """Pruning methods against independent implementations on the same weights and batch."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
-from torch.func import functional_call, hessian
+from torch.autograd.functional import hessian
+from torch.func import functional_call
 
-from bench import Data, Method, Net, Recipe, Sample, Scale, SeesawError, Split, mask_of, maskable
-from bench.budget import Budget
-from bench.plugin import choose
-
-CPU = torch.device("cpu")
-
-
-def cross_entropy(logits, labels, progress):
-    return F.cross_entropy(logits[-1], labels)
-
-
-def network(norm=False):
-    torch.manual_seed(4)
-    first = [nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh()] if norm else [nn.Linear(6, 8), nn.Tanh()]
-    net = Net([nn.Sequential(*first), nn.Sequential(nn.Linear(8, 5), nn.Tanh())], Sample((6,)), 3)
-    net.hang(1, nn.Linear(5, 3))
-    return net
+from bench import Net, Sample, SeesawError, layers, mask_of, maskable
+from tests.baselines.methods.plain import (
+    budget,
+    convolutions,
+    cross_entropy,
+    kept,
+    look,
+    method,
+    network,
+    spread,
+    top,
+    weights,
+)
 
 
-def budget(epochs=4, batch=8):
-    generator = torch.Generator().manual_seed(2)
-    split = Split(torch.randn(40, 6, generator=generator), torch.arange(40) % 3)
-    data = Data(split, split, split, Scale((0.0,), (1.0,)))
-    return Budget(data, Recipe(epochs=epochs, batch=batch, lr=0.05), cross_entropy, 7, CPU)
+def with_norm():
+    return network(norm=True)
 
 
-def method(spec):
-    return choose(Method, spec).plugin
+NETWORKS = [network, with_norm, convolutions]
 
 
-def kept(net):
-    return torch.cat([mask_of(layer).flatten() for layer in maskable(net).values()])
-
-
-def top(scores, density):
-    """The largest scores by a plain sort."""
-    flat = np.concatenate([np.asarray(score.detach()).reshape(-1) for score in scores])
-    found = np.zeros(len(flat), dtype=bool)
-    found[np.argsort(-flat, kind="stable")[: round(density * len(flat))]] = True
-    return torch.from_numpy(found)
-
-
-@pytest.mark.parametrize("norm", [False, True])
-def test_snip_is_the_derivative_by_a_gate_on_every_weight(norm):
-    net, train = network(norm), budget()
-    x, y = train.batch(16)
-    gates = {name: torch.ones_like(layer.weight, requires_grad=True) for name, layer in maskable(net).items()}
-    weights = {
-        f"{name}.weight": gate * net.get_parameter(f"{name}.weight").detach() for name, gate in gates.items()
-    }
-    twin = network(norm).train()
-    F.cross_entropy(functional_call(twin, weights, (x,))[-1], y).backward()
-    expected = top([gate.grad.abs() for gate in gates.values()], 0.3)
-    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    method("snip[density=0.3,samples=16]").prepare(net, train)
-    assert torch.equal(kept(net), expected)
+def untouched(net, before):
+    """Nothing but masks, and zeros under them, was written into a network."""
     for name, tensor in before.items():
-        if "running" in name:
-            assert torch.equal(net.state_dict()[name], tensor)
+        mask = net.state_dict().get(f"{name}_mask", torch.ones_like(tensor, dtype=torch.bool))
+        assert torch.equal(net.state_dict()[name], tensor.where(mask, 0)), name
 
 
-def test_grasp_is_the_whole_hessian_times_the_gradient():
-    net, train = network(), budget()
+@pytest.mark.parametrize("made", NETWORKS)
+@pytest.mark.parametrize("layers", ["global", "uniform", "erk"])
+def test_snip_is_the_derivative_by_a_gate_on_every_weight(made, layers):
+    net, before = made(), copy.deepcopy(made().state_dict())
+    train = budget(shape=net.sample.shape)
+    x, y = train.batch(16)
+    gates = {name: torch.ones_like(weight).requires_grad_() for name, weight in weights(net).items()}
+    gated = {f"{name}.weight": gates[name] * weight for name, weight in weights(net).items()}
+    cross_entropy(functional_call(made().train(), gated, (x,)), y, 0).backward()
+    expected = spread([gate.grad.abs() for gate in gates.values()], 0.3, layers)
+    method(f"snip[density=0.3,samples=16,layers={layers}]").prepare(net, train)
+    assert torch.equal(kept(net), expected)
+    untouched(net, before)
+
+
+@pytest.mark.parametrize(
+    ("made", "temperature"), [(network, 200), (network, 3), (with_norm, 200), (convolutions, 200)]
+)
+def test_grasp_is_the_whole_hessian_times_the_gradient(made, temperature):
+    """S = -w * Hg, from the Hessian written out whole, in double precision; the highest S are removed."""
+    net, before = made(), copy.deepcopy(made().state_dict())
+    train, twin = budget(shape=net.sample.shape), made().double().train()
     x, y = train.batch(24)
-    names = [f"{name}.weight" for name in maskable(net)]
-    shapes = [net.get_parameter(name).shape for name in names]
-    start = torch.cat([net.get_parameter(name).detach().flatten() for name in names]).double()
-    twin = network().double()
+    whole = weights(net)
+    start = torch.cat([weight.flatten() for weight in whole.values()]).double()
 
     def loss(flat):
-        parts = flat.split([shape.numel() for shape in shapes])
-        weights = {name: part.reshape(shape) for name, part, shape in zip(names, parts, shapes, strict=True)}
-        return F.cross_entropy(functional_call(twin, weights, (x.double(),))[-1] / 200, y)
+        parts = flat.split([weight.numel() for weight in whole.values()])
+        given = {
+            f"{name}.weight": part.reshape(whole[name].shape) for name, part in zip(whole, parts, strict=True)
+        }
+        logits = functional_call(twin, given, (x.double(),))
+        return cross_entropy([one / temperature for one in logits], y, 0)
 
-    gradient, second = torch.func.grad(loss)(start), hessian(loss)(start)
-    score = -start * (second @ gradient)
-    expected = top([-score], 0.4)
-    method("grasp[density=0.4,samples=24]").prepare(net, train)
-    assert torch.equal(kept(net), expected)
+    (gradient,) = torch.autograd.grad(loss(start.requires_grad_()), start)
+    score = -start * (hessian(loss, start) @ gradient)
+    method(f"grasp[density=0.2,samples=24,temperature={temperature}]").prepare(net, train)
+    assert torch.equal(~kept(net), top([score], 0.8))
+    untouched(net, before)
+
+
+def test_synflow_keeps_what_most_flow_would_be_lost_without():
+    """R is linear in each weight alone, so |w dR/dw| is R less R without w: tried for every weight, in each round."""
+    net = convolutions()
+    with torch.no_grad():
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.weight.copy_(torch.randn(len(module.weight)))
+                module.running_var.copy_(torch.rand(len(module.weight)) + 0.5)
+    before, ghost = copy.deepcopy(net.state_dict()), copy.deepcopy(net).double().eval()
+    with torch.no_grad():
+        for tensor in ghost.state_dict().values():
+            tensor.abs_()
+    places = [layer.weight.data.flatten() for layer in maskable(ghost).values()]  # channels first: views
+    ones = torch.ones(1, *net.sample.shape, dtype=torch.double)
+
+    def flow():
+        with torch.no_grad():
+            return float(sum(logits.sum() for logits in ghost(ones)))
+
+    for number in range(1, 5):
+        whole, lost = flow(), []
+        for weight in places:
+            for place, value in enumerate(weight.tolist()):
+                weight[place] = 0
+                lost.append(whole - flow() if value else -1.0)
+                weight[place] = value
+        stay = top([torch.tensor(lost, dtype=torch.double)], 0.2 ** (number / 4))
+        for weight, mask in zip(places, stay.split([len(weight) for weight in places]), strict=True):
+            weight.mul_(mask)
+    method("synflow[density=0.2,rounds=4]").prepare(net, budget(shape=net.sample.shape))
+    assert torch.equal(kept(net), stay)
+    untouched(net, before)
+
+
+@pytest.mark.parametrize("layers", ["global", "uniform", "erk"])
+def test_pruned_keeps_the_largest_weights_at_once_and_trains_them_on(layers):
+    net, train = convolutions(), budget(shape=(2, 4, 4))
+    method(f"pruned[density=0.2,at=0.4,layers={layers}]").fit(net, train)
+    assert [(start, stop) for start, stop, _ in train.calls] == [(0, 8), (8, 20)]
+    trained, state = train.updates[7].after, train.calls[1][2]
+    assert all(seen.mask is None for seen in trained.values())
+    mask = spread([seen.weight.abs() for seen in trained.values()], 0.2, layers)
+    for (name, seen), part in zip(
+        trained.items(), mask.split([s.weight.numel() for s in trained.values()]), strict=True
+    ):
+        stays = part.reshape(seen.weight.shape)
+        assert torch.equal(state[f"{name}.weight"], seen.weight.where(stays, 0)), name
+        assert torch.equal(look(net)[name].mask, stays)
+        assert bool((look(net)[name].weight != state[f"{name}.weight"])[stays].all())
+    assert train.spent == 1
+
+
+def test_pruned_takes_classifiers_into_the_count_where_they_are_asked_for():
+    net, train = convolutions(), budget(shape=(2, 4, 4))
+    method("pruned[density=0.2,at=0.001,heads=true]").fit(net, train)
+    names = [*maskable(net), "heads.1.1", "heads.2"]
+    sizes = [layers(convolutions())[name].weight.detach().abs() for name in names]
+    state = train.calls[0][2]
+    found = torch.cat([state[f"{name}.weight_mask"].flatten() for name in names])
+    assert torch.equal(found, top(sizes, 0.2))
 
 
 def test_synflow_is_the_products_of_a_loop_over_rounds():

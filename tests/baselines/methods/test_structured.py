@@ -1,4 +1,4 @@
-"""Filters, channels, kernel patterns, factors and moved weights against independent implementations."""
+"""Filters, channels and factors against independent implementations, and the paths that weights lie on."""
 
 import math
 
@@ -11,10 +11,8 @@ from torch import nn
 from baselines.methods.depgraph import without as without_channels
 from baselines.methods.filters import without
 from baselines.methods.monarch import Factors
-from baselines.methods.patterns import natural
 from bench import (
     Backbone,
-    Method,
     Net,
     Sample,
     SeesawError,
@@ -28,11 +26,7 @@ from bench import (
 from bench.build import assemble
 from bench.exits import Exits
 from bench.testing import TinyTask
-from tests.baselines.methods.test_pruning import budget, network
-
-
-def method(spec):
-    return choose(Method, spec).plugin
+from tests.baselines.methods.plain import budget, method, network
 
 
 def chain():
@@ -157,59 +151,6 @@ def test_depgraph_hides_what_the_library_would_cut_out():
         assert torch.equal(left, layers(twin)[name].weight.detach().flatten()), name
 
 
-def test_every_kernel_has_one_of_the_patterns_and_the_count_is_exact():
-    net = chain()
-    chosen = method("patterns[density=0.25,patterns=4]")
-    sets = chosen.pattern_sets(net)
-    assert sets[9].shape == (4, 9)
-    assert bool(sets[9][:, 4].all())
-    allowed = {tuple(row) for row in sets[9].int().tolist()} | {(0,) * 9}
-    for layer in maskable(net).values():
-        mask = chosen.mask(layer.weight.detach(), sets)
-        if layer.weight.dim() == 4:
-            pairs = layer.weight.shape[0] * layer.weight.shape[1]
-            assert {tuple(row) for row in mask.int().reshape(-1, 9).tolist()} <= allowed
-            assert int(mask.sum()) == 4 * round(min(1, 0.25 * 9 / 4) * pairs)
-        else:
-            assert int(mask.sum()) == round(0.25 * mask.numel())
-
-
-def test_the_chosen_pattern_keeps_most_by_trying_all():
-    generator = torch.Generator().manual_seed(3)
-    weight = torch.randn(3, 2, 3, 3, generator=generator)
-    chosen = method("patterns[density=0.4444444444444444,patterns=3]")
-    found = natural(weight.reshape(-1, 9), 4)
-    for kernel, mask in zip(weight.reshape(-1, 9).abs().tolist(), found.tolist(), strict=True):
-        others = sorted((n for n in range(9) if n != 4), key=lambda n: -kernel[n])[:3]
-        assert {n for n, kept in enumerate(mask) if kept} == {4, *others}
-    sets = {9: found[:3]}
-    mask = chosen.mask(weight, sets)
-    for kernel, kept in zip(weight.reshape(-1, 9), mask.reshape(-1, 9), strict=True):
-        best = max(found[:3], key=lambda one: float((kernel[one] ** 2).sum()))
-        assert torch.equal(kept, best)
-
-
-def test_admm_draws_the_weights_to_their_patterns():
-    torch.manual_seed(0)
-    net, train = network(), budget(epochs=40)
-    far = method("patterns[density=0.5,rho=0.00001,every=5]")
-    near = method("patterns[density=0.5,rho=0.5,every=5]")
-    gone = {}
-    for name, chosen in (("far", far), ("near", near)):
-        net, train = network(), budget(epochs=40)
-        train(net, share=chosen.dense)
-        sets = chosen.pattern_sets(net)
-        for layer in maskable(net).values():
-            layer.register_buffer("weight_target", chosen.projected(layer.weight.detach(), sets))
-            layer.register_buffer("weight_dual", torch.zeros_like(layer.weight))
-        train(net, share=chosen.pull, before_step=lambda step, one=chosen, some=sets: one.drawn(step, some))
-        gone[name] = sum(
-            float(layer.weight.detach()[~chosen.mask(layer.weight.detach(), sets)].square().sum())
-            for layer in maskable(net).values()
-        )
-    assert gone["near"] < 0.3 * gone["far"]
-
-
 @pytest.mark.parametrize(("inputs", "outputs"), [(16, 16), (64, 64), (48, 32), (32, 48), (7, 5)])
 @pytest.mark.parametrize("inner", [1, 2, 4])
 def test_monarch_factors_are_p_l_p_r(inputs, outputs, inner):
@@ -267,58 +208,6 @@ def test_monarch_starts_as_wide_as_the_layer_it_replaces(stride, kaiming):
     x = torch.randn(8, 32, 8, 8)
     assert factors(x).shape == whole(x).shape
     assert float((factors(x).std() / whole(x).std()).detach()) == pytest.approx(1, abs=0.2)
-
-
-def test_movement_is_a_plain_loop_over_scores():
-    """S <- S - g * W and W <- W - lr * (g under the mask), by a loop with SGD written out."""
-    chosen = method("movement[density=0.25,start=0,stop=0.5]")
-    net, train = network(), budget(epochs=4, batch=10)
-    twin = network()
-    chosen.fit(net, train)
-    dense = {name: layer.weight.detach().clone() for name, layer in maskable(twin).items()}
-    scores = {name: torch.zeros_like(weight) for name, weight in dense.items()}
-    seen = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in dense.items()}
-    other = budget(epochs=4, batch=10)
-    parameters = list(twin.named_parameters())
-    momentum = {name: torch.zeros_like(p) for name, p in parameters}
-    from bench.lit import learning_rate
-
-    batches = [
-        (x, y)
-        for epoch in range(4)
-        for several in other.data.between(
-            other.recipe, other.seed, 4 * epoch, 4 * epoch + 4
-        ).train_dataloader()
-        for x, y in zip(several.inputs.split(10), several.labels.split(10), strict=True)
-    ]
-    assert len(batches) == 16
-    for index, (x, y) in enumerate(batches):
-        for name, weight in dense.items():
-            layers(twin)[name].weight.data = weight * seen[name]
-        loss = F.cross_entropy(twin(x)[-1], y)
-        gradients = torch.autograd.grad(loss, [p for _, p in parameters])
-        rate = learning_rate(other.recipe, index / 16)
-        for (name, p), gradient in zip(parameters, gradients, strict=True):
-            layer = name.removesuffix(".weight")
-            sparse = layer in dense and layer != name
-            value = dense[layer] if sparse else p.data
-            if sparse:
-                scores[layer] -= gradient * value
-                gradient = gradient * seen[layer]
-            if p.dim() > 1:
-                gradient = gradient + other.recipe.weight_decay * value
-            momentum[name] = gradient.clone() if index == 0 else 0.9 * momentum[name] + gradient
-            value -= rate * (gradient + 0.9 * momentum[name])
-        left = max(0.0, 1 - index / 16 / 0.5)
-        density = 1 - 0.75 * (1 - left**3)
-        for name, score in scores.items():
-            order = np.argsort(-score.flatten().numpy(), kind="stable")[: round(density * score.numel())]
-            flat = torch.zeros(score.numel(), dtype=torch.bool)
-            flat[torch.from_numpy(order)] = True
-            seen[name] = flat.reshape(score.shape)
-    for name, layer in maskable(net).items():
-        assert torch.equal(mask_of(layer), seen[name]), name
-        torch.testing.assert_close(layer.weight.detach(), dense[name] * seen[name], atol=1e-5, rtol=1e-4)
 
 
 def test_nothing_of_training_stays_in_the_network():

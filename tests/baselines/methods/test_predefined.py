@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from baselines.methods.clash_free import ClashFree, possible
 from baselines.methods.radix import Radix, strides
-from bench import Backbone, Infeasible, Method, SeesawError, degree, erk, mask_from, mask_of, maskable
+from bench import Backbone, Infeasible, Method, SeesawError, degree, mask_from, mask_of, maskable
 from bench.build import assemble
 from bench.exits import Exits
 from bench.plugin import choose
 from bench.predefined import Predefined
 from bench.testing import TinyTask
+from tests.baselines.methods import plain
 
 PREDEFINED = ("sparse", "clash-free", "block", "shared", "group", "diagonal", "radix", "kernel", "random")
 EXACT = ("sparse", "clash-free", "block", "group", "diagonal", "radix")
@@ -270,28 +271,6 @@ def test_radices_of_hand_worked_rings():
         method("radix[density=0.3]").mask((48, 48), 0)
 
 
-@given(
-    st.lists(
-        st.tuples(st.integers(1, 64), st.integers(1, 64), st.sampled_from([1, 3, 5])), min_size=1, max_size=6
-    ),
-    st.floats(0.01, 1),
-)
-@settings(deadline=None, max_examples=200)
-def test_erk_keeps_the_density_and_the_proportions(layers, density):
-    shapes = [(o, i, k, k) for o, i, k in layers]
-    found = erk(shapes, density)
-    sizes = [math.prod(shape) for shape in shapes]
-    assert all(0 < one <= 1 for one in found)
-    assert sum(d * n for d, n in zip(found, sizes, strict=True)) == pytest.approx(density * sum(sizes))
-    scaled = {round(d / (sum(s) / math.prod(s)), 9) for d, s in zip(found, shapes, strict=True) if d < 1}
-    assert len(scaled) <= 1
-
-
-def test_erk_of_a_hand_worked_pair():
-    """Raw 1/8 + 1/8 and 1/2 + 1/2; at 40% of 68 weights the small layer is dense, the large keeps 23.2 of 64."""
-    assert erk([(8, 8), (2, 2)], 0.4) == pytest.approx([23.2 / 64, 1.0])
-
-
 def test_random_counts_follow_erk_exactly():
     net = assemble(
         choose(Backbone, "mlp[widths=32:16]").plugin, TinyTask().about(), choose(Exits, "joint").plugin
@@ -299,5 +278,5 @@ def test_random_counts_follow_erk_exactly():
     method("random[density=0.2]").prepare(net, type("Train", (), {"seed": 0})())
     layers = [layer for layer in net.modules() if hasattr(layer, "weight_mask")]
     shapes = [tuple(layer.weight.shape) for layer in layers]
-    for layer, density in zip(layers, erk(shapes, 0.2), strict=True):
+    for layer, density in zip(layers, plain.erk(shapes, 0.2), strict=True):
         assert int(layer.weight_mask.sum()) == round(density * layer.weight.numel())

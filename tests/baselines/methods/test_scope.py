@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import Method, SeesawError, choose, erk, hide, layers, mask_from, mask_of, maskable
+from bench import Method, SeesawError, choose, hide, layers, mask_from, mask_of, maskable
 from bench.budget import Budget
 from bench.build import assemble
 from bench.order import Order, Plan
 from bench.plugin import entries
 from bench.predefined import Predefined
 from bench.testing import TinyBackbone, TinyTask, _AllExits
+from tests.baselines.methods.plain import erk
 
 PLUGINS = {name: type(choose(Method, name).plugin) for name in entries("method")}
 SIDED = [name for name, plugin in PLUGINS.items() if "where" in plugin.model_fields]
@@ -57,15 +58,18 @@ def test_only_the_side_that_is_asked_for_becomes_sparse(name, side):
 @pytest.mark.parametrize("name", SPREAD)
 @pytest.mark.parametrize("rule", ["uniform", "erk"])
 def test_densities_spread_by_the_rule(name, rule):
+    """The counts are exact; a predefined pattern's are those that it has where it is asked for that density alone."""
     nearest = ",nearest=true" if "nearest" in PLUGINS[name].model_fields else ""
     net, before = trained(f"{name}[density=0.25,layers={rule}{nearest}]")
     shapes = [tuple(layer.weight.shape) for layer in before.values()]
     wanted = erk(shapes, 0.25) if rule == "erk" else [0.25] * len(shapes)
-    for layer, density in zip(maskable(net).values(), wanted, strict=True):
-        mask = mask_of(layer)
-        found = 1.0 if mask is None else float(mask.float().mean())
-        exact = not issubclass(PLUGINS[name], Predefined) or name == "random"
-        assert found == pytest.approx(density, abs=0.5 / layer.weight.numel() + 1e-6 if exact else 0.13)
+    for layer, shape, density in zip(maskable(net).values(), shapes, wanted, strict=True):
+        count = round(density * layer.weight.numel())
+        if issubclass(PLUGINS[name], Predefined):
+            alone = choose(Method, f"{name}[density={density!r}{nearest}]").plugin
+            asked, count = count, int(alone.mask(shape, 0).sum())
+            assert abs(count - asked) < 0.06 * layer.weight.numel()
+        assert int(mask_of(layer).sum()) == count
 
 
 @pytest.mark.parametrize("spec", ["sparse[layers=erk,nearest=true]", "random", "sparse[where=server]"])

@@ -84,14 +84,19 @@ def test_the_smallest_weights_go_and_the_share_falls_as_a_cosine(name):
 
 @pytest.mark.parametrize("name", ["set", "rigl"])
 def test_a_weight_that_comes_to_exist_starts_at_zero_without_momentum(name):
-    """Its first update is that of SGD's first step: the momentum is the gradient alone, for decay of zero is zero."""
+    """Its first update is that of SGD's first step: the momentum is the gradient alone, for decay of zero is zero.
+
+    RigL's first update comes a step later, for the step that rewires updates nothing.
+    """
     _, train = trained(name)
+    gradients = {moment.index: moment.after for moment in train.gradients}
     updates, seen = {moment.index: moment for moment in train.updates}, 0
     for index, layer, before, after, _, _ in changes(train):
         new = after.mask & ~before.mask
         assert bool((after.weight[new] == 0).all())
-        (momentum,) = updates[index].state[layer]
-        assert torch.equal(momentum[new], after.gradient[new])
+        first = index + (name == "rigl")
+        (momentum,) = updates[first].state[layer]
+        assert torch.equal(momentum[new], gradients[first][layer].gradient[new])
         assert bool((momentum[~after.mask] == 0).all())
         assert bool((updates[index].before[layer].weight[~after.mask] == 0).all())
         seen += int(new.sum())

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bench.exits import HeadOf as HeadOf
     from bench.exits import Loss as Loss
     from bench.exits import places as places
+    from bench.linked import Linked as Linked
     from bench.masking import Masking as Masking
     from bench.masking import Pruning as Pruning
     from bench.masking import Structured as Structured
@@ -81,6 +82,7 @@ _HOMES = {
     "codec": "Codec frame unframe",
     "errors": "Infeasible SeesawError",
     "exits": "Budget Exits HeadOf Loss places",
+    "linked": "Linked",
     "masking": "Masking Pruning Structured",
     "meter": "Found Meter Reading Subject",
     "method": "Density Method Step Train maskable",

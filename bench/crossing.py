@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from bench.codec import Codec, frame
+from bench.linked import ask, together
 from bench.meter import Reading, Readings
 from bench.net import Net
 from bench.plugin import Choice
@@ -29,10 +30,21 @@ class Tally:
         self.framed: list[int] = []
         self.logits: list[Tensor] = []
 
-    def add(self, payloads: list[bytes], shape: tuple[int, ...], logits: Tensor) -> None:
-        """Count one batch: payloads as they are and in their frames, and the logits behind the decoder."""
-        self.raw += [len(payload) for payload in payloads]
-        self.framed += [len(frame(payload, shape)) for payload in payloads]
+    def add(
+        self, payloads: list[bytes], shape: tuple[int, ...], logits: Tensor, said: Sequence[Tensor] = ()
+    ) -> None:
+        """Count one batch: payloads as they are and in their frames, and the logits behind the decoder.
+
+        Args:
+            payloads: of each sample's feature.
+            shape: of a feature.
+            logits: behind the decoder.
+            said: by earlier exits, each (N, classes); it crosses as float32, in a frame of its own.
+        """
+        beside = b"".join(one[0].float().cpu().numpy().tobytes() for one in said)
+        head = frame(beside, (len(said), *said[0].shape[1:])) if said else b""
+        self.raw += [len(payload) + len(beside) for payload in payloads]
+        self.framed += [len(frame(payload, shape)) + len(head) for payload in payloads]
         self.logits.append(logits)
 
     def readings(self, labels: Tensor, name: str) -> Readings:
@@ -75,7 +87,8 @@ def crossings(
 ) -> dict[int, Readings]:
     """Send every sample of a split through every codec at every cut.
 
-    Cut 0 sends the input: as the 8-bit image and as JPEG, where inputs are images. The last cut sends nothing.
+    Cut 0 sends the input: as the 8-bit image and as JPEG, where inputs are images. The last cut sends nothing. Where
+    exits behind a cut hear what those before it said, that is sent with the feature, as it is.
 
     Returns:
         Readings by cut: `payload.C` and `framed.C` in bytes, `top1.C` and `top5.C`, for every codec C.
@@ -85,23 +98,27 @@ def crossings(
         report(rows.start, len(split.labels), "features through codecs")
         raw = split.inputs[rows]
         x = data.scale(raw.to(device))
-        through = [x]
-        for stage in net.stages:
+        through, said, whole = [x], [], x
+        for index, stage in enumerate(net.stages):
             through.append(stage(through[-1]))
-        whole = net.head(len(net.stages) - 1)(through[-1]).float().cpu()
+            if index in net.exits:
+                whole, word = ask(net.head(index), through[-1], said)
+                said.append(word)
+        whole = whole.float().cpu()
         if raw.dtype == torch.uint8 and raw.dim() == 4:
             for name, (payloads, images) in {"image8": as_bytes(raw), "jpeg": as_jpeg(raw)}.items():
                 same = torch.equal(images, raw)
                 answer = whole if same else behind(net, 0, data.scale(images.to(device)))
                 tallies[0][name].add(payloads, tuple(raw.shape[1:]), answer)
         for k in range(1, len(net.stages)):
-            feature = through[k].float().cpu()
+            feature, heard = through[k].float().cpu(), said[: net.carried(k)]
             shape = tuple(feature.shape[1:])
             for codec in codecs:
                 payloads = [codec.plugin.encode(one) for one in feature]
                 decoded = torch.stack([codec.plugin.decode(payload, shape) for payload in payloads])
-                answer = whole if torch.equal(decoded, feature) else behind(net, k, decoded.to(device))
-                tallies[k][codec.spec].add(payloads, shape, answer)
+                same = torch.equal(decoded, feature)
+                answer = whole if same else behind(net, k, decoded.to(device), heard)
+                tallies[k][codec.spec].add(payloads, shape, answer, heard)
     return {
         k: {
             key: one
@@ -112,9 +129,9 @@ def crossings(
     }
 
 
-def behind(net: Net, k: int, feature: Tensor) -> Tensor:
+def behind(net: Net, k: int, feature: Tensor, said: Sequence[Tensor] = ()) -> Tensor:
     """The server's logits for what arrived at cut k, on the CPU."""
-    return net.cut(k)[1](feature).float().cpu()
+    return net.cut(k)[1](together(feature, said)).float().cpu()
 
 
 def as_bytes(images: Tensor) -> tuple[list[bytes], Tensor]:

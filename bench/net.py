@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import SeesawError
+from bench.linked import Linked, ask, together
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,30 @@ class Net(nn.Module):
         """The head that hangs on a stage."""
         return self.heads[str(stage)]
 
+    def linked(self, stage: int) -> bool:
+        """Whether the head on a stage sees what earlier heads said."""
+        return isinstance(self.head(stage), Linked)
+
+    def carried(self, k: int) -> int:
+        """How many heads before cut k are heard by heads behind it, so that what they said crosses too."""
+        heard = any(self.linked(stage) for stage in self.exits if stage >= k)
+        return sum(stage < k for stage in self.exits) if heard else 0
+
+    def crossing(self, k: int) -> tuple[int, ...]:
+        """The shape, without the batch, of the tensor that crosses cut k (see `together`)."""
+        shape = self.shapes[k - 1] if k else self.sample.shape
+        count = self.carried(k)
+        return (math.prod(shape) + count * self.classes,) if count else shape
+
     def forward(self, x: Tensor) -> list[Tensor]:
         """The logits of every exit, each (N, classes), from the shallowest."""
-        answers = []
+        answers, said = [], []
         for index, stage in enumerate(self.stages):
             x = stage(x)
             if str(index) in self.heads:
-                answers.append(self.head(index)(x))
+                answer, word = ask(self.head(index), x, said)
+                answers.append(answer)
+                said.append(word)
         return answers
 
     def walk(self, x: Tensor, leave: Callable[[Tensor], Tensor]) -> Walk:
@@ -125,11 +144,14 @@ class Net(nn.Module):
         exits = torch.empty(count, dtype=torch.long, device=x.device)
         logits = x.new_empty(count, self.classes, dtype=torch.float32)
         seen = x.new_empty(0, count, self.classes, dtype=torch.float32)
+        said: list[Tensor] = []
         for index, stage in enumerate(self.stages):
             x = stage(x)
             if str(index) not in self.heads:
                 continue
-            seen = torch.cat([seen, self.head(index)(x)[None]])
+            answer, word = ask(self.head(index), x, said)
+            seen = torch.cat([seen, answer[None]])
+            said.append(word)
             here = len(seen) - 1
             gone = leave(seen) if here < last else torch.ones(len(where), dtype=torch.bool, device=x.device)
             exits[where[gone]] = here
@@ -138,6 +160,7 @@ class Net(nn.Module):
                 break
             if gone.any():
                 where, x, seen = where[~gone], x[~gone], seen[:, ~gone]
+                said = [one[~gone] for one in said]
         return Walk(exits, logits)
 
     def cut(self, k: int) -> tuple[Part, Part]:
@@ -156,8 +179,9 @@ class Net(nn.Module):
 class Part(nn.Module):
     """The stages from `start` to before `stop`, with the heads that hang on them, shared with the whole net.
 
-    It gives its last stage's tensor; the part that holds the net's last stage gives the last exit's logits.
-    A part without stages gives what it takes.
+    It gives its last stage's tensor, with what its heads and those before it said where heads behind it hear that;
+    the part that holds the net's last stage gives the last exit's logits. It takes what the part before it gives. A
+    part without stages gives what it takes.
     """
 
     def __init__(self, net: Net, start: int, stop: int) -> None:
@@ -166,9 +190,18 @@ class Part(nn.Module):
         self.stages = nn.ModuleDict({str(i): net.stages[i] for i in range(start, stop)})
         self.heads = nn.ModuleDict({str(i): net.head(i) for i in net.exits if start <= i < stop})
         self.final = start < stop == len(net.stages)
+        self.shape = net.shapes[start - 1] if start else net.sample.shape
+        self.takes, self.gives = (net.carried(k) * net.classes for k in (start, stop))
+        """how many logits of earlier exits come with the feature, and go on with it"""
+        self.classes = net.classes
+        heard = any(isinstance(head, Linked) for head in self.heads.values())
+        self.heads_first = bool(heard or self.takes or self.gives)
+        """whether what this part gives takes the heads on the way"""
 
     def forward(self, x: Tensor) -> Tensor:
         """The tensor that crosses the cut, or the final logits."""
+        if self.heads_first:
+            return self.answers(x)[0]
         for stage in self.stages.values():
             x = stage(x)
         return self.heads[str(self.stop - 1)](x) if self.final else x
@@ -176,8 +209,18 @@ class Part(nn.Module):
     def answers(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """What `forward` gives, and the logits of every exit on the way, the final one included."""
         logits = []
+        x, said = self._apart(x)
         for index, stage in self.stages.items():
             x = stage(x)
             if index in self.heads:
-                logits.append(self.heads[index](x))
-        return (logits[-1] if self.final else x), logits
+                answer, word = ask(self.heads[index], x, said)
+                logits.append(answer)
+                said.append(word)
+        return (logits[-1] if self.final else together(x, said if self.gives else [])), logits
+
+    def _apart(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The feature, and what earlier heads said, from what crosses."""
+        if not self.takes:
+            return x, []
+        feature, said = x[:, : -self.takes], x[:, -self.takes :]
+        return feature.reshape(x.shape[0], *self.shape), list(said.split(self.classes, 1))

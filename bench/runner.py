@@ -267,6 +267,8 @@ class Run:
             notes["weights matched"] = self.loaded.matched
         if severed := [name for name, layer in layers(net).items() if _severed(layer)]:
             notes["disconnected layers"] = severed
+        if carried := {str(k): n for k in range(len(net.stages)) if (n := net.carried(k))}:
+            notes["exits whose logits cross, by cut"] = carried
         if constant := [n for n, logits in enumerate(test.logits) if _same(logits)]:
             notes["exits that answer alike whatever the input"] = constant
         return Record(

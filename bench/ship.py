@@ -142,7 +142,7 @@ class Shipment:
                 stages=(part.start, part.stop),
                 exits=tuple(int(stage) for stage in part.heads),
             )
-        crossing = None if self.cut is None else self.net.shape(self.cut - 1)
+        crossing = None if self.cut is None else self.net.crossing(self.cut)
         manifest = Manifest.model_validate(
             self.about | {"cut": self.cut, "crossing": crossing, "values": self.values, "parts": files}
         )

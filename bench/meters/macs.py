@@ -164,12 +164,15 @@ class Macs(Meter):
         """Count; no clock is read."""
         net, tariff, found = subject.net, Tariff.of(subject.net), Found()
         for number, stage in enumerate(net.exits):
+            heads = {None, *net.exits[:number]} if net.linked(stage) else {None}
             found.exits[number] = {
                 "macs": _macs(tariff.upto(stage, effective=False)),
                 "macs.effective": _macs(tariff.upto(stage, effective=True), effective=True),
                 "parameters": _parameters(*(_upto(net, stage))),
                 **_densities(
-                    net, connected(net, [number]), lambda s, head, e=stage: s <= e and head in (None, e)
+                    net,
+                    connected(net, [number]),
+                    lambda s, head, e=stage, h=heads: s <= e and head in {*h, e},
                 ),
             }
         alive = connected(net)

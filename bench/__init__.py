@@ -18,10 +18,16 @@ if TYPE_CHECKING:
     from bench.errors import Infeasible as Infeasible
     from bench.errors import SeesawError as SeesawError
     from bench.exits import Budget as Budget
+    from bench.exits import EarlyExits as EarlyExits
     from bench.exits import Exits as Exits
     from bench.exits import HeadOf as HeadOf
     from bench.exits import Loss as Loss
+    from bench.exits import nearest as nearest
+    from bench.exits import parted as parted
     from bench.exits import places as places
+    from bench.heads import HeadKind as HeadKind
+    from bench.heads import MixedPool as MixedPool
+    from bench.heads import head_of as head_of
     from bench.linked import Linked as Linked
     from bench.masking import Masking as Masking
     from bench.masking import Pruning as Pruning
@@ -81,7 +87,8 @@ _HOMES = {
     "backbone": "Backbone MeanPool channels_of features_of pooled_head",
     "codec": "Codec frame unframe",
     "errors": "Infeasible SeesawError",
-    "exits": "Budget Exits HeadOf Loss places",
+    "exits": "Budget EarlyExits Exits HeadOf Loss nearest parted places",
+    "heads": "HeadKind MixedPool head_of",
     "linked": "Linked",
     "masking": "Masking Pruning Structured",
     "meter": "Found Meter Reading Subject",

@@ -1,33 +1,34 @@
-"""Joint training: the weighted sum of every exit's cross-entropy (BranchyNet, Teerapittayanon et al., ICPR 2016)."""
+"""Joint training: the weighted sum of every exit's cross-entropy (BranchyNet, Teerapittayanon et al., ICPR 2016).
+
+BranchyNet trains the network alone before its branches join: its LeNet has `weights=1:0.3` and, with 50 of 150 epochs,
+`alone=0.33`. A method then does its work in that share, and what it hid stays hidden while all exits train.
+"""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
-from bench import Count, Exits, HeadOf, Net, Positive, SeesawError, Whole, places
+from bench import Budget, EarlyExits, HeadOf, Method, Net, Positive, SeesawError, parted
 
 
-class Joint(Exits):
+class Joint(EarlyExits):
     """All exits at once: the weighted sum of their cross-entropies."""
 
-    exits: Count = 3
-    """how many, each at about twice the MACs of the one before: 1/4, 1/2, all"""
-    at: tuple[Whole, ...] = ()
-    """stages to hang early exits on, from 0, instead of `exits`"""
     weights: tuple[Positive, ...] = ()
     """of each exit's loss, from the shallowest; all 1 where left out"""
+    alone: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """share of the budget in which the network is trained first, with its last exit alone; none trains all at once"""
 
     def hang(self, net: Net, shares: Sequence[float], head: HeadOf) -> None:
-        last = len(net.stages) - 1
-        stages = sorted({*self.at, last}) if self.at else places(shares, self.exits)
-        if self.weights and len(self.weights) != len(stages):
+        super().hang(net, shares, head)
+        if self.weights and len(self.weights) != len(net.exits):
             raise SeesawError(
-                f"joint[weights=...] has {len(self.weights)} weights for {len(stages)} exits. "
+                f"joint[weights=...] has {len(self.weights)} weights for {len(net.exits)} exits. "
                 "Give one for each, joined by ':'."
             )
-        for stage in stages:
-            net.hang(stage, head(stage))
 
     def loss(self, logits: list[Tensor], labels: Tensor, progress: float) -> Tensor:
         weights = self.weights or (1.0,) * len(logits)
@@ -38,3 +39,14 @@ class Joint(Exits):
             ),
             start=labels.new_zeros((), dtype=logits[0].dtype),
         )
+
+    def fit(self, net: Net, train: Budget, method: Method) -> None:
+        if self.alone is None:
+            return super().fit(net, train, method)
+        _, network = parted(net)
+        method.fit(net, train.portion(self.alone, loss=_last, parameters=network))
+        train.portion(1 - self.alone)(net)
+
+
+def _last(logits: list[Tensor], labels: Tensor, progress: float) -> Tensor:
+    return F.cross_entropy(logits[-1], labels)

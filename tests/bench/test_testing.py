@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from bench import Backbone, Codec, Exits, Found, Meter, Method, Policy, Reading, hide, maskable
+from bench import Backbone, Codec, Exits, Found, MeanPool, Meter, Method, Policy, Reading, hide, maskable
 from bench.testing import (
     Nonconforming,
     check_backbone,
@@ -94,9 +95,58 @@ class Half(Exits):
         return logits[-1][:, :2].sum() * 0
 
 
-def test_an_exits_plan_that_trains_nothing_is_found():
-    with pytest.raises(Nonconforming, match="moves every parameter"):
-        check_exits(Half())
+class Unheard(Exits):
+    """Heads that weight decay moves, and no loss."""
+
+    def hang(self, net, shares, head):
+        for stage, shape in enumerate(net.shapes):
+            net.hang(
+                stage,
+                nn.Sequential(MeanPool(), nn.Linear(shape[0], 4, bias=False))
+                if len(shape) > 1
+                else head(stage),
+            )
+
+    def loss(self, logits, labels, progress):
+        return sum(0 * one.sum() for one in logits[:-1]) + F.cross_entropy(logits[-1], labels)
+
+
+class Unbounded(Exits):
+    def loss(self, logits, labels, progress):
+        return -logits[-1].softmax(1)[torch.arange(len(labels)), labels].log().mean()
+
+
+class Elsewhere(Exits):
+    """Its heads answer by what lies beside the network."""
+
+    def hang(self, net, shares, head):
+        last = len(net.stages) - 1
+        net.hang(last, nn.Sequential(head(last), Counting()))
+
+    def loss(self, logits, labels, progress):
+        return F.cross_entropy(logits[-1], labels)
+
+
+class Counting(nn.Module):
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return x + self.calls
+
+
+@pytest.mark.parametrize(
+    ("exits", "hint"),
+    [
+        (Half(), "moves every parameter"),
+        (Unheard(), "every head gets a gradient"),
+        (Unbounded(), "a finite number"),
+        (Elsewhere(), "a walk leaves with the logits of its exit"),
+    ],
+)
+def test_an_exits_plan_that_breaks_the_contract_is_found(exits, hint):
+    with pytest.raises(Nonconforming, match=hint):
+        check_exits(exits)
 
 
 class Foresight(Policy):

@@ -56,6 +56,8 @@ class PackedLinear(nn.Module):
             torch.zeros(self.out_features) if layer.bias is None else layer.bias.detach().clone()
         )
         self.bias.requires_grad_(layer.bias is not None)
+        # what is hooked to the layer is to see what stands for it
+        self._forward_pre_hooks, self._forward_hooks = layer._forward_pre_hooks, layer._forward_hooks
         self.register_buffer("chunks", torch.tensor(chunks, dtype=torch.int32))
         self.register_buffer("index", torch.from_numpy(np.concatenate(index).astype(np.int32)))
 

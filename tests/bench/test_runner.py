@@ -115,7 +115,9 @@ def test_the_same_seed_gives_the_same_record_and_another_seed_another(places):
 @pytest.mark.parametrize(
     "method", ["dense", "sparse[density=0.25]", "pruned[density=0.25]", "narrow[density=0.25]"]
 )
-@pytest.mark.parametrize("exits", ["joint", "frozen", "single"])
+@pytest.mark.parametrize(
+    "exits", ["joint", "joint[alone=0.5]", "frozen", "single", "sdn", "distilled", "equilibrium", "ztw"]
+)
 def test_every_method_runs_with_every_exits_plan(places, method, exits):
     record = run(order(places, f"mlp[widths=64:64]_{method}", exits=exits, codecs=("int8",)))
     assert len(record.exits) == (1 if exits == "single" else 2)

@@ -1,0 +1,68 @@
+"""Gradient equilibrium: what flows back from many exits is rescaled, so that early stages are not swamped by it.
+
+Li et al., "Improved Techniques for Training Adaptive Deep Networks", ICCV 2019, section 3.2: at exit i of K, counted
+from 1, the gradient from the head is multiplied by 1 / (K - i + 1) and that from the stages behind by
+(K - i) / (K - i + 1). So every stage is trained by the mean loss of the exits at and behind it, and not by their sum;
+heads get their own gradient whole. Optimisers that divide gradients by their size, as AdamW does, undo that: train
+with --set optimizer=sgd.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bench import Budget, EarlyExits, Method, Net
+
+
+class Equilibrium(EarlyExits):
+    """All exits at once; gradients are rescaled where exits branch off (under AdamW this changes little)."""
+
+    def loss(self, logits: list[Tensor], labels: Tensor, progress: float) -> Tensor:
+        last, *early = (F.cross_entropy(answer, labels) for answer in reversed(logits))
+        return sum(early, start=last)
+
+    def fit(self, net: Net, train: Budget, method: Method) -> None:
+        with rescaled(net):
+            method.fit(net, train)
+
+
+@contextmanager
+def rescaled(net: Net) -> Iterator[None]:
+    """Rescale the gradients of a network at its exits for a while; what it answers stays the same."""
+    hooks = []
+    for number, stage in enumerate(net.exits[:-1]):
+        left = len(net.exits) - number
+        hooks.append(net.head(stage).register_forward_pre_hook(_give_back(1 / left)))
+        hooks.append(net.stages[stage + 1].register_forward_pre_hook(_give_back((left - 1) / left)))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _give_back(share: float) -> Callable[[Any, tuple[Tensor, ...]], tuple[Tensor, ...]]:
+    """A hook by which a module gives back a share of the gradient of its input."""
+
+    def hook(module: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        x, *others = inputs
+        return Rescaled.apply(x, share), *others
+
+    return hook
+
+
+class Rescaled(torch.autograd.Function):
+    """The same tensor, with a gradient that is multiplied by a number."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0] * ctx.factor, None

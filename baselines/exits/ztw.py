@@ -1,0 +1,97 @@
+"""Zero Time Waste: no early answer is thrown away; later heads see it, and exits answer with an ensemble.
+
+Wolczyk et al., NeurIPS 2021. The backbone and its last exit are trained first and then stand still. Cascade: every
+early head also takes the logits of the head before, normalised, without a gradient. Ensembles: early exit m then
+answers with softmax(log b_m + sum_j w_mj log p_j) over the early heads j up to m, where b > 0 and w > 0 are trained
+last, on heads that stand still; w are the exponentials of free numbers over m, as in the authors' code. The last exit
+answers alone. log p and the logits differ by one number for a sample, which a softmax does not see.
+"""
+
+from collections.abc import Sequence
+from typing import Self
+
+import torch
+import torch.nn.functional as F
+from pydantic import model_validator
+from torch import Tensor, nn
+
+from bench import Budget, EarlyExits, HeadOf, Linked, Method, Net, Share, parted
+
+
+class Ztw(EarlyExits):
+    """Zero Time Waste: heads on a frozen backbone see earlier heads' answers, and exits answer with ensembles."""
+
+    backbone: Share = 0.75
+    """share of the budget for the backbone and its last exit"""
+    ensembles: Share = 0.05
+    """share for the weights of the ensembles, at the end; the heads get what is between"""
+
+    @model_validator(mode="after")
+    def _within_the_budget(self) -> Self:
+        if self.backbone + self.ensembles > 1:
+            raise ValueError(
+                f"backbone={self.backbone:g} and ensembles={self.ensembles:g} are more than 1 together"
+            )
+        return self
+
+    def hang(self, net: Net, shares: Sequence[float], head: HeadOf) -> None:
+        super().hang(net, shares, head)
+        for number, stage in enumerate(net.exits[:-1]):
+            net.hang(stage, Cascaded(net.head(stage), number, net.classes))
+
+    def loss(self, logits: list[Tensor], labels: Tensor, progress: float) -> Tensor:
+        return F.cross_entropy(logits[-1], labels)
+
+    def fit(self, net: Net, train: Budget, method: Method) -> None:
+        early, rest = parted(net)
+        heads = [head for head in net.heads.values() if isinstance(head, Cascaded)]
+        weights = [parameter for head in heads for parameter in (head.weights, head.bias)]
+        method.fit(net, train.portion(self.backbone, parameters=rest))
+        if not early:
+            return
+        for head in heads:
+            head.alone = True
+        cascade = [p for p in early if all(p is not weight for weight in weights)]
+        share = 1 - self.backbone - self.ensembles
+        train.portion(share, loss=_early_loss, parameters=cascade)(net)
+        for head in heads:
+            head.alone = False
+        train.portion(self.ensembles, loss=_early_loss, parameters=weights)(net)
+
+
+class Cascaded(Linked):
+    """An early head that sees the head before, and answers for all heads up to itself.
+
+    Args:
+        head: (N, ...) to (N, classes), ending in a linear layer: adding a linear map of the logits before is then the
+            same as giving that layer both as its input.
+        number: how many early heads there are before.
+        classes: how many logits it gives.
+    """
+
+    def __init__(self, head: nn.Module, number: int, classes: int) -> None:
+        super().__init__()
+        self.head = head
+        if number:
+            self.norm, self.previous = nn.LayerNorm(classes), nn.Linear(classes, classes, bias=False)
+        self.weights = nn.Parameter(torch.zeros(number + 1))
+        """logarithms of m w_mj"""
+        self.bias = nn.Parameter(torch.zeros(classes))
+        """log b_m"""
+        self.alone = False
+        """whether it answers for itself alone, while heads are trained"""
+
+    def forward(self, x: Tensor, earlier: Sequence[Tensor]) -> Tensor:
+        own = self.head(x)
+        return own + self.previous(self.norm(earlier[-1].detach())) if earlier else own
+
+    def answer(self, said: Tensor, earlier: Sequence[Tensor]) -> Tensor:
+        if self.alone:
+            return said
+        weighted = zip(self.weights.exp() / len(self.weights), [*earlier, said], strict=True)
+        return sum((weight * logits for weight, logits in weighted), start=self.bias)
+
+
+def _early_loss(logits: list[Tensor], labels: Tensor, progress: float) -> Tensor:
+    first, *others = (F.cross_entropy(answer, labels) for answer in logits[:-1])
+    return sum(others, start=first)

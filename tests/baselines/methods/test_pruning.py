@@ -214,12 +214,3 @@ def test_a_step_of_rigl_that_rewires_updates_no_weight_and_its_dense_gradients_c
     steady = 3 * (there + 15)
     # five steps an epoch: 0-4 rewires at 3, 5-9 at 6 and 9, 10-14 at 12, 15-19 at 15 and 18
     assert every == pytest.approx([steady + hidden * share / 5 for share in (1, 2, 1, 2)])
-
-
-def test_reinit_leaves_a_lone_weight_a_number():
-    net = Net([nn.Linear(1, 1), nn.Linear(1, 4)], Sample((1,)), 3)
-    net.hang(1, nn.Linear(4, 3))
-    train = budget()
-    train.steps = 0
-    method("reinit[of=random[density=0.5]]").fit(net, train)
-    assert all(bool(torch.isfinite(p).all()) for p in net.parameters())

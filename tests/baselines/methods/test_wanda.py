@@ -51,6 +51,7 @@ PLACES = {
     "same, dilated": {"kernel_size": 3, "padding": "same", "dilation": 2},
     "same, even": {"kernel_size": (2, 4), "padding": "same"},
     "circular": {"kernel_size": 3, "padding": 1, "padding_mode": "circular"},
+    "reflect": {"kernel_size": 3, "padding": (2, 1), "padding_mode": "reflect"},
 }
 
 

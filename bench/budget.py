@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.checkpoint import START_ANEW, Checkpoint, Moments, set_random_state
 from bench.engine.linear import small
@@ -52,7 +52,7 @@ class Budget:
         self.steps = recipe.epochs * self.per_epoch
         self.at = 0
         self._loss = loss
-        self._parameters: list[nn.Parameter] | None = None
+        self._trained: frozenset[str] | None = None
         self._moments: Moments = {}
 
     def __call__(
@@ -69,7 +69,8 @@ class Budget:
             return
         begun = busy(self.device)
         call, self.log.calls = self.log.calls, self.log.calls + 1
-        parameters = self._parameters if self._parameters is not None else list(net.parameters())
+        named = net.named_parameters()
+        parameters = [p for name, p in named if self._trained is None or name in self._trained]
         cost = StepCost(net, parameters)
         hooked = before_step is not None or after_step is not None
         with small(net) if self.lean and not hooked else nullcontext({}) as moved:
@@ -140,14 +141,14 @@ class Budget:
         return self._loss(net(inputs), labels, self.at / max(self.steps, 1))
 
     def portion(
-        self, share: float, *, loss: Loss | None = None, parameters: Iterable[nn.Parameter] | None = None
+        self, share: float, *, loss: Loss | None = None, parameters: Iterable[str] | None = None
     ) -> Budget:
         """A share of the budget with a schedule of its own (`bench.exits.Budget`)."""
         part = Budget(
             self.data, self.recipe, loss or self._loss, self.seed, self.device, self.log, lean=self.lean
         )
         part.steps = round(share * self.steps)
-        part._parameters = None if parameters is None else list(parameters)
+        part._trained = None if parameters is None else frozenset(parameters)
         return part
 
     @property

@@ -21,11 +21,12 @@ class Budget(Train, Protocol):
     """What a plan is lent: training, and the means to lend a method less than all of it."""
 
     def portion(
-        self, share: float, *, loss: Loss | None = None, parameters: Iterable[nn.Parameter] | None = None
+        self, share: float, *, loss: Loss | None = None, parameters: Iterable[str] | None = None
     ) -> Train:
         """A share of the budget with a schedule of its own, perhaps another loss, perhaps fewer parameters.
 
-        Modules none of whose parameters train keep their running statistics too.
+        Parameters are told by their names in the net, so that a method may also train a copy of it. Modules none of
+        whose parameters train keep their running statistics too.
         """
         ...
 
@@ -114,11 +115,11 @@ class EarlyExits(Exits):
                 net.hang(stage, head_of(kind, net.shape(stage), net.classes))
 
 
-def parted(net: Net) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The parameters of the early heads, and all others."""
-    early = [p for stage in net.exits[:-1] for p in net.head(stage).parameters()]
-    heads = {id(p) for p in early}
-    return early, [p for p in net.parameters() if id(p) not in heads]
+def parted(net: Net) -> tuple[list[str], list[str]]:
+    """The names of the early heads' parameters, and of all others."""
+    heads = tuple(f"heads.{stage}." for stage in net.exits[:-1])
+    names = [name for name, _ in net.named_parameters()]
+    return [n for n in names if n.startswith(heads)], [n for n in names if not n.startswith(heads)]
 
 
 def places(shares: Sequence[float], count: int) -> list[int]:

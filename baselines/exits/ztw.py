@@ -45,13 +45,13 @@ class Ztw(EarlyExits):
     def fit(self, net: Net, train: Budget, method: Method) -> None:
         early, rest = parted(net)
         heads = [head for head in net.heads.values() if isinstance(head, Cascaded)]
-        weights = [parameter for head in heads for parameter in (head.weights, head.bias)]
+        weights = [f"heads.{stage}.{own}" for stage in net.exits[:-1] for own in ("weights", "bias")]
         method.fit(net, train.portion(self.backbone, parameters=rest))
         if not early:
             return
         for head in heads:
             head.alone = True
-        cascade = [p for p in early if all(p is not weight for weight in weights)]
+        cascade = [name for name in early if name not in weights]
         share = 1 - self.backbone - self.ensembles
         train.portion(share, loss=_early_loss, parameters=cascade)(net)
         for head in heads:

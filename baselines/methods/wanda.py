@@ -20,25 +20,27 @@ class Wanda(Masking):
     """of the train split that inputs are taken from"""
 
     def finalize(self, net: Net, train: Train) -> None:
-        layers = self.sparse(net)
-        norms: dict[str, Tensor] = {}
-
-        def note(name: str, layer: Layer):
-            def hook(module: nn.Module, taken: tuple[Tensor, ...]) -> None:
-                norms[name] = input_norms(layer, taken[0])
-
-            return hook
-
-        handles = [layer.register_forward_pre_hook(note(name, layer)) for name, layer in layers.items()]
-        with torch.no_grad():
-            net.eval()(train.batch(self.samples)[0])
-        for handle in handles:
-            handle.remove()
-        for name, layer in layers.items():
-            rows = (layer.weight.detach().abs() * norms[name]).flatten(1)
+        x = train.batch(self.samples)[0]
+        net.eval()
+        for layer in self.sparse(net).values():  # from the input on: later layers meet what pruned ones give
+            rows = (layer.weight.detach().abs() * input_norms(layer, taken(net, layer, x))).flatten(1)
             best = rows.topk(max(1, round(self.density * rows.shape[1])), dim=1).indices
             mask = torch.zeros_like(rows, dtype=torch.bool).scatter_(1, best, True)
             hide(layer, mask.reshape(layer.weight.shape))
+
+
+def taken(net: Net, layer: Layer, x: Tensor) -> Tensor:
+    """What a layer takes when the network sees x."""
+    found: list[Tensor] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        found.append(inputs[0])
+
+    handle = layer.register_forward_pre_hook(note)
+    with torch.no_grad():
+        net(x)
+    handle.remove()
+    return found[0]
 
 
 def input_norms(layer: Layer, x: Tensor) -> Tensor:

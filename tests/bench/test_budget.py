@@ -168,12 +168,19 @@ def test_rewinding_costs_budget():
 def test_a_portion_has_its_own_schedule_and_leaves_the_rest_alone():
     budget, net = toy(), network()
     before = {k: v.clone() for k, v in net.state_dict().items()}
-    head = list(net.head(0).parameters())
-    budget.portion(0.5, parameters=head)(net)
+    budget.portion(0.5, parameters=["heads.0.weight", "heads.0.bias"])(net)
     changed = {k for k, v in net.state_dict().items() if not torch.equal(v, before[k])}
     assert changed == {"heads.0.weight", "heads.0.bias"}
     assert budget.spent == 0.5
     assert budget.at == 0
+
+
+def test_a_portion_trains_the_same_parameters_of_a_copy():
+    budget, net = toy(), network()
+    twin = copy.deepcopy(net)
+    budget.portion(0.5, parameters=["heads.0.weight"])(twin)
+    changed = {k for k, v in twin.state_dict().items() if not torch.equal(v, net.state_dict()[k])}
+    assert changed == {"heads.0.weight"}
 
 
 def test_a_loss_of_nan_is_a_sentence():

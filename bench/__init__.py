@@ -56,7 +56,10 @@ if TYPE_CHECKING:
     from bench.plugin import choose as choose
     from bench.policy import Policy as Policy
     from bench.policy import Reference as Reference
+    from bench.policy import State as State
+    from bench.policy import geometric_shares as geometric_shares
     from bench.policy import shared_quantiles as shared_quantiles
+    from bench.policy import without_nan as without_nan
     from bench.predefined import Predefined as Predefined
     from bench.predefined import mask_from as mask_from
     from bench.predefined import over_kernels as over_kernels
@@ -97,7 +100,7 @@ _HOMES = {
     "packed": "pack unpack",
     "paths": "connected",
     "plugin": "Count Plugin Positive Settings Share Whole choose",
-    "policy": "Policy Reference shared_quantiles",
+    "policy": "Policy Reference State geometric_shares shared_quantiles without_nan",
     "predefined": "Predefined mask_from over_kernels",
     "sparse": "degree",
     "sparse.mask": "Layer density hide largest layers mask_of masked parameters",

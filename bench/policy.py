@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from bench.errors import SeesawError
 from bench.plugin import Plugin
+
+State = dict[str, Tensor]
+"""One operating point: plain tensors by name, all that execution in another process needs beside the policy."""
 
 
 class Policy(Plugin):
     """The contract: `score` says how ready each sample is to leave, `thresholds` the operating points.
 
     A sample leaves at the first exit whose score reaches that exit's threshold, at the last one in any case.
-    Thresholds come from the calibration split. No label is ever handed to a policy.
+    Operating points come from the calibration split. Its labels are lent to `learn`, and to no other verb; those of
+    the test split to none.
     """
 
     kind: ClassVar[str] = "policy"
@@ -24,10 +30,10 @@ class Policy(Plugin):
 
         Args:
             logits: (exits so far, N, classes). During execution only the exits passed so far are there, so row
-                e of the answer may depend on rows 0..e alone.
+                e of the answer may depend on rows 0..e alone, and in them on the sample's own column alone.
 
         Returns:
-            (exits so far, N), larger is readier.
+            (exits so far, N), larger is readier; (exits so far, N, numbers) for a policy that defines `leaves`.
         """
         raise NotImplementedError(f"{type(self).__name__} must define score(logits)")
 
@@ -42,6 +48,32 @@ class Policy(Plugin):
             (points, exits). The default is one threshold for all exits, at quantiles of the scores.
         """
         return shared_quantiles(scores, points)
+
+    def learn(self, logits: Tensor, labels: Tensor, costs: Tensor, points: int) -> list[State]:
+        """Operating points from the calibration split; the default takes `thresholds`, and looks at no label.
+
+        Args:
+            logits: of the calibration split, (exits, N, classes).
+            labels: of the calibration split, int64 (N,).
+            costs: of leaving at each exit, (exits,): in MACs, or in what else the trace counts, such as seconds.
+            points: how many are wanted, at most.
+
+        Returns:
+            A state for each, from never leaving early to always. Thresholds, where it has any, are called so.
+        """
+        return [{"thresholds": row} for row in self.thresholds(self.score(logits), points)]
+
+    def leaves(self, scores: Tensor, state: State) -> Tensor:
+        """Where samples would leave at one operating point; the first exit counts, and the last one lets all leave.
+
+        Args:
+            scores: what `score` gave, of the exits so far. Row e of the answer may depend on rows 0..e alone.
+            state: one that `learn` gave.
+
+        Returns:
+            Boolean (exits so far, N).
+        """
+        return scores >= state["thresholds"][: len(scores), None]
 
 
 class Reference(Policy):
@@ -59,10 +91,36 @@ class Reference(Policy):
 
 
 def shared_quantiles(scores: Tensor, points: int) -> Tensor:
-    """One threshold for all exits, at equal steps through the sorted early scores: (points, exits)."""
-    early = scores[:-1].flatten().sort().values
+    """One threshold for all exits, at equal steps through the sorted early scores: (points, exits). NaN is no score."""
+    early = scores[:-1].flatten()
+    early = early[~early.isnan()].sort().values
     if len(early) == 0:
         return torch.full((1, len(scores)), torch.inf)
     places = torch.linspace(len(early) - 1, 0, max(points - 1, 1)).round().long()
     values = torch.cat([torch.tensor([torch.inf], dtype=early.dtype), early[places]])
     return torch.unique_consecutive(values)[:, None].expand(-1, len(scores)).clone()
+
+
+def geometric_shares(exits: int) -> list[list[Fraction]]:
+    """Shares of samples for each exit, q_k proportional to p^k, for p = 39/20, 38/20, ..., 1/20.
+
+    They are the 39 budgets of MSDNet (Huang et al., ICLR 2018), from the dearest, as fractions: so that a share of a
+    number of samples is a whole number where it should be one.
+    """
+    powers = ([Fraction(step, 20) ** exit_ for exit_ in range(exits)] for step in range(39, 0, -1))
+    return [[power / sum(row) for power in row] for row in powers]
+
+
+def without_nan(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The samples, (exits, n, classes) and (n,), that every exit has an answer for: what one can learn from.
+
+    Raises:
+        SeesawError: there is none.
+    """
+    known = ~logits.isnan().any(-1).any(0)
+    if not bool(known.any()):
+        raise SeesawError(
+            "Every calibration sample has NaN among its logits, so no policy can learn from them. Check the network "
+            "or the file that they come from."
+        )
+    return logits[:, known], labels[known]

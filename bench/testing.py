@@ -34,8 +34,8 @@ from bench.method import Method, maskable
 from bench.net import Net, Part, Sample
 from bench.packed import FORMS, inference_state, pack, restore
 from bench.plugin import Plugin
-from bench.policy import Policy, Reference
-from bench.replay.curve import leave, leaves_now
+from bench.policy import Policy, Reference, State
+from bench.replay.curve import decide, leaves_now
 from bench.sparse.mask import masked, parameters
 from bench.task import About, Data, Recipe, Scale, Split, Task
 
@@ -264,21 +264,40 @@ def check_policy(policy: Policy, exits: int = 4, classes: int = 5) -> list[str]:
         facts.hold(bool(((chosen >= 0) & (chosen < exits)).all()), "every chosen exit exists")
         facts.append("it is a bound: it sees labels and is never ranked")
         return facts
-    names = {*inspect.signature(policy.score).parameters, *inspect.signature(policy.thresholds).parameters}
-    facts.hold(not names & {"labels", "label", "y", "targets"}, "no verb asks for labels")
+    labels, costs = torch.randint(classes, (200,), generator=generator), torch.arange(1.0, exits + 1)
+    verbs = (policy.score, policy.thresholds, policy.leaves)
+    names = {name for verb in verbs for name in inspect.signature(verb).parameters}
+    facts.hold(not names & {"labels", "label", "y", "targets"}, "no verb but `learn` asks for labels")
+    kept = logits.clone()
     scores = policy.score(logits)
-    facts.hold(scores.shape == (exits, 200), "one score for every exit and sample")
+    facts.hold(scores.shape[:2] == (exits, 200), "one score for every exit and sample")
     for upto in range(1, exits + 1):
         early = policy.score(logits[:upto])
         facts.hold(torch.equal(early, scores[:upto]), f"scores of {upto} exits do not depend on later ones")
     facts.hold(torch.equal(policy.score(logits), scores), "the same logits give the same scores")
-    points = policy.thresholds(scores, 10)
-    facts.hold(points.dim() == 2 and points.shape[1] == exits, "thresholds are (points, exits)")
-    for row in points:
-        walked = _Replayed(logits).walk(torch.arange(200.0)[:, None], leaves_now(policy, row))
-        same = torch.equal(walked.exits, leave(scores.clone(), row))
-        facts.hold(same, "execution and replay agree on every sample")
+    states = policy.learn(logits, labels, costs, 5)
+    facts.hold(states, "it has an operating point")
+    plain = [type(value) is Tensor for state in states for value in state.values()]
+    facts.hold(all(plain), "a state is plain tensors")
+    again = policy.learn(logits, labels, costs, 5)
+    facts.hold(
+        len(again) == len(states) and all(map(_alike, states, again)), "it learns the same from the same"
+    )
+    replayed = decide(policy, states, logits)
+    for state, chosen in zip(states, replayed, strict=True):
+        ready = policy.leaves(scores, state)
+        facts.hold(ready.shape == (exits, 200) and ready.dtype == torch.bool, "it says who leaves where")
+        for upto in range(1, exits + 1):
+            same = torch.equal(policy.leaves(scores[:upto], state), ready[:upto])
+            facts.hold(same, "who leaves does not depend on later exits")
+        walked = _Replayed(logits).walk(torch.arange(200.0)[:, None], leaves_now(policy, state))
+        facts.hold(torch.equal(walked.exits, chosen), "execution and replay agree on every sample")
+    facts.hold(torch.equal(logits, kept), "it leaves the logits as they are")
     return facts[:1] + list(dict.fromkeys(facts[1:]))
+
+
+def _alike(one: State, other: State) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
 class _Replayed(Net):

@@ -26,7 +26,8 @@ class Trace:
     Attributes:
         logits: float32 (exits, N, classes).
         labels: int64 (N,).
-        costs: MACs to leave at each exit, heads on the way included, float64 (exits,).
+        costs: of leaving at each exit, heads on the way included, float64 (exits,): MACs in a run's own traces; with
+            seconds or joules in their place, policies and curves go by those.
     """
 
     logits: Tensor
@@ -40,10 +41,12 @@ class Trace:
                 f"A trace's parts do not fit: logits {tuple(self.logits.shape)} want labels ({samples},) and costs "
                 f"({exits},), not {tuple(self.labels.shape)} and {tuple(self.costs.shape)}. Check their order."
             )
+        if not exits or not samples:
+            raise SeesawError("A trace without an exit or a sample says nothing. Give one that has both.")
 
     def correct(self) -> Tensor:
-        """Whether each exit is right about each sample, boolean (exits, N)."""
-        return self.logits.argmax(2) == self.labels
+        """Whether each exit is right about each sample, boolean (exits, N); logits that hold a NaN are no answer."""
+        return (self.logits.argmax(2) == self.labels) & ~self.logits.isnan().any(2)
 
     def save(self, path: Path, **about: str) -> None:
         """Write the trace, whole or not at all."""

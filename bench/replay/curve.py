@@ -1,13 +1,16 @@
-"""Curves: accuracy against mean MACs over the operating points of a policy."""
+"""Curves: accuracy against mean cost over the operating points of a policy."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from bench.policy import Policy, Reference
+from bench.policy import Policy, Reference, State
 from bench.trace import Trace
 
 POINTS = 40
@@ -19,15 +22,30 @@ class Outcome:
 
     Attributes:
         exits: where each sample left, int64 (N,).
-        accuracy: share of samples answered rightly.
-        cost: mean cost of a sample, in the trace's unit.
-        shares: of the samples that left at each exit, (exits,).
+        right: how many samples were answered rightly.
+        left: how many samples left at each exit, int64 (exits,).
+        costs: of leaving at each exit, float64 (exits,), in the trace's unit.
     """
 
     exits: Tensor
-    accuracy: float
-    cost: float
-    shares: Tensor
+    right: int
+    left: Tensor
+    costs: Tensor
+
+    @property
+    def accuracy(self) -> float:
+        """Share of samples answered rightly."""
+        return self.right / len(self.exits)
+
+    @property
+    def shares(self) -> Tensor:
+        """Of the samples that left at each exit, float64 (exits,)."""
+        return self.left.double() / len(self.exits)
+
+    @property
+    def cost(self) -> float:
+        """Mean cost of a sample, in the trace's unit."""
+        return float(self.shares @ self.costs.double())
 
 
 @dataclass(frozen=True)
@@ -35,53 +53,56 @@ class OperatingPoint:
     """One setting of a policy: what it came to where it was set, and where it is judged.
 
     Attributes:
-        thresholds: of each exit, (exits,); None for a reference.
-        calibration: on the split that thresholds come from, for choosing among points; None for a reference.
+        state: what execution needs beside the policy; None for a reference.
+        calibration: on the split that it was set on, for choosing among points; None for a reference.
         test: on the split that counts.
     """
 
-    thresholds: Tensor | None
+    state: State | None
     calibration: Outcome | None
     test: Outcome
 
+    @property
+    def thresholds(self) -> Tensor | None:
+        """Of each exit, (exits,), where they are the whole state."""
+        return self.state["thresholds"] if self.state and self.state.keys() == {"thresholds"} else None
 
-def leave(scores: Tensor, thresholds: Tensor) -> Tensor:
-    """The first exit whose score reaches its threshold; the last one in any case. NaN never reaches.
 
-    Args:
-        scores: (exits, N).
-        thresholds: (exits,).
-
-    Returns:
-        int64 (N,).
-    """
-    exits = torch.full(scores.shape[1:], len(scores) - 1)
-    for exit_ in range(len(scores) - 2, -1, -1):
-        exits[scores[exit_] >= thresholds[exit_]] = exit_
+def leave(ready: Tensor) -> Tensor:
+    """The first exit that is ready, the last one where none is: from boolean (exits, N) to int64 (N,)."""
+    exits = torch.full(ready.shape[1:], len(ready) - 1)
+    for exit_ in range(len(ready) - 2, -1, -1):
+        exits[ready[exit_]] = exit_
     return exits
 
 
-def leaves_now(policy: Policy, thresholds: Tensor):
+def decide(policy: Policy, states: list[State], logits: Tensor) -> list[Tensor]:
+    """Where each sample leaves, int64 (N,), for every state. An exit whose logits hold a NaN lets nobody leave."""
+    scores, there = policy.score(logits), ~logits.isnan().any(-1)
+    return [leave(policy.leaves(scores, state) & there) for state in states]
+
+
+def leaves_now(policy: Policy, state: State) -> Callable[[Tensor], Tensor]:
     """The same decision for `Net.walk`, which knows only the exits so far."""
 
-    def decide(seen: Tensor) -> Tensor:
-        scores = policy.score(seen.float().cpu())
-        return (scores[-1] >= thresholds[len(seen) - 1]).to(seen.device)
+    def decision(seen: Tensor) -> Tensor:
+        logits = seen.float().cpu()
+        ready = policy.leaves(policy.score(logits), state)[-1] & ~logits[-1].isnan().any(-1)
+        return ready.to(seen.device)
 
-    return decide
+    return decision
 
 
 def outcome(trace: Trace, exits: Tensor, correct: Tensor) -> Outcome:
-    """Accuracy, cost and shares when each sample leaves where `exits` says.
+    """What it comes to when each sample leaves where `exits` says.
 
     Args:
         trace: the samples.
         exits: int64 (N,).
         correct: whether each exit is right about each sample, boolean (exits, N).
     """
-    rows = torch.arange(len(exits))
-    shares = torch.bincount(exits, minlength=len(trace.costs)).double() / len(exits)
-    return Outcome(exits, float(correct[exits, rows].double().mean()), float(shares @ trace.costs), shares)
+    left = torch.bincount(exits, minlength=len(trace.costs))
+    return Outcome(exits, int(correct[exits, torch.arange(len(exits))].sum()), left, trace.costs)
 
 
 def curve(policy: Policy, calibration: Trace, test: Trace, points: int = POINTS) -> list[OperatingPoint]:
@@ -89,27 +110,27 @@ def curve(policy: Policy, calibration: Trace, test: Trace, points: int = POINTS)
 
     Args:
         policy: a policy, or a reference, which sees the test labels and has one point.
-        calibration: trace that thresholds come from.
-        test: trace that is replayed.
+        calibration: trace that operating points come from.
+        test: trace that is replayed; of it a policy sees the logits alone.
         points: how many operating points, at most.
 
     Returns:
-        Points in the order of the policy's thresholds, from never leaving early to always.
+        Points in the policy's order, from never leaving early to always.
     """
     right = test.correct()
     if isinstance(policy, Reference):
         exits = policy.choose(test.logits, test.labels, test.costs)
         return [OperatingPoint(None, None, outcome(test, exits, right))]
-    here, there, right_here = (
-        policy.score(calibration.logits),
-        policy.score(test.logits),
-        calibration.correct(),
-    )
+    states = _apart(policy.learn, calibration.logits, calibration.labels, calibration.costs, points)
+    right_here = calibration.correct()
+    here, there = (_apart(decide, policy, states, trace.logits) for trace in (calibration, test))
     return [
-        OperatingPoint(
-            row,
-            outcome(calibration, leave(here, row), right_here),
-            outcome(test, leave(there, row), right),
-        )
-        for row in policy.thresholds(here, points).to(there.dtype)
+        OperatingPoint(state, outcome(calibration, one, right_here), outcome(test, other, right))
+        for state, one, other in zip(states, here, there, strict=True)
     ]
+
+
+def _apart(verb: Callable[..., Any], *arguments: Any) -> Any:
+    """What a policy's verb gives, called in a thread of its own: no caller, who holds test labels, is on its stack."""
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(verb, *arguments).result()

@@ -1,0 +1,25 @@
+"""Leave when enough of the exits so far give this one's answer (after Sun et al., Ensemble Internal Classifiers, 2021).
+
+Theirs counts the votes for the class that has most of them. A count rises at the exit that votes for it alone, so
+the first exit at which it reaches the threshold is one that gives this answer, and the two rules are the same.
+"""
+
+import torch
+from torch import Tensor
+
+from bench import Policy
+
+
+class Votes(Policy):
+    """Leave when so many of the exits so far, in a row or not, give this one's answer."""
+
+    def score(self, logits: Tensor) -> Tensor:
+        answers, there = logits.argmax(-1), ~logits.isnan().any(-1)
+        agree = (answers[:, None] == answers) & there[:, None] & there
+        return torch.stack([agree[exit_, : exit_ + 1].sum(0).float() for exit_ in range(len(answers))])
+
+    def thresholds(self, scores: Tensor, points: int) -> Tensor:
+        """Never, then every number of votes that an early exit can have, from the largest down to 1."""
+        exits = len(scores)
+        votes = torch.arange(exits - 1, 0, -1, dtype=scores.dtype)
+        return torch.cat([torch.tensor([torch.inf]), votes])[:, None].expand(-1, exits).clone()

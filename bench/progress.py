@@ -20,6 +20,7 @@ WORDS = {
     "train": "train",
     "pack": "pack the weights",
     "trace": "trace calibration and test split",
+    "replay": "replay policies",
     "cuts": "send features through codecs",
 }
 

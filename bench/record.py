@@ -12,11 +12,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bench.curves import Curve
 from bench.errors import SeesawError
 from bench.files import read_plain, write_whole
 from bench.meter import Reading
 
-SCHEMA = 1
+SCHEMA = 2
+"""Version 2: curves hold counts of samples, and those of version 1 their points."""
 MAX_BYTES = 32 << 20
 LARGEST, DIGITS = {int: 1 << 60, float: 1e30}, 40
 """What a number in a record may be, and how long."""
@@ -136,42 +138,6 @@ class Cut(Block):
     shape: list[int]
     """of the tensor that crosses, without the batch"""
     readings: dict[str, Reading]
-
-
-class Point(Block):
-    """One operating point of a policy on the test split."""
-
-    thresholds: list[float | None]
-    """of each exit, from the calibration split; null stands for never"""
-    accuracy: float
-    macs: float
-    """mean over the samples, heads on the way included"""
-    shares: list[float]
-    """of the samples that left at each exit"""
-    calibration_accuracy: float | None
-    """on the calibration split, for choosing among points; null for a reference"""
-    calibration_macs: float | None
-
-
-class Curve(Block):
-    """Accuracy against mean MACs for one policy."""
-
-    policy: str
-    reference: bool
-    """whether it saw labels: a bound, never ranked"""
-    points: list[Point]
-
-    def within(self, macs: float) -> Point | None:
-        """The point that was best on the calibration split among those that kept to a mean cost there.
-
-        A reference is judged where it has a number, on the test split.
-        """
-        fits = [p for p in self.points if _or(p.calibration_macs, p.macs) <= macs * (1 + 1e-9)]
-        return max(fits, key=lambda p: _or(p.calibration_accuracy, p.accuracy), default=None)
-
-
-def _or(value: float | None, other: float) -> float:
-    return other if value is None else value
 
 
 class EpochRow(Block):

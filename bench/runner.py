@@ -16,6 +16,7 @@ from bench.budget import Budget, out_of_memory
 from bench.build import Loaded, assemble, load_weights, untrained
 from bench.checkpoint import Checkpoints
 from bench.crossing import crossings
+from bench.curves import Curve
 from bench.earlier import PACKED, Earlier, fingerprint
 from bench.errors import SeesawError
 from bench.files import DRAFT, sweep, write_whole
@@ -30,9 +31,10 @@ from bench.overhead import NAME as OVERHEAD
 from bench.overhead import Overhead
 from bench.packed import packings, restore, rounded
 from bench.plugin import Choice
-from bench.policy import Policy, Reference
 from bench.record import Record
-from bench.replay.curve import curve
+from bench.replay.answers import calibrated, disagreement, disagreements
+from bench.replay.recorded import recorded
+from bench.replay.states import save_states
 from bench.sparse.mask import Layer, density, layers, mask_of, pattern_of
 from bench.task import Data
 from bench.trace import Trace, topk, trace
@@ -160,12 +162,14 @@ class Run:
             traces = self.trace(net, data)
         if self.earlier is not None and self.earlier.record.setup.values == plan.setup.values:
             self.earlier.check(traces[1])
+        with self._phase("replay") as done:
+            curves = self.replay(traces, done)
         with self._phase("cuts") as done:
             crossed = crossings(net, data, data.test, plan.codecs, plan.device, done)
         found = [self.measure(meter, net) for meter in plan.meters if not meter.plugin.quiet]
         with self.quiet.asked(time.sleep):
             found += [self.measure(meter, net) for meter in plan.meters if meter.plugin.quiet]
-        record = self.write_down(net, budget, traces, crossed, found)
+        record = self.write_down(net, budget, traces, curves, crossed, found)
         record.save(self.order.records)
         return record
 
@@ -244,16 +248,28 @@ class Run:
             one.save(self.plan.folder() / f"{name}.safetensors", split=name)
         return traces[0], traces[1]
 
+    def replay(self, traces: tuple[Trace, Trace], report: Callable[[float, float, str], None]) -> list[Curve]:
+        """Every policy's curve, with the states of its operating points kept in the run's folder."""
+        policies, found, states = self.plan.policies, [], {}
+        for number, choice in enumerate(policies):
+            report(number, len(policies), choice.spec)
+            told, states[choice.spec] = recorded(choice, *traces)
+            found.append(told)
+        save_states(self.plan.folder() / "policies.safetensors", states)
+        return found
+
     def write_down(
         self,
         net: Net,
         budget: Budget,
         traces: tuple[Trace, Trace],
+        curves: list[Curve],
         crossed: dict[int, Readings],
         found: list[Found],
     ) -> Record:
         """The record of everything measured."""
         plan, (calibration, test) = self.plan, traces
+        judged = [a | b for a, b in zip(calibrated(calibration, test), disagreements(test), strict=True)]
         head, dirty = commit()
         notes: dict[str, Any] = {key: value for one in found for key, value in one.notes.items()}
         if self.backbone != plan.backbone.plugin:
@@ -279,7 +295,9 @@ class Run:
             exits=[
                 records.Exit(
                     stage=stage,
-                    readings=_accuracy(test, number) | _merged(one.exits.get(number, {}) for one in found),
+                    readings=_accuracy(test, number)
+                    | judged[number]
+                    | _merged(one.exits.get(number, {}) for one in found),
                 )
                 for number, stage in enumerate(net.exits)
             ],
@@ -291,7 +309,7 @@ class Run:
                 )
                 for k in range(len(net.stages) + 1)
             ],
-            curves=[_curve(choice, calibration, test) for choice in plan.policies],
+            curves=curves,
             layers=[
                 records.Layer(
                     name=name,
@@ -302,6 +320,7 @@ class Run:
                 for name, layer in layers(net).items()
             ],
             net=_merged(one.net for one in found)
+            | disagreement(test)
             | ({} if self.overhead is None else {OVERHEAD: self.overhead}),
             absent={key: why for one in found for key, why in one.absent.items()},
             notes=notes,
@@ -346,23 +365,6 @@ def _accuracy(test: Trace, number: int) -> Readings:
         f"top{k}": Reading(value=topk(logits, test.labels, k), unit="share", source="test split", n=n)
         for k in (1, 5)
     }
-
-
-def _curve(choice: Choice[Policy], calibration: Trace, test: Trace) -> records.Curve:
-    points = [
-        records.Point(
-            thresholds=[]
-            if one.thresholds is None
-            else [v if abs(v) != float("inf") else None for v in one.thresholds.tolist()],
-            accuracy=one.test.accuracy,
-            macs=one.test.cost,
-            shares=one.test.shares.tolist(),
-            calibration_accuracy=one.calibration.accuracy if one.calibration else None,
-            calibration_macs=one.calibration.cost if one.calibration else None,
-        )
-        for one in curve(choice.plugin, calibration, test)
-    ]
-    return records.Curve(policy=choice.spec, reference=isinstance(choice.plugin, Reference), points=points)
 
 
 def _writable(folder: Path, what: str, option: str) -> None:

@@ -18,17 +18,25 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bench.curves import Curve
 from bench.errors import SeesawError
 from bench.meter import Reading
-from bench.record import Curve, Exit, Record, checksum
+from bench.record import Exit, Record, checksum
 from bench.spec import parse, render
 from bench.task import Recipe
 
 COST = "macs.effective"
 UNITS = {
-    **dict.fromkeys(("top1", "top5", "density"), "share"),
+    **dict.fromkeys(("top1", "top5", "density", "ece", "overthinking", "underthinking"), "share"),
     **dict.fromkeys(("payload", "framed", "bytes", "memory"), "B"),
-    **{"macs": "MAC", "parameters": "one", "latency": "s", "energy": "J", "training": "x"},
+    **{
+        "macs": "MAC",
+        "parameters": "one",
+        "temperature": "one",
+        "latency": "s",
+        "energy": "J",
+        "training": "x",
+    },
 }
 """The unit of a reading, by the first part of its name."""
 NOTE = ".contested"
@@ -56,6 +64,7 @@ def faults(record: Record, path: Path | None = None, folder: Path | None = None)
         _settings(record),
         _readings(record),
         _exits(record),
+        _thinking(record),
         _cuts(record),
         _budget(record),
     )
@@ -150,6 +159,18 @@ def _exits(record: Record) -> Iterator[str]:
         before = own or before
 
 
+def _thinking(record: Record) -> Iterator[str]:
+    """What an exit is right about more than the last one is what that overthinks less what it underthinks."""
+    readings = [exit_.readings for exit_ in record.exits]
+    for number, own in enumerate(readings):
+        names = [(own, "overthinking"), (own, "underthinking"), (own, "top1"), (readings[-1], "top1")]
+        over, under, here, last = (_value(where, name) for where, name in names)
+        if None in (over, under, here, last):
+            continue
+        if not math.isclose((over or 0) - (under or 0), (here or 0) - (last or 0), abs_tol=SAME):
+            yield f"Exit {number} is not as much better than the last as its over- and underthinking say."
+
+
 def _cuts(record: Record) -> Iterator[str]:
     if [cut.before for cut in record.cuts] != list(range(len(record.cuts))):
         yield "Its cuts are not numbered from 0 on."
@@ -176,7 +197,9 @@ def _budget(record: Record) -> Iterator[str]:
 
 def _curve(record: Record, curve: Curve) -> Iterator[str]:
     costs = [_value(exit_.readings, COST) for exit_ in record.exits]
-    for number, point in enumerate(curve.points):
+    if curve.test is not None and {sum(row) for row in curve.test.left} - {_samples(record.exits)}:
+        yield f"The curve of {curve.policy} is not of {_samples(record.exits)} samples."
+    for number, point in enumerate(curve.outcomes):
         name = f"Point {number} of {curve.policy}"
         if len(point.shares) != len(costs) or not math.isclose(sum(point.shares), 1, abs_tol=1e-6):
             yield f"{name} has shares that do not make up all samples."
@@ -271,7 +294,7 @@ def _counts(record: Record) -> Iterator[tuple[str, float]]:
     for cut in record.cuts:
         yield f"numbers that cross cut {cut.before}", float(math.prod(cut.shape))
     for curve in record.curves:
-        for number, point in enumerate(curve.points):
+        for number, point in enumerate(curve.outcomes):
             name = f"curve {curve.policy}, point {number}"
             yield f"{name}: accuracy", point.accuracy
             yield f"{name}: macs", point.macs

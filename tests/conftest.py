@@ -47,8 +47,9 @@ def places(tmp_path):
 @pytest.fixture(scope="session")
 def made():
     """Makes sound records without training: `made(seed, method=..., right=...)`, as a run would have written them."""
+    from bench.curves import Curve, Point
     from bench.meter import Reading
-    from bench.record import Curve, Cut, EpochRow, Exit, Layer, Named, Point, Record, Setup
+    from bench.record import Cut, EpochRow, Exit, Layer, Named, Record, Setup
 
     def named(spec, **settings):
         return Named(name=spec.partition("[")[0], origin="seesaw-bench 1", settings=settings, spec=spec)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bench.board.rows import LOSSLESS, Mean, Row, crossings, reading
+from bench.curves import Point
 from bench.order import DENSE
-from bench.record import Point, Record
+from bench.record import Record
 
 Outcome = tuple[float, float, float]
 """Accuracy, MACs on the device, bytes that cross."""
@@ -77,11 +78,11 @@ def _best_exit(record: Record) -> Outcome | None:
 
 def _fixed(record: Record) -> Iterator[Point]:
     for curve in record.curves:
-        yield from (point for point in curve.points if max(point.shares) == 1.0 and not curve.reference)
+        yield from (point for point in curve.outcomes if max(point.shares) == 1.0 and not curve.reference)
 
 
 def _bound(record: Record) -> Outcome | None:
-    points = [point for curve in record.curves if curve.reference for point in curve.points]
+    points = [point for curve in record.curves if curve.reference for point in curve.outcomes]
     best = max(points, key=lambda point: (point.accuracy, -point.macs), default=None)
     return None if best is None or math.isnan(best.macs) else (best.accuracy, best.macs, 0.0)
 

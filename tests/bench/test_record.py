@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from bench import SeesawError
-from bench.record import Curve, Named, Point, Record, Setup, load, path_of, schema
+from bench.curves import Counts, Curve, Point
+from bench.record import Named, Record, Setup, checksum, load, path_of, schema
 
 
 def named(name="dense", **changes):
@@ -105,18 +106,37 @@ def test_the_schema_knows_every_field():
     assert set(properties) == set(Record.model_fields)
 
 
-def test_a_point_is_chosen_by_calibration_and_never_by_the_test_split():
-    def point(accuracy, macs, calibration_accuracy, calibration_macs):
-        return Point(
-            thresholds=[], accuracy=accuracy, macs=macs, shares=[],
-            calibration_accuracy=calibration_accuracy, calibration_macs=calibration_macs,
-        )  # fmt: skip
-
-    lucky, sound, dear = point(0.99, 5, 0.7, 5), point(0.8, 5, 0.9, 5), point(0.95, 9, 0.95, 9)
-    curve = Curve(policy="confidence", reference=False, points=[lucky, sound, dear])
-    assert curve.within(6) is sound
-    assert curve.within(10) is dear
-    assert curve.within(1) is None
-    assert (
-        Curve(policy="oracle", reference=True, points=[point(1.0, 4, None, None)]).within(4).accuracy == 1.0
+def test_records_of_version_1_are_read_and_their_checksum_holds(tmp_path):
+    points = [
+        Point(
+            thresholds=[None],
+            accuracy=0.9,
+            macs=40,
+            shares=[1.0],
+            calibration_accuracy=0.9,
+            calibration_macs=40,
+        )
+    ]
+    old = record().model_copy(
+        update={"schema_version": 1, "curves": [Curve(policy="never", reference=False, points=points)]}
     )
+    told = json.loads(old.model_dump_json())
+    told["curves"][0] = {key: told["curves"][0][key] for key in ("policy", "reference", "points")}
+    told["checksum"] = checksum(told)
+    path = tmp_path / "seed0.json"
+    path.write_text(json.dumps(told))
+    found = load(path)
+    assert found.checksum == checksum(json.loads(found.model_dump_json()))
+    assert found.curves[0].outcomes == points
+
+
+def test_curves_take_little_room(tmp_path):
+    rows = [[100 * n, 4000 - 100 * n, 6000] for n in range(40)]
+    counts = Counts(left=rows, right=[9000] * 40)
+    curve = Curve(
+        policy="confidence", reference=False, costs=[1e6, 2e6, 4e6], thresholds=[[0.123456789] * 3] * 40, test=counts,
+        calibration=counts,
+    )  # fmt: skip
+    plain = len(record().save(tmp_path).read_bytes())
+    whole = len(record().model_copy(update={"curves": [curve] * 10}).save(tmp_path / "b").read_bytes())
+    assert (whole - plain) / 400 < 120  # bytes a point

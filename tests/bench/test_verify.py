@@ -56,6 +56,31 @@ def test_an_edited_number_shows_even_under_a_new_checksum(made, change, hint):
     assert (found == "") if hint is None else any(part in found for part in hint.split("|"))
 
 
+def counted(left, right, costs=(1000.0, 3000.0)):
+    """A curve of version 2."""
+    counts = {"left": left, "right": right}
+    return {
+        "policy": "never",
+        "reference": False,
+        "costs": list(costs),
+        "test": counts,
+        "calibration": counts,
+    }
+
+
+def thinking(over, under):
+    """Readings of the first exit, which is right about 160 samples of 200; the last is about 180."""
+    shares = {"top1": 160, "top5": 200, "overthinking": over, "underthinking": under}
+    return {
+        name: {"value": n / 200, "unit": "share", "source": "made", "n": 200} for name, n in shares.items()
+    }
+
+
+def test_counts_and_thinking_that_fit_are_no_fault(made):
+    assert not faults(edited(made(), set_("curves", 0, value=counted([[200, 0], [0, 200]], [160, 180]))))
+    assert not faults(edited(made(), set_("exits", 0, "readings", value=thinking(5, 25))))
+
+
 @pytest.mark.parametrize(
     ("change", "hint"),
     [
@@ -78,6 +103,17 @@ def test_an_edited_number_shows_even_under_a_new_checksum(made, change, hint):
         (set_("budget", value=5e-324), "budget"),
         (set_("curves", 0, "points", 0, "shares", value=[]), "make up all"),
         (set_("exits", value=[]), "do not rise"),
+        (
+            set_("exits", 0, "readings", "ece", value={"value": 0.1, "unit": "s", "source": "x"}),
+            "be in share",
+        ),
+        (set_("curves", 0, value=counted(left=[[0, 100]], right=[90])), "not of 200 samples"),
+        (set_("curves", 0, value=counted(left=[[0, 200]], right=[181])), "leave at one exit"),
+        (
+            set_("curves", 0, value=counted(left=[[0, 200]], right=[180], costs=[1000.0, 2000.0])),
+            "shares come to",
+        ),
+        (set_("exits", 0, "readings", value=thinking(5, 24)), "over- and underthinking say"),
     ],
 )
 def test_what_a_forger_would_try_is_a_fault(made, change, hint):

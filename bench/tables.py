@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -169,26 +167,6 @@ def _crossing(readings: dict[str, Reading], codec: str) -> str:
         return "-"
     raw, framed, top1 = (readings[f"{name}.{codec}"].value for name in ("payload", "framed", "top1"))
     return f"{raw:.0f}\n{framed:.0f}\n{top1:.2%}"
-
-
-def curves_table(record: Record) -> Table:
-    """A row a policy: test accuracy at the point that calibration would choose within a share of the full cost."""
-    table = Table(
-        title="policies: accuracy within a share of the last exit's effective MACs (chosen on calibration)",
-        title_justify="left",
-        title_style="bold",
-        box=SIMPLE_HEAD,
-    )
-    shares = (0.25, 0.5, 0.75, 1.0)
-    table.add_column("policy")
-    for share in shares:
-        table.add_column(f"{share:.0%}", justify="right")
-    full = record.exits[-1].readings.get("macs.effective")
-    for curve in record.curves:
-        points = [curve.within(share * full.value if full else math.inf) for share in shares]
-        cells = [f"{point.accuracy:.2%}" if point else "-" for point in points]
-        table.add_row(f"{curve.policy}{' (bound, sees labels)' if curve.reference else ''}", *cells)
-    return table
 
 
 def _cell(reading: Reading | None, form) -> str:

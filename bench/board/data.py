@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from bench.board.policies import curves, judged
 from bench.board.references import references
 from bench.board.rows import (
     Mean,
@@ -21,9 +22,9 @@ from bench.board.rows import (
     training_macs,
     work_seconds,
 )
-from bench.record import Record
+from bench.outcomes import whole_cost
 
-SHARES = tuple(number / 10 for number in range(1, 11))
+BUDGETS = tuple(number / 10 for number in range(1, 11))
 """Of the last exit's effective MACs: the budgets at which policies are compared."""
 
 AXES = {
@@ -53,9 +54,7 @@ def axes(rows: Iterable[Row]) -> dict[str, tuple[str, str]]:
 def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
     """One row as JSON values: `[mean, half-width of the 95% interval]` for every number."""
     setup = row.setup
-    exits, cuts, curves = (
-        getattr(row.records[0], part) if row.records else [] for part in ("exits", "cuts", "curves")
-    )
+    exits, cuts = (getattr(row.records[0], part) if row.records else [] for part in ("exits", "cuts"))
     timed = row.machine is not None
     whole: dict[str, Number] = {
         "payload": payload,
@@ -98,8 +97,15 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
             for number, cut in enumerate(cuts)
         ],
         "policies": [
-            {"policy": curve.policy, "reference": curve.reference, "points": _points(row, number)}
-            for number, curve in enumerate(curves)
+            {
+                "policy": one.policy,
+                "reference": one.reference,
+                "points": _points(row, one.policy),
+                "at": [_pair(mean) for mean in one.at],
+                "area": _pair(one.area),
+                "exit": _pair(one.exit),
+            }
+            for one in judged(row)
         ],
         "references": [
             [one.name, _pair(one.accuracy), _pair(one.device_macs), _pair(one.payload)]
@@ -126,24 +132,19 @@ def _cut(row: Row, number: int) -> dict[str, list[Any]]:
     }
 
 
-def _points(row: Row, number: int) -> list[list[Any]]:
+def _points(row: Row, policy: str) -> list[list[Any]]:
     """Budget as a share, MACs and accuracy of the point that calibration chooses within it."""
     found = []
-    for share in SHARES:
-        points = [_within(record, number, share) for record in row.records]
-        points = [point for point in points if point is not None]
+    for share in BUDGETS:
+        points = [
+            (point.macs, point.accuracy)
+            for record, curve in curves(row, policy)
+            if (full := whole_cost(record, curve)) and (point := curve.within(share * full))
+        ]
         if points:
             macs, accuracy = (Mean.of(values) for values in zip(*points, strict=True))
             found.append([share, _pair(macs), _pair(accuracy)])
     return found
-
-
-def _within(record: Record, number: int, share: float) -> tuple[float, float] | None:
-    full = reading(-1, "macs.effective")(record)
-    if full is None or number >= len(record.curves):
-        return None
-    point = record.curves[number].within(share * full)
-    return None if point is None else (point.macs, point.accuracy)
 
 
 def _pair(mean: Mean | None) -> list[float | None] | None:

@@ -13,7 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bench.board import margin
 from bench.board.data import axes, row_data
+from bench.board.policies import NOTE
 from bench.board.rows import Row
+from bench.outcomes import SHARES
 from bench.tables import big, joules, seconds
 
 HOME = Path(__file__).parent
@@ -73,6 +75,8 @@ def index(boards: Mapping[str, list[Row]]) -> str:
         script=script,
         style_hash=_hash(style),
         script_hash=_hash(script),
+        shares=[f"{share:.0%}" for share in SHARES],
+        policies_note=NOTE.replace("*", ""),
     )
 
 

@@ -10,6 +10,8 @@ from bench.board.margin import NOTE as MARGIN_NOTE
 from bench.board.margin import TITLE as MARGIN_TITLE
 from bench.board.margin import Saving, savings
 from bench.board.margin import table as margin_rows
+from bench.board.policies import NOTE as POLICIES_NOTE
+from bench.board.policies import judged
 from bench.board.references import references
 from bench.board.rows import (
     LOSSLESS,
@@ -25,6 +27,7 @@ from bench.board.rows import (
     training_macs,
     work_seconds,
 )
+from bench.outcomes import SHARES
 from bench.tables import big, joules, seconds
 
 COMPUTED = "Computed from `records/` by `make board`."
@@ -62,9 +65,11 @@ def page(name: str, board: list[Row]) -> str:
         "## Every exit",
         "",
         *_table(
-            ("model", "exits plan", "exit", "top-1", "MACs", "effective MACs", "packed", "latency", "weights", "on a path"),
+            ("model", "exits plan", "exit", "top-1", "MACs", "effective MACs", "packed", "latency", "weights", "on a path",
+             "overthinking", "underthinking", "temperature", "calibration error", "with the temperature"),
             (cells for row in board for cells in _exits(row)),
         ),
+        *_policies(board),
         "",
         "## Every device's part",
         "",
@@ -139,6 +144,9 @@ def _exits(row: Row) -> list[list[str]]:
             cost(row, reading(number, "latency"), seconds, timed=True),
             plain(row, reading(number, "density")),
             plain(row, reading(number, "density.effective")),
+            *(plain(row, reading(number, name)) for name in ("overthinking", "underthinking")),
+            f"{hot.value:.3g}" if (hot := row.mean(reading(number, "temperature"))) else "",
+            *(plain(row, reading(number, name)) for name in ("ece", "ece.scaled")),
         ]
         for number, exit_ in enumerate(row.records[0].exits if row.records else ())
     ]
@@ -164,6 +172,31 @@ def _cuts(row: Row) -> list[list[str]]:
             ]
         )
     return found
+
+
+def _policies(board: list[Row]) -> list[str]:
+    """Every policy of every network that has early exits."""
+    heads = (
+        "model",
+        "exits plan",
+        "policy",
+        *(f"at {share:.0%}" for share in SHARES),
+        "area",
+        "mean exit at 50%",
+    )
+    rows = [
+        [
+            text(row.setup.model),
+            text(row.plan),
+            text(one.policy) + (" (sees labels)" if one.reference else ""),
+            *(percent(mean) if mean else "" for mean in (*one.at, one.area)),
+            f"{one.exit.value:.2f}" if one.exit else "",
+        ]
+        for row in board
+        if row.records and len(row.records[0].exits) > 1
+        for one in judged(row)
+    ]
+    return ["", "## Policies", "", POLICIES_NOTE, "", *_table(heads, rows)] if rows else []
 
 
 def _within(saved: list[Saving]) -> list[str]:

@@ -211,20 +211,21 @@ function drawChosen() {
   if (values.length) {
     const plot = new Plot(byId("curve"), "Accuracy against effective MACs", { title: "effective MACs", unit: "MAC" }, accuracy, values, 300);
     curves.forEach((policy, n) => {
-      const colour = COLOURS[n % COLOURS.length];
+      const colour = COLOURS[n % COLOURS.length], shape = SHAPES[Math.floor(n / COLOURS.length) % SHAPES.length];
       plot.path(policy.points.map(([, a, b]) => [a[0], b[0]]), { class: "path", stroke: colour });
       for (const [share, a, b] of policy.points)
-        plot.mark(a[0], b[0], "circle", colour, `${policy.policy}${policy.reference ? " (sees labels)" : ""} within ${Math.round(share * 100)}%\n${shown(b[0], "share")}${b[1] ? " \u00b1 " + shown(b[1], "share") : ""} at ${shown(a[0], "MAC")}`);
+        plot.mark(a[0], b[0], shape, colour, `${policy.policy}${policy.reference ? " (sees labels)" : ""} within ${Math.round(share * 100)}%\n${shown(b[0], "share")}${b[1] ? " \u00b1 " + shown(b[1], "share") : ""} at ${shown(a[0], "MAC")}`);
     });
     for (const [a, b, name] of exits) {
       plot.bar(a[0], b[0], [0, b[1]], "currentColor");
       plot.mark(a[0], b[0], "diamond", "currentColor", `${name}\n${shown(b[0], "share")} at ${shown(a[0], "MAC")}`);
     }
     const legend = html("ul", "", { class: "legend" });
-    curves.forEach((policy, n) => legend.append(entry("circle", COLOURS[n % COLOURS.length], policy.policy)));
+    curves.forEach((policy, n) => legend.append(entry(SHAPES[Math.floor(n / COLOURS.length) % SHAPES.length], COLOURS[n % COLOURS.length], policy.policy)));
     legend.append(entry("diamond", "currentColor", "exits"));
     byId("curve").append(legend);
   }
+  drawPolicies(row.policies);
   const crossings = row.cuts.flatMap((cut) => Object.entries(cut.codecs).map(([codec, [raw, , top1]]) => ({ cut, codec, raw, top1 })));
   byId("cuts").replaceChildren();
   if (crossings.length) {
@@ -247,6 +248,18 @@ function drawChosen() {
     contested: row.contested.join(" ") || null,
   };
   byId("facts").replaceChildren(...Object.entries(facts).filter(([, v]) => v).flatMap(([k, v]) => [html("dt", k), html("dd", v)]));
+}
+
+function drawPolicies(policies) {
+  const cell = (pair, form) => html("td", pair ? form(pair[0]) : "-", pair ? { class: "number", "data-value": pair[0] } : { class: "number" });
+  const lines = policies.map((p) => {
+    const line = html("tr");
+    line.append(html("td", p.policy + (p.reference ? " (sees labels)" : "")));
+    line.append(...[...p.at, p.area].map((pair) => cell(pair, (value) => shown(value, "share"))), cell(p.exit, (value) => value.toFixed(2)));
+    return line;
+  });
+  byId("policies").tBodies[0].replaceChildren(...lines);
+  byId("judged").hidden = !lines.length;
 }
 
 function entry(shape, colour, words) {
@@ -312,7 +325,7 @@ if (Object.keys(page.boards).length) {
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
   byId("board").addEventListener("change", choose);
   for (const id of ["backbone", "method", "device", "exits", "x", "y", "log", "find"]) byId(id).addEventListener("input", draw);
-  for (const table of document.querySelectorAll("article table")) sortable(table);
+  for (const table of document.querySelectorAll("article table, #policies")) sortable(table);
   for (const line of document.querySelectorAll("tr[data-row]")) {
     const cell = line.cells[1], name = cell.firstChild;
     const button = html("button", name.textContent, { type: "button", "aria-label": "Show the curves of " + name.textContent });

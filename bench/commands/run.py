@@ -83,8 +83,9 @@ def run(
 
 def show_record(path: Path, parent: Path | None) -> None:
     """Print a record's tables, with the ratios to its dense parent's where there is one."""
+    from bench.outcomes import answers_table, curves_table
     from bench.record import load
-    from bench.tables import curves_table, cuts_table, exits_table
+    from bench.tables import cuts_table, exits_table
 
     record = load(path)
     dense = None
@@ -93,8 +94,10 @@ def show_record(path: Path, parent: Path | None) -> None:
             dense = load(parent)
         except SeesawError as error:
             out.print(f"The dense parent's record is left out: {error}", style="yellow", soft_wrap=True)
-    for table in (exits_table(record, dense), cuts_table(record), curves_table(record)):
-        out.print(table)
+    tables = (exits_table(record, dense), cuts_table(record), answers_table(record), curves_table(record))
+    for table in tables:
+        if table is not None:
+            out.print(table)
     for name in ("disconnected layers", "exits that answer alike whatever the input", "counters differ"):
         if name in record.notes:
             out.print(f"Note, {name}: {record.notes[name]}", style="yellow")

@@ -1,0 +1,78 @@
+"""Policies of a row: means over seeds of what their curves come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bench.board.rows import Mean, Row
+from bench.curves import Curve
+from bench.outcomes import SHARES, whole_cost
+from bench.record import Record
+
+NOTE = (
+    "Top-1 on the test split at shares of the last exit's cost. A policy's points are set and chosen on the calibration "
+    "split: those more accurate there than every cheaper one. Between two of them a share of the samples is left to "
+    "either, so cost, accuracy and mean exit (from 0) are mixed alike; empty where no point is so cheap. *Area*: the "
+    "mean of top-1 over costs from 0 to the last exit's, 0 where no point is so cheap; it compares policies of one "
+    "network, and not networks."
+)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One policy of one row.
+
+    Attributes:
+        policy: its spec.
+        reference: whether it saw labels.
+        at: top-1 at each of `SHARES` of the last exit's cost.
+        area: below top-1 over cost; None for a reference, which has one point.
+        exit: the mean exit, from 0, at half the last exit's cost.
+    """
+
+    policy: str
+    reference: bool
+    at: tuple[Mean | None, ...]
+    area: Mean | None
+    exit: Mean | None
+
+
+def judged(row: Row) -> list[Judged]:
+    """Every policy that some record of a row has, in the records' order."""
+    kinds = {curve.policy: curve.reference for record in row.records for curve in record.curves}
+    return [
+        Judged(
+            policy,
+            reference,
+            tuple(
+                _mean(row, policy, lambda curve, full, s=share: _top1(curve, s * full)) for share in SHARES
+            ),
+            None if reference else _mean(row, policy, Curve.area),
+            _mean(row, policy, lambda curve, full: _exit(curve, full / 2)),
+        )
+        for policy, reference in kinds.items()
+    ]
+
+
+def curves(row: Row, policy: str) -> Iterator[tuple[Record, Curve]]:
+    """The curve of one policy in every record that has it."""
+    for record in row.records:
+        yield from ((record, curve) for curve in record.curves if curve.policy == policy)
+
+
+def _mean(row: Row, policy: str, number: Callable[[Curve, float], float | None]) -> Mean | None:
+    found = (
+        number(curve, full) for record, curve in curves(row, policy) if (full := whole_cost(record, curve))
+    )
+    return Mean.of(value for value in found if value is not None)
+
+
+def _top1(curve: Curve, macs: float) -> float | None:
+    spot = curve.at(macs)
+    return None if spot is None else spot.accuracy
+
+
+def _exit(curve: Curve, macs: float) -> float | None:
+    spot = curve.at(macs)
+    return None if spot is None else spot.exit

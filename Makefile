@@ -8,6 +8,7 @@ TASK   ?= digits
 MODEL  ?= resnet_sparse
 EXITS  ?= joint
 CODECS ?= float32,float16,int8
+POLICIES ?=
 SEEDS  ?=
 DEVICE ?= auto
 EPOCHS ?=
@@ -26,11 +27,11 @@ help: ## show these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  make bench TASK=cifar100 MODEL='resnet[depth=32]_pruned[density=0.1]' SEEDS=0,1,2"
-	@echo "  more settings: EXITS= CODECS= EPOCHS= CUT= DEVICE=auto|cpu|cuda|mps ARGS='--any --option of seesaw run'"
+	@echo "  more settings: EXITS= POLICIES= CODECS= EPOCHS= CUT= DEVICE=auto|cpu|cuda|mps ARGS='--any --option of seesaw run'"
 
-bench: $(STAMP) ## train, measure and record one model: TASK= MODEL= EXITS= CODECS= SEEDS= EPOCHS= CUT= DEVICE= ARGS=
+bench: $(STAMP) ## train, measure and record one model: TASK= MODEL= EXITS= POLICIES= CODECS= SEEDS= EPOCHS= CUT= DEVICE= ARGS=
 	@$(BIN)/seesaw run --task '$(TASK)' --model '$(MODEL)' --exits '$(EXITS)' --codecs '$(CODECS)' \
-	  $(if $(SEEDS),--seeds '$(SEEDS)') --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(if $(CUT),--cut '$(CUT)') $(ARGS)
+	  $(if $(POLICIES),--policies '$(POLICIES)') $(if $(SEEDS),--seeds '$(SEEDS)') --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(if $(CUT),--cut '$(CUT)') $(ARGS)
 
 board: $(STAMP) ## write leaderboards/*.md and leaderboards/index.html from leaderboards/records
 	@$(BIN)/seesaw board $(ARGS)
@@ -38,7 +39,7 @@ board: $(STAMP) ## write leaderboards/*.md and leaderboards/index.html from lead
 compare: $(STAMP) ## run a grid of cells, then its board: TASK= BACKBONES= METHODS= DENSITIES= SEEDS= WORKERS= EPOCHS= CUT= ARGS=
 	@$(BIN)/seesaw compare --task '$(TASK)' --backbones '$(BACKBONES)' --methods '$(METHODS)' \
 	  --densities '$(DENSITIES)' $(if $(SEEDS),--seeds '$(SEEDS)') --workers '$(WORKERS)' \
-	  --exits '$(EXITS)' --codecs '$(CODECS)' --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(if $(CUT),--cut '$(CUT)') $(ARGS)
+	  --exits '$(EXITS)' $(if $(POLICIES),--policies '$(POLICIES)') --codecs '$(CODECS)' --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(if $(CUT),--cut '$(CUT)') $(ARGS)
 
 list: $(STAMP) ## show every plugin with its settings: ARGS=method
 	@$(BIN)/seesaw list $(ARGS)

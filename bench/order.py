@@ -34,7 +34,10 @@ class Order:
     task: str
     model: str
     exits: str = "joint"
-    policies: tuple[str, ...] = ("confidence", "entropy", "fixed", "oracle")
+    policies: tuple[str, ...] = (
+        "confidence", "entropy", "margin", "patience", "votes", "budgeted", "gates", "eenet",
+        "fixed", "random", "never", "oracle",
+    )  # fmt: skip
     codecs: tuple[str, ...] = ("float32", "float16", "int8")
     meters: tuple[str, ...] = ("macs", "storage", "latency", "memory", "energy")
     seed: int = 0

@@ -58,7 +58,7 @@ Deterministic = Annotated[
 ]
 
 RECORDS, RUNS, DATA = Path("leaderboards/records"), Path("runs"), Path("data")
-POLICIES = "confidence,entropy,fixed,oracle"
+POLICIES = "confidence,entropy,margin,patience,votes,budgeted,gates,eenet,fixed,random,never,oracle"
 CODECS = "float32,float16,int8"
 METERS = "macs,storage,latency,memory,energy"
 

@@ -13,6 +13,7 @@ from bench.plugin import choose
 from bench.policy import Policy
 from bench.record import load
 from bench.replay.curve import curve, leaves_now
+from bench.replay.states import load_states
 from bench.runner import Run, run
 from bench.verify import untimed
 
@@ -39,7 +40,7 @@ def test_the_record_lies_where_its_settings_say(done):
 
 
 def test_the_record_tells_everything(done):
-    _, record = done
+    plan, record = done
     assert [exit_.stage for exit_ in record.exits] == sorted({exit_.stage for exit_ in record.exits})
     for exit_ in record.exits:
         assert {
@@ -55,8 +56,14 @@ def test_the_record_tells_everything(done):
     assert len(record.cuts) == 5
     assert {"payload.image8", "payload.jpeg", "latency.server"} <= set(record.cuts[0].readings)
     assert {"payload.int8", "framed.int8", "top1.int8", "bytes.dense.device"} <= set(record.cuts[1].readings)
-    assert {curve.policy for curve in record.curves} == {"confidence", "entropy", "fixed", "oracle"}
+    assert {curve.policy for curve in record.curves} == {choice.spec for choice in plan.policies}
+    assert {"confidence", "budgeted", "gates", "eenet", "random", "never"} <= {
+        c.policy for c in record.curves
+    }
     assert [curve.reference for curve in record.curves if curve.policy == "oracle"] == [True]
+    for exit_ in record.exits:
+        assert {"temperature", "ece", "ece.scaled", "overthinking", "underthinking"} <= set(exit_.readings)
+    assert {"overthinking", "underthinking"} <= set(record.net)
     assert "energy" in record.exits[0].readings or "energy" in record.absent
     assert record.budget == 1.0
     assert len(record.training) == 3
@@ -81,16 +88,19 @@ def test_execution_and_replay_agree_on_every_sample(done):
     calibration, test = (
         Trace.load(plan.folder() / f"{name}.safetensors") for name in ("calibration", "test")
     )
+    states = load_states(plan.folder() / "policies.safetensors")
     data = plan.task.plugin.data(plan.order.data, 0)
     inputs = data.scale(data.test.inputs)
-    for name in ("confidence", "entropy", "fixed"):
+    for name in (one.policy for one in record.curves if not one.reference):
         policy = choose(Policy, name).plugin
         points = curve(policy, calibration, test)
+        for point, state in zip(points, states[name], strict=True):
+            assert all(torch.equal(point.state[key], state[key]) for key in state)
         recorded = next(one for one in record.curves if one.policy == name)
-        assert [point.accuracy for point in recorded.points] == [point.test.accuracy for point in points]
+        assert [point.accuracy for point in recorded.outcomes] == [point.test.accuracy for point in points]
         for point in points[:: max(1, len(points) // 7)]:
             with torch.no_grad():
-                walk = net.walk(inputs, leaves_now(policy, point.thresholds))
+                walk = net.walk(inputs, leaves_now(policy, point.state))
             chosen = test.logits[point.test.exits, torch.arange(len(inputs))]
             close = (point.test.exits == walk.exits).float().mean()
             assert close == 1.0

@@ -8,11 +8,9 @@ from typing import Any
 
 from bench.board.data import axes, row_data
 from bench.board.rows import Row
+from bench.drawing import COLOURS, SHAPES, STYLE, pyplot, write
 from bench.errors import SeesawError
-from bench.files import write_whole
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8f7a00", "#7a7a7a")
-SHAPES = "osD^XP*v"
 SHORT = {"accuracy": "top1", "effective": "macs.effective", "storage": "bytes"}
 """Words that stand for an axis's key."""
 
@@ -30,16 +28,9 @@ def figure(board: str, rows: Sequence[Row], x: str, y: str, path: Path) -> Path:
     Raises:
         SeesawError: matplotlib is not there, no such axis, no row with both numbers, or an unknown format.
     """
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise SeesawError("Figures need matplotlib. Install it: pip install 'seesaw-bench[plot]'.") from error
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
+    plt = pyplot(path)
     from matplotlib.ticker import PercentFormatter
 
-    if path.suffix not in (".png", ".svg", ".pdf"):
-        raise SeesawError(f"{path} is no figure's name. End it in .png, .svg or .pdf.")
     known = axes(rows)
     keys = [SHORT.get(key, key) for key in (x, y)]
     for key in keys:
@@ -52,7 +43,7 @@ def figure(board: str, rows: Sequence[Row], x: str, y: str, path: Path) -> Path:
     if not points:
         raise SeesawError(f"No model on {board} has both {keys[0]} and {keys[1]}. Choose other axes.")
     methods, backbones = (sorted({row[key] for row, *_ in points}) for key in ("method", "backbone"))
-    with plt.rc_context({"svg.hashsalt": "seesaw", "font.size": 9}):
+    with plt.rc_context(STYLE):
         canvas, axis = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
         for row, a, b in points:
             axis.errorbar(
@@ -83,7 +74,7 @@ def figure(board: str, rows: Sequence[Row], x: str, y: str, path: Path) -> Path:
         axis.grid(visible=True, alpha=0.3)
         axis.legend(fontsize=8)
         canvas.supxlabel(_caption(board, [row for row, *_ in points]), fontsize=7, color="0.35")
-        _write(canvas, path)
+        write(canvas, path)
         plt.close(canvas)
     return path
 
@@ -102,13 +93,3 @@ def _caption(board: str, rows: list[dict[str, Any]]) -> str:
     n = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     pale = "; pale: fewer than three seeds" if any(not row["ranked"] for row in rows) else ""
     return f"{board}: {len(rows)} models, last exits; means and 95% intervals over n = {n} seeds{pale}."
-
-
-def _write(canvas: Any, path: Path) -> None:
-    """Whole or not at all, without dates: the same records give the same file."""
-    import io
-
-    stream = io.BytesIO()
-    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix, {"Software": None})
-    canvas.savefig(stream, format=path.suffix[1:], dpi=200, metadata=metadata)
-    write_whole(path, stream.getvalue(), "--out")

@@ -17,7 +17,7 @@ from bench.exits import Exits
 from bench.meter import Meter
 from bench.method import Method
 from bench.plugin import Choice, Plugin, choose, entries
-from bench.policy import Policy
+from bench.policy import Policy, decides_alone
 from bench.predefined import Predefined
 from bench.sparse.values import KINDS, Kind
 from bench.spec import split_model
@@ -89,6 +89,11 @@ class Plan:
         backbone, method = choose(Backbone, backbone_text), choose(Method, method_text or DENSE)
         exits = choose(Exits, order.exits)
         policies = [choose(Policy, text) for text in order.policies]
+        if streams := next((one.spec for one in policies if not decides_alone(one.plugin)), None):
+            raise SeesawError(
+                f"{streams} decides on a stream of samples, not on one. Leave it out here, and replay it on the trace that "
+                f"the run leaves in its folder: seesaw replay --trace FOLDER --policy '{streams}'."
+            )
         codecs = [choose(Codec, text) for text in order.codecs]
         meters = [choose(Meter, text) for text in order.meters]
         for kind, chosen in (("policy", policies), ("codec", codecs), ("meter", meters)):

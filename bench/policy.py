@@ -77,7 +77,10 @@ class Policy(Plugin):
 
 
 class Reference(Policy):
-    """A bound that a policy can be held against. It sees labels, so it is shown as a bound and never ranked."""
+    """A bound that a policy can be held against. It sees what no policy may, so it is shown as one and never ranked.
+
+    It defines `choose` for samples that are alone, `hindsight` for a stream of them, or both.
+    """
 
     def choose(self, logits: Tensor, labels: Tensor, costs: Tensor) -> Tensor:
         """The exit of every sample, int64 (N,).
@@ -88,6 +91,23 @@ class Reference(Policy):
             costs: of each exit, (exits,).
         """
         raise NotImplementedError(f"{type(self).__name__} must define choose(logits, labels, costs)")
+
+    def hindsight(self, rewards: Tensor, costs: Tensor, right: Tensor) -> Tensor:
+        """The arm of every sample of a stream (`bench.Online`), known to its end: int64 (N,).
+
+        Args:
+            rewards: of each arm and sample, float64 (arms, N).
+            costs: booked, float64 (arms, N).
+            right: whether the answer would be, boolean (arms, N).
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define hindsight(rewards, costs, right)")
+
+
+def decides_alone(policy: Policy) -> bool:
+    """Whether a policy decides for each sample by itself: it has a `score`, or a reference's `choose`."""
+    if isinstance(policy, Reference):
+        return type(policy).choose is not Reference.choose
+    return type(policy).score is not Policy.score
 
 
 def shared_quantiles(scores: Tensor, points: int) -> Tensor:

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -32,9 +33,10 @@ from bench.meter import Found, Meter, Reading, Subject
 from bench.meters.macs import Tariff
 from bench.method import Method, maskable
 from bench.net import Net, Part, Sample
+from bench.online import Online, plays_streams
 from bench.packed import FORMS, inference_state, pack, restore
 from bench.plugin import Plugin
-from bench.policy import Policy, Reference, State
+from bench.policy import Policy, Reference, State, decides_alone
 from bench.replay.curve import decide, leaves_now
 from bench.sparse.mask import masked, parameters
 from bench.task import About, Data, Recipe, Scale, Split, Task
@@ -251,8 +253,15 @@ def _answers_alike(facts: Facts, net: Net, twin: Net) -> None:
 
 
 def check_policy(policy: Policy, exits: int = 4, classes: int = 5) -> list[str]:
-    """It sees no labels, looks at no exit that was not reached, and execution decides as replay does."""
+    """It sees no labels, looks at no exit that was not reached, and execution decides as replay does.
+
+    What plays streams is checked on one too: it decides from what has passed alone, compiled as it does in plain Python.
+    """
     facts = Facts()
+    if plays_streams(policy):
+        _check_on_stream(facts, policy, exits)
+        if not decides_alone(policy):
+            return facts
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(exits, 200, classes, generator=generator)
     if isinstance(policy, Reference):
@@ -298,6 +307,37 @@ def check_policy(policy: Policy, exits: int = 4, classes: int = 5) -> list[str]:
 
 def _alike(one: State, other: State) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def _check_on_stream(facts: Facts, policy: Policy, exits: int) -> None:
+    """A small stream, played whole, in part, and with other answers; and one of a single exit."""
+    from bench.replay.play import play
+    from bench.replay.stream import Stream
+
+    rng = np.random.default_rng(0)
+    stream = Stream(rng.random((200, exits)), rng.random((200, exits)) < 0.5)
+    if isinstance(policy, Reference):
+        rewards, costs = (torch.from_numpy(rng.random((exits, 200))) for _ in range(2))
+        chosen = policy.hindsight(rewards, costs, torch.from_numpy(stream.right.T))
+        sound = chosen.shape == (200,) and chosen.dtype == torch.int64
+        facts.hold(sound, "on a stream it chooses an arm for every sample")
+        facts.hold(bool(((chosen >= 0) & (chosen < exits)).all()), "every chosen arm exists")
+        facts.append("it is a bound: it knows the stream and is never ranked")
+        return
+    assert isinstance(policy, Online)
+
+    def played(one: Stream, *, plain: bool = False) -> np.ndarray:
+        return play(policy, one, one.arms(), np.random.default_rng(1), plain=plain).arms
+
+    whole = played(stream)
+    facts.hold(np.array_equal(whole, played(stream, plain=True)), "compiled it decides as in plain Python")
+    facts.hold(np.array_equal(whole, played(stream)), "the same stream and draws give the same decisions")
+    half = Stream(stream.confidences[:100], stream.right[:100])
+    facts.hold(np.array_equal(whole[:100], played(half)), "it decides from what has passed alone")
+    other = Stream(stream.confidences, ~stream.right)
+    facts.hold(np.array_equal(whole, played(other)), "what is right moves no decision")
+    single = Stream(stream.confidences[:, :1].copy(), stream.right[:, :1].copy())
+    facts.hold(not played(single).any(), "with one exit it plays that one")
 
 
 class _Replayed(Net):

@@ -16,6 +16,7 @@ import torch
 
 from bench import Policy, Trace
 from bench.plugin import choose, entries
+from bench.policy import decides_alone
 from bench.replay.curve import curve
 
 
@@ -35,6 +36,8 @@ def main() -> None:
         calibration = Trace(torch.randn(3, 5_000, classes), torch.randint(classes, (5_000,)), costs)
         for name in entries("policy"):
             policy, found = choose(Policy, name).plugin, []
+            if not decides_alone(policy):
+                continue
             for _ in range(rounds):
                 start = time.perf_counter()
                 points = curve(policy, calibration, Trace.load(path), 100)

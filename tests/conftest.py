@@ -14,7 +14,7 @@ torch.set_num_threads(1)  # networks here are tiny, and a second thread only wai
 
 
 def _cache():
-    """A cache of this session's own, with the native kernels built before or now: half a minute, once a machine."""
+    """A cache of this session's own, with the kernels and loops compiled before or now: a minute, once a machine."""
     from bench.engine import native
 
     native.missing()
@@ -22,6 +22,9 @@ def _cache():
     for folder in native.cache().glob("seesaw_*"):
         if folder.is_dir():
             (own / folder.name).symlink_to(folder)
+    loops = native.cache() / "numba"
+    loops.mkdir(parents=True, exist_ok=True)
+    (own / "numba").symlink_to(loops)
     os.environ["SEESAW_CACHE"] = str(own)
     return own
 

@@ -1,18 +1,20 @@
-"""Samples leave by lot: the reference that says what looking at the answers is worth."""
+"""By lot: the reference that says what looking at the answers, or learning from them, is worth."""
 
 from itertools import accumulate
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from bench import Policy, Whole, geometric_shares, noise
+from bench import Online, Whole, geometric_shares, noise
 
 SPREAD = 16.0
 """Of the weights: the sum goes round many times between two samples, and hardly moves when a kernel rounds otherwise."""
 
 
-class Random(Policy):
-    """Leave by lot, in the shares of `budgeted`, whatever the answers are.
+class Random(Online):
+    """Samples leave by lot, in the shares of `budgeted`, whatever the answers are; on a stream, any arm is played.
 
     Replay and execution must draw the same lot for a sample wherever it stands in its batch. So the lot is made of
     the sample's own numbers: the fractional part of a weighted sum of the first exit's logits. Samples of equal
@@ -31,3 +33,8 @@ class Random(Policy):
         exits = len(scores)
         rows = [[float(1 - gone) for gone in accumulate(row)] for row in geometric_shares(exits)]
         return torch.tensor(rows, dtype=scores.dtype).unique_consecutive(dim=0)
+
+    @staticmethod
+    def index(arm: Any, own: Any, t: int, luck: float, rng: np.random.Generator) -> float:
+        """A number drawn for each arm."""
+        return rng.random()

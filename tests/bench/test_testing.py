@@ -1,11 +1,28 @@
 """The conformance checks find what they are for."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from bench import Backbone, Codec, Exits, Found, MeanPool, Meter, Method, Policy, Reading, hide, maskable
+from bench import (
+    Backbone,
+    Codec,
+    Exits,
+    Found,
+    MeanPool,
+    Meter,
+    Method,
+    Online,
+    Policy,
+    Reading,
+    Reference,
+    SeesawError,
+    hide,
+    maskable,
+)
 from bench.testing import (
     Nonconforming,
     check_backbone,
@@ -165,6 +182,34 @@ class Cheat(Policy):
 def test_a_policy_that_cheats_is_found(policy, hint):
     with pytest.raises(Nonconforming, match=hint):
         check_policy(policy)
+
+
+class Rash(Online):
+    @staticmethod
+    def index(arm, own, t, luck, rng):
+        return -math.log(arm.plays)
+
+
+class Mute(Online):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("policy", "hint"), [(Rash(start="booked"), "what has no value"), (Mute(), r"score\(logits\)")]
+)
+def test_a_policy_that_cannot_play_a_stream_is_found(policy, hint):
+    with pytest.raises((SeesawError, NotImplementedError), match=hint):
+        check_policy(policy)
+
+
+class Nobody(Reference):
+    def hindsight(self, rewards, costs, right):
+        return rewards.argmax(0) + 1
+
+
+def test_a_reference_that_plays_what_is_not_there_is_found():
+    with pytest.raises(Nonconforming, match="every chosen arm exists"):
+        check_policy(Nobody())
 
 
 class Lossy(Codec):

@@ -1,0 +1,146 @@
+"""A policy plays a stream: its rules compiled, its settings as a record, what each arm remembers in an array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import from_dtype, typeof, types
+from numba.core.errors import NumbaError
+
+from bench.errors import SeesawError
+from bench.online import Arms, Online, Prices
+from bench.replay import loop
+from bench.replay.rows import Tally
+from bench.replay.stream import Stream
+
+
+class Rules(NamedTuple):
+    """What a policy does, as loops take it."""
+
+    index: Any
+    learn: Any
+    forget: Any
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a policy did on a stream.
+
+    Attributes:
+        arms: of each sample, int16 (N,).
+        memory: what each arm remembered at the end, by the names in the policy's `memory`, records (arms,).
+    """
+
+    arms: np.ndarray
+    memory: np.ndarray
+
+
+def settings(policy: Online) -> np.ndarray:
+    """The settings that are numbers, as one record."""
+    told = {k: float(v) for k, v in policy.model_dump().items() if isinstance(v, (int, float))}
+    return np.array([tuple(told.values())], [(name, "f8") for name in told])
+
+
+def blank(policy: Online, arms: int) -> np.ndarray:
+    """What arms remember before anything is learnt: zeros, records (arms,)."""
+    return np.zeros(arms, [(name, "f8") for name in policy.memory])
+
+
+@cache
+def rules(kind: type[Online], memory: np.dtype, own: np.dtype) -> Rules:
+    """A policy's functions, compiled.
+
+    Raises:
+        SeesawError: one of them uses what numba cannot compile.
+    """
+    arm, record, rng = from_dtype(memory), from_dtype(own), typeof(np.random.default_rng())
+    teach = types.void(arm, record, types.int64, types.float64)
+    signatures = {"index": types.float64(arm, record, types.int64, types.float64, rng)}
+    signatures |= {"learn": teach, "forget": teach}
+    found = []
+    for name, signature in signatures.items():
+        try:
+            found.append(loop.compiled(getattr(kind, name), signature))
+        except (NumbaError, KeyError) as error:  # KeyError: no such field in a record
+            why = next((line for line in str(error).splitlines() if line.strip()), "no reason given")
+            raise SeesawError(
+                f"{kind.__name__}.{name} cannot be compiled ({why.strip()}). Use numbers, `math`, and what it is given: "
+                f"arm.{', arm.'.join(memory.names or ())}; own.{', own.'.join(own.names or ())}."
+            ) from error
+    return Rules(*found)
+
+
+def play(
+    policy: Online,
+    stream: Stream,
+    arms: Arms,
+    rng: np.random.Generator,
+    *,
+    plain: bool = False,
+) -> Played:
+    """Let a policy play a stream.
+
+    Args:
+        policy: an online policy.
+        stream: the samples in the order in which they come.
+        arms: what can be played.
+        rng: of the policy's own draws.
+        plain: run everything as plain Python, hundreds of times slower; the decisions are the same.
+
+    Raises:
+        SeesawError: the rules cannot be compiled, or no arm's index is a number.
+    """
+    own, memory = settings(policy), blank(policy, len(arms.exits))
+    prices = policy.prices(arms, side=policy.side)
+    remembered = policy.remembers() or 0
+    history, played = np.full((remembered, len(memory)), np.nan), np.zeros(len(stream), np.int16)
+    kind = type(policy)
+    rule = Rules(kind.index, kind.learn, kind.forget) if plain else rules(kind, memory.dtype, own.dtype)
+    run = loop.play.py_func if plain else loop.play
+    shown = (memory.view(np.recarray), own.view(np.recarray)[0]) if plain else (memory, own[0])
+    try:
+        with np.errstate(all="ignore"):  # what has no value is infinity or NaN, as it is compiled
+            done = run(
+                stream.confidences, arms.exits, prices.compute, prices.send, policy.alpha, *shown, rng, *rule,
+                policy.side, policy.assumes(), policy.start == "free", history, played,
+            )  # fmt: skip
+    except (ArithmeticError, ValueError) as error:  # of plain Python alone
+        raise SeesawError(
+            f"{kind.__name__} computes what has no value ({error}): compiled it goes on with infinity or NaN. "
+            "Say in `index` what an arm is worth there, math.inf if it must be tried."
+        ) from error
+    if done < len(stream):
+        raise SeesawError(
+            f"{kind.__name__}.index gives no arm a number above minus infinity at sample {done}. Mend its formula."
+        )
+    return Played(played, memory)
+
+
+def tally(
+    stream: Stream, arms: Arms, prices: Prices, alpha: float, played: np.ndarray, best: int,
+    marks: np.ndarray,
+) -> Tally:  # fmt: skip
+    """Count what arms that were played come to.
+
+    Args:
+        stream: as it was played; and so `arms` and `played`.
+        prices: of the arms.
+        alpha: confidence from which an answer stands.
+        best: the arm that regret is counted against.
+        marks: after how many samples regret is told, rising, int64 (marks,).
+    """
+    plays = np.zeros(len(arms.exits), np.int64)
+    correct, cost, sent, regret = loop.count(
+        stream.confidences, stream.right, arms.exits, prices.compute, prices.send, prices.booked,
+        prices.booked_send, alpha, played, best, marks, plays,
+    )  # fmt: skip
+    n = len(stream)
+    return Tally(correct / n, cost / n, sent / n, regret, plays / n)
+
+
+def best_fixed(stream: Stream, arms: Arms, prices: Prices, alpha: float) -> int:
+    """The arm whose mean reward over the stream is largest, the shallowest of equal ones."""
+    return int(loop.totals(stream.confidences, arms.exits, prices.compute, prices.send, alpha).argmax())

@@ -1,0 +1,185 @@
+"""Streams and traces from files: the project's own, and anyone's matrix as CSV or npz. Nothing in a file is run."""
+
+from __future__ import annotations
+
+import re
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bench.errors import SeesawError
+from bench.replay.stream import Stream
+from bench.trace import Trace
+
+LIMIT = 1 << 32
+"""Bytes that a file may hold, unpacked: a million samples of twelve exits take a twentieth."""
+
+LAYOUTS = (
+    "A CSV has a confidence and a prediction for every exit and the label last; an npz has `confidences` and "
+    "`predictions` (samples, exits), or `logits` (exits, samples, classes), and `labels` (samples)"
+)
+COLUMNS = (
+    ("confidence", re.compile(r"conf|prob")),
+    ("prediction", re.compile(r"pred|infer")),
+    ("label", re.compile(r"label|target|truth|true|^y$")),
+    ("prediction", re.compile(r"class")),
+    ("index", re.compile(r"^$|^unnamed|^index$|^id$|^sample$")),
+)
+"""What a column holds by its head, whichever fits first."""
+
+
+def read(path: Path) -> tuple[Stream, Trace | None]:
+    """A file's stream, and its trace where it has logits.
+
+    Args:
+        path: a trace (`.safetensors`), a run's folder (its test split is meant), or a matrix: `.csv`, `.tsv`, `.npz`.
+
+    Raises:
+        SeesawError: no such file, too large a one, or none that holds a stream.
+    """
+    if path.is_dir():
+        path = path / "test.safetensors"
+    readers = {".csv": _table, ".tsv": _table, ".txt": _table, ".npz": _arrays, ".safetensors": Trace.load}
+    if path.suffix not in readers:
+        raise SeesawError(f"{path} is no trace. Give a .safetensors of a run, or a .csv or .npz. {LAYOUTS}.")
+    if not path.is_file():
+        raise SeesawError(f"There is no file {path}. A run's traces lie in its folder below runs/.")
+    if path.stat().st_size > LIMIT:
+        raise SeesawError(
+            f"{path} holds more than {LIMIT >> 30} GiB. Cut it into parts: --trace may be repeated."
+        )
+    found = readers[path.suffix](path)
+    try:
+        return (Stream.of(found), found) if isinstance(found, Trace) else (found, None)
+    except SeesawError as error:
+        raise SeesawError(f"{path}: {error}") from error
+
+
+def _table(path: Path) -> Stream:
+    """A matrix in text: with heads in any order of columns, without them in pairs, the label last."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            first = file.readline()
+            between = "\t" if "\t" in first else ";" if ";" in first else ","
+            heads = [word.strip().strip("\"'").lower() for word in first.split(between)]
+            named = not all(_is_number(word) for word in heads)
+            if not named:
+                file.seek(0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # that there are no rows is said below
+                rows = np.loadtxt(file, delimiter=between, ndmin=2, comments=None)
+    except (OSError, ValueError) as error:
+        raise SeesawError(f"{path} is no table of numbers ({error}). {LAYOUTS}.") from error
+    if not len(rows):
+        raise SeesawError(f"{path} has no samples. {LAYOUTS}.")
+    kinds = _by_heads(path, heads) if named else _by_place(path, rows)
+    confidences, predictions, labels = (
+        rows[:, [place for place, kind in enumerate(kinds) if kind == wanted]]
+        for wanted in ("confidence", "prediction", "label")
+    )
+    return _stream(path, confidences, predictions, labels[:, 0])
+
+
+def _by_heads(path: Path, heads: list[str]) -> list[str]:
+    """What each column holds, by its head."""
+    kinds = [next((kind for kind, words in COLUMNS if words.search(head)), "?") for head in heads]
+    if "?" in kinds:
+        raise SeesawError(
+            f"{path} has a column {heads[kinds.index('?')]!r}, which says neither confidence nor prediction nor label. "
+            f"Leave it out, or name it. {LAYOUTS}."
+        )
+    exits = kinds.count("confidence")
+    if kinds.count("label") != 1 or not exits or kinds.count("prediction") != exits:
+        raise SeesawError(
+            f"{path} has {exits} columns of confidences, {kinds.count('prediction')} of predictions and "
+            f"{kinds.count('label')} of labels, by their heads. {LAYOUTS}."
+        )
+    return kinds
+
+
+def _by_place(path: Path, rows: np.ndarray) -> list[str]:
+    """What each column holds where they have no heads; row numbers may stand in front."""
+    columns = rows.shape[1]
+    numbered = len(rows) > 2 and bool((np.diff(rows[:, 0]) == 1).all())
+    pairs, rest = divmod(columns - numbered, 2)
+    if rest != 1 or not pairs:
+        raise SeesawError(
+            f"{path} has {columns} columns{', the first of row numbers' if numbered else ''}: with a confidence and a "
+            f"prediction for every exit, the label is missing. {LAYOUTS}."
+        )
+    return ["index"] * numbered + ["confidence", "prediction"] * pairs + ["label"]
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _arrays(path: Path) -> Stream | Trace:
+    """A matrix as arrays; object arrays, which could run something, are refused."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(one.file_size for one in archive.infolist()) > LIMIT:
+                raise SeesawError(
+                    f"{path} unpacks to more than {LIMIT >> 30} GiB. Cut it into parts: --trace may be repeated."
+                )
+        with np.load(path, allow_pickle=False) as archive:
+            wanted = ("confidences", "predictions", "logits", "labels", "costs")
+            found = {name: archive[name] for name in wanted if name in archive.files}
+            names = archive.files
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        raise SeesawError(f"{path} is no npz of plain arrays ({error}). {LAYOUTS}.") from error
+    odd = [name for name, array in found.items() if array.dtype.kind not in "fiub"]
+    matrix = {"confidences", "predictions", "labels"}
+    if odd or not (matrix <= found.keys() or {"logits", "labels"} <= found.keys()):
+        what = f"{odd[0]} that are no numbers" if odd else f"only {', '.join(names) or 'nothing'}"
+        raise SeesawError(f"{path} has {what}. {LAYOUTS}.")
+    costs = found.get("costs")
+    if "logits" not in found:
+        return _stream(path, found["confidences"], found["predictions"], found["labels"], costs)
+    logits = found["logits"]
+    if logits.ndim != 3 or 0 in logits.shape or found["labels"].shape != logits.shape[1:2]:
+        raise SeesawError(f"{path} has logits {logits.shape} for labels {found['labels'].shape}. {LAYOUTS}.")
+    if not np.isfinite(logits).all():
+        raise SeesawError(f"{path} has infinite or NaN logits. Mend them, or leave those samples out.")
+    if costs is None:
+        costs = np.arange(1.0, len(logits) + 1)
+    return Trace(
+        torch.from_numpy(logits.astype(np.float32, copy=False)),
+        torch.from_numpy(_whole(path, found["labels"], "label")),
+        torch.from_numpy(costs.astype(np.float64)),
+    )
+
+
+def _stream(
+    path: Path,
+    confidences: np.ndarray,
+    predictions: np.ndarray,
+    labels: np.ndarray,
+    costs: np.ndarray | None = None,
+) -> Stream:
+    if confidences.ndim != 2 or predictions.shape != confidences.shape or labels.shape != (len(confidences),):
+        raise SeesawError(
+            f"{path} has confidences {confidences.shape}, predictions {predictions.shape} and labels {labels.shape}, "
+            f"which do not fit. {LAYOUTS}."
+        )
+    answers = _whole(path, predictions, "prediction")
+    right = answers == _whole(path, labels, "label")[:, None]
+    own = None if costs is None else costs.astype(np.float64)
+    try:
+        return Stream(np.ascontiguousarray(confidences, dtype=np.float64), right, own)
+    except SeesawError as error:
+        raise SeesawError(f"{path}: {error}") from error
+
+
+def _whole(path: Path, numbers: np.ndarray, what: str) -> np.ndarray:
+    """Classes as int64."""
+    if not (np.isfinite(numbers) & (numbers == np.floor(numbers))).all():
+        raise SeesawError(f"{path} has a {what} that is no class's whole number. {LAYOUTS}.")
+    return numbers.astype(np.int64)

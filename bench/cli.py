@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from bench.commands import boards, compare, kernels, options, pack, plugins, records, run
+from bench.commands import boards, compare, kernels, options, pack, plugins, records, replay, run
 from bench.errors import SeesawError
 
 app = typer.Typer(
@@ -30,6 +30,8 @@ app = typer.Typer(
       seesaw list                                        every task, backbone, method, ... and its settings
 
       seesaw compare --task digits --backbones mlp       a whole grid, then its board
+
+      seesaw replay --trace confidences.csv              exit policies on anyone's confidences
 
     A plugin is named by a spec, [bold]name\\[key=value,key=value][/bold]; a model is backbone_method:
     [bold]resnet\\[depth=32]_sparse\\[density=0.25][/bold].""",
@@ -60,6 +62,7 @@ for name, command in {
     "run": run.run,
     "compare": compare.compare,
     "list": plugins.list_,
+    "replay": replay.replay,
     "board": boards.board,
     "plot": boards.plot,
     "publish": boards.publish,

@@ -81,6 +81,10 @@ def test_several_seeds_write_a_record_each(seesaw, tmp_path):
         (["run", "--task", "folder[path=nowhere]"], "is no folder"),
         (["run", "--seeds", "a,b"], "whole numbers"),
         (["run", "--set", "lr"], "key=value"),
+        (
+            ["run", "--task", "blobs", "--policies", "splitee"],
+            "seesaw replay --trace FOLDER --policy 'splitee'",
+        ),
         (["check", "nonsense"], "No plugin is called 'nonsense'"),
         (["list", "methods"], "did you mean 'method'"),
         (["new", "method", "sparse"], "already"),

@@ -1,0 +1,140 @@
+"""seesaw replay: policies over traces, and over anyone's confidences, without running a network."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bench.commands import options
+from bench.commands.options import out
+from bench.errors import SeesawError
+
+if TYPE_CHECKING:
+    from bench.replay.inputs import Entrants
+    from bench.replay.report import Curves
+    from bench.trace import Trace
+
+USUAL = ("splitee", "splitee-s", "random", "best-fixed", "oracle")
+
+
+def replay(
+    trace: Annotated[
+        list[Path],
+        typer.Option(help="a run's folder or .safetensors, a .csv or .npz; repeated: one after the other"),
+    ],
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help=f"spec of a policy (may be repeated); left out: {', '.join(USUAL)}"),
+    ] = None,
+    shuffles: Annotated[
+        int, typer.Option(min=0, max=10_000, help="reshufflings; 0 for one pass in the file's order")
+    ] = 20,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(help="a setting and its values: offload=0.1:0.15:...:0.6 (may be repeated)"),
+    ] = None,
+    arms: Annotated[
+        str, typer.Option(help="exits; or cuts, which may also send the input before the first layer")
+    ] = "exits",
+    costs: Annotated[
+        str,
+        typer.Option(
+            help="layers; measured (a trace's MACs, an npz's `costs`); or one number for each exit: 1:2.5:4"
+        ),
+    ] = "layers",
+    sends: Annotated[
+        str, typer.Option(help="for each arm, how many times `offload` sending costs there: 1:0.5:0.25")
+    ] = "",
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="what per-sample policies take thresholds from; a run's own where left out"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of orders and draws")] = 0,
+    threads: options.Threads = None,
+    out_: Annotated[Path | None, typer.Option("--out", help="JSON file for all numbers")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="folder for three plots: regret, accuracy and cost")
+    ] = None,
+    debug: options.Debug = False,
+) -> None:
+    """Replay policies on what a network's exits said: a million questions without running it again.
+
+    Online policies (splitee, splitee-s, thompson, ...) meet the samples one by one, never see a label, and learn at which
+    exit to stop or send on. Each is shown beside (a), all layers on the device, and (b), leaving at the first exit whose
+    confidence reaches alpha. Per-sample policies (confidence, entropy, ...) get their curve, where there are logits.
+
+    A CSV has a confidence and a prediction for every exit and the label last; an npz has `confidences` and `predictions`
+    (samples, exits), or `logits` (exits, samples, classes), and `labels`. A reward charges alpha, layer (the paper's
+    lambda), offload and mu, settings of every online policy: `seesaw list policy` shows them.
+
+    Examples:
+      seesaw replay --trace confidences.csv --policy 'splitee\\[offload=0.5]' --policy random
+
+      seesaw replay --trace runs/digits-v1/resnet_dense-0123456789ab/seed0 --policy splitee-s --policy confidence
+
+      seesaw replay --trace imdb.npz --policy splitee --policy splitee-s --sweep offload=0.1:0.15:...:0.6 --figures plots
+
+      seesaw replay --trace clean.npz --trace blurred.npz --policy splitee --policy 'sliding-window\\[window=2000]'
+    """
+    with out.status("Loading PyTorch ..."):
+        from bench.drawing import pyplot
+        from bench.machine import settle
+        from bench.replay import inputs
+        from bench.replay.report import curves_table, stream_table, write_json
+        from bench.replay.sweep import Sweep
+
+    settle(threads, deterministic=False)
+    swept = inputs.values(sweep or [])
+    named = inputs.entrants(policy or USUAL, swept)
+    with out.status("Reading ..."):
+        stream, logits = inputs.load(trace)
+        curves = _curves(named, logits, trace, calibration)
+    priced = costs if costs in ("layers", "measured") else inputs.numbers(costs, "--costs")
+    arms_ = stream.arms(arms, priced, inputs.numbers(sends, "--sends"))
+    if figures is not None:
+        pyplot(figures / "regret.png")  # before the work begins: it may not be there
+    online = [(name, one) for (name, _), one in named.online.items()]
+    plan = Sweep(stream, arms_, online, list(named.references.items()), shuffles, seed)
+    begun = time.perf_counter()
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=out, transient=True, disable=not out.is_terminal,
+    ) as shown:  # fmt: skip
+        bar = shown.add_task("streams played", total=None)
+        rows = plan.run(threads, lambda done, total: shown.update(bar, completed=done, total=total))
+    out.print(stream_table(plan, rows))
+    if curves and logits is not None:
+        out.print(curves_table(curves, float(logits.costs[-1])))
+    played = sum(len(row.tallies) for row in rows)
+    out.print(f"{played} streams of {len(stream):,} samples played in {time.perf_counter() - begun:.1f} s.")
+    if out_ is not None:
+        write_json(out_, {"traces": [str(path) for path in trace]}, plan, rows, curves)
+        out.print(str(out_), soft_wrap=True)
+    if figures is not None:
+        from bench.replay.figures import figures as draw
+
+        across = next((key for key in swept if key in rows[0].terms._fields), "offload")
+        for path in draw(rows, plan.marks, figures, across):
+            out.print(str(path), soft_wrap=True)
+
+
+def _curves(named: Entrants, test: Trace | None, traces: list[Path], calibration: Path | None) -> Curves:
+    """Curves of those that decide for each sample by itself, where one was named that can do nothing else."""
+    from bench.policy import Reference
+    from bench.replay.curve import curve
+    from bench.replay.inputs import calibration_of
+
+    who = named.needs_logits
+    if who is None:
+        return []
+    if test is None:
+        raise SeesawError(
+            f"{who} needs the logits of every class, and {traces[0]} has confidences alone. Give an npz with `logits`; or leave "
+            "it out: early exit at one threshold is row (b), at several --sweep alpha=0.5:0.6:...:0.9."
+        )
+    before = calibration_of(traces[0], calibration, who)
+    return [(name, isinstance(one, Reference), curve(one, before, test)) for name, one in named.alone.items()]

@@ -1,0 +1,152 @@
+"""Reports of a replay: tables for the terminal, one JSON file for whatever comes after."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from bench.files import write_whole
+from bench.replay.curve import OperatingPoint
+from bench.replay.rows import ALL_LAYERS, EARLY_EXIT, Mean, Row, against, varied
+from bench.replay.sweep import Sweep
+
+SCHEMA = 1
+"""Raised when a key of the JSON file changes its meaning or goes."""
+
+NUMBERS = ("accuracy", "cost", "sent", "regret")
+SHARES = (0.25, 0.5, 0.75, 1.0)
+BASELINES = (ALL_LAYERS, EARLY_EXIT)
+
+Curves = Sequence[tuple[str, bool, list[OperatingPoint]]]
+"""Name, whether it is a reference, points."""
+
+
+def stream_table(sweep: Sweep, rows: Sequence[Row]) -> Table:
+    """A row a policy, and each beside (a) and (b) of the same terms: what it costs more, how many points it is righter."""
+    differ = varied(rows)
+    alike = ", ".join(f"{k} {v:g}" for k, v in rows[0].terms._asdict().items() if k not in differ)
+    passes = f"{sweep.shuffles} reshufflings, 95% intervals" if sweep.shuffles else "one pass"
+    table = Table(
+        title=f"{len(sweep.stream):,} samples, {sweep.stream.exits} exits, {passes}; {alike}",
+        caption=f"(a) computes every layer and exit on the device, (b) leaves at the first exit that is sure (alpha). Cost is booked, "
+        f"the mean of a sample; the last arm's depth is {sweep.arms.depths[-1]:g} layers. Regret is counted in reward, "
+        "against the best fixed arm.",
+        title_justify="left", title_style="bold", caption_justify="left", box=SIMPLE_HEAD,
+    )  # fmt: skip
+    for head in sorted(differ):
+        table.add_column(head, justify="right")
+    table.add_column("policy")
+    for head in (
+        "regret",
+        "accuracy",
+        "cost",
+        "sent",
+        "against (a)\ncost points",
+        "against (b)\ncost points",
+    ):
+        table.add_column(head, justify="right", no_wrap=True)
+    for number, row in enumerate(rows):
+        last = number + 1 == len(rows) or rows[number + 1].terms != row.terms
+        table.add_row(
+            *(f"{getattr(row.terms, name):g}" for name in sorted(differ)),
+            row.label(),
+            _told(row.mean("regret"), "{:.1f}", "{:.1f}"),
+            _told(row.mean("accuracy"), "{:.2%}", "{:.2%}"),
+            _told(row.mean("cost"), "{:.4g}", "{:.1g}"),
+            f"{row.mean('sent').value:.1%}",
+            *("{:+.1%} {:+.2f}".format(*against(rows, row, name)) for name in BASELINES),
+            end_section=last,
+            style="bold" if row.name in BASELINES else "dim" if row.bound else None,
+        )
+    return table
+
+
+def _told(mean: Mean, form: str, half: str) -> str:
+    """A mean and the half-width of its interval, where that is more than rounding."""
+    width = mean.high - mean.value
+    return form.format(mean.value) + (f" ±{half.format(width)}" if width > 1e-9 * abs(mean.value) else "")
+
+
+def curves_table(curves: Curves, full: float) -> Table:
+    """A row a per-sample policy: test accuracy at the point that calibration would choose within a share of the cost."""
+    table = Table(
+        title="per sample, no offloading: accuracy within a share of the last exit's cost (chosen on calibration)",
+        title_justify="left", title_style="bold", box=SIMPLE_HEAD,
+    )  # fmt: skip
+    table.add_column("policy")
+    for share in SHARES:
+        table.add_column(f"{share:.0%}", justify="right")
+    for name, reference, points in curves:
+        best = [within(points, share * full) for share in SHARES]
+        cells = ["-" if point is None else f"{point.test.accuracy:.2%}" for point in best]
+        table.add_row(f"{name}{' (bound)' if reference else ''}", *cells)
+    return table
+
+
+def within(points: Sequence[OperatingPoint], cost: float) -> OperatingPoint | None:
+    """The point that was best on the calibration split among those that kept to a mean cost there."""
+    fits = [(one.calibration or one.test, one) for one in points]
+    fits = [(judged, one) for judged, one in fits if judged.cost <= cost * (1 + 1e-9)]
+    return max(fits, key=lambda fit: fit[0].accuracy, default=(None, None))[1]
+
+
+def write_json(path: Path, about: dict[str, Any], sweep: Sweep, rows: Sequence[Row], curves: Curves) -> None:
+    """Write everything that was replayed to one file, whole or not at all.
+
+    Raises:
+        SeesawError: the file cannot be written.
+    """
+    told = {
+        "schema": SCHEMA,
+        **about,
+        "samples": len(sweep.stream),
+        "exits": sweep.stream.exits,
+        "parts": list(sweep.stream.parts),
+        "arms": {
+            name: np.asarray(getattr(sweep.arms, name)).tolist() for name in ("exits", "depths", "sends")
+        },
+        "shuffles": sweep.shuffles,
+        "seed": sweep.seed,
+        "marks": sweep.marks.tolist(),
+        "rows": [_row(row) for row in rows],
+        "curves": [
+            {"policy": name, "bound": reference, "points": [_point(point) for point in points]}
+            for name, reference, points in curves
+        ],
+    }
+    write_whole(path, json.dumps(told, indent=1, allow_nan=False).encode(), "--out")
+
+
+def _row(row: Row) -> dict[str, Any]:
+    each = {what: [getattr(one, what) for one in row.tallies] for what in ("accuracy", "cost", "sent")}
+    each["regret"] = [float(one.regret[-1]) for one in row.tallies]
+    return {
+        "policy": row.name,
+        "bound": row.bound,
+        **row.terms._asdict(),
+        "settings": dict(row.settings),
+        **{what: row.mean(what)._asdict() | {"each": each[what]} for what in NUMBERS},
+        "regret at marks": dict(zip(("value", "low", "high"), row.regret().tolist(), strict=True)),
+        "plays": np.mean([one.plays for one in row.tallies], 0).tolist(),
+    }
+
+
+def _point(point: OperatingPoint) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "accuracy": point.test.accuracy, "cost": point.test.cost, "shares": point.test.shares.tolist()
+    }  # fmt: skip
+    if point.calibration is not None:
+        found |= {
+            "calibration_accuracy": point.calibration.accuracy,
+            "calibration_cost": point.calibration.cost,
+        }
+    if point.thresholds is not None:
+        found["thresholds"] = [v if math.isfinite(v) else None for v in point.thresholds.tolist()]
+    return found

@@ -1,0 +1,107 @@
+import pytest
+import torch
+
+from bench import SeesawError, Trace
+from bench.replay.inputs import calibration_of, entrants, load, numbers, values
+
+
+def trace(samples, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(2, samples, 3, generator=generator)
+    return Trace(
+        logits, torch.zeros(samples, dtype=torch.long), torch.tensor([1.0, 2.0], dtype=torch.float64)
+    )
+
+
+def test_dots_stand_for_equal_steps():
+    assert values(["offload=0.1:0.15:...:0.3", "c=1:2"]) == {
+        "offload": ["0.1", "0.15", "0.2", "0.25", "0.3"],
+        "c": ["1", "2"],
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "offload",
+        "=1",
+        "offload=",
+        "o=1:...:2",
+        "o=1:1:...:2",
+        "o=1:2:...:2.5",
+        "o=a:b:...:c",
+        "o=1:2:...:3:4",
+    ],
+)
+def test_a_sweep_of_nothing_is_a_sentence(text):
+    with pytest.raises(SeesawError, match="--sweep"):
+        values([text])
+    with pytest.raises(SeesawError, match="swept already"):
+        values(["c=1", "c=2"])
+
+
+def test_a_sweep_sets_every_policy_that_has_the_setting_and_wins_over_its_spec():
+    found = entrants(
+        ["splitee[offload=0.3,c=2]", "random"], {"offload": ["0.1", "0.2"], "c": ["1", "3"]}
+    ).online
+    told = [(name, terms.offload, getattr(policy, "c", None)) for (name, terms), policy in found.items()]
+    assert told == [
+        ("splitee[c=1.0]", 0.1, 1), ("splitee[c=3.0]", 0.1, 3), ("splitee[c=1.0]", 0.2, 1), ("splitee[c=3.0]", 0.2, 3),
+        ("random", 0.1, None), ("random", 0.2, None),
+    ]  # fmt: skip
+
+
+def test_who_was_named_is_sorted_by_what_they_can_do():
+    found = entrants(["confidence", "oracle", "best-fixed", "thompson"], {})
+    assert list(found.alone) == ["confidence", "oracle"]
+    assert list(found.references) == ["oracle", "best-fixed"]
+    assert [name for name, _ in found.online] == ["thompson"]
+    assert found.needs_logits == "confidence"
+    assert entrants(["oracle"], {}).needs_logits is None
+
+
+@pytest.mark.parametrize(
+    ("specs", "sweep", "hint"),
+    [
+        (["spliteee"], {}, "did you mean 'splitee'"),
+        (["splitee", "splitee"], {}, "splitee is named twice"),
+        (["oracle", "oracle"], {}, "oracle is named twice"),
+        (["splitee"], {"ofload": ["1"]}, "did you mean 'offload'"),
+        (["confidence"], {"offload": ["1"]}, "No online policy named has a setting 'offload'"),
+        (["splitee"], {"offload": ["-1"]}, "greater than or equal to 0"),
+        (["bench:Online"], {}, "bench:Online decides nothing"),
+    ],
+)
+def test_who_cannot_play_is_a_sentence(specs, sweep, hint):
+    with pytest.raises(SeesawError, match=hint):
+        entrants(specs, sweep)
+
+
+def test_traces_follow_each_other(tmp_path):
+    for number, samples in enumerate((4, 6)):
+        trace(samples, number).save(tmp_path / f"{number}.safetensors")
+    stream, whole = load([tmp_path / "0.safetensors", tmp_path / "1.safetensors"])
+    assert stream.parts == (4, 6)
+    assert torch.equal(whole.logits[:, 4:], trace(6, 1).logits)
+    (tmp_path / "m.csv").write_text("0.5,1,0.6,1,1\n")
+    with pytest.raises(SeesawError, match="must be of one network"):
+        load([tmp_path / "0.safetensors", tmp_path / "m.csv"])
+
+
+def test_thresholds_come_from_the_runs_own_calibration_split_or_from_the_file_that_is_named(tmp_path):
+    trace(3).save(tmp_path / "calibration.safetensors")
+    for path in (tmp_path, tmp_path / "test.safetensors"):
+        assert len(calibration_of(path, None, "confidence").labels) == 3
+    trace(5).save(tmp_path / "other.safetensors")
+    assert len(calibration_of(tmp_path, tmp_path / "other.safetensors", "confidence").labels) == 5
+    with pytest.raises(SeesawError, match="confidence takes its thresholds from other samples"):
+        calibration_of(tmp_path / "m.npz", None, "confidence")
+    (tmp_path / "m.csv").write_text("0.5,1,1\n")
+    with pytest.raises(SeesawError, match="has no logits, which confidence needs"):
+        calibration_of(tmp_path, tmp_path / "m.csv", "confidence")
+
+
+def test_numbers_are_joined_by_colons():
+    assert numbers("1:2.5:4", "--costs") == [1, 2.5, 4]
+    with pytest.raises(SeesawError, match="--sends '1:x' are no numbers"):
+        numbers("1:x", "--sends")

@@ -39,7 +39,7 @@ class Prices(NamedTuple):
 
 
 class Online(Policy):
-    """The contract: `index` says how promising an arm is, `learn` what a reward teaches it. Labels are never seen.
+    """The contract: `index` says how promising an arm is, `update` what a reward teaches it. Labels are never seen.
 
     For every sample, before anything of it is seen, the arm of the largest index is played; of equal ones the
     shallowest. The device computes up to the arm's exit. Where that exit's confidence reaches `alpha`, and at the last
@@ -54,7 +54,7 @@ class Online(Policy):
     `layer` for each, the bill knows that a `head` is paid for only where it is evaluated: h_i = 1, or i where `side`.
     Costs that were measured have the heads on the way in them, and are booked as they are.
 
-    `index`, `learn` and `forget` are compiled: they take numbers and records of numbers, use `math` and nothing else,
+    `index`, `update` and `forget` are compiled: they take numbers and records of numbers, use `math` and nothing else,
     and work the same as plain Python. `arm` holds the numbers that `memory` names, all zero at first; `own` the
     settings.
     """
@@ -97,7 +97,7 @@ class Online(Policy):
         raise NotImplementedError("An online policy must define index(arm, own, t, luck, rng)")
 
     @staticmethod
-    def learn(arm: Any, own: Any, t: int, reward: float) -> None:
+    def update(arm: Any, own: Any, t: int, reward: float) -> None:
         """What a reward teaches an arm; it changes `arm`. The default counts plays and adds up rewards."""
         arm.plays += 1
         arm.total += reward

@@ -30,7 +30,7 @@ class Discounted(Online):
         return arm.total / arm.plays + own.c * math.sqrt(math.log(weight) / plays)
 
     @staticmethod
-    def learn(arm: Any, own: Any, t: int, reward: float) -> None:
+    def update(arm: Any, own: Any, t: int, reward: float) -> None:
         """Plays and rewards as they weigh at sample t, and one more."""
         left = own.gamma ** (t - arm.when)
         arm.plays = arm.plays * left + 1

@@ -50,7 +50,7 @@ def earns(
 
 @compiled
 def play(
-    confidences, exits, compute, send, alpha, arms, own, rng, index, learn, forget, side, assumes, free,
+    confidences, exits, compute, send, alpha, arms, own, rng, index, update, forget, side, assumes, free,
     history, played,
 ):  # fmt: skip
     """Play a stream from its first sample to its last.
@@ -64,7 +64,7 @@ def play(
         arms: what is remembered, records (arms,); written.
         own: the policy's settings, a record.
         rng: of the policy's draws.
-        index: the policy's, compiled; and so `learn` and `forget`.
+        index: the policy's, compiled; and so `update` and `forget`.
         side: whether every arm up to the played one learns.
         assumes: whether such an arm learns what sending on would have given where nothing was sent.
         free: whether every arm learns from one sample beforehand.
@@ -79,7 +79,7 @@ def play(
         for arm in range(len(arms)):
             row = confidences[arm % len(confidences)]
             reward, _ = earns(row, exits[arm], last, alpha, compute[arm], send[arm])
-            learn(arms[arm], own, 0, reward)
+            update(arms[arm], own, 0, reward)
             if len(history):
                 history[-1, arm] = reward
     for t in range(len(confidences)):
@@ -104,7 +104,7 @@ def play(
         for arm in range(0 if side else best, best + 1):
             reward, sent = earns(row, exits[arm], last, alpha, compute[arm], send[arm])
             if known or not sent:
-                learn(arms[arm], own, t, reward)
+                update(arms[arm], own, t, reward)
                 if len(history):
                     history[t % len(history), arm] = reward
     return len(confidences)

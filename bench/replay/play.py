@@ -21,7 +21,7 @@ class Rules(NamedTuple):
     """What a policy does, as loops take it."""
 
     index: Any
-    learn: Any
+    update: Any
     forget: Any
 
 
@@ -59,7 +59,7 @@ def rules(kind: type[Online], memory: np.dtype, own: np.dtype) -> Rules:
     arm, record, rng = from_dtype(memory), from_dtype(own), typeof(np.random.default_rng())
     teach = types.void(arm, record, types.int64, types.float64)
     signatures = {"index": types.float64(arm, record, types.int64, types.float64, rng)}
-    signatures |= {"learn": teach, "forget": teach}
+    signatures |= {"update": teach, "forget": teach}
     found = []
     for name, signature in signatures.items():
         try:
@@ -98,7 +98,7 @@ def play(
     remembered = policy.remembers() or 0
     history, played = np.full((remembered, len(memory)), np.nan), np.zeros(len(stream), np.int16)
     kind = type(policy)
-    rule = Rules(kind.index, kind.learn, kind.forget) if plain else rules(kind, memory.dtype, own.dtype)
+    rule = Rules(kind.index, kind.update, kind.forget) if plain else rules(kind, memory.dtype, own.dtype)
     run = loop.play.py_func if plain else loop.play
     shown = (memory.view(np.recarray), own.view(np.recarray)[0]) if plain else (memory, own[0])
     try:

@@ -32,7 +32,7 @@ class Tuned(Online):
         return mean + math.sqrt(2 * max(arm.squares / arm.plays - mean**2, 0) * chance) + 3 * chance
 
     @staticmethod
-    def learn(arm, own, t, reward):
+    def update(arm, own, t, reward):
         arm.plays += 1
         arm.total += reward
         arm.squares += reward**2

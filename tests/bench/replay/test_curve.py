@@ -10,6 +10,7 @@ from baselines.policies.fixed import Fixed
 from baselines.policies.oracle import Oracle
 from bench import Policy, Reference, SeesawError, Trace
 from bench.plugin import choose, entries
+from bench.policy import decides_alone
 from bench.replay.curve import curve, decide, leave, leaves_now
 from bench.testing import _Replayed
 
@@ -62,6 +63,7 @@ def test_a_curve_runs_from_never_leaving_early_to_always():
 
 QUICK = {"eenet": "eenet[budgets=3,steps=20]"}
 EVERY = [choose(Policy, QUICK.get(name, name)).plugin for name in entries("policy")]
+EVERY = [policy for policy in EVERY if decides_alone(policy)]
 DECIDING = [policy for policy in EVERY if not isinstance(policy, Reference)]
 
 

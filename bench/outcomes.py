@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -19,9 +21,17 @@ def whole_cost(record: Record, curve: Curve) -> float | None:
 
 
 def curves_table(record: Record) -> Table:
-    """A row a policy: what it comes to on the test split at shares of the last exit's cost."""
+    """A row a policy of a run: what it comes to on the test split at shares of the last exit's cost."""
+    return table_of(
+        [(curve, whole_cost(record, curve)) for curve in record.curves],
+        "policies: top-1 at shares of the last exit's effective MACs, with points chosen on calibration",
+    )
+
+
+def table_of(curves: Sequence[tuple[Curve, float | None]], title: str) -> Table:
+    """A row a policy, given its curve and the cost that shares are of."""
     table = Table(
-        title="policies: top-1 at shares of the last exit's effective MACs, with points chosen on calibration",
+        title=title,
         caption=(
             "between points some samples are left to either; area: mean of top-1 over costs from 0 to the last exit's, "
             "0 where a policy has no point so cheap"
@@ -34,8 +44,7 @@ def curves_table(record: Record) -> Table:
     table.add_column("policy")
     for head in (*(f"{share:.0%}" for share in SHARES), "100%", "area", "mean exit\nat 50%"):
         table.add_column(head, justify="right")
-    for curve in record.curves:
-        full = whole_cost(record, curve)
+    for curve, full in curves:
         spots = [curve.at(share * full) if full else None for share in (*SHARES, 1.0)]
         table.add_row(
             f"{curve.policy}{' (bound, sees labels)' if curve.reference else ''}",

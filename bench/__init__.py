@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from bench.net import Part as Part
     from bench.net import Sample as Sample
     from bench.online import Online as Online
+    from bench.online import Rule as Rule
     from bench.packed import pack as pack
     from bench.packed import unpack as unpack
     from bench.paths import connected as connected
@@ -98,7 +99,7 @@ _HOMES = {
     "meter": "Found Meter Reading Subject",
     "method": "Density Method Step Train maskable",
     "net": "Net Part Sample",
-    "online": "Online",
+    "online": "Online Rule",
     "packed": "pack unpack",
     "paths": "connected",
     "plugin": "Count Plugin Positive Settings Share Whole choose",

@@ -38,25 +38,13 @@ class Prices(NamedTuple):
     booked_send: np.ndarray
 
 
-class Online(Policy):
+class Rule(Policy):
     """The contract: `index` says how promising an arm is, `update` what a reward teaches it. Labels are never seen.
 
     For every sample, before anything of it is seen, the arm of the largest index is played; of equal ones the
-    shallowest. The device computes up to the arm's exit. Where that exit's confidence reaches `alpha`, and at the last
-    exit, the answer stands. Else the sample is sent on, and the last exit answers. With C_i the confidence at arm i,
-    C_L the last exit's, and d_i the layers up to arm i (1, 2, 3, ... where nothing was measured):
-
-        reward   C_i - mu * layer * d_i                 where the answer stands
-                 C_L - mu * (offload + layer * d_i)     where the sample is sent on
-        booked   layer * ((1 - head) * d_i + head * h_i), and + offload where it is sent on
-
-    Reward and bill differ on purpose (Bajpai et al., SplitEE, AIMLSystems 2023, and its code): the reward charges a whole
-    `layer` for each, the bill knows that a `head` is paid for only where it is evaluated: h_i = 1, or i where `side`.
-    Costs that were measured have the heads on the way in them, and are booked as they are.
-
-    `index`, `update` and `forget` are compiled: they take numbers and records of numbers, use `math` and nothing else,
-    and work the same as plain Python. `arm` holds the numbers that `memory` names, all zero at first; `own` the
-    settings.
+    shallowest. `index`, `update` and `forget` are compiled: they take numbers and records of numbers, use `math` and
+    nothing else, and work the same as plain Python. `arm` holds the numbers that `memory` names, all zero at first;
+    `own` the settings, and the terms that are played under (`Online`).
     """
 
     side: ClassVar[bool] = False
@@ -64,24 +52,6 @@ class Online(Policy):
 
     memory: ClassVar[tuple[str, ...]] = ("plays", "total")
     """The numbers that are kept for each arm."""
-
-    alpha: Share = 0.7
-    """confidence from which the device's answer stands"""
-
-    layer: Positive = 0.1
-    """cost of computing one layer: the paper's lambda"""
-
-    offload: Annotated[float, Field(ge=0)] = 0.5
-    """cost of sending a sample on: the paper's o"""
-
-    mu: Positive = 1.0
-    """what a unit of cost counts for in the reward, beside confidence"""
-
-    head: Share = 0.2
-    """share of a layer's cost that is its exit's, booked only where that is evaluated; none of measured costs"""
-
-    start: Literal["free", "booked"] = "free"
-    """free: every arm learns from one of the first samples beforehand, unbooked, as the published code has it"""
 
     @staticmethod
     def index(arm: Any, own: Any, t: int, luck: float, rng: np.random.Generator) -> float:
@@ -94,7 +64,7 @@ class Online(Policy):
             luck: a number drawn uniformly from 0 to 1 for this sample, the same for every arm.
             rng: for more, drawn for each arm anew: `rng.random()`, `rng.standard_normal()`.
         """
-        raise NotImplementedError("An online policy must define index(arm, own, t, luck, rng)")
+        raise NotImplementedError("A policy on a stream must define index(arm, own, t, luck, rng)")
 
     @staticmethod
     def update(arm: Any, own: Any, t: int, reward: float) -> None:
@@ -116,6 +86,41 @@ class Online(Policy):
         """Whether arms on the way learn what they would have got by sending on, though nothing was sent."""
         return True
 
+
+class Online(Rule):
+    """A rule with the terms that it is played under: what a reward is, and what is booked.
+
+    The device computes up to the arm's exit. Where that exit's confidence reaches `alpha`, and at the last exit, the
+    answer stands. Else the sample is sent on, and the last exit answers. With C_i the confidence at arm i, C_L the
+    last exit's, and d_i the layers up to arm i (1, 2, 3, ... where nothing was measured):
+
+        reward   C_i - mu * layer * d_i                 where the answer stands
+                 C_L - mu * (offload + layer * d_i)     where the sample is sent on
+        booked   layer * ((1 - head) * d_i + head * h_i), and + offload where it is sent on
+
+    Reward and bill differ on purpose (Bajpai et al., SplitEE, AIMLSystems 2023, and its code): the reward charges a whole
+    `layer` for each, the bill knows that a `head` is paid for only where it is evaluated: h_i = 1, or i where `side`.
+    Costs that were measured have the heads on the way in them, and are booked as they are.
+    """
+
+    alpha: Share = 0.7
+    """confidence from which the device's answer stands"""
+
+    layer: Positive = 0.1
+    """cost of computing one layer: the paper's lambda"""
+
+    offload: Annotated[float, Field(ge=0)] = 0.5
+    """cost of sending a sample on: the paper's o"""
+
+    mu: Positive = 1.0
+    """what a unit of cost counts for in the reward, beside confidence"""
+
+    head: Share = 0.2
+    """share of a layer's cost that is its exit's, booked only where that is evaluated; none of measured costs"""
+
+    start: Literal["free", "booked"] = "free"
+    """free: every arm learns from one of the first samples beforehand, unbooked, as the published code has it"""
+
     def prices(self, arms: Arms, *, side: bool) -> Prices:
         """What each arm costs in the reward and on the bill, by the formulas above."""
         compute = self.layer * arms.depths
@@ -129,4 +134,4 @@ def plays_streams(policy: Policy) -> bool:
     """Whether a policy plays a stream: it has an `index`, or a reference's `hindsight`."""
     if isinstance(policy, Reference):
         return type(policy).hindsight is not Reference.hindsight
-    return isinstance(policy, Online) and type(policy).index is not Online.index
+    return isinstance(policy, Rule) and type(policy).index is not Rule.index

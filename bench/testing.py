@@ -33,7 +33,7 @@ from bench.meter import Found, Meter, Reading, Subject
 from bench.meters.macs import Tariff
 from bench.method import Method, maskable
 from bench.net import Net, Part, Sample
-from bench.online import Online, plays_streams
+from bench.online import Rule, plays_streams
 from bench.packed import FORMS, inference_state, pack, restore
 from bench.plugin import Plugin
 from bench.policy import Policy, Reference, State, decides_alone
@@ -324,7 +324,7 @@ def _check_on_stream(facts: Facts, policy: Policy, exits: int) -> None:
         facts.hold(bool(((chosen >= 0) & (chosen < exits)).all()), "every chosen arm exists")
         facts.append("it is a bound: it knows the stream and is never ranked")
         return
-    assert isinstance(policy, Online)
+    assert isinstance(policy, Rule)
 
     def played(one: Stream, *, plain: bool = False) -> np.ndarray:
         return play(policy, one, one.arms(), np.random.default_rng(1), plain=plain).arms

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import Online, Whole, geometric_shares, noise
+from bench import Rule, Whole, geometric_shares, noise
 
 SPREAD = 16.0
 """Of the weights: the sum goes round many times between two samples, and hardly moves when a kernel rounds otherwise."""
 
 
-class Random(Online):
+class Random(Rule):
     """Samples leave by lot, in the shares of `budgeted`, whatever the answers are; on a stream, any arm is played.
 
     Replay and execution must draw the same lot for a sample wherever it stands in its batch. So the lot is made of

@@ -14,8 +14,8 @@ from bench.commands.options import out
 from bench.errors import SeesawError
 
 if TYPE_CHECKING:
+    from bench.curves import Curve
     from bench.replay.inputs import Entrants
-    from bench.replay.report import Curves
     from bench.trace import Trace
 
 USUAL = ("splitee", "splitee-s", "random", "best-fixed", "oracle")
@@ -83,8 +83,9 @@ def replay(
     with out.status("Loading PyTorch ..."):
         from bench.drawing import pyplot
         from bench.machine import settle
+        from bench.outcomes import table_of
         from bench.replay import inputs
-        from bench.replay.report import curves_table, stream_table, write_json
+        from bench.replay.report import stream_table, write_json
         from bench.replay.sweep import Sweep
 
     settle(threads, deterministic=False)
@@ -98,7 +99,7 @@ def replay(
     if figures is not None:
         pyplot(figures / "regret.png")  # before the work begins: it may not be there
     online = [(name, one) for (name, _), one in named.online.items()]
-    plan = Sweep(stream, arms_, online, list(named.references.items()), shuffles, seed)
+    plan = Sweep(stream, arms_, online, list(named.guests.items()), shuffles, seed)
     begun = time.perf_counter()
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
@@ -107,8 +108,9 @@ def replay(
         bar = shown.add_task("streams played", total=None)
         rows = plan.run(threads, lambda done, total: shown.update(bar, completed=done, total=total))
     out.print(stream_table(plan, rows))
-    if curves and logits is not None:
-        out.print(curves_table(curves, float(logits.costs[-1])))
+    if curves:
+        title = "per sample, nothing sent on: top-1 at shares of the last exit's cost, with points chosen on calibration"
+        out.print(table_of([(curve, curve.costs[-1]) for curve in curves], title))
     played = sum(len(row.tallies) for row in rows)
     out.print(f"{played} streams of {len(stream):,} samples played in {time.perf_counter() - begun:.1f} s.")
     if out_ is not None:
@@ -122,11 +124,10 @@ def replay(
             out.print(str(path), soft_wrap=True)
 
 
-def _curves(named: Entrants, test: Trace | None, traces: list[Path], calibration: Path | None) -> Curves:
+def _curves(named: Entrants, test: Trace | None, traces: list[Path], calibration: Path | None) -> list[Curve]:
     """Curves of those that decide for each sample by itself, where one was named that can do nothing else."""
-    from bench.policy import Reference
-    from bench.replay.curve import curve
     from bench.replay.inputs import calibration_of
+    from bench.replay.recorded import recorded
 
     who = named.needs_logits
     if who is None:
@@ -137,4 +138,4 @@ def _curves(named: Entrants, test: Trace | None, traces: list[Path], calibration
             "it out: early exit at one threshold is row (b), at several --sweep alpha=0.5:0.6:...:0.9."
         )
     before = calibration_of(traces[0], calibration, who)
-    return [(name, isinstance(one, Reference), curve(one, before, test)) for name, one in named.alone.items()]
+    return [recorded(choice, before, test)[0] for choice in named.alone.values()]

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from bench.errors import SeesawError
-from bench.online import Online, plays_streams
+from bench.online import Online, Rule, plays_streams
 from bench.plugin import Choice, choose
 from bench.policy import Policy, Reference, decides_alone
 from bench.replay.matrix import read
@@ -27,18 +27,18 @@ class Entrants:
 
     Attributes:
         online: by the names to show, for every value of a sweep.
-        references: that know a stream.
+        guests: that play a stream under the others' terms, references among them.
         alone: that decide for each sample by itself.
     """
 
     online: dict[tuple[str, Terms], Online] = field(default_factory=dict)
-    references: dict[str, Reference] = field(default_factory=dict)
-    alone: dict[str, Policy] = field(default_factory=dict)
+    guests: dict[str, Rule | Reference] = field(default_factory=dict)
+    alone: dict[str, Choice[Policy]] = field(default_factory=dict)
 
     @property
     def needs_logits(self) -> str | None:
         """One that can do nothing without logits, if there is one."""
-        return next((name for name, policy in self.alone.items() if not plays_streams(policy)), None)
+        return next((name for name, one in self.alone.items() if not plays_streams(one.plugin)), None)
 
 
 def entrants(specs: Sequence[str], sweep: Mapping[str, Sequence[str]]) -> Entrants:
@@ -55,22 +55,22 @@ def entrants(specs: Sequence[str], sweep: Mapping[str, Sequence[str]]) -> Entran
     for text in specs:
         choice = choose(Policy, text)
         plugin = choice.plugin
-        if choice.spec in (*found.alone, *found.references):
+        if choice.spec in (*found.alone, *found.guests):
             raise SeesawError(f"The policy {choice.spec} is named twice. Name it once.")
         if not (decides_alone(plugin) or plays_streams(plugin)):
             raise SeesawError(
                 f"{choice.spec} decides nothing. Define `score` for samples that are alone, or `index` for a stream."
             )
         if decides_alone(plugin):
-            found.alone[choice.spec] = plugin
-        if isinstance(plugin, Reference) and plays_streams(plugin):
-            found.references[choice.spec] = plugin
-        elif isinstance(plugin, Online) and plays_streams(plugin):
+            found.alone[choice.spec] = choice
+        if isinstance(plugin, Online) and plays_streams(plugin):
             unused -= type(plugin).model_fields.keys()
             own = _swept(choice, text, sweep)
             if twice := next((name for name, _ in own.keys() & found.online.keys()), None):
                 raise SeesawError(f"The policy {twice} is named twice with one alpha, layer, offload and mu.")
             found.online |= own
+        elif isinstance(plugin, Rule | Reference) and plays_streams(plugin):
+            found.guests[choice.spec] = plugin
     if unused:
         name, known = min(unused), {key for one in found.online.values() for key in type(one).model_fields}
         raise SeesawError(f"No online policy named has a setting {name!r} to sweep{near(name, known)}")

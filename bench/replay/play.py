@@ -11,13 +11,13 @@ from numba import from_dtype, typeof, types
 from numba.core.errors import NumbaError
 
 from bench.errors import SeesawError
-from bench.online import Arms, Online, Prices
+from bench.online import Arms, Online, Prices, Rule
 from bench.replay import loop
 from bench.replay.rows import Tally
 from bench.replay.stream import Stream
 
 
-class Rules(NamedTuple):
+class Compiled(NamedTuple):
     """What a policy does, as loops take it."""
 
     index: Any
@@ -38,19 +38,20 @@ class Played:
     memory: np.ndarray
 
 
-def settings(policy: Online) -> np.ndarray:
-    """The settings that are numbers, as one record."""
-    told = {k: float(v) for k, v in policy.model_dump().items() if isinstance(v, (int, float))}
+def settings(policy: Rule, terms: Online) -> np.ndarray:
+    """The terms, and over them the policy's settings, as far as they are numbers, as one record."""
+    both = terms.model_dump() | policy.model_dump()
+    told = {k: float(v) for k, v in both.items() if isinstance(v, (int, float))}
     return np.array([tuple(told.values())], [(name, "f8") for name in told])
 
 
-def blank(policy: Online, arms: int) -> np.ndarray:
+def blank(policy: Rule, arms: int) -> np.ndarray:
     """What arms remember before anything is learnt: zeros, records (arms,)."""
     return np.zeros(arms, [(name, "f8") for name in policy.memory])
 
 
 @cache
-def rules(kind: type[Online], memory: np.dtype, own: np.dtype) -> Rules:
+def rules(kind: type[Rule], memory: np.dtype, own: np.dtype) -> Compiled:
     """A policy's functions, compiled.
 
     Raises:
@@ -70,42 +71,45 @@ def rules(kind: type[Online], memory: np.dtype, own: np.dtype) -> Rules:
                 f"{kind.__name__}.{name} cannot be compiled ({why.strip()}). Use numbers, `math`, and what it is given: "
                 f"arm.{', arm.'.join(memory.names or ())}; own.{', own.'.join(own.names or ())}."
             ) from error
-    return Rules(*found)
+    return Compiled(*found)
 
 
 def play(
-    policy: Online,
+    policy: Rule,
     stream: Stream,
     arms: Arms,
     rng: np.random.Generator,
+    terms: Online | None = None,
     *,
     plain: bool = False,
 ) -> Played:
     """Let a policy play a stream.
 
     Args:
-        policy: an online policy.
+        policy: decides.
         stream: the samples in the order in which they come.
         arms: what can be played.
         rng: of the policy's own draws.
+        terms: what a reward is; the policy's own where it has them, else the usual.
         plain: run everything as plain Python, hundreds of times slower; the decisions are the same.
 
     Raises:
         SeesawError: the rules cannot be compiled, or no arm's index is a number.
     """
-    own, memory = settings(policy), blank(policy, len(arms.exits))
-    prices = policy.prices(arms, side=policy.side)
+    terms = terms or (policy if isinstance(policy, Online) else Online())
+    own, memory = settings(policy, terms), blank(policy, len(arms.exits))
+    prices = terms.prices(arms, side=policy.side)
     remembered = policy.remembers() or 0
     history, played = np.full((remembered, len(memory)), np.nan), np.zeros(len(stream), np.int16)
     kind = type(policy)
-    rule = Rules(kind.index, kind.update, kind.forget) if plain else rules(kind, memory.dtype, own.dtype)
+    rule = Compiled(kind.index, kind.update, kind.forget) if plain else rules(kind, memory.dtype, own.dtype)
     run = loop.play.py_func if plain else loop.play
     shown = (memory.view(np.recarray), own.view(np.recarray)[0]) if plain else (memory, own[0])
     try:
         with np.errstate(all="ignore"):  # what has no value is infinity or NaN, as it is compiled
             done = run(
-                stream.confidences, arms.exits, prices.compute, prices.send, policy.alpha, *shown, rng, *rule,
-                policy.side, policy.assumes(), policy.start == "free", history, played,
+                stream.confidences, arms.exits, prices.compute, prices.send, terms.alpha, *shown, rng, *rule,
+                policy.side, policy.assumes(), terms.start == "free", history, played,
             )  # fmt: skip
     except (ArithmeticError, ValueError) as error:  # of plain Python alone
         raise SeesawError(

@@ -1,9 +1,8 @@
-"""Reports of a replay: tables for the terminal, one JSON file for whatever comes after."""
+"""Reports of a replay: a table for the terminal, one JSON file for whatever comes after."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from bench.curves import Curve
 from bench.files import write_whole
-from bench.replay.curve import OperatingPoint
 from bench.replay.rows import ALL_LAYERS, EARLY_EXIT, Mean, Row, against, varied
 from bench.replay.sweep import Sweep
 
@@ -21,11 +20,7 @@ SCHEMA = 1
 """Raised when a key of the JSON file changes its meaning or goes."""
 
 NUMBERS = ("accuracy", "cost", "sent", "regret")
-SHARES = (0.25, 0.5, 0.75, 1.0)
 BASELINES = (ALL_LAYERS, EARLY_EXIT)
-
-Curves = Sequence[tuple[str, bool, list[OperatingPoint]]]
-"""Name, whether it is a reference, points."""
 
 
 def stream_table(sweep: Sweep, rows: Sequence[Row]) -> Table:
@@ -74,30 +69,9 @@ def _told(mean: Mean, form: str, half: str) -> str:
     return form.format(mean.value) + (f" ±{half.format(width)}" if width > 1e-9 * abs(mean.value) else "")
 
 
-def curves_table(curves: Curves, full: float) -> Table:
-    """A row a per-sample policy: test accuracy at the point that calibration would choose within a share of the cost."""
-    table = Table(
-        title="per sample, no offloading: accuracy within a share of the last exit's cost (chosen on calibration)",
-        title_justify="left", title_style="bold", box=SIMPLE_HEAD,
-    )  # fmt: skip
-    table.add_column("policy")
-    for share in SHARES:
-        table.add_column(f"{share:.0%}", justify="right")
-    for name, reference, points in curves:
-        best = [within(points, share * full) for share in SHARES]
-        cells = ["-" if point is None else f"{point.test.accuracy:.2%}" for point in best]
-        table.add_row(f"{name}{' (bound)' if reference else ''}", *cells)
-    return table
-
-
-def within(points: Sequence[OperatingPoint], cost: float) -> OperatingPoint | None:
-    """The point that was best on the calibration split among those that kept to a mean cost there."""
-    fits = [(one.calibration or one.test, one) for one in points]
-    fits = [(judged, one) for judged, one in fits if judged.cost <= cost * (1 + 1e-9)]
-    return max(fits, key=lambda fit: fit[0].accuracy, default=(None, None))[1]
-
-
-def write_json(path: Path, about: dict[str, Any], sweep: Sweep, rows: Sequence[Row], curves: Curves) -> None:
+def write_json(
+    path: Path, about: dict[str, Any], sweep: Sweep, rows: Sequence[Row], curves: Sequence[Curve]
+) -> None:
     """Write everything that was replayed to one file, whole or not at all.
 
     Raises:
@@ -116,10 +90,7 @@ def write_json(path: Path, about: dict[str, Any], sweep: Sweep, rows: Sequence[R
         "seed": sweep.seed,
         "marks": sweep.marks.tolist(),
         "rows": [_row(row) for row in rows],
-        "curves": [
-            {"policy": name, "bound": reference, "points": [_point(point) for point in points]}
-            for name, reference, points in curves
-        ],
+        "curves": [curve.model_dump(mode="json", exclude={"points"}) for curve in curves],
     }
     write_whole(path, json.dumps(told, indent=1, allow_nan=False).encode(), "--out")
 
@@ -136,17 +107,3 @@ def _row(row: Row) -> dict[str, Any]:
         "regret at marks": dict(zip(("value", "low", "high"), row.regret().tolist(), strict=True)),
         "plays": np.mean([one.plays for one in row.tallies], 0).tolist(),
     }
-
-
-def _point(point: OperatingPoint) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "accuracy": point.test.accuracy, "cost": point.test.cost, "shares": point.test.shares.tolist()
-    }  # fmt: skip
-    if point.calibration is not None:
-        found |= {
-            "calibration_accuracy": point.calibration.accuracy,
-            "calibration_cost": point.calibration.cost,
-        }
-    if point.thresholds is not None:
-        found["thresholds"] = [v if math.isfinite(v) else None for v in point.thresholds.tolist()]
-    return found

@@ -11,7 +11,7 @@ from threading import Lock
 import numpy as np
 import torch
 
-from bench.online import Arms, Online, Prices
+from bench.online import Arms, Online, Prices, Rule
 from bench.policy import Reference
 from bench.replay.play import best_fixed, blank, play, rules, settings, tally
 from bench.replay.rows import ALL_LAYERS, EARLY_EXIT, Row, Tally, Terms
@@ -23,12 +23,13 @@ MARKS = 200
 
 @dataclass(frozen=True)
 class Player:
-    """Who plays for a row: a policy, or an arm for every sample that is known beforehand."""
+    """Who plays for a row: a policy under terms, or an arm for every sample that is known beforehand."""
 
     row: Row
+    terms: Online
     prices: Prices
     best: int
-    policy: Online | None = None
+    policy: Rule | None = None
     known: np.ndarray | None = None
 
 
@@ -40,7 +41,7 @@ class Sweep:
         stream: what the exits say.
         arms: what can be played.
         policies: by the name to show; each with its settings.
-        references: by name; they take the terms of the policies, and the usual ones where there are none.
+        guests: by name; they bring no terms and play under those of the policies, the usual ones where there are none.
         shuffles: how often each policy plays; 0 for once, in the order of the file.
         seed: of orders and draws: every policy meets the same orders.
     """
@@ -48,7 +49,7 @@ class Sweep:
     stream: Stream
     arms: Arms
     policies: Sequence[tuple[str, Online]]
-    references: Sequence[tuple[str, Reference]] = ()
+    guests: Sequence[tuple[str, Rule | Reference]] = ()
     shuffles: int = 20
     seed: int = 0
 
@@ -68,7 +69,7 @@ class Sweep:
             report: told how many streams were played, of how many.
 
         Returns:
-            Rows by terms, in the order of the policies: under each (a), (b), the policies, the references.
+            Rows by terms, in the order of the policies: under each (a), (b), the policies, the guests.
 
         Raises:
             SeesawError: a policy's rules cannot be compiled or give no number.
@@ -76,7 +77,7 @@ class Sweep:
         players = list(self.players())
         for one in players:
             if one.policy is not None:  # by one thread: numba compiles one at a time
-                rules(type(one.policy), blank(one.policy, 1).dtype, settings(one.policy).dtype)
+                rules(type(one.policy), blank(one.policy, 1).dtype, settings(one.policy, one.terms).dtype)
         threads, rounds = threads or os.cpu_count() or 1, max(self.shuffles, 1)
         parts = -(-threads // rounds)
         tallies: dict[tuple[int, int], Tally] = {}
@@ -113,13 +114,15 @@ class Sweep:
             walked, alone = (usual.prices(self.arms, side=side) for side in (True, False))
             best = best_fixed(self.stream, self.arms, alone, terms.alpha)
             for name, known in ((ALL_LAYERS, self.last()), (EARLY_EXIT, self.first_sure(terms.alpha))):
-                yield Player(Row(name, terms), walked, best, known=known)
-            for name, policy in group:
-                row = Row(name, terms, settings=policy.model_dump(mode="json"))
-                yield Player(row, policy.prices(self.arms, side=policy.side), best, policy)
-            for name, reference in self.references:
-                known = self._hindsight(reference, alone, terms.alpha)
-                yield Player(Row(name, terms, bound=True), alone, best, known=known)
+                yield Player(Row(name, terms), usual, walked, best, known=known)
+            for name, one in [*group, *self.guests]:
+                own = one if isinstance(one, Online) else usual
+                row = Row(name, terms, isinstance(one, Reference), one.model_dump(mode="json"))
+                if isinstance(one, Reference):
+                    known = self._hindsight(one, alone, terms.alpha)
+                    yield Player(row, own, alone, best, known=known)
+                else:
+                    yield Player(row, own, own.prices(self.arms, side=one.side), best, one)
 
     def last(self) -> np.ndarray:
         """The last arm for every sample: (a)."""
@@ -153,10 +156,10 @@ class Sweep:
             player = players[number]
             if player.policy is not None:
                 draws = np.random.default_rng([self.seed, shuffle, 1])
-                played = play(player.policy, stream, self.arms, draws).arms
+                played = play(player.policy, stream, self.arms, draws, player.terms).arms
             else:
                 assert player.known is not None
                 played = player.known[order].astype(np.int16)
-            alpha = player.row.terms.alpha
+            alpha = player.terms.alpha
             found = tally(stream, self.arms, player.prices, alpha, played, player.best, self.marks)
             note(number, shuffle, found)

@@ -85,13 +85,14 @@ def test_a_runs_folder_gives_per_sample_policies_their_curves_too(replay, tmp_pa
     )
     assert code == 0, err
     assert "2 exits, 2 reshufflings" in out
-    below = out[out.index("per sample, no offloading") :]
-    assert all(name in below for name in ("confidence", "fixed", "oracle (bound)"))
-    assert "random" not in below
+    below = out[out.index("per sample, nothing sent on") :]
+    assert all(name in below for name in ("confidence", "fixed", "oracle (bound, sees labels)", "random"))
+    assert "random" in out[: out.index("per sample, nothing sent on")]
     told = json.loads((tmp_path / "o.json").read_text())
     assert told["arms"]["depths"] == [0.5, 2]
     fixed = next(one for one in told["curves"] if one["policy"] == "fixed")
-    assert [point["cost"] for point in fixed["points"]] == [4e6, 1e6]
+    assert fixed["costs"] == [1e6, 4e6]
+    assert fixed["test"]["left"] == [[0, 50], [50, 0]]
 
 
 def test_the_usual_policies_play_where_none_is_named(replay):

@@ -47,17 +47,16 @@ def test_a_sweep_sets_every_policy_that_has_the_setting_and_wins_over_its_spec()
     told = [(name, terms.offload, getattr(policy, "c", None)) for (name, terms), policy in found.items()]
     assert told == [
         ("splitee[c=1.0]", 0.1, 1), ("splitee[c=3.0]", 0.1, 3), ("splitee[c=1.0]", 0.2, 1), ("splitee[c=3.0]", 0.2, 3),
-        ("random", 0.1, None), ("random", 0.2, None),
     ]  # fmt: skip
 
 
 def test_who_was_named_is_sorted_by_what_they_can_do():
-    found = entrants(["confidence", "oracle", "best-fixed", "thompson"], {})
-    assert list(found.alone) == ["confidence", "oracle"]
-    assert list(found.references) == ["oracle", "best-fixed"]
+    found = entrants(["confidence", "oracle", "best-fixed", "thompson", "random"], {})
+    assert list(found.alone) == ["confidence", "oracle", "random"]
+    assert list(found.guests) == ["oracle", "best-fixed", "random"]
     assert [name for name, _ in found.online] == ["thompson"]
     assert found.needs_logits == "confidence"
-    assert entrants(["oracle"], {}).needs_logits is None
+    assert entrants(["oracle", "random"], {}).needs_logits is None
 
 
 @pytest.mark.parametrize(

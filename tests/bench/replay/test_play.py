@@ -13,7 +13,7 @@ from baselines.policies.sliding_window import SlidingWindow
 from baselines.policies.splitee import Splitee
 from baselines.policies.splitee_s import SpliteeS
 from baselines.policies.thompson import Thompson
-from bench import Online, SeesawError
+from bench import Online, Rule, SeesawError
 from bench.online import Arms
 from bench.replay.play import best_fixed, play, tally
 from bench.replay.stream import Stream
@@ -84,6 +84,8 @@ def test_splitee_decides_and_books_as_the_published_loop_does(policy, side, offl
 def plainly(given, policy, index, learns=lambda chosen: [chosen], seed=1):
     """Any policy on a stream, from its whole history: a list of (sample, arm, reward), never a running sum."""
     x, last, rng = given.confidences, given.exits - 1, np.random.default_rng(seed)
+    if not isinstance(policy, Online):
+        policy = Online()
     o, p = policy.mu * policy.offload, [policy.mu * (policy.layer * (arm + 1)) for arm in range(last + 1)]
 
     def reward_of(sample, arm):
@@ -222,6 +224,25 @@ def test_one_exit_one_sample_and_fewer_samples_than_arms():
     assert found.arms.tolist() == [0] * 5
     assert (told.sent, told.cost, told.regret[-1]) == (0, pytest.approx(0.1), 0)
     assert len(done(SpliteeS(), stream(samples=1, exits=6)).arms) == 1
+
+
+def test_a_rule_without_terms_plays_under_those_that_it_is_given():
+    given = stream(**SMALL)
+
+    class Greedy(Rule):
+        @staticmethod
+        def index(arm, own, t, luck, rng):
+            return own.layer if arm.plays == 0 else arm.total / arm.plays
+
+    usual, dear = (
+        play(Greedy(), given, given.arms(), np.random.default_rng(1), terms)
+        for terms in (None, Online(layer=0.5, start="booked"))
+    )
+    assert usual.memory["plays"].sum() == 250 + 5
+    assert dear.memory["plays"].sum() == 250
+    assert dear.arms.tolist() == plainly(
+        given, Online(layer=0.5, start="booked"), lambda own, t, luck, rng: mean(own) if own else 0.5
+    )
 
 
 def test_a_cut_before_the_first_layer_always_sends_and_a_cut_behind_the_last_never():

@@ -116,7 +116,7 @@ def test_execution_leaves_where_replay_says_with_the_same_logits(done):
     policy = choose(Policy, "confidence").plugin
     for point in curve(policy, calibration, test)[::6]:
         with torch.no_grad():
-            walk = net.walk(inputs, leaves_now(policy, point.thresholds))
+            walk = net.walk(inputs, leaves_now(policy, point.state))
         assert torch.equal(walk.exits, point.test.exits)
         chosen = test.logits[point.test.exits, torch.arange(len(inputs))]
         torch.testing.assert_close(walk.logits, chosen, atol=1e-4, rtol=1e-4)

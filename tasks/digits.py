@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from bench import About, Data, Recipe, Sample, Scale, Task, hold_out
+from bench import About, Data, Recipe, Sample, Scale, hold_out
+from tasks.distort import Distorted
 from tasks.images import split_of
 
 
-class Digits(Task):
+class Digits(Distorted):
     """Handwritten digits, 8x8 grey, 10 classes, 1,797 images; nothing to download."""
 
     def about(self) -> About:
@@ -23,4 +24,5 @@ class Digits(Task):
         images = np.round(found.images * (255 / 16)).astype(np.uint8)
         rest, test = hold_out(split_of(images, found.target), 450)
         train, calibration = hold_out(rest, 150, seed=1)
-        return Data(train, calibration, test, Scale((0.3053,), (0.3760,)))
+        scale = Scale((0.3053,), (0.3760,))
+        return Data(train, calibration, self.distort(test, scale), scale)

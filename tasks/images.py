@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from bench import About, Count, Data, Positive, Scale, SeesawError, Split, Task, first, hold_out
+from bench import About, Count, Data, Positive, Scale, SeesawError, Split, first, hold_out
+from tasks.distort import Distorted
 
 CHECKED = ".checked"
 """An empty file beside arrays that were made from a download whose checksums held."""
@@ -44,7 +45,7 @@ _digests: dict[tuple[Any, ...], str] = {}
 """Digests of data at hand, by their files' sizes and times: reading them takes a second."""
 
 
-class ImageTask(Task):
+class ImageTask(Distorted):
     """An image data set in two files or in its official layout, with a calibration split held out of training."""
 
     train: Count | None = None
@@ -109,7 +110,7 @@ class ImageTask(Task):
         return self.on_disk(root)
 
     def _parted(self, train: Split, test: Split, scale: Scale) -> Data:
-        """The three splits, with the subsets asked for."""
+        """The three splits, with the subsets and the distortion asked for."""
         channels = train.inputs.shape[1]
         if not len(scale.mean) == len(scale.std) == channels:
             raise SeesawError(
@@ -118,7 +119,7 @@ class ImageTask(Task):
             )
         train = first(train, self.train)
         train, calibration = hold_out(train, max(1, round(self.calibration * len(train.labels))))
-        return Data(train, calibration, first(test, self.test), scale)
+        return Data(train, calibration, first(self.distort(test, scale), self.test), scale)
 
     def _check(self, name: str, split: Split, about: About) -> None:
         if tuple(split.inputs.shape[1:]) != about.sample.shape:

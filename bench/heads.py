@@ -11,7 +11,7 @@ from bench.backbone import pooled_head
 from bench.errors import SeesawError
 
 GRID = 4
-"""Sides of the grid that mixed and convolutional heads pool images to, at most."""
+"""Sides of the grid that mixed and convolutional heads pool images to, at most (as Shallow-Deep Networks do)."""
 
 Made = Literal["pool", "mixed", "conv", "norm"]
 """Kinds of heads that any backbone may have."""
@@ -48,22 +48,34 @@ def head_of(kind: Made, shape: tuple[int, ...], classes: int) -> nn.Module:
         return nn.Sequential(norm, pooled_head(shape, classes))
     if not image:
         return nn.Linear(shape[0], classes)
-    channels, *sides = shape
-    before: list[nn.Module] = []
-    if kind == "conv":
-        before = [nn.Conv2d(channels, channels, 3, stride=2, padding=1), nn.ReLU()]
-        sides = [-(-side // 2) for side in sides]
-    grid = min(GRID, sides[0]), min(GRID, sides[1])
-    pool = MixedPool(grid) if kind == "mixed" else nn.AdaptiveAvgPool2d(grid)
-    return nn.Sequential(*before, pool, nn.Flatten(), nn.Linear(channels * grid[0] * grid[1], classes))
+    channels, height, width = shape
+    if kind == "mixed":
+        kernel = -(-height // GRID), -(-width // GRID)
+        grid = -(-height // kernel[0]), -(-width // kernel[1])
+        return nn.Sequential(
+            MixedPool(kernel), nn.Flatten(), nn.Linear(channels * grid[0] * grid[1], classes)
+        )
+    grid = min(GRID, -(-height // 2)), min(GRID, -(-width // 2))
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(grid),
+        nn.Flatten(),
+        nn.Linear(channels * grid[0] * grid[1], classes),
+    )
 
 
 class MixedPool(nn.Module):
-    """a * largest + (1 - a) * mean on a grid of places, with a learnt (Lee et al., AISTATS 2016); a starts at 1/2."""
+    """a * largest + (1 - a) * mean of places, with a learnt (Lee et al., AISTATS 2016); a starts at 1/2.
 
-    def __init__(self, grid: tuple[int, int]) -> None:
+    Args:
+        kernel: height and width of what is pooled to one place; the last ones may be smaller.
+    """
+
+    def __init__(self, kernel: tuple[int, int]) -> None:
         super().__init__()
-        self.largest, self.mean = nn.AdaptiveMaxPool2d(grid), nn.AdaptiveAvgPool2d(grid)
+        self.largest = nn.MaxPool2d(kernel, ceil_mode=True)
+        self.mean = nn.AvgPool2d(kernel, ceil_mode=True)
         self.mixture = nn.Parameter(torch.full((1,), 0.5))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -145,13 +145,14 @@ class Net(nn.Module):
         logits = x.new_empty(count, self.classes, dtype=torch.float32)
         seen = x.new_empty(0, count, self.classes, dtype=torch.float32)
         said: list[Tensor] = []
+        heard = any(map(self.linked, self.exits))
         for index, stage in enumerate(self.stages):
             x = stage(x)
             if str(index) not in self.heads:
                 continue
             answer, word = ask(self.head(index), x, said)
             seen = torch.cat([seen, answer[None]])
-            said.append(word)
+            said += [word] if heard else []
             here = len(seen) - 1
             gone = leave(seen) if here < last else torch.ones(len(where), dtype=torch.bool, device=x.device)
             exits[where[gone]] = here

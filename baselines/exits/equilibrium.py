@@ -1,6 +1,6 @@
 """Gradient equilibrium: what flows back from many exits is rescaled, so that early stages are not swamped by it.
 
-Li et al., "Improved Techniques for Training Adaptive Deep Networks", ICCV 2019, section 3.2: at exit i of K, counted
+Li et al., "Improved Techniques for Training Adaptive Deep Networks", ICCV 2019: at exit i of K, counted
 from 1, the gradient from the head is multiplied by 1 / (K - i + 1) and that from the stages behind by
 (K - i) / (K - i + 1). So every stage is trained by the mean loss of the exits at and behind it, and not by their sum;
 heads get their own gradient whole. Optimisers that divide gradients by their size, as AdamW does, undo that: train

@@ -47,6 +47,18 @@ def test_the_mixture_is_learnt():
     torch.testing.assert_close(pool.mixture.grad, (places.amax(4) - places.mean(4)).sum()[None])
 
 
+def test_sides_that_do_not_divide_leave_smaller_places_at_the_end():
+    pool, x = head_of("mixed", (1, 7, 5), 3)[0], torch.randn(2, 1, 7, 5)
+    with torch.no_grad():
+        pool.mixture.fill_(0.25)
+    given = pool(x)
+    assert given.shape == (2, 1, 4, 3)
+    for row, column in ((0, 0), (3, 1), (1, 2), (3, 2)):
+        place = x[:, 0, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2].flatten(1)
+        expected = 0.25 * place.amax(1) + 0.75 * place.mean(1)
+        torch.testing.assert_close(given[:, 0, row, column], expected)
+
+
 def test_a_convolutional_head_convolves_with_stride_two_before_it_pools():
     head, x = head_of("conv", IMAGE, 3), torch.randn(5, *IMAGE)
     convolution, linear = head[0], head[4]

@@ -19,7 +19,7 @@ from bench.meters.macs import StepCost
 from bench.method import Hook, Step
 from bench.net import Net
 from bench.sparse.keep import Keeper
-from bench.task import Recipe
+from bench.task import Recipe, shortened
 
 _LR_FLOOR = 0.04
 
@@ -170,7 +170,8 @@ class LitNet(pl.LightningModule):
         self.right = torch.zeros(len(self.net.exits), dtype=torch.long, device=self.device)
         self.done = 0
         self.told = self.begun = time.monotonic()
-        self.macs, self.step_macs, self.masks_seen = 0.0, 0.0, -1
+        self.macs, self.masks_seen = 0.0, -1
+        self.step_macs: dict[tuple[int, ...], float] = {}
         self.busy = busy(self.device)
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
@@ -180,7 +181,10 @@ class LitNet(pl.LightningModule):
         inputs, labels = batch
         if inputs.dim() == 4:
             inputs = inputs.contiguous(memory_format=FAST)
-        for x, y in zip(inputs.split(self.batch), labels.split(self.batch), strict=True):
+        steps = inputs.split(self.batch)
+        if self.net.sample.vocabulary:
+            steps = shortened(steps)
+        for x, y in zip(steps, labels.split(self.batch), strict=True):
             self._step(optimizer, x, y)
             self.done += 1
             if time.monotonic() - self.told > REPORT_SECONDS:
@@ -213,8 +217,11 @@ class LitNet(pl.LightningModule):
             self.macs += self.cost.beyond(step.asked) * len(x)
         self.masks.keep(optimizer)
         if self.masks_seen != self.masks.seen:
-            self.masks_seen, self.step_macs = self.masks.seen, self.cost.now()
-        self.macs += self.step_macs * len(x)
+            self.masks_seen, self.step_macs = self.masks.seen, {}
+        shape = tuple(x.shape[1:])
+        if shape not in self.step_macs:
+            self.step_macs[shape] = self.cost.at(shape).now()
+        self.macs += self.step_macs[shape] * len(x)
         optimizer.step()
         if self.after_step is not None:
             self.after_step(step)

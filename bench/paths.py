@@ -11,8 +11,10 @@ import copy
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
+from torch.overrides import TorchFunctionMode
 
 from bench.net import Net
 from bench.sparse.mask import layers, mask_of
@@ -40,7 +42,8 @@ def connected(net: Net, exits: Sequence[int] | None = None) -> dict[str, Tensor]
     if not places:
         return {}
     x = net.sample.blank(device=next(ghost.parameters()).device)
-    answers = ghost(torch.ones_like(x, dtype=torch.double) if x.is_floating_point() else x)
+    with FlowingAttention():
+        answers = ghost(torch.ones_like(x, dtype=torch.double) if x.is_floating_point() else x)
     chosen = answers if exits is None else [answers[number] for number in exits]
     gradients = torch.autograd.grad(
         torch.stack([logits.sum() for logits in chosen]).sum(),
@@ -53,6 +56,45 @@ def connected(net: Net, exits: Sequence[int] | None = None) -> dict[str, Tensor]
         else (gradient > 0) & (layer.weight > 0)
         for (name, layer), gradient in zip(places.items(), gradients, strict=True)
     }
+
+
+def unfollowed(net: Net) -> str | None:
+    """The first layer that paths cannot be followed through, by name; None where they can through all.
+
+    In a dense network every weight lies on a path. Where the analysis says otherwise, the network does something that
+    has no place in it (an attention of its own making, a gate), and what it says of sparse layers is wrong too. A tap
+    that only ever sees padding is not asked for.
+    """
+    dense = copy.deepcopy(net)
+    for layer in layers(dense).values():
+        if (mask := mask_of(layer)) is not None:
+            mask.fill_(True)
+    for name, found in connected(dense).items():
+        if not bool((found.flatten(2).any(2) if found.dim() > 2 else found).all()):
+            return name
+    return None
+
+
+class FlowingAttention(TorchFunctionMode):
+    """Within it, attention lets flow what is connected: a sum of positive products instead of a softmax.
+
+    Under equal weights all places look alike, and a softmax over equal scores has no gradient: queries and keys would
+    count as cut off. Instead `values * (1 + s / s) / 2`, with s the mean over the places of query times key and the
+    divisor held fixed: positive, of the size of the values, and with a gradient for just those numbers of a query
+    whose partner in the key is not zero, and the other way round. Values, and the way to them, count in any case.
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is F.scaled_dot_product_attention:
+            return _flowing(*args, **kwargs)
+        return func(*args, **kwargs)
+
+
+def _flowing(query: Tensor, key: Tensor, value: Tensor, *args: object, **kwargs: object) -> Tensor:
+    score = query @ key.mean(-2, keepdim=True).transpose(-2, -1)
+    share = score / score.detach().clamp(min=torch.finfo(score.dtype).tiny)
+    return value.mean(-2, keepdim=True) * (1 + share) / 2
 
 
 def _ghost(net: Net) -> Net:

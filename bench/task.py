@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -19,6 +19,8 @@ from bench.plugin import Count, Plugin, Positive, Settings, Whole
 
 STRIDE_BYTES = 8 << 20
 STRIDE_STEPS = 16
+STEP_PLACES = 8
+"""A step of texts has a multiple of so many places: few different shapes, each of which is counted once."""
 
 
 class Recipe(Settings):
@@ -45,7 +47,7 @@ class Recipe(Settings):
 
 
 class Split(NamedTuple):
-    """Inputs, uint8 (N, C, H, W) for images, and labels, int64 (N,)."""
+    """Inputs, uint8 (N, C, H, W) for images and whole numbers (N, places) for texts, and labels, int64 (N,)."""
 
     inputs: Tensor
     labels: Tensor
@@ -114,6 +116,18 @@ def augment(batch: Batch, crop: int) -> Tensor:
     return x
 
 
+def shortened(steps: Sequence[Tensor]) -> list[Tensor]:
+    """Steps of texts, each (n, places), without the last places where all of a step's texts pad, by eights.
+
+    A network for texts answers alike with fewer such places; most texts are far shorter than the longest.
+    """
+    places = steps[0].shape[1]
+    at = torch.arange(1, places + 1, device=steps[0].device)
+    longest = torch.stack([((ids != 0) * at).max() for ids in steps]).tolist()
+    eights = [max(1, -(-number // STEP_PLACES)) for number in longest]
+    return [ids[:, : STEP_PLACES * count] for ids, count in zip(steps, eights, strict=True)]
+
+
 @dataclass
 class Scale:
     """uint8 to float32 with mean 0 and deviation 1 a channel, given mean and deviation on the scale 0..1."""
@@ -136,10 +150,12 @@ class Data(pl.LightningDataModule):
         train: what the weights are trained on.
         calibration: what thresholds, temperatures and gates are set on.
         test: read once, at the end.
-        scale: uint8 inputs to what the network takes.
+        scale: inputs as the splits hold them to what the network takes.
     """
 
-    def __init__(self, train: Split, calibration: Split, test: Split, scale: Scale) -> None:
+    def __init__(
+        self, train: Split, calibration: Split, test: Split, scale: Callable[[Tensor], Tensor]
+    ) -> None:
         super().__init__()
         self.train, self.calibration, self.test, self.scale = train, calibration, test, scale
         self.strides: Strides | None = None

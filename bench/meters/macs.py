@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 from bench.meter import Found, Meter, Reading, Subject
 from bench.method import stage_of
 from bench.net import Net
-from bench.paths import connected
+from bench.paths import connected, unfollowed
 from bench.sparse.mask import Layer, density, layers, mask_of, masked, parameters
 
 COUNTER = "torch.utils.flop_counter on meta"
@@ -54,12 +56,17 @@ class _Uncounted(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def count(net: Net) -> Count:
-    """Count a net on the meta device: shapes pass through it, no numbers, so nothing takes a fused shortcut."""
+def count(net: Net, shape: tuple[int, ...] | None = None) -> Count:
+    """Count a net on the meta device: shapes pass through it, no numbers, so nothing takes a fused shortcut.
+
+    Args:
+        net: stays as it is.
+        shape: of another sample than the net's own.
+    """
     ghost = copy.deepcopy(net).to("meta").eval()
     counter, uncounted = FlopCounterMode(display=False), _Uncounted()
     with torch.no_grad(), uncounted, counter:
-        ghost(net.sample.blank(device="meta"))
+        ghost(replace(net.sample, shape=shape or net.sample.shape).blank(device="meta"))
     root = type(ghost).__name__
     modules = {
         name.removeprefix(f"{root}."): sum(flops.values()) // 2
@@ -118,6 +125,7 @@ class StepCost:
 
     Hidden weights cost nothing, forward or backward: what sparse execution would save is counted as saved, while a
     network that is still dense costs all of it. The input gradient of the first layer is counted with the others.
+    Products without weights, such as attention's, count backward where anything in their stage or head is trained.
 
     Args:
         net: in training.
@@ -125,14 +133,33 @@ class StepCost:
     """
 
     def __init__(self, net: Net, trained: Iterable[nn.Parameter]) -> None:
-        found, able = count(net), set(map(id, trained))
-        parts = [f"stages.{index}" for index in range(len(net.stages))]
-        parts += [f"heads.{stage}" for stage in net.exits]
+        able = set(map(id, trained))
+        self.ghost = copy.deepcopy(net).to("meta")
+        self.known = layers(net)
+        self.able = {name for name, parameter in net.named_parameters() if id(parameter) in able}
+        self.by_shape: dict[tuple[int, ...], StepCost] = {net.sample.shape: self}
+        self._count(net.sample.shape)
+
+    def _count(self, shape: tuple[int, ...]) -> None:
+        found = count(self.ghost, shape)
         self.layers = [
-            (layer, found.of(name) * (3.0 if id(layer.weight) in able else 1.0), found.of(name))
-            for name, layer in layers(net).items()
+            (layer, found.of(name) * (3.0 if f"{name}.weight" in self.able else 1.0), found.of(name))
+            for name, layer in self.known.items()
         ]
-        self.others = 3.0 * (sum(map(found.of, parts)) - sum(dense for *_, dense in self.layers))
+        parts = [f"stages.{index}" for index in range(len(self.ghost.stages))]
+        parts += [f"heads.{stage}" for stage in self.ghost.exits]
+        self.others = 0.0
+        for part in parts:
+            own = sum(found.of(name) for name in self.known if f"{name}.".startswith(f"{part}."))
+            trains = any(name.startswith(f"{part}.") for name in self.able)
+            self.others += (found.of(part) - own) * (3.0 if trains else 1.0)
+
+    def at(self, shape: tuple[int, ...]) -> StepCost:
+        """The cost for samples of another shape, such as shorter texts."""
+        if shape not in self.by_shape:
+            self.by_shape[shape] = other = copy.copy(self)
+            other._count(shape)
+        return self.by_shape[shape]
 
     def now(self) -> float:
         """With the masks as they stand."""
@@ -153,8 +180,15 @@ def second_count(net: Net) -> tuple[float, dict[str, int]]:
         warnings.simplefilter("ignore")
         ghost = copy.deepcopy(net).cpu().eval()
         analysis = FlopCountAnalysis(ghost, net.sample.blank())
+        analysis.set_op_handle("aten::scaled_dot_product_attention", _attention)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         return float(analysis.total()), dict(analysis.unsupported_ops())
+
+
+def _attention(inputs: list[Any], outputs: list[Any]) -> float:
+    """MACs of an attention that fvcore does not know: every query with every key, every share with every value."""
+    query, key, value = (one.type().sizes() for one in inputs[:3])
+    return float(math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1]))
 
 
 class Macs(Meter):
@@ -163,6 +197,10 @@ class Macs(Meter):
     def measure(self, subject: Subject) -> Found:
         """Count; no clock is read."""
         net, tariff, found = subject.net, Tariff.of(subject.net), Found()
+        if (name := unfollowed(net)) is not None:
+            found.absent["density.effective"] = (
+                f"paths cannot be followed through {name}: even dense, its weights seem to lead nowhere"
+            )
         for number, stage in enumerate(net.exits):
             heads = {None, *net.exits[:number]} if net.linked(stage) else {None}
             found.exits[number] = {
@@ -171,11 +209,11 @@ class Macs(Meter):
                 "parameters": _parameters(*(_upto(net, stage))),
                 **_densities(
                     net,
-                    connected(net, [number]),
+                    None if name else connected(net, [number]),
                     lambda s, head, e=stage, h=heads: s <= e and head in {*h, e},
                 ),
             }
-        alive = connected(net)
+        alive = None if name else connected(net)
         for k in range(len(net.stages) + 1):
             found.cuts[k] = {
                 "macs.device": _macs(tariff.upto(k - 1, effective=False)),
@@ -221,13 +259,13 @@ def _upto(net: Net, stage: int) -> tuple[nn.Module, ...]:
 
 
 def _densities(
-    net: Net, alive: dict[str, Tensor], belongs: Callable[[int, int | None], bool]
+    net: Net, alive: dict[str, Tensor] | None, belongs: Callable[[int, int | None], bool]
 ) -> dict[str, Reading]:
     """The share of a part's weights that exist, and the share that exist on a path to its answers.
 
     Args:
         net: the whole network.
-        alive: the weights on a path (`connected`).
+        alive: the weights on a path (`connected`); None where paths cannot be followed.
         belongs: whether a layer of this stage, or of the head on this stage, is in the part.
     """
     size = there = reached = 0
@@ -237,15 +275,15 @@ def _densities(
             mask = mask_of(layer)
             size += layer.weight.numel()
             there += layer.weight.numel() if mask is None else int(mask.sum())
-            reached += int(alive[name].sum())
+            reached += 0 if alive is None else int(alive[name].sum())
     if size == 0:
         return {}
-    return {
-        "density": Reading(value=there / size, unit="share", source="masks", n=size),
-        "density.effective": Reading(
+    found = {"density": Reading(value=there / size, unit="share", source="masks", n=size)}
+    if alive is not None:
+        found["density.effective"] = Reading(
             value=reached / size, unit="share", source="weights on a path from the input to an answer", n=size
-        ),
-    }
+        )
+    return found
 
 
 def _parameters(*modules: nn.Module) -> Reading:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from bench import Data, Recipe, Scale, SeesawError, Split, first, hold_out
-from bench.task import Batch, Strides, augment
+from bench.task import Batch, Strides, augment, shortened
 
 
 def split(count=50):
@@ -101,3 +101,20 @@ def test_a_subset_that_is_not_there_is_refused(count):
 def test_an_empty_split_is_refused():
     with pytest.raises(SeesawError, match="test split is empty"):
         Data(split(), split(), Split(torch.zeros(0, 1, 2, 2), torch.zeros(0)), Scale((0.5,), (0.5,)))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "places"), [((3, 1), 8), ((8, 2), 8), ((9, 0), 16), ((20, 20), 20), ((0, 0), 8)]
+)
+def test_a_step_of_texts_comes_without_the_places_where_all_of_them_pad(lengths, places):
+    ids = torch.randint(1, 9, (2, 20)) * (torch.arange(20) < torch.tensor(lengths)[:, None])
+    ids[:, 1:2] *= 0  # what is zero within a text stays in it
+    (found,) = shortened([ids])
+    assert torch.equal(found, ids[:, :places])
+    assert int(ids[:, places:].sum()) == 0
+
+
+def test_every_step_of_texts_is_shortened_by_itself():
+    short, long = torch.ones(3, 30, dtype=torch.long), torch.ones(2, 30, dtype=torch.long)
+    short[:, 5:] = 0
+    assert [one.shape for one in shortened([short, long])] == [(3, 8), (2, 30)]

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -7,8 +9,9 @@ from baselines.backbones.lenet import LeNet
 from baselines.backbones.mlp import Mlp
 from baselines.backbones.mobilenet import MobileNet
 from baselines.backbones.resnet import ResNet, ResNet18
+from baselines.backbones.transformer import Transformer
 from baselines.backbones.vgg import Vgg
-from bench import Net, Sample, Subject, hide, parameters
+from bench import Net, Sample, Subject, hide, layers, parameters
 from bench.build import assemble
 from bench.meters.macs import Macs, StepCost, Tariff, count, second_count
 from bench.testing import TinyBackbone, TinyTask, _AllExits
@@ -159,3 +162,66 @@ def test_densities_are_of_what_leads_to_an_exit():
     assert exit1["density.effective"].value == (4 * 27 + 4 * 9 + 4) / size
     assert found.cuts[1]["density.device"].value == exit0["density"].value
     assert "density.device" not in found.cuts[0]
+
+
+TEXT = Sample((10,), torch.int64, 50)
+ENCODER = Transformer(layers=3, width=16, heads=4)
+
+
+def attention_by_hand(places, width):
+    """MACs of one layer: four projections, every query with every key, shares with values, and two layers behind."""
+    return 4 * places * width**2 + 2 * places**2 * width + 8 * places * width**2
+
+
+def test_attention_is_counted_at_every_exit_and_cut_and_by_both_counters():
+    net = Net(ENCODER.stages(TEXT), TEXT, 2).eval()
+    for stage in (0, 2):
+        net.hang(stage, ENCODER.head(net.shapes[stage], 2))
+    layer, head = attention_by_hand(10, 16), 32
+    found = Macs().measure(Subject(net, torch.device("cpu")))
+    assert [found.exits[number]["macs"].value for number in (0, 1)] == [layer + head, 3 * layer + 2 * head]
+    assert found.cuts[2]["macs.device"].value == 2 * layer + head
+    assert Tariff.of(net).shares() == [1 / 3, 2 / 3, 1]
+    second, unknown = second_count(net)
+    norms = 7 * 5 * 160  # fvcore counts a normalisation as five a number
+    assert second == 3 * layer + 2 * head + norms
+    assert "aten::scaled_dot_product_attention" not in unknown
+
+
+def test_hidden_weights_take_nothing_off_attentions_own_products():
+    net = Net(ENCODER.stages(TEXT), TEXT, 2)
+    net.hang(2, nn.Sequential(nn.Flatten(), nn.Linear(160, 2)))
+    for name, layer in layers(net.stages).items():
+        hide(layer, torch.zeros_like(layer.weight, dtype=torch.bool))
+        assert name
+    assert Tariff.of(net).upto(2, effective=True) == 3 * 2 * 100 * 16 + 320
+
+
+def test_a_training_step_with_attention_costs_what_its_passes_do():
+    net = Net(ENCODER.stages(TEXT), TEXT, 2).train()
+    net.hang(2, ENCODER.head(net.shapes[2], 2))
+    ghost = copy.deepcopy(net).to("meta")
+    with FlopCounterMode(display=False) as counter:
+        ghost(TEXT.blank(4, "meta"))[0].sum().backward()
+    assert StepCost(net, net.parameters()).now() == counter.get_total_flops() / 2 / 4
+
+
+def test_attention_in_a_frozen_stage_costs_a_forward_pass_alone():
+    net = Net(ENCODER.stages(TEXT), TEXT, 2)
+    net.hang(2, ENCODER.head(net.shapes[2], 2))
+    forward = 3 * attention_by_hand(10, 16)
+    assert StepCost(net, net.head(2).parameters()).now() == forward + 3 * 32
+    last = [*net.stages[2].parameters(), *net.head(2).parameters()]
+    assert StepCost(net, last).now() == forward / 3 * 5 + 3 * 32
+
+
+def test_shorter_texts_cost_what_they_do_alone():
+    net = Net(ENCODER.stages(TEXT), TEXT, 2)
+    net.hang(2, ENCODER.head(net.shapes[2], 2))
+    cost = StepCost(net, net.parameters())
+    assert cost.at((10,)) is cost
+    assert cost.at((4,)).now() == 3 * (3 * attention_by_hand(4, 16) + 32)
+    layer = net.stages[1].inner[0]
+    hide(layer, torch.zeros_like(layer.weight, dtype=torch.bool))
+    assert cost.at((4,)).now() == 3 * (3 * attention_by_hand(4, 16) + 32 - 4 * 4 * 16 * 16)
+    assert cost.now() == 3 * (3 * attention_by_hand(10, 16) + 32 - 10 * 4 * 16 * 16)

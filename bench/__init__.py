@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bench.backbone import MeanPool as MeanPool
     from bench.backbone import channels_of as channels_of
     from bench.backbone import features_of as features_of
+    from bench.backbone import places_of as places_of
     from bench.backbone import pooled_head as pooled_head
     from bench.codec import Codec as Codec
     from bench.codec import frame as frame
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from bench.heads import MixedPool as MixedPool
     from bench.heads import head_of as head_of
     from bench.linked import Linked as Linked
+    from bench.hub import pretrained as pretrained
     from bench.masking import Masking as Masking
     from bench.masking import Pruning as Pruning
     from bench.masking import Structured as Structured
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from bench.online import Rule as Rule
     from bench.packed import pack as pack
     from bench.packed import unpack as unpack
+    from bench.paths import FlowingAttention as FlowingAttention
     from bench.paths import connected as connected
     from bench.plugin import Count as Count
     from bench.plugin import Plugin as Plugin
@@ -89,11 +92,12 @@ if TYPE_CHECKING:
     from bench.trace import Trace as Trace
 
 _HOMES = {
-    "backbone": "Backbone MeanPool channels_of features_of pooled_head",
+    "backbone": "Backbone MeanPool channels_of features_of places_of pooled_head",
     "codec": "Codec frame unframe",
     "errors": "Infeasible SeesawError",
     "exits": "Budget EarlyExits Exits HeadOf Loss nearest parted places",
     "heads": "HeadKind MixedPool head_of",
+    "hub": "pretrained",
     "linked": "Linked",
     "masking": "Masking Pruning Structured",
     "meter": "Found Meter Reading Subject",
@@ -101,7 +105,7 @@ _HOMES = {
     "net": "Net Part Sample",
     "online": "Online Rule",
     "packed": "pack unpack",
-    "paths": "connected",
+    "paths": "FlowingAttention connected",
     "plugin": "Count Plugin Positive Settings Share Whole choose",
     "policy": "Policy Reference State geometric_shares shared_quantiles without_nan",
     "predefined": "Predefined mask_from over_kernels",

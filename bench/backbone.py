@@ -24,6 +24,11 @@ class Backbone(Plugin):
     width: Positive = 1.0
     """factor on every inner width"""
 
+    @property
+    def example(self) -> Sample:
+        """A sample such as it takes, to check it on."""
+        return Sample((3, 16, 16))
+
     def stages(self, sample: Sample) -> list[nn.Module]:
         """The stages for inputs that look like `sample`."""
         raise NotImplementedError(f"{type(self).__name__} must define stages(sample)")
@@ -70,5 +75,27 @@ def channels_of(sample: Sample) -> int:
 
 
 def features_of(sample: Sample) -> int:
-    """How many numbers one sample holds."""
+    """How many numbers one sample holds.
+
+    Raises:
+        SeesawError: the sample is a text, whose numbers are names of tokens and no quantities.
+    """
+    if sample.vocabulary:
+        raise SeesawError(
+            "A text's token ids are names, not quantities. Choose a backbone for text: `seesaw list backbone`."
+        )
     return math.prod(sample.shape)
+
+
+def places_of(sample: Sample) -> int:
+    """How many tokens a text holds, padding included.
+
+    Raises:
+        SeesawError: the sample is no text (a row of token ids).
+    """
+    if not sample.vocabulary:
+        raise SeesawError(
+            f"A sample of shape {sample.shape} is no text (a row of token ids). "
+            "Choose a task of texts, or another backbone: `seesaw list`."
+        )
+    return sample.shape[0]

@@ -87,8 +87,9 @@ def crossings(
 ) -> dict[int, Readings]:
     """Send every sample of a split through every codec at every cut.
 
-    Cut 0 sends the input: as the 8-bit image and as JPEG, where inputs are images. The last cut sends nothing. Where
-    exits behind a cut hear what those before it said, that is sent with the feature, as it is.
+    Cut 0 sends the input: as the 8-bit image and as JPEG, where inputs are images; as its token ids without padding,
+    where they are texts. The last cut sends nothing. Where exits behind a cut hear what those before it said, that is
+    sent with the feature, as it is.
 
     Returns:
         Readings by cut: `payload.C` and `framed.C` in bytes, `top1.C` and `top5.C`, for every codec C.
@@ -110,6 +111,9 @@ def crossings(
                 same = torch.equal(images, raw)
                 answer = whole if same else behind(net, 0, data.scale(images.to(device)))
                 tallies[0][name].add(payloads, tuple(raw.shape[1:]), answer)
+        if net.sample.vocabulary:
+            for ids, answer in zip(as_ids(raw, net.sample.vocabulary), whole, strict=True):
+                tallies[0]["ids"].add([ids.tobytes()], ids.shape, answer[None])
         for k in range(1, len(net.stages)):
             feature, heard = through[k].float().cpu(), said[: net.carried(k)]
             shape = tuple(feature.shape[1:])
@@ -137,6 +141,12 @@ def behind(net: Net, k: int, feature: Tensor, said: Sequence[Tensor] = ()) -> Te
 def as_bytes(images: Tensor) -> tuple[list[bytes], Tensor]:
     """Each image as its 8-bit values."""
     return [one.tobytes() for one in images.numpy()], images
+
+
+def as_ids(texts: Tensor, vocabulary: int) -> list[np.ndarray]:
+    """Each text's token ids, of (N, places), without the padding behind them: two bytes an id, or four where needed."""
+    kind = "<u2" if vocabulary <= 1 << 16 else "<u4"
+    return [np.trim_zeros(one, "b").astype(kind) for one in texts.numpy()]
 
 
 def as_jpeg(images: Tensor) -> tuple[list[bytes], Tensor]:

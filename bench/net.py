@@ -16,10 +16,15 @@ from bench.linked import Linked, ask, together
 
 @dataclass(frozen=True)
 class Sample:
-    """What one input looks like, without the batch: a shape such as (3, 32, 32), and the type of its numbers."""
+    """What one input looks like, without the batch: a shape such as (3, 32, 32), and the type of its numbers.
+
+    A text is a row of token ids: shape (places,), int64, `vocabulary` different ids from 0 on, of which 0 pads at the
+    end. `vocabulary` is 0 for what is no text.
+    """
 
     shape: tuple[int, ...]
     dtype: torch.dtype = torch.float32
+    vocabulary: int = 0
 
     def blank(self, batch: int = 1, device: torch.device | str | None = None) -> Tensor:
         """Zeros of shape (batch, *shape)."""

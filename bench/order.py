@@ -109,6 +109,10 @@ class Plan:
         usual = about.recipe
         changed = Recipe.read("the recipe", {"epochs": str(usual.epochs)} | dict(order.recipe))
         recipe = usual.model_copy(update={key: getattr(changed, key) for key in order.recipe})
+        if about.sample.vocabulary and (recipe.crop or recipe.flip):
+            raise SeesawError(
+                "A text is neither cropped nor mirrored. Leave crop and flip out of the recipe."
+            )
         device = pick_device(order.device)
         setup = records.Setup(
             task=_named(task),

@@ -70,6 +70,8 @@ class Manifest(BaseModel):
     shape: Annotated[tuple[Whole, ...], Field(max_length=8)]
     """of one input, without the batch"""
     dtype: Literal["float32", "int64"]
+    vocabulary: Whole = 0
+    """token ids of a text; 0 for what is no text"""
     classes: Annotated[int, Field(gt=0, lt=1 << 20)]
     cut: Whole | None
     crossing: tuple[Whole, ...] | None
@@ -302,7 +304,8 @@ def open_part(folder: Path, name: str) -> Part:
             raise SeesawError(
                 f"{spec} is a draft, and a manifest runs no code. Announce it in a distribution."
             )
-    about = About(manifest.classes, Sample(manifest.shape, getattr(torch, manifest.dtype)), Recipe(epochs=1))
+    sample = Sample(manifest.shape, getattr(torch, manifest.dtype), manifest.vocabulary)
+    about = About(manifest.classes, sample, Recipe(epochs=1))
     plugins = (
         choose(Backbone, manifest.backbone).plugin,
         choose(Method, manifest.method).plugin,

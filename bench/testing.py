@@ -103,15 +103,15 @@ class _AllExits(Exits):
         return torch.stack([nn.functional.cross_entropy(one, labels) for one in logits]).sum()
 
 
-def check_backbone(backbone: Backbone, sample: Sample = IMAGE, classes: int = CLASSES) -> list[str]:
+def check_backbone(backbone: Backbone, sample: Sample | None = None, classes: int = CLASSES) -> list[str]:
     """Stages fit, exits and cuts agree with the whole, every parameter trains, `width` is obeyed."""
-    facts = Facts()
+    facts, sample = Facts(), sample or backbone.example
     torch.manual_seed(0)
     net = Net(backbone.stages(sample), sample, classes)
     for stage, shape in enumerate(net.shapes):
         net.hang(stage, backbone.head(shape, classes))
     facts.hold(len(net.stages) >= 1, "it has stages, each takes what the one before gives")
-    x = torch.randn(3, *sample.shape) if sample.dtype.is_floating_point else sample.blank(3)
+    x = _inputs(sample, 3)
     loss = torch.stack(net.train()(x)).square().sum()
     loss.backward()
     idle = [name for name, p in net.named_parameters() if p.grad is None]
@@ -119,6 +119,12 @@ def check_backbone(backbone: Backbone, sample: Sample = IMAGE, classes: int = CL
     net.eval()
     with torch.no_grad():
         whole = net(x)
+        if sample.vocabulary:
+            less = net(x[1:, :-1])[-1]
+            facts.hold(
+                torch.allclose(less, whole[-1][1:], atol=1e-4),
+                "a text answers alike with less padding behind it",
+            )
         facts.hold(all(one.shape == (3, classes) for one in whole), "every exit gives (N, classes)")
         alone = torch.cat([net(one[None])[-1] for one in x])
         facts.hold(
@@ -145,6 +151,16 @@ def check_backbone(backbone: Backbone, sample: Sample = IMAGE, classes: int = CL
     full = sum(p.numel() for p in net.stages.parameters())
     facts.hold(narrow < 0.75 * full, "half the width has clearly fewer parameters", "Use self.scaled(...).")
     return facts
+
+
+def _inputs(sample: Sample, count: int) -> Tensor:
+    """Random inputs; texts of several lengths, padded."""
+    if sample.dtype.is_floating_point:
+        return torch.randn(count, *sample.shape)
+    if not sample.vocabulary:
+        return sample.blank(count)
+    ids = torch.randint(1, sample.vocabulary, (count, *sample.shape))
+    return ids * (torch.arange(sample.shape[0]) < sample.shape[0] - torch.arange(count)[:, None])
 
 
 def _close(facts: Facts, given: Tensor, expected: Tensor, k: int) -> None:

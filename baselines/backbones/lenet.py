@@ -18,10 +18,11 @@ class LeNet(Backbone):
     """channels of the two convolutions, widths of the two hidden layers"""
 
     def stages(self, sample: Sample) -> list[nn.Module]:
+        channels = channels_of(sample)
         first, second, third, fourth = map(self.scaled, self.widths)
         height, width = (ceil(ceil(side / 2) / 2) for side in sample.shape[1:])
         return [
-            _convolution(channels_of(sample), first),
+            _convolution(channels, first),
             _convolution(first, second),
             nn.Sequential(nn.Flatten(), nn.Linear(second * height * width, third), nn.ReLU()),
             nn.Sequential(nn.Linear(third, fourth), nn.ReLU()),

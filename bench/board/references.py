@@ -91,6 +91,7 @@ _NAMED: dict[str, Callable[[Record], Outcome | None]] = {
     "always on the device": _always_device,
     "always on the server, 8-bit image": _always_server("image8"),
     "always on the server, JPEG": _always_server("jpeg"),
+    "always on the server, token ids": _always_server("ids"),
     "best fixed cut": _best_cut,
     "best fixed exit": _best_exit,
     "oracle (sees labels)": _bound,

@@ -80,7 +80,8 @@ def pack(
         about = {
             "task": plan.task.spec, "backbone": plan.backbone.spec, "method": plan.method.spec, "exits": plan.exits.spec,
             "seed": order.seed, "record": earlier.record.digest, "shape": plan.about.sample.shape,
-            "dtype": str(plan.about.sample.dtype).removeprefix("torch."), "classes": plan.about.classes,
+            "dtype": str(plan.about.sample.dtype).removeprefix("torch."),
+            "vocabulary": plan.about.sample.vocabulary, "classes": plan.about.classes,
         }  # fmt: skip
         shipment = Shipment(net, inputs, about, into, kind, form, cut)
         shipment.pack()

@@ -62,10 +62,12 @@ class PackedLinear(nn.Module):
         self.register_buffer("index", torch.from_numpy(np.concatenate(index).astype(np.int32)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in_features) to (N, out_features)."""
+        """(N, ..., in_features) to (N, ..., out_features)."""
         if x.shape[-1] != self.in_features:
             raise ValueError(f"inputs of {x.shape[-1]} features for a layer that takes {self.in_features}")
-        return torch.ops.seesaw.linear(x, self.values, self.bias, self.chunks, self.index)
+        rows = x.reshape(-1, self.in_features)
+        y = torch.ops.seesaw.linear(rows, self.values, self.bias, self.chunks, self.index)
+        return y.reshape(*x.shape[:-1], self.out_features)
 
     def weight(self) -> Tensor:
         """The weights in their places, (out_features, in_features), zeros between."""

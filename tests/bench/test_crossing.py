@@ -4,10 +4,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from baselines.backbones.transformer import Transformer
 from baselines.codecs.float32 import Float32
 from baselines.codecs.int8 import Int8
+from bench import About, Data, Recipe, Sample, Split
 from bench.build import assemble
-from bench.crossing import as_jpeg, crossings
+from bench.crossing import as_ids, as_jpeg, crossings
 from bench.plugin import Choice
 from bench.testing import TinyBackbone, TinyTask, _AllExits
 
@@ -46,3 +48,24 @@ def test_jpeg_is_what_a_receiver_would_see():
     grey = torch.full((1, 1, 8, 8), 100, dtype=torch.uint8)
     assert as_jpeg(grey)[1].shape == grey.shape
     assert (as_jpeg(grey)[1].int() - 100).abs().max() <= 2
+
+
+def test_a_text_is_sent_as_its_token_ids_without_padding():
+    sample = Sample((8,), torch.int64, 300)
+    backbone = Transformer(layers=2, width=8, heads=2)
+    net = assemble(backbone, About(2, sample, Recipe(epochs=1)), _AllExits()).eval()
+    ids = torch.tensor([[1, 290, 2, 0, 0, 0, 0, 0], [1, 5, 0, 7, 2, 0, 0, 0], [1] * 8], dtype=torch.int16)
+    split = Split(ids, torch.tensor([0, 1, 1]))
+    found = crossings(net, Data(split, split, split, torch.Tensor.long), split, CODECS, torch.device("cpu"))
+    assert found[0]["payload.ids"].value == 2 * 5
+    assert found[0]["payload.ids"].high == (2 * 5 + 2 * 8) / 2
+    assert found[0]["framed.ids"].value == 2 * 5 + 16
+    right = net(ids.long())[-1].argmax(1) == split.labels
+    assert found[0]["top1.ids"].value == float(right.double().mean())
+    assert found[1]["payload.float32"].value == 4 * 8 * 8
+
+
+def test_ids_take_two_bytes_or_four():
+    ids = torch.tensor([[3, 70_000, 0], [0, 0, 0]], dtype=torch.int32)
+    assert [one.tobytes() for one in as_ids(ids, 70_001)] == [b"\x03\0\0\0\x70\x11\x01\0", b""]
+    assert as_ids(ids[:, :1], 65_536)[0].tobytes() == b"\x03\0"

@@ -145,3 +145,13 @@ def test_a_state_dict_knows_its_pattern():
     other = PackedLinear(changed)
     other.load_state_dict(one.state_dict())
     assert torch.equal(other.weight(), one.weight())
+
+
+def test_a_layer_takes_several_vectors_a_sample():
+    layer = layer_of(6, 5, 0.5)
+    small = PackedLinear(layer)
+    x, back = torch.randn(3, 4, 5, requires_grad=True), torch.randn(3, 4, 6)
+    torch.testing.assert_close(small(x), layer(x))
+    theirs = torch.autograd.grad(layer(x), (x, layer.bias), back)
+    for ours, other in zip(torch.autograd.grad(small(x), (x, small.bias), back), theirs, strict=True):
+        torch.testing.assert_close(ours, other)

@@ -1,0 +1,68 @@
+"""What others have trained, through the library transformers: from a folder, or by its name on the hub."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlparse
+from urllib.request import getproxies
+
+from bench.errors import SeesawError
+
+
+def pretrained(kind: str, name: str, **settings: Any) -> Any:
+    """An object of one of the library's `Auto` classes.
+
+    Args:
+        kind: of the class, such as `AutoModel`.
+        name: a folder, or a name on the hub: what was fetched once is taken from its cache.
+        settings: of `from_pretrained`.
+
+    Raises:
+        SeesawError: the library is missing, or there is no such thing to be had.
+    """
+    load = getattr(_library(), kind).from_pretrained
+    try:
+        return load(name, local_files_only=True, **settings)
+    except Exception as error:  # the library's errors have no common base
+        reason = _line(error)
+    if not Path(name).exists() and _reachable():
+        try:
+            return load(name, **settings)
+        except Exception as error:
+            reason = _line(error)
+    raise SeesawError(
+        f"There is no {kind.removeprefix('Auto').lower()} {name!r} to be had ({reason}). Give the folder that "
+        "`save_pretrained` wrote, or a name on the hub while that can be reached."
+    )
+
+
+def _line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+
+
+def _library() -> ModuleType:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it warns of every process that is started
+    try:
+        import transformers
+    except ImportError as error:
+        raise SeesawError(
+            "What is pretrained needs the library transformers. Install it: pip install 'seesaw-bench[text]'."
+        ) from error
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    return transformers
+
+
+def _reachable() -> bool:
+    """Whether the hub's name is known here: the library would ask for it six times, for most of a minute."""
+    if getproxies():
+        return True
+    try:
+        host = urlparse(os.environ.get("HF_ENDPOINT") or "https://huggingface.co").hostname
+        return bool(socket.getaddrinfo(host, 443))
+    except OSError:
+        return False

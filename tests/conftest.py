@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import tempfile
@@ -45,6 +46,33 @@ def _one_seed():
 def places(tmp_path):
     """Folders of one run: records, runs and data."""
     return {name: tmp_path / name for name in ("records", "runs", "data")}
+
+
+@pytest.fixture(scope="session")
+def write_texts():
+    """Writes small sst2, imdb and mrpc files below a folder; words of sst2 and imdb tell their classes."""
+
+    def write(folder):
+        good, bad = (
+            ["a good film", "good plot", "it was fine , good"],
+            ["a bad film", "dull plot", "it was bad !"],
+        )
+        reviews = [{"text": text, "label": label} for label in (1, 0) for text in (bad, good)[label]]
+        pairs = [{"s1": a, "s2": b, "label": int(a == b)} for a in good for b in good]
+        files = {"sst2_train": reviews * 20, "sst2_dev": reviews * 2, "sst2_test_labelled": reviews * 4}
+        files |= {"imdb_test": [one | {"text": f"{one['text']}<br /><br />So <b>"} for one in reviews * 3]}
+        files |= {"mrpc_train": pairs * 4, "mrpc_test": pairs}
+        (folder / "text").mkdir(parents=True)
+        for name, rows in files.items():
+            (folder / "text" / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def texts(tmp_path, write_texts):
+    return write_texts(tmp_path / "texts")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,174 @@
+"""Labelled texts, and pairs of texts, from the files that they usually come in: jsonl, tsv, csv, or a folder a class."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench import SeesawError, Split, first, hold_out
+
+FIRST = ("text", "sentence", "review", "s1", "sentence1", "premise", "question1", "#1 String")
+SECOND = ("s2", "sentence2", "hypothesis", "question2", "#2 String")
+LABEL = ("label", "gold_label", "is_duplicate", "Quality", "sentiment")
+"""What columns are called in the wild."""
+
+UNLABELLED = {"-", "-1", ""}
+"""What stands where annotators did not agree, or labels are kept back."""
+
+BREAKS = ("<br />", "\\n")
+"""How line breaks stand in some published texts."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way in which a data set's files lie below the data folder.
+
+    Attributes:
+        train: path of the training texts.
+        dev: of those to choose by; they calibrate where there is a test split beside them, else they are it.
+        test: of the test texts, of which the first that exists counts; only such as have labels.
+        columns: of files that name none.
+        words: what labels are called, where the task's own words do not hold.
+    """
+
+    train: str
+    dev: str = ""
+    test: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    words: tuple[tuple[str, int], ...] = ()
+
+    def files(self, root: Path) -> dict[str, Path]:
+        """The splits that are there: `train`, `test`, and `dev` where it is not the test split."""
+        there = {"train": [self.train], "dev": [self.dev], "test": self.test}
+        found = {
+            split: path
+            for split, names in there.items()
+            if (path := next((root / name for name in names if name and (root / name).exists()), None))
+        }
+        return found if "test" in found or "dev" not in found else found | {"test": found.pop("dev")}
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Samples: one text each, or a pair, and labels, int64 (N,)."""
+
+    first: tuple[str, ...]
+    second: tuple[str, ...] | None
+    labels: Tensor
+
+    def take(self, rows: Tensor) -> Texts:
+        """Some of the samples, by number."""
+        one, two = (
+            None if side is None else tuple(side[row] for row in rows.tolist())
+            for side in (self.first, self.second)
+        )
+        return Texts(one or (), two, self.labels[rows])
+
+    def some(self, count: int | None) -> Texts:
+        """So many at random (`bench.first`)."""
+        return self if count is None else self.take(first(self._numbers(), count).inputs)
+
+    def parted(self, count: int) -> tuple[Texts, Texts]:
+        """All but so many, and these (`bench.hold_out`)."""
+        rest, out = hold_out(self._numbers(), count)
+        return self.take(rest.inputs), self.take(out.inputs)
+
+    def _numbers(self) -> Split:
+        return Split(torch.arange(len(self.labels)), self.labels)
+
+    def digest(self) -> str:
+        """Of every text and label, whatever file they came in."""
+        digest = hashlib.sha256(self.labels.numpy().tobytes())
+        for side in (self.first, self.second or ()):
+            digest.update(json.dumps(side).encode())
+        return digest.hexdigest()[:16]
+
+
+def read(path: Path, layout: Layout, words: Mapping[str, int], *, pairs: bool) -> Texts:
+    """The labelled samples of one file, or of a folder with a folder of .txt files for every class.
+
+    Args:
+        path: jsonl, tsv or csv.
+        layout: what the file has no header for.
+        words: class by what labels are called.
+        pairs: whether a sample is two texts.
+
+    Raises:
+        SeesawError: cut short, or not such a file; it says what is wrong where.
+    """
+    about = path.stat()
+    stamp = (about.st_size, about.st_mtime_ns)
+    return _read(path, stamp, layout.columns, tuple((dict(words) | dict(layout.words)).items()), pairs)
+
+
+@lru_cache(maxsize=8)
+def _read(
+    path: Path, stamp: object, columns: tuple[str, ...], words: tuple[tuple[str, int], ...], pairs: bool
+) -> Texts:
+    try:
+        found = list(_folder(path, words) if path.is_dir() else _records(path, columns))
+    except (OSError, ValueError, csv.Error) as error:
+        raise SeesawError(f"{path} cannot be read as text ({error}). Put the whole file there.") from error
+    texts, classes = [], dict(words)
+    for number, record in enumerate(found, 1):
+        label = _field(path, number, record, LABEL, "label")
+        if label in UNLABELLED:
+            continue
+        if label not in classes:
+            raise SeesawError(
+                f"{path}, record {number}: there is no class {label!r}. Labels are {', '.join(classes)}."
+            )
+        one = _field(path, number, record, FIRST, "text")
+        two = _field(path, number, record, SECOND, "second text") if pairs else ""
+        texts.append((_plain(one), _plain(two), classes[label]))
+    if not texts:
+        raise SeesawError(f"{path} holds no labelled texts. Put others there, or remove it.")
+    ones, twos, labels = zip(*texts, strict=True)
+    return Texts(ones, twos if pairs else None, torch.tensor(labels))
+
+
+def _records(path: Path, columns: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        if path.suffix == ".jsonl":
+            yield from (_object(json.loads(line)) for line in file if line.strip())
+        elif path.suffix == ".csv":
+            yield from csv.DictReader(file, columns or None)
+        else:  # a tab parts columns whatever stands between quotation marks
+            yield from csv.DictReader(file, columns or None, delimiter="\t", quoting=csv.QUOTE_NONE)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("a line is no JSON object")
+    return value
+
+
+def _folder(path: Path, words: tuple[tuple[str, int], ...]) -> Iterator[Mapping[str, Any]]:
+    for word, _ in words:
+        for file in sorted((path / word).glob("*.txt")):
+            yield {"label": word, "text": file.read_text(encoding="utf-8")}
+
+
+def _field(path: Path, number: int, record: Mapping[str, Any], names: tuple[str, ...], what: str) -> str:
+    value = next((record[name] for name in names if record.get(name) is not None), None)
+    if value is None:
+        raise SeesawError(
+            f"{path}, record {number}: there is no {what} under any of {', '.join(names)}. "
+            "Put a file there that has it, or name its columns so."
+        )
+    return str(value).strip()
+
+
+def _plain(text: str) -> str:
+    for mark in BREAKS:
+        text = text.replace(mark, " ")
+    return text

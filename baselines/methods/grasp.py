@@ -8,6 +8,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bench import Count, Net, Positive, Pruning, Train
 
@@ -25,8 +26,9 @@ class Grasp(Pruning):
         for stage in twin.exits:
             twin.head(stage).register_forward_hook(self.cooled)
         weights = [layer.weight for layer in self.sparse(twin).values()]
-        loss = train.loss(twin, *train.batch(self.samples))
-        gradients = torch.autograd.grad(loss, weights, create_graph=True)
+        with sdpa_kernel(SDPBackend.MATH):  # no fused attention has a second derivative
+            loss = train.loss(twin, *train.batch(self.samples))
+            gradients = torch.autograd.grad(loss, weights, create_graph=True)
         product = torch.stack([(g.detach() * g).sum() for g in gradients]).sum()
         hessian_gradient = torch.autograd.grad(product, weights)
         kept = [(w * hg).detach() for w, hg in zip(weights, hessian_gradient, strict=True)]  # -S

@@ -2,7 +2,9 @@
 
 Tanaka et al., "Pruning neural networks without any data by iteratively conserving synaptic flow", NeurIPS 2020,
 algorithm 1: with all parameters replaced by their absolute values and an input of ones, R is the sum of the outputs
-and a weight's score |w * dR/dw|; in round k the density is density^(k/rounds).
+and a weight's score |w * dR/dw|; in round k the density is density^(k/rounds). The paper has no transformers: here
+every token's vector is ones too, attention lets flow (`bench.FlowingAttention`), and normalisation of a sample by
+itself is left out, as it would hold the flow constant.
 """
 
 import copy
@@ -10,7 +12,7 @@ import copy
 import torch
 from torch import nn
 
-from bench import Count, Net, Pruning, Train, hide
+from bench import Count, FlowingAttention, Net, Pruning, Train, hide
 
 
 class Synflow(Pruning):
@@ -25,14 +27,21 @@ class Synflow(Pruning):
             for place, module in parent.named_children():
                 if isinstance(module, nn.Hardtanh):  # as ReLU6 is: above its bound nothing would flow
                     setattr(parent, place, nn.ReLU())
+                elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
+                    setattr(parent, place, nn.Identity())
+                elif isinstance(module, nn.Embedding):
+                    nn.init.ones_(module.weight)
         with torch.no_grad():
             for tensor in twin.state_dict().values():
                 tensor.abs_()
         layers = list(self.sparse(twin).values())
-        ones = torch.ones(1, *net.sample.shape, dtype=torch.double, device=train.device)
+        ones = net.sample.blank(device=train.device)
+        if ones.is_floating_point():
+            ones = torch.ones_like(ones, dtype=torch.double)
         masks = [torch.ones_like(layer.weight, dtype=torch.bool) for layer in layers]
         for number in range(1, self.rounds + 1):
-            flow = torch.stack([logits.sum() for logits in twin(ones)]).sum()
+            with FlowingAttention():
+                flow = torch.stack([logits.sum() for logits in twin(ones)]).sum()
             gradients = torch.autograd.grad(flow, [layer.weight for layer in layers])
             scores = [
                 (gradient * layer.weight).detach().abs().masked_fill(~mask, -1.0)

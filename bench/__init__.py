@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from bench.heads import HeadKind as HeadKind
     from bench.heads import MixedPool as MixedPool
     from bench.heads import head_of as head_of
-    from bench.linked import Linked as Linked
     from bench.hub import pretrained as pretrained
+    from bench.linked import Linked as Linked
     from bench.masking import Masking as Masking
     from bench.masking import Pruning as Pruning
     from bench.masking import Structured as Structured

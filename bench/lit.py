@@ -207,6 +207,7 @@ class LitNet(pl.LightningModule):
         progress = self.index / self.total
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, progress)
+        shape = tuple(x.shape[1:])
         logits = self.net(x)
         loss = self.loss(logits, y, progress)
         optimizer.zero_grad()
@@ -214,11 +215,10 @@ class LitNet(pl.LightningModule):
         step = Step(self.net, optimizer, self.index, progress)
         if self.before_step is not None:
             self.before_step(step)
-            self.macs += self.cost.beyond(step.asked) * len(x)
+            self.macs += self.cost.at(shape).beyond(step.asked) * len(x)
         self.masks.keep(optimizer)
         if self.masks_seen != self.masks.seen:
             self.masks_seen, self.step_macs = self.masks.seen, {}
-        shape = tuple(x.shape[1:])
         if shape not in self.step_macs:
             self.step_macs[shape] = self.cost.at(shape).now()
         self.macs += self.step_macs[shape] * len(x)

@@ -144,30 +144,12 @@ class Net(nn.Module):
         Returns:
             Exits and logits in the order of the inputs.
         """
-        count, last = len(x), len(self.exits) - 1
-        where = torch.arange(count, device=x.device)
-        exits = torch.empty(count, dtype=torch.long, device=x.device)
-        logits = x.new_empty(count, self.classes, dtype=torch.float32)
-        seen = x.new_empty(0, count, self.classes, dtype=torch.float32)
-        said: list[Tensor] = []
-        heard = any(map(self.linked, self.exits))
-        for index, stage in enumerate(self.stages):
-            x = stage(x)
-            if str(index) not in self.heads:
-                continue
-            answer, word = ask(self.head(index), x, said)
-            seen = torch.cat([seen, answer[None]])
-            said += [word] if heard else []
-            here = len(seen) - 1
-            gone = leave(seen) if here < last else torch.ones(len(where), dtype=torch.bool, device=x.device)
-            exits[where[gone]] = here
-            logits[where[gone]] = seen[-1, gone]
-            if gone.all():
-                break
-            if gone.any():
-                where, x, seen = where[~gone], x[~gone], seen[:, ~gone]
-                said = [one[~gone] for one in said]
-        return Walk(exits, logits)
+        return walk([part.run for part in self.stretches()], x, leave)
+
+    def stretches(self) -> list[Part]:
+        """The network from exit to exit: parts that each end with a head."""
+        starts = (0, *(stage + 1 for stage in self.exits[:-1]))
+        return [Part(self, start, stage + 1) for start, stage in zip(starts, self.exits, strict=True)]
 
     def cut(self, k: int) -> tuple[Part, Part]:
         """The device's part (stages before k) and the server's (stages from k on): back(front(x)) is the whole.
@@ -180,6 +162,39 @@ class Net(nn.Module):
                 f"Cut at 0 (before the first) to {len(self.stages)} (after the last)."
             )
         return Part(self, 0, k), Part(self, k, len(self.stages))
+
+
+def walk(
+    stretches: Sequence[Callable[[Tensor], Sequence[Tensor]]], x: Tensor, leave: Callable[[Tensor], Tensor]
+) -> Walk:
+    """Run from exit to exit, let samples leave, and go on with the others regrouped in one smaller batch.
+
+    Args:
+        stretches: each takes what the one before it gives first, and gives what goes on and, last, its exit's logits.
+        x: inputs, (N, ...).
+        leave: as for `Net.walk`.
+    """
+    where = torch.arange(len(x), device=x.device)
+    exits = torch.full((len(x),), len(stretches) - 1, device=x.device)
+    seen = logits = x.new_empty(0)
+    for number, stretch in enumerate(stretches):
+        x, *_, answer = stretch(x)
+        answer = answer.float()
+        if number == 0:
+            logits, seen = answer.clone(), answer[None]
+        else:
+            logits[where] = answer
+            seen = torch.cat([seen, answer[None]])
+        if number == len(stretches) - 1:
+            break
+        gone = leave(seen)
+        if gone.any():
+            exits[where[gone]] = number
+            stay = ~gone
+            where, x, seen = where[stay], x[stay], seen[:, stay]
+            if not len(where):
+                break
+    return Walk(exits, logits)
 
 
 class Part(nn.Module):
@@ -223,6 +238,11 @@ class Part(nn.Module):
                 logits.append(answer)
                 said.append(word)
         return (logits[-1] if self.final else together(x, said if self.gives else [])), logits
+
+    def run(self, x: Tensor) -> list[Tensor]:
+        """What `forward` gives, and behind it the logits of every exit on the way."""
+        out, logits = self.answers(x)
+        return [out, *logits]
 
     def _apart(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The feature, and what earlier heads said, from what crosses."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -152,7 +151,7 @@ class Shipment:
         for name, expected in self._answers().items():
             part, told = open_part(self.folder, name), files[name]
             with torch.no_grad():
-                difference = _difference(_flat(part)(expected.x), expected.y)
+                difference = _difference(part.run(expected.x), expected.y)
             if difference > 0:
                 raise SeesawError(f"{told.file} differs from the network when read back. Please report this.")
             path = self.folder / told.file
@@ -181,7 +180,7 @@ class Shipment:
         x, found = self.inputs, {}
         with torch.no_grad():
             for name, part in self.parts().items():
-                y = _flat(part)(x)
+                y = part.run(x)
                 found[name] = Expected(x, y)
                 x = y[0]
         return found
@@ -259,17 +258,9 @@ class _Flat(nn.Module):
         self.part = part
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        out, logits = self.part.answers(x)
+        out, *logits = self.part.run(x)
         # an exported program gives no tensor twice
         return [out.clone() if self.part.final else out, *logits]
-
-
-def _flat(part: Part) -> Callable[[Tensor], list[Tensor]]:
-    def run(x: Tensor) -> list[Tensor]:
-        out, logits = part.answers(x)
-        return [out, *logits]
-
-    return run
 
 
 def _difference(found: list[Tensor], expected: list[Tensor]) -> float:

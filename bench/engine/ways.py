@@ -28,11 +28,11 @@ class Way:
 
     Attributes:
         name: of the kernels, in words.
-        prepare: gives what runs a part on inputs like these: the part's answers.
+        prepare: gives what runs a part on inputs like these, as `Part.run` does.
     """
 
     name: str
-    prepare: Callable[[Part, Tensor], Callable[[Tensor], object]]
+    prepare: Callable[[Part, Tensor], Callable[[Tensor], list[Tensor]]]
 
 
 def fastest(net: Net, x: Tensor, *, chains: bool = True) -> tuple[Way, str | None]:
@@ -85,12 +85,8 @@ def _blocks(batch: int) -> list[int]:
     return [n for n in BLOCKS if n < 2 * batch]
 
 
-def _chained(part: Part, x: Tensor, *, lanes: int) -> Callable[[Tensor], object]:
-    def run(inputs: Tensor) -> list[Tensor]:
-        out, logits = part.answers(inputs)
-        return [out, *logits]
-
-    return chain_of(part, run, torch.zeros_like(x[:1]), lanes)
+def _chained(part: Part, x: Tensor, *, lanes: int) -> Callable[[Tensor], list[Tensor]]:
+    return chain_of(part, part.run, torch.zeros_like(x[:1]), lanes)
 
 
 def _layouts(net: Net, x: Tensor) -> list[Way]:
@@ -104,8 +100,8 @@ def _layouts(net: Net, x: Tensor) -> list[Way]:
     ]
 
 
-def _plain(net: Net, part: Part, x: Tensor) -> Callable[[Tensor], object]:
-    return Part(net, part.start, part.stop).answers
+def _plain(net: Net, part: Part, x: Tensor) -> Callable[[Tensor], list[Tensor]]:
+    return Part(net, part.start, part.stop).run
 
 
 def wait(device: torch.device) -> None:

@@ -108,10 +108,10 @@ def test_a_round_on_a_disturbed_machine_does_not_count(monkeypatch):
     net = Net([nn.Linear(8, 8)], Sample((8,)), 2)
     net.hang(0, nn.Linear(8, 2))
     answers = iter([True, False, True] + [False] * 100)
-    monkeypatch.setattr("bench.meters.latency.Probe.disturbed", lambda self: next(answers))
+    monkeypatch.setattr("bench.meters.clock.Probe.disturbed", lambda self: next(answers))
     found = Latency(rounds=5).measure(Subject(net, CPU))
     assert found.exits[0]["latency"].n == 5
     assert found.notes["rounds timed on a disturbed machine"] == 0
-    monkeypatch.setattr("bench.meters.latency.Probe.disturbed", lambda self: True)
+    monkeypatch.setattr("bench.meters.clock.Probe.disturbed", lambda self: True)
     found = Latency(rounds=5, seconds=0.2).measure(Subject(net, CPU))
     assert found.notes["rounds timed on a disturbed machine"] == found.exits[0]["latency"].n == 5

@@ -82,7 +82,7 @@ def fastest(net: Net, x: Tensor, *, chains: bool = True) -> tuple[Way, str | Non
 def _blocks(batch: int) -> list[int]:
     if 2 * batch < BLOCKS[0]:
         return [1]
-    return [n for n in BLOCKS if n < 2 * batch]
+    return [n for n in BLOCKS if n <= 2 * batch]
 
 
 def _chained(part: Part, x: Tensor, *, lanes: int) -> Callable[[Tensor], list[Tensor]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +18,9 @@ from bench.linked import ask, together
 from bench.meter import Reading, Readings
 from bench.net import Net
 from bench.plugin import Choice
+from bench.record import Behind, Early
+from bench.replay.curve import apart, decide
+from bench.replay.recorded import Shipped
 from bench.task import Data, Split
 from bench.trace import batches, topk
 
@@ -23,29 +28,58 @@ JPEG_QUALITY = 90
 
 
 class Tally:
-    """Payloads and answers of one codec at one cut, gathered batch by batch."""
+    """Payloads and answers of one codec at one cut, gathered batch by batch.
 
-    def __init__(self) -> None:
+    Args:
+        shipped: policies that decide who crosses.
+    """
+
+    def __init__(self, shipped: Sequence[Shipped] = ()) -> None:
         self.raw: list[int] = []
         self.framed: list[int] = []
         self.logits: list[Tensor] = []
+        self.shipped = shipped
+        self.left: list[list[Tensor]] = []
+        """where samples leave by each policy, a list a batch"""
+        self.given: list[list[Tensor]] = []
+        """what they are answered there"""
 
     def add(
-        self, payloads: list[bytes], shape: tuple[int, ...], logits: Tensor, said: Sequence[Tensor] = ()
+        self,
+        payloads: list[bytes],
+        shape: tuple[int, ...],
+        logits: Sequence[Tensor],
+        said: Sequence[Tensor] = (),
     ) -> None:
         """Count one batch: payloads as they are and in their frames, and the logits behind the decoder.
 
         Args:
             payloads: of each sample's feature.
             shape: of a feature.
-            logits: behind the decoder.
+            logits: of each exit, (N, classes): the device's, and behind the decoder the server's.
             said: by earlier exits, each (N, classes); it crosses as float32, in a frame of its own.
         """
         beside = b"".join(one[0].float().cpu().numpy().tobytes() for one in said)
         head = frame(beside, (len(said), *said[0].shape[1:])) if said else b""
         self.raw += [len(payload) + len(beside) for payload in payloads]
         self.framed += [len(frame(payload, shape)) + len(head) for payload in payloads]
-        self.logits.append(logits)
+        self.logits.append(logits[-1])
+        if self.shipped:
+            seen, each = torch.stack(list(logits)), torch.arange(len(payloads))
+            left = [apart(decide, one.policy, [one.state], seen)[0] for one in self.shipped]
+            self.left.append(left)
+            self.given.append([seen[exits, each].argmax(1) for exits in left])
+
+    def behind(self, labels: Tensor, local: int) -> list[tuple[int, Behind]]:
+        """By each policy, how many samples leave at the first `local` exits, and what the others send."""
+        raw, framed = torch.tensor(self.raw), torch.tensor(self.framed)
+        found = []
+        for number in range(len(self.shipped)):
+            crosses = torch.cat([batch[number] for batch in self.left]) >= local
+            right = torch.cat([batch[number] for batch in self.given]) == labels
+            sums = (int(one.sum()) for one in (raw[crosses], framed[crosses], right))
+            found.append((int((~crosses).sum()), Behind(**dict(zip(Behind.model_fields, sums, strict=True)))))
+        return found
 
     def readings(self, labels: Tensor, name: str) -> Readings:
         """Payload, framed payload and accuracy under the codec's name."""
@@ -76,6 +110,18 @@ class Tally:
         }
 
 
+class Crossed(NamedTuple):
+    """What crossings at one cut come to.
+
+    Attributes:
+        readings: `payload.C` and `framed.C` in bytes, `top1.C` and `top5.C`, for every codec C.
+        early: what every policy leaves on the device and sends, where exits are there.
+    """
+
+    readings: Readings
+    early: list[Early]
+
+
 @torch.no_grad()
 def crossings(
     net: Net,
@@ -83,37 +129,49 @@ def crossings(
     split: Split,
     codecs: list[Choice[Codec]],
     device: torch.device,
+    shipped: Sequence[Shipped] = (),
     report: Callable[[float, float, str], None] = lambda done, total, line: None,
-) -> dict[int, Readings]:
+) -> dict[int, Crossed]:
     """Send every sample of a split through every codec at every cut.
 
     Cut 0 sends the input: as the 8-bit image and as JPEG, where inputs are images; as its token ids without padding,
     where they are texts. The last cut sends nothing. Where exits behind a cut hear what those before it said, that is
     sent with the feature, as it is.
 
+    Args:
+        net: in eval mode, on `device`.
+        data: that the split is of.
+        split: its samples are sent.
+        codecs: through which, at every cut but the first and the last.
+        device: that computes.
+        shipped: policies that decide which samples cross.
+        report: is told how far it is.
+
     Returns:
-        Readings by cut: `payload.C` and `framed.C` in bytes, `top1.C` and `top5.C`, for every codec C.
+        By cut, without the last.
     """
-    tallies: dict[int, dict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
+    tallies: dict[int, dict[str, Tally]] = {
+        k: defaultdict(partial(Tally, shipped if _local(net, k) else ())) for k in range(len(net.stages))
+    }
     for rows in batches(split):
         report(rows.start, len(split.labels), "features through codecs")
         raw = split.inputs[rows]
         x = data.scale(raw.to(device))
-        through, said, whole = [x], [], x
+        through, said, whole = [x], [], []
         for index, stage in enumerate(net.stages):
             through.append(stage(through[-1]))
             if index in net.exits:
-                whole, word = ask(net.head(index), through[-1], said)
+                answer, word = ask(net.head(index), through[-1], said)
+                whole.append(answer.float().cpu())
                 said.append(word)
-        whole = whole.float().cpu()
         if raw.dtype == torch.uint8 and raw.dim() == 4:
             for name, (payloads, images) in {"image8": as_bytes(raw), "jpeg": as_jpeg(raw)}.items():
                 same = torch.equal(images, raw)
                 answer = whole if same else behind(net, 0, data.scale(images.to(device)))
                 tallies[0][name].add(payloads, tuple(raw.shape[1:]), answer)
         if net.sample.vocabulary:
-            for ids, answer in zip(as_ids(raw, net.sample.vocabulary), whole, strict=True):
-                tallies[0]["ids"].add([ids.tobytes()], ids.shape, answer[None])
+            for ids, answer in zip(as_ids(raw, net.sample.vocabulary), whole[-1], strict=True):
+                tallies[0]["ids"].add([ids.tobytes()], ids.shape, [answer[None]])
         for k in range(1, len(net.stages)):
             feature, heard = through[k].float().cpu(), said[: net.carried(k)]
             shape = tuple(feature.shape[1:])
@@ -121,21 +179,48 @@ def crossings(
                 payloads = [codec.plugin.encode(one) for one in feature]
                 decoded = torch.stack([codec.plugin.decode(payload, shape) for payload in payloads])
                 same = torch.equal(decoded, feature)
-                answer = whole if same else behind(net, k, decoded.to(device), heard)
-                tallies[k][codec.spec].add(payloads, shape, answer, heard)
+                local = whole[: _local(net, k)]
+                answers = whole if same else [*local, *behind(net, k, decoded.to(device), heard)]
+                tallies[k][codec.spec].add(payloads, shape, answers, heard)
     return {
-        k: {
-            key: one
-            for name, tally in found.items()
-            for key, one in tally.readings(split.labels, name).items()
-        }
+        k: Crossed(
+            {
+                key: one
+                for name, tally in found.items()
+                for key, one in tally.readings(split.labels, name).items()
+            },
+            _early(found, split.labels, shipped, _local(net, k)),
+        )
         for k, found in tallies.items()
     }
 
 
-def behind(net: Net, k: int, feature: Tensor, said: Sequence[Tensor] = ()) -> Tensor:
-    """The server's logits for what arrived at cut k, on the CPU."""
-    return net.cut(k)[1](together(feature, said)).float().cpu()
+def _early(
+    tallies: Mapping[str, Tally], labels: Tensor, shipped: Sequence[Shipped], local: int
+) -> list[Early]:
+    """What each policy leaves and sends at a cut with `local` exits on the device."""
+    if not local:
+        return []
+    found = {name: tally.behind(labels, local) for name, tally in tallies.items()}
+    return [
+        Early(
+            policy=one.spec,
+            point=one.point,
+            device=next((rows[number][0] for rows in found.values()), 0),
+            behind={name: rows[number][1] for name, rows in found.items()},
+        )
+        for number, one in enumerate(shipped)
+    ]
+
+
+def _local(net: Net, k: int) -> int:
+    """How many exits are on the device's side of cut k."""
+    return sum(stage < k for stage in net.exits)
+
+
+def behind(net: Net, k: int, feature: Tensor, said: Sequence[Tensor] = ()) -> list[Tensor]:
+    """The logits of the server's exits for what arrived at cut k, on the CPU."""
+    return [one.float().cpu() for one in net.cut(k)[1].run(together(feature, said))[1:]]
 
 
 def as_bytes(images: Tensor) -> tuple[list[bytes], Tensor]:

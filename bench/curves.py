@@ -10,6 +10,9 @@ from pydantic import Field, model_validator
 
 from bench.plugin import Settings, Whole
 
+LOSS = 0.005
+"""Of accuracy on the calibration split, that the point at which a policy would be shipped may lose."""
+
 
 class Point(Settings):
     """One operating point of a policy on the test split."""
@@ -118,6 +121,17 @@ class Curve(Settings):
             if not found or _calibrated(point)[1] > _calibrated(found[-1])[1]:
                 found.append(point)
         return sorted(found, key=lambda p: p.macs)
+
+    @property
+    def shipped(self) -> int | None:
+        """The number of the point at which one would ship the policy; None for a reference, which has none.
+
+        On the calibration split it is the cheapest that loses at most `LOSS` of accuracy to the best one there.
+        """
+        found = [(number, *_calibrated(point)) for number, point in enumerate(self.outcomes)]
+        best = max((accuracy for _, _, accuracy in found), default=0.0)
+        good = (one for one in found if one[2] >= best - LOSS - 1e-9)
+        return None if self.reference else min(good, key=lambda one: (one[1], -one[2]), default=(None,))[0]
 
     def at(self, macs: float) -> Spot | None:
         """What it comes to on the test split at a mean cost there; None where no chosen point is that cheap.

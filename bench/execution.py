@@ -17,11 +17,15 @@ from bench.linked import Linked
 from bench.meter import Reading
 from bench.meters.clock import spread, timed, where
 from bench.net import Net, Part, Walk, walk
+from bench.outcomes import BATCHES
+from bench.record import Walked
+from bench.replay.curve import decide, leaves_now
+from bench.replay.recorded import Shipped
+from bench.trace import Trace
 
-BATCHES = (1, 8, 64)
-SAMPLES = 256
-"""That are walked in every round, of the test split."""
-ROUNDS, SECONDS = 7, 10.0
+SAMPLES, WALKS = 256, 64
+"""Samples of the test split, and walks in batches of one size, that are taken in every round, at most."""
+ROUNDS, SECONDS = 5, 3.0
 """Of timing, at most."""
 
 Leave = Callable[[Tensor], Tensor]
@@ -35,7 +39,7 @@ class Timed:
     Attributes:
         latency: seconds a sample, all in all.
         routing: of these, seconds to decide who leaves and to regroup the others; None where nobody may.
-        exits: where each sample left, int64 (N,); None where nobody may.
+        exits: where each sample left, int64 (n,), of the first n; None where nobody may.
     """
 
     latency: Reading
@@ -101,6 +105,44 @@ def bare(net: Net) -> Net:
     return found
 
 
+def walked(
+    net: Net,
+    x: Tensor,
+    shipped: Sequence[Shipped],
+    test: Trace,
+    report: Callable[[float, float, str], None] = lambda done, total, line: None,
+) -> list[Walked]:
+    """What walking takes by each policy at its shipped point, as a record says it.
+
+    Args:
+        net: in eval mode.
+        x: the first inputs of the test split, (N, *sample).
+        shipped: policies, each at one operating point.
+        test: what the network said of the test split, to hold against where samples left.
+        report: is told how far it is.
+    """
+    by_spec = {one.spec: one for one in shipped}
+    leaves = {spec: leaves_now(one.policy, one.state) for spec, one in by_spec.items()}
+    logits, last = test.logits[:, : len(x)], len(net.exits) - 1
+    expected = {spec: decide(one.policy, [one.state], logits)[0] for spec, one in by_spec.items()}
+    found = []
+    for (spec, size), one in execute(net, x, leaves, report).items():
+        count = min(len(x), WALKS * size)
+        exits = torch.full((count,), last) if one.exits is None else one.exits
+        readings = {"latency": one.latency} | ({} if one.routing is None else {"routing": one.routing})
+        found.append(
+            Walked(
+                policy=spec,
+                point=None if spec is None else by_spec[spec].point,
+                batch=size,
+                left=torch.bincount(exits, minlength=last + 1).tolist(),
+                moved=0 if spec is None else int((exits != expected[spec][:count]).sum()),
+                readings=readings,
+            )
+        )
+    return found
+
+
 def execute(
     net: Net,
     x: Tensor,
@@ -121,25 +163,27 @@ def execute(
         By policy and size; under None the network without its early exits.
     """
     sizes = [size for size in sizes if size <= len(x)] or [len(x)]
+    batches = {size: x[: size * WALKS].split(size) for size in sizes}
     walker, whole = Walker(net, x[: max(sizes)], sizes), bare(net)
     runs = {size: _prepared(whole, [Part(whole, 0, len(whole.stages))], x[:size])[0] for size in sizes}
     walks: dict[tuple[str | None, int], _Walks] = {
-        (spec, size): _Walks(walker, leave, x.split(size)) for spec, leave in leaves.items() for size in sizes
+        (spec, size): _Walks(walker, leave, batches[size]) for spec, leave in leaves.items() for size in sizes
     }
     jobs: dict[tuple[str | None, int], Callable[[], object]] = {
-        (None, size): partial(_all, runs[size], x.split(size)) for size in sizes
+        (None, size): partial(_all, runs[size], batches[size]) for size in sizes
     }
     jobs |= walks
     times, _ = timed(jobs, x.device, ROUNDS, SECONDS, lambda done: report(done, ROUNDS, "exits really taken"))
-    source = f"clock, {where(x.device)}, batches of {{}}"
-    return {
-        key: Timed(
-            spread([one / len(x) for one in taken], source.format(key[1])),
-            _routing(walks[key], len(taken), source.format(key[1])) if key in walks else None,
-            walks[key].exits if key in walks else None,
+    found = {}
+    for (spec, size), taken in times.items():
+        source, count = f"clock, {where(x.device)}, batches of {size}", sum(map(len, batches[size]))
+        by = walks.get((spec, size))
+        found[spec, size] = Timed(
+            spread([one / count for one in taken], source),
+            None if by is None else spread([one / count for one in by.routing[-len(taken) :]], source),
+            None if by is None else by.exits,
         )
-        for key, taken in times.items()
-    }
+    return found
 
 
 class _Walks:
@@ -160,7 +204,3 @@ class _Walks:
 def _all(run: Run, batches: Sequence[Tensor]) -> None:
     for batch in batches:
         run(batch)
-
-
-def _routing(walks: _Walks, rounds: int, source: str) -> Reading:
-    return spread([one / len(walks.exits) for one in walks.routing[-rounds:]], source)

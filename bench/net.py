@@ -174,6 +174,8 @@ def walk(
         x: inputs, (N, ...).
         leave: as for `Net.walk`.
     """
+    if len(x) == 1:
+        return _walk_alone(stretches, x, leave)
     where = torch.arange(len(x), device=x.device)
     exits = torch.full((len(x),), len(stretches) - 1, device=x.device)
     seen = logits = x.new_empty(0)
@@ -195,6 +197,19 @@ def walk(
             if not len(where):
                 break
     return Walk(exits, logits)
+
+
+def _walk_alone(
+    stretches: Sequence[Callable[[Tensor], Sequence[Tensor]]], x: Tensor, leave: Callable[[Tensor], Tensor]
+) -> Walk:
+    """The same for one sample, of which nothing has to be regrouped."""
+    seen: list[Tensor] = []
+    for stretch in stretches:
+        x, *_, answer = stretch(x)
+        seen.append(answer.float())
+        if len(seen) < len(stretches) and leave(torch.stack(seen)):
+            break
+    return Walk(torch.tensor([len(seen) - 1], device=x.device), seen[-1])
 
 
 class Part(nn.Module):

@@ -16,6 +16,7 @@ from bench.curves import Curve
 from bench.errors import SeesawError
 from bench.files import read_plain, write_whole
 from bench.meter import Reading
+from bench.plugin import Whole
 
 SCHEMA = 2
 """Version 2: curves hold counts of samples, and those of version 1 their points."""
@@ -130,6 +131,45 @@ class Exit(Block):
     readings: dict[str, Reading]
 
 
+class Behind(Block):
+    """What a policy sends through one codec, and what comes of it."""
+
+    payload: Whole
+    """bytes of all features that cross, as they are"""
+    framed: Whole
+    """bytes of them in their frames"""
+    right: Whole
+    """how many samples are answered rightly, on either side"""
+
+
+class Early(Block):
+    """One policy at one cut: the samples that leave at the device's exits do not cross."""
+
+    policy: str
+    point: Whole
+    """the number of its operating point, on its curve"""
+    device: Whole
+    """how many samples are answered on the device"""
+    behind: dict[str, Behind]
+    """by codec"""
+
+
+class Walked(Block):
+    """Walks from exit to exit on the clock, by one policy in batches of one size, with samples of the test split."""
+
+    policy: str | None
+    """none: the network without its early exits, which nobody leaves"""
+    point: Whole | None
+    """the number of the policy's operating point, on its curve"""
+    batch: Annotated[int, Field(ge=1)]
+    left: list[Whole]
+    """how many samples left at each exit"""
+    moved: Whole
+    """how many of them left elsewhere than in replay"""
+    readings: dict[str, Reading]
+    """for one sample: `latency`, and in it `routing`, that is to decide who leaves and to regroup the others"""
+
+
 class Cut(Block):
     """One cut and its readings."""
 
@@ -138,6 +178,8 @@ class Cut(Block):
     shape: list[int]
     """of the tensor that crosses, without the batch"""
     readings: dict[str, Reading]
+    early: list[Early] = Field(default_factory=list)
+    """every policy, where exits are left of the cut; none in records before this was measured"""
 
 
 class EpochRow(Block):
@@ -168,6 +210,8 @@ class Record(Block):
     exits: list[Exit]
     cuts: list[Cut]
     curves: list[Curve]
+    walks: list[Walked] = Field(default_factory=list)
+    """exits really taken; none where no clock was read"""
     layers: list[Layer]
     net: dict[str, Reading]
     absent: dict[str, str]

@@ -15,10 +15,11 @@ from bench import record as records
 from bench.budget import Budget, out_of_memory
 from bench.build import Loaded, assemble, load_weights, untrained
 from bench.checkpoint import Checkpoints
-from bench.crossing import crossings
+from bench.crossing import Crossed, crossings
 from bench.curves import Curve
 from bench.earlier import PACKED, Earlier, fingerprint
 from bench.errors import SeesawError
+from bench.execution import SAMPLES, walked
 from bench.files import DRAFT, sweep, write_whole
 from bench.lit import Log, busy
 from bench.lock import Quiet, alone
@@ -33,8 +34,8 @@ from bench.packed import packings, restore, rounded
 from bench.plugin import Choice
 from bench.record import Record
 from bench.replay.answers import calibrated, disagreement, disagreements
-from bench.replay.recorded import recorded
-from bench.replay.states import save_states
+from bench.replay.recorded import Shipped, recorded, shipped_by
+from bench.replay.states import STATES, save_states
 from bench.sparse.mask import Layer, density, layers, mask_of, pattern_of
 from bench.task import Data
 from bench.trace import Trace, topk, trace
@@ -163,13 +164,15 @@ class Run:
         if self.earlier is not None and self.earlier.record.setup.values == plan.setup.values:
             self.earlier.check(traces[1])
         with self._phase("replay") as done:
-            curves = self.replay(traces, done)
+            curves, shipped = self.replay(traces, done)
         with self._phase("cuts") as done:
-            crossed = crossings(net, data, data.test, plan.codecs, plan.device, done)
-        found = [self.measure(meter, net) for meter in plan.meters if not meter.plugin.quiet]
+            crossed = crossings(net, data, data.test, plan.codecs, plan.device, shipped, done)
+        clocks = [meter for meter in plan.meters if meter.plugin.quiet]
+        found = [self.measure(meter, net) for meter in plan.meters if meter not in clocks]
         with self.quiet.asked(time.sleep):
-            found += [self.measure(meter, net) for meter in plan.meters if meter.plugin.quiet]
-        record = self.write_down(net, budget, traces, curves, crossed, found)
+            found += [self.measure(meter, net) for meter in clocks]
+            walks = self.walk(net, data, shipped, traces[1]) if clocks else []
+        record = self.write_down(net, budget, traces, curves, crossed, found, walks)
         record.save(self.order.records)
         return record
 
@@ -248,15 +251,25 @@ class Run:
             one.save(self.plan.folder() / f"{name}.safetensors", split=name)
         return traces[0], traces[1]
 
-    def replay(self, traces: tuple[Trace, Trace], report: Callable[[float, float, str], None]) -> list[Curve]:
-        """Every policy's curve, with the states of its operating points kept in the run's folder."""
+    def replay(
+        self, traces: tuple[Trace, Trace], report: Callable[[float, float, str], None]
+    ) -> tuple[list[Curve], list[Shipped]]:
+        """Every policy's curve, with the states of its operating points kept in the run's folder; and those to ship."""
         policies, found, states = self.plan.policies, [], {}
         for number, choice in enumerate(policies):
             report(number, len(policies), choice.spec)
             told, states[choice.spec] = recorded(choice, *traces)
             found.append(told)
-        save_states(self.plan.folder() / "policies.safetensors", states)
-        return found
+        save_states(self.plan.folder() / STATES, states)
+        return found, shipped_by(policies, found, states)
+
+    def walk(self, net: Net, data: Data, shipped: list[Shipped], test: Trace) -> list[records.Walked]:
+        """Exits really taken, on the clock; nothing for a network of one exit."""
+        if len(net.exits) == 1:
+            return []
+        with self._phase("walks") as done:
+            x = data.scale(data.test.inputs[:SAMPLES].to(self.plan.device))
+            return walked(net, x, shipped, test, done)
 
     def write_down(
         self,
@@ -264,8 +277,9 @@ class Run:
         budget: Budget,
         traces: tuple[Trace, Trace],
         curves: list[Curve],
-        crossed: dict[int, Readings],
+        crossed: dict[int, Crossed],
         found: list[Found],
+        walks: list[records.Walked],
     ) -> Record:
         """The record of everything measured."""
         plan, (calibration, test) = self.plan, traces
@@ -305,11 +319,14 @@ class Run:
                 records.Cut(
                     before=k,
                     shape=list(net.shapes[k - 1] if k else net.sample.shape),
-                    readings=crossed.get(k, {}) | _merged(one.cuts.get(k, {}) for one in found),
+                    readings=sent.readings | _merged(one.cuts.get(k, {}) for one in found),
+                    early=sent.early,
                 )
                 for k in range(len(net.stages) + 1)
+                for sent in [crossed.get(k, Crossed({}, []))]
             ],
             curves=curves,
+            walks=walks,
             layers=[
                 records.Layer(
                     name=name,

@@ -34,6 +34,7 @@ UNITS = {
         "parameters": "one",
         "temperature": "one",
         "latency": "s",
+        "routing": "s",
         "energy": "J",
         "training": "x",
     },
@@ -67,6 +68,8 @@ def faults(record: Record, path: Path | None = None, folder: Path | None = None)
         _thinking(record),
         _cuts(record),
         _budget(record),
+        _walks(record),
+        _early(record),
     )
     try:
         for sentence in chain(*parts, *curves):
@@ -114,6 +117,8 @@ def places(record: Record) -> Iterator[tuple[str, dict[str, Reading]]]:
         yield f"exit {number}", exit_.readings
     for number, cut in enumerate(record.cuts):
         yield f"cut {number}", cut.readings
+    for walk in record.walks:
+        yield f"walks by {walk.policy or 'nobody'} in batches of {walk.batch}", walk.readings
 
 
 def _readings(record: Record) -> Iterator[str]:
@@ -214,6 +219,44 @@ def _curve(record: Record, curve: Curve) -> Iterator[str]:
             alone = _value(record.exits[point.shares.index(1.0)].readings, "top1")
             if alone is not None and not math.isclose(point.accuracy, alone, abs_tol=SAME):
                 yield f"{name} lets all leave at one exit, and is not as accurate as that exit."
+
+
+def _walks(record: Record) -> Iterator[str]:
+    points = {curve.policy: len(curve.outcomes) for curve in record.curves}
+    for walk in record.walks:
+        name = f"The walk by {walk.policy or 'nobody'} in batches of {walk.batch}"
+        wanted = {"latency"} if walk.policy is None else {"latency", "routing"}
+        if walk.readings.keys() != wanted:
+            yield f"{name} has readings of {', '.join(sorted(walk.readings))}, not of {', '.join(sorted(wanted))}."
+        elif walk.policy is not None and walk.readings["routing"].value > walk.readings["latency"].value:
+            yield f"{name} decides longer than it takes."
+        if walk.policy is not None and not (walk.point or 0) < points.get(walk.policy, 0):
+            yield f"{name} is at a point that no curve has."
+        if len(walk.left) != len(record.exits) or not walk.moved <= sum(walk.left):
+            yield f"{name} counts samples that are not there."
+
+
+def _early(record: Record) -> Iterator[str]:
+    """Who is answered on the device follows from the policy's curve."""
+    curves, samples = {curve.policy: curve for curve in record.curves}, _samples(record.exits)
+    for cut in record.cuts:
+        local = sum(exit_.stage < cut.before for exit_ in record.exits)
+        for early in cut.early:
+            name = f"{early.policy} at cut {cut.before}"
+            curve = curves.get(early.policy)
+            if curve is None or curve.test is None or early.point >= len(curve.test.left):
+                yield f"{name} is at a point that no curve has."
+                continue
+            if early.device != sum(curve.test.left[early.point][:local]):
+                yield f"{name} answers {early.device} samples on the device, and its curve says otherwise."
+            for codec, behind in early.behind.items():
+                sends = early.device < samples
+                if (
+                    behind.right > samples
+                    or not behind.framed >= behind.payload
+                    or (behind.framed > 0) != sends
+                ):
+                    yield f"{name} sends through {codec} what does not fit the samples that cross."
 
 
 def _samples(exits: list[Exit]) -> int:

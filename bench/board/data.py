@@ -104,6 +104,8 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
                 "at": [_pair(mean) for mean in one.at],
                 "area": _pair(one.area),
                 "exit": _pair(one.exit),
+                "shipped": _pair(one.shipped),
+                "times": [_pair(mean) for mean in (one.macs, *one.times)],
             }
             for one in judged(row)
         ],

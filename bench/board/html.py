@@ -15,7 +15,7 @@ from bench.board import margin
 from bench.board.data import axes, row_data
 from bench.board.policies import NOTE
 from bench.board.rows import Row
-from bench.outcomes import SHARES
+from bench.outcomes import BATCHES, SHARES
 from bench.tables import big, joules, seconds
 
 HOME = Path(__file__).parent
@@ -76,6 +76,7 @@ def index(boards: Mapping[str, list[Row]]) -> str:
         style_hash=_hash(style),
         script_hash=_hash(script),
         shares=[f"{share:.0%}" for share in SHARES],
+        batches=BATCHES,
         policies_note=NOTE.replace("*", ""),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bench.board.cells import cost, in_bytes, percent, plain, share, text
+from bench.board.cells import cost, in_bytes, percent, plain, share, text, times
 from bench.board.margin import HEADS as MARGIN_HEADS
 from bench.board.margin import NOTE as MARGIN_NOTE
 from bench.board.margin import TITLE as MARGIN_TITLE
@@ -27,7 +27,7 @@ from bench.board.rows import (
     training_macs,
     work_seconds,
 )
-from bench.outcomes import SHARES
+from bench.outcomes import BATCHES, SHARES
 from bench.tables import big, joules, seconds
 
 COMPUTED = "Computed from `records/` by `make board`."
@@ -183,6 +183,9 @@ def _policies(board: list[Row]) -> list[str]:
         *(f"at {share:.0%}" for share in SHARES),
         "area",
         "mean exit at 50%",
+        "shipped",
+        "MACs",
+        *(f"time, batch {batch}" for batch in BATCHES),
     )
     rows = [
         [
@@ -191,6 +194,8 @@ def _policies(board: list[Row]) -> list[str]:
             text(one.policy) + (" (sees labels)" if one.reference else ""),
             *(percent(mean) if mean else "" for mean in (*one.at, one.area)),
             f"{one.exit.value:.2f}" if one.exit else "",
+            percent(one.shipped) if one.shipped else "",
+            *(times(mean.value if mean else None) for mean in (one.macs, *one.times)),
         ]
         for row in board
         if row.records and len(row.records[0].exits) > 1

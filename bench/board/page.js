@@ -256,6 +256,7 @@ function drawPolicies(policies) {
     const line = html("tr");
     line.append(html("td", p.policy + (p.reference ? " (sees labels)" : "")));
     line.append(...[...p.at, p.area].map((pair) => cell(pair, (value) => shown(value, "share"))), cell(p.exit, (value) => value.toFixed(2)));
+    line.append(cell(p.shipped, (value) => shown(value, "share")), ...p.times.map((pair) => cell(pair, (value) => `${value.toFixed(2)} x`)));
     return line;
   });
   byId("policies").tBodies[0].replaceChildren(...lines);

@@ -83,7 +83,7 @@ def run(
 
 def show_record(path: Path, parent: Path | None) -> None:
     """Print a record's tables, with the ratios to its dense parent's where there is one."""
-    from bench.outcomes import answers_table, curves_table
+    from bench.outcomes import answers_table, curves_table, early_table, walks_table
     from bench.record import load
     from bench.tables import cuts_table, exits_table
 
@@ -94,8 +94,8 @@ def show_record(path: Path, parent: Path | None) -> None:
             dense = load(parent)
         except SeesawError as error:
             out.print(f"The dense parent's record is left out: {error}", style="yellow", soft_wrap=True)
-    tables = (exits_table(record, dense), cuts_table(record), answers_table(record), curves_table(record))
-    for table in tables:
+    made = (cuts_table, answers_table, curves_table, walks_table, early_table)
+    for table in (exits_table(record, dense), *(make(record) for make in made)):
         if table is not None:
             out.print(table)
     for name in ("disconnected layers", "exits that answer alike whatever the input", "counters differ"):

@@ -121,16 +121,16 @@ def curve(policy: Policy, calibration: Trace, test: Trace, points: int = POINTS)
     if isinstance(policy, Reference):
         exits = policy.choose(test.logits, test.labels, test.costs)
         return [OperatingPoint(None, None, outcome(test, exits, right))]
-    states = _apart(policy.learn, calibration.logits, calibration.labels, calibration.costs, points)
+    states = apart(policy.learn, calibration.logits, calibration.labels, calibration.costs, points)
     right_here = calibration.correct()
-    here, there = (_apart(decide, policy, states, trace.logits) for trace in (calibration, test))
+    here, there = (apart(decide, policy, states, trace.logits) for trace in (calibration, test))
     return [
         OperatingPoint(state, outcome(calibration, one, right_here), outcome(test, other, right))
         for state, one, other in zip(states, here, there, strict=True)
     ]
 
 
-def _apart(verb: Callable[..., Any], *arguments: Any) -> Any:
+def apart(verb: Callable[..., Any], *arguments: Any) -> Any:
     """What a policy's verb gives, called in a thread of its own: no caller, who holds test labels, is on its stack."""
     with ThreadPoolExecutor(1) as apart:
         return apart.submit(verb, *arguments).result()

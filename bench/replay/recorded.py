@@ -1,9 +1,10 @@
-"""Curves as a record holds them, and the states of their operating points."""
+"""Curves as a record holds them, the states of their operating points, and the one that would be shipped."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -12,6 +13,46 @@ from bench.plugin import Choice
 from bench.policy import Policy, Reference, State
 from bench.replay.curve import OperatingPoint, Outcome, curve
 from bench.trace import Trace
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A policy at the operating point at which one would ship it.
+
+    Attributes:
+        spec: of the policy.
+        policy: the policy.
+        point: the number of the point on its curve.
+        state: of that point.
+    """
+
+    spec: str
+    policy: Policy
+    point: int
+    state: State
+
+    @classmethod
+    def of(cls, choice: Choice[Policy], curve: Curve, states: Sequence[State]) -> Shipped | None:
+        """None for a reference."""
+        point = curve.shipped
+        return (
+            None
+            if point is None or point >= len(states)
+            else cls(choice.spec, choice.plugin, point, states[point])
+        )
+
+
+def shipped_by(
+    policies: Sequence[Choice[Policy]], curves: Sequence[Curve], states: Mapping[str, Sequence[State]]
+) -> list[Shipped]:
+    """Every policy where one would ship it; references, which no one can, are left out."""
+    by_spec = {curve.policy: curve for curve in curves}
+    found = (
+        Shipped.of(choice, by_spec[choice.spec], states.get(choice.spec, []))
+        for choice in policies
+        if choice.spec in by_spec
+    )
+    return [one for one in found if one is not None]
 
 
 def recorded(choice: Choice[Policy], calibration: Trace, test: Trace) -> tuple[Curve, list[State]]:

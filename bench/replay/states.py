@@ -14,7 +14,9 @@ from bench.errors import SeesawError
 from bench.files import write_whole
 from bench.policy import State
 
-COUNTS = "operating points"
+STATES = "policies.safetensors"
+"""The usual name of the file."""
+COUNTS, MAX_POINTS = "operating points", 1 << 12
 
 
 def save_states(path: Path, found: Mapping[str, Sequence[State]]) -> None:
@@ -40,7 +42,9 @@ def load_states(path: Path) -> dict[str, list[State]]:
     try:
         with safe_open(str(path), "pt") as file:
             counts: dict[str, int] = json.loads((file.metadata() or {})[COUNTS])
-            found: dict[str, list[State]] = {spec: [{} for _ in range(n)] for spec, n in counts.items()}
+            found: dict[str, list[State]] = {
+                spec: [{} for _ in range(min(n, MAX_POINTS))] for spec, n in counts.items()
+            }
             for key in file.keys():  # noqa: SIM118
                 number, name, spec = key.split("/", 2)
                 found[spec][int(number)][name] = file.get_tensor(key)

@@ -7,10 +7,12 @@ from PIL import Image
 from baselines.backbones.transformer import Transformer
 from baselines.codecs.float32 import Float32
 from baselines.codecs.int8 import Int8
+from baselines.policies.confidence import Confidence
 from bench import About, Data, Recipe, Sample, Split
 from bench.build import assemble
 from bench.crossing import as_ids, as_jpeg, crossings
 from bench.plugin import Choice
+from bench.replay.recorded import Shipped
 from bench.testing import TinyBackbone, TinyTask, _AllExits
 
 CODECS = [Choice(Float32(), "float32", "test"), Choice(Int8(), "int8", "test")]
@@ -20,7 +22,8 @@ def test_payloads_and_accuracies_are_what_a_loop_over_samples_gives():
     task = TinyTask()
     net = assemble(TinyBackbone(), task.about(), _AllExits()).eval()
     data = task.data(None, 0)
-    found = crossings(net, data, data.test, CODECS, torch.device("cpu"))
+    sent = crossings(net, data, data.test, CODECS, torch.device("cpu"))
+    found = {k: one.readings for k, one in sent.items()}
     assert sorted(found) == [0, 1, 2]
     for k in (1, 2):
         front, back = net.cut(k)
@@ -37,6 +40,47 @@ def test_payloads_and_accuracies_are_what_a_loop_over_samples_gives():
             assert found[k][f"framed.{choice.name}"].value == np.median(sizes) + 12 + 4 * feature.dim()
             assert abs(found[k][f"top1.{choice.name}"].value - right / 32) < 1e-6
     assert found[0]["payload.image8"].value == 3 * 16 * 16
+
+
+def test_of_each_policy_those_cross_who_stay_and_are_answered_by_what_arrives():
+    task = TinyTask()
+    net = assemble(TinyBackbone(), task.about(), _AllExits()).eval()
+    data, policy = task.data(None, 0), Confidence()
+    x, labels = data.scale(data.test.inputs), data.test.labels
+    with torch.no_grad():
+        scores = policy.score(torch.stack(net(x)))
+    thresholds = scores.median(1).values
+    shipped = [
+        Shipped("confidence", policy, 5, {"thresholds": thresholds}),
+        Shipped("never", policy, 0, {"thresholds": torch.full((3,), torch.inf)}),
+    ]
+    sent = crossings(net, data, data.test, CODECS, torch.device("cpu"), shipped)
+    assert sent[0].early == []
+    for k in (1, 2):
+        front, back = net.cut(k)
+        early, never = sent[k].early
+        assert (early.policy, early.point, never.policy, never.point) == ("confidence", 5, "never", 0)
+        assert never.device == 0
+        for choice in CODECS:
+            device, payload, right = 0, 0, 0
+            for one, label in zip(x, labels, strict=True):
+                with torch.no_grad():
+                    feature, logits = front.answers(one[None])
+                    bytes_ = choice.plugin.encode(feature[0])
+                    arrived = choice.plugin.decode(bytes_, tuple(feature.shape[1:]))[None]
+                    logits = [*logits, *back.answers(arrived)[1]]
+                ready = policy.score(torch.stack(logits))[:, 0] >= thresholds
+                place = next((n for n in range(2) if ready[n]), 2)
+                device += place < k
+                payload += 0 if place < k else len(bytes_)
+                right += int(logits[place].argmax() == label)
+            behind = early.behind[choice.name]
+            assert 0 < device < 32
+            assert (early.device, behind.payload, behind.right) == (device, payload, right)
+            assert behind.framed == payload + (32 - device) * (12 + 4 * len(net.shapes[k - 1]))
+            assert never.behind[choice.name].right == round(
+                sent[k].readings[f"top1.{choice.name}"].value * 32
+            )
 
 
 def test_jpeg_is_what_a_receiver_would_see():
@@ -56,7 +100,9 @@ def test_a_text_is_sent_as_its_token_ids_without_padding():
     net = assemble(backbone, About(2, sample, Recipe(epochs=1)), _AllExits()).eval()
     ids = torch.tensor([[1, 290, 2, 0, 0, 0, 0, 0], [1, 5, 0, 7, 2, 0, 0, 0], [1] * 8], dtype=torch.int16)
     split = Split(ids, torch.tensor([0, 1, 1]))
-    found = crossings(net, Data(split, split, split, torch.Tensor.long), split, CODECS, torch.device("cpu"))
+    data = Data(split, split, split, torch.Tensor.long)
+    sent = crossings(net, data, split, CODECS, torch.device("cpu"))
+    found = {k: one.readings for k, one in sent.items()}
     assert found[0]["payload.ids"].value == 2 * 5
     assert found[0]["payload.ids"].high == (2 * 5 + 2 * 8) / 2
     assert found[0]["framed.ids"].value == 2 * 5 + 16

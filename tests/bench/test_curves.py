@@ -99,6 +99,24 @@ def test_a_point_is_chosen_by_calibration_and_never_by_the_test_split():
     assert oracle.within(12).accuracy == 1
 
 
+def test_one_ships_the_cheapest_point_that_loses_half_a_point_at_most_on_the_calibration_split():
+    def of(*right, reference=False):
+        counts = Counts(left=[[0, 0, 1000], [0, 1000, 0], [1000, 0, 0]], right=right)
+        costs = [10, 20, 40]
+        test = Counts(left=counts.left, right=[0, 0, 1000])
+        calibration = None if reference else counts
+        return Curve(
+            policy="made", reference=reference, costs=costs, test=test, calibration=calibration
+        ).shipped
+
+    assert of(900, 895, 890) == 1
+    assert of(900, 894, 890) == 0
+    assert of(894, 899, 500) == 1
+    assert of(890, 890, 895) == 2
+    assert of(900, 895, 890, reference=True) is None
+    assert made(reference=False).shipped is None
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -126,7 +126,8 @@ def test_the_payload_at_a_cut_counts_what_earlier_exits_said_beside_the_feature(
     for stage in (1, 2):  # so that what was said before the cut decides
         net.head(stage).own.weight.data.mul_(1e-3)
         net.head(stage).own.bias.data.zero_()
-    found = crossings(net, data, data.test, [Choice(Int8(), "int8", "test")], torch.device("cpu"))
+    sent = crossings(net, data, data.test, [Choice(Int8(), "int8", "test")], torch.device("cpu"))
+    found = {k: one.readings for k, one in sent.items()}
     for k, heard in ((1, 1), (2, 2)):
         front, back = net.cut(k)
         right = 0

@@ -385,3 +385,18 @@ def test_lean_means_nothing_where_no_pattern_is_predefined(places):
 def test_the_dense_parent_of_a_lean_run_is_the_dense_run(places):
     dense = run(order(places, model="mlp"))
     assert Plan.of(order(places, lean=True)).parent() == dense.path(places["records"])
+
+
+def test_exits_are_taken_where_a_clock_is_read_and_at_every_cut_with_exits_before_it(done, places):
+    _, record = done
+    walks = {(walk.policy, walk.batch): walk for walk in record.walks}
+    policies = {curve.policy for curve in record.curves if not curve.reference}
+    assert set(walks) == {(policy, size) for policy in (None, *policies) for size in (1, 8, 64)}
+    curves = {curve.policy: curve for curve in record.curves}
+    for (policy, _), walk in walks.items():
+        assert walk.point == (None if policy is None else curves[policy].shipped)
+    for cut in record.cuts:
+        local = sum(exit_.stage < cut.before for exit_ in record.exits)
+        inner = local > 0 and cut.before < len(record.cuts) - 1
+        assert {early.policy for early in cut.early} == (policies if inner else set())
+    assert run(order(places)).walks == []

@@ -120,6 +120,58 @@ def test_what_a_forger_would_try_is_a_fault(made, change, hint):
     assert hint in " ".join(faults(edited(made(), change)))
 
 
+def walked(policy="never", point=0, left=(150, 50), moved=3, latency=2e-3, routing=1e-3):
+    told = {"latency": latency, "routing": routing}
+    readings = {
+        name: {"value": value, "unit": "s", "source": "clock"}
+        for name, value in told.items()
+        if value is not None
+    }
+    return {
+        "policy": policy, "point": point, "batch": 8, "left": list(left), "moved": moved, "readings": readings,
+    }  # fmt: skip
+
+
+def early(policy="never", point=0, device=120, payload=640, framed=960, right=170):
+    behind = {"int8": {"payload": payload, "framed": framed, "right": right}}
+    return {"policy": policy, "point": point, "device": device, "behind": behind}
+
+
+def with_exits_taken(walk, at_cut):
+    def change(told):
+        told["curves"][0] = counted([[120, 80]], [170])
+        told["walks"] = [walked(policy=None, point=None, routing=None), walk]
+        told["cuts"][1]["early"] = [at_cut]
+
+    return change
+
+
+def test_exits_that_were_taken_are_no_fault(made):
+    assert not faults(edited(made(), with_exits_taken(walked(), early())))
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (with_exits_taken(walked(policy="other"), early()), "no curve has"),
+        (with_exits_taken(walked(point=1), early()), "no curve has"),
+        (with_exits_taken(walked(left=[200]), early()), "not there"),
+        (with_exits_taken(walked(moved=201), early()), "not there"),
+        (with_exits_taken(walked(routing=3e-3), early()), "decides longer"),
+        (with_exits_taken(walked(routing=None), early()), "has readings of latency"),
+        (with_exits_taken(walked(latency=-1.0), early()), "negative"),
+        (with_exits_taken(walked(), early(policy="other")), "no curve has"),
+        (with_exits_taken(walked(), early(point=1)), "no curve has"),
+        (with_exits_taken(walked(), early(device=119)), "its curve says otherwise"),
+        (with_exits_taken(walked(), early(right=201)), "does not fit"),
+        (with_exits_taken(walked(), early(payload=961)), "does not fit"),
+        (with_exits_taken(walked(), early(payload=0, framed=0)), "does not fit"),
+    ],
+)
+def test_what_exits_taken_say_must_fit_their_curve(made, change, hint):
+    assert hint in " ".join(faults(edited(made(), change)))
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -8,6 +8,8 @@ from bench.board.markdown import page
 from bench.board.policies import judged
 from bench.board.rows import read, rows
 from bench.curves import Counts, Curve
+from bench.meter import Reading
+from bench.record import Walked
 
 COSTS = [1000.0, 3000.0]
 
@@ -61,12 +63,29 @@ def test_what_curves_come_to_is_the_hand_count(board):
     assert oracle.area is None
 
 
+def test_where_it_would_be_shipped_macs_and_times_are_how_many_times_less(board):
+    def walk(policy, batch, latency):
+        told = {"latency": latency} | ({} if policy is None else {"routing": latency / 10})
+        readings = {name: Reading(value=one, unit="s", source="clock") for name, one in told.items()}
+        return Walked(policy=policy, point=1, batch=batch, left=[4, 4], moved=0, readings=readings)
+
+    walks = [walk(None, 1, 3e-3), walk("gates", 1, 2e-3), walk(None, 8, 3e-3), walk("gates", 8, 6e-3)]
+    board.records[1] = board.records[1].model_copy(update={"walks": walks})
+    gates = next(one for one in judged(board) if one.policy == "gates")
+    assert gates.shipped.value == 0.93
+    assert gates.macs.value == 1.5
+    assert [mean and mean.value for mean in gates.times] == [1.5, 0.5, None]
+    assert next(one for one in judged(board) if one.policy == "oracle").shipped is None
+    assert "| 1.50 x | 1.50 x | 0.50 x | |" in " ".join(page("digits-v1", [board]).split())
+
+
 def test_the_page_and_the_plot_show_them(board):
     text = page("digits-v1", [board])
     line = next(
         line for line in text.splitlines() if line.startswith("| mlp\\_dense") and "| gates |" in line
     )
-    assert re.findall(r"\d+\.\d+%", line) == ["86.50%", "93.00%", "59.83%"]
+    assert re.findall(r"\d+\.\d+%", line) == ["86.50%", "93.00%", "59.83%", "93.00%"]
+    assert re.findall(r"\d+\.\d+ x", line) == ["1.50 x"]
     assert "oracle (sees labels)" in text
     told = {one["policy"]: one for one in row_data(board, ())["policies"]}
     assert json.loads(json.dumps(told["gates"]["at"]))[2] == [0.93, None]

@@ -1,0 +1,128 @@
+import pytest
+import torch
+from torch import nn
+
+from baselines.policies.confidence import Confidence
+from baselines.policies.patience import Patience
+from baselines.policies.random import Random
+from bench.build import assemble
+from bench.execution import Walker, bare, execute, walked
+from bench.linked import Linked
+from bench.net import Net, Sample
+from bench.replay.curve import decide, leaves_now
+from bench.replay.recorded import Shipped
+from bench.testing import TinyBackbone, TinyTask, _AllExits
+from bench.trace import Trace
+
+
+@pytest.fixture
+def subject():
+    """A network, inputs, and what it says of them."""
+    task = TinyTask()
+    net = assemble(TinyBackbone(), task.about(), _AllExits()).eval()
+    data = task.data(None, 0)
+    x = data.scale(data.test.inputs)
+    with torch.no_grad():
+        logits = torch.stack(net(x))
+    return net, x, Trace(logits, data.test.labels, torch.tensor([1.0, 2.0, 4.0]))
+
+
+def shipped(trace):
+    """Policies whose samples leave everywhere, each at one operating point."""
+    found = []
+    for number, policy in enumerate((Confidence(), Patience(), Random())):
+        states = policy.learn(trace.logits, trace.labels, trace.costs, 9)
+        found.append(Shipped(f"policy {number}", policy, 4, states[len(states) // 2]))
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 32])
+def test_a_walker_agrees_with_replay_on_every_sample(subject, size):
+    net, x, trace = subject
+    walker, each = Walker(net, x, sizes=(1, 8)), torch.arange(len(x))
+    for one in shipped(trace):
+        expected = decide(one.policy, [one.state], trace.logits)[0]
+        leave = leaves_now(one.policy, one.state)
+        with torch.no_grad():
+            walks = [walker(batch, leave) for batch in x.split(size)]
+        assert torch.equal(torch.cat([walk.exits for walk in walks]), expected)
+        found = torch.cat([walk.logits for walk in walks])
+        torch.testing.assert_close(found, trace.logits[expected, each], rtol=1e-4, atol=1e-5)
+
+
+def test_stretches_behind_the_exit_where_all_left_are_not_run(subject):
+    net, x, _ = subject
+    walker, ran = Walker(net, x, sizes=(8,)), []
+    runs = walker.runs[8]
+    walker.runs[8] = [lambda x, n=n, run=run: ran.append(n) or run(x) for n, run in enumerate(runs)]
+    walker(x[:8], lambda seen: torch.full(seen.shape[1:2], len(seen) == 2))
+    assert ran == [0, 1]
+
+
+def test_a_batch_is_run_in_the_way_of_the_size_that_is_nearest_below(subject):
+    net, x, _ = subject
+    walker, used = Walker(net, x, sizes=(1, 8)), []
+    for size, runs in walker.runs.items():
+        walker.runs[size] = [
+            lambda x, size=size, run=run: used.append((size, len(x))) or run(x) for run in runs
+        ]
+    for count in (1, 3, 4, 32):
+        walker(x[:count], lambda seen: torch.ones(seen.shape[1], dtype=torch.bool))
+    assert used == [(1, 1), (1, 3), (8, 4), (8, 32)]
+
+
+def test_without_early_heads_the_answer_is_the_same_and_the_network_is_left_alone(subject):
+    net, x, trace = subject
+    whole = bare(net)
+    assert list(whole.heads) == ["2"]
+    assert net.exits == (0, 1, 2)
+    with torch.no_grad():
+        torch.testing.assert_close(whole(x)[-1], trace.logits[-1])
+
+
+def test_heads_that_the_last_one_hears_stay():
+    class Adding(Linked):
+        def __init__(self):
+            super().__init__()
+            self.own = nn.Linear(3, 2)
+
+        def forward(self, x, earlier):
+            return self.own(x) + sum(earlier)
+
+    net = Net([nn.Linear(3, 3), nn.Linear(3, 3)], Sample((3,)), 2)
+    net.hang(0, Adding())
+    net.hang(1, Adding())
+    assert bare(net) is net
+
+
+def test_walks_are_timed_for_every_policy_and_size_beside_nobody_leaving(subject):
+    net, x, trace = subject
+    leaves = {one.spec: leaves_now(one.policy, one.state) for one in shipped(trace)}
+    found = execute(net, x, leaves, sizes=(1, 8))
+    assert set(found) == {(spec, size) for spec in (None, *leaves) for size in (1, 8)}
+    for (spec, _), timed in found.items():
+        assert timed.latency.value > 0
+        assert (timed.routing is None) == (timed.exits is None) == (spec is None)
+        if timed.routing is not None:
+            assert 0 < timed.routing.value < timed.latency.value
+
+
+def test_sizes_beyond_the_samples_are_left_out(subject):
+    net, x, _ = subject
+    assert {size for _, size in execute(net, x[:5], {}, sizes=(1, 8))} == {1}
+    assert {size for _, size in execute(net, x[:5], {}, sizes=(8, 64))} == {5}
+
+
+def test_a_record_says_where_samples_left_and_how_many_elsewhere_than_in_replay(subject):
+    net, x, trace = subject
+    several = shipped(trace)
+    found = walked(net, x, several, trace)
+    assert [walk.point for walk in found if walk.policy is None] == [None] * 2
+    for walk in found:
+        assert sum(walk.left) == len(x)
+        assert walk.moved == 0
+    for one in several:
+        expected = torch.bincount(decide(one.policy, [one.state], trace.logits)[0], minlength=3).tolist()
+        assert [walk.left for walk in found if walk.policy == one.spec] == [expected] * 2
+    moved = Trace(trace.logits.flip(1), trace.labels, trace.costs)
+    assert any(walk.moved for walk in walked(net, x, several, moved))

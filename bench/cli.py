@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from bench.commands import boards, compare, kernels, options, pack, plugins, records, replay, run
+from bench.commands import boards, compare, kernels, options, pack, plugins, records, replay, run, run_exits
 from bench.errors import SeesawError
 
 app = typer.Typer(
@@ -70,6 +70,7 @@ for name, command in {
     "diff": records.diff,
     "verify": records.verify,
     "pack": pack.pack,
+    "run-exits": run_exits.run_exits,
     "kernels": kernels.kernels,
     "check": plugins.check,
     "new": plugins.new,

@@ -7,75 +7,26 @@ exported PyTorch program. Whatever is written is read back and run on real input
 from __future__ import annotations
 
 import hashlib
-import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
-from bench.backbone import Backbone
-from bench.build import untrained
 from bench.errors import SeesawError
-from bench.exits import Exits
-from bench.files import read_plain, write_whole
-from bench.method import Method
-from bench.net import Net, Part, Sample
-from bench.packed import FORMS, pack, restore, rounded
-from bench.plugin import choose
+from bench.files import write_whole
+from bench.manifest import MANIFEST, Manifest, PartFile, open_part
+from bench.net import Net, Part
+from bench.packed import FORMS, pack, rounded
+from bench.replay.recorded import Shipped
+from bench.replay.states import STATES, save_states
 from bench.sparse.values import Kind
-from bench.task import About, Recipe
 
-MANIFEST = "manifest.json"
-MAX_MANIFEST, MAX_PART, MAX_NUMBERS = 1 << 20, 1 << 32, 1 << 28
 CLOSE = 1e-4
 """By how much an exported part may differ from the network, relative to its largest answer."""
-
-Whole = Annotated[int, Field(ge=0, lt=1 << 20)]
-
-
-class PartFile(BaseModel):
-    """One packed part in a manifest."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    file: Annotated[str, Field(pattern=r"^[a-z]+\.safetensors$")]
-    bytes: Annotated[int, Field(gt=0, lt=MAX_PART)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    form: str
-    stages: tuple[Whole, Whole]
-    """first stage, and first that is not in it"""
-    exits: tuple[Whole, ...]
-    """stages whose heads are in it"""
-
-
-class Manifest(BaseModel):
-    """What a folder of parts says of itself: enough to build the network again from announced plugins."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    format: Literal[1] = 1
-    task: str
-    backbone: str
-    method: str
-    exits: str
-    seed: Annotated[int, Field(ge=0)]
-    record: str
-    """digest of the record's settings"""
-    values: Kind
-    shape: Annotated[tuple[Whole, ...], Field(max_length=8)]
-    """of one input, without the batch"""
-    dtype: Literal["float32", "int64"]
-    vocabulary: Whole = 0
-    """token ids of a text; 0 for what is no text"""
-    classes: Annotated[int, Field(gt=0, lt=1 << 20)]
-    cut: Whole | None
-    crossing: tuple[Whole, ...] | None
-    """shape of what crosses the cut, without the batch"""
-    parts: dict[Literal["device", "server", "network"], PartFile]
 
 
 @dataclass
@@ -100,6 +51,11 @@ class Shipment:
         inputs: real ones, on which everything is checked.
         about: what the manifest says beside the parts.
         folder: where the files go.
+        values: type of the numbers.
+        form: of the indices; the smallest where left out.
+        cut: first stage of the server's part.
+        by_exit: whether there is a part for each exit, so that one may stop behind any.
+        policies: of parts by exit: those that can decide who leaves.
     """
 
     net: Net
@@ -109,11 +65,17 @@ class Shipment:
     values: Kind = "float32"
     form: str | None = None
     cut: int | None = None
+    by_exit: bool = False
+    policies: Sequence[Shipped] = ()
     written: list[Written] = field(default_factory=list)
 
     def parts(self) -> dict[str, Part]:
-        """The parts by name: the device's and the server's, or the whole network where nothing is cut."""
+        """The parts by name: the device's and the server's, one for each exit, or the whole where nothing is cut."""
         stages = len(self.net.stages)
+        if self.by_exit and self.cut is not None:
+            raise SeesawError("Parts by exit have no cut. Leave one of --by-exit and --cut out.")
+        if self.by_exit:
+            return {f"exit{number}": part for number, part in enumerate(self.net.stretches())}
         if self.cut is None:
             return {"network": Part(self.net, 0, stages)}
         if not 0 < self.cut < stages:
@@ -144,9 +106,12 @@ class Shipment:
                 exits=tuple(int(stage) for stage in part.heads),
             )
         crossing = None if self.cut is None else self.net.crossing(self.cut)
-        manifest = Manifest.model_validate(
-            self.about | {"cut": self.cut, "crossing": crossing, "values": self.values, "parts": files}
-        )
+        told = {"cut": self.cut, "crossing": crossing, "values": self.values, "parts": files}
+        if self.by_exit and self.policies:
+            save_states(self.folder / STATES, {one.spec: [one.state] for one in self.policies})
+            states = hashlib.sha256((self.folder / STATES).read_bytes()).hexdigest()
+            told |= {"policies": {one.spec: one.point for one in self.policies}, "states": states}
+        manifest = Manifest.model_validate(self.about | told)
         write_whole(self.folder / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode(), "--out")
         for name, expected in self._answers().items():
             part, told = open_part(self.folder, name), files[name]
@@ -273,75 +238,3 @@ def _difference(found: list[Tensor], expected: list[Tensor]) -> float:
         for a, b in zip(found, expected, strict=True)
     ]
     return math.inf if any(map(math.isnan, off)) else max(off)
-
-
-def open_part(folder: Path, name: str) -> Part:
-    """A part from a folder that `seesaw pack` wrote: nothing in it is run, and only announced plugins build it.
-
-    Args:
-        folder: with the manifest and the part's file.
-        name: `device`, `server` or `network`.
-
-    Raises:
-        SeesawError: no such part, a damaged or foreign file, or plugins that are not installed.
-    """
-    manifest = read_manifest(folder)
-    told = next((file for key, file in manifest.parts.items() if key == name), None)
-    if told is None:
-        raise SeesawError(f"{folder} holds no part {name!r}. Choose {', '.join(manifest.parts)}.")
-    specs = {"backbone": manifest.backbone, "method": manifest.method, "exits": manifest.exits}
-    for spec in specs.values():
-        if ":" in spec.partition("[")[0]:
-            raise SeesawError(
-                f"{spec} is a draft, and a manifest runs no code. Announce it in a distribution."
-            )
-    sample = Sample(manifest.shape, getattr(torch, manifest.dtype), manifest.vocabulary)
-    about = About(manifest.classes, sample, Recipe(epochs=1))
-    plugins = (
-        choose(Backbone, manifest.backbone).plugin,
-        choose(Method, manifest.method).plugin,
-        choose(Exits, manifest.exits).plugin,
-    )
-    try:
-        with torch.device("meta"):  # shapes without numbers: what it would cost
-            _, ghost = untrained(*plugins, about, cut=manifest.cut)
-        if sum(tensor.numel() for tensor in ghost.state_dict().values()) > MAX_NUMBERS:
-            raise ValueError(f"it has more than {MAX_NUMBERS:,} numbers")
-        _, net = untrained(*plugins, about, cut=manifest.cut)
-    except (ValueError, RuntimeError, TypeError, IndexError) as error:
-        raise SeesawError(
-            f"{folder / MANIFEST} describes no network to build ({error}). Pack it again."
-        ) from error
-    start, stop = told.stages
-    if not start <= stop <= len(net.stages):
-        raise SeesawError(f"{folder / MANIFEST} names stages that this network has not. Pack it again.")
-    part = Part(net.eval(), start, stop)
-    try:
-        data = read_plain(folder / told.file, told.bytes + 1)
-    except OSError as error:
-        raise SeesawError(
-            f"{folder / told.file} cannot be read ({error.strerror}). Pack it again."
-        ) from error
-    if hashlib.sha256(data).hexdigest() != told.sha256:
-        raise SeesawError(
-            f"{folder / told.file} is not the file that was packed. Pack it, or fetch it, again."
-        )
-    restore(part, data)
-    return part
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a folder.
-
-    Raises:
-        SeesawError: none there, or not one.
-    """
-    path = folder / MANIFEST
-    try:
-        return Manifest.model_validate(json.loads(read_plain(path, MAX_MANIFEST)))
-    except OSError as error:
-        raise SeesawError(
-            f"{path} cannot be read ({error.strerror}). Give a folder that `seesaw pack` wrote."
-        ) from error
-    except (ValueError, RecursionError, ValidationError) as error:
-        raise SeesawError(f"{path} is no manifest ({str(error).splitlines()[0]}). Pack it again.") from error

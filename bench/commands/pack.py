@@ -23,6 +23,9 @@ def pack(
     values: Annotated[
         str | None, typer.Option(help="float32, float16 or int8; as it was run where left out")
     ] = None,
+    by_exit: Annotated[
+        bool, typer.Option("--by-exit", help="a part for each exit, which `seesaw run-exits` runs one by one")
+    ] = False,
     form: Annotated[str | None, typer.Option(help="of the indices; the smallest where left out")] = None,
     onnx: Annotated[bool, typer.Option("--onnx", help="also write ONNX files")] = False,
     torch_export: Annotated[
@@ -42,17 +45,22 @@ def pack(
     """Write a trained network as packed files: the device's part and the server's, or the whole.
 
     The files are read back and run on samples of the test split beside the network itself. Packed files hold only the
-    weights that exist; ONNX files and exported programs hold zeros too, for tools that know no masks.
+    weights that exist; ONNX files and exported programs hold zeros too, for tools that know no masks. Parts by exit
+    come with the policies of the run, each at the point at which one would ship it.
 
     Examples:
       seesaw pack leaderboards/records/digits-v1/resnet_sparse-9b9b82ee7b4c/seed0.json --cut 4 --out shipped
 
       seesaw pack lenet_pruned --task mnist --cut 2 --values int8 --onnx --out shipped
+
+      seesaw pack resnet_sparse --by-exit --onnx --out shipped; seesaw run-exits shipped
     """
     with out.status("Loading PyTorch ..."):
         from bench.earlier import Earlier, order_of
         from bench.order import Order, Plan
         from bench.record import load
+        from bench.replay.recorded import shipped_by
+        from bench.replay.states import STATES, load_states
         from bench.ship import Shipment
         from bench.sparse.values import KINDS, Kind
 
@@ -83,7 +91,12 @@ def pack(
             "dtype": str(plan.about.sample.dtype).removeprefix("torch."),
             "vocabulary": plan.about.sample.vocabulary, "classes": plan.about.classes,
         }  # fmt: skip
-        shipment = Shipment(net, inputs, about, into, kind, form, cut)
+        policies = (
+            shipped_by(plan.policies, earlier.record.curves, load_states(plan.folder() / STATES))
+            if by_exit
+            else []
+        )
+        shipment = Shipment(net, inputs, about, into, kind, form, cut, by_exit, policies)
         shipment.pack()
         if torch_export:
             shipment.export()

@@ -10,9 +10,10 @@ import torch
 
 from bench import SeesawError
 from bench.earlier import Earlier
+from bench.manifest import MANIFEST, open_part, read_manifest
 from bench.order import Order, Plan
 from bench.runner import run
-from bench.ship import MANIFEST, Shipment, open_part, read_manifest
+from bench.ship import Shipment
 
 QUICK = {"policies": ("confidence",), "codecs": ("float32",), "meters": ("storage",)}
 
@@ -66,7 +67,7 @@ def test_device_and_server_run_in_processes_of_their_own(trained, packed, tmp_pa
     torch.save(trained[1], tmp_path / "x.pt")
     for part, takes, gives in (("device", "x", "crossing"), ("server", "crossing", "y")):
         code = (
-            "import sys, torch; from pathlib import Path; from bench.ship import open_part;"
+            "import sys, torch; from pathlib import Path; from bench.manifest import open_part;"
             "folder = Path(sys.argv[1]);"
             f"part = open_part(folder, '{part}');"
             f"x = torch.load(folder / '{takes}.pt', weights_only=True);"

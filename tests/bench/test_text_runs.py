@@ -9,11 +9,12 @@ from bench import Backbone, Exits, Method, Net, SeesawError, Task, maskable, par
 from bench.budget import Budget
 from bench.build import untrained
 from bench.earlier import Earlier
+from bench.manifest import open_part
 from bench.meters.macs import StepCost
 from bench.order import Order, Plan
 from bench.plugin import choose, entries
 from bench.runner import run
-from bench.ship import Shipment, open_part
+from bench.ship import Shipment
 from bench.sparse.mask import masked
 from bench.trace import Trace
 from bench.verify import faults

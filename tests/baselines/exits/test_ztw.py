@@ -6,11 +6,12 @@ import torch
 from baselines.exits.ztw import Cascaded
 from bench import Exits, Linked, Method, Policy, Trace
 from bench.earlier import Earlier
+from bench.manifest import open_part
 from bench.order import Order, Plan
 from bench.plugin import choose
 from bench.replay.curve import curve, leaves_now
 from bench.runner import run
-from bench.ship import Shipment, open_part
+from bench.ship import Shipment
 from bench.testing import _trained
 from bench.verify import faults
 

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from bench.curves import Curve
 from bench.errors import SeesawError
-from bench.files import read_plain, write_whole
 from bench.meter import Reading
 from bench.plugin import Whole
+from bench.sealed import MAX_SEED, Block, Sealed, slug
+from bench.sealed import digest as digest_of
 
 SCHEMA = 2
 """Version 2: curves hold counts of samples, and those of version 1 their points."""
-MAX_BYTES = 32 << 20
-LARGEST, DIGITS = {int: 1 << 60, float: 1e30}, 40
-"""What a number in a record may be, and how long."""
-MAX_SEED = (1 << 53) - 1
-
-
-_NUMBERS = re.compile(r"\[\n([-+\d.eE,\snul]+?)\n *\]")
-"""A list of numbers as `json` writes it, a line each; no JSON string has a line's end in it."""
-
-
-class Block(BaseModel):
-    """A part of a record: frozen, and nothing in it that the schema does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Named(Block):
@@ -98,20 +82,7 @@ class Setup(Block):
             del plugin["spec"]
             if not plugin["origin"].startswith("draft"):
                 del plugin["origin"]
-        text = json.dumps(_said(told), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _said(value: Any) -> Any:
-    """JSON values without those that are left open: none, false and empty ones."""
-    if isinstance(value, dict):
-        said = {key: _said(inner) for key, inner in value.items()}
-        return {key: inner for key, inner in said.items() if not _is_open(inner)}
-    return [_said(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _is_open(value: Any) -> bool:
-    return value is None or value is False or value in ("", [], {})
+        return digest_of(told)
 
 
 class Layer(Block):
@@ -196,12 +167,13 @@ class EpochRow(Block):
     """multiply-accumulates: of forward and backward passes, without what hidden weights would cost"""
 
 
-class Record(Block):
+class Record(Sealed):
     """Everything about one run that boards are computed from."""
 
+    title: ClassVar[str] = "record"
+    remedy: ClassVar[str] = "Run it again with --again, or remove the file."
+
     schema_version: Annotated[int, Field(ge=1, le=SCHEMA)] = SCHEMA
-    checksum: str = ""
-    """SHA-256 over everything else in the file, written last: what was changed by hand shows"""
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
     setup: Setup
@@ -237,39 +209,18 @@ class Record(Block):
         Raises:
             SeesawError: the folder cannot be written.
         """
-        path = self.path(folder)
-        told = json.dumps(self.sealed().model_dump(mode="json"), indent=1, allow_nan=False)
-        told = _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", told)
-        write_whole(path, (told + "\n").encode(), "--records")
-        return path
-
-    def sealed(self) -> Record:
-        """The record with the checksum of what it says."""
-        return self.model_copy(update={"checksum": checksum(self.model_dump(mode="json"))})
-
-
-def checksum(told: dict[str, Any]) -> str:
-    """SHA-256 over a record's JSON values, without the checksum itself and without what is left open (`_said`)."""
-    rest = _said({key: value for key, value in told.items() if key != "checksum"})
-    return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        return self.write(self.path(folder))
 
 
 def path_of(folder: Path, setup: Setup, digest: str, seed: int) -> Path:
     """`<task>-v<n>/<model>-<digest>/seed<k>.json`: names are cleaned, so nothing leaves the folder."""
-    model = f"{_slug(setup.backbone.name)}_{_slug(setup.method.name)}-{digest}"
+    model = f"{slug(setup.backbone.name)}_{slug(setup.method.name)}-{digest}"
     return folder / board_of(setup) / model / f"seed{seed}.json"
 
 
 def board_of(setup: Setup) -> str:
     """The board that a record stands on, `<task>-v<n>`, as a part of a path."""
-    return f"{_slug(setup.task.name)}-v{setup.task_version}"
-
-
-def _slug(name: str) -> str:
-    """A name as a part of a path: of a draft, its class, so marked that it is no announced plugin's."""
-    place, _, last = name.rpartition(":")
-    plain = re.sub(r"[^a-z0-9-]+", "-", last.lower()[:80]).strip("-")
-    return ("draft-" if place else "") + (plain or "unnamed")
+    return f"{slug(setup.task.name)}-v{setup.task_version}"
 
 
 def load(path: Path) -> Record:
@@ -278,13 +229,7 @@ def load(path: Path) -> Record:
     Raises:
         SeesawError: no file, no JSON, or not of this schema.
     """
-    try:
-        data = read_plain(path, MAX_BYTES + 1)
-    except OSError as error:
-        raise SeesawError(f"{path} cannot be read ({error.strerror}). Give the path of a record.") from error
-    if len(data) > MAX_BYTES:
-        raise SeesawError(f"{path} is larger than any record ({MAX_BYTES >> 20} MiB). Remove the file.")
-    return parse(data, str(path))
+    return Record.read(path)
 
 
 def is_record(path: Path) -> bool:
@@ -294,39 +239,6 @@ def is_record(path: Path) -> bool:
     except SeesawError:
         return False
     return True
-
-
-def parse(data: bytes, path: str) -> Record:
-    """A record from the bytes of its file.
-
-    Raises:
-        SeesawError: no JSON, or not of this schema.
-    """
-    try:
-        told = json.loads(
-            data, parse_int=_bounded(int), parse_float=_bounded(float), parse_constant=_bounded(float)
-        )
-        return Record.model_validate(told)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where, why = ".".join(str(part) for part in first["loc"]), first["msg"]
-    except (ValueError, RecursionError) as error:
-        where, why = "", str(error)
-    raise SeesawError(
-        f"{path} is no whole record{f' at {where}' if where else ''} ({why}). "
-        "Run it again with --again, or remove the file."
-    )
-
-
-def _bounded(kind: type[int] | type[float]) -> Callable[[str], float]:
-    """Reads a number, which arithmetic on boards must not be thrown off by."""
-
-    def read(text: str) -> float:
-        if len(text) > DIGITS or not abs(number := kind(text)) <= LARGEST[kind]:
-            raise ValueError(f"{text[:20]} is no number that a record can hold")
-        return number
-
-    return read
 
 
 def schema() -> str:

@@ -22,7 +22,7 @@ from bench import (
 )
 from bench.build import assemble
 from bench.plugin import choose, entries
-from bench.record import _said
+from bench.sealed import said
 from bench.testing import _trained
 
 SHARES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
@@ -116,7 +116,7 @@ def test_a_head_is_asked_for_by_name_and_the_last_exit_keeps_the_backbones_own()
 
 
 def test_settings_left_open_do_not_count_so_old_records_keep_their_places():
-    told = {plan: _said(choose(Exits, plan).settings) for plan in ("joint", "frozen", "single")}
+    told = {plan: said(choose(Exits, plan).settings) for plan in ("joint", "frozen", "single")}
     assert told == {"joint": {"exits": 3}, "frozen": {"exits": 3, "backbone": 0.75}, "single": {}}
     own = choose(Exits, "joint[head=own]")
     assert own.settings == choose(Exits, "joint").settings

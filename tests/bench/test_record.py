@@ -5,7 +5,8 @@ import pytest
 
 from bench import SeesawError
 from bench.curves import Counts, Curve, Point
-from bench.record import Named, Record, Setup, checksum, load, path_of, schema
+from bench.record import Named, Record, Setup, load, path_of, schema
+from bench.sealed import checksum
 
 
 def named(name="dense", **changes):

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from bench import SeesawError
-from bench.record import Record, checksum, load
+from bench.record import Record, load
+from bench.sealed import checksum
 from bench.verify import compare, contested, differences, faults, specs_of
 
 

@@ -14,7 +14,8 @@ from bench import SeesawError
 from bench.board.pages import stale, write_pages
 from bench.board.references import references
 from bench.board.rows import Mean, payload, read, reading, rows, training_macs
-from bench.record import Record, checksum
+from bench.record import Record
+from bench.sealed import checksum
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
 

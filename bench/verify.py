@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from bench.curves import Curve
 from bench.errors import SeesawError
 from bench.meter import Reading
-from bench.record import Exit, Record
+from bench.record import Exit, Named, Record, Setup
 from bench.spec import parse, render
 from bench.task import Recipe
 
@@ -61,7 +61,7 @@ def faults(record: Record, path: Path | None = None, folder: Path | None = None)
     curves = (_curve(record, curve) for curve in record.curves)
     parts = (
         _identity(record),
-        _settings(record),
+        settings_faults(record.setup),
         _readings(record),
         _exits(record),
         _thinking(record),
@@ -78,33 +78,37 @@ def faults(record: Record, path: Path | None = None, folder: Path | None = None)
     return found
 
 
-def _settings(record: Record) -> Iterator[str]:
-    """Specs are what people read: each must say what the settings beside it say."""
-    setup = record.setup
+def settings_faults(setup: Setup) -> Iterator[str]:
+    """What is wrong with what was asked for: specs, names of plugins, the recipe."""
     several = (*setup.policies, *setup.codecs, *setup.meters)
     for plugin in (setup.task, setup.backbone, setup.method, setup.exits, *several):
-        try:
-            spec = parse(plugin.spec)
-        except SeesawError as error:
-            yield str(error)
-            continue
-        if spec.name != plugin.name:
-            yield f"{plugin.name} has a spec of another name, {plugin.spec!r}."
-        for key, said in spec.settings.items():
-            if key not in plugin.settings or render(plugin.settings[key]) != said:
-                yield f"The spec {plugin.spec!r} says {key}={said}, and its settings do not."
+        yield from spec_faults(plugin)
+    for plugin in (setup.task, setup.backbone, setup.method):
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", plugin.name) and ":" not in plugin.name:
+            yield f"{plugin.name!r} is no plugin's name."
     try:
         Recipe.model_validate(setup.recipe)
     except ValidationError as error:
         yield f"Its recipe is none ({error.errors()[0]['msg']})."
 
 
+def spec_faults(plugin: Named) -> Iterator[str]:
+    """Specs are what people read: each must say what the settings beside it say."""
+    try:
+        spec = parse(plugin.spec)
+    except SeesawError as error:
+        yield str(error)
+        return
+    if spec.name != plugin.name:
+        yield f"{plugin.name} has a spec of another name, {plugin.spec!r}."
+    for key, said in spec.settings.items():
+        if key not in plugin.settings or render(plugin.settings[key]) != said:
+            yield f"The spec {plugin.spec!r} says {key}={said}, and its settings do not."
+
+
 def _identity(record: Record) -> Iterator[str]:
     if not record.intact:
         yield "Its checksum is not that of its content: it was changed after it was written."
-    for plugin in (record.setup.task, record.setup.backbone, record.setup.method):
-        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", plugin.name) and ":" not in plugin.name:
-            yield f"{plugin.name!r} is no plugin's name."
     if record.digest != record.setup.digest():
         yield f"Its settings have the digest {record.setup.digest()}, and it says {record.digest}."
 

@@ -147,3 +147,47 @@ def made():
         ).sealed()  # fmt: skip
 
     return make
+
+
+@pytest.fixture(scope="session")
+def traced(made):
+    """Saves a made record below `records` and a test trace that fits it below `runs`: `traced(home, seed, ...)`."""
+    from bench import Trace
+
+    def save(home, seed=0, right=(160, 180), **changes):
+        record = made(seed, right=right, **changes)
+        path = record.save(home / "records")
+        generator = torch.Generator().manual_seed(seed)
+        logits = torch.zeros(2, 200, 3)
+        for exit_, count in enumerate(right):
+            answers = torch.where(torch.arange(200) < count, 0, 1)
+            sure = torch.rand(200, generator=generator) * 3 + exit_
+            logits[exit_] = torch.nn.functional.one_hot(answers, 3) * sure[:, None]
+        costs = torch.tensor([e.readings["macs.effective"].value for e in record.exits], dtype=torch.float64)
+        folder = home / "runs" / path.relative_to(home / "records").with_suffix("")
+        Trace(logits, torch.zeros(200, dtype=torch.int64), costs).save(folder / "test.safetensors")
+        return folder
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def streamed(traced):
+    """Replays made traces as `seesaw replay --record` does: `streamed(home, seed, ...)` gives an unwritten stream record."""
+    from bench.replay import inputs
+    from bench.replay.sweep import Sweep
+    from bench.streams.made import parts_of, record_of
+
+    def play(
+        home, seed=0, policies=("splitee", "random", "best-fixed"), shuffles=2, costs="layers", arms="exits",
+        folders=None, offloads=("0.1", "0.3", "0.6"), **changes,
+    ):  # fmt: skip
+        folders = folders or [traced(home, seed, **changes)]
+        network = parts_of(folders, home / "records")
+        named = inputs.entrants(policies, {"offload": offloads})
+        stream, _ = inputs.load(folders)
+        online = [(name, one) for (name, _), one in named.online.items()]
+        sweep = Sweep(stream, stream.arms(arms, costs), online, list(named.guests.items()), shuffles)
+        return record_of(*network, arms, costs, named, sweep, sweep.run(threads=1))
+
+    return play

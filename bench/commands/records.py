@@ -83,10 +83,15 @@ def verify(
     With --rerun it is run again in a folder of its own, and every number must lie within its stated spread: counts
     exactly, accuracies exactly on the same machine and within three standard errors elsewhere, times only on the
     same machine. A record made with a draft or from a file of weights cannot be run again, for it holds neither.
+    A stream record (`seesaw replay --record`) is also held against the records of its runs.
     """
     from bench.record import load
+    from bench.streams.record import NAME
     from bench.verify import compare, faults
 
+    if NAME.fullmatch(record.name):
+        _verify_stream(record, records, rerun=rerun)
+        return
     found = load(record)
     inside = record.resolve().is_relative_to(records.resolve())
     if wrong := faults(found, *((record, records) if inside else ())):
@@ -111,6 +116,25 @@ def verify(
             "`seesaw show`, and ask who made it."
         )
     out.print("Run again, every number lies within its spread.")
+
+
+def _verify_stream(path: Path, records: Path, *, rerun: bool) -> None:
+    from bench.streams.faults import contradictions, faults
+    from bench.streams.record import StreamRecord, streams_of
+
+    found, folder = StreamRecord.read(path), streams_of(records)
+    inside = path.resolve().is_relative_to(folder.resolve())
+    wrong = faults(found, *((path, folder) if inside else ())) or contradictions(found, records)
+    for sentence in wrong:
+        out.print(f"- {sentence}", style="red", soft_wrap=True)
+    if wrong:
+        raise SeesawError(f"{path} is not to be believed. Replay it again, or ask who made it.")
+    out.print("Schema, digest, checksum, derived numbers and the records of its runs hold.")
+    if rerun:
+        raise SeesawError(
+            "A stream is replayed, not run: run its network again (seesaw verify RECORD --rerun), then `seesaw replay "
+            "--record` as it was asked writes the same file."
+        )
 
 
 def _again(found: Record, data: Path, threads: int | None) -> Record:

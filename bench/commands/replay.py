@@ -59,6 +59,11 @@ def replay(
     figures: Annotated[
         Path | None, typer.Option(help="folder for three plots: regret, accuracy and cost")
     ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="keep it for the boards, in the folder streams beside the records"),
+    ] = False,
+    records: options.Records = options.RECORDS,
     debug: options.Debug = False,
 ) -> None:
     """Replay policies on what a network's exits said: a million questions without running it again.
@@ -71,12 +76,17 @@ def replay(
     (samples, exits), or `logits` (exits, samples, classes), and `labels`. A reward charges alpha, layer (the paper's
     lambda), offload and mu, settings of every online policy: `seesaw list policy` shows them.
 
+    With --record, what a run's stream came to is kept as a file that `seesaw board` makes pages of: one for a network, its
+    seed and what was asked. Several traces must then be of one network and seed.
+
     Examples:
       seesaw replay --trace confidences.csv --policy 'splitee\\[offload=0.5]' --policy random
 
       seesaw replay --trace runs/digits-v1/resnet_dense-0123456789ab/seed0 --policy splitee-s --policy confidence
 
       seesaw replay --trace imdb.npz --policy splitee --policy splitee-s --sweep offload=0.1:0.15:...:0.6 --figures plots
+
+      seesaw replay --trace runs/digits-v1/resnet_dense-0123456789ab/seed0 --sweep offload=0.1:0.15:...:0.6 --record
 
       seesaw replay --trace clean.npz --trace blurred.npz --policy splitee --policy 'sliding-window\\[window=2000]'
     """
@@ -87,11 +97,14 @@ def replay(
         from bench.replay import inputs
         from bench.replay.report import stream_table, write_json
         from bench.replay.sweep import Sweep
+        from bench.streams.made import parts_of, record_of
+        from bench.streams.record import streams_of
 
     settle(threads, deterministic=False)
     swept = inputs.values(sweep or [])
     named = inputs.entrants(policy or USUAL, swept)
     with out.status("Reading ..."):
+        network = parts_of(trace, records) if record else None
         stream, logits = inputs.load(trace)
         curves = _curves(named, logits, trace, calibration)
     priced = costs if costs in ("layers", "measured") else inputs.numbers(costs, "--costs")
@@ -116,6 +129,9 @@ def replay(
     if out_ is not None:
         write_json(out_, {"traces": [str(path) for path in trace]}, plan, rows, curves)
         out.print(str(out_), soft_wrap=True)
+    if network is not None:
+        told = record_of(*network, arms, priced, named, plan, rows)
+        out.print(str(told.write(told.path(streams_of(records)))), soft_wrap=True)
     if figures is not None:
         from bench.replay.figures import figures as draw
 

@@ -29,11 +29,13 @@ class Entrants:
         online: by the names to show, for every value of a sweep.
         guests: that play a stream under the others' terms, references among them.
         alone: that decide for each sample by itself.
+        chosen: those who play a stream, by the names to show, as they were named.
     """
 
     online: dict[tuple[str, Terms], Online] = field(default_factory=dict)
     guests: dict[str, Rule | Reference] = field(default_factory=dict)
     alone: dict[str, Choice[Policy]] = field(default_factory=dict)
+    chosen: dict[str, Choice[Policy]] = field(default_factory=dict)
 
     @property
     def needs_logits(self) -> str | None:
@@ -69,8 +71,10 @@ def entrants(specs: Sequence[str], sweep: Mapping[str, Sequence[str]]) -> Entran
             if twice := next((name for name, _ in own.keys() & found.online.keys()), None):
                 raise SeesawError(f"The policy {twice} is named twice with one alpha, layer, offload and mu.")
             found.online |= own
+            found.chosen |= {name: choice for name, _ in own}
         elif isinstance(plugin, Rule | Reference) and plays_streams(plugin):
             found.guests[choice.spec] = plugin
+            found.chosen[choice.spec] = choice
     if unused:
         name, known = min(unused), {key for one in found.online.values() for key in type(one).model_fields}
         raise SeesawError(f"No online policy named has a setting {name!r} to sweep{near(name, known)}")

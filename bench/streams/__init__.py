@@ -1,0 +1,1 @@
+"""Streams: what online policies came to on runs' samples, kept for boards."""

@@ -1,0 +1,62 @@
+import json
+import re
+
+import pytest
+
+from bench import SeesawError
+from bench.streams.record import NAME, StreamRecord, streams_of
+
+
+def test_a_stream_record_comes_back_from_its_file_and_lies_beside_its_runs_records(streamed, tmp_path):
+    one = streamed(tmp_path)
+    folder = streams_of(tmp_path / "records")
+    path = one.write(one.path(folder))
+    assert StreamRecord.read(path) == one.sealed()
+    (run,) = (tmp_path / "records").glob("*/*/seed0.json")
+    assert path.parent == folder / run.parent.relative_to(tmp_path / "records")
+    assert re.fullmatch(r"seed0-[0-9a-f]{12}\.json", path.name)
+    assert NAME.fullmatch(path.name)
+    assert not NAME.fullmatch("seed0.json")
+
+
+def test_the_same_question_has_the_same_place_and_another_has_another(streamed, tmp_path):
+    one = streamed(tmp_path)
+    again = streamed(tmp_path, policies=("best-fixed", "random", "splitee"))
+    assert one.path(tmp_path) == again.path(tmp_path)
+    assert streamed(tmp_path) == one
+    others = [
+        {"shuffles": 3}, {"costs": "measured"}, {"arms": "cuts"}, {"offloads": ("0.1", "0.3")},
+        {"policies": ("splitee[c=2]", "random", "best-fixed")}, {"policies": ("splitee", "best-fixed")}, {"seed": 1},
+    ]  # fmt: skip
+    places = {streamed(tmp_path, **changes).path(tmp_path) for changes in others}
+    assert len(places | {one.path(tmp_path)}) == len(others) + 1
+
+
+def test_seeds_are_kin_and_other_networks_or_questions_are_not(streamed, tmp_path):
+    kin = streamed(tmp_path).kin
+    assert streamed(tmp_path, seed=1, right=(150, 170)).kin == kin
+    assert streamed(tmp_path, method="sparse").kin != kin
+    assert streamed(tmp_path, shuffles=3).kin != kin
+    assert streamed(tmp_path, values="int8").kin != kin
+
+
+def test_what_began_from_weights_of_one_training_is_kin_whatever_the_seed(streamed, tmp_path):
+    part = streamed(tmp_path).parts[0]
+    weights = [
+        part.model_copy(update={"setup": part.setup.model_copy(update={"weights": sha})})
+        for sha in ("a", "b")
+    ]
+    assert weights[0].kin == weights[1].kin
+    assert weights[0].kin != part.kin
+    alone = [one.model_copy(update={"trained": None}) for one in weights]
+    assert alone[0].kin != alone[1].kin
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": -1}, {"parts": []}, {"arms": "stages"}, {"extra": 1}, {"schema_version": 99}]
+)
+def test_what_is_no_stream_record_is_a_sentence(streamed, tmp_path, change):
+    path = tmp_path / "seed0-0123456789ab.json"
+    path.write_text(json.dumps(json.loads(streamed(tmp_path).model_dump_json()) | change))
+    with pytest.raises(SeesawError, match=r"no whole stream record at .* Replay it again with --record"):
+        StreamRecord.read(path)

@@ -75,18 +75,18 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
         "ranked": row.ranked,
         "contested": row.reasons,
         "recipe": {key: setup.recipe[key] for key in sorted(setup.recipe)} if row.records else {},
-        "budget": _pair(row.mean(lambda record: record.budget)),
+        "budget": pair(row.mean(lambda record: record.budget)),
         "ratios": {
-            key: _round(ratio)
+            key: short(ratio)
             for key in keys
             if key not in ("top1", "top5", "density", "density.effective", "overhead")
             and (ratio := row.ratio(whole.get(key) or _number(key, -1), timed=key in ("latency", "energy")))
         },
-        "whole": {key: _pair(row.mean(number)) for key, number in whole.items()},
+        "whole": {key: pair(row.mean(number)) for key, number in whole.items()},
         "exits": [
             {"stage": exit_.stage}
             | {
-                key: _pair(row.mean(_number(key, number)))
+                key: pair(row.mean(_number(key, number)))
                 for key in keys
                 if key not in whole and (timed or key not in ("latency", "energy"))
             }
@@ -101,19 +101,19 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
                 "policy": one.policy,
                 "reference": one.reference,
                 "points": _points(row, one.policy),
-                "at": [_pair(mean) for mean in one.at],
-                "area": _pair(one.area),
-                "exit": _pair(one.exit),
-                "shipped": _pair(one.shipped),
-                "times": [_pair(mean) for mean in (one.macs, *one.times)],
+                "at": [pair(mean) for mean in one.at],
+                "area": pair(one.area),
+                "exit": pair(one.exit),
+                "shipped": pair(one.shipped),
+                "times": [pair(mean) for mean in (one.macs, *one.times)],
             }
             for one in judged(row)
         ],
         "references": [
-            [one.name, _pair(one.accuracy), _pair(one.device_macs), _pair(one.payload)]
+            [one.name, pair(one.accuracy), pair(one.device_macs), pair(one.payload)]
             for one in references(row)
         ],
-        "seconds": _round(sum(map(work_seconds, row.records))),
+        "seconds": short(sum(map(work_seconds, row.records))),
     }
 
 
@@ -129,7 +129,7 @@ def _cut(row: Row, number: int) -> dict[str, list[Any]]:
             for codec, numbers in crossings(record.cuts[number]).items():
                 found.setdefault(codec, []).append(numbers)
     return {
-        codec: [_pair(Mean.of(values)) for values in zip(*numbers, strict=True)]
+        codec: [pair(Mean.of(values)) for values in zip(*numbers, strict=True)]
         for codec, numbers in found.items()
     }
 
@@ -145,14 +145,15 @@ def _points(row: Row, policy: str) -> list[list[Any]]:
         ]
         if points:
             macs, accuracy = (Mean.of(values) for values in zip(*points, strict=True))
-            found.append([share, _pair(macs), _pair(accuracy)])
+            found.append([share, pair(macs), pair(accuracy)])
     return found
 
 
-def _pair(mean: Mean | None) -> list[float | None] | None:
-    return None if mean is None else [_round(mean.value), None if mean.half is None else _round(mean.half)]
+def pair(mean: Mean | None) -> list[float | None] | None:
+    """A mean and the half-width of its interval."""
+    return None if mean is None else [short(mean.value), None if mean.half is None else short(mean.half)]
 
 
-def _round(value: float) -> float:
+def short(value: float) -> float:
     """Six significant digits: the same on every machine, and short."""
     return float(f"{value:.6g}") if math.isfinite(value) else 0.0

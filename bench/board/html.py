@@ -13,6 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bench.board import margin
 from bench.board.data import axes, row_data
+from bench.board.online import Board
+from bench.board.online_page import shown
 from bench.board.policies import NOTE
 from bench.board.rows import Row
 from bench.outcomes import BATCHES, SHARES
@@ -45,8 +47,8 @@ class Head(NamedTuple):
     number: bool = True
 
 
-def index(boards: Mapping[str, list[Row]]) -> str:
-    """The page of all boards."""
+def index(boards: Mapping[str, list[Row]], streams: Mapping[str, Board]) -> str:
+    """The page of all boards, and of the online policies where some were recorded."""
     found = axes(row for rows in boards.values() for row in rows)
     told = {name: [row_data(row, found) for row in rows] for name, rows in boards.items()}
     data = {
@@ -60,6 +62,8 @@ def index(boards: Mapping[str, list[Row]]) -> str:
             for name, rows in told.items()
         },
     }
+    online = shown(streams)
+    data |= {"streams": [section["data"] for section in online["sections"]]} if online["sections"] else {}
     style, script = ((HOME / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     environment = Environment(
         loader=FileSystemLoader(HOME),
@@ -77,6 +81,7 @@ def index(boards: Mapping[str, list[Row]]) -> str:
         script_hash=_hash(script),
         shares=[f"{share:.0%}" for share in SHARES],
         batches=BATCHES,
+        online=online,
         policies_note=NOTE.replace("*", ""),
     )
 

@@ -1,10 +1,11 @@
-"""Pages: everything below `leaderboards/` that is computed from the records, and from nothing else."""
+"""Pages: everything below `leaderboards/` that is computed from records and stream records, and from nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
 
+from bench.board import online, online_page
 from bench.board.html import index
 from bench.board.markdown import COMPUTED, page
 from bench.board.rows import read, rows
@@ -12,14 +13,17 @@ from bench.errors import SeesawError
 from bench.files import write_whole
 from bench.lock import alone
 from bench.record import schema
+from bench.streams.record import streams_of
 
 
 def texts(records: Path) -> tuple[dict[str, str], list[str]]:
     """Every page by its name, and a sentence for each file that is no record."""
     found, trouble = read(records)
     boards = rows(found)
+    streams, more = online.read(streams_of(records), records)
     pages = {f"{name}.md": page(name, board) for name, board in boards.items()}
-    return pages | {"index.html": index(boards), "schema.json": schema()}, trouble
+    pages |= {f"online-{name}.md": online_page.page(name, board) for name, board in streams.items()}
+    return pages | {"index.html": index(boards, streams), "schema.json": schema()}, trouble + more
 
 
 def write_pages(records: Path, pages: Path) -> tuple[list[Path], list[str]]:
@@ -68,5 +72,9 @@ def _gone(pages: Path, found: Collection[str]) -> list[Path]:
         for old in sorted(pages.glob("*-v*.md"))
         if old.is_file()
         and old.name not in found
-        and COMPUTED in old.read_text(encoding="utf-8", errors="replace")
+        and _ours(old.read_text(encoding="utf-8", errors="replace"))
     ]
+
+
+def _ours(text: str) -> bool:
+    return COMPUTED in text or online_page.COMPUTED in text

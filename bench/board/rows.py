@@ -95,13 +95,7 @@ class Row:
     @property
     def plan(self) -> str:
         """The exits plan, for how long it is trained, and what else sets a row apart: a part of the data, a cut."""
-        setup, epochs = self.setup, self.setup.recipe.get("epochs")
-        told = [setup.exits.spec, f"{epochs} epoch{'' if epochs == 1 else 's'}"]
-        told += [] if setup.task.spec == setup.task.name else [setup.task.spec]
-        told += [] if setup.cut is None else [f"cut {setup.cut}"]
-        told += [] if setup.values is None else [f"{setup.values} weights"]
-        told += ["lean training"] if setup.lean else []
-        return ", ".join(told)
+        return plan_of(self.setup)
 
     @property
     def board(self) -> str:
@@ -259,6 +253,17 @@ def density(record: Record) -> float | None:
 def work_seconds(record: Record) -> float:
     """Wall time of the whole run."""
     return sum(record.seconds.values())
+
+
+def plan_of(setup: Setup) -> str:
+    """The exits plan, for how long it is trained, and what else sets a setup apart from others of its model."""
+    epochs = setup.recipe.get("epochs")
+    told = [setup.exits.spec, f"{epochs} epoch{'' if epochs == 1 else 's'}"]
+    told += [] if setup.task.spec == setup.task.name else [setup.task.spec]
+    told += [] if setup.cut is None else [f"cut {setup.cut}"]
+    told += [] if setup.values is None else [f"{setup.values} weights"]
+    told += ["lean training"] if setup.lean else []
+    return ", ".join(told)
 
 
 def parent_of(setup: Setup) -> str:

@@ -196,11 +196,9 @@ def sections(streams: Iterable[StreamRecord]) -> list[Section]:
     found = []
     for seeds in groups.values():
         records = tuple(seeds[seed] for seed in sorted(seeds))
-        terms = sorted({(one.alpha, one.layer, one.mu) for one in records[0].results}, reverse=True)
+        terms = sorted({(one.alpha, one.layer, one.mu) for one in records[0].results})
         found += [Section(records, *those) for those in terms]
-    return sorted(
-        found, key=lambda one: (not one.ranked, one.title, one.records[0].kin, -one.alpha, one.layer, one.mu)
-    )
+    return sorted(found, key=lambda one: (not one.ranked, one.title, one.records[0].kin, one.layer, one.mu))
 
 
 def section_data(board: str, section: Section) -> dict[str, Any]:

@@ -50,11 +50,11 @@ def _cells(line: Line) -> list[Cell]:
         "cost": f"{numbers['cost'].value:.3f} λ" + _half(numbers["cost"], 1, 3),
         **{key: percent(numbers[key]) for key in ("less (a)", "less (b)", "accuracy")},
         **{
-            key: f"{numbers[key].value * 100:.2f}" + _half(numbers[key], 100, 2)
+            key: f"{numbers[key].value * 100:z.2f}" + _half(numbers[key], 100, 2)
             for key in ("lost (a)", "lost (b)")
         },
         "sent": f"{numbers['sent'].value:.1%}",
-        "regret": f"{numbers['regret'].value:.0f}" + _half(numbers["regret"], 1, 0),
+        "regret": f"{numbers['regret'].value:z.0f}" + _half(numbers["regret"], 1, 0),
     }
     return [
         Cell(f"{line.offload:.4g} λ", line.offload),
@@ -73,7 +73,7 @@ def page(name: str, board: Board) -> str:
     lines = [
         f"# {TITLE} on {name}",
         "",
-        f"{len(board.sections)} networks and questions, {board.records} stream records.",
+        f"{board.records} stream records, {len(board.sections)} tables.",
     ]
     lines += ["", *NOTES, COMPUTED]
     for section in board.sections:

@@ -39,7 +39,7 @@ def faults(stream: StreamRecord, path: Path | None = None, folder: Path | None =
         found += chain(*parts)
         if not found:  # what follows computes with numbers of these shapes
             found += chain(*(_result(stream, result) for result in stream.results), _baselines(stream))
-    except (ArithmeticError, ValueError, TypeError) as error:
+    except (ArithmeticError, LookupError, ValueError, TypeError) as error:
         found.append(f"Its numbers cannot be computed with ({error}).")
     return found
 
@@ -126,7 +126,7 @@ def _arms(stream: StreamRecord) -> Iterator[str]:
     depths = sent + depths
     if len(stream.depths) != len(depths) or not np.allclose(stream.depths, depths, rtol=SAME):
         yield f"The depths of its arms, {stream.depths}, are not what its costs give."
-    if depths[len(sent)] <= 0 or depths != sorted(depths):
+    if depths[len(sent)] < SMALL or depths != sorted(depths):
         yield f"The depths of its arms, {stream.depths}, do not rise from above 0."
     if any(not SMALL <= value <= 1 / SMALL for one in stream.results for value in (one.layer, one.mu)) or any(
         value > 1 / SMALL

@@ -83,7 +83,7 @@ class Result(Block):
 class StreamRecord(Sealed):
     """Everything about policies on the samples of one trained network that boards are computed from.
 
-    Nothing in it tells the time: the same command writes the same file.
+    Nothing in it tells the time: the same command with the same code writes the same file.
     """
 
     title: ClassVar[str] = "stream record"

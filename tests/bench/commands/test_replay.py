@@ -102,6 +102,26 @@ def test_the_usual_policies_play_where_none_is_named(replay):
         assert name in out
 
 
+def test_a_runs_stream_is_kept_beside_its_record_and_the_same_command_writes_the_same_file(
+    replay, traced, tmp_path
+):
+    folder = traced(tmp_path)
+    words = ["--trace", str(folder), "--policy", "splitee", "--shuffles", "2", "--records", "records"]
+    code, out, err = replay(*words, "--record")
+    assert code == 0, err
+    (path,) = (tmp_path / "streams").glob("digits-v1/mlp_dense-*/seed0-*.json")
+    assert path.name in out
+    told = path.read_bytes()
+    assert [one["policy"] for one in json.loads(told)["results"]] == [
+        "(a) all layers",
+        "(b) early exit",
+        "splitee",
+    ]
+    assert replay(*words, "--record")[0] == 0
+    assert path.read_bytes() == told
+    assert len(list((tmp_path / "streams").glob("*/*/*"))) == 1
+
+
 DRAFT = '''
 from bench import Online
 
@@ -143,6 +163,7 @@ def test_a_strangers_draft_plays_beside_ours(replay, tmp_path, monkeypatch):
         (["--trace", "nowhere.csv"], "no file nowhere.csv"),
         (["--trace", "m.csv", "--policy", "confidence"], "row (b), at several --sweep alpha="),
         (["--trace", "run/calibration.safetensors", "--policy", "entropy"], "--calibration FILE"),
+        (["--trace", "m.csv", "--record"], "or leave --record out"),
         (["--trace", "m.csv", "--costs", "measured"], "say --costs layers"),
         (["--trace", "m.csv", "--costs", "macs"], "--costs 'macs' are no numbers"),
         (["--trace", "m.csv", "--arms", "stages"], "Choose exits or cuts"),

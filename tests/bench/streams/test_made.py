@@ -88,6 +88,9 @@ def test_a_stream_changes_midway_where_a_run_began_from_the_firsts_weights(made,
     assert parts_of([strange], records)[1][0].trained is None
     with pytest.raises(SeesawError, match="not of one network"):
         parts_of([clean, strange], records)
+    begun = made(0, weights="ef" * 32).model_copy(update={"notes": {PACKED: "cd" * 8}})
+    begun.save(records)  # whose own weights came from elsewhere
+    assert parts_of([strange], records)[1][0].trained is None
 
 
 def test_measured_costs_are_the_runs_own(streamed, tmp_path):

@@ -33,7 +33,7 @@ bench: $(STAMP) ## train, measure and record one model: TASK= MODEL= EXITS= POLI
 	@$(BIN)/seesaw run --task '$(TASK)' --model '$(MODEL)' --exits '$(EXITS)' --codecs '$(CODECS)' \
 	  $(if $(POLICIES),--policies '$(POLICIES)') $(if $(SEEDS),--seeds '$(SEEDS)') --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(if $(CUT),--cut '$(CUT)') $(ARGS)
 
-board: $(STAMP) ## write leaderboards/*.md and leaderboards/index.html from leaderboards/records
+board: $(STAMP) ## write leaderboards/*.md and leaderboards/index.html from leaderboards/records and streams
 	@$(BIN)/seesaw board $(ARGS)
 
 compare: $(STAMP) ## run a grid of cells, then its board: TASK= BACKBONES= METHODS= DENSITIES= SEEDS= WORKERS= EPOCHS= CUT= ARGS=

@@ -13,14 +13,14 @@ from bench.build import assemble
 from bench.crossing import as_ids, as_jpeg, crossings
 from bench.plugin import Choice
 from bench.replay.recorded import Shipped
-from bench.testing import TinyBackbone, TinyTask, _AllExits
+from bench.testing import AllExits, TinyBackbone, TinyTask
 
 CODECS = [Choice(Float32(), "float32", "test"), Choice(Int8(), "int8", "test")]
 
 
 def test_payloads_and_accuracies_are_what_a_loop_over_samples_gives():
     task = TinyTask()
-    net = assemble(TinyBackbone(), task.about(), _AllExits()).eval()
+    net = assemble(TinyBackbone(), task.about(), AllExits()).eval()
     data = task.data(None, 0)
     sent = crossings(net, data, data.test, CODECS, torch.device("cpu"))
     found = {k: one.readings for k, one in sent.items()}
@@ -44,7 +44,7 @@ def test_payloads_and_accuracies_are_what_a_loop_over_samples_gives():
 
 def test_of_each_policy_those_cross_who_stay_and_are_answered_by_what_arrives():
     task = TinyTask()
-    net = assemble(TinyBackbone(), task.about(), _AllExits()).eval()
+    net = assemble(TinyBackbone(), task.about(), AllExits()).eval()
     data, policy = task.data(None, 0), Confidence()
     x, labels = data.scale(data.test.inputs), data.test.labels
     with torch.no_grad():
@@ -97,7 +97,7 @@ def test_jpeg_is_what_a_receiver_would_see():
 def test_a_text_is_sent_as_its_token_ids_without_padding():
     sample = Sample((8,), torch.int64, 300)
     backbone = Transformer(layers=2, width=8, heads=2)
-    net = assemble(backbone, About(2, sample, Recipe(epochs=1)), _AllExits()).eval()
+    net = assemble(backbone, About(2, sample, Recipe(epochs=1)), AllExits()).eval()
     ids = torch.tensor([[1, 290, 2, 0, 0, 0, 0, 0], [1, 5, 0, 7, 2, 0, 0, 0], [1] * 8], dtype=torch.int16)
     split = Split(ids, torch.tensor([0, 1, 1]))
     data = Data(split, split, split, torch.Tensor.long)

@@ -11,7 +11,7 @@ from bench.linked import Linked
 from bench.net import Net, Sample
 from bench.replay.curve import decide, leaves_now
 from bench.replay.recorded import Shipped
-from bench.testing import TinyBackbone, TinyTask, _AllExits
+from bench.testing import AllExits, TinyBackbone, TinyTask
 from bench.trace import Trace
 
 
@@ -19,7 +19,7 @@ from bench.trace import Trace
 def subject():
     """A network, inputs, and what it says of them."""
     task = TinyTask()
-    net = assemble(TinyBackbone(), task.about(), _AllExits()).eval()
+    net = assemble(TinyBackbone(), task.about(), AllExits()).eval()
     data = task.data(None, 0)
     x = data.scale(data.test.inputs)
     with torch.no_grad():

@@ -23,7 +23,7 @@ from bench import (
 from bench.build import assemble
 from bench.plugin import choose, entries
 from bench.sealed import said
-from bench.testing import _trained
+from bench.testing import trained
 
 SHARES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
 ABOUT = About(4, Sample((3, 16, 16)), Recipe(epochs=1))
@@ -145,6 +145,6 @@ def test_a_network_parts_into_early_heads_and_the_rest():
 @pytest.mark.parametrize("plan", ["frozen", "ztw", "joint[alone=0.5]"])
 @pytest.mark.parametrize("method", ["shuffled[of=pruned[density=0.5]]", "reinit[of=set[density=0.5]]"])
 def test_controls_of_trained_masks_run_under_plans_that_train_in_portions(plan, method):
-    net, budget = _trained(choose(Method, method).plugin, choose(Exits, plan).plugin)
+    net, budget = trained(choose(Method, method).plugin, choose(Exits, plan).plugin)
     assert list(masked(net))
     assert budget.spent > 1  # the other method's training counts

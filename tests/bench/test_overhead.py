@@ -12,7 +12,7 @@ from bench.lit import Log
 from bench.order import Order
 from bench.overhead import NAME, SHORTEST, Overhead
 from bench.runner import run
-from bench.testing import TinyBackbone, TinyTask, _AllExits
+from bench.testing import AllExits, TinyBackbone, TinyTask
 from bench.verify import untimed
 
 CPU = torch.device("cpu")
@@ -41,12 +41,12 @@ clock = Clock()
 def budget(epochs):
     task = TinyTask()
     recipe = task.about().recipe.model_copy(update={"epochs": epochs})
-    return Budget(task.data(Path(), 0), recipe, _AllExits().loss, 0, CPU, Log())
+    return Budget(task.data(Path(), 0), recipe, AllExits().loss, 0, CPU, Log())
 
 
 def build():
     torch.manual_seed(0)
-    return assemble(TinyBackbone(), TinyTask().about(), _AllExits())
+    return assemble(TinyBackbone(), TinyTask().about(), AllExits())
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def turned(monkeypatch):
 
 def test_a_method_that_does_as_much_again_between_its_steps_takes_twice_as_long(turned):
     lent = budget(20)
-    overhead = Overhead(build, lent, _AllExits())
+    overhead = Overhead(build, lent, AllExits())
     overhead.probe()
     net, begun = build(), clock.now
     Slow().fit(net, lent)
@@ -84,7 +84,7 @@ def test_timing_dense_steps_changes_nothing_that_is_random():
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
-    Overhead(build, lent, _AllExits()).probe()
+    Overhead(build, lent, AllExits()).probe()
     assert torch.equal(torch.rand(4), expected)
     assert lent.log.steps == 0
 
@@ -92,7 +92,7 @@ def test_timing_dense_steps_changes_nothing_that_is_random():
 def test_a_short_training_is_not_timed():
     lent = budget(1)
     assert lent.steps < SHORTEST
-    overhead = Overhead(build, lent, _AllExits())
+    overhead = Overhead(build, lent, AllExits())
     overhead.probe()
     assert overhead.reading(1.0) is None
 

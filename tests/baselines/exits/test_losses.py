@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from bench import Exits, SeesawError
+from bench import Exits, Method, SeesawError
 from bench.plugin import choose
-from bench.testing import Method, _trained
+from bench.testing import trained
 
 LOGITS = [torch.randn(6, 4, generator=torch.Generator().manual_seed(n)) * 2 for n in range(4)]
 LABELS = torch.tensor([0, 3, 1, 1, 2, 0])
@@ -94,7 +94,7 @@ def test_the_teacher_is_not_taught_by_its_pupils():
 )
 def test_what_does_not_fit_the_network_is_found_when_heads_are_hung(spec, hint):
     with pytest.raises(SeesawError, match=hint):
-        _trained(Method(), plan(spec), train=False)
+        trained(Method(), plan(spec), train=False)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from baselines.exits.equilibrium import rescaled
 from bench import Exits, Method, Net, Sample
 from bench.budget import Budget
 from bench.plugin import choose
-from bench.testing import TinyTask, _trained
+from bench.testing import TinyTask, trained
 
 
 def plan(spec):
@@ -30,7 +30,7 @@ def phases(spec, monkeypatch, method=None):
         call(self, net, share, **hooks)
 
     monkeypatch.setattr(Budget, "__call__", spy)
-    net, _ = _trained(method or Method(), plan(spec))
+    net, _ = trained(method or Method(), plan(spec))
     return net, seen
 
 
@@ -71,7 +71,7 @@ def test_zero_time_waste_trains_network_then_cascade_then_ensembles(monkeypatch)
 
 @pytest.mark.parametrize("spec", ["joint[alone=0.5]", "frozen", "ztw", "equilibrium", "distilled", "sdn"])
 def test_a_network_of_one_exit_trains_like_any_other(spec):
-    net, budget = _trained(
+    net, budget = trained(
         Method(), plan(spec.replace("]", ",exits=1]") if "]" in spec else f"{spec}[exits=1]")
     )
     assert net.exits == (2,)
@@ -139,14 +139,14 @@ def test_gradient_equilibrium_holds_for_layers_that_are_trained_lean():
 def test_equilibrium_and_joint_part_ways_under_sgd_and_hardly_under_adamw():
     def trained(spec, optimizer):
         task, exits = TinyTask(), plan(spec)
-        net, _ = _trained(Method(), exits, train=False)
+        net, _ = trained(Method(), exits, train=False)
         recipe = task.about().recipe.model_copy(update={"optimizer": optimizer, "lr": 1e-3})
         exits.fit(net, Budget(task.data(None, 0), recipe, exits.loss, 0, torch.device("cpu")), Method())
         return net.stages[0][0].weight.detach()
 
     def apart(optimizer):
         one, other = trained("joint", optimizer), trained("equilibrium", optimizer)
-        start = _trained(Method(), plan("joint"), train=False)[0].stages[0][0].weight.detach()
+        start = trained(Method(), plan("joint"), train=False)[0].stages[0][0].weight.detach()
         return float((one - other).norm() / (one - start).norm())
 
     assert apart("sgd") > 0.4

@@ -12,7 +12,7 @@ from bench.plugin import choose
 from bench.replay.curve import curve, leaves_now
 from bench.runner import run
 from bench.ship import Shipment
-from bench.testing import _trained
+from bench.testing import trained
 from bench.verify import faults
 
 
@@ -83,7 +83,7 @@ def test_while_heads_are_trained_each_answers_for_itself():
 
 
 def test_the_last_exit_answers_alone_and_only_early_ones_are_heard_across_a_cut():
-    net, _ = _trained(Method(), choose(Exits, "ztw[everywhere=true]").plugin)
+    net, _ = trained(Method(), choose(Exits, "ztw[everywhere=true]").plugin)
     assert [isinstance(net.head(stage), Linked) for stage in net.exits] == [True, True, False]
     assert not any(head.alone for head in net.heads.values() if isinstance(head, Cascaded))
     assert [net.carried(k) for k in range(4)] == [0, 1, 0, 0]
@@ -91,8 +91,8 @@ def test_the_last_exit_answers_alone_and_only_early_ones_are_heard_across_a_cut(
 
 @pytest.mark.parametrize("spec", ["frozen[everywhere=true]", "ztw[everywhere=true]"])
 def test_the_backbone_of_zero_time_waste_is_that_of_frozen_training(spec):
-    net, _ = _trained(Method(), choose(Exits, spec).plugin)
-    again, _ = _trained(Method(), choose(Exits, "frozen[everywhere=true]").plugin)
+    net, _ = trained(Method(), choose(Exits, spec).plugin)
+    again, _ = trained(Method(), choose(Exits, "frozen[everywhere=true]").plugin)
     for name, value in again.stages.state_dict().items():
         assert torch.equal(value, net.stages.state_dict()[name])
 

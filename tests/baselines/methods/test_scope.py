@@ -11,7 +11,7 @@ from bench.build import assemble
 from bench.order import Order, Plan
 from bench.plugin import entries
 from bench.predefined import Predefined
-from bench.testing import TinyBackbone, TinyTask, _AllExits
+from bench.testing import AllExits, TinyBackbone, TinyTask
 from tests.baselines.methods.plain import erk
 
 PLUGINS = {name: type(choose(Method, name).plugin) for name in entries("method")}
@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 
 
 def trained(spec, cut=None):
-    task, exits = TinyTask(), _AllExits()
+    task, exits = TinyTask(), AllExits()
     method = choose(Method, spec).plugin
     torch.manual_seed(0)
     net = assemble(TinyBackbone(), task.about(), exits, cut)
@@ -105,11 +105,11 @@ def test_what_is_usual_may_be_said(tmp_path):
 @pytest.mark.parametrize("cut", [0, 3, 7])
 def test_a_cut_with_nothing_on_one_side_is_a_sentence(cut):
     with pytest.raises(SeesawError, match=r"no cut .*from 1 to 2"):
-        assemble(TinyBackbone(), TinyTask().about(), _AllExits(), cut)
+        assemble(TinyBackbone(), TinyTask().about(), AllExits(), cut)
 
 
 def test_methods_for_one_side_refuse_a_network_without_a_cut():
-    net = assemble(TinyBackbone(), TinyTask().about(), _AllExits())
+    net = assemble(TinyBackbone(), TinyTask().about(), AllExits())
     with pytest.raises(SeesawError, match="needs to know the cut"):
         maskable(net, where="device")
     net.cut_before = 1
@@ -145,7 +145,7 @@ def test_a_control_is_as_sided_as_its_method(control):
 
 @pytest.mark.parametrize("of", ["dense", "dense,density=0.5"])
 def test_a_control_of_a_method_without_masks_is_refused(of):
-    task, exits = TinyTask(), _AllExits()
+    task, exits = TinyTask(), AllExits()
     net = assemble(TinyBackbone(), task.about(), exits)
     budget = Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, CPU)
     with pytest.raises(SeesawError, match=r"hides no weights|has no density"):
@@ -153,7 +153,7 @@ def test_a_control_of_a_method_without_masks_is_refused(of):
 
 
 def test_the_masks_of_a_method_that_hides_at_the_end_are_taken_too():
-    task, exits = TinyTask(), _AllExits()
+    task, exits = TinyTask(), AllExits()
     net = assemble(TinyBackbone(), task.about(), exits)
     budget = Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, CPU)
     choose(Method, "shuffled[of=wanda,density=0.5]").plugin.fit(net, budget)

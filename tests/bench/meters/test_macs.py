@@ -14,7 +14,7 @@ from baselines.backbones.vgg import Vgg
 from bench import Net, Sample, Subject, hide, layers, parameters
 from bench.build import assemble
 from bench.meters.macs import Macs, StepCost, Tariff, count, second_count
-from bench.testing import TinyBackbone, TinyTask, _AllExits
+from bench.testing import AllExits, TinyBackbone, TinyTask
 
 CIFAR = Sample((3, 32, 32))
 
@@ -127,12 +127,12 @@ def trained_step(net, x):
 
 
 def test_a_training_step_costs_what_its_passes_do():
-    net = assemble(TinyBackbone(), TinyTask().about(), _AllExits()).train()
+    net = assemble(TinyBackbone(), TinyTask().about(), AllExits()).train()
     assert StepCost(net, net.parameters()).now() == trained_step(net, torch.randn(4, 3, 16, 16))
 
 
 def test_hidden_and_frozen_weights_do_not_count_in_training():
-    net = assemble(TinyBackbone(), TinyTask().about(), _AllExits())
+    net = assemble(TinyBackbone(), TinyTask().about(), AllExits())
     cost = StepCost(net, net.parameters())
     whole, layer = cost.now(), net.stages[1][0]
     macs = 64 * layer.weight.numel()
@@ -145,7 +145,7 @@ def test_hidden_and_frozen_weights_do_not_count_in_training():
 
 
 def test_densities_are_of_what_leads_to_an_exit():
-    net = assemble(TinyBackbone(), TinyTask().about(), _AllExits())
+    net = assemble(TinyBackbone(), TinyTask().about(), AllExits())
     first, second = net.stages[0][0], net.stages[1][0]
     mask = torch.zeros_like(second.weight, dtype=torch.bool)
     mask[0, :8] = True

@@ -12,7 +12,7 @@ from bench import Policy, Reference, SeesawError, Trace
 from bench.plugin import choose, entries
 from bench.policy import decides_alone
 from bench.replay.curve import curve, decide, leave, leaves_now
-from bench.testing import _Replayed
+from bench.testing.policies import Replayed
 
 COSTS = torch.tensor([10.0, 25.0, 60.0], dtype=torch.float64)
 
@@ -114,7 +114,7 @@ def test_a_policy_that_climbs_its_callers_frames_finds_no_test_labels():
 def test_replay_and_a_walk_agree_on_every_sample(policy):
     calibration, test = random_trace(seed=1), random_trace(samples=97, seed=2)
     test.logits[0, 3], test.logits[1, 4] = float("nan"), float("nan")
-    net, numbers = _Replayed(test.logits), torch.arange(97.0)[:, None]
+    net, numbers = Replayed(test.logits), torch.arange(97.0)[:, None]
     for point in curve(policy, calibration, test)[::4]:
         leave_ = leaves_now(policy, point.state)
         assert torch.equal(net.walk(numbers, leave_).exits, point.test.exits)

@@ -1,0 +1,60 @@
+"""Conformance: what every plugin of a kind must hold to. Anyone runs these on their own plugin.
+
+    from bench.testing import check_method
+    def test_mine():
+        check_method(Mine(density=0.25))
+
+Each check returns the sentences it found true and raises `Nonconforming` at the first that is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.plugin import Plugin
+from bench.testing.backbones import check_backbone
+from bench.testing.codecs import check_codec
+from bench.testing.exits import check_exits
+from bench.testing.facts import Facts, Nonconforming
+from bench.testing.meters import check_meter
+from bench.testing.methods import check_method
+from bench.testing.policies import check_policy
+from bench.testing.tasks import check_task
+from bench.testing.tiny import CLASSES, IMAGE, AllExits, TinyBackbone, TinyTask, trained
+
+CHECKS: dict[str, Callable[..., list[str]]] = {
+    "task": check_task,
+    "backbone": check_backbone,
+    "method": check_method,
+    "exits": check_exits,
+    "policy": check_policy,
+    "codec": check_codec,
+    "meter": check_meter,
+}
+
+
+def check(plugin: Plugin, root: Path = Path("data")) -> list[str]:
+    """Run the check of a plugin's kind."""
+    return CHECKS[plugin.kind](plugin, root) if plugin.kind == "task" else CHECKS[plugin.kind](plugin)
+
+
+__all__ = [
+    "CHECKS",
+    "CLASSES",
+    "IMAGE",
+    "AllExits",
+    "Facts",
+    "Nonconforming",
+    "TinyBackbone",
+    "TinyTask",
+    "check",
+    "check_backbone",
+    "check_codec",
+    "check_exits",
+    "check_meter",
+    "check_method",
+    "check_policy",
+    "check_task",
+    "trained",
+]

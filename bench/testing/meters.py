@@ -1,0 +1,37 @@
+"""What every meter must hold to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+
+from bench.build import assemble
+from bench.meter import Found, Meter, Reading, Subject
+from bench.net import Part
+from bench.testing.facts import Facts
+from bench.testing.tiny import AllExits, TinyBackbone, TinyTask
+
+
+def check_meter(meter: Meter) -> list[str]:
+    """Readings are finite numbers with unit and source, at exits and cuts that exist."""
+    facts = Facts()
+    torch.manual_seed(0)
+    net = assemble(TinyBackbone(), TinyTask().about(), AllExits()).eval()
+    found = meter.measure(Subject(net, torch.device("cpu")))
+    facts.hold(isinstance(found, Found), "it gives what it found")
+    facts.hold(set(found.exits) <= set(range(len(net.exits))), "its exits exist")
+    facts.hold(set(found.cuts) <= set(range(len(net.stages) + 1)), "its cuts exist")
+    readings: Iterable[Reading] = (
+        reading
+        for part in (found.net, *found.exits.values(), *found.cuts.values())
+        for reading in part.values()
+    )
+    facts.hold(
+        all(math.isfinite(r.value) and r.unit and r.source for r in readings), "readings have unit and source"
+    )
+    with torch.no_grad():
+        Part(net, 0, 1)(net.sample.blank())
+    facts.append("it leaves the network usable")
+    return facts

@@ -1,0 +1,47 @@
+"""Whether training that was ended anywhere goes on to the same network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from bench.checkpoint import Checkpoints
+from bench.exits import Exits
+from bench.lit import Epoch, Log
+from bench.method import Method
+from bench.net import Net
+from bench.testing.facts import Facts, Nonconforming
+from bench.testing.tiny import trained
+
+
+class _Killed(BaseException):
+    """Stands in for a signal that ends a run."""
+
+
+def goes_on(facts: Facts, method: Method, exits: Exits, whole: Net) -> None:
+    """A run that is ended after every epoch and begun again must come to the same network."""
+    with TemporaryDirectory() as folder:
+        checkpoints = Checkpoints(Path(folder), {})
+        for kept in range(1, 1000):
+
+            def end(epoch: Epoch, kept: int = kept) -> None:
+                if epoch.index == kept - 1:
+                    raise _Killed
+
+            try:
+                net, _ = trained(method, exits, log=Log(ended=end, checkpoints=checkpoints))
+                break
+            except _Killed:
+                continue
+        else:
+            raise Nonconforming("It trains for more than a thousand epochs. Give the test a shorter method.")
+    same = all(
+        torch.equal(a, b) for a, b in zip(whole.state_dict().values(), net.state_dict().values(), strict=True)
+    )
+    facts.hold(
+        same,
+        "ended after any epoch, it goes on to the same network",
+        "What it remembers between steps must lie in the network (buffers), not beside it.",
+    )

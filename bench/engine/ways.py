@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from bench.engine.chain import chain_of
 from bench.engine.compile import Unsupported
+from bench.engine.gathered import GatheredConv, gathered
 from bench.net import Net, Part
 
 TRIALS = 9
@@ -63,6 +64,8 @@ def fastest(net: Net, x: Tensor, *, chains: bool = True) -> tuple[Way, str | Non
                 reason = str(error)
                 break
             ways.append(way)
+    if reason is not None and x.dtype == torch.float32 and (other := gathered(net)) is not None:
+        ways += _layouts(other, x, "gathered products")
     jobs = [way.prepare(whole, x) for way in ways]
     times: list[list[float]] = [[] for _ in ways]
     with torch.no_grad():
@@ -89,14 +92,14 @@ def _chained(part: Part, x: Tensor, *, lanes: int) -> Callable[[Tensor], list[Te
     return chain_of(part, part.run, torch.zeros_like(x[:1]), lanes)
 
 
-def _layouts(net: Net, x: Tensor) -> list[Way]:
+def _layouts(net: Net, x: Tensor, kernels: str = "dense kernels") -> list[Way]:
     """PyTorch's own kernels in the layouts of images that it has."""
-    if x.dim() != 4 or not any(isinstance(module, nn.Conv2d) for module in net.modules()):
-        return [Way("dense kernels", partial(_plain, net))]
+    if x.dim() != 4 or not any(isinstance(module, nn.Conv2d | GatheredConv) for module in net.modules()):
+        return [Way(kernels, partial(_plain, net))]
     other = copy.deepcopy(net).to(memory_format=torch.channels_last)
     return [
-        Way("dense kernels, channels first", partial(_plain, net)),
-        Way("dense kernels, channels last", partial(_plain, other)),
+        Way(f"{kernels}, channels first", partial(_plain, net)),
+        Way(f"{kernels}, channels last", partial(_plain, other)),
     ]
 
 

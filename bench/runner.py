@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -12,10 +12,11 @@ from typing import Any
 import torch
 
 from bench import record as records
+from bench.account import Account
 from bench.budget import Budget, out_of_memory
 from bench.build import Loaded, assemble, load_weights, untrained
 from bench.checkpoint import Checkpoints
-from bench.crossing import Crossed, crossings
+from bench.crossing import crossings
 from bench.curves import Curve
 from bench.earlier import PACKED, Earlier, fingerprint
 from bench.errors import SeesawError
@@ -23,8 +24,8 @@ from bench.execution import SAMPLES, walked
 from bench.files import DRAFT, sweep, write_whole
 from bench.lit import Log, busy
 from bench.lock import Quiet, alone
-from bench.machine import commit, machine, versions
-from bench.meter import Found, Meter, Reading, Readings, Subject
+from bench.machine import versions
+from bench.meter import Found, Meter, Reading, Subject
 from bench.meters.macs import Tariff
 from bench.net import Net
 from bench.order import Order, Plan
@@ -33,12 +34,10 @@ from bench.overhead import Overhead
 from bench.packed import packings, restore, rounded
 from bench.plugin import Choice
 from bench.record import Record
-from bench.replay.answers import calibrated, disagreement, disagreements
 from bench.replay.recorded import Shipped, recorded, shipped_by
 from bench.replay.states import STATES, save_states
-from bench.sparse.mask import Layer, density, layers, mask_of, pattern_of
 from bench.task import Data
-from bench.trace import Trace, topk, trace
+from bench.trace import Trace, trace
 from bench.track import Mirror
 
 SETTLE = 1.2
@@ -172,7 +171,19 @@ class Run:
         with self.quiet.asked(time.sleep):
             found += [self.measure(meter, net) for meter in clocks]
             walks = self.walk(net, data, shipped, traces[1]) if clocks else []
-        record = self.write_down(net, budget, traces, curves, crossed, found, walks)
+        record = Account(
+            plan,
+            net,
+            budget,
+            *traces,
+            curves,
+            crossed,
+            found,
+            walks,
+            self.overhead,
+            self.notes(),
+            self.seconds,
+        ).record()
         record.save(self.order.records)
         return record
 
@@ -271,117 +282,18 @@ class Run:
             x = data.scale(data.test.inputs[:SAMPLES].to(self.plan.device))
             return walked(net, x, shipped, test, done)
 
-    def write_down(
-        self,
-        net: Net,
-        budget: Budget,
-        traces: tuple[Trace, Trace],
-        curves: list[Curve],
-        crossed: dict[int, Crossed],
-        found: list[Found],
-        walks: list[records.Walked],
-    ) -> Record:
-        """The record of everything measured."""
-        plan, (calibration, test) = self.plan, traces
-        judged = [a | b for a, b in zip(calibrated(calibration, test), disagreements(test), strict=True)]
-        head, dirty = commit()
-        notes: dict[str, Any] = {key: value for one in found for key, value in one.notes.items()}
+    def notes(self) -> dict[str, Any]:
+        """What the run has to say beside its numbers."""
+        plan = self.plan
+        found: dict[str, Any] = {PACKED: self.packed}
         if self.backbone != plan.backbone.plugin:
-            notes["backbone as built"] = self.backbone.model_dump(mode="json")
-        notes[PACKED] = self.packed
+            found["backbone as built"] = self.backbone.model_dump(mode="json")
         if self.earlier is not None:
             old = self.earlier.record
-            trained = old.notes.get("trained", {"created": old.created, "commit": old.commit})
-            notes["trained"] = trained
+            found["trained"] = old.notes.get("trained", {"created": old.created, "commit": old.commit})
         if self.loaded is not None:
-            notes["weights matched"] = self.loaded.matched
-        if severed := [name for name, layer in layers(net).items() if _severed(layer)]:
-            notes["disconnected layers"] = severed
-        if carried := {str(k): n for k in range(len(net.stages)) if (n := net.carried(k))}:
-            notes["exits whose logits cross, by cut"] = carried
-        if constant := [n for n, logits in enumerate(test.logits) if _same(logits)]:
-            notes["exits that answer alike whatever the input"] = constant
-        return Record(
-            digest=plan.setup.digest(),
-            seed=self.order.seed,
-            setup=plan.setup,
-            budget=budget.spent,
-            exits=[
-                records.Exit(
-                    stage=stage,
-                    readings=_accuracy(test, number)
-                    | judged[number]
-                    | _merged(one.exits.get(number, {}) for one in found),
-                )
-                for number, stage in enumerate(net.exits)
-            ],
-            cuts=[
-                records.Cut(
-                    before=k,
-                    shape=list(net.shapes[k - 1] if k else net.sample.shape),
-                    readings=sent.readings | _merged(one.cuts.get(k, {}) for one in found),
-                    early=sent.early,
-                )
-                for k in range(len(net.stages) + 1)
-                for sent in [crossed.get(k, Crossed({}, []))]
-            ],
-            curves=curves,
-            walks=walks,
-            layers=[
-                records.Layer(
-                    name=name,
-                    shape=list(layer.get_parameter("weight").shape),
-                    density=density(layer),
-                    pattern=pattern_of(layer),
-                )
-                for name, layer in layers(net).items()
-            ],
-            net=_merged(one.net for one in found)
-            | disagreement(test)
-            | ({} if self.overhead is None else {OVERHEAD: self.overhead}),
-            absent={key: why for one in found for key, why in one.absent.items()},
-            notes=notes,
-            training=[
-                records.EpochRow(
-                    steps=e.steps,
-                    loss=e.loss,
-                    accuracy=e.accuracy,
-                    lr=e.lr,
-                    seconds=round(e.seconds, 3),
-                    macs=e.macs,
-                )
-                for e in budget.log.epochs
-            ],
-            seconds=self.seconds,
-            machine=machine(plan.device) | {"neighbours": self.order.neighbours},
-            versions=versions(),
-            commit=head,
-            dirty=dirty,
-        ).sealed()
-
-
-def _same(logits: torch.Tensor) -> bool:
-    """Whether an exit gives every sample the same answer: nothing connects it to the input."""
-    return len(logits) > 1 and bool(
-        torch.allclose(logits, logits[:1].expand_as(logits), rtol=1e-5, atol=1e-7)
-    )
-
-
-def _severed(layer: Layer) -> bool:
-    mask = mask_of(layer)
-    return mask is not None and not bool(mask.any())
-
-
-def _merged(found: Iterable[Readings]) -> Readings:
-    return {name: reading for readings in found for name, reading in readings.items()}
-
-
-def _accuracy(test: Trace, number: int) -> Readings:
-    logits, n = test.logits[number], len(test.labels)
-    return {
-        f"top{k}": Reading(value=topk(logits, test.labels, k), unit="share", source="test split", n=n)
-        for k in (1, 5)
-    }
+            found["weights matched"] = self.loaded.matched
+        return found
 
 
 def _writable(folder: Path, what: str, option: str) -> None:

@@ -25,6 +25,8 @@ from bench.trace import Trace
 
 SAMPLES, WALKS = 256, 64
 """Samples of the test split, and walks in batches of one size, that are taken in every round, at most."""
+LEAST, EACH = 16, 0.05
+"""Samples that are taken at least; more while a round of one policy in batches of one size stays within these seconds."""
 ROUNDS, SECONDS = 5, 3.0
 """Of timing, at most."""
 
@@ -39,12 +41,14 @@ class Timed:
     Attributes:
         latency: seconds a sample, all in all.
         routing: of these, seconds to decide who leaves and to regroup the others; None where nobody may.
-        exits: where each sample left, int64 (n,), of the first n; None where nobody may.
+        exits: where each sample left, int64 (samples,); None where nobody may.
+        samples: how many, from the first.
     """
 
     latency: Reading
     routing: Reading | None
     exits: Tensor | None
+    samples: int
 
 
 class Walker:
@@ -127,8 +131,7 @@ def walked(
     expected = {spec: decide(one.policy, [one.state], logits)[0] for spec, one in by_spec.items()}
     found = []
     for (spec, size), one in execute(net, x, leaves, report).items():
-        count = min(len(x), WALKS * size)
-        exits = torch.full((count,), last) if one.exits is None else one.exits
+        exits = torch.full((one.samples,), last) if one.exits is None else one.exits
         readings = {"latency": one.latency} | ({} if one.routing is None else {"routing": one.routing})
         found.append(
             Walked(
@@ -136,7 +139,7 @@ def walked(
                 point=None if spec is None else by_spec[spec].point,
                 batch=size,
                 left=torch.bincount(exits, minlength=last + 1).tolist(),
-                moved=0 if spec is None else int((exits != expected[spec][:count]).sum()),
+                moved=0 if spec is None else int((exits != expected[spec][: one.samples]).sum()),
                 readings=readings,
             )
         )
@@ -163,9 +166,9 @@ def execute(
         By policy and size; under None the network without its early exits.
     """
     sizes = [size for size in sizes if size <= len(x)] or [len(x)]
-    batches = {size: x[: size * WALKS].split(size) for size in sizes}
     walker, whole = Walker(net, x[: max(sizes)], sizes), bare(net)
     runs = {size: _prepared(whole, [Part(whole, 0, len(whole.stages))], x[:size])[0] for size in sizes}
+    batches = {size: x[: size * _walks(run, x[:size])].split(size) for size, run in runs.items()}
     walks: dict[tuple[str | None, int], _Walks] = {
         (spec, size): _Walks(walker, leave, batches[size]) for spec, leave in leaves.items() for size in sizes
     }
@@ -182,8 +185,20 @@ def execute(
             spread([one / count for one in taken], source),
             None if by is None else spread([one / count for one in by.routing[-len(taken) :]], source),
             None if by is None else by.exits,
+            count,
         )
     return found
+
+
+@torch.no_grad()
+def _walks(run: Run, x: Tensor) -> int:
+    """How many batches like this one are walked in a round."""
+    run(x)
+    begun = time.perf_counter()
+    run(x)
+    wait(x.device)
+    affordable = int(EACH / (time.perf_counter() - begun))
+    return max(-(-LEAST // len(x)), min(WALKS, affordable))
 
 
 class _Walks:

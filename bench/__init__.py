@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bench.heads import MixedPool as MixedPool
     from bench.heads import head_of as head_of
     from bench.hub import pretrained as pretrained
+    from bench.hub import revision as revision
     from bench.linked import Linked as Linked
     from bench.masking import Masking as Masking
     from bench.masking import Pruning as Pruning
@@ -97,7 +98,7 @@ _HOMES = {
     "errors": "Infeasible SeesawError",
     "exits": "Budget EarlyExits Exits HeadOf Loss nearest parted places",
     "heads": "HeadKind MixedPool head_of",
-    "hub": "pretrained",
+    "hub": "pretrained revision",
     "linked": "Linked",
     "masking": "Masking Pruning Structured",
     "meter": "Found Meter Reading Subject",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -36,6 +36,10 @@ class Backbone(Plugin):
     def head(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         """A classifier for a stage's tensor of this shape, without the batch: pooled to one value a channel."""
         return pooled_head(shape, classes)
+
+    def identity(self) -> dict[str, Any]:
+        """What beside its settings tells weights that it begins with from others: a digest of files, a revision."""
+        return {}
 
     def scaled(self, channels: int) -> int:
         """A width times `width`, at least 1."""

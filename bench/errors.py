@@ -22,6 +22,8 @@ class Infeasible(SeesawError):
     """
 
     def __init__(self, density: float, where: str, near: Iterable[str]) -> None:
+        found = list(near)
         super().__init__(
-            f"density {density:g} is not feasible {where}: the nearest feasible are {' and '.join(near)}"
+            f"density {density:g} is not feasible {where}: the nearest feasible {'are' if len(found) > 1 else 'is'} "
+            f"{' and '.join(found)}"
         )

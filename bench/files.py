@@ -8,6 +8,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
+from tempfile import TemporaryFile
 
 from bench.errors import SeesawError
 
@@ -62,4 +63,26 @@ def write_whole(path: Path, data: bytes, option: str) -> None:
         raise SeesawError(
             f"{path} cannot be written ({error.strerror}). "
             f"Free or unlock that folder, or name another with {option} FOLDER."
+        ) from error
+
+
+def writable(folder: Path, what: str, option: str) -> None:
+    """Find out before long work, not after it, that a folder cannot be written.
+
+    Args:
+        folder: made where it is not there.
+        what: is to be written.
+        option: that names another folder.
+
+    Raises:
+        SeesawError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SeesawError(
+            f"{what} cannot be written to {folder} ({error.strerror}). "
+            f"Unlock or free that folder, or name another with {option} FOLDER."
         ) from error

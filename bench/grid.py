@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -32,6 +33,9 @@ def grid(
     Raises:
         SeesawError: nothing to compare, or a spec that is wrong.
     """
+    for density in densities:
+        if not re.fullmatch(r"[\d.]+(e-?\d+)?", density):
+            raise SeesawError(f"{density!r} is no density. Name shares of the weights: 0.5,0.25,0.125.")
     models = [
         f"{choose(Backbone, backbone).spec}_{choose(Method, method).spec}"
         for backbone in backbones

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from pathlib import Path
@@ -38,6 +39,23 @@ def pretrained(kind: str, name: str, **settings: Any) -> Any:
         f"There is no {kind.removeprefix('Auto').lower()} {name!r} to be had ({reason}). Give the folder that "
         "`save_pretrained` wrote, or a name on the hub while that can be reached."
     )
+
+
+def revision(name: str) -> dict[str, str]:
+    """What tells these weights from others of the same name: the hub's commit, or a digest of a folder's files.
+
+    Raises:
+        SeesawError: there is no such thing to be had.
+    """
+    commit = getattr(pretrained("AutoConfig", name), "_commit_hash", None)
+    if commit is not None:
+        return {"commit": str(commit)}
+    digest = hashlib.sha256()
+    for path in sorted(path for end in ("*.json", "*.safetensors", "*.bin") for path in Path(name).glob(end)):
+        digest.update(path.name.encode() + b"\0")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return {"files": digest.hexdigest()[:16]}
 
 
 def _line(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -35,6 +36,8 @@ def write(kind: str, name: str, top: Path) -> list[str]:
         raise SeesawError(f"There is no kind {kind!r}{near(kind, KINDS)} The kinds are {', '.join(KINDS)}.")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         raise SeesawError(f"{name!r} is no plugin's name. Use small letters, digits and hyphens: my-{kind}.")
+    if keyword.iskeyword(name):
+        raise SeesawError(f"{name!r} is a word of Python's own. Choose another name: my-{name}.")
     if name in entries(kind):
         raise SeesawError(f"There is a {kind} {name!r} already. Choose another name.")
     project = top / "pyproject.toml"
@@ -52,7 +55,9 @@ def write(kind: str, name: str, top: Path) -> list[str]:
             raise SeesawError(f"{path} is there already. Choose another name.")
         text = files("bench").joinpath(f"templates/{template}.txt").read_text(encoding="utf-8")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(Template(text).substitute(Class=cls, kind=kind, module=module, word=word))
+        imports = sorted((f"from bench.testing import check_{kind}", f"from {module} import {cls}"))
+        told = {"Class": cls, "kind": kind, "module": module, "word": word, "imports": "\n".join(imports)}
+        path.write_text(Template(text).substitute(told))
     text = project.read_text().replace(f"{section}\n", f'{section}\n{name} = "{module}:{cls}"\n', 1)
     project.write_text(text)
     return [

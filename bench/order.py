@@ -119,6 +119,7 @@ class Plan:
             task_version=task.plugin.version,
             task_identity=task.plugin.identity(order.data),
             backbone=_named(backbone),
+            backbone_identity=backbone.plugin.identity(),
             method=_named(method),
             exits=_named(exits),
             policies=[_named(one) for one in policies],
@@ -147,10 +148,7 @@ class Plan:
 
     def parent(self) -> Path | None:
         """The record of the dense parent with the same seed, if that has been run."""
-        alone = {"method": _named(choose(Method, DENSE)), "cut": None, "values": None, "lean": False}
-        dense = self.setup.model_copy(update=alone)
-        path = records.path_of(self.order.records, dense, dense.digest(), self.order.seed)
-        return path if path.exists() else None
+        return dense_of(self.setup, self.order.seed, self.order.records)
 
     def folder(self) -> Path:
         """The run's own folder, for weights and traces."""
@@ -159,6 +157,14 @@ class Plan:
     def run_of(self, record: Path) -> Path:
         """The folder of the run that made a record."""
         return self.order.runs / record.relative_to(self.order.records).with_suffix("")
+
+
+def dense_of(setup: records.Setup, seed: int, folder: Path) -> Path | None:
+    """The record of a setup's dense parent with this seed, if it lies below a folder of records."""
+    alone = {"method": _named(choose(Method, DENSE)), "cut": None, "values": None, "lean": False}
+    dense = setup.model_copy(update=alone)
+    path = records.path_of(folder, dense, dense.digest(), seed)
+    return path if path.exists() else None
 
 
 def pick_device(name: str) -> torch.device:

@@ -23,8 +23,10 @@ def whole_cost(record: Record, curve: Curve) -> float | None:
     return curve.costs[-1] if curve.costs else macs.value if macs else None
 
 
-def curves_table(record: Record) -> Table:
+def curves_table(record: Record) -> Table | None:
     """A row a policy of a run: what it comes to on the test split at shares of the last exit's cost."""
+    if not record.curves:
+        return None
     return table_of(
         [(curve, whole_cost(record, curve)) for curve in record.curves],
         "policies: top-1 at shares of the last exit's effective MACs, with points chosen on calibration",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -41,6 +42,8 @@ class Setup(Block):
     task_identity: dict[str, Any]
     """what tells a user's own files from others"""
     backbone: Named
+    backbone_identity: dict[str, Any] = Field(default_factory=dict)
+    """what tells weights that the backbone begins with from others"""
     method: Named
     exits: Named
     policies: list[Named]
@@ -215,12 +218,31 @@ class Record(Sealed):
 def path_of(folder: Path, setup: Setup, digest: str, seed: int) -> Path:
     """`<task>-v<n>/<model>-<digest>/seed<k>.json`: names are cleaned, so nothing leaves the folder."""
     model = f"{slug(setup.backbone.name)}_{slug(setup.method.name)}-{digest}"
-    return folder / board_of(setup) / model / f"seed{seed}.json"
+    return folder / task_of(setup) / model / f"seed{seed}.json"
+
+
+def task_of(setup: Setup) -> str:
+    """The folder of a task's records, `<task>-v<n>`."""
+    return f"{slug(setup.task.name)}-v{setup.task_version}"
 
 
 def board_of(setup: Setup) -> str:
-    """The board that a record stands on, `<task>-v<n>`, as a part of a path."""
-    return f"{slug(setup.task.name)}-v{setup.task_version}"
+    """The board that a record stands on: `<task>-v<n>`, and a digest behind it where the data are not the usual ones.
+
+    Networks that were judged on different data are never ranked together: settings of the task and the identity of a
+    user's own files set boards apart.
+    """
+    own = setup.task.spec.removeprefix(setup.task.name)
+    if not own and not setup.task_identity:
+        return task_of(setup)
+    data = {"settings": setup.task.settings, "identity": setup.task_identity}
+    return f"{task_of(setup)}-{digest_of(data)[:6]}"
+
+
+def task_and_version(board: str) -> tuple[str, int, bool]:
+    """The task's name, its version, and whether its data are the usual ones, from a board's name."""
+    found = re.fullmatch(r"(.+)-v(\d+)(-[0-9a-f]{6})?", board)
+    return (found[1], int(found[2]), found[3] is None) if found else (board, 0, True)
 
 
 def load(path: Path) -> Record:

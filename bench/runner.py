@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 import torch
@@ -21,7 +19,7 @@ from bench.curves import Curve
 from bench.earlier import PACKED, Earlier, fingerprint
 from bench.errors import SeesawError
 from bench.execution import SAMPLES, walked
-from bench.files import DRAFT, sweep, write_whole
+from bench.files import DRAFT, sweep, writable, write_whole
 from bench.lit import Log, busy
 from bench.lock import Quiet, alone
 from bench.machine import versions
@@ -69,8 +67,8 @@ def run(
         SeesawError: anything that the user can mend.
     """
     plan = Plan.of(order)
-    _writable(order.records, "Records", "--records")
-    _writable(order.runs, "Weights and traces", "--runs")
+    writable(order.records, "Records", "--records")
+    writable(order.runs, "Weights and traces", "--runs")
     with alone(plan.folder() / "lock", lambda: report("wait", 0, 0, "another process runs this")):
         work = Run(plan, report)
         anew = plan.folder() / "again"  # stands while a run that was asked for again is not at its end
@@ -294,16 +292,3 @@ class Run:
         if self.loaded is not None:
             found["weights matched"] = self.loaded.matched
         return found
-
-
-def _writable(folder: Path, what: str, option: str) -> None:
-    """Find out before training, not after it, that a folder cannot be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise SeesawError(
-            f"{what} cannot be written to {folder} ({error.strerror}). "
-            f"Unlock or free that folder, or name another with {option} FOLDER."
-        ) from error

@@ -154,7 +154,8 @@ def cuts_table(record: Record) -> Table:
         )
         if number == 0 and _codecs(r):
             names = " and ".join(_codecs(r))
-            table.caption = f"cut 0 sends the input: {names}, in this order; {table.caption}"
+            said = f"cut 0 sends the input: {names}, in this order"
+            table.caption = f"{said}; {table.caption}" if table.caption else said
     return table
 
 

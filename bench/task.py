@@ -227,7 +227,8 @@ class Task(Plugin):
 def hold_out(split: Split, count: int, seed: int = 0) -> tuple[Split, Split]:
     """Part a split into the rest and `count` samples drawn at random; the draw depends on `seed` alone."""
     if not 0 < count < len(split.labels):
-        raise SeesawError(f"{count} samples cannot be held out of {len(split.labels)}. Ask for fewer.")
+        less = "fewer" if count else "more"
+        raise SeesawError(f"{count} samples cannot be held out of {len(split.labels)}. Ask for {less}.")
     order = torch.randperm(len(split.labels), generator=torch.Generator().manual_seed(seed))
     out, rest = order[:count].sort().values, order[count:].sort().values
     return Split(split.inputs[rest], split.labels[rest]), Split(split.inputs[out], split.labels[out])

@@ -290,6 +290,8 @@ class Compared:
     found: float | None
     allowed: float | None
     """the largest difference that is no contradiction; None where the two cannot be compared"""
+    timed: bool = False
+    """whether a clock or a sensor gave it, so that a busy machine explains a difference"""
 
     @property
     def agrees(self) -> bool:
@@ -306,7 +308,8 @@ def compare(told: Record, found: Record) -> list[Compared]:
 
     Counts must be the same. Accuracies must agree on the same machine with the same versions; elsewhere, within
     three standard errors of the difference of two samples. Times and measured energies are compared on the same
-    machine, within a factor of two of the quartiles' distance, at least half the value.
+    machine, within twice the distance of the quartiles that were found, at least half the value; where it was told to
+    be slower than found, also within twice the distance that was told.
     """
     same = _same_machine(told, found) and told.versions == found.versions
     rows: list[Compared] = []
@@ -316,21 +319,20 @@ def compare(told: Record, found: Record) -> list[Compared]:
             other = theirs.get(place, {}).get(name)
             alike = other is not None and other.unit == r.unit and (r.unit != "share" or other.n == r.n)
             if other is not None and alike:
-                allowed = _allowed(other, same_machine=_same_machine(told, found), same=same)
+                allowed = _allowed(r, other, same_machine=_same_machine(told, found), same=same)
             else:  # a clock or a sensor may be missing here; a count may not
                 allowed = None if other is None and r.unit in CLOCKED else 0.0
-            rows.append(
-                Compared(f"{place}: {name}", r.value, other.value if other and alike else None, allowed)
-            )
-    there = dict(_counts(found))
-    for name, value in _counts(told):
+            again = other.value if other and alike else None
+            rows.append(Compared(f"{place}: {name}", r.value, again, allowed, _clocked(r.unit, r.source)))
+    there = dict(counts(found))
+    for name, value in counts(told):
         share = name.startswith("curve") and not name.endswith("macs")
         allowed = SAME * max(1.0, abs(value)) if same else 0.1 if share else 0.1 * abs(value)
         rows.append(Compared(name, value, there.get(name), allowed))
     return rows
 
 
-def _counts(record: Record) -> Iterator[tuple[str, float]]:
+def counts(record: Record) -> Iterator[tuple[str, float]]:
     """What a record says beside its readings that running it again must give: by name."""
     yield "budget", record.budget
     yield "steps", float(sum(row.steps for row in record.training))
@@ -354,16 +356,23 @@ def _same_machine(told: Record, found: Record) -> bool:
     )
 
 
-def _allowed(r: Reading, *, same_machine: bool, same: bool) -> float | None:
+def _allowed(told: Reading, r: Reading, *, same_machine: bool, same: bool) -> float | None:
     if r.unit == "share":
         if same:
             return SAME
         p, n = min(max(r.value, 0.05), 0.95), r.n or 1000
         return 3 * math.sqrt(2 * p * (1 - p) / n) + 0.01
     if _clocked(r.unit, r.source):
-        spread = (r.high - r.low) if r.high is not None and r.low is not None else 0.0
-        return max(2 * spread, 0.5 * r.value) if same_machine else None
+        if not same_machine:
+            return None
+        own = max(2 * _spread(r), 0.5 * r.value)
+        # who claims to be faster cannot help it by stating a wide spread
+        return own if told.value < r.value else max(own, min(2 * _spread(told), told.value))
     return 0.0 if same else abs(r.value) * 1e-6 if r.unit == "MAC" else abs(r.value) * 0.1
+
+
+def _spread(r: Reading) -> float:
+    return r.high - r.low if r.high is not None and r.low is not None else 0.0
 
 
 def untimed(record: Record) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from bench import About, Count, Data, Positive, Recipe, Sample, Scale, SeesawError, Split, hold_out
 from tasks.images import ImageTask, fingerprint, read_arrays, read_idx, split_of
@@ -24,7 +24,7 @@ class Folder(ImageTask):
     """of each channel on the scale 0..1, subtracted; the training images' own where left out"""
     std: tuple[Positive, ...] = ()
     """of each channel on the scale 0..1, divided by; the training images' own where left out"""
-    path: str = ""
+    path: Annotated[str, AfterValidator(lambda path: str(Path(path)) if path else path)] = ""
     """the folder"""
     size: Annotated[int, Field(ge=4, le=1024)] = 32
     """height and width that every image is scaled and cropped to"""
@@ -42,9 +42,8 @@ class Folder(ImageTask):
         """The folder; a sentence where there is none."""
         root = Path(self.path).expanduser()
         if not self.path or not root.is_dir():
-            raise SeesawError(
-                f"{self.path or 'No path'} is no folder. Write folder[path=DIR] with {LAYOUTS}."
-            )
+            missing = f"{self.path} is no folder" if self.path else "The task folder needs a path"
+            raise SeesawError(f"{missing}. Write folder[path=DIR] with {LAYOUTS}.")
         return root
 
     @property

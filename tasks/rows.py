@@ -116,6 +116,10 @@ def _read(
 ) -> Texts:
     try:
         found = list(_folder(path, words) if path.is_dir() else _records(path, columns))
+    except RecursionError as error:
+        raise SeesawError(
+            f"{path} cannot be read as text: a line is no sample. Put another file there."
+        ) from error
     except (OSError, ValueError, csv.Error) as error:
         raise SeesawError(f"{path} cannot be read as text ({error}). Put the whole file there.") from error
     texts, classes = [], dict(words)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.backbones.places import Pool, Pooled, silenced, standing, told
-from bench import Backbone, Sample, SeesawError, places_of, pretrained
+from bench import Backbone, Sample, SeesawError, places_of, pretrained, revision
 
 
 class Bert(Backbone):
@@ -24,6 +24,9 @@ class Bert(Backbone):
     @property
     def example(self) -> Sample:
         return Sample((12,), torch.int64, len(pretrained("AutoTokenizer", self.name)))
+
+    def identity(self) -> dict[str, Any]:
+        return revision(self.name)
 
     def stages(self, sample: Sample) -> list[nn.Module]:
         """The layers with their pretrained weights; a narrower network (`width`) starts from random ones."""

@@ -40,6 +40,8 @@ def figure(board: str, rows: Sequence[Row], x: str, y: str, path: Path) -> Path:
     points = [
         (row, a, b) for row in told if (a := _pair(row, keys[0])) is not None and (b := _pair(row, keys[1]))
     ]
+    if not told:
+        raise SeesawError(f"No model on {board} is of these backbones and methods. Name others.")
     if not points:
         raise SeesawError(f"No model on {board} has both {keys[0]} and {keys[1]}. Choose other axes.")
     methods, backbones = (sorted({row[key] for row, *_ in points}) for key in ("method", "backbone"))

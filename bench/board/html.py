@@ -16,7 +16,7 @@ from bench.board.data import axes, row_data
 from bench.board.online import Board
 from bench.board.online_page import shown
 from bench.board.policies import NOTE
-from bench.board.rows import Row
+from bench.board.rows import Row, ranks, title_of
 from bench.outcomes import BATCHES, SHARES
 from bench.tables import big, joules, seconds
 
@@ -73,7 +73,7 @@ def index(boards: Mapping[str, list[Row]], streams: Mapping[str, Board]) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template("index.html.j2").render(
-        boards={name: _board(boards[name], rows, found) for name, rows in told.items()},
+        boards={name: _board(name, boards[name], rows, found) for name, rows in told.items()},
         data=_inside_script(data),
         style=style,
         script=script,
@@ -97,7 +97,7 @@ def _hash(text: str) -> str:
 
 
 def _board(
-    rows: list[Row], told: list[dict[str, Any]], keys: Mapping[str, tuple[str, str]]
+    name: str, rows: list[Row], told: list[dict[str, Any]], keys: Mapping[str, tuple[str, str]]
 ) -> dict[str, Any]:
     hours = sum(one["seconds"] for one in told) / 3600
     keys = {key: axis for key, axis in keys.items() if any(_pair(one, key) for one in told)}
@@ -111,8 +111,10 @@ def _board(
             Head("budget"),
         ],
         "rows": [
-            {"ranked": one["ranked"], "cells": _cells(number, one, keys)} for number, one in enumerate(told)
+            {"ranked": one["ranked"], "cells": _cells(place, rank, one, keys)}
+            for place, (rank, one) in enumerate(zip(ranks(rows), told, strict=True), 1)
         ],
+        "title": title_of(name, rows),
         "records": sum(len(row.entries) for row in rows),
         "hours": f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes",
         "machines": " and ".join(sorted({row.machine for row in rows if row.machine})) or "several machines",
@@ -139,9 +141,11 @@ def _board(
     }
 
 
-def _cells(number: int, row: dict[str, Any], keys: Mapping[str, tuple[str, str]]) -> list[Cell]:
+def _cells(
+    place: int, rank: int | None, row: dict[str, Any], keys: Mapping[str, tuple[str, str]]
+) -> list[Cell]:
     cells = [
-        Cell(str(number + 1) if row["ranked"] else "-", value=number + 1),
+        Cell("-" if rank is None else str(rank), value=place),
         Cell(row["model"], "contested" if row["contested"] else "", number=False),
         Cell(row["plan"], number=False),
         Cell(str(row["seeds"]), value=row["seeds"]),

@@ -23,7 +23,9 @@ from bench.board.rows import (
     overhead,
     packed,
     payload,
+    ranks,
     reading,
+    title_of,
     training_macs,
     work_seconds,
 )
@@ -47,7 +49,7 @@ def page(name: str, board: list[Row]) -> str:
     hours = sum(work_seconds(record) for record in records) / 3600
     machines = sorted({row.machine for row in board if row.machine})
     lines = [
-        f"# {name}",
+        f"# {text(title_of(name, board))}",
         "",
         f"{len(board)} models, {len(records)} records, {hours:.2f} hours of work on {text(' and '.join(machines) or 'several machines')}.",
         "",
@@ -58,7 +60,7 @@ def page(name: str, board: list[Row]) -> str:
         "",
         *_table(
             ("rank", "model", "exits plan", "seeds", "top-1", "top-5", "effective MACs", "packed", "latency", "payload", "energy, measured", "energy, modelled", "budget", "training MACs", "training time"),
-            (_last(number, row) for number, row in enumerate(board, 1)),
+            (_last(rank, row) for rank, row in zip(ranks(board), board, strict=True)),
         ),
         *_within(savings(board)),
         "",
@@ -107,10 +109,10 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     ]
 
 
-def _last(number: int, row: Row) -> list[str]:
+def _last(rank: int | None, row: Row) -> list[str]:
     setup, budget, longer = row.setup, row.mean(lambda record: record.budget), row.mean(overhead)
     return [
-        str(number) if row.ranked else "-",
+        "-" if rank is None else str(rank),
         text(setup.model),
         text(row.plan),
         str(row.seeds) + (" (contested)" if row.reasons else ""),

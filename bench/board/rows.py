@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -131,14 +131,23 @@ class Row:
     def ratio(self, number: Number, *, timed: bool = False) -> float | None:
         """How many times less than the dense parent: the ratio of the means.
 
-        None where either lacks it, or, for times, where the two were not timed on the same machine.
+        None where either lacks it, for times where the two were not timed on the same machine, and for the payload where
+        they did not try the same codecs.
         """
         if (self.setup.method.name == DENSE and self.setup.values is None) or not self.parents:
             return None
         if timed and (self.machine is None or {_machine(r) for r in self.parents} != {self.machine}):
             return None
-        own, dense = self.mean(number), Mean.of(v for r in self.parents if (v := number(r)) is not None)
+        parents = Row(self.parent_entries)
+        if number is payload and _codecs(self) != _codecs(parents):
+            return None
+        own, dense = self.mean(number), parents.mean(number)
         return dense.value / own.value if own and dense and own.value else None
+
+
+def _codecs(row: Row) -> set[str]:
+    """That the records behind a row's payload tried."""
+    return {codec.spec for record in row.alike for codec in record.setup.codecs}
 
 
 def _machine(record: Record) -> str:
@@ -299,6 +308,21 @@ def rows(entries: Iterable[Entry]) -> dict[str, list[Row]]:
     for board in boards.values():
         board.sort(key=lambda row: (not row.ranked, -_accuracy(row), row.setup.model, row.setup.digest()))
     return dict(sorted(boards.items()))
+
+
+def title_of(name: str, board: Sequence[Row]) -> str:
+    """A board's name, with the spec of its data where they are not the usual ones."""
+    spec = board[0].setup.task.spec
+    return name if spec == board[0].setup.task.name else f"{name}: {spec}"
+
+
+def ranks(board: Sequence[Row]) -> list[int | None]:
+    """The rank of every row of a sorted board; rows of equal accuracy share one, those of too few seeds have none."""
+    found: list[int | None] = []
+    for number, row in enumerate(board):
+        tied = number > 0 and found[-1] is not None and _accuracy(board[number - 1]) == _accuracy(row)
+        found.append((found[-1] if tied else number + 1) if row.ranked else None)
+    return found
 
 
 def _one_a_seed(entries: list[Entry]) -> list[Entry]:

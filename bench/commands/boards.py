@@ -92,15 +92,21 @@ def publish(
 def _one(records: Path, task: str) -> tuple[str, list[Row]]:
     """The newest board of a task, or the one that is named with its version."""
     from bench.board.rows import read, rows
+    from bench.record import task_and_version
 
     boards = {
         name: found for name, found in rows(read(records)[0]).items() if any(row.seeds for row in found)
     }
-    found = [name for name in boards if name == task or name.rpartition("-v")[0] == task]
+    found = [
+        name
+        for name, own in boards.items()
+        if task in (name, *task_and_version(name)[:1], own[0].setup.task.spec)
+    ]
     if not found:
         raise SeesawError(
             f"No record below {records} is of a task {task!r}{near(task, boards)} Run some, or name one of "
             f"{', '.join(boards) or 'none yet'}."
         )
-    name = max(found, key=lambda board: int(board.rpartition("-v")[2]))
+    named = [name for name in found if boards[name][0].setup.task.spec == task] or found
+    name = max(named, key=lambda board: task_and_version(board)[1:])
     return name, boards[name]

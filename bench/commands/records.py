@@ -23,8 +23,9 @@ RecordPath = Annotated[Path, typer.Argument(help="path of a record, seed<k>.json
 def show(record: RecordPath, debug: options.Debug = False) -> None:
     """Print a record: its tables, its settings, and the machine it was made on."""
     from bench.commands.run import show_record
+    from bench.order import dense_of
     from bench.record import load
-    from bench.verify import faults
+    from bench.verify import contested, faults
 
     found = load(record)
     table = Table(box=None, show_header=False, padding=(0, 2))
@@ -40,15 +41,15 @@ def show(record: RecordPath, debug: options.Debug = False) -> None:
     }.items():
         table.add_row(name, str(value))
     out.print(table)
-    show_record(record, None)
-    for fault in faults(found):
-        out.print(f"Not to be believed: {fault}", style="red")
+    show_record(record, dense_of(found.setup, found.seed, record.resolve().parent.parent.parent))
+    if why := contested(record, faults(found)):
+        out.print(f"Not to be believed: {why}", style="red", soft_wrap=True)
 
 
 def diff(one: RecordPath, other: RecordPath, debug: options.Debug = False) -> None:
     """Show what differs between two records: settings, machine, versions and numbers."""
     from bench.record import load
-    from bench.verify import differences, places
+    from bench.verify import differences
 
     first, second = load(one), load(other)
     table = _table("settings, machine and versions that differ", "", "first", "second")
@@ -56,16 +57,25 @@ def diff(one: RecordPath, other: RecordPath, debug: options.Debug = False) -> No
         table.add_row(name, str(a), str(b))
     out.print(table if table.row_count else "Settings, machine and versions are the same.")
     numbers = _table("numbers that differ", "number", "first", "second", "second / first")
-    there = dict(places(second))
-    for place, readings in places(first):
-        for name, reading in readings.items():
-            twin = there.get(place, {}).get(name)
-            if twin is None or twin.value != reading.value:
-                ratio = f"{twin.value / reading.value:.4g}" if twin and reading.value else "-"
-                numbers.add_row(
-                    f"{place}: {name}", f"{reading.value:.6g}", f"{twin.value:.6g}" if twin else "-", ratio
-                )
+    here, there = _numbers(first), _numbers(second)
+    for name in here | there:
+        a, b = here.get(name), there.get(name)
+        if a != b:
+            ratio = f"{b / a:.4g}" if a and b is not None else "-"
+            numbers.add_row(name, *("-" if one is None else f"{one:.6g}" for one in (a, b)), ratio)
     out.print(numbers if numbers.row_count else "All numbers are the same.")
+
+
+def _numbers(record: Record) -> dict[str, float]:
+    """Every number of a record by its name, readings with their units."""
+    from bench.verify import counts, places
+
+    found = {
+        f"{place}: {name}, {one.unit}": one.value
+        for place, readings in places(record)
+        for name, one in readings.items()
+    }
+    return found | dict(counts(record))
 
 
 def verify(
@@ -87,7 +97,7 @@ def verify(
     """
     from bench.record import load
     from bench.streams.record import NAME
-    from bench.verify import compare, faults
+    from bench.verify import compare, contested, faults
 
     if NAME.fullmatch(record.name):
         _verify_stream(record, records, rerun=rerun)
@@ -99,6 +109,8 @@ def verify(
             out.print(f"- {sentence}", style="red", soft_wrap=True)
         raise SeesawError(f"{record} is not to be believed. Run it again, or ask who made it.")
     out.print("Schema, digest, checksum and derived numbers hold.")
+    if why := contested(record, []):
+        out.print(f"A maintainer contests it: {why}", style="yellow", soft_wrap=True)
     if not rerun:
         return
     rows = compare(found, _again(found, data, threads))
@@ -111,9 +123,15 @@ def verify(
     out.print(f"{compared} numbers compared, {len(rows) - compared} times of another machine left out.")
     if table.row_count:
         out.print(table)
+    if wrong := [row for row in rows if not row.agrees and not row.timed]:
         raise SeesawError(
-            f"{table.row_count} of {compared} numbers contradict {record}. Compare machine and versions with "
+            f"{len(wrong)} of {compared} numbers contradict {record}. Compare machine and versions with "
             "`seesaw show`, and ask who made it."
+        )
+    if table.row_count:
+        raise SeesawError(
+            f"{table.row_count} times lie outside their spread, and all other numbers agree. Let the machine do nothing else, "
+            "and verify it once more."
         )
     out.print("Run again, every number lies within its spread.")
 

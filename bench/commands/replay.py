@@ -92,6 +92,7 @@ def replay(
     """
     with out.status("Loading PyTorch ..."):
         from bench.drawing import pyplot
+        from bench.files import writable
         from bench.machine import settle
         from bench.outcomes import table_of
         from bench.replay import inputs
@@ -111,6 +112,9 @@ def replay(
     arms_ = stream.arms(arms, priced, inputs.numbers(sends, "--sends"))
     if figures is not None:
         pyplot(figures / "regret.png")  # before the work begins: it may not be there
+    for folder, what, option in ((out_ and out_.parent, "Numbers", "--out"), (figures, "Plots", "--figures")):
+        if folder is not None:
+            writable(folder, what, option)
     online = [(name, one) for (name, _), one in named.online.items()]
     plan = Sweep(stream, arms_, online, list(named.guests.items()), shuffles, seed)
     begun = time.perf_counter()
@@ -153,5 +157,5 @@ def _curves(named: Entrants, test: Trace | None, traces: list[Path], calibration
             f"{who} needs the logits of every class, and {traces[0]} has confidences alone. Give an npz with `logits`; or leave "
             "it out: early exit at one threshold is row (b), at several --sweep alpha=0.5:0.6:...:0.9."
         )
-    before = calibration_of(traces[0], calibration, who)
+    before = calibration_of(traces[0], calibration, test, who)
     return [recorded(choice, before, test)[0] for choice in named.alone.values()]

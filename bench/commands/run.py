@@ -83,6 +83,7 @@ def run(
 
 def show_record(path: Path, parent: Path | None) -> None:
     """Print a record's tables, with the ratios to its dense parent's where there is one."""
+    from bench.order import DENSE
     from bench.outcomes import answers_table, curves_table, early_table, walks_table
     from bench.record import load
     from bench.tables import cuts_table, exits_table
@@ -103,7 +104,7 @@ def show_record(path: Path, parent: Path | None) -> None:
             out.print(f"Note, {name}: {record.notes[name]}", style="yellow")
     for name, why in record.absent.items():
         out.print(f"No {name}: {why}.", style="dim")
-    if dense is None and record.setup.method.name != "dense":
+    if dense is None and (record.setup.method.name != DENSE or record.setup.values is not None):
         out.print(
             f"No ratio to the dense parent yet: run MODEL='{record.setup.backbone.spec}_dense' with the same settings.",
             style="dim",

@@ -63,8 +63,13 @@ def calibrated(calibration: Trace, test: Trace) -> list[Readings]:
     for here, there in zip(calibration.logits, test.logits, strict=True):
         own = temperature(here, calibration.labels)
         errors = {"ece": there, "ece.scaled": there / own}
+        bound = " at the bound of the search" if own in (COLDEST, HOTTEST) else ""
         found.append(
-            {"temperature": Reading(value=own, unit="one", source="calibration split, least cross-entropy")}
+            {
+                "temperature": Reading(
+                    value=own, unit="one", source=f"calibration split, least cross-entropy{bound}"
+                )
+            }
             | {
                 name: Reading(value=calibration_error(logits, test.labels), unit="share", source=source)
                 for name, logits in errors.items()

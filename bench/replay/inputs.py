@@ -164,11 +164,17 @@ def load(paths: Sequence[Path]) -> tuple[Stream, Trace | None]:
     return stream, Trace(logits, labels, traces[0].costs)
 
 
-def calibration_of(path: Path, given: Path | None, who: str) -> Trace:
+def calibration_of(path: Path, given: Path | None, test: Trace, who: str) -> Trace:
     """The trace that thresholds come from: the one that is given, else the one that lies beside a run's test trace.
 
+    Args:
+        path: of what is replayed.
+        given: by the user.
+        test: what is replayed.
+        who: wants thresholds.
+
     Raises:
-        SeesawError: there is none, or it has no logits.
+        SeesawError: there is none, it has no logits, is of another network, or holds the samples that are judged.
     """
     beside = (path if path.is_dir() else path.parent) / "calibration.safetensors"
     if given is None and (path.is_dir() or path.name == "test.safetensors") and beside.exists():
@@ -181,5 +187,15 @@ def calibration_of(path: Path, given: Path | None, who: str) -> Trace:
     if found is None:
         raise SeesawError(
             f"{given} has no logits, which {who} needs. Give logits, (exits, samples, classes)."
+        )
+    (exits, _, classes), (own, _, others) = test.logits.shape, found.logits.shape
+    if (exits, classes) != (own, others):
+        raise SeesawError(
+            f"{given} is of {own} exits and {others} classes, and what is replayed of {exits} and {classes}. "
+            "Give other samples of the same network."
+        )
+    if found.logits.shape == test.logits.shape and torch.equal(found.logits, test.logits):
+        raise SeesawError(
+            f"{given} holds the very samples that are judged. Thresholds must come from others: --calibration FILE."
         )
     return found

@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from bench.errors import SeesawError
-from bench.replay.stream import Stream
+from bench.replay.stream import Stream, rising
 from bench.trace import Trace
 
 LIMIT = 1 << 32
 """Bytes that a file may hold, unpacked: a million samples of twelve exits take a twentieth."""
+
+BROKEN = OSError, ValueError, EOFError, MemoryError, RuntimeError, NotImplementedError, zlib.error
+"""What archives raise that are cut short, damaged, encrypted, or packed in a way that is not known here."""
 
 LAYOUTS = (
     "A CSV has a confidence and a prediction for every exit and the label last; an npz has `confidences` and "
@@ -76,11 +80,36 @@ def _table(path: Path) -> Stream:
     if not len(rows):
         raise SeesawError(f"{path} has no samples. {LAYOUTS}.")
     kinds = _by_heads(path, heads) if named else _by_place(path, rows)
-    confidences, predictions, labels = (
-        rows[:, [place for place, kind in enumerate(kinds) if kind == wanted]]
+    columns = {
+        wanted: [place for place, kind in enumerate(kinds) if kind == wanted]
         for wanted in ("confidence", "prediction", "label")
-    )
+    }
+    if named:
+        _in_order(path, heads, columns)
+    confidences, predictions, labels = (rows[:, places] for places in columns.values())
     return _stream(path, confidences, predictions, labels[:, 0])
+
+
+def _in_order(path: Path, heads: list[str], columns: dict[str, list[int]]) -> None:
+    """Put the columns of exits in the order of the numbers in their heads; without numbers they stay as they stand."""
+    numbers = {
+        kind: {
+            place: int(found[-1]) for place in columns[kind] if (found := re.findall(r"\d+", heads[place]))
+        }
+        for kind in ("confidence", "prediction")
+    }
+    if not any(numbers.values()):
+        return
+    said = [sorted(own.values()) for own in numbers.values()]
+    if said[0] != said[1] or any(
+        len(set(own.values())) < len(columns[kind]) for kind, own in numbers.items()
+    ):
+        raise SeesawError(
+            f"{path} has confidences of the exits {said[0]} and predictions of {said[1]}, by the numbers in its heads. "
+            "Number the exits alike, each once."
+        )
+    for kind, own in numbers.items():
+        columns[kind].sort(key=own.__getitem__)
 
 
 def _by_heads(path: Path, heads: list[str]) -> list[str]:
@@ -133,7 +162,7 @@ def _arrays(path: Path) -> Stream | Trace:
             wanted = ("confidences", "predictions", "logits", "labels", "costs")
             found = {name: archive[name] for name in wanted if name in archive.files}
             names = archive.files
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+    except (*BROKEN, zipfile.BadZipFile) as error:
         raise SeesawError(f"{path} is no npz of plain arrays ({error}). {LAYOUTS}.") from error
     odd = [name for name, array in found.items() if array.dtype.kind not in "fiub"]
     matrix = {"confidences", "predictions", "labels"}
@@ -144,15 +173,29 @@ def _arrays(path: Path) -> Stream | Trace:
     if "logits" not in found:
         return _stream(path, found["confidences"], found["predictions"], found["labels"], costs)
     logits = found["logits"]
-    if logits.ndim != 3 or 0 in logits.shape or found["labels"].shape != logits.shape[1:2]:
+    if (
+        logits.ndim != 3
+        or 0 in logits.shape
+        or logits.shape[2] < 2
+        or found["labels"].shape != logits.shape[1:2]
+    ):
         raise SeesawError(f"{path} has logits {logits.shape} for labels {found['labels'].shape}. {LAYOUTS}.")
     if not np.isfinite(logits).all():
         raise SeesawError(f"{path} has infinite or NaN logits. Mend them, or leave those samples out.")
+    labels = _whole(path, found["labels"], "label")
+    if labels.min() < 0 or labels.max() >= logits.shape[2]:
+        raise SeesawError(
+            f"{path} has labels from {labels.min()} to {labels.max()} for {logits.shape[2]} classes. Number them from 0 on."
+        )
     if costs is None:
         costs = np.arange(1.0, len(logits) + 1)
+    if not rising(costs, len(logits)):
+        raise SeesawError(
+            f"{path} has costs that are not {len(logits)} finite numbers, each more than the one before. Mend them."
+        )
     return Trace(
         torch.from_numpy(logits.astype(np.float32, copy=False)),
-        torch.from_numpy(_whole(path, found["labels"], "label")),
+        torch.from_numpy(labels),
         torch.from_numpy(costs.astype(np.float64)),
     )
 

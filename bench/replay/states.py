@@ -45,7 +45,7 @@ def load_states(path: Path) -> dict[str, list[State]]:
             found: dict[str, list[State]] = {
                 spec: [{} for _ in range(min(n, MAX_POINTS))] for spec, n in counts.items()
             }
-            for key in file.keys():  # noqa: SIM118
+            for key in file.keys():  # noqa: SIM118 - the file cannot be iterated over
                 number, name, spec = key.split("/", 2)
                 found[spec][int(number)][name] = file.get_tensor(key)
             return found

@@ -121,7 +121,7 @@ class Stream:
         if kind == "cuts":
             exits, depths = np.r_[-1, exits], np.r_[0.0, depths]
         scale = np.asarray(sends or np.ones(len(exits)), dtype=np.float64)
-        if scale.shape != exits.shape or not (scale >= 0).all():
+        if scale.shape != exits.shape or not ((scale >= 0) & np.isfinite(scale)).all():
             raise SeesawError(
                 f"{len(scale)} costs of sending are not of {len(exits)} arms ({kind}). Give each arm one, 0 or more."
             )
@@ -136,14 +136,14 @@ class Stream:
                     "Nobody measured what these exits cost. Give the npz file an array `costs`, or say --costs layers, "
                     "or numbers: --costs 1:2.5:4."
                 )
-            if not _rising(self.costs, self.exits):
+            if not rising(self.costs, self.exits):
                 raise SeesawError(
                     f"The measured costs {self.costs.tolist()} are not of {self.exits} exits, each above 0 and none less than "
                     "the one before. Mend them, or say --costs layers."
                 )
             return self.costs / self.costs[-1] * self.exits
         depths = np.asarray(costs if not isinstance(costs, str) else [], dtype=np.float64)
-        if not _rising(depths, self.exits):
+        if not rising(depths, self.exits):
             raise SeesawError(
                 f"Costs {costs!r} are not of {self.exits} exits. Say layers or measured, or give each exit a number above "
                 "0, none less than the one before: 1:2.5:4."
@@ -151,7 +151,8 @@ class Stream:
         return depths
 
 
-def _rising(costs: np.ndarray, exits: int) -> bool:
+def rising(costs: np.ndarray, exits: int) -> bool:
+    """Whether these are finite costs of so many exits, each more than the one before."""
     return (
         costs.shape == (exits,)
         and bool(np.isfinite(costs).all())

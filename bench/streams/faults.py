@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.errors import SeesawError
-from bench.record import Record, board_of, load, path_of
+from bench.record import Record, load, path_of, task_of
 from bench.replay.rows import ALL_LAYERS, EARLY_EXIT
 from bench.streams.record import Part, Result, StreamRecord
 from bench.verify import contested, settings_faults, spec_faults
@@ -96,7 +96,7 @@ def identity(part: Part) -> tuple[object, ...]:
     """What parts of one network share: a run's own weights, or a later one that began from them."""
     setup = part.setup
     one = setup.trained() if setup.weights is None else part.trained or setup.weights
-    return board_of(setup), setup.model, setup.exits.spec, setup.cut, setup.values, one
+    return task_of(setup), setup.model, setup.exits.spec, setup.cut, setup.values, one
 
 
 def _entrants(stream: StreamRecord) -> Iterator[str]:

@@ -11,7 +11,7 @@ from bench.errors import SeesawError
 from bench.machine import commit, versions
 from bench.online import Online
 from bench.policy import Reference
-from bench.record import Record, Setup, board_of, load, path_of
+from bench.record import Record, Setup, load, path_of, task_of
 from bench.replay.inputs import Entrants
 from bench.replay.rows import Row, Tally, Terms
 from bench.sealed import slug
@@ -83,7 +83,7 @@ def _origin(run: Record, records: Path) -> str | None:
     if setup.weights is None:
         return setup.trained()
     model = f"{slug(setup.backbone.name)}_{slug(setup.method.name)}"
-    for path in sorted((records / board_of(setup)).glob(f"{model}-*/seed*.json")):
+    for path in sorted((records / task_of(setup)).glob(f"{model}-*/seed*.json")):
         try:
             other = load(path)
         except SeesawError:

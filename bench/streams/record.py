@@ -11,7 +11,7 @@ from pydantic import Field
 
 from bench.online import Arms, Online, Prices
 from bench.plugin import Count, Positive, Share, Whole
-from bench.record import Named, Setup, board_of
+from bench.record import Named, Setup, task_of
 from bench.sealed import MAX_SEED, Block, Sealed, digest, slug
 
 SCHEMA = 1
@@ -130,7 +130,7 @@ class StreamRecord(Sealed):
     @property
     def board(self) -> str:
         """The board that it stands on."""
-        return board_of(self.setup)
+        return task_of(self.setup)
 
     @property
     def kin(self) -> str:

@@ -143,9 +143,19 @@ def test_a_new_skeleton_conforms_as_it_is_written(seesaw, tmp_path, kind):
     (plugin,) = [path for path in tmp_path.rglob("my_own.py") if "tests" not in path.parts]
     (test,) = tmp_path.rglob("test_my_own.py")
     compile(test.read_text(), "test", "exec")
+    imports = [line for line in test.read_text().splitlines() if line.startswith("from ")]
+    assert imports == sorted(imports)
     code, out, _ = seesaw("check", f"{plugin}:MyOwn")
     assert code == 0, out
     assert "conforms" in out
+
+
+def test_a_skeleton_has_no_word_of_pythons_for_a_name(seesaw, tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[project.entry-points."bench.method"]\nother = "a:B"\n')
+    code, _, told = seesaw("new", "method", "class")
+    assert code == 1
+    assert "'class' is a word of Python's own" in told
+    assert not list(tmp_path.rglob("*.py"))
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path):

@@ -173,6 +173,22 @@ def test_what_exits_taken_say_must_fit_their_curve(made, change, hint):
     assert hint in " ".join(faults(edited(made(), change)))
 
 
+def latency(value, low, high):
+    told = {"value": value, "low": low, "high": high, "unit": "s", "source": "clock, cpu", "n": 30}
+    return set_("exits", 0, "readings", "latency", value=told)
+
+
+def test_a_time_may_lie_within_its_own_stated_spread_but_no_claim_to_be_faster_is_helped_by_one(made):
+    def agrees(told, found):
+        records = (edited(made(), latency(*one)) for one in (told, found))
+        (row,) = (row for row in compare(*records) if row.name == "exit 0: latency")
+        return row.agrees
+
+    assert agrees((64e-6, 47e-6, 103e-6), (24e-6, 23e-6, 26e-6))
+    assert not agrees((64e-6, 63e-6, 65e-6), (24e-6, 23e-6, 26e-6))
+    assert not agrees((6e-6, 1e-9, 1e-3), (24e-6, 23e-6, 26e-6))
+
+
 @pytest.mark.parametrize(
     "change",
     [

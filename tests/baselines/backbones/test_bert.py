@@ -1,5 +1,7 @@
 """BERT through the library, on a model of three layers that is made here and lies in a folder."""
 
+import shutil
+
 import pytest
 import torch
 from transformers import BertConfig, BertModel, BertTokenizer, DistilBertConfig
@@ -116,3 +118,15 @@ def test_a_task_gives_it_its_own_tokens(folder, texts):
         == tokenizer("a good film", padding="max_length", max_length=12)["input_ids"]
     )
     Bert(name=str(folder)).stages(about.sample)
+
+
+def test_other_weights_in_one_folder_have_another_identity(bert, folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    other = Bert(name=str(copy))
+    assert other.identity() == bert.identity()
+    (weights,) = copy.glob("*.safetensors")
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    assert other.identity() != bert.identity()

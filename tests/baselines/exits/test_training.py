@@ -137,7 +137,7 @@ def test_gradient_equilibrium_holds_for_layers_that_are_trained_lean():
 
 
 def test_equilibrium_and_joint_part_ways_under_sgd_and_hardly_under_adamw():
-    def trained(spec, optimizer):
+    def trained_by(spec, optimizer):
         task, exits = TinyTask(), plan(spec)
         net, _ = trained(Method(), exits, train=False)
         recipe = task.about().recipe.model_copy(update={"optimizer": optimizer, "lr": 1e-3})
@@ -145,7 +145,7 @@ def test_equilibrium_and_joint_part_ways_under_sgd_and_hardly_under_adamw():
         return net.stages[0][0].weight.detach()
 
     def apart(optimizer):
-        one, other = trained("joint", optimizer), trained("equilibrium", optimizer)
+        one, other = trained_by("joint", optimizer), trained_by("equilibrium", optimizer)
         start = trained(Method(), plan("joint"), train=False)[0].stages[0][0].weight.detach()
         return float((one - other).norm() / (one - start).norm())
 

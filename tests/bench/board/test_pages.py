@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from bench import SeesawError
 from bench.board.pages import stale, write_pages
 from bench.board.references import references
-from bench.board.rows import Mean, payload, read, reading, rows, training_macs
+from bench.board.rows import Mean, payload, ranks, read, reading, rows, training_macs
 from bench.record import Record
 from bench.sealed import checksum
 
@@ -178,10 +179,50 @@ def test_what_sets_a_row_apart_is_said(made, tmp_path):
     for changes in ({}, {"task": part}, {"cut": 1}, {"recipe": {"epochs": 1, "batch": 10}}):
         setup = made().setup.model_copy(update=changes)
         made().model_copy(update={"setup": setup, "digest": setup.digest()}).save(tmp_path)
-    plans = {row.plan for row in board(tmp_path)}
+    plans = {row.plan for found in rows(read(tmp_path)[0]).values() for row in found}
     assert plans == {
         "joint, 2 epochs", "joint, 2 epochs, digits[train=9]", "joint, 2 epochs, cut 1", "joint, 1 epoch"
     }  # fmt: skip
+
+
+def test_networks_that_were_judged_on_different_data_are_never_ranked_together(made, tmp_path):
+    task = made().setup.task
+    part = task.model_copy(update={"spec": "digits[noise=0.5]", "settings": {"noise": 0.5}})
+    for changes in ({}, {"task": part}, {"task_identity": {"files": "a"}}, {"task_identity": {"files": "b"}}):
+        setup = made().setup.model_copy(update=changes)
+        made().model_copy(update={"setup": setup, "digest": setup.digest()}).save(tmp_path / "records")
+    boards = rows(read(tmp_path / "records")[0])
+    assert [len(found) for found in boards.values()] == [1, 1, 1, 1]
+    assert "digits-v1" in boards
+    assert all(re.fullmatch(r"digits-v1(-[0-9a-f]{6})?", name) for name in boards)
+    write_pages(tmp_path / "records", tmp_path / "pages")
+    heads = {path.read_text().splitlines()[0] for path in (tmp_path / "pages").glob("digits-v1-*.md")}
+    apart = task_digest(boards, "digits[noise=0.5]")
+    assert rf"# digits-v1-{apart}: digits\[noise=0.5\]" in heads
+
+
+def task_digest(boards, spec):
+    return next(name for name, found in boards.items() if found[0].setup.task.spec == spec)[-6:]
+
+
+def test_equal_accuracies_share_a_rank(made, tmp_path):
+    for method, right in (("dense", 180), ("pruned", 190), ("sparse", 180), ("narrow", 100)):
+        for seed in range(3 if method != "narrow" else 1):
+            made(seed, method, right=(90, right)).save(tmp_path)
+    found = board(tmp_path)
+    assert [(row.setup.method.name, rank) for row, rank in zip(found, ranks(found), strict=True)] == [
+        ("pruned", 1), ("dense", 2), ("sparse", 2), ("narrow", None)
+    ]  # fmt: skip
+
+
+def test_payloads_of_other_codecs_are_no_ratio(made, tmp_path):
+    own = made().setup.codecs[0]
+    for codecs in ([own], [own.model_copy(update={"name": "float32", "spec": "float32"})]):
+        folder = tmp_path / codecs[0].name
+        made().save(folder)
+        made(method="sparse", codecs=codecs).save(folder)
+        sparse = next(row for row in board(folder) if row.setup.method.name == "sparse")
+        assert sparse.ratio(payload) == (1.0 if codecs == [own] else None)
 
 
 def test_words_are_shown_as_they_are_written(records, tmp_path):
@@ -315,7 +356,7 @@ def test_a_records_words_cannot_leave_the_text_of_a_page(made, tmp_path):
     page = (tmp_path / "pages" / "index.html").read_text()
     assert page.count("<script") == 2
     assert "<img" not in page
-    markdown = (tmp_path / "pages" / "digits-v1.md").read_text()
+    markdown = next((tmp_path / "pages").glob("digits-v1*.md")).read_text()
     assert "<script" not in markdown
     columns = next(line.count(" | ") for line in markdown.splitlines() if line.startswith("| rank |"))
     lines = [line for line in markdown.splitlines() if line.startswith("| - |")]

@@ -90,14 +90,24 @@ def test_traces_follow_each_other(tmp_path):
 def test_thresholds_come_from_the_runs_own_calibration_split_or_from_the_file_that_is_named(tmp_path):
     trace(3).save(tmp_path / "calibration.safetensors")
     for path in (tmp_path, tmp_path / "test.safetensors"):
-        assert len(calibration_of(path, None, "confidence").labels) == 3
+        assert len(calibration_of(path, None, trace(4), "confidence").labels) == 3
     trace(5).save(tmp_path / "other.safetensors")
-    assert len(calibration_of(tmp_path, tmp_path / "other.safetensors", "confidence").labels) == 5
+    assert len(calibration_of(tmp_path, tmp_path / "other.safetensors", trace(4), "confidence").labels) == 5
     with pytest.raises(SeesawError, match="confidence takes its thresholds from other samples"):
-        calibration_of(tmp_path / "m.npz", None, "confidence")
+        calibration_of(tmp_path / "m.npz", None, trace(4), "confidence")
     (tmp_path / "m.csv").write_text("0.5,1,1\n")
     with pytest.raises(SeesawError, match="has no logits, which confidence needs"):
-        calibration_of(tmp_path, tmp_path / "m.csv", "confidence")
+        calibration_of(tmp_path, tmp_path / "m.csv", trace(4), "confidence")
+
+
+def test_thresholds_never_come_from_what_is_judged_nor_from_another_network(tmp_path):
+    trace(4).save(tmp_path / "same.safetensors")
+    with pytest.raises(SeesawError, match="holds the very samples that are judged"):
+        calibration_of(tmp_path, tmp_path / "same.safetensors", trace(4), "confidence")
+    test = trace(4, 1)
+    wider = Trace(torch.zeros(len(test.logits), 4, 9), test.labels, test.costs)
+    with pytest.raises(SeesawError, match="Give other samples of the same network"):
+        calibration_of(tmp_path, tmp_path / "same.safetensors", wider, "confidence")
 
 
 def test_numbers_are_joined_by_colons():

@@ -48,6 +48,8 @@ def arrays(tmp_path, **found):
         text(ROWS, "conf_branch_1,infered_class_1,conf_branch_2,infered_class_2,target"),
         text(ROWS, '"Confidence 1","Predicted label 1","Confidence 2","Predicted label 2","y"'),
         text(np.c_[LABELS, CONFIDENCES, PREDICTIONS], "true_class,prob_0,prob_1,class_0,class_1"),
+        text(ROWS[:, [4, 2, 3, 0, 1]], "label,conf_10,pred_10,conf_9,pred_9"),
+        text(ROWS[:, [0, 2, 3, 1, 4]], "conf_1,conf_2,pred_2,pred_1,label"),
     ],
 )
 def test_a_csv_is_read_with_or_without_heads_and_row_numbers(tmp_path, content):
@@ -70,6 +72,9 @@ def test_one_exit_and_one_sample_are_a_stream(tmp_path):
         (text(np.c_[np.arange(4), PAIRS]), "the first of row numbers.* the label is missing"),
         (text(PAIRS, "conf_0,pred_0,conf_1,pred_1"), "0 of labels"),
         (text(CONFIDENCES, "conf_0,label"), "0 of predictions"),
+        (text(ROWS, "conf_0,pred_1,conf_1,pred_2,label"), "Number the exits alike, each once"),
+        (text(ROWS, "conf_1,pred_1,conf_1,pred_1,label"), "Number the exits alike, each once"),
+        (text(ROWS, "conf,pred,conf_1,pred_1,label"), "Number the exits alike, each once"),
         (text(ROWS, "conf_0,pred_0,conf_1,pred_1,wisdom"), "column 'wisdom'"),
         (text(np.c_[PREDICTIONS, CONFIDENCES, LABELS]), "no class's whole number|not from 0 to 1"),
         (text(ROWS * [100, 1, 100, 1, 1]), "4 confidences|confidences are not from 0 to 1"),
@@ -135,12 +140,28 @@ LOGITS = np.zeros((2, 4, 3))
         ({"logits": LOGITS[0], "labels": LABELS}, "has logits"),
         ({"logits": LOGITS.transpose(1, 0, 2), "labels": LABELS}, "has logits"),
         ({"logits": LOGITS + np.nan, "labels": LABELS}, "NaN logits"),
-        ({"logits": LOGITS, "labels": LABELS, "costs": [1.0]}, "do not fit"),
+        ({"logits": LOGITS, "labels": LABELS, "costs": [1.0]}, "costs that are not 2 finite numbers"),
+        ({"logits": LOGITS, "labels": LABELS, "costs": [1.0, np.nan]}, "costs that are not 2 finite numbers"),
+        ({"logits": LOGITS, "labels": LABELS + 2}, "labels from 2 to 4 for 3 classes"),
+        ({"logits": LOGITS, "labels": LABELS - 1}, "labels from -1 to 1 for 3 classes"),
+        ({"logits": LOGITS[..., :1], "labels": LABELS * 0}, "has logits"),
     ],
 )
 def test_an_npz_that_is_no_stream_is_a_sentence(tmp_path, found, hint):
     with pytest.raises(SeesawError, match=hint):
         read(arrays(tmp_path, **found))
+
+
+def test_a_damaged_npz_is_a_sentence(tmp_path):
+    path = tmp_path / "m.npz"
+    np.savez_compressed(
+        path, confidences=np.random.rand(50, 2), predictions=np.zeros((50, 2)), labels=np.zeros(50)
+    )
+    data = bytearray(path.read_bytes())
+    data[60:300] = bytes(240)
+    path.write_bytes(data)
+    with pytest.raises(SeesawError, match="is no npz of plain arrays"):
+        read(path)
 
 
 class Trap:

@@ -69,7 +69,7 @@ def test_an_infeasible_fan_out_names_the_nearest(inputs, outputs, fan_out):
 def test_an_infeasible_density_names_the_nearest_below_and_above():
     with pytest.raises(SeesawError, match=r"nearest feasible are 0.0625 \(1/16\) and 0.125 \(2/16\)"):
         degree.fan_out_of(16, 16, 0.1)
-    with pytest.raises(SeesawError, match=r"nearest feasible are 0.25 \(1/4\)$"):
+    with pytest.raises(SeesawError, match=r"nearest feasible is 0.25 \(1/4\)$"):
         degree.fan_out_of(784, 300, 0.1)
     assert degree.fan_out_of(784, 300, 0.1, nearest=True) == 75
     assert degree.fan_out_of(16, 16, 0.125) == 2

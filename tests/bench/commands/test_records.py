@@ -1,0 +1,61 @@
+"""seesaw show, diff and verify, as a contributor types them."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from bench.cli import app
+from bench.commands import options
+from bench.record import Record
+
+
+@pytest.fixture
+def type_(monkeypatch):
+    monkeypatch.setattr(options.out, "width", 160)
+    return lambda *words: (
+        CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False).output
+    )
+
+
+def changed(record, change):
+    told = json.loads(record.model_dump_json())
+    change(told)
+    return Record.model_validate(told).sealed()
+
+
+def test_diff_shows_what_only_one_of_them_says_and_every_number_beside_readings(type_, made, tmp_path):
+    full = made(0)
+    poor = changed(full, lambda told: (told["exits"][0]["readings"].pop("latency"), told.update(curves=[])))
+    longer = changed(full, lambda told: told["training"].append(told["training"][0]))
+    odd = changed(full, lambda told: told["exits"][0]["readings"]["bytes.dense"].update(unit="one"))
+    paths = {}
+    for name, record in {"full": full, "poor": poor, "longer": longer, "odd": odd}.items():
+        paths[name] = record.save(tmp_path / name)
+    assert "All numbers are the same." in type_("diff", paths["full"], paths["full"])
+    for pair in (("full", "poor"), ("poor", "full")):
+        shown = type_("diff", *(paths[name] for name in pair))
+        assert "exit 0: latency, s" in shown
+        assert "curve fixed, point 0: accuracy" in shown
+    steps = next(
+        line for line in type_("diff", paths["full"], paths["longer"]).splitlines() if "steps" in line
+    )
+    assert steps.split() == ["steps", "20", "30", "1.5"]
+    assert "bytes.dense, one" in type_("diff", paths["full"], paths["odd"])
+
+
+def test_show_finds_the_dense_parent_beside_a_record_and_says_where_there_is_none(type_, made, tmp_path):
+    sparse = made(0, "sparse", scale=0.25).save(tmp_path)
+    assert "No ratio to the dense parent yet" in type_("show", sparse)
+    parent = made(0).save(tmp_path)
+    shown = type_("show", sparse)
+    assert parent.exists()
+    assert "No ratio to the dense parent yet" not in shown
+    assert "4.00 x" in shown
+
+
+def test_a_maintainers_note_is_shown_by_show_and_verify(type_, made, tmp_path):
+    path = made(0).save(tmp_path)
+    path.with_suffix(".contested").write_text("Its seed was chosen.")
+    assert "Not to be believed: Its seed was chosen." in type_("show", path)
+    assert "A maintainer contests it: Its seed was chosen." in type_("verify", path)

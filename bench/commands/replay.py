@@ -43,11 +43,16 @@ def replay(
     costs: Annotated[
         str,
         typer.Option(
-            help="layers; measured (a trace's MACs, an npz's `costs`); or one number for each exit: 1:2.5:4"
+            help="layers; measured (a trace's MACs, an npz's `costs`); one number for each exit: 1:2.5:4; or what the "
+            "run's record says of its exits: latency, energy.MODEL"
         ),
     ] = "layers",
     sends: Annotated[
-        str, typer.Option(help="for each arm, how many times `offload` sending costs there: 1:0.5:0.25")
+        str,
+        typer.Option(
+            help="for each arm, how many times `offload` sending costs there: 1:0.5:0.25; or bytes by the run's record, "
+            "as shares of the input's: payload.int8"
+        ),
     ] = "",
     calibration: Annotated[
         Path | None,
@@ -98,6 +103,7 @@ def replay(
         from bench.replay import inputs
         from bench.replay.report import stream_table, write_json
         from bench.replay.sweep import Sweep
+        from bench.streams import real
         from bench.streams.made import parts_of, record_of
         from bench.streams.record import streams_of
 
@@ -108,8 +114,16 @@ def replay(
         network = parts_of(trace, records) if record else None
         stream, logits = inputs.load(trace)
         curves = _curves(named, logits, trace, calibration)
-    priced = costs if costs in ("layers", "measured") else inputs.numbers(costs, "--costs")
-    arms_ = stream.arms(arms, priced, inputs.numbers(sends, "--sends"))
+    if costs in ("layers", "measured"):
+        priced = costs
+    elif real.named(costs):
+        priced = real.depths_of(trace, records, costs)
+    else:
+        priced = inputs.numbers(costs, "--costs")
+    sent = (
+        real.sends_of(trace, records, sends, arms) if real.named(sends) else inputs.numbers(sends, "--sends")
+    )
+    arms_ = stream.arms(arms, priced, sent)
     if figures is not None:
         pyplot(figures / "regret.png")  # before the work begins: it may not be there
     for folder, what, option in ((out_ and out_.parent, "Numbers", "--out"), (figures, "Plots", "--figures")):

@@ -34,7 +34,7 @@ def parts_of(traces: Sequence[Path], records: Path) -> tuple[int, list[Part]]:
     Raises:
         SeesawError: a run without a sound record, a trace that its record did not measure, or runs of several networks.
     """
-    runs = [_run(path, records) for path in traces]
+    runs = [run_of(path, records) for path in traces]
     parts = [_part(path, run, records) for path, run in zip(traces, runs, strict=True)]
     if len({run.seed for run in runs}) > 1 or len({identity(part) for part in parts}) > 1:
         raise SeesawError(
@@ -44,14 +44,19 @@ def parts_of(traces: Sequence[Path], records: Path) -> tuple[int, list[Part]]:
     return runs[0].seed, parts
 
 
-def _run(path: Path, records: Path) -> Record:
+def run_of(path: Path, records: Path) -> Record:
+    """The record of the run that made a trace.
+
+    Raises:
+        SeesawError: there is none, or no sound one.
+    """
     folder = path if path.is_dir() else path.parent
     place = records.joinpath(*folder.resolve().parts[-3:])
     place = place.with_name(f"{place.name}.json")
     if not place.is_file() or (path != folder and path.name != "test.safetensors"):
         raise SeesawError(
             f"{path} is no test trace of a run with a record: there is no {place}. Name runs' folders, "
-            "runs/TASK/MODEL/seed0, and with --records where their records lie; or leave --record out."
+            "runs/TASK/MODEL/seed0, and with --records where their records lie; or do without --record and readings as costs."
         )
     run = load(place)
     if wrong := faults(run, place, records):

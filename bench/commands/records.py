@@ -48,8 +48,8 @@ def show(record: RecordPath, debug: options.Debug = False) -> None:
 
 def diff(one: RecordPath, other: RecordPath, debug: options.Debug = False) -> None:
     """Show what differs between two records: settings, machine, versions and numbers."""
+    from bench.beside import differences
     from bench.record import load
-    from bench.verify import differences
 
     first, second = load(one), load(other)
     table = _table("settings, machine and versions that differ", "", "first", "second")
@@ -68,7 +68,8 @@ def diff(one: RecordPath, other: RecordPath, debug: options.Debug = False) -> No
 
 def _numbers(record: Record) -> dict[str, float]:
     """Every number of a record by its name, readings with their units."""
-    from bench.verify import counts, places
+    from bench.beside import counts
+    from bench.verify import places
 
     found = {
         f"{place}: {name}, {one.unit}": one.value
@@ -95,9 +96,10 @@ def verify(
     same machine. A record made with a draft or from a file of weights cannot be run again, for it holds neither.
     A stream record (`seesaw replay --record`) is also held against the records of its runs.
     """
+    from bench.beside import compare
     from bench.record import load
     from bench.streams.record import NAME
-    from bench.verify import compare, contested, faults
+    from bench.verify import contested, faults
 
     if NAME.fullmatch(record.name):
         _verify_stream(record, records, rerun=rerun)

@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from bench import Net, Sample, SeesawError
+from bench.beside import untimed
 from bench.checkpoint import Checkpoint, Checkpoints
 from bench.order import Order, Plan
 from bench.runner import run
-from bench.verify import untimed
 
 QUICK = {"policies": ("confidence",), "codecs": ("int8",), "meters": ("macs", "storage")}
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from bench import Method
+from bench.beside import untimed
 from bench.budget import Budget
 from bench.build import assemble
 from bench.lit import Log
@@ -13,7 +14,6 @@ from bench.order import Order
 from bench.overhead import NAME, SHORTEST, Overhead
 from bench.runner import run
 from bench.testing import AllExits, TinyBackbone, TinyTask
-from bench.verify import untimed
 
 CPU = torch.device("cpu")
 

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from bench import SeesawError, Trace, unpack
+from bench.beside import untimed
 from bench.board.rows import read, rows
 from bench.build import assemble, load_weights
 from bench.order import Order, Plan
@@ -15,7 +16,6 @@ from bench.record import load
 from bench.replay.curve import curve, leaves_now
 from bench.replay.states import load_states
 from bench.runner import Run, run
-from bench.verify import untimed
 
 QUICK = {"policies": ("confidence", "fixed", "oracle"), "meters": ("macs", "storage")}
 

@@ -3,9 +3,10 @@ import json
 import pytest
 
 from bench import SeesawError
+from bench.beside import compare, differences
 from bench.record import Record, load
 from bench.sealed import checksum
-from bench.verify import compare, contested, differences, faults, specs_of
+from bench.verify import contested, faults, specs_of
 
 
 def edited(record, change, *, sealed=True):

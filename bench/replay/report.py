@@ -37,7 +37,7 @@ def stream_table(sweep: Sweep, rows: Sequence[Row]) -> Table:
     )  # fmt: skip
     for head in sorted(differ):
         table.add_column(head, justify="right")
-    table.add_column("policy")
+    table.add_column("policy", no_wrap=True)
     for head in (
         "regret",
         "accuracy",
@@ -64,9 +64,9 @@ def stream_table(sweep: Sweep, rows: Sequence[Row]) -> Table:
 
 
 def _told(mean: Mean, form: str, half: str) -> str:
-    """A mean and the half-width of its interval, where that is more than rounding."""
+    """A mean and below it the half-width of its interval, where that is more than rounding."""
     width = mean.high - mean.value
-    return form.format(mean.value) + (f" ±{half.format(width)}" if width > 1e-9 * abs(mean.value) else "")
+    return form.format(mean.value) + (f"\n±{half.format(width)}" if width > 1e-9 * abs(mean.value) else "")
 
 
 def write_json(

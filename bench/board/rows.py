@@ -320,7 +320,8 @@ def ranks(board: Sequence[Row]) -> list[int | None]:
     """The rank of every row of a sorted board; rows of equal accuracy share one, those of too few seeds have none."""
     found: list[int | None] = []
     for number, row in enumerate(board):
-        tied = number > 0 and found[-1] is not None and _accuracy(board[number - 1]) == _accuracy(row)
+        before = _accuracy(board[number - 1]) if number and found[-1] is not None else math.inf
+        tied = math.isclose(before, _accuracy(row), rel_tol=1e-9)
         found.append((found[-1] if tied else number + 1) if row.ranked else None)
     return found
 

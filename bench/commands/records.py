@@ -165,7 +165,8 @@ def _again(found: Record, data: Path, threads: int | None) -> Record:
     from bench.runner import run
 
     told = found.machine.get("threads")
-    settle(threads or (told if isinstance(told, int) and 0 < told <= 1024 else None))
+    threads = threads or (told if isinstance(told, int) and 0 < told <= 1024 else None)
+    settle(threads, deterministic=found.machine.get("deterministic") is True)
     with tempfile.TemporaryDirectory() as folder:
         order = order_of(found, data=data, records=Path(folder) / "records", runs=Path(folder) / "runs")
         with Shown(out, f"{order.task}  {order.model}  seed {order.seed}") as shown:

@@ -91,7 +91,7 @@ def open_exits(folder: Path, policy: str, threads: int = 1) -> Exits:
         SeesawError: no ONNX Runtime, no such parts or policy, or files that are not those that were packed.
     """
     try:
-        import onnxruntime  # pyright: ignore[reportMissingImports]
+        import onnxruntime  # pyright: ignore[reportMissingImports]  an extra
     except ImportError as error:
         raise SeesawError(
             "ONNX Runtime is not installed. Install it with: pip install 'seesaw-bench[onnx]'"

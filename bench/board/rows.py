@@ -214,8 +214,9 @@ def modelled_names(record: Record) -> set[str]:
 
 def crossings(cut: Cut) -> dict[str, tuple[float, float, float]]:
     """Payload in bytes, framed payload and accuracy behind it, by codec."""
+    values = {name: one.value for name, one in cut.readings.items()}
     return {
-        codec: tuple(cut.readings[f"{what}.{codec}"].value for what in ("payload", "framed", "top1"))  # type: ignore[misc]
+        codec: (values[f"payload.{codec}"], values[f"framed.{codec}"], values[f"top1.{codec}"])
         for codec in (name.removeprefix("payload.") for name in cut.readings if name.startswith("payload."))
         if {f"framed.{codec}", f"top1.{codec}"} <= cut.readings.keys()
     }

@@ -78,7 +78,7 @@ def leave(ready: Tensor) -> Tensor:
 
 def decide(policy: Policy, states: list[State], logits: Tensor) -> list[Tensor]:
     """Where each sample leaves, int64 (N,), for every state. An exit whose logits hold a NaN lets nobody leave."""
-    scores, there = policy.score(logits), ~logits.isnan().any(-1)
+    scores, there = policy.score(logits.clone()), ~logits.isnan().any(-1)
     return [leave(policy.leaves(scores, state) & there) for state in states]
 
 
@@ -119,15 +119,20 @@ def curve(policy: Policy, calibration: Trace, test: Trace, points: int = POINTS)
     """
     right = test.correct()
     if isinstance(policy, Reference):
-        exits = policy.choose(test.logits, test.labels, test.costs)
+        exits = policy.choose(*_lent(test))
         return [OperatingPoint(None, None, outcome(test, exits, right))]
-    states = apart(policy.learn, calibration.logits, calibration.labels, calibration.costs, points)
+    states = apart(policy.learn, *_lent(calibration), points)
     right_here = calibration.correct()
     here, there = (apart(decide, policy, states, trace.logits) for trace in (calibration, test))
     return [
         OperatingPoint(state, outcome(calibration, one, right_here), outcome(test, other, right))
         for state, one, other in zip(states, here, there, strict=True)
     ]
+
+
+def _lent(trace: Trace) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits, labels and costs to write into at will: what comes after is computed from the trace's own."""
+    return trace.logits.clone(), trace.labels.clone(), trace.costs.clone()
 
 
 def apart(verb: Callable[..., Any], *arguments: Any) -> Any:

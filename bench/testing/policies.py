@@ -63,7 +63,8 @@ def _check_learning(
     facts: Facts, policy: Policy, logits: Tensor, labels: Tensor, costs: Tensor
 ) -> list[State]:
     """Operating points as plain tensors, the same from the same split."""
-    kept = logits.clone()
+    lent = logits, labels, costs
+    kept = [one.clone() for one in lent]
     states = policy.learn(logits, labels, costs, 5)
     facts.hold(states, "it has an operating point")
     plain = [type(value) is Tensor for state in states for value in state.values()]
@@ -72,7 +73,8 @@ def _check_learning(
     facts.hold(
         len(again) == len(states) and all(map(_alike, states, again)), "it learns the same from the same"
     )
-    facts.hold(torch.equal(logits, kept), "learning leaves the logits as they are")
+    same = all(map(torch.equal, lent, kept))
+    facts.hold(same, "learning leaves logits, labels and costs as they are")
     return states
 
 

@@ -176,8 +176,23 @@ class Cheat(Policy):
         return logits.softmax(-1).amax(-1)
 
 
+class Discount(Policy):
+    def score(self, logits):
+        return logits.softmax(-1).amax(-1)
+
+    def learn(self, logits, labels, costs, points):
+        found = super().learn(logits, labels, costs, points)
+        costs.mul_(0.01)
+        return found
+
+
 @pytest.mark.parametrize(
-    ("policy", "hint"), [(Foresight(), "do not depend on later"), (Cheat(), "asks for labels")]
+    ("policy", "hint"),
+    [
+        (Foresight(), "do not depend on later"),
+        (Cheat(), "asks for labels"),
+        (Discount(), "costs as they are"),
+    ],
 )
 def test_a_policy_that_cheats_is_found(policy, hint):
     with pytest.raises(Nonconforming, match=hint):

@@ -96,6 +96,32 @@ class Peeking(Confidence):
 SEEN = []
 
 
+class Scribbling(Confidence):
+    """Writes into all that it is handed."""
+
+    def score(self, logits):
+        found = super().score(logits)
+        logits.zero_()
+        return found
+
+    def learn(self, logits, labels, costs, points):
+        found = super().learn(logits, labels, costs, points)
+        for one in (logits, labels, costs):
+            one.zero_()
+        return found
+
+
+def test_what_a_policy_writes_into_what_it_is_handed_moves_no_number():
+    calibration, test = random_trace(seed=1), random_trace(seed=2)
+    expected = [(point.test.cost, point.test.accuracy) for point in curve(Confidence(), calibration, test)]
+    told = curve(Scribbling(), calibration, test)
+    assert [(point.test.cost, point.test.accuracy) for point in told] == expected
+    for one, seed in ((calibration, 1), (test, 2)):
+        untouched = random_trace(seed=seed)
+        for name in ("logits", "labels", "costs"):
+            assert torch.equal(getattr(one, name), getattr(untouched, name))
+
+
 def test_a_policy_that_climbs_its_callers_frames_finds_no_test_labels():
     def seen(trace):
         return any(value is trace.labels for value in SEEN)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bench import About, Count, Data, Recipe, Sample, SeesawError, Split, Task, choose
 from tasks.rows import Layout, Texts, read
@@ -48,6 +48,16 @@ class TextTask(Task):
     epochs: ClassVar[int] = 3
     official: ClassVar[tuple[Layout, ...]] = ()
     """the official files, beside the plain layouts that every text task has"""
+
+    @field_validator("train", mode="before")
+    @classmethod
+    def _is_no_task(cls, value: object) -> object:
+        """A count, or a sentence for who meant the task to train on."""
+        if isinstance(value, str) and value.isidentifier():
+            raise ValueError(
+                f"train is a number of samples; to train on {value} and test on {cls.name}, say {value}[stream={cls.name}]"
+            )
+        return value
 
     def about(self) -> About:
         size = borrowed(self.tokenizer).size if self.tokenizer else self.vocabulary
@@ -98,6 +108,8 @@ class TextTask(Task):
             raise SeesawError(
                 f"stream={self.stream} has settings, and this task's own hold. Give its name alone."
             )
+        if self.stream == self.name:
+            raise SeesawError(f"stream={self.stream} is this task's own test split. Leave stream out.")
         other = choose(Task, self.stream).plugin
         if not isinstance(other, TextTask) or (other.words, other.pairs) != (self.words, self.pairs):
             raise SeesawError(
@@ -120,11 +132,12 @@ class TextTask(Task):
         return flat, *plain, *self.official
 
     def _files(self, root: Path) -> dict[str, tuple[Path, Layout]]:
-        """The splits of the first layout of which anything is there."""
-        for layout in self._layouts():
-            if found := layout.files(root):
-                return {split: (path, layout) for split, path in found.items()}
-        return {}
+        """The splits of the first layout that has both to train and to test on, else of the first that has either."""
+        found = [
+            {split: (path, layout) for split, path in layout.files(root).items()}
+            for layout in self._layouts()
+        ]
+        return max(found, key=lambda files: len(files.keys() & {"train", "test"}))
 
     def _read(self, root: Path, split: str) -> Texts:
         found = self._files(root)

@@ -148,6 +148,25 @@ def test_a_stream_of_another_set_takes_the_place_of_the_test_split(texts):
     check_task(streamed, texts)
 
 
+@pytest.mark.parametrize(
+    ("spec", "hint"),
+    [("sst2[stream=sst2]", "Leave stream out"), ("sst2[train=imdb]", r"say imdb\[stream=sst2\]")],
+)
+def test_a_stream_of_itself_and_a_task_to_train_on_are_sentences(texts, spec, hint):
+    with pytest.raises(SeesawError, match=hint):
+        task(spec).data(texts, 0)
+
+
+def test_half_of_one_layout_hides_no_whole_other_one(texts, tmp_path):
+    (tmp_path / "sst2").mkdir()
+    for split in ("train", "test"):
+        rows = "".join(f"{number} {split}\t{number % 2}\n" for number in range(8))
+        (tmp_path / "sst2" / f"{split}.tsv").write_text("sentence\tlabel\n" + rows)
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "sst2_test.jsonl").write_text('{"text": "alone", "label": 1}\n')
+    assert len(task("sst2[vocabulary=300]").data(tmp_path, 0).test.labels) == 8
+
+
 def test_a_stream_of_other_classes_is_a_sentence(texts):
     for other in ("mrpc", "snli", "digits"):
         with pytest.raises(SeesawError, match=f"{other} has not the classes of sst2.* Stream another"):

@@ -55,8 +55,8 @@ format: $(STAMP) ## put the code in the one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(STAMP) ## run the tests: ARGS=tests/test_net.py
-	$(BIN)/pytest $(ARGS)
+test: $(STAMP) ## run the tests, two at a time, or those that are named: ARGS=tests/test_net.py
+	$(BIN)/pytest $(if $(ARGS),$(ARGS),-n 2 --dist worksteal)
 
 new: $(STAMP) ## write a skeleton plugin and its test: KIND=method NAME=mine
 	@$(BIN)/seesaw new '$(KIND)' '$(NAME)'

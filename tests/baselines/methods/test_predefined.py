@@ -75,7 +75,7 @@ def test_a_line_makes_the_mask_again(name):
         assert torch.equal(mask_from(layer.weight_pattern, layer.weight.shape), layer.weight_mask)
 
 
-@pytest.mark.parametrize("name", set(PREDEFINED) - {"radix", "kernel"})
+@pytest.mark.parametrize("name", sorted(set(PREDEFINED) - {"radix", "kernel"}))
 def test_the_seed_decides(name):
     one, same, other = (method(f"{name}[density=0.25]").mask((64, 32), seed) for seed in (1, 1, 2))
     assert torch.equal(one, same)

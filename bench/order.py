@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from bench import defaults
 from bench import record as records
 from bench.backbone import Backbone
 from bench.codec import Codec
@@ -34,12 +35,9 @@ class Order:
     task: str
     model: str
     exits: str = "joint"
-    policies: tuple[str, ...] = (
-        "confidence", "entropy", "margin", "patience", "votes", "budgeted", "gates", "eenet",
-        "fixed", "random", "never", "oracle",
-    )  # fmt: skip
-    codecs: tuple[str, ...] = ("float32", "float16", "int8")
-    meters: tuple[str, ...] = ("macs", "storage", "latency", "memory", "energy")
+    policies: tuple[str, ...] = defaults.POLICIES
+    codecs: tuple[str, ...] = defaults.CODECS
+    meters: tuple[str, ...] = defaults.METERS
     seed: int = 0
     recipe: dict[str, str] = field(default_factory=dict)
     """settings of the recipe to change, such as epochs"""

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bench import defaults
 from bench.errors import SeesawError
 from bench.spec import split
 
@@ -58,9 +59,7 @@ Deterministic = Annotated[
 ]
 
 RECORDS, RUNS, DATA = Path("leaderboards/records"), Path("runs"), Path("data")
-POLICIES = "confidence,entropy,margin,patience,votes,budgeted,gates,eenet,fixed,random,never,oracle"
-CODECS = "float32,float16,int8"
-METERS = "macs,storage,latency,memory,energy"
+POLICIES, CODECS, METERS = map(",".join, (defaults.POLICIES, defaults.CODECS, defaults.METERS))
 
 
 def words(text: str) -> tuple[str, ...]:

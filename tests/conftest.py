@@ -12,6 +12,7 @@ os.environ["WANDB_MODE"] = "disabled"
 
 warnings.filterwarnings("ignore", category=FutureWarning)
 torch.set_num_threads(1)  # networks here are tiny, and a second thread only waits for the first
+os.environ["OMP_NUM_THREADS"] = "1"  # in the processes that tests start, too
 
 
 def _cache():

@@ -191,7 +191,8 @@ def _arrays(path: Path) -> Stream | Trace:
         costs = np.arange(1.0, len(logits) + 1)
     if not rising(costs, len(logits)):
         raise SeesawError(
-            f"{path} has costs that are not {len(logits)} finite numbers, each more than the one before. Mend them."
+            f"{path} has costs that are not {len(logits)} finite numbers, each above 0 and none less than the one before. "
+            "Mend them."
         )
     return Trace(
         torch.from_numpy(logits.astype(np.float32, copy=False)),

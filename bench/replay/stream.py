@@ -152,7 +152,7 @@ class Stream:
 
 
 def rising(costs: np.ndarray, exits: int) -> bool:
-    """Whether these are finite costs of so many exits, each more than the one before."""
+    """Whether these are finite costs of so many exits, each above 0 and none less than the one before."""
     return (
         costs.shape == (exits,)
         and bool(np.isfinite(costs).all())

@@ -142,6 +142,10 @@ LOGITS = np.zeros((2, 4, 3))
         ({"logits": LOGITS + np.nan, "labels": LABELS}, "NaN logits"),
         ({"logits": LOGITS, "labels": LABELS, "costs": [1.0]}, "costs that are not 2 finite numbers"),
         ({"logits": LOGITS, "labels": LABELS, "costs": [1.0, np.nan]}, "costs that are not 2 finite numbers"),
+        (
+            {"logits": LOGITS, "labels": LABELS, "costs": [2.0, 1.0]},
+            "each above 0 and none less than the one before",
+        ),
         ({"logits": LOGITS, "labels": LABELS + 2}, "labels from 2 to 4 for 3 classes"),
         ({"logits": LOGITS, "labels": LABELS - 1}, "labels from -1 to 1 for 3 classes"),
         ({"logits": LOGITS[..., :1], "labels": LABELS * 0}, "has logits"),
@@ -150,6 +154,11 @@ LOGITS = np.zeros((2, 4, 3))
 def test_an_npz_that_is_no_stream_is_a_sentence(tmp_path, found, hint):
     with pytest.raises(SeesawError, match=hint):
         read(arrays(tmp_path, **found))
+
+
+def test_exits_may_cost_the_same(tmp_path):
+    trace = read(arrays(tmp_path, logits=LOGITS, labels=LABELS * 0, costs=[3, 3]))[1]
+    assert trace.costs.tolist() == [3, 3]
 
 
 def test_a_damaged_npz_is_a_sentence(tmp_path):

@@ -59,6 +59,21 @@ def test_a_csv_is_read_with_or_without_heads_and_row_numbers(tmp_path, content):
     assert stream.right.tolist() == RIGHT
 
 
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("samples", [1, 2])
+def test_row_numbers_of_one_or_two_samples_are_known_by_what_stands_behind_them(tmp_path, start, samples):
+    numbered = np.c_[np.arange(samples) + start, ROWS[:samples]]
+    stream, _ = read(written(tmp_path, text(numbered)))
+    assert np.array_equal(stream.confidences, CONFIDENCES[:samples])
+    with pytest.raises(SeesawError, match=r"the first of row numbers.* the label is missing"):
+        read(written(tmp_path, text(numbered[:, :-1])))
+
+
+def test_confidences_of_0_and_1_are_no_row_numbers(tmp_path):
+    stream, _ = read(written(tmp_path, "0,1,0\n1,0,0\n"))
+    assert stream.confidences.tolist() == [[0], [1]]
+
+
 def test_one_exit_and_one_sample_are_a_stream(tmp_path):
     stream, _ = read(written(tmp_path, "0.25,1,1\n"))
     assert stream.confidences.tolist() == [[0.25]]

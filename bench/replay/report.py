@@ -36,15 +36,14 @@ def stream_table(sweep: Sweep, rows: Sequence[Row]) -> Table:
         title_justify="left", title_style="bold", caption_justify="left", box=SIMPLE_HEAD,
     )  # fmt: skip
     for head in sorted(differ):
-        table.add_column(head, justify="right")
-    table.add_column("policy", no_wrap=True)
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("policy", overflow="fold")
     for head in (
         "regret",
         "accuracy",
         "cost",
         "sent",
-        "against (a)\ncost points",
-        "against (b)\ncost points",
+        *(f"against {x}\ncost\npoints" for x in ("(a)", "(b)")),
     ):
         table.add_column(head, justify="right", no_wrap=True)
     for number, row in enumerate(rows):
@@ -56,7 +55,7 @@ def stream_table(sweep: Sweep, rows: Sequence[Row]) -> Table:
             _told(row.mean("accuracy"), "{:.2%}", "{:.2%}"),
             _told(row.mean("cost"), "{:.4g}", "{:.1g}"),
             f"{row.mean('sent').value:.1%}",
-            *("{:+.1%} {:+.2f}".format(*against(rows, row, name)) for name in BASELINES),
+            *("{:+.1%}\n{:+.2f}".format(*against(rows, row, name)) for name in BASELINES),
             end_section=last,
             style="bold" if row.name in BASELINES else "dim" if row.bound else None,
         )

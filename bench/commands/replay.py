@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench.commands import options
 from bench.commands.options import out
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 
 if TYPE_CHECKING:
     from bench.curves import Curve
@@ -143,7 +143,9 @@ def replay(
         title = "per sample, nothing sent on: top-1 at shares of the last exit's cost, with points chosen on calibration"
         out.print(table_of([(curve, curve.costs[-1]) for curve in curves], title))
     played = sum(len(row.tallies) for row in rows)
-    out.print(f"{played} streams of {len(stream):,} samples played in {time.perf_counter() - begun:.1f} s.")
+    out.print(
+        f"{counted(played, 'stream')} of {counted(len(stream), 'sample')} played in {time.perf_counter() - begun:.1f} s."
+    )
     if out_ is not None:
         write_json(out_, {"traces": [str(path) for path in trace]}, plan, rows, curves)
         out.print(str(out_), soft_wrap=True)

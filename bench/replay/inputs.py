@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 from bench.online import Online, Rule, plays_streams
 from bench.plugin import Choice, choose
 from bench.policy import Policy, Reference, decides_alone
@@ -191,8 +191,8 @@ def calibration_of(path: Path, given: Path | None, test: Trace, who: str) -> Tra
     (exits, _, classes), (own, _, others) = test.logits.shape, found.logits.shape
     if (exits, classes) != (own, others):
         raise SeesawError(
-            f"{given} is of {own} exits and {others} classes, and what is replayed of {exits} and {classes}. "
-            "Give other samples of the same network."
+            f"{given} is of {counted(own, 'exit')} and {counted(others, 'class', 'classes')}, and what is replayed of {exits} "
+            f"and {classes}. Give other samples of the same network."
         )
     if found.logits.shape == test.logits.shape and torch.equal(found.logits, test.logits):
         raise SeesawError(

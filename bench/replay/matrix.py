@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 from bench.replay.stream import SURPLUS, Stream, rising
 from bench.trace import Trace
 
@@ -123,7 +123,7 @@ def _by_heads(path: Path, heads: list[str]) -> list[str]:
     exits = kinds.count("confidence")
     if kinds.count("label") != 1 or not exits or kinds.count("prediction") != exits:
         raise SeesawError(
-            f"{path} has {exits} columns of confidences, {kinds.count('prediction')} of predictions and "
+            f"{path} has {counted(exits, 'column')} of confidences, {kinds.count('prediction')} of predictions and "
             f"{kinds.count('label')} of labels, by their heads. {LAYOUTS}."
         )
     return kinds
@@ -136,7 +136,7 @@ def _by_place(path: Path, rows: np.ndarray) -> list[str]:
     pairs, rest = divmod(columns - numbered, 2)
     if rest != 1 or not pairs:
         raise SeesawError(
-            f"{path} has {columns} columns{', the first of row numbers' if numbered else ''}: with a confidence and a "
+            f"{path} has {counted(columns, 'column')}{', the first of row numbers' if numbered else ''}: with a confidence and a "
             f"prediction for every exit, the label is missing. {LAYOUTS}."
         )
     return ["index"] * numbered + ["confidence", "prediction"] * pairs + ["label"]
@@ -206,7 +206,7 @@ def _arrays(path: Path) -> Stream | Trace:
         costs = np.arange(1.0, len(logits) + 1)
     if not rising(costs, len(logits)):
         raise SeesawError(
-            f"{path} has costs that are not {len(logits)} finite numbers, each above 0 and none less than the one before. "
+            f"{path} has costs that are not {counted(len(logits), 'finite number')}, each above 0 and none less than the one before. "
             "Mend them."
         )
     return Trace(

@@ -27,3 +27,10 @@ def test_no_number_and_no_head_is_cut_where_names_are_long_and_two_terms_are_swe
     told = shown(policies=names, offload=["0.1", "0.25"], alpha=["0.6", "0.75"])
     assert "…" not in told
     assert "offload" in told
+
+
+def test_one_of_anything_is_not_told_as_several():
+    told = " ".join(shown(samples=1, exits=1, shuffles=1).split())
+    assert told.startswith("1 sample, 1 exit, 1 reshuffling, 95% intervals; alpha 0.7")
+    assert "depth is 1 layer." in told
+    assert shown(samples=2000).startswith("2,000 samples, 3 exits, 2 reshufflings, 95%")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,9 @@ from bench.replay.rows import Terms
 from bench.replay.stream import Stream
 from bench.spec import near, parse, render
 from bench.trace import Trace
+
+CHANCE = 0.1
+"""Share of samples that two traces may have in common, as data sets with a few samples twice do."""
 
 
 @dataclass
@@ -194,8 +198,27 @@ def calibration_of(path: Path, given: Path | None, test: Trace, who: str) -> Tra
             f"{given} is of {counted(own, 'exit')} and {counted(others, 'class', 'classes')}, and what is replayed of {exits} "
             f"and {classes}. Give other samples of the same network."
         )
-    if found.logits.shape == test.logits.shape and torch.equal(found.logits, test.logits):
+    if share := judged(test, found):
         raise SeesawError(
-            f"{given} holds the very samples that are judged. Thresholds must come from others: --calibration FILE."
+            f"{given} holds the very samples that are judged: {share:.0%} of them, or of its own, are in both. Thresholds must "
+            "come from others: --calibration FILE."
         )
     return found
+
+
+def judged(test: Trace, other: Trace) -> float:
+    """The share of the smaller trace's samples that are in the larger one too; 0 where chance may explain it.
+
+    A sample is known by its logits to the bit, where no other of its own trace has the same ones. Rounded logits meet by
+    chance, but no more often than inside one trace, so a share counts where it is `CHANCE` above that of such twins.
+    """
+    here, there = (
+        Counter(hash(sample.tobytes()) for sample in trace.logits.transpose(0, 1).contiguous().numpy())
+        for trace in (test, other)
+    )
+    if here == there:
+        return 1.0
+    both = sum(count == 1 == there[sample] for sample, count in here.items())
+    share = both / min(here.total(), there.total())
+    twins = sum(count for count in here.values() if count > 1) / here.total()
+    return share if share > twins + CHANCE else 0.0

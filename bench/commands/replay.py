@@ -119,9 +119,11 @@ def replay(
     elif real.named(costs):
         priced = real.depths_of(trace, records, costs)
     else:
-        priced = inputs.numbers(costs, "--costs")
+        priced = inputs.numbers(costs, "--costs", "; or say layers, measured, latency, energy.MODEL")
     sent = (
-        real.sends_of(trace, records, sends, arms) if real.named(sends) else inputs.numbers(sends, "--sends")
+        real.sends_of(trace, records, sends, arms)
+        if real.named(sends)
+        else inputs.numbers(sends, "--sends", "; or say payload.CODEC")
     )
     arms_ = stream.arms(arms, priced, sent)
     if figures is not None:

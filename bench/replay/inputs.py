@@ -138,8 +138,13 @@ def _steps(text: str, items: list[str]) -> list[str]:
     return [f"{start + number * step:.12g}" for number in range(count + 1)]
 
 
-def numbers(text: str, option: str) -> list[float]:
+def numbers(text: str, option: str, instead: str = "") -> list[float]:
     """Numbers joined by colons.
+
+    Args:
+        text: the numbers.
+        option: that they were given for.
+        instead: what else it takes, in words.
 
     Raises:
         SeesawError: they are none.
@@ -147,7 +152,9 @@ def numbers(text: str, option: str) -> list[float]:
     try:
         return [float(word) for word in text.split(":") if word]
     except ValueError as error:
-        raise SeesawError(f"{option} {text!r} are no numbers. Join them by colons: 1:2.5:4.") from error
+        raise SeesawError(
+            f"{option} {text!r} are no numbers. Join them by colons: 1:2.5:4{instead}."
+        ) from error
 
 
 def load(paths: Sequence[Path]) -> tuple[Stream, Trace | None]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import SeesawError
 from bench.record import Record
 from bench.spec import near
-from bench.streams.made import run_of
-
-NUMBERS = re.compile(r"[\d.+:e\s-]*")
+from bench.streams.made import of_run, run_of
 
 
 def named(text: str) -> bool:
-    """Whether an option names a reading, and gives no numbers."""
-    return NUMBERS.fullmatch(text) is None
+    """Whether an option names a reading: one word, and no number such as nan."""
+    try:
+        float(text or 0)
+    except ValueError:
+        return ":" not in text
+    return False
 
 
 def depths_of(traces: Sequence[Path], records: Path, name: str) -> list[float]:
@@ -30,7 +31,7 @@ def depths_of(traces: Sequence[Path], records: Path, name: str) -> list[float]:
     Raises:
         SeesawError: a run without a record, or exits without this reading, or whose costs do not rise.
     """
-    run = run_of(traces[0], records)
+    run = _run(traces[0], records, name, "--costs", "layers, measured, or numbers joined by colons: 1:2.5:4")
     there = set.intersection(*(set(exit_.readings) for exit_ in run.exits))
     if name not in there:
         able = sorted(key for key in there if key.split(".")[0] in ("latency", "energy", "macs", "memory"))
@@ -58,7 +59,7 @@ def sends_of(traces: Sequence[Path], records: Path, name: str, arms: str) -> lis
     Raises:
         SeesawError: a run without a record, or cuts without this reading.
     """
-    run = run_of(traces[0], records)
+    run = _run(traces[0], records, name, "--sends", "numbers joined by colons: 1:0.5:0.25")
     inner = [run.cuts[exit_.stage + 1] for exit_ in run.exits[:-1]]
     kind = name.partition(".")[0]
     entry = [one.value for key, one in run.cuts[0].readings.items() if key.startswith(f"{kind}.")]
@@ -70,6 +71,16 @@ def sends_of(traces: Sequence[Path], records: Path, name: str, arms: str) -> lis
         )
     shares = [cut.readings[name].value / min(entry) for cut in inner]
     return [1.0, *shares, 0.0] if arms == "cuts" else [*shares, 0.0]
+
+
+def _run(path: Path, records: Path, name: str, option: str, instead: str) -> Record:
+    """The record that has a reading, if any has."""
+    if not of_run(path):
+        raise SeesawError(
+            f"{option} {name!r}: readings are in the records of runs, and {path} is no run's folder, nor the test trace in "
+            f"one. Give {instead}."
+        )
+    return run_of(path, records)
 
 
 def _common(run: Record) -> set[str]:

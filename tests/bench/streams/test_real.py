@@ -25,9 +25,19 @@ def run(traced, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("latency", True), ("payload.int8", True), ("1:2.5:4", False), ("1e-3:2", False), ("", False)],
+    [
+        ("latency", True),
+        ("payload.int8", True),
+        ("nope", True),
+        ("1:2.5:4", False),
+        ("1e-3:2", False),
+        ("", False),
+        ("1:nan", False),
+        ("inf", False),
+        ("1:x", False),
+    ],
 )
-def test_a_reading_is_told_from_numbers_by_its_letters(text, name):
+def test_a_reading_is_told_from_numbers(text, name):
     assert named(text) is name
 
 

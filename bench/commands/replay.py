@@ -16,6 +16,7 @@ from bench.errors import SeesawError, counted
 if TYPE_CHECKING:
     from bench.curves import Curve
     from bench.replay.inputs import Entrants
+    from bench.streams.real import Priced
     from bench.trace import Trace
 
 USUAL = ("splitee", "splitee-s", "random", "best-fixed", "oracle")
@@ -41,12 +42,12 @@ def replay(
         str, typer.Option(help="exits; or cuts, which may also send the input before the first layer")
     ] = "exits",
     costs: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="layers; measured (a trace's MACs, an npz's `costs`); one number for each exit: 1:2.5:4; or what the "
-            "run's record says of its exits: latency, energy.MODEL"
+            "run's record says of its exits: latency, energy.MODEL; left out: layers, and measured for per-sample policies"
         ),
-    ] = "layers",
+    ] = None,
     sends: Annotated[
         str,
         typer.Option(
@@ -113,19 +114,14 @@ def replay(
     with out.status("Reading ..."):
         network = parts_of(trace, records) if record else None
         stream, logits = inputs.load(trace)
-        curves = _curves(named, logits, trace, calibration)
-    if costs in ("layers", "measured"):
-        priced = costs
-    elif real.named(costs):
-        priced = real.depths_of(trace, records, costs)
-    else:
-        priced = inputs.numbers(costs, "--costs", "; or say layers, measured, latency, energy.MODEL")
-    sent = (
-        real.sends_of(trace, records, sends, arms)
-        if real.named(sends)
-        else inputs.numbers(sends, "--sends", "; or say payload.CODEC")
-    )
-    arms_ = stream.arms(arms, priced, sent)
+        priced = real.priced(costs, trace, records, stream.exits)
+        sent = (
+            real.sends_of(trace, records, sends, arms)
+            if real.named(sends)
+            else inputs.numbers(sends, "--sends", "; or say payload.CODEC")
+        )
+        arms_ = stream.arms(arms, priced.depths, sent)
+        curves = _curves(named, logits, trace, calibration, priced)
     if figures is not None:
         pyplot(figures / "regret.png")  # before the work begins: it may not be there
     for folder, what, option in ((out_ and out_.parent, "Numbers", "--out"), (figures, "Plots", "--figures")):
@@ -142,17 +138,19 @@ def replay(
         rows = plan.run(threads, lambda done, total: shown.update(bar, completed=done, total=total))
     out.print(stream_table(plan, rows))
     if curves:
-        title = "per sample, nothing sent on: top-1 at shares of the last exit's cost, with points chosen on calibration"
+        title = f"per sample, nothing sent on: top-1 at shares of the last exit's cost ({priced.unit}), points chosen on calibration"
         out.print(table_of([(curve, curve.costs[-1]) for curve in curves], title))
     played = sum(len(row.tallies) for row in rows)
     out.print(
         f"{counted(played, 'stream')} of {counted(len(stream), 'sample')} played in {time.perf_counter() - begun:.1f} s."
     )
     if out_ is not None:
-        write_json(out_, {"traces": [str(path) for path in trace]}, plan, rows, curves)
+        write_json(
+            out_, {"traces": [str(path) for path in trace], "curves in": priced.unit}, plan, rows, curves
+        )
         out.print(str(out_), soft_wrap=True)
     if network is not None:
-        told = record_of(*network, arms, priced, named, plan, rows)
+        told = record_of(*network, arms, priced.depths, named, plan, rows)
         out.print(str(told.write(told.path(streams_of(records)))), soft_wrap=True)
     if figures is not None:
         from bench.replay.figures import figures as draw
@@ -162,7 +160,9 @@ def replay(
             out.print(str(path), soft_wrap=True)
 
 
-def _curves(named: Entrants, test: Trace | None, traces: list[Path], calibration: Path | None) -> list[Curve]:
+def _curves(
+    named: Entrants, test: Trace | None, traces: list[Path], calibration: Path | None, priced: Priced
+) -> list[Curve]:
     """Curves of those that decide for each sample by itself, where one was named that can do nothing else."""
     from bench.replay.inputs import calibration_of
     from bench.replay.recorded import recorded
@@ -175,5 +175,5 @@ def _curves(named: Entrants, test: Trace | None, traces: list[Path], calibration
             f"{who} needs the logits of every class, and {traces[0]} has confidences alone. Give an npz with `logits`; or leave "
             "it out: early exit at one threshold is row (b), at several --sweep alpha=0.5:0.6:...:0.9."
         )
-    before = calibration_of(traces[0], calibration, test, who)
-    return [recorded(choice, before, test)[0] for choice in named.alone.values()]
+    before = priced.of(calibration_of(traces[0], calibration, test, who))
+    return [recorded(choice, before, priced.of(test))[0] for choice in named.alone.values()]

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+import torch
 
 from bench.errors import SeesawError
 from bench.record import Record
+from bench.replay.inputs import numbers
+from bench.replay.stream import rising
 from bench.spec import near
 from bench.streams.made import of_run, run_of
+from bench.trace import Trace
 
 
 def named(text: str) -> bool:
@@ -20,17 +27,55 @@ def named(text: str) -> bool:
     return False
 
 
-def depths_of(traces: Sequence[Path], records: Path, name: str) -> list[float]:
-    """What leaving at each exit costs by a reading (`latency`, `energy.NAME`, `macs`), the last as many as exits.
+@dataclass(frozen=True)
+class Priced:
+    """What leaving at an exit costs, as it was asked for.
+
+    Attributes:
+        depths: for a stream's arms: `layers`, `measured`, or a number for each exit.
+        costs: of each exit in `unit`, for policies that decide for each sample by itself; None where those that the trace
+            holds are meant.
+        unit: of those costs, in words.
+    """
+
+    depths: str | list[float]
+    costs: list[float] | None
+    unit: str
+
+    def of(self, trace: Trace) -> Trace:
+        """A trace with these costs in place of its own."""
+        return (
+            trace
+            if self.costs is None
+            else replace(trace, costs=torch.tensor(self.costs, dtype=torch.float64))
+        )
+
+
+def priced(text: str | None, traces: Sequence[Path], records: Path, exits: int) -> Priced:
+    """Read what exits cost.
 
     Args:
-        traces: of runs of one network; the first one's record counts.
+        text: `layers`, `measured`, numbers joined by colons, or the name of a reading of the run's record; where left out
+            a stream's depth is counted in layers, and single samples are charged what the trace holds.
+        traces: of one network.
         records: folder of the runs' records.
-        name: of a reading that every exit has.
+        exits: how many there are.
 
     Raises:
-        SeesawError: a run without a record, or exits without this reading, or whose costs do not rise.
+        SeesawError: neither a reading of every exit nor numbers, or readings that do not rise.
     """
+    if text is None or text == "measured":
+        return Priced(text or "layers", None, "MACs" if of_run(traces[0]) else "what the file says they cost")
+    if text == "layers":
+        return Priced(text, [float(number + 1) for number in range(exits)], "layers")
+    if not named(text):
+        told = numbers(text, "--costs", "; or say layers, measured, latency, energy.MODEL")
+        return Priced(told, told, "the numbers given")
+    return _by_reading(traces, records, text)
+
+
+def _by_reading(traces: Sequence[Path], records: Path, name: str) -> Priced:
+    """Costs by a reading (`latency`, `energy.NAME`, `macs`) of the first one's record; on a stream the last as many as exits."""
     run = _run(traces[0], records, name, "--costs", "layers, measured, or numbers joined by colons: 1:2.5:4")
     there = set.intersection(*(set(exit_.readings) for exit_ in run.exits))
     if name not in there:
@@ -39,12 +84,13 @@ def depths_of(traces: Sequence[Path], records: Path, name: str) -> list[float]:
             f"Not every exit of {run.setup.model} has a reading {name!r}{near(name, able)} "
             f"Choose layers, measured, numbers, or one of {', '.join(able)}."
         )
-    found = [exit_.readings[name].value for exit_ in run.exits]
-    if any(late <= early for early, late in zip([0.0, *found], found, strict=False)):
+    readings = [exit_.readings[name] for exit_ in run.exits]
+    found = [one.value for one in readings]
+    if not rising(np.array(found), len(found)):
         raise SeesawError(
-            f"By {name} a later exit of {run.setup.model} costs no more than an earlier one ({found}). Choose other costs."
+            f"By {name} a later exit of {run.setup.model} costs less than an earlier one ({found}). Choose other costs."
         )
-    return [cost / found[-1] * len(found) for cost in found]
+    return Priced([cost / found[-1] * len(found) for cost in found], found, f"{name} in {readings[0].unit}")
 
 
 def sends_of(traces: Sequence[Path], records: Path, name: str, arms: str) -> list[float]:

@@ -95,6 +95,31 @@ def test_a_runs_folder_gives_per_sample_policies_their_curves_too(replay, tmp_pa
     assert fixed["test"]["left"] == [[0, 50], [50, 0]]
 
 
+@pytest.mark.parametrize(
+    ("words", "costs", "unit"),
+    [
+        ([], [1e6, 4e6], "MACs"),
+        (["--costs", "layers"], [1, 2], "layers"),
+        (["--costs", "1:9"], [1, 9], "the numbers given"),
+    ],
+)
+def test_per_sample_policies_are_charged_what_costs_says_and_the_table_says_so(
+    replay, tmp_path, words, costs, unit
+):
+    code, out, err = replay(
+        "--trace", "run", "--policy", "eenet", *words, "--shuffles", "0", "--out", "o.json"
+    )
+    assert code == 0, err
+    assert f"the last exit's cost ({unit})" in " ".join(out.split())
+    told = json.loads((tmp_path / "o.json").read_text())
+    assert told["curves in"] == unit
+    (curve,) = told["curves"]
+    assert curve["costs"] == costs
+    budgets = np.linspace(costs[1], costs[0], 12)
+    spent = [np.dot(left, costs) / sum(left) for left in curve["calibration"]["left"]]
+    assert (spent <= budgets + max(costs) / 50).all()
+
+
 def test_the_usual_policies_play_where_none_is_named(replay):
     code, out, _ = replay("--trace", "run", "--shuffles", "1")
     assert code == 0

@@ -1,10 +1,11 @@
 import json
 
 import pytest
+import torch
 
-from bench import SeesawError
+from bench import SeesawError, Trace
 from bench.record import Record
-from bench.streams.real import depths_of, named, sends_of
+from bench.streams.real import named, priced, sends_of
 
 
 @pytest.fixture
@@ -42,8 +43,27 @@ def test_a_reading_is_told_from_numbers(text, name):
 
 
 def test_depths_are_what_the_clock_says_of_the_exits_the_last_as_many_as_exits(run):
-    assert depths_of(*run(), "latency") == pytest.approx([0.5, 2.0])
-    assert depths_of(*run(), "macs") == pytest.approx([2 / 3, 2.0])
+    assert priced("latency", *run(), 2).depths == pytest.approx([0.5, 2.0])
+    assert priced("macs", *run(), 2).depths == pytest.approx([2 / 3, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("asked", "costs", "unit"),
+    [
+        (None, [5, 7], "MACs"),
+        ("measured", [5, 7], "MACs"),
+        ("layers", [1, 2], "layers"),
+        ("1:2.5", [1, 2.5], "the numbers given"),
+        ("latency", [1e-3, 4e-3], "latency in s"),
+        ("energy.model-v1", [1e-6, 1e-6], "energy.model-v1 in J"),
+    ],
+)
+def test_single_samples_are_charged_in_the_unit_that_was_asked_for(run, asked, costs, unit):
+    found = priced(asked, *run(), 2)
+    own = Trace(torch.zeros(2, 3, 4), torch.zeros(3), torch.tensor([5.0, 7.0], dtype=torch.float64))
+    assert found.of(own).costs.tolist() == costs
+    assert found.of(own).logits is own.logits
+    assert found.unit == unit
 
 
 def test_sending_costs_what_crosses_behind_an_exit_as_a_share_of_the_input(run):
@@ -57,10 +77,12 @@ def test_sending_costs_what_crosses_behind_an_exit_as_a_share_of_the_input(run):
 
 def test_what_nobody_measured_or_does_not_rise_is_a_sentence(run):
     with pytest.raises(SeesawError, match=r"Not every exit of mlp_dense has a reading 'energy.none'"):
-        depths_of(*run(), "energy.none")
-    equal = run(lambda told: told["exits"][1]["readings"]["latency"].update(value=1e-3, low=1e-3, high=1e-3))
-    with pytest.raises(SeesawError, match="a later exit of mlp_dense costs no more than an earlier one"):
-        depths_of(*equal, "latency")
+        priced("energy.none", *run(), 2)
+    falling = run(
+        lambda told: told["exits"][1]["readings"]["latency"].update(value=8e-4, low=7e-4, high=8.9e-4)
+    )
+    with pytest.raises(SeesawError, match="a later exit of mlp_dense costs less than an earlier one"):
+        priced("latency", *falling, 2)
     with pytest.raises(
         SeesawError, match=r"Not every cut of mlp_dense has bytes by 'payload.zip'.*payload.int8"
     ):

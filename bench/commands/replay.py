@@ -120,6 +120,8 @@ def replay(
             if real.named(sends)
             else inputs.numbers(sends, "--sends", "; or say payload.CODEC")
         )
+        if priced.note:
+            out.print(priced.note, style="yellow", soft_wrap=True)
         arms_ = stream.arms(arms, priced.depths, sent)
         curves = _curves(named, logits, trace, calibration, priced)
     if figures is not None:

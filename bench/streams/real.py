@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from bench.errors import SeesawError
+from bench.meter import Reading
 from bench.record import Record
 from bench.replay.inputs import numbers
 from bench.replay.stream import rising
@@ -36,11 +37,13 @@ class Priced:
         costs: of each exit in `unit`, for policies that decide for each sample by itself; None where those that the trace
             holds are meant.
         unit: of those costs, in words.
+        note: what else one must know of them; empty where there is nothing.
     """
 
     depths: str | list[float]
     costs: list[float] | None
     unit: str
+    note: str = ""
 
     def of(self, trace: Trace) -> Trace:
         """A trace with these costs in place of its own."""
@@ -85,12 +88,29 @@ def _by_reading(traces: Sequence[Path], records: Path, name: str) -> Priced:
             f"Choose layers, measured, numbers, or one of {', '.join(able)}."
         )
     readings = [exit_.readings[name] for exit_ in run.exits]
-    found = [one.value for one in readings]
+    found, told = level(readings), [one.value for one in readings]
     if not rising(np.array(found), len(found)):
         raise SeesawError(
-            f"By {name} a later exit of {run.setup.model} costs less than an earlier one ({found}). Choose other costs."
+            f"By {name} a later exit of {run.setup.model} costs less than an earlier one ({told}), by more than their spreads. "
+            "Choose other costs."
         )
-    return Priced([cost / found[-1] * len(found) for cost in found], found, f"{name} in {readings[0].unit}")
+    note = f"By {name} later exits cost less than earlier ones ({told}), by no more than their spreads: they count as equal."
+    depths = [cost / found[-1] * len(found) for cost in found]
+    return Priced(depths, found, f"{name} in {readings[0].unit}", "" if found == told else note)
+
+
+def level(readings: Sequence[Reading]) -> list[float]:
+    """Their values, each raised to the largest one before where their quartiles meet, so that only noise parts them."""
+    found, most = [], readings[0]
+    for one in readings:
+        high, low = (
+            (one.value if one.high is None else one.high),
+            (most.value if most.low is None else most.low),
+        )
+        if one.value > most.value:
+            most = one
+        found.append(most.value if high >= low else one.value)
+    return found
 
 
 def sends_of(traces: Sequence[Path], records: Path, name: str, arms: str) -> list[float]:

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from bench import SeesawError, Trace
+from bench.meter import Reading
 from bench.record import Record
-from bench.streams.real import named, priced, sends_of
+from bench.streams.real import level, named, priced, sends_of
 
 
 @pytest.fixture
@@ -64,6 +65,28 @@ def test_single_samples_are_charged_in_the_unit_that_was_asked_for(run, asked, c
     assert found.of(own).costs.tolist() == costs
     assert found.of(own).logits is own.logits
     assert found.unit == unit
+
+
+def test_exits_that_only_noise_parts_cost_the_same_and_it_is_said(run):
+    def noisy(told):
+        told["exits"][1]["readings"]["latency"].update(value=9.5e-4, low=8e-4, high=9.7e-4)
+
+    found = priced("latency", *run(noisy), 2)
+    assert found.costs == [1e-3, 1e-3]
+    assert found.depths == [2, 2]
+    assert "(0.001, 0.00095)" in found.note.replace("[", "(").replace("]", ")")
+    assert "count as equal" in found.note
+    assert not priced("macs", *run(), 2).note
+
+
+def test_a_spread_is_held_against_that_of_the_largest_before():
+    def reading(value, half):
+        return Reading(value=value, low=value - half, high=value + half, unit="s", source="clock")
+
+    assert level([reading(10, 1), reading(9.5, 1), reading(9, 0.5), reading(12, 1)]) == [10, 10, 10, 12]
+    assert level([reading(10, 1), reading(9.5, 1), reading(8.5, 0.4)]) == [10, 10, 8.5]
+    counts = [Reading(value=value, unit="MAC", source="counted") for value in (3, 2, 2)]
+    assert level(counts) == [3, 2, 2]
 
 
 def test_sending_costs_what_crosses_behind_an_exit_as_a_share_of_the_input(run):

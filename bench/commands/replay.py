@@ -65,6 +65,7 @@ def replay(
     figures: Annotated[
         Path | None, typer.Option(help="folder for three plots: regret, accuracy and cost")
     ] = None,
+    ending: Annotated[str, typer.Option(help="of the plots' files: png, svg or pdf")] = "png",
     record: Annotated[
         bool,
         typer.Option("--record", help="keep it for the boards, in the folder streams beside the records"),
@@ -125,7 +126,7 @@ def replay(
         arms_ = stream.arms(arms, priced.depths, sent)
         curves = _curves(named, logits, trace, calibration, priced)
     if figures is not None:
-        pyplot(figures / "regret.png")  # before the work begins: it may not be there
+        pyplot(figures / f"regret.{ending}")  # before the work begins: it may not be there
     for folder, what, option in ((out_ and out_.parent, "Numbers", "--out"), (figures, "Plots", "--figures")):
         if folder is not None:
             writable(folder, what, option)
@@ -158,7 +159,7 @@ def replay(
         from bench.replay.figures import figures as draw
 
         across = next((key for key in swept if key in rows[0].terms._fields), "offload")
-        for path in draw(rows, plan.marks, figures, across):
+        for path in draw(rows, plan.marks, figures, across, ending):
             out.print(str(path), soft_wrap=True)
 
 

@@ -78,6 +78,19 @@ def test_all_numbers_are_in_the_file_and_the_three_plots_are_drawn(replay, tmp_p
         assert (tmp_path / f"plots/{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_plots_are_drawn_for_a_paper_too(replay, tmp_path):
+    words = ["--policy", "splitee", "--shuffles", "1", "--figures", "plots", "--ending"]
+    assert replay("--trace", "m.csv", *words, "pdf")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
+        "accuracy.pdf",
+        "cost.pdf",
+        "regret.pdf",
+    ]
+    code, _, err = replay("--trace", "m.csv", *words, "gif")
+    assert code == 1
+    assert "End it in .png, .svg or .pdf" in err
+
+
 def test_a_runs_folder_gives_per_sample_policies_their_curves_too(replay, tmp_path):
     words = ["--policy", "confidence", "--policy", "fixed", "--policy", "oracle", "--policy", "random"]
     code, out, err = replay(

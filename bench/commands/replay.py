@@ -112,6 +112,11 @@ def replay(
     settle(threads, deterministic=False)
     swept = inputs.values(sweep or [])
     named = inputs.entrants(policy or USUAL, swept)
+    if record and not named.chosen:
+        raise SeesawError(
+            f"--record keeps what plays a stream, and none of {', '.join(named.streamless)} does: what decides for each sample "
+            "alone stands on the run's own record. Name an online policy too, such as splitee."
+        )
     with out.status("Reading ..."):
         network = parts_of(trace, records) if record else None
         stream, logits = inputs.load(trace)
@@ -155,6 +160,12 @@ def replay(
     if network is not None:
         told = record_of(*network, arms, priced.depths, named, plan, rows)
         out.print(str(told.write(told.path(streams_of(records)))), soft_wrap=True)
+        if named.streamless:
+            out.print(
+                f"Not in it: {', '.join(named.streamless)}. What decides for each sample alone stands on the run's own record.",
+                style="yellow",
+                soft_wrap=True,
+            )
     if figures is not None:
         from bench.replay.figures import figures as draw
 

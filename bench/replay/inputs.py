@@ -44,7 +44,12 @@ class Entrants:
     @property
     def needs_logits(self) -> str | None:
         """One that can do nothing without logits, if there is one."""
-        return next((name for name, one in self.alone.items() if not plays_streams(one.plugin)), None)
+        return next(iter(self.streamless), None)
+
+    @property
+    def streamless(self) -> list[str]:
+        """Those that play no stream, and so are in no stream record."""
+        return [name for name, one in self.alone.items() if not plays_streams(one.plugin)]
 
 
 def entrants(specs: Sequence[str], sweep: Mapping[str, Sequence[str]]) -> Entrants:

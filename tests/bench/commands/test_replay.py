@@ -160,6 +160,22 @@ def test_a_runs_stream_is_kept_beside_its_record_and_the_same_command_writes_the
     assert len(list((tmp_path / "streams").glob("*/*/*"))) == 1
 
 
+def test_who_plays_no_stream_is_not_recorded_and_it_is_said(replay, traced, tmp_path):
+    words = ["--trace", str(traced(tmp_path)), "--records", "records", "--record", "--shuffles", "0"]
+    trace = Trace.load(next(tmp_path.glob("runs/*/*/*/test.safetensors")))
+    other = Trace(trace.logits + 1, trace.labels, trace.costs)
+    other.save(tmp_path / "other.safetensors")
+    words += ["--calibration", "other.safetensors", "--policy", "confidence"]
+    code, out, err = replay(*words, "--policy", "entropy", "--policy", "splitee")
+    assert code == 0, err
+    assert "Not in it: confidence, entropy." in out
+    (path,) = (tmp_path / "streams").glob("*/*/*")
+    assert {one["policy"] for one in json.loads(path.read_text())["results"]} >= {"splitee"}
+    code, _, err = replay(*words)
+    assert code == 1
+    assert "Name an online policy too" in err
+
+
 DRAFT = '''
 from bench import Online
 

@@ -99,6 +99,11 @@ def _by_reading(traces: Sequence[Path], records: Path, name: str) -> Priced:
     return Priced(depths, found, f"{name} in {readings[0].unit}", "" if found == told else note)
 
 
+def depths_of(traces: Sequence[Path], records: Path, name: str) -> list[float]:
+    """What leaving at each exit costs by a reading, as the arms of a stream have it: the last as many as exits."""
+    return [float(depth) for depth in _by_reading(traces, records, name).depths]
+
+
 def level(readings: Sequence[Reading]) -> list[float]:
     """Their values, each raised to the largest one before where their quartiles meet, so that only noise parts them."""
     found, most = [], readings[0]

@@ -6,7 +6,7 @@ import torch
 from bench import SeesawError, Trace
 from bench.meter import Reading
 from bench.record import Record
-from bench.streams.real import level, named, priced, sends_of
+from bench.streams.real import depths_of, level, named, priced, sends_of
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_reading_is_told_from_numbers(text, name):
 
 def test_depths_are_what_the_clock_says_of_the_exits_the_last_as_many_as_exits(run):
     assert priced("latency", *run(), 2).depths == pytest.approx([0.5, 2.0])
-    assert priced("macs", *run(), 2).depths == pytest.approx([2 / 3, 2.0])
+    assert priced("macs", *run(), 2).depths == depths_of(*run(), "macs") == pytest.approx([2 / 3, 2.0])
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench.commands import options
 from bench.commands.options import out
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 
 if TYPE_CHECKING:
     from bench.curves import Curve
     from bench.replay.inputs import Entrants
+    from bench.streams.real import Priced
     from bench.trace import Trace
 
 USUAL = ("splitee", "splitee-s", "random", "best-fixed", "oracle")
@@ -41,12 +42,12 @@ def replay(
         str, typer.Option(help="exits; or cuts, which may also send the input before the first layer")
     ] = "exits",
     costs: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="layers; measured (a trace's MACs, an npz's `costs`); one number for each exit: 1:2.5:4; or what the "
-            "run's record says of its exits: latency, energy.MODEL"
+            "run's record says of its exits: latency, energy.MODEL; left out: layers, and measured for per-sample policies"
         ),
-    ] = "layers",
+    ] = None,
     sends: Annotated[
         str,
         typer.Option(
@@ -64,6 +65,7 @@ def replay(
     figures: Annotated[
         Path | None, typer.Option(help="folder for three plots: regret, accuracy and cost")
     ] = None,
+    ending: Annotated[str, typer.Option(help="of the plots' files: png, svg or pdf")] = "png",
     record: Annotated[
         bool,
         typer.Option("--record", help="keep it for the boards, in the folder streams beside the records"),
@@ -110,22 +112,26 @@ def replay(
     settle(threads, deterministic=False)
     swept = inputs.values(sweep or [])
     named = inputs.entrants(policy or USUAL, swept)
+    if record and not named.chosen:
+        raise SeesawError(
+            f"--record keeps what plays a stream, and none of {', '.join(named.streamless)} does: what decides for each sample "
+            "alone stands on the run's own record. Name an online policy too, such as splitee."
+        )
     with out.status("Reading ..."):
         network = parts_of(trace, records) if record else None
         stream, logits = inputs.load(trace)
-        curves = _curves(named, logits, trace, calibration)
-    if costs in ("layers", "measured"):
-        priced = costs
-    elif real.named(costs):
-        priced = real.depths_of(trace, records, costs)
-    else:
-        priced = inputs.numbers(costs, "--costs")
-    sent = (
-        real.sends_of(trace, records, sends, arms) if real.named(sends) else inputs.numbers(sends, "--sends")
-    )
-    arms_ = stream.arms(arms, priced, sent)
+        priced = real.priced(costs, trace, records, stream.exits)
+        sent = (
+            real.sends_of(trace, records, sends, arms)
+            if real.named(sends)
+            else inputs.numbers(sends, "--sends", "; or say payload.CODEC")
+        )
+        if priced.note:
+            out.print(priced.note, style="yellow", soft_wrap=True)
+        arms_ = stream.arms(arms, priced.depths, sent)
+        curves = _curves(named, logits, trace, calibration, priced)
     if figures is not None:
-        pyplot(figures / "regret.png")  # before the work begins: it may not be there
+        pyplot(figures / f"regret.{ending}")  # before the work begins: it may not be there
     for folder, what, option in ((out_ and out_.parent, "Numbers", "--out"), (figures, "Plots", "--figures")):
         if folder is not None:
             writable(folder, what, option)
@@ -140,25 +146,37 @@ def replay(
         rows = plan.run(threads, lambda done, total: shown.update(bar, completed=done, total=total))
     out.print(stream_table(plan, rows))
     if curves:
-        title = "per sample, nothing sent on: top-1 at shares of the last exit's cost, with points chosen on calibration"
+        title = f"per sample, nothing sent on: top-1 at shares of the last exit's cost ({priced.unit}), points chosen on calibration"
         out.print(table_of([(curve, curve.costs[-1]) for curve in curves], title))
     played = sum(len(row.tallies) for row in rows)
-    out.print(f"{played} streams of {len(stream):,} samples played in {time.perf_counter() - begun:.1f} s.")
+    out.print(
+        f"{counted(played, 'stream')} of {counted(len(stream), 'sample')} played in {time.perf_counter() - begun:.1f} s."
+    )
     if out_ is not None:
-        write_json(out_, {"traces": [str(path) for path in trace]}, plan, rows, curves)
+        write_json(
+            out_, {"traces": [str(path) for path in trace], "curves in": priced.unit}, plan, rows, curves
+        )
         out.print(str(out_), soft_wrap=True)
     if network is not None:
-        told = record_of(*network, arms, priced, named, plan, rows)
+        told = record_of(*network, arms, priced.depths, named, plan, rows)
         out.print(str(told.write(told.path(streams_of(records)))), soft_wrap=True)
+        if named.streamless:
+            out.print(
+                f"Not in it: {', '.join(named.streamless)}. What decides for each sample alone stands on the run's own record.",
+                style="yellow",
+                soft_wrap=True,
+            )
     if figures is not None:
         from bench.replay.figures import figures as draw
 
         across = next((key for key in swept if key in rows[0].terms._fields), "offload")
-        for path in draw(rows, plan.marks, figures, across):
+        for path in draw(rows, plan.marks, figures, across, ending):
             out.print(str(path), soft_wrap=True)
 
 
-def _curves(named: Entrants, test: Trace | None, traces: list[Path], calibration: Path | None) -> list[Curve]:
+def _curves(
+    named: Entrants, test: Trace | None, traces: list[Path], calibration: Path | None, priced: Priced
+) -> list[Curve]:
     """Curves of those that decide for each sample by itself, where one was named that can do nothing else."""
     from bench.replay.inputs import calibration_of
     from bench.replay.recorded import recorded
@@ -171,5 +189,5 @@ def _curves(named: Entrants, test: Trace | None, traces: list[Path], calibration
             f"{who} needs the logits of every class, and {traces[0]} has confidences alone. Give an npz with `logits`; or leave "
             "it out: early exit at one threshold is row (b), at several --sweep alpha=0.5:0.6:...:0.9."
         )
-    before = calibration_of(traces[0], calibration, test, who)
-    return [recorded(choice, before, test)[0] for choice in named.alone.values()]
+    before = priced.of(calibration_of(traces[0], calibration, test, who))
+    return [recorded(choice, before, priced.of(test))[0] for choice in named.alone.values()]

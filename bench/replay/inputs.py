@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 from bench.online import Online, Rule, plays_streams
 from bench.plugin import Choice, choose
 from bench.policy import Policy, Reference, decides_alone
@@ -19,6 +20,9 @@ from bench.replay.rows import Terms
 from bench.replay.stream import Stream
 from bench.spec import near, parse, render
 from bench.trace import Trace
+
+CHANCE = 0.1
+"""Share of samples that two traces may have in common, as data sets with a few samples twice do."""
 
 
 @dataclass
@@ -40,7 +44,12 @@ class Entrants:
     @property
     def needs_logits(self) -> str | None:
         """One that can do nothing without logits, if there is one."""
-        return next((name for name, one in self.alone.items() if not plays_streams(one.plugin)), None)
+        return next(iter(self.streamless), None)
+
+    @property
+    def streamless(self) -> list[str]:
+        """Those that play no stream, and so are in no stream record."""
+        return [name for name, one in self.alone.items() if not plays_streams(one.plugin)]
 
 
 def entrants(specs: Sequence[str], sweep: Mapping[str, Sequence[str]]) -> Entrants:
@@ -134,8 +143,13 @@ def _steps(text: str, items: list[str]) -> list[str]:
     return [f"{start + number * step:.12g}" for number in range(count + 1)]
 
 
-def numbers(text: str, option: str) -> list[float]:
+def numbers(text: str, option: str, instead: str = "") -> list[float]:
     """Numbers joined by colons.
+
+    Args:
+        text: the numbers.
+        option: that they were given for.
+        instead: what else it takes, in words.
 
     Raises:
         SeesawError: they are none.
@@ -143,7 +157,9 @@ def numbers(text: str, option: str) -> list[float]:
     try:
         return [float(word) for word in text.split(":") if word]
     except ValueError as error:
-        raise SeesawError(f"{option} {text!r} are no numbers. Join them by colons: 1:2.5:4.") from error
+        raise SeesawError(
+            f"{option} {text!r} are no numbers. Join them by colons: 1:2.5:4{instead}."
+        ) from error
 
 
 def load(paths: Sequence[Path]) -> tuple[Stream, Trace | None]:
@@ -191,11 +207,30 @@ def calibration_of(path: Path, given: Path | None, test: Trace, who: str) -> Tra
     (exits, _, classes), (own, _, others) = test.logits.shape, found.logits.shape
     if (exits, classes) != (own, others):
         raise SeesawError(
-            f"{given} is of {own} exits and {others} classes, and what is replayed of {exits} and {classes}. "
-            "Give other samples of the same network."
+            f"{given} is of {counted(own, 'exit')} and {counted(others, 'class', 'classes')}, and what is replayed of {exits} "
+            f"and {classes}. Give other samples of the same network."
         )
-    if found.logits.shape == test.logits.shape and torch.equal(found.logits, test.logits):
+    if share := judged(test, found):
         raise SeesawError(
-            f"{given} holds the very samples that are judged. Thresholds must come from others: --calibration FILE."
+            f"{given} holds the very samples that are judged: {share:.0%} of them, or of its own, are in both. Thresholds must "
+            "come from others: --calibration FILE."
         )
     return found
+
+
+def judged(test: Trace, other: Trace) -> float:
+    """The share of the smaller trace's samples that are in the larger one too; 0 where chance may explain it.
+
+    A sample is known by its logits to the bit, where no other of its own trace has the same ones. Rounded logits meet by
+    chance, but no more often than inside one trace, so a share counts where it is `CHANCE` above that of such twins.
+    """
+    here, there = (
+        Counter(hash(sample.tobytes()) for sample in trace.logits.transpose(0, 1).contiguous().numpy())
+        for trace in (test, other)
+    )
+    if here == there:
+        return 1.0
+    both = sum(count == 1 == there[sample] for sample, count in here.items())
+    share = both / min(here.total(), there.total())
+    twins = sum(count for count in here.values() if count > 1) / here.total()
+    return share if share > twins + CHANCE else 0.0

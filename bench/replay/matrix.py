@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.errors import SeesawError
-from bench.replay.stream import Stream, rising
+from bench.errors import SeesawError, counted
+from bench.replay.stream import SURPLUS, Stream, rising
 from bench.trace import Trace
 
 LIMIT = 1 << 32
@@ -123,7 +123,7 @@ def _by_heads(path: Path, heads: list[str]) -> list[str]:
     exits = kinds.count("confidence")
     if kinds.count("label") != 1 or not exits or kinds.count("prediction") != exits:
         raise SeesawError(
-            f"{path} has {exits} columns of confidences, {kinds.count('prediction')} of predictions and "
+            f"{path} has {counted(exits, 'column')} of confidences, {kinds.count('prediction')} of predictions and "
             f"{kinds.count('label')} of labels, by their heads. {LAYOUTS}."
         )
     return kinds
@@ -132,14 +132,29 @@ def _by_heads(path: Path, heads: list[str]) -> list[str]:
 def _by_place(path: Path, rows: np.ndarray) -> list[str]:
     """What each column holds where they have no heads; row numbers may stand in front."""
     columns = rows.shape[1]
-    numbered = len(rows) > 2 and bool((np.diff(rows[:, 0]) == 1).all())
+    numbered = _numbered(rows)
     pairs, rest = divmod(columns - numbered, 2)
     if rest != 1 or not pairs:
         raise SeesawError(
-            f"{path} has {columns} columns{', the first of row numbers' if numbered else ''}: with a confidence and a "
+            f"{path} has {counted(columns, 'column')}{', the first of row numbers' if numbered else ''}: with a confidence and a "
             f"prediction for every exit, the label is missing. {LAYOUTS}."
         )
     return ["index"] * numbered + ["confidence", "prediction"] * pairs + ["label"]
+
+
+def _numbered(rows: np.ndarray) -> bool:
+    """Whether the first column counts rows; one or two may do so by chance, and only do where nothing else fits."""
+    first = rows[:, 0]
+    if not (np.diff(first) == 1).all():
+        return False
+    return len(rows) > 2 or (first[0] in (0, 1) and not _in_pairs(rows) and _in_pairs(rows[:, 1:]))
+
+
+def _in_pairs(rows: np.ndarray) -> bool:
+    """Whether each two columns may be a confidence and a class."""
+    pairs = rows[:, : rows.shape[1] // 2 * 2]
+    sure, classes = pairs[:, ::2], pairs[:, 1::2]
+    return bool(((sure >= 0) & (sure <= 1 + SURPLUS)).all() and (classes == np.floor(classes)).all())
 
 
 def _is_number(word: str) -> bool:
@@ -191,7 +206,8 @@ def _arrays(path: Path) -> Stream | Trace:
         costs = np.arange(1.0, len(logits) + 1)
     if not rising(costs, len(logits)):
         raise SeesawError(
-            f"{path} has costs that are not {len(logits)} finite numbers, each more than the one before. Mend them."
+            f"{path} has costs that are not {counted(len(logits), 'finite number')}, each above 0 and none less than the one before. "
+            "Mend them."
         )
     return Trace(
         torch.from_numpy(logits.astype(np.float32, copy=False)),

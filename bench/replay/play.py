@@ -99,7 +99,7 @@ def play(
     terms = terms or (policy if isinstance(policy, Online) else Online())
     own, memory = settings(policy, terms), blank(policy, len(arms.exits))
     prices = terms.prices(arms, side=policy.side)
-    remembered = policy.remembers() or 0
+    remembered = min(policy.remembers() or 0, len(stream) + 1)  # with one to spare, nothing is forgotten
     history, played = np.full((remembered, len(memory)), np.nan), np.zeros(len(stream), np.int16)
     kind = type(policy)
     rule = Compiled(kind.index, kind.update, kind.forget) if plain else rules(kind, memory.dtype, own.dtype)

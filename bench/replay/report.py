@@ -12,6 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from bench.curves import Curve
+from bench.errors import counted
 from bench.files import write_whole
 from bench.replay.rows import ALL_LAYERS, EARLY_EXIT, Mean, Row, against, varied
 from bench.replay.sweep import Sweep
@@ -27,24 +28,23 @@ def stream_table(sweep: Sweep, rows: Sequence[Row]) -> Table:
     """A row a policy, and each beside (a) and (b) of the same terms: what it costs more, how many points it is righter."""
     differ = varied(rows)
     alike = ", ".join(f"{k} {v:g}" for k, v in rows[0].terms._asdict().items() if k not in differ)
-    passes = f"{sweep.shuffles} reshufflings, 95% intervals" if sweep.shuffles else "one pass"
+    passes = f"{counted(sweep.shuffles, 'reshuffling')}, 95% intervals" if sweep.shuffles else "one pass"
     table = Table(
-        title=f"{len(sweep.stream):,} samples, {sweep.stream.exits} exits, {passes}; {alike}",
+        title=", ".join([counted(len(sweep.stream), "sample"), counted(sweep.stream.exits, "exit"), f"{passes}; {alike}"]),
         caption=f"(a) computes every layer and exit on the device, (b) leaves at the first exit that is sure (alpha). Cost is booked, "
-        f"the mean of a sample; the last arm's depth is {sweep.arms.depths[-1]:g} layers. Regret is counted in reward, "
+        f"the mean of a sample; the last arm's depth is {counted(float(sweep.arms.depths[-1]), 'layer')}. Regret is counted in reward, "
         "against the best fixed arm.",
         title_justify="left", title_style="bold", caption_justify="left", box=SIMPLE_HEAD,
     )  # fmt: skip
     for head in sorted(differ):
-        table.add_column(head, justify="right")
-    table.add_column("policy", no_wrap=True)
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("policy", overflow="fold")
     for head in (
         "regret",
         "accuracy",
         "cost",
         "sent",
-        "against (a)\ncost points",
-        "against (b)\ncost points",
+        *(f"against {x}\ncost\npoints" for x in ("(a)", "(b)")),
     ):
         table.add_column(head, justify="right", no_wrap=True)
     for number, row in enumerate(rows):
@@ -56,7 +56,7 @@ def stream_table(sweep: Sweep, rows: Sequence[Row]) -> Table:
             _told(row.mean("accuracy"), "{:.2%}", "{:.2%}"),
             _told(row.mean("cost"), "{:.4g}", "{:.1g}"),
             f"{row.mean('sent').value:.1%}",
-            *("{:+.1%} {:+.2f}".format(*against(rows, row, name)) for name in BASELINES),
+            *("{:+.1%}\n{:+.2f}".format(*against(rows, row, name)) for name in BASELINES),
             end_section=last,
             style="bold" if row.name in BASELINES else "dim" if row.bound else None,
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 from bench.online import Arms
 from bench.trace import Trace
 
@@ -42,7 +42,7 @@ class Stream:
         if bad.any():
             sample, exit_ = (int(place) for place in np.argwhere(bad)[0])
             raise SeesawError(
-                f"{int(bad.sum())} confidences are not from 0 to 1, the first of sample {sample} at exit {exit_} "
+                f"{counted(int(bad.sum()), 'confidence is', 'confidences are')} not from 0 to 1, the first of sample {sample} at exit {exit_} "
                 f"({self.confidences[sample, exit_]:g}; both counted from 0). Mend them, or leave those samples out."
             )
 
@@ -123,7 +123,7 @@ class Stream:
         scale = np.asarray(sends or np.ones(len(exits)), dtype=np.float64)
         if scale.shape != exits.shape or not ((scale >= 0) & np.isfinite(scale)).all():
             raise SeesawError(
-                f"{len(scale)} costs of sending are not of {len(exits)} arms ({kind}). Give each arm one, 0 or more."
+                f"The costs of sending {scale.tolist()} are not of {counted(len(exits), 'arm')} ({kind}). Give each arm one, 0 or more."
             )
         return Arms(exits.astype(np.int64), depths, scale, costs != "layers")
 
@@ -138,21 +138,21 @@ class Stream:
                 )
             if not rising(self.costs, self.exits):
                 raise SeesawError(
-                    f"The measured costs {self.costs.tolist()} are not of {self.exits} exits, each above 0 and none less than "
+                    f"The measured costs {self.costs.tolist()} are not of {counted(self.exits, 'exit')}, each above 0 and none less than "
                     "the one before. Mend them, or say --costs layers."
                 )
             return self.costs / self.costs[-1] * self.exits
         depths = np.asarray(costs if not isinstance(costs, str) else [], dtype=np.float64)
         if not rising(depths, self.exits):
             raise SeesawError(
-                f"Costs {costs!r} are not of {self.exits} exits. Say layers or measured, or give each exit a number above "
+                f"Costs {costs!r} are not of {counted(self.exits, 'exit')}. Say layers or measured, or give each exit a number above "
                 "0, none less than the one before: 1:2.5:4."
             )
         return depths
 
 
 def rising(costs: np.ndarray, exits: int) -> bool:
-    """Whether these are finite costs of so many exits, each more than the one before."""
+    """Whether these are finite costs of so many exits, each above 0 and none less than the one before."""
     return (
         costs.shape == (exits,)
         and bool(np.isfinite(costs).all())

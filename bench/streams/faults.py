@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 from bench.record import Record, load, path_of, task_of
 from bench.replay.rows import ALL_LAYERS, EARLY_EXIT
 from bench.streams.record import Part, Result, StreamRecord
@@ -87,7 +87,7 @@ def _network(stream: StreamRecord) -> Iterator[str]:
         yield "Its parts are not of one network: their tasks, models, exits or first weights differ."
     for part in stream.parts:
         if not part.right or max(part.right) > part.samples or len(part.right) != len(part.costs):
-            yield f"Its exits cannot be right about {part.right} of {part.samples} samples."
+            yield f"Its exits cannot be right about {part.right} of {counted(part.samples, 'sample')}."
         if part.costs != sorted(part.costs) or part.costs != stream.parts[0].costs:
             yield f"The costs of its exits, {part.costs}, do not rise, or differ from part to part."
 
@@ -134,7 +134,7 @@ def _arms(stream: StreamRecord) -> Iterator[str]:
     ):
         yield "Its costs are beyond what one can compute with."
     if len(stream.sends) != len(depths):
-        yield f"It has {len(stream.sends)} costs of sending for {len(depths)} arms."
+        yield f"It has {counted(len(stream.sends), 'cost')} of sending for {counted(len(depths), 'arm')}."
 
 
 def _result(stream: StreamRecord, result: Result) -> Iterator[str]:
@@ -142,10 +142,10 @@ def _result(stream: StreamRecord, result: Result) -> Iterator[str]:
     name = f"{result.policy} at offload {result.offload:g}"
     n, passes, prices = stream.samples, stream.passes, stream.prices(result)
     if {len(one) for one in (result.right, result.sent, result.cost, result.regret)} != {passes}:
-        yield f"{name} is not told for {passes} passes."
+        yield f"{name} is not told for {counted(passes, 'pass', 'passes')}."
         return
     if len(result.plays) != len(stream.depths) or sum(result.plays) != n * passes:
-        yield f"{name} does not play an arm for each of {n} samples in {passes} passes."
+        yield f"{name} does not play an arm for each of {counted(n, 'sample')} in {counted(passes, 'pass', 'passes')}."
         return
     if max(result.right) > n or max(result.sent) > n:
         yield f"{name} is right about, or sends on, more samples than there are."

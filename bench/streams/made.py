@@ -44,16 +44,26 @@ def parts_of(traces: Sequence[Path], records: Path) -> tuple[int, list[Part]]:
     return runs[0].seed, parts
 
 
+def of_run(path: Path) -> bool:
+    """Whether a trace may be a run's: its folder, or the test trace in it."""
+    return path.is_dir() or path.name == "test.safetensors"
+
+
 def run_of(path: Path, records: Path) -> Record:
     """The record of the run that made a trace.
 
     Raises:
         SeesawError: there is none, or no sound one.
     """
+    if not of_run(path):
+        raise SeesawError(
+            f"{path} is no run's folder, nor the test trace in one. Name runs' folders, runs/TASK/MODEL/seed0; or do without "
+            "--record."
+        )
     folder = path if path.is_dir() else path.parent
     place = records.joinpath(*folder.resolve().parts[-3:])
     place = place.with_name(f"{place.name}.json")
-    if not place.is_file() or (path != folder and path.name != "test.safetensors"):
+    if not place.is_file():
         raise SeesawError(
             f"{path} is no test trace of a run with a record: there is no {place}. Name runs' folders, "
             "runs/TASK/MODEL/seed0, and with --records where their records lie; or do without --record and readings as costs."

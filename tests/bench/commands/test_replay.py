@@ -78,6 +78,19 @@ def test_all_numbers_are_in_the_file_and_the_three_plots_are_drawn(replay, tmp_p
         assert (tmp_path / f"plots/{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_plots_are_drawn_for_a_paper_too(replay, tmp_path):
+    words = ["--policy", "splitee", "--shuffles", "1", "--figures", "plots", "--ending"]
+    assert replay("--trace", "m.csv", *words, "pdf")[0] == 0
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
+        "accuracy.pdf",
+        "cost.pdf",
+        "regret.pdf",
+    ]
+    code, _, err = replay("--trace", "m.csv", *words, "gif")
+    assert code == 1
+    assert "End it in .png, .svg or .pdf" in err
+
+
 def test_a_runs_folder_gives_per_sample_policies_their_curves_too(replay, tmp_path):
     words = ["--policy", "confidence", "--policy", "fixed", "--policy", "oracle", "--policy", "random"]
     code, out, err = replay(
@@ -93,6 +106,31 @@ def test_a_runs_folder_gives_per_sample_policies_their_curves_too(replay, tmp_pa
     fixed = next(one for one in told["curves"] if one["policy"] == "fixed")
     assert fixed["costs"] == [1e6, 4e6]
     assert fixed["test"]["left"] == [[0, 50], [50, 0]]
+
+
+@pytest.mark.parametrize(
+    ("words", "costs", "unit"),
+    [
+        ([], [1e6, 4e6], "MACs"),
+        (["--costs", "layers"], [1, 2], "layers"),
+        (["--costs", "1:9"], [1, 9], "the numbers given"),
+    ],
+)
+def test_per_sample_policies_are_charged_what_costs_says_and_the_table_says_so(
+    replay, tmp_path, words, costs, unit
+):
+    code, out, err = replay(
+        "--trace", "run", "--policy", "eenet", *words, "--shuffles", "0", "--out", "o.json"
+    )
+    assert code == 0, err
+    assert f"the last exit's cost ({unit})" in " ".join(out.split())
+    told = json.loads((tmp_path / "o.json").read_text())
+    assert told["curves in"] == unit
+    (curve,) = told["curves"]
+    assert curve["costs"] == costs
+    budgets = np.linspace(costs[1], costs[0], 12)
+    spent = [np.dot(left, costs) / sum(left) for left in curve["calibration"]["left"]]
+    assert (spent <= budgets + max(costs) / 50).all()
 
 
 def test_the_usual_policies_play_where_none_is_named(replay):
@@ -120,6 +158,22 @@ def test_a_runs_stream_is_kept_beside_its_record_and_the_same_command_writes_the
     assert replay(*words, "--record")[0] == 0
     assert path.read_bytes() == told
     assert len(list((tmp_path / "streams").glob("*/*/*"))) == 1
+
+
+def test_who_plays_no_stream_is_not_recorded_and_it_is_said(replay, traced, tmp_path):
+    words = ["--trace", str(traced(tmp_path)), "--records", "records", "--record", "--shuffles", "0"]
+    trace = Trace.load(next(tmp_path.glob("runs/*/*/*/test.safetensors")))
+    other = Trace(trace.logits + 1, trace.labels, trace.costs)
+    other.save(tmp_path / "other.safetensors")
+    words += ["--calibration", "other.safetensors", "--policy", "confidence"]
+    code, out, err = replay(*words, "--policy", "entropy", "--policy", "splitee")
+    assert code == 0, err
+    assert "Not in it: confidence, entropy." in out
+    (path,) = (tmp_path / "streams").glob("*/*/*")
+    assert {one["policy"] for one in json.loads(path.read_text())["results"]} >= {"splitee"}
+    code, _, err = replay(*words)
+    assert code == 1
+    assert "Name an online policy too" in err
 
 
 DRAFT = '''
@@ -165,7 +219,13 @@ def test_a_strangers_draft_plays_beside_ours(replay, tmp_path, monkeypatch):
         (["--trace", "run/calibration.safetensors", "--policy", "entropy"], "--calibration FILE"),
         (["--trace", "m.csv", "--record"], "or do without --record"),
         (["--trace", "m.csv", "--costs", "measured"], "say --costs layers"),
-        (["--trace", "m.csv", "--costs", "macs"], "is no test trace of a run with a record"),
+        (["--trace", "m.csv", "--costs", "macs"], "m.csv is no run's folder"),
+        (["--trace", "m.csv", "--costs", "nope"], "Give layers, measured, or numbers joined by colons"),
+        (["--trace", "m.csv", "--costs", "1:x"], "or say layers, measured, latency"),
+        (["--trace", "m.csv", "--costs", "1:2:nan"], "none less than the one before"),
+        (["--trace", "m.csv", "--sends", "nope"], "Give numbers joined by colons: 1:0.5:0.25."),
+        (["--trace", "m.csv", "--sends", "1:1:nan"], "Give each arm one, 0 or more"),
+        (["--trace", "run", "--costs", "nope"], "there is no "),
         (["--trace", "m.csv", "--arms", "stages"], "Choose exits or cuts"),
         (["--trace", "m.csv", "--policy", "splitee[alpha=2]"], "less than or equal to 1"),
         (["--trace", "m.csv", "--policy", "dense"], "no policy 'dense'"),

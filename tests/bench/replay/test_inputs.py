@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from bench import SeesawError, Trace
-from bench.replay.inputs import calibration_of, entrants, load, numbers, values
+from bench.replay.inputs import calibration_of, entrants, judged, load, numbers, values
 
 
 def trace(samples, seed=0):
@@ -108,6 +108,43 @@ def test_thresholds_never_come_from_what_is_judged_nor_from_another_network(tmp_
     wider = Trace(torch.zeros(len(test.logits), 4, 9), test.labels, test.costs)
     with pytest.raises(SeesawError, match="Give other samples of the same network"):
         calibration_of(tmp_path, tmp_path / "same.safetensors", wider, "confidence")
+
+
+def part(whole, rows):
+    return Trace(whole.logits[:, rows], whole.labels[rows], whole.costs)
+
+
+def test_judged_samples_are_known_in_any_order_and_number_and_among_others():
+    test, other = trace(40), trace(60, 1)
+    assert judged(test, other) == 0
+    for rows in (range(39, -1, -1), range(10), [7]):
+        assert judged(test, part(test, list(rows))) == 1
+    assert judged(part(test, [3, 5]), test) == 1
+    mixed = Trace(torch.cat([test.logits[:, :10], other.logits], 1), torch.zeros(70), test.costs)
+    assert judged(test, mixed) == 0.25
+    assert (
+        judged(test, part(mixed, list(range(7, 70)))) == 0
+    )  # 3 of 40: a data set may have a few samples twice
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 2, 3])
+@pytest.mark.parametrize("sizes", [(400, 400), (400, 4000), (4000, 400)])
+def test_rounded_logits_of_two_classes_that_meet_by_chance_are_other_samples(decimals, sizes):
+    for seed in range(5):
+        found = [
+            torch.rand(1, n, 1, generator=torch.Generator().manual_seed(seed + n + k))
+            for k, n in enumerate(sizes)
+        ]
+        here, there = (
+            Trace(
+                torch.cat([sure, 1 - sure], 2).mul(10**decimals).round(),
+                torch.zeros(sure.shape[1]),
+                torch.ones(1),
+            )
+            for sure in found
+        )
+        assert judged(here, there) == 0
+        assert judged(here, part(here, torch.randperm(sizes[0]))) == 1
 
 
 def test_numbers_are_joined_by_colons():

@@ -59,6 +59,21 @@ def test_a_csv_is_read_with_or_without_heads_and_row_numbers(tmp_path, content):
     assert stream.right.tolist() == RIGHT
 
 
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("samples", [1, 2])
+def test_row_numbers_of_one_or_two_samples_are_known_by_what_stands_behind_them(tmp_path, start, samples):
+    numbered = np.c_[np.arange(samples) + start, ROWS[:samples]]
+    stream, _ = read(written(tmp_path, text(numbered)))
+    assert np.array_equal(stream.confidences, CONFIDENCES[:samples])
+    with pytest.raises(SeesawError, match=r"the first of row numbers.* the label is missing"):
+        read(written(tmp_path, text(numbered[:, :-1])))
+
+
+def test_confidences_of_0_and_1_are_no_row_numbers(tmp_path):
+    stream, _ = read(written(tmp_path, "0,1,0\n1,0,0\n"))
+    assert stream.confidences.tolist() == [[0], [1]]
+
+
 def test_one_exit_and_one_sample_are_a_stream(tmp_path):
     stream, _ = read(written(tmp_path, "0.25,1,1\n"))
     assert stream.confidences.tolist() == [[0.25]]
@@ -142,6 +157,10 @@ LOGITS = np.zeros((2, 4, 3))
         ({"logits": LOGITS + np.nan, "labels": LABELS}, "NaN logits"),
         ({"logits": LOGITS, "labels": LABELS, "costs": [1.0]}, "costs that are not 2 finite numbers"),
         ({"logits": LOGITS, "labels": LABELS, "costs": [1.0, np.nan]}, "costs that are not 2 finite numbers"),
+        (
+            {"logits": LOGITS, "labels": LABELS, "costs": [2.0, 1.0]},
+            "each above 0 and none less than the one before",
+        ),
         ({"logits": LOGITS, "labels": LABELS + 2}, "labels from 2 to 4 for 3 classes"),
         ({"logits": LOGITS, "labels": LABELS - 1}, "labels from -1 to 1 for 3 classes"),
         ({"logits": LOGITS[..., :1], "labels": LABELS * 0}, "has logits"),
@@ -150,6 +169,11 @@ LOGITS = np.zeros((2, 4, 3))
 def test_an_npz_that_is_no_stream_is_a_sentence(tmp_path, found, hint):
     with pytest.raises(SeesawError, match=hint):
         read(arrays(tmp_path, **found))
+
+
+def test_exits_may_cost_the_same(tmp_path):
+    trace = read(arrays(tmp_path, logits=LOGITS, labels=LABELS * 0, costs=[3, 3]))[1]
+    assert trace.costs.tolist() == [3, 3]
 
 
 def test_a_damaged_npz_is_a_sentence(tmp_path):

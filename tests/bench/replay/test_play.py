@@ -161,6 +161,7 @@ PLAIN = [
     (Random(), lambda own, t, luck, rng: rng.random()),
     (SlidingWindow(window=40, c=0.3), windowed(0.3, 40)),
     (SlidingWindow(window=3, start="booked"), windowed(1, 3)),
+    (SlidingWindow(window=10**12), windowed(1, 10**12)),
     (Discounted(gamma=0.95, c=0.3), discounted(0.3, 0.95)),
 ]
 

@@ -35,8 +35,8 @@ def test_a_traces_stream_has_the_confidences_of_the_policy_that_is_called_so():
     ("change", "hint"),
     [
         ({(4, 1): np.nan}, "the first of sample 4 at exit 1"),
-        ({(2, 0): -0.1, (3, 0): 1.2}, "2 confidences are not from 0 to 1, the first of sample 2"),
-        ({(9, 2): np.inf}, "sample 9 at exit 2"),
+        ({(2, 0): -0.1, (3, 0): 1.2}, "^2 confidences are not from 0 to 1, the first of sample 2"),
+        ({(9, 2): np.inf}, "^1 confidence is not from 0 to 1, the first of sample 9 at exit 2"),
         ({(0, 0): 87.0}, r"exit 0 \(87;"),
     ],
 )
@@ -100,7 +100,7 @@ def test_costs_are_layers_or_measured_or_numbers():
         ({"costs": [1, 3, 2]}, "none less than the one before"),
         ({"costs": [0, 1, 2]}, "above 0"),
         ({"costs": [1, 2, float("nan")]}, "are not of 3 exits"),
-        ({"sends": [1, 1]}, "2 costs of sending are not of 3 arms"),
+        ({"sends": [1, 1]}, r"The costs of sending \[1.0, 1.0\] are not of 3 arms"),
         ({"sends": [1, 1, -1]}, "0 or more"),
     ],
 )

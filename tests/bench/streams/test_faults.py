@@ -76,7 +76,7 @@ SPLITEE = 2
         (("parts", 0, "setup", "recipe", "epochs"), 9, "settings have the digest"),
         (("parts", 0, "setup", "backbone", "spec"), "<script>", "no spec"),
         (("depths",), [1.0, 3.0], "not what its costs give"),
-        (("sends",), [1.0], "1 costs of sending for 2"),
+        (("sends",), [1.0], "1 cost of sending for 2"),
         (("costs",), [0.0, 0.0], "from above 0"),
         (("shuffles",), 5, "for 5 passes"),
     ],

@@ -55,9 +55,13 @@ def test_a_trace_without_a_sound_record_or_of_another_network_is_a_sentence(trac
     folder, records = traced(tmp_path), tmp_path / "records"
     assert parts_of([folder], records)[0] == 0
     assert parts_of([folder / "test.safetensors"], records) == parts_of([folder], records)
-    for wrong in (tmp_path / "m.csv", folder / "calibration.safetensors", tmp_path / "runs"):
-        with pytest.raises(SeesawError, match=r"no test trace of a run with a record.*do without --record"):
+    for wrong in (tmp_path / "m.csv", folder / "calibration.safetensors"):
+        with pytest.raises(
+            SeesawError, match=r"no run's folder, nor the test trace in one.*do without --record"
+        ):
             parts_of([wrong], records)
+    with pytest.raises(SeesawError, match=r"no test trace of a run with a record.*do without --record"):
+        parts_of([tmp_path / "runs"], records)
     with pytest.raises(SeesawError, match="not of one network and one seed"):
         parts_of([folder, traced(tmp_path, 1)], records)
     with pytest.raises(SeesawError, match="not of one network and one seed"):

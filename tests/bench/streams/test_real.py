@@ -1,10 +1,12 @@
 import json
 
 import pytest
+import torch
 
-from bench import SeesawError
+from bench import SeesawError, Trace
+from bench.meter import Reading
 from bench.record import Record
-from bench.streams.real import depths_of, named, sends_of
+from bench.streams.real import depths_of, level, named, priced, sends_of
 
 
 @pytest.fixture
@@ -25,15 +27,66 @@ def run(traced, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("latency", True), ("payload.int8", True), ("1:2.5:4", False), ("1e-3:2", False), ("", False)],
+    [
+        ("latency", True),
+        ("payload.int8", True),
+        ("nope", True),
+        ("1:2.5:4", False),
+        ("1e-3:2", False),
+        ("", False),
+        ("1:nan", False),
+        ("inf", False),
+        ("1:x", False),
+    ],
 )
-def test_a_reading_is_told_from_numbers_by_its_letters(text, name):
+def test_a_reading_is_told_from_numbers(text, name):
     assert named(text) is name
 
 
 def test_depths_are_what_the_clock_says_of_the_exits_the_last_as_many_as_exits(run):
-    assert depths_of(*run(), "latency") == pytest.approx([0.5, 2.0])
-    assert depths_of(*run(), "macs") == pytest.approx([2 / 3, 2.0])
+    assert priced("latency", *run(), 2).depths == pytest.approx([0.5, 2.0])
+    assert priced("macs", *run(), 2).depths == depths_of(*run(), "macs") == pytest.approx([2 / 3, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("asked", "costs", "unit"),
+    [
+        (None, [5, 7], "MACs"),
+        ("measured", [5, 7], "MACs"),
+        ("layers", [1, 2], "layers"),
+        ("1:2.5", [1, 2.5], "the numbers given"),
+        ("latency", [1e-3, 4e-3], "latency in s"),
+        ("energy.model-v1", [1e-6, 1e-6], "energy.model-v1 in J"),
+    ],
+)
+def test_single_samples_are_charged_in_the_unit_that_was_asked_for(run, asked, costs, unit):
+    found = priced(asked, *run(), 2)
+    own = Trace(torch.zeros(2, 3, 4), torch.zeros(3), torch.tensor([5.0, 7.0], dtype=torch.float64))
+    assert found.of(own).costs.tolist() == costs
+    assert found.of(own).logits is own.logits
+    assert found.unit == unit
+
+
+def test_exits_that_only_noise_parts_cost_the_same_and_it_is_said(run):
+    def noisy(told):
+        told["exits"][1]["readings"]["latency"].update(value=9.5e-4, low=8e-4, high=9.7e-4)
+
+    found = priced("latency", *run(noisy), 2)
+    assert found.costs == [1e-3, 1e-3]
+    assert found.depths == [2, 2]
+    assert "(0.001, 0.00095)" in found.note.replace("[", "(").replace("]", ")")
+    assert "count as equal" in found.note
+    assert not priced("macs", *run(), 2).note
+
+
+def test_a_spread_is_held_against_that_of_the_largest_before():
+    def reading(value, half):
+        return Reading(value=value, low=value - half, high=value + half, unit="s", source="clock")
+
+    assert level([reading(10, 1), reading(9.5, 1), reading(9, 0.5), reading(12, 1)]) == [10, 10, 10, 12]
+    assert level([reading(10, 1), reading(9.5, 1), reading(8.5, 0.4)]) == [10, 10, 8.5]
+    counts = [Reading(value=value, unit="MAC", source="counted") for value in (3, 2, 2)]
+    assert level(counts) == [3, 2, 2]
 
 
 def test_sending_costs_what_crosses_behind_an_exit_as_a_share_of_the_input(run):
@@ -47,10 +100,12 @@ def test_sending_costs_what_crosses_behind_an_exit_as_a_share_of_the_input(run):
 
 def test_what_nobody_measured_or_does_not_rise_is_a_sentence(run):
     with pytest.raises(SeesawError, match=r"Not every exit of mlp_dense has a reading 'energy.none'"):
-        depths_of(*run(), "energy.none")
-    equal = run(lambda told: told["exits"][1]["readings"]["latency"].update(value=1e-3, low=1e-3, high=1e-3))
-    with pytest.raises(SeesawError, match="a later exit of mlp_dense costs no more than an earlier one"):
-        depths_of(*equal, "latency")
+        priced("energy.none", *run(), 2)
+    falling = run(
+        lambda told: told["exits"][1]["readings"]["latency"].update(value=8e-4, low=7e-4, high=8.9e-4)
+    )
+    with pytest.raises(SeesawError, match="a later exit of mlp_dense costs less than an earlier one"):
+        priced("latency", *falling, 2)
     with pytest.raises(
         SeesawError, match=r"Not every cut of mlp_dense has bytes by 'payload.zip'.*payload.int8"
     ):

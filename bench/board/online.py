@@ -5,13 +5,13 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from bench.board.data import pair
-from bench.board.rows import RANKED_FROM, Mean, plan_of
+from bench.board.rows import RANKED_FROM, Mean, plan_of, shared
 from bench.errors import SeesawError
 from bench.replay.rows import ALL_LAYERS, EARLY_EXIT
 from bench.streams.faults import contradictions, faults
@@ -30,7 +30,7 @@ class Line:
         policy: its spec, or the baseline's name.
         kind: `baseline`, `policy`, or `bound` for what sees labels or the whole stream.
         offload: cost of sending a sample on, in lambdas.
-        rank: by regret among the policies at this cost; None for the others, and below three seeds.
+        rank: by regret among the policies at this cost, equal ones the same; None for the others, and below three seeds.
         numbers: by the names in `NUMBERS`.
     """
 
@@ -108,16 +108,14 @@ class Section:
         ]  # fmt: skip
         order = ("baseline", "policy", "bound")
         lines.sort(key=lambda line: (order.index(line.kind), _place(line)))
-        return [_ranked(line, number) if self.ranked else line for number, line in enumerate(lines, -1)]
+        ranks = shared(
+            line.numbers["regret"].value if self.ranked and line.kind == "policy" else None for line in lines
+        )
+        return [replace(line, rank=rank) for line, rank in zip(lines, ranks, strict=True)]
 
 
 def _place(line: Line) -> float:
     return BASELINES.index(line.policy) if line.kind == "baseline" else line.numbers["regret"].value
-
-
-def _ranked(line: Line, rank: int) -> Line:
-    """With its rank: two baselines stand before the policies."""
-    return Line(line.policy, line.kind, line.offload, rank if line.kind == "policy" else None, line.numbers)
 
 
 def _mean(values: list[float]) -> Mean:

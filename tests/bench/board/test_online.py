@@ -82,6 +82,17 @@ def test_baselines_come_first_and_policies_are_ranked_by_regret_and_bounds_never
     assert other.lines(1.0)[0].numbers["cost"].half is None
 
 
+def test_policies_that_decide_alike_share_a_rank(streamed, tmp_path):
+    """At one alpha i-splitee plays as splitee-s does, and its bill comes to the same."""
+    for seed, right in enumerate(RIGHT):
+        alike = ("splitee-s", "i-splitee[alpha=0.7]", "random", "splitee")
+        keep(streamed(tmp_path, seed, right=right, policies=alike, offloads=("0.3",)), tmp_path)
+    (section,) = board(tmp_path).sections
+    ranks = {line.policy: line.rank for line in section.lines(section.offloads[0]) if line.kind == "policy"}
+    assert ranks["splitee-s"] == ranks["i-splitee"]
+    assert sorted(ranks.values()) in ([1, 1, 3, 4], [1, 2, 2, 4], [1, 2, 3, 3])
+
+
 def test_the_markdown_page_has_both_baselines_at_the_cheapest_middle_and_dearest_cost(home):
     told = page(home)
     assert "## mlp\\_dense, joint, 2 epochs, alpha 0.7" in told

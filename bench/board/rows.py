@@ -271,7 +271,9 @@ def work_seconds(record: Record) -> float:
 def plan_of(setup: Setup) -> str:
     """The exits plan, for how long it is trained, and what else sets a setup apart from others of its model."""
     epochs = setup.recipe.get("epochs")
-    told = [setup.exits.spec, f"{epochs} epoch{'' if epochs == 1 else 's'}"]
+    given = [] if setup.weights is None else ["weights given"]  # what trained them, another record knows
+    told = [setup.exits.spec, *given]
+    told += [] if given and epochs == 0 else [f"{epochs} epoch{'' if epochs == 1 else 's'}"]
     told += [] if setup.task.spec == setup.task.name else [setup.task.spec]
     told += [] if setup.cut is None else [f"cut {setup.cut}"]
     told += [] if setup.values is None else [f"{setup.values} weights"]

@@ -1,8 +1,14 @@
-"""The one error that users see: a sentence that ends in what to do."""
+"""The one error that users see: a sentence that ends in what to do; and how sentences count."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+
+def counted(number: float, one: str, many: str = "") -> str:
+    """How many there are, in words that fit: 1 sample, 2,000 samples; `many` where it is not `one` and an s."""
+    told = f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    return f"{told} {one if number == 1 else many or f'{one}s'}"
 
 
 class SeesawError(Exception):

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.board.data import pair
 from bench.board.rows import RANKED_FROM, Mean, plan_of, shared
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 from bench.replay.rows import ALL_LAYERS, EARLY_EXIT
 from bench.streams.faults import contradictions, faults
 from bench.streams.record import Result, StreamRecord
@@ -61,11 +61,12 @@ class Section:
     def about(self) -> str:
         """What was asked of the stream, in words."""
         one, n = self.records[0], len(self.records)
+        samples = counted(one.samples, "sample")
         depth = {"layers": "exits", "measured": "measured MACs"}.get(str(one.costs), "the costs given")
         told = [
-            f"{n} seed{'' if n == 1 else 's'}{'' if self.ranked else ', unranked'}",
-            f"{one.shuffles} reshufflings of {one.samples:,} samples" if one.shuffles else f"{one.samples:,} samples in order",
-            f"{len(one.parts[0].right)} exits, depth counted in {depth}",
+            counted(n, "seed") + ("" if self.ranked else ", unranked"),
+            f"{counted(one.shuffles, 'reshuffling')} of {samples}" if one.shuffles else f"{samples} in order",
+            f"{counted(len(one.parts[0].right), 'exit')}, depth counted in {depth}",
             f"λ {self.layer:g}, mu {self.mu:g}",
         ]  # fmt: skip
         told += ["arms are cuts, the input's too"] if one.arms == "cuts" else []

@@ -9,6 +9,7 @@ from bench.board.cells import percent, text
 from bench.board.data import short
 from bench.board.online import Board, Line, Section, section_data
 from bench.board.rows import Mean
+from bench.errors import counted
 
 COMPUTED = "Computed from `streams/` by `make board`."
 """The line by which a board knows its own pages."""
@@ -73,7 +74,7 @@ def page(name: str, board: Board) -> str:
     lines = [
         f"# {TITLE} on {name}",
         "",
-        f"{board.records} stream records, {len(board.sections)} tables.",
+        f"{counted(board.records, 'stream record')}, {counted(len(board.sections), 'table')}.",
     ]
     lines += ["", *NOTES, COMPUTED]
     for section in board.sections:

@@ -82,6 +82,15 @@ def test_baselines_come_first_and_policies_are_ranked_by_regret_and_bounds_never
     assert other.lines(1.0)[0].numbers["cost"].half is None
 
 
+def test_one_of_a_thing_is_not_told_as_several(made, streamed, tmp_path):
+    made().save(tmp_path / "records")
+    keep(streamed(tmp_path, policies=("splitee",), shuffles=1), tmp_path)
+    assert "1 stream record, 1 table." in page(tmp_path)
+    assert "1 reshuffling of 200 samples" in page(tmp_path)
+    for name in ("digits-v1.md", "index.html"):
+        assert "1 model, 1 record," in page(tmp_path, name)
+
+
 def test_policies_that_decide_alike_share_a_rank(streamed, tmp_path):
     """At one alpha i-splitee plays as splitee-s does, and its bill comes to the same."""
     for seed, right in enumerate(RIGHT):

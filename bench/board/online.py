@@ -14,8 +14,9 @@ from bench.board.data import pair
 from bench.board.rows import RANKED_FROM, Mean, plan_of, shared
 from bench.errors import SeesawError, counted
 from bench.replay.rows import ALL_LAYERS, EARLY_EXIT
-from bench.streams.faults import contradictions, faults
+from bench.streams.faults import faults
 from bench.streams.record import Result, StreamRecord
+from bench.streams.runs import contradictions
 from bench.verify import contested
 
 BASELINES = (ALL_LAYERS, EARLY_EXIT)
@@ -62,15 +63,14 @@ class Section:
         """What was asked of the stream, in words."""
         one, n = self.records[0], len(self.records)
         samples = counted(one.samples, "sample")
-        depth = {"layers": "exits", "measured": "measured MACs"}.get(str(one.costs), "the costs given")
         told = [
             counted(n, "seed") + ("" if self.ranked else ", unranked"),
             f"{counted(one.shuffles, 'reshuffling')} of {samples}" if one.shuffles else f"{samples} in order",
-            f"{counted(len(one.parts[0].right), 'exit')}, depth counted in {depth}",
+            f"{counted(len(one.parts[0].right), 'exit')}, depth counted in {_depth(one.costs)}",
             f"λ {self.layer:g}, mu {self.mu:g}",
         ]  # fmt: skip
         told += ["arms are cuts, the input's too"] if one.arms == "cuts" else []
-        told += ["sending costs by arm"] if len(set(one.sends)) > 1 else []
+        told += [f"sending costs {_sending(one)}"] if one.sending or len(set(one.sends)) > 1 else []
         return "; ".join(told) + "."
 
     @property
@@ -113,6 +113,21 @@ class Section:
             line.numbers["regret"].value if self.ranked and line.kind == "policy" else None for line in lines
         )
         return [replace(line, rank=rank) for line, rank in zip(lines, ranks, strict=True)]
+
+
+def _depth(costs: str | list[float]) -> str:
+    """What depth is counted in: a reading by its name, and what was given in numbers."""
+    if isinstance(costs, str):
+        return {"layers": "exits", "measured": "measured MACs"}.get(costs, costs)
+    return f"the costs given, {_joined(costs)}"
+
+
+def _sending(record: StreamRecord) -> str:
+    return record.sending or f"{_joined(record.sends)} by arm"
+
+
+def _joined(numbers: Iterable[float]) -> str:
+    return ":".join(f"{number:.4g}" for number in numbers)
 
 
 def _place(line: Line) -> float:

@@ -139,8 +139,9 @@ def verify(
 
 
 def _verify_stream(path: Path, records: Path, *, rerun: bool) -> None:
-    from bench.streams.faults import contradictions, faults
+    from bench.streams.faults import faults
     from bench.streams.record import StreamRecord, streams_of
+    from bench.streams.runs import contradictions
 
     found, folder = StreamRecord.read(path), streams_of(records)
     inside = path.resolve().is_relative_to(folder.resolve())

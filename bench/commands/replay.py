@@ -148,7 +148,8 @@ def replay(
         write_json(out_, {"traces": [str(path) for path in trace]}, plan, rows, curves)
         out.print(str(out_), soft_wrap=True)
     if network is not None:
-        told = record_of(*network, arms, priced, named, plan, rows)
+        asked, sending = costs if real.named(costs) else priced, sends if real.named(sends) else None
+        told = record_of(*network, arms, asked, named, plan, rows, sending)
         out.print(str(told.write(told.path(streams_of(records)))), soft_wrap=True)
     if figures is not None:
         from bench.replay.figures import figures as draw

@@ -128,6 +128,18 @@ def test_of_many_costs_three_are_shown_and_all_are_in_the_pages_data(streamed, t
     assert [len(one["points"]) for one in policies] == [11, 11, 11]
 
 
+def test_seeds_whose_costs_were_measured_share_a_table_that_names_the_reading(streamed, timed, tmp_path):
+    for seed, last in enumerate((4e-3, 5e-3, 6e-3)):
+        asked = {"folders": [timed(tmp_path, seed, last)], "costs": "latency", "sending": "payload.int8"}
+        keep(streamed(tmp_path, seed, **asked), tmp_path)
+    (section,) = board(tmp_path).sections
+    assert section.ranked
+    assert "depth counted in latency; " in section.about
+    assert "sending costs payload.int8." in section.about
+    keep(streamed(tmp_path, costs=[1.0, 2.5]), tmp_path)
+    assert "depth counted in the costs given, 1:2.5; " in board(tmp_path).sections[-1].about
+
+
 def test_sections_are_apart_by_what_a_reward_is(streamed, tmp_path):
     keep(streamed(tmp_path, policies=("splitee", "i-splitee")), tmp_path)
     assert [section.title.rpartition(" ")[2] for section in board(tmp_path).sections] == ["0.5", "0.7"]

@@ -40,6 +40,22 @@ def test_seeds_are_kin_and_other_networks_or_questions_are_not(streamed, tmp_pat
     assert streamed(tmp_path, values="int8").kin != kin
 
 
+def test_seeds_that_were_measured_otherwise_are_kin_where_a_reading_was_asked_for_by_name(
+    streamed, timed, tmp_path
+):
+    folders = [timed(tmp_path, 0), timed(tmp_path, 1, last=8e-3, payload=8.0)]
+
+    def kin(**asked):
+        return {streamed(tmp_path, seed, folders=[one], **asked).kin for seed, one in enumerate(folders)}
+
+    assert len(kin(costs="latency", sending="payload.int8")) == 1
+    assert len(kin(costs="latency") | kin(costs="macs") | kin(sending="payload.int8") | kin()) == 4
+    numbers = [
+        streamed(tmp_path, folders=folders[:1], costs=costs).kin for costs in ([0.5, 2.0], [0.25, 2.0])
+    ]
+    assert len({*numbers, *kin(costs="latency")}) == 3
+
+
 def test_what_began_from_weights_of_one_training_is_kin_whatever_the_seed(streamed, tmp_path):
     part = streamed(tmp_path).parts[0]
     weights = [

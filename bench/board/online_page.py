@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from bench.board.cells import percent, text
 from bench.board.data import short
-from bench.board.online import Board, Line, Section, section_data
+from bench.board.online import Board, section_data
 from bench.board.rows import Mean
+from bench.board.section import Line, Section
 from bench.errors import counted
 
 COMPUTED = "Computed from `streams/` by `make board`."

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,20 @@ def sections(streams: Iterable[StreamRecord]) -> list[Section]:
         records = tuple(seeds[seed] for seed in sorted(seeds))
         terms = sorted({(one.alpha, one.layer, one.mu) for one in records[0].results})
         found += [Section(records, *those) for those in terms]
-    return sorted(found, key=lambda one: (not one.ranked, one.title, one.records[0].kin, one.layer, one.mu))
+    found.sort(key=lambda one: (not one.ranked, one.title, one.records[0].kin, one.layer, one.mu))
+    names = Counter(one.title for one in found)
+    return [_told_apart(one, found) if names[one.title] > 1 else one for one in found]
+
+
+def _told_apart(section: Section, others: Iterable[Section]) -> Section:
+    """A section of a name that others have, with the first that was asked otherwise of each of them in its name."""
+    rivals = [one for one in others if one is not section and one.title == section.title]
+    apart: list[str] = []
+    for key, words in section.asked.items():
+        if any(one.asked[key] != words for one in rivals):
+            apart.append(key)
+            rivals = [one for one in rivals if one.asked[key] == words]
+    return replace(section, apart=tuple(apart))
 
 
 def section_data(board: str, section: Section) -> dict[str, Any]:

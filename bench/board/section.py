@@ -36,33 +36,56 @@ class Line:
 
 @dataclass(frozen=True)
 class Section:
-    """The stream records of one network, one a seed, as far as alpha, lambda and mu are these."""
+    """The stream records of one network, one a seed, as far as alpha, lambda and mu are these.
+
+    Attributes:
+        records: in the order of seeds.
+        alpha: from which confidence an answer stands.
+        layer: the cost of a layer, lambda.
+        mu: what cost counts for beside confidence.
+        apart: what was asked (keys of `asked`) that tells it from other sections of this name.
+    """
 
     records: tuple[StreamRecord, ...]
     alpha: float
     layer: float
     mu: float
+    apart: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
-        """The network, what follows the first part of the stream, and from where an answer stands."""
+        """The network, what follows the first part of the stream, from where an answer stands, what tells it apart."""
         first, *others = self.records[0].parts
         then = "".join(f", then {part.setup.task.spec}" for part in others)
-        return f"{first.setup.model}, {plan_of(first.setup)}{then}, alpha {self.alpha:g}"
+        own = [f"{first.setup.model}, {plan_of(first.setup)}{then}, alpha {self.alpha:g}"]
+        return ", ".join([*own, *(self.asked[key] for key in self.apart)])
+
+    @cached_property
+    def asked(self) -> dict[str, str]:
+        """What was asked of the stream, in words; what tells most comes first."""
+        one = self.records[0]
+        passes = f"{counted(one.shuffles, 'reshuffling')} of" if one.shuffles else "one pass in order over"
+        return {
+            "depth": f"depth counted in {_depth(one.costs)}",
+            "sending": f"sending costs {_sending(one)}",
+            "arms": "arms are cuts, the input's too" if one.arms == "cuts" else "arms are exits",
+            "terms": f"λ {self.layer:g}, mu {self.mu:g}",
+            "passes": f"{passes} {counted(one.samples, 'sample')}",
+            "order": f"order seed {one.order_seed}",
+            "policies": f"played by {', '.join(entrant.spec for entrant in one.entrants) or 'nobody'}",
+            "runs": f"run {' then '.join(part.digest for part in one.parts)}",
+            "question": f"question {one.digest}",
+        }
 
     @property
     def about(self) -> str:
-        """What was asked of the stream, in words."""
-        one, n = self.records[0], len(self.records)
-        samples = counted(one.samples, "sample")
-        told = [
-            counted(n, "seed") + ("" if self.ranked else ", unranked"),
-            f"{counted(one.shuffles, 'reshuffling')} of {samples}" if one.shuffles else f"{samples} in order",
-            f"{counted(len(one.parts[0].right), 'exit')}, depth counted in {_depth(one.costs)}",
-            f"λ {self.layer:g}, mu {self.mu:g}",
-        ]  # fmt: skip
-        told += ["arms are cuts, the input's too"] if one.arms == "cuts" else []
-        told += [f"sending costs {_sending(one)}"] if one.sending or len(set(one.sends)) > 1 else []
+        """What was asked of the stream, in a sentence."""
+        one = self.records[0]
+        keys = ["passes", "order", "depth", "terms"]
+        keys += ["arms"] if one.arms == "cuts" else []
+        keys += ["sending"] if one.sending or {*one.sends} != {1.0} else []
+        seeds = counted(len(self.records), "seed") + ("" if self.ranked else ", unranked")
+        told = [seeds, counted(len(one.parts[0].right), "exit"), *(self.asked[key] for key in keys)]
         return "; ".join(told) + "."
 
     @property
@@ -115,6 +138,12 @@ def _depth(costs: str | list[float]) -> str:
 
 
 def _sending(record: StreamRecord) -> str:
+    if record.sending is None and len(set(record.sends)) == 1:
+        return (
+            "the same at every arm"
+            if record.sends[0] == 1
+            else f"{record.sends[0]:.4g} times as much at every arm"
+        )
     return record.sending or f"{_joined(record.sends)} by arm"
 
 

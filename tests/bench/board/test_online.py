@@ -105,7 +105,7 @@ def test_policies_that_decide_alike_share_a_rank(streamed, tmp_path):
 def test_the_markdown_page_has_both_baselines_at_the_cheapest_middle_and_dearest_cost(home):
     told = page(home)
     assert "## mlp\\_dense, joint, 2 epochs, alpha 0.7" in told
-    assert "3 seeds; 2 reshufflings of 200 samples; 2 exits" in told
+    assert "3 seeds; 2 exits; 2 reshufflings of 200 samples; order seed 0" in told
     assert "is against (a) alone" in told
     for offload in ("1 λ", "3 λ", "6 λ"):
         for policy in ("(a) all layers", "(b) early exit"):
@@ -144,6 +144,37 @@ def test_sections_are_apart_by_what_a_reward_is(streamed, tmp_path):
     keep(streamed(tmp_path, policies=("splitee", "i-splitee")), tmp_path)
     assert [section.title.rpartition(" ")[2] for section in board(tmp_path).sections] == ["0.5", "0.7"]
     assert [len(section.lines(1.0)) for section in board(tmp_path).sections] == [3, 3]
+
+
+def test_no_two_sections_have_one_heading_whatever_they_differ_in(streamed, traced, tmp_path):
+    asked = {"policies": ("splitee",), "offloads": ("0.3",)}
+    changes = [
+        {}, {"order_seed": 5}, {"shuffles": 3}, {"shuffles": 0}, {"costs": "measured"}, {"costs": [1.0, 2.5]},
+        {"costs": [1.0, 2.0]}, {"arms": "cuts"}, {"sending": "payload.int8"}, {"policies": ("splitee", "random")},
+        {"policies": ("splitee[layer=0.2]",)}, {"recipe": {"epochs": 2, "batch": 20}},
+    ]  # fmt: skip
+    for change in changes:
+        keep(streamed(tmp_path, **(asked | change)), tmp_path)
+    titles = [section.title.partition("alpha 0.7, ")[2] for section in board(tmp_path).sections]
+    assert len(set(titles)) == len(changes)
+    for words in (
+        "order seed 5",
+        "3 reshufflings",
+        "the costs given, 1:2.5",
+        "arms are cuts",
+        "costs payload.int8",
+        "λ 0.2",
+    ):
+        assert sum(words in title for title in titles) == 1, words
+    for heading in re.findall("^## .*", page(tmp_path), re.M):
+        assert page(tmp_path).count(heading + "\n") == 1
+
+
+def test_a_heading_of_its_own_tells_nothing_more(streamed, tmp_path):
+    for change in ({}, {"method": "sparse", "order_seed": 3}):
+        keep(streamed(tmp_path, policies=("splitee",), **change), tmp_path)
+    titles = {section.title for section in board(tmp_path).sections}
+    assert titles == {f"mlp_{method}, joint, 2 epochs, alpha 0.7" for method in ("dense", "sparse")}
 
 
 def test_without_stream_records_nothing_of_it_shows(made, tmp_path):

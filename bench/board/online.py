@@ -85,7 +85,7 @@ def _told_apart(section: Section, others: Iterable[Section]) -> Section:
 
 def section_data(board: str, section: Section) -> dict[str, Any]:
     """One section as JSON values for the page's figures, with every cost of sending: `[mean, half-width]`."""
-    lines = [line for offload in section.offloads for line in section.lines(offload)]
+    lines = section.every
     there = {line.policy for line in lines}
     names = [*BASELINES, *(one.spec for one in section.records[0].entrants if one.spec in there)]
     return {

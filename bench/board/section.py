@@ -104,6 +104,11 @@ class Section:
         costs = self.offloads
         return sorted({costs[0], costs[len(costs) // 2], costs[-1]})
 
+    @cached_property
+    def every(self) -> list[Line]:
+        """Its lines at every cost of sending, the cheapest first."""
+        return [line for offload in self.offloads for line in self.lines(offload)]
+
     def _results(self, record: StreamRecord) -> list[Result]:
         wanted = self.alpha, self.layer, self.mu
         return [one for one in record.results if (one.alpha, one.layer, one.mu) == wanted]

@@ -107,6 +107,8 @@ def test_the_markdown_page_has_both_baselines_at_the_cheapest_middle_and_dearest
     assert "## mlp\\_dense, joint, 2 epochs, alpha 0.7" in told
     assert "3 seeds; 2 exits; 2 reshufflings of 200 samples; order seed 0" in told
     assert "is against (a) alone" in told
+    assert "* SplitEE's claim (more than 50% less cost than (a), less than 2 points lost) is met " in told
+    assert "SplitEE&#39;s claim (more than 50% less cost than (a)" in page(home, "index.html")
     for offload in ("1 λ", "3 λ", "6 λ"):
         for policy in ("(a) all layers", "(b) early exit"):
             assert f"| {offload} | - | {policy} | " in told

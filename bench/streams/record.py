@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
+import json
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from bench.files import read_plain
 from bench.online import Arms, Online, Prices
 from bench.plugin import Count, Positive, Share, Whole
-from bench.record import Named, Setup, task_of
-from bench.sealed import MAX_SEED, Block, Sealed, digest, slug
+from bench.record import Named, Record, Setup, load, task_of
+from bench.sealed import MAX_BYTES, MAX_SEED, Block, Sealed, digest, slug
 
 SCHEMA = 1
-NAME = re.compile(r"seed\d+-[0-9a-f]{12}\.json")
-"""What the file of a stream record is called."""
-
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 Cost = Annotated[float, Field(ge=0)]
 Reading = Annotated[str, Field(pattern=r"^[a-z]\S{0,199}$")]
@@ -188,3 +186,16 @@ class StreamRecord(Sealed):
 def streams_of(records: Path) -> Path:
     """The folder of stream records that lies beside a folder of records."""
     return records.parent / "streams"
+
+
+def either(path: Path) -> Record | StreamRecord:
+    """Read a record of a run or a stream record: what the file says decides, not what it is called.
+
+    Raises:
+        SeesawError: it is neither.
+    """
+    try:
+        told = json.loads(read_plain(path, MAX_BYTES + 1))
+    except (OSError, ValueError, RecursionError):
+        told = None  # reading it as a record says what is wrong
+    return StreamRecord.read(path) if isinstance(told, dict) and "entrants" in told else load(path)

@@ -108,6 +108,7 @@ def verify(
         bool, typer.Option("--rerun", help="also run it again, and compare the numbers")
     ] = False,
     records: options.Records = options.RECORDS,
+    runs: options.Runs = options.RUNS,
     data: options.DataSets = options.DATA,
     threads: options.Threads = None,
     debug: options.Debug = False,
@@ -117,7 +118,8 @@ def verify(
     With --rerun it is run again in a folder of its own, and every number must lie within its stated spread: counts
     exactly, accuracies exactly on the same machine and within three standard errors elsewhere, times only on the
     same machine. A record made with a draft or from a file of weights cannot be run again, for it holds neither.
-    A stream record (`seesaw replay --record`) is also held against the records of its runs.
+    A stream record (`seesaw replay --record`) is also held against the records of its runs; with --rerun it is replayed
+    from the traces that lie in the folder of runs, and every number must be the same.
     """
     from bench.beside import compare
     from bench.streams.record import StreamRecord, either
@@ -125,7 +127,9 @@ def verify(
 
     found = either(record)
     if isinstance(found, StreamRecord):
-        streams.verify(record, found, records, rerun=rerun)
+        streams.verify(record, found, records)
+        if rerun:
+            streams.replay_again(record, found, records, runs, threads)
         return
     inside = record.resolve().is_relative_to(records.resolve())
     if wrong := faults(found, *((record, records) if inside else ())):

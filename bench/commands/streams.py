@@ -59,7 +59,7 @@ def _table(section: Section) -> Table:
     return table
 
 
-def verify(path: Path, found: StreamRecord, records: Path, *, rerun: bool) -> None:
+def verify(path: Path, found: StreamRecord, records: Path) -> None:
     """Hold a stream record against itself and the records of its runs.
 
     Raises:
@@ -80,8 +80,41 @@ def verify(path: Path, found: StreamRecord, records: Path, *, rerun: bool) -> No
     out.print("Schema, digest, checksum, derived numbers and the records of its runs hold.")
     if why := contested(path, []):
         out.print(f"A maintainer contests it: {why}", style="yellow", soft_wrap=True)
-    if rerun:
+
+
+def replay_again(
+    path: Path, found: StreamRecord, records: Path, runs: Path, threads: int | None = None
+) -> None:
+    """Replay a sound stream record from the traces of its runs, and compare the numbers.
+
+    Raises:
+        SeesawError: its traces are not there, or a number differs.
+    """
+    from bench.machine import settle
+    from bench.streams.again import again, others, traces_of
+
+    traces = traces_of(found, runs)
+    if missing := next((trace for trace in traces if not trace.is_file()), None):
         raise SeesawError(
-            "A stream is replayed, not run: run its network again (seesaw verify RECORD --rerun), then `seesaw replay "
-            "--record` as it was asked writes the same file."
+            f"A stream is replayed from its network's trace, and there is no {missing}. Run the network again (seesaw run), "
+            "or name the folder where it was run: --runs."
         )
+    settle(threads, deterministic=False)
+    with out.status("Replaying ..."):
+        compared, differ = others(found, again(found, traces, records, threads))
+    if not differ:
+        out.print(
+            f"Replayed from {' and '.join(map(str, traces))}, all {compared:,} numbers are the same.",
+            soft_wrap=True,
+        )
+        return
+    table = Table("number", "told", "found", title="the first of each that differs", box=SIMPLE_HEAD)
+    for one in differ:
+        table.add_row(
+            one.name, *("-" if value is None else f"{value:.9g}" for value in (one.told, one.found))
+        )
+    out.print(table)
+    raise SeesawError(
+        f"Replayed, {len(differ)} of its lists of numbers differ from {path}. Compare versions with `seesaw show`, "
+        "and ask who made it."
+    )

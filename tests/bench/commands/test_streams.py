@@ -7,6 +7,7 @@ import pytest
 
 from bench import cli
 from bench.commands import options
+from bench.sealed import checksum
 from bench.streams.record import streams_of
 
 
@@ -97,3 +98,33 @@ def test_verify_knows_a_stream_record_by_what_it_says(type_, kept, tmp_path):
     code, out, err = type_("verify", renamed, "--records", tmp_path / "records")
     assert code == 0, err
     assert "the records of its runs hold" in out
+
+
+def test_verify_replays_it_from_the_traces_of_its_runs_and_finds_a_number_that_was_changed(
+    type_, kept, tmp_path
+):
+    path = kept()
+    words = ("--records", tmp_path / "records", "--runs", tmp_path / "runs", "--rerun")
+    code, out, err = type_("verify", path, *words)
+    assert code == 0, err
+    assert "numbers are the same" in out
+    told = json.loads(path.read_text())
+    told["results"][2]["regret"][1] += 0.5
+    told["checksum"] = checksum(told)
+    path.write_text(json.dumps(told))
+    assert type_("verify", path, *words[:2])[0] == 0  # nothing else says what regret was
+    code, out, err = type_("verify", path, *words)
+    assert code == 1
+    assert "splitee, alpha 0.7, layer 0.1, offload 0.1, mu 1: regret" in out
+    assert "1 of its lists of numbers differ" in err
+
+
+def test_without_its_traces_verify_says_where_they_should_be(type_, kept, tmp_path):
+    words = ("--records", tmp_path / "records", "--runs", tmp_path / "nowhere", "--rerun")
+    code, _, err = type_("verify", kept(), *words)
+    assert code == 1
+    assert "there is no" in err
+    assert (
+        "test.safetensors. Run the network again (seesaw run), or name the folder where it was run: --runs."
+        in err
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,19 +124,15 @@ def _clocked(unit: str, source: str) -> bool:
     return unit in CLOCKED and not source.startswith("model")
 
 
-def differences(one: Record, other: Record) -> list[tuple[str, Any, Any]]:
-    """What two records differ in beside their readings: name and both values, `-` where one has none."""
-    flat = [
-        dict(
-            _flat(
-                {
-                    key: told[key]
-                    for key in ("seed", "budget", "setup", "machine", "versions", "commit", "dirty")
-                }
-            )
-        )
-        for told in (one.model_dump(mode="json"), other.model_dump(mode="json"))
-    ]
+def settings(record: Record) -> dict[str, Any]:
+    """What a record says beside its readings, as JSON values."""
+    keys = {"seed", "budget", "setup", "machine", "versions", "commit", "dirty"}
+    return record.model_dump(mode="json", include=keys)
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """What JSON values differ in: name and both values, `-` where one has none."""
+    flat = [dict(_flat(dict(told))) for told in (one, other)]
     return [
         (name, flat[0].get(name, "-"), flat[1].get(name, "-"))
         for name in dict.fromkeys([*flat[0], *flat[1]])

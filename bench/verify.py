@@ -289,11 +289,19 @@ def specs_of(record: Record) -> dict[str, list[str]]:
     one = {"task": setup.task, "backbone": setup.backbone, "method": setup.method, "exits": setup.exits}
     many = {"policies": setup.policies, "codecs": setup.codecs, "meters": setup.meters}
     named = {key: [value] for key, value in one.items()} | many
-    for plugin in (p for plugins in named.values() for p in plugins):
-        spec = parse(plugin.spec)
-        inner = any(re.search(r":[A-Za-z]", value) for value in spec.settings.values())
-        if plugin.origin.startswith("draft") or ":" in spec.name or spec.name != plugin.name or inner:
-            raise SeesawError(
-                f"{plugin.name} is a draft, and a record holds no code. Announce it in a distribution to run it again."
-            )
-    return {key: [plugin.spec for plugin in plugins] for key, plugins in named.items()}
+    return {key: [spec_of(plugin) for plugin in plugins] for key, plugins in named.items()}
+
+
+def spec_of(plugin: Named) -> str:
+    """The spec by which anyone finds a plugin that a record names.
+
+    Raises:
+        SeesawError: it is a draft.
+    """
+    spec = parse(plugin.spec)
+    inner = any(re.search(r":[A-Za-z]", value) for value in spec.settings.values())
+    if plugin.origin.startswith("draft") or ":" in spec.name or spec.name != plugin.name or inner:
+        raise SeesawError(
+            f"{plugin.name} is a draft, and a record holds no code. Announce it in a distribution to run it again."
+        )
+    return plugin.spec

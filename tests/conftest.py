@@ -173,22 +173,44 @@ def traced(made):
 
 
 @pytest.fixture(scope="session")
+def timed(traced):
+    """Saves what `traced` does, of a run that was measured otherwise: `timed(home, seed, last=..., payload=...)`."""
+    from bench.record import Record
+
+    def save(home, seed=0, last=4e-3, payload=16.0):
+        folder = traced(home, seed)
+        path = home / "records" / folder.relative_to(home / "runs").with_suffix(".json")
+        told = json.loads(path.read_text())
+        told["exits"][1]["readings"]["latency"].update(value=last, low=last, high=last)
+        told["cuts"][1]["readings"]["payload.int8"]["value"] = payload
+        Record.model_validate(told).sealed().save(home / "records")
+        return folder
+
+    return save
+
+
+@pytest.fixture(scope="session")
 def streamed(traced):
     """Replays made traces as `seesaw replay --record` does: `streamed(home, seed, ...)` gives an unwritten stream record."""
     from bench.replay import inputs
     from bench.replay.sweep import Sweep
+    from bench.streams import real
     from bench.streams.made import parts_of, record_of
 
     def play(
         home, seed=0, policies=("splitee", "random", "best-fixed"), shuffles=2, costs="layers", arms="exits",
-        folders=None, offloads=("0.1", "0.3", "0.6"), **changes,
+        folders=None, offloads=("0.1", "0.3", "0.6"), sending=None, order_seed=0, **changes,
     ):  # fmt: skip
         folders = folders or [traced(home, seed, **changes)]
         network = parts_of(folders, home / "records")
         named = inputs.entrants(policies, {"offload": offloads})
         stream, _ = inputs.load(folders)
         online = [(name, one) for (name, _), one in named.online.items()]
-        sweep = Sweep(stream, stream.arms(arms, costs), online, list(named.guests.items()), shuffles)
-        return record_of(*network, arms, costs, named, sweep, sweep.run(threads=1))
+        named_cost = isinstance(costs, str) and costs not in ("layers", "measured")
+        priced = real.depths_of(folders, home / "records", costs) if named_cost else costs
+        sends = real.sends_of(folders, home / "records", sending, arms) if sending else ()
+        guests = list(named.guests.items())
+        sweep = Sweep(stream, stream.arms(arms, priced, sends), online, guests, shuffles, order_seed)
+        return record_of(*network, arms, costs, named, sweep, sweep.run(threads=1), sending)
 
     return play

@@ -9,7 +9,7 @@ from typing import Any
 from bench.board.data import axes, row_data
 from bench.board.rows import Row
 from bench.drawing import COLOURS, SHAPES, STYLE, pyplot, write
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 
 SHORT = {"accuracy": "top1", "effective": "macs.effective", "storage": "bytes"}
 """Words that stand for an axis's key."""
@@ -92,6 +92,6 @@ def _label(axis: tuple[str, str]) -> str:
 
 def _caption(board: str, rows: list[dict[str, Any]]) -> str:
     seeds = sorted({row["seeds"] for row in rows})
-    n = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    n = counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     pale = "; pale: fewer than three seeds" if any(not row["ranked"] for row in rows) else ""
-    return f"{board}: {len(rows)} models, last exits; means and 95% intervals over n = {n} seeds{pale}."
+    return f"{board}: {counted(len(rows), 'model')}, last exits; means and 95% intervals over n = {n}{pale}."

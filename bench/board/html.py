@@ -17,6 +17,7 @@ from bench.board.online import Board
 from bench.board.online_page import shown
 from bench.board.policies import NOTE
 from bench.board.rows import Row, ranks, title_of
+from bench.errors import counted
 from bench.outcomes import BATCHES, SHARES
 from bench.tables import big, joules, seconds
 
@@ -115,7 +116,8 @@ def _board(
             for place, (rank, one) in enumerate(zip(ranks(rows), told, strict=True), 1)
         ],
         "title": title_of(name, rows),
-        "records": sum(len(row.entries) for row in rows),
+        "models": counted(len(rows), "model"),
+        "records": counted(sum(len(row.entries) for row in rows), "record"),
         "hours": f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes",
         "machines": " and ".join(sorted({row.machine for row in rows if row.machine})) or "several machines",
         "margin": {

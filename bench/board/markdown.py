@@ -29,6 +29,7 @@ from bench.board.rows import (
     training_macs,
     work_seconds,
 )
+from bench.errors import counted
 from bench.outcomes import BATCHES, SHARES
 from bench.tables import big, joules, seconds
 
@@ -51,7 +52,7 @@ def page(name: str, board: list[Row]) -> str:
     lines = [
         f"# {text(title_of(name, board))}",
         "",
-        f"{len(board)} models, {len(records)} records, {hours:.2f} hours of work on {text(' and '.join(machines) or 'several machines')}.",
+        f"{counted(len(board), 'model')}, {counted(len(records), 'record')}, {hours:.2f} hours of work on {text(' and '.join(machines) or 'several machines')}.",
         "",
         *NOTES,
         COMPUTED,

@@ -1,151 +1,20 @@
-"""Online policies: stream records as sections, a section for each network and each meaning of reward."""
+"""Online policies: the boards of stream records, a section for each network and each meaning of reward."""
 
 from __future__ import annotations
 
-import statistics
-from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bench.board.data import pair
-from bench.board.rows import RANKED_FROM, Mean, plan_of
+from bench.board.section import BASELINES, Section
 from bench.errors import SeesawError
-from bench.replay.rows import ALL_LAYERS, EARLY_EXIT
-from bench.streams.faults import contradictions, faults
-from bench.streams.record import Result, StreamRecord
+from bench.streams.faults import faults
+from bench.streams.record import StreamRecord
+from bench.streams.runs import contradictions
 from bench.verify import contested
-
-BASELINES = (ALL_LAYERS, EARLY_EXIT)
-Number = Callable[[StreamRecord, Result], float]
-
-
-@dataclass(frozen=True)
-class Line:
-    """What one policy comes to at one cost of sending, over seeds.
-
-    Attributes:
-        policy: its spec, or the baseline's name.
-        kind: `baseline`, `policy`, or `bound` for what sees labels or the whole stream.
-        offload: cost of sending a sample on, in lambdas.
-        rank: by regret among the policies at this cost; None for the others, and below three seeds.
-        numbers: by the names in `NUMBERS`.
-    """
-
-    policy: str
-    kind: str
-    offload: float
-    rank: int | None
-    numbers: dict[str, Mean]
-
-
-@dataclass(frozen=True)
-class Section:
-    """The stream records of one network, one a seed, as far as alpha, lambda and mu are these."""
-
-    records: tuple[StreamRecord, ...]
-    alpha: float
-    layer: float
-    mu: float
-
-    @property
-    def title(self) -> str:
-        """The network, what follows the first part of the stream, and from where an answer stands."""
-        first, *others = self.records[0].parts
-        then = "".join(f", then {part.setup.task.spec}" for part in others)
-        return f"{first.setup.model}, {plan_of(first.setup)}{then}, alpha {self.alpha:g}"
-
-    @property
-    def about(self) -> str:
-        """What was asked of the stream, in words."""
-        one, n = self.records[0], len(self.records)
-        depth = {"layers": "exits", "measured": "measured MACs"}.get(str(one.costs), "the costs given")
-        told = [
-            f"{n} seed{'' if n == 1 else 's'}{'' if self.ranked else ', unranked'}",
-            f"{one.shuffles} reshufflings of {one.samples:,} samples" if one.shuffles else f"{one.samples:,} samples in order",
-            f"{len(one.parts[0].right)} exits, depth counted in {depth}",
-            f"λ {self.layer:g}, mu {self.mu:g}",
-        ]  # fmt: skip
-        told += ["arms are cuts, the input's too"] if one.arms == "cuts" else []
-        told += ["sending costs by arm"] if len(set(one.sends)) > 1 else []
-        return "; ".join(told) + "."
-
-    @property
-    def ranked(self) -> bool:
-        """Whether there are seeds enough to rank."""
-        return len(self.records) >= RANKED_FROM
-
-    @cached_property
-    def offloads(self) -> list[float]:
-        """Every cost of sending, rising, in lambdas."""
-        return sorted({result.offload / self.layer for result in self._results(self.records[0])})
-
-    @property
-    def shown(self) -> list[float]:
-        """The cheapest, the middle one and the dearest."""
-        costs = self.offloads
-        return sorted({costs[0], costs[len(costs) // 2], costs[-1]})
-
-    def _results(self, record: StreamRecord) -> list[Result]:
-        wanted = self.alpha, self.layer, self.mu
-        return [one for one in record.results if (one.alpha, one.layer, one.mu) == wanted]
-
-    def lines(self, offload: float) -> list[Line]:
-        """Both baselines, the policies from the least regret up, and the bounds, at one cost of sending."""
-        kinds = {one.spec: "bound" if one.bound else "policy" for one in self.records[0].entrants}
-        found: dict[str, dict[str, list[float]]] = {}
-        for record in self.records:
-            here = {one.policy: one for one in self._results(record) if one.offload / self.layer == offload}
-            for name, result in here.items():
-                numbers = _numbers(record, result, *(here[baseline] for baseline in BASELINES))
-                for key, value in numbers.items():
-                    found.setdefault(name, {key: [] for key in numbers})[key].append(value)
-        lines = [
-            Line(name, kinds.get(name, "baseline"), offload, None, {key: _mean(values) for key, values in numbers.items()})
-            for name, numbers in found.items()
-        ]  # fmt: skip
-        order = ("baseline", "policy", "bound")
-        lines.sort(key=lambda line: (order.index(line.kind), _place(line)))
-        return [_ranked(line, number) if self.ranked else line for number, line in enumerate(lines, -1)]
-
-
-def _place(line: Line) -> float:
-    return BASELINES.index(line.policy) if line.kind == "baseline" else line.numbers["regret"].value
-
-
-def _ranked(line: Line, rank: int) -> Line:
-    """With its rank: two baselines stand before the policies."""
-    return Line(line.policy, line.kind, line.offload, rank if line.kind == "policy" else None, line.numbers)
-
-
-def _mean(values: list[float]) -> Mean:
-    found = Mean.of(values)
-    assert found is not None
-    return found
-
-
-def _numbers(record: StreamRecord, result: Result, whole: Result, early: Result) -> dict[str, float]:
-    """Of one seed, the mean of its passes; cost in lambdas, `less` and `lost` as shares against (a) and (b)."""
-    n = record.samples
-
-    def accuracy(of: Result) -> float:
-        return statistics.fmean(of.right) / n
-
-    def cost(of: Result) -> float:
-        return statistics.fmean(of.cost)
-
-    return {
-        "cost": cost(result) / result.layer,
-        "less (a)": 1 - cost(result) / cost(whole),
-        "less (b)": 1 - cost(result) / cost(early),
-        "accuracy": accuracy(result),
-        "lost (a)": accuracy(whole) - accuracy(result),
-        "lost (b)": accuracy(early) - accuracy(result),
-        "sent": statistics.fmean(result.sent) / n,
-        "regret": statistics.fmean(result.regret),
-    }
 
 
 @dataclass(frozen=True)
@@ -198,12 +67,25 @@ def sections(streams: Iterable[StreamRecord]) -> list[Section]:
         records = tuple(seeds[seed] for seed in sorted(seeds))
         terms = sorted({(one.alpha, one.layer, one.mu) for one in records[0].results})
         found += [Section(records, *those) for those in terms]
-    return sorted(found, key=lambda one: (not one.ranked, one.title, one.records[0].kin, one.layer, one.mu))
+    found.sort(key=lambda one: (not one.ranked, one.title, one.records[0].kin, one.layer, one.mu))
+    names = Counter(one.title for one in found)
+    return [_told_apart(one, found) if names[one.title] > 1 else one for one in found]
+
+
+def _told_apart(section: Section, others: Iterable[Section]) -> Section:
+    """A section of a name that others have, with the first that was asked otherwise of each of them in its name."""
+    rivals = [one for one in others if one is not section and one.title == section.title]
+    apart: list[str] = []
+    for key, words in section.asked.items():
+        if any(one.asked[key] != words for one in rivals):
+            apart.append(key)
+            rivals = [one for one in rivals if one.asked[key] == words]
+    return replace(section, apart=tuple(apart))
 
 
 def section_data(board: str, section: Section) -> dict[str, Any]:
     """One section as JSON values for the page's figures, with every cost of sending: `[mean, half-width]`."""
-    lines = [line for offload in section.offloads for line in section.lines(offload)]
+    lines = section.every
     there = {line.policy for line in lines}
     names = [*BASELINES, *(one.spec for one in section.records[0].entrants if one.spec in there)]
     return {

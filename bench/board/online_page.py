@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from bench.board.cells import percent, text
+from bench.board.claims import claims
 from bench.board.data import short
-from bench.board.online import Board, Line, Section, section_data
+from bench.board.online import Board, section_data
 from bench.board.rows import Mean
+from bench.board.section import Line, Section
+from bench.errors import counted
 
 COMPUTED = "Computed from `streams/` by `make board`."
 """The line by which a board knows its own pages."""
@@ -19,7 +22,7 @@ NOTES = (
     "against (a), every layer and exit on the device, and (b), leaving at the first exit that is sure (alpha), negative "
     "where it costs more; *lost* is in points of accuracy, negative where more is right.",
     "Both baselines are always printed, because the papers' headline (more than half the cost saved, less than two points "
-    "lost) is against (a) alone.",
+    "lost) is against (a) alone. Each table is held against what the papers claim, by means over seeds.",
     "Means over the networks' seeds, each a mean over reshufflings, with 95% intervals over seeds (Student's t). Policies are "
     "ranked by regret, reward that the best fixed arm would have had more; bounds see labels or the whole stream. Shown are the "
     "cheapest, the middle and the dearest cost of sending.",
@@ -73,12 +76,12 @@ def page(name: str, board: Board) -> str:
     lines = [
         f"# {TITLE} on {name}",
         "",
-        f"{board.records} stream records, {len(board.sections)} tables.",
+        f"{counted(board.records, 'stream record')}, {counted(len(board.sections), 'table')}.",
     ]
     lines += ["", *NOTES, COMPUTED]
     for section in board.sections:
         lines += [
-            "", f"## {text(section.title)}", "", text(section.about), "",
+            "", f"## {text(section.title)}", "", text(section.about), "", *(f"* {text(claim)}" for claim in claims(section.every)), "",
             f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}",
             *(f"| {' | '.join(text(cell.text) for cell in cells)} |" for cells in rows(section)),
         ]  # fmt: skip
@@ -98,6 +101,7 @@ def shown(boards: Mapping[str, Board]) -> dict[str, Any]:
         "sections": [
             {
                 "about": section.about,
+                "claims": claims(section.every),
                 "ranked": section.ranked,
                 "rows": rows(section),
                 "data": section_data(name, section),

@@ -30,6 +30,10 @@ function shown(value, unit) {
   return Number((value / size).toPrecision(3)) + " " + prefix + unit;
 }
 
+function counted(number, noun) {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 function ticks(low, high, log) {
   if (log) {
     const found = [];
@@ -168,7 +172,7 @@ function drawPlot(rows) {
     }
     marks.push(...line.map((mark) => ({ ...mark, line })));
   }
-  byId("plot-note").textContent = `${marks.length} points of ${rows.length} models`
+  byId("plot-note").textContent = `${counted(marks.length, "point")} of ${counted(rows.length, "model")}`
     + (marks.length ? "; bars are 95% intervals over seeds, the dashed line joins the ranked points that no other beats, pale points have fewer than three seeds." : ". Nothing here has both of these numbers: choose other axes or filters.");
   if (!marks.length) { byId("pareto").replaceChildren(); byId("legend").replaceChildren(); return; }
   const plot = new Plot(byId("pareto"), `${y.title} against ${x.title}`, x, y, marks.map((m) => [m.a[0], m.b[0]]), innerWidth < 600 ? 320 : 440);
@@ -179,7 +183,7 @@ function drawPlot(rows) {
   for (const { row, number, exit, a, b } of marks) {
     const colour = colourOf(row.method);
     plot.bar(a[0], b[0], [a[1], b[1]], colour);
-    const words = `${row.model} (${row.plan})\nexit ${exit} of ${row.exits.length}, ${row.seeds} seeds\n${y.title}: ${shown(b[0], y.unit)}${b[1] ? " \u00b1 " + shown(b[1], y.unit) : ""}\n${x.title}: ${shown(a[0], x.unit)}`;
+    const words = `${row.model} (${row.plan})\nexit ${exit} of ${row.exits.length}, ${counted(row.seeds, "seed")}\n${y.title}: ${shown(b[0], y.unit)}${b[1] ? " \u00b1 " + shown(b[1], y.unit) : ""}\n${x.title}: ${shown(a[0], x.unit)}`;
     plot.mark(a[0], b[0], shapeOf(row.backbone), colour, words, (row.ranked ? "" : "unranked ") + (number === picked ? "chosen" : ""), () => pick(number));
   }
   const key = (shape, colour, words) => {
@@ -295,7 +299,7 @@ function drawStream() {
       for (const point of policy.points) {
         const [mean, half] = point[at];
         plot.bar(point[0], mean, [0, half], colour(n));
-        plot.mark(point[0], mean, shape(n), colour(n), `${policy.policy}${note[policy.kind]}\n${title}: ${shown(mean, unit)}${half ? " \u00b1 " + shown(half, unit) : ""}\nsending costs ${shown(point[0], "\u03bb")}, ${section.seeds} seed${section.seeds === 1 ? "" : "s"}`, section.ranked ? "" : "unranked");
+        plot.mark(point[0], mean, shape(n), colour(n), `${policy.policy}${note[policy.kind]}\n${title}: ${shown(mean, unit)}${half ? " \u00b1 " + shown(half, unit) : ""}\nsending costs ${shown(point[0], "\u03bb")}, ${counted(section.seeds, "seed")}`, section.ranked ? "" : "unranked");
       }
     });
   };

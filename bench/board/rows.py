@@ -24,6 +24,9 @@ RANKED_FROM = 3
 LOSSLESS = 0.01
 """A codec at a cut counts for the payload when it loses no more accuracy than this."""
 
+ROUNDING = 1e-8
+"""Means that differ by less are the same: they were added up in another order, or written with nine digits."""
+
 Number = Callable[[Record], float | None]
 
 
@@ -268,7 +271,9 @@ def work_seconds(record: Record) -> float:
 def plan_of(setup: Setup) -> str:
     """The exits plan, for how long it is trained, and what else sets a setup apart from others of its model."""
     epochs = setup.recipe.get("epochs")
-    told = [setup.exits.spec, f"{epochs} epoch{'' if epochs == 1 else 's'}"]
+    given = [] if setup.weights is None else ["weights given"]  # what trained them, another record knows
+    told = [setup.exits.spec, *given]
+    told += [] if given and epochs == 0 else [f"{epochs} epoch{'' if epochs == 1 else 's'}"]
     told += [] if setup.task.spec == setup.task.name else [setup.task.spec]
     told += [] if setup.cut is None else [f"cut {setup.cut}"]
     told += [] if setup.values is None else [f"{setup.values} weights"]
@@ -318,12 +323,20 @@ def title_of(name: str, board: Sequence[Row]) -> str:
 
 
 def ranks(board: Sequence[Row]) -> list[int | None]:
-    """The rank of every row of a sorted board; rows of equal accuracy share one, those of too few seeds have none."""
+    """The rank of every row of a sorted board, by accuracy; those of too few seeds have none."""
+    return shared([_accuracy(row) if row.ranked else None for row in board])
+
+
+def shared(values: Iterable[float | None]) -> list[int | None]:
+    """Ranks of sorted numbers, from 1: numbers that only rounding parts share one, and who has no number has no rank."""
     found: list[int | None] = []
-    for number, row in enumerate(board):
-        before = _accuracy(board[number - 1]) if number and found[-1] is not None else math.inf
-        tied = math.isclose(before, _accuracy(row), rel_tol=1e-9)
-        found.append((found[-1] if tied else number + 1) if row.ranked else None)
+    rank, place, before = 0, 0, math.inf
+    for value in values:
+        if value is not None:
+            place += 1
+            rank = rank if math.isclose(value, before, rel_tol=ROUNDING, abs_tol=ROUNDING) else place
+            before = value
+        found.append(None if value is None else rank)
     return found
 
 

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from bench.commands import options
+from bench.commands import options, streams
 from bench.commands.options import out
 from bench.errors import SeesawError
 
 if TYPE_CHECKING:
     from bench.record import Record
+    from bench.streams.record import StreamRecord
 
-RecordPath = Annotated[Path, typer.Argument(help="path of a record, seed<k>.json")]
+RecordPath = Annotated[Path, typer.Argument(help="path of a record, or of a stream record")]
 
 
 def show(record: RecordPath, debug: options.Debug = False) -> None:
-    """Print a record: its tables, its settings, and the machine it was made on."""
+    """Print a record: its tables, its settings, and the machine it was made on.
+
+    A stream record (`seesaw replay --record`) is shown as boards show it.
+    """
     from bench.commands.run import show_record
     from bench.order import dense_of
-    from bench.record import load
+    from bench.streams.record import StreamRecord, either
     from bench.verify import contested, faults
 
-    found = load(record)
+    found = either(record)
+    if isinstance(found, StreamRecord):
+        streams.show(record, found)
+        return
     table = Table(box=None, show_header=False, padding=(0, 2))
     for name, value in {
         "task": f"{found.setup.task.spec}, version {found.setup.task_version}",
@@ -49,21 +56,37 @@ def show(record: RecordPath, debug: options.Debug = False) -> None:
 def diff(one: RecordPath, other: RecordPath, debug: options.Debug = False) -> None:
     """Show what differs between two records: settings, machine, versions and numbers."""
     from bench.beside import differences
-    from bench.record import load
+    from bench.streams.record import either
 
-    first, second = load(one), load(other)
+    first, second = either(one), either(other)
+    if type(first) is not type(second):
+        raise SeesawError(
+            f"{one} is a {first.title} and {other} a {second.title}. Give two records of runs, or two of streams."
+        )
+    told, come = (_told(found) for found in (first, second))
     table = _table("settings, machine and versions that differ", "", "first", "second")
-    for name, a, b in differences(first, second):
+    for name, a, b in differences(told[0], come[0]):
         table.add_row(name, str(a), str(b))
     out.print(table if table.row_count else "Settings, machine and versions are the same.")
     numbers = _table("numbers that differ", "number", "first", "second", "second / first")
-    here, there = _numbers(first), _numbers(second)
+    here, there = told[1], come[1]
     for name in here | there:
         a, b = here.get(name), there.get(name)
         if a != b:
             ratio = f"{b / a:.4g}" if a and b is not None else "-"
             numbers.add_row(name, *("-" if one is None else f"{one:.6g}" for one in (a, b)), ratio)
     out.print(numbers if numbers.row_count else "All numbers are the same.")
+
+
+def _told(found: Record | StreamRecord) -> tuple[dict[str, Any], dict[str, float]]:
+    """What a record says beside its numbers, and its numbers by name."""
+    from bench import beside
+    from bench.streams import beside as streams_beside
+    from bench.streams.record import StreamRecord
+
+    if isinstance(found, StreamRecord):
+        return streams_beside.settings(found), streams_beside.means(found)
+    return beside.settings(found), _numbers(found)
 
 
 def _numbers(record: Record) -> dict[str, float]:
@@ -85,6 +108,7 @@ def verify(
         bool, typer.Option("--rerun", help="also run it again, and compare the numbers")
     ] = False,
     records: options.Records = options.RECORDS,
+    runs: options.Runs = options.RUNS,
     data: options.DataSets = options.DATA,
     threads: options.Threads = None,
     debug: options.Debug = False,
@@ -94,17 +118,19 @@ def verify(
     With --rerun it is run again in a folder of its own, and every number must lie within its stated spread: counts
     exactly, accuracies exactly on the same machine and within three standard errors elsewhere, times only on the
     same machine. A record made with a draft or from a file of weights cannot be run again, for it holds neither.
-    A stream record (`seesaw replay --record`) is also held against the records of its runs.
+    A stream record (`seesaw replay --record`) is also held against the records of its runs; with --rerun it is replayed
+    from the traces that lie in the folder of runs, and every number must be the same.
     """
     from bench.beside import compare
-    from bench.record import load
-    from bench.streams.record import NAME
+    from bench.streams.record import StreamRecord, either
     from bench.verify import contested, faults
 
-    if NAME.fullmatch(record.name):
-        _verify_stream(record, records, rerun=rerun)
+    found = either(record)
+    if isinstance(found, StreamRecord):
+        streams.verify(record, found, records)
+        if rerun:
+            streams.replay_again(record, found, records, runs, threads)
         return
-    found = load(record)
     inside = record.resolve().is_relative_to(records.resolve())
     if wrong := faults(found, *((record, records) if inside else ())):
         for sentence in wrong:
@@ -136,25 +162,6 @@ def verify(
             "and verify it once more."
         )
     out.print("Run again, every number lies within its spread.")
-
-
-def _verify_stream(path: Path, records: Path, *, rerun: bool) -> None:
-    from bench.streams.faults import contradictions, faults
-    from bench.streams.record import StreamRecord, streams_of
-
-    found, folder = StreamRecord.read(path), streams_of(records)
-    inside = path.resolve().is_relative_to(folder.resolve())
-    wrong = faults(found, *((path, folder) if inside else ())) or contradictions(found, records)
-    for sentence in wrong:
-        out.print(f"- {sentence}", style="red", soft_wrap=True)
-    if wrong:
-        raise SeesawError(f"{path} is not to be believed. Replay it again, or ask who made it.")
-    out.print("Schema, digest, checksum, derived numbers and the records of its runs hold.")
-    if rerun:
-        raise SeesawError(
-            "A stream is replayed, not run: run its network again (seesaw verify RECORD --rerun), then `seesaw replay "
-            "--record` as it was asked writes the same file."
-        )
 
 
 def _again(found: Record, data: Path, threads: int | None) -> Record:

@@ -158,7 +158,9 @@ def replay(
         )
         out.print(str(out_), soft_wrap=True)
     if network is not None:
-        told = record_of(*network, arms, priced.depths, named, plan, rows)
+        asked = costs if costs is not None and real.named(costs) else priced.depths
+        sending = sends if real.named(sends) else None
+        told = record_of(*network, arms, asked, named, plan, rows, sending)
         out.print(str(told.write(told.path(streams_of(records)))), soft_wrap=True)
         if named.streamless:
             out.print(

@@ -1,4 +1,4 @@
-"""What is wrong with a stream record: what its own numbers, and the records of its runs, contradict."""
+"""What is wrong with a stream record: what its own numbers contradict."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import SeesawError, counted
-from bench.record import Record, load, path_of, task_of
+from bench.errors import counted
+from bench.record import Record, task_of
 from bench.replay.rows import ALL_LAYERS, EARLY_EXIT
 from bench.streams.record import Part, Result, StreamRecord
-from bench.verify import contested, settings_faults, spec_faults
-from bench.verify import faults as record_faults
+from bench.verify import settings_faults, spec_faults
 
 BASELINES = (ALL_LAYERS, EARLY_EXIT)
 SAME = 1e-6
@@ -41,25 +40,6 @@ def faults(stream: StreamRecord, path: Path | None = None, folder: Path | None =
             found += chain(*(_result(stream, result) for result in stream.results), _baselines(stream))
     except (ArithmeticError, LookupError, ValueError, TypeError) as error:
         found.append(f"Its numbers cannot be computed with ({error}).")
-    return found
-
-
-def contradictions(stream: StreamRecord, records: Path) -> list[str]:
-    """What the records of its runs say against it; nothing of runs that have no record below the folder."""
-    found = []
-    for part in stream.parts:
-        path = path_of(records, part.setup, part.digest, stream.seed)
-        if not path.is_file():
-            continue
-        try:
-            run = load(path)
-        except SeesawError as error:
-            found.append(str(error))
-            continue
-        if reason := contested(path, record_faults(run, path, records)):
-            found.append(f"The record of its run is contested: {reason}")
-        elif counts_of(run) != (part.samples, part.right):
-            found.append(f"It says that the exits are right about {part.right} samples, and {path} does not.")
     return found
 
 
@@ -121,8 +101,12 @@ def _arms(stream: StreamRecord) -> Iterator[str]:
         depths = [float(number) for number in range(1, exits + 1)]
     elif stream.costs == "measured":
         depths = [cost / macs[-1] * exits for cost in macs]
-    else:
+    elif isinstance(stream.costs, list):
         depths = list(stream.costs)
+    else:  # a reading's, which the record of the run knows
+        depths = stream.depths[len(sent) :]
+        if len(depths) != exits or not math.isclose(depths[-1], exits):
+            yield f"By {stream.costs} the last of its {exits} exits does not cost {exits}: {stream.depths}."
     depths = sent + depths
     if len(stream.depths) != len(depths) or not np.allclose(stream.depths, depths, rtol=SAME):
         yield f"The depths of its arms, {stream.depths}, are not what its costs give."

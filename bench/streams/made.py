@@ -116,7 +116,7 @@ def _began(setup: Setup) -> bool:
 
 def record_of(
     seed: int, parts: list[Part], arms: str, costs: str | list[float], named: Entrants, sweep: Sweep,
-    rows: Sequence[Row],
+    rows: Sequence[Row], sending: str | None = None,
 ) -> StreamRecord:  # fmt: skip
     """Write down what a sweep over some parts came to.
 
@@ -124,15 +124,16 @@ def record_of(
         seed: of the network.
         parts: of the stream.
         arms: `exits` or `cuts`.
-        costs: what depth is counted in: `layers`, `measured`, or numbers.
+        costs: what depth is counted in, as asked: `layers`, `measured`, a reading's name, or numbers.
         named: who played.
         sweep: what was played.
         rows: what it came to.
+        sending: the reading's name where sending costs were asked for by one.
     """
     head, dirty = commit()
     found = StreamRecord.model_validate({
         "digest": "0" * 12, "seed": seed, "parts": parts, "arms": arms, "costs": costs,
-        "depths": sweep.arms.depths.tolist(), "sends": sweep.arms.sends.tolist(), "shuffles": sweep.shuffles,
+        "depths": sweep.arms.depths.tolist(), "sends": sweep.arms.sends.tolist(), "sending": sending, "shuffles": sweep.shuffles,
         "order_seed": sweep.seed, "entrants": _entrants(named), "results": [_result(sweep, row) for row in rows],
         "versions": versions(), "commit": head, "dirty": dirty,
     })  # fmt: skip

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
+import json
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
+from bench.files import read_plain
 from bench.online import Arms, Online, Prices
 from bench.plugin import Count, Positive, Share, Whole
-from bench.record import Named, Setup, task_of
-from bench.sealed import MAX_SEED, Block, Sealed, digest, slug
+from bench.record import Named, Record, Setup, load, task_of
+from bench.sealed import MAX_BYTES, MAX_SEED, Block, Sealed, digest, slug
 
 SCHEMA = 1
-NAME = re.compile(r"seed\d+-[0-9a-f]{12}\.json")
-"""What the file of a stream record is called."""
-
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 Cost = Annotated[float, Field(ge=0)]
+Reading = Annotated[str, Field(pattern=r"^[a-z]\S{0,199}$")]
+"""The name of one: latency, energy.MODEL, payload.CODEC."""
 
 
 class Part(Block):
@@ -96,12 +96,14 @@ class StreamRecord(Sealed):
     """of the network"""
     parts: Annotated[list[Part], Field(min_length=1)]
     arms: Literal["exits", "cuts"]
-    costs: Literal["layers", "measured"] | list[Cost]
-    """what depth is counted in, as asked"""
+    costs: Literal["layers", "measured"] | Reading | list[Cost]
+    """what depth is counted in, as asked: a reading's numbers differ from seed to seed, and `depths` has them"""
     depths: list[Cost]
     """what the device computes up to each arm; of measured costs, as many as there are exits for the last"""
     sends: list[Cost]
     """how many times `offload` sending costs at each arm"""
+    sending: Reading | None = None
+    """the reading that `sends` are of, where they were asked for by its name"""
     shuffles: Whole
     """passes, each in an order of its own; 0 for one pass in the file's order"""
     order_seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
@@ -137,9 +139,20 @@ class StreamRecord(Sealed):
         """A digest that records of the same network, stream and question share, whatever their seeds."""
         return digest({"parts": [part.kin for part in self.parts], "asked": self.digest})
 
+    @property
+    def reading(self) -> str | None:
+        """The reading that depth is counted in, where it was asked for by its name."""
+        return (
+            self.costs if isinstance(self.costs, str) and self.costs not in ("layers", "measured") else None
+        )
+
     def asked(self) -> str:
-        """A digest of what was asked of the stream; the order of policies, and origins and spellings, do not count."""
-        told = self.model_dump(mode="json", include={"arms", "costs", "sends", "shuffles", "order_seed"})
+        """A digest of what was asked of the stream; the order of policies, and origins and spellings, do not count.
+
+        Nor does what a reading came to where its name was asked for: seeds are measured each by themselves.
+        """
+        sending = "sends" if self.sending is None else "sending"
+        told = self.model_dump(mode="json", include={"arms", "costs", sending, "shuffles", "order_seed"})
         entrants = [entrant.model_dump(mode="json") for entrant in self.entrants]
         for entrant in entrants:
             if not entrant["origin"].startswith("draft"):
@@ -173,3 +186,16 @@ class StreamRecord(Sealed):
 def streams_of(records: Path) -> Path:
     """The folder of stream records that lies beside a folder of records."""
     return records.parent / "streams"
+
+
+def either(path: Path) -> Record | StreamRecord:
+    """Read a record of a run or a stream record: what the file says decides, not what it is called.
+
+    Raises:
+        SeesawError: it is neither.
+    """
+    try:
+        told = json.loads(read_plain(path, MAX_BYTES + 1))
+    except (OSError, ValueError, RecursionError):
+        told = None  # reading it as a record says what is wrong
+    return StreamRecord.read(path) if isinstance(told, dict) and "entrants" in told else load(path)

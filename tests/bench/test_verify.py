@@ -3,7 +3,7 @@ import json
 import pytest
 
 from bench import SeesawError
-from bench.beside import compare, differences
+from bench.beside import compare, differences, settings
 from bench.record import Record, load
 from bench.sealed import checksum
 from bench.verify import contested, faults, specs_of
@@ -248,7 +248,9 @@ def test_a_run_again_must_give_the_same_counts_and_like_times(made):
 
 
 def test_what_differs_is_named(made):
-    found = {name: values for name, *values in differences(made(), made(1, method="sparse"))}
+    found = {
+        name: values for name, *values in differences(settings(made()), settings(made(1, method="sparse")))
+    }
     assert found["seed"] == [0, 1]
     assert found["setup.method.spec"] == ["dense", "sparse"]
     assert "setup.task.spec" not in found

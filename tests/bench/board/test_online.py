@@ -82,11 +82,33 @@ def test_baselines_come_first_and_policies_are_ranked_by_regret_and_bounds_never
     assert other.lines(1.0)[0].numbers["cost"].half is None
 
 
+def test_one_of_a_thing_is_not_told_as_several(made, streamed, tmp_path):
+    made().save(tmp_path / "records")
+    keep(streamed(tmp_path, policies=("splitee",), shuffles=1), tmp_path)
+    assert "1 stream record, 1 table." in page(tmp_path)
+    assert "1 reshuffling of 200 samples" in page(tmp_path)
+    for name in ("digits-v1.md", "index.html"):
+        assert "1 model, 1 record," in page(tmp_path, name)
+
+
+def test_policies_that_decide_alike_share_a_rank(streamed, tmp_path):
+    """At one alpha i-splitee plays as splitee-s does, and its bill comes to the same."""
+    for seed, right in enumerate(RIGHT):
+        alike = ("splitee-s", "i-splitee[alpha=0.7]", "random", "splitee")
+        keep(streamed(tmp_path, seed, right=right, policies=alike, offloads=("0.3",)), tmp_path)
+    (section,) = board(tmp_path).sections
+    ranks = {line.policy: line.rank for line in section.lines(section.offloads[0]) if line.kind == "policy"}
+    assert ranks["splitee-s"] == ranks["i-splitee"]
+    assert sorted(ranks.values()) in ([1, 1, 3, 4], [1, 2, 2, 4], [1, 2, 3, 3])
+
+
 def test_the_markdown_page_has_both_baselines_at_the_cheapest_middle_and_dearest_cost(home):
     told = page(home)
     assert "## mlp\\_dense, joint, 2 epochs, alpha 0.7" in told
-    assert "3 seeds; 2 reshufflings of 200 samples; 2 exits" in told
+    assert "3 seeds; 2 exits; 2 reshufflings of 200 samples; order seed 0" in told
     assert "is against (a) alone" in told
+    assert "* SplitEE's claim (more than 50% less cost than (a), less than 2 points lost) is met " in told
+    assert "SplitEE&#39;s claim (more than 50% less cost than (a)" in page(home, "index.html")
     for offload in ("1 λ", "3 λ", "6 λ"):
         for policy in ("(a) all layers", "(b) early exit"):
             assert f"| {offload} | - | {policy} | " in told
@@ -108,10 +130,53 @@ def test_of_many_costs_three_are_shown_and_all_are_in_the_pages_data(streamed, t
     assert [len(one["points"]) for one in policies] == [11, 11, 11]
 
 
+def test_seeds_whose_costs_were_measured_share_a_table_that_names_the_reading(streamed, timed, tmp_path):
+    for seed, last in enumerate((4e-3, 5e-3, 6e-3)):
+        asked = {"folders": [timed(tmp_path, seed, last)], "costs": "latency", "sending": "payload.int8"}
+        keep(streamed(tmp_path, seed, **asked), tmp_path)
+    (section,) = board(tmp_path).sections
+    assert section.ranked
+    assert "depth counted in latency; " in section.about
+    assert "sending costs payload.int8." in section.about
+    keep(streamed(tmp_path, costs=[1.0, 2.5]), tmp_path)
+    assert "depth counted in the costs given, 1:2.5; " in board(tmp_path).sections[-1].about
+
+
 def test_sections_are_apart_by_what_a_reward_is(streamed, tmp_path):
     keep(streamed(tmp_path, policies=("splitee", "i-splitee")), tmp_path)
     assert [section.title.rpartition(" ")[2] for section in board(tmp_path).sections] == ["0.5", "0.7"]
     assert [len(section.lines(1.0)) for section in board(tmp_path).sections] == [3, 3]
+
+
+def test_no_two_sections_have_one_heading_whatever_they_differ_in(streamed, traced, tmp_path):
+    asked = {"policies": ("splitee",), "offloads": ("0.3",)}
+    changes = [
+        {}, {"order_seed": 5}, {"shuffles": 3}, {"shuffles": 0}, {"costs": "measured"}, {"costs": [1.0, 2.5]},
+        {"costs": [1.0, 2.0]}, {"arms": "cuts"}, {"sending": "payload.int8"}, {"policies": ("splitee", "random")},
+        {"policies": ("splitee[layer=0.2]",)}, {"recipe": {"epochs": 2, "batch": 20}},
+    ]  # fmt: skip
+    for change in changes:
+        keep(streamed(tmp_path, **(asked | change)), tmp_path)
+    titles = [section.title.partition("alpha 0.7, ")[2] for section in board(tmp_path).sections]
+    assert len(set(titles)) == len(changes)
+    for words in (
+        "order seed 5",
+        "3 reshufflings",
+        "the costs given, 1:2.5",
+        "arms are cuts",
+        "costs payload.int8",
+        "λ 0.2",
+    ):
+        assert sum(words in title for title in titles) == 1, words
+    for heading in re.findall("^## .*", page(tmp_path), re.M):
+        assert page(tmp_path).count(heading + "\n") == 1
+
+
+def test_a_heading_of_its_own_tells_nothing_more(streamed, tmp_path):
+    for change in ({}, {"method": "sparse", "order_seed": 3}):
+        keep(streamed(tmp_path, policies=("splitee",), **change), tmp_path)
+    titles = {section.title for section in board(tmp_path).sections}
+    assert titles == {f"mlp_{method}, joint, 2 epochs, alpha 0.7" for method in ("dense", "sparse")}
 
 
 def test_without_stream_records_nothing_of_it_shows(made, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from bench import SeesawError
 from bench.board.pages import stale, write_pages
 from bench.board.references import references
-from bench.board.rows import Mean, payload, ranks, read, reading, rows, training_macs
+from bench.board.rows import Mean, payload, plan_of, ranks, read, reading, rows, training_macs
 from bench.record import Record
 from bench.sealed import checksum
 
@@ -203,6 +203,14 @@ def test_networks_that_were_judged_on_different_data_are_never_ranked_together(m
 
 def task_digest(boards, spec):
     return next(name for name, found in boards.items() if found[0].setup.task.spec == spec)[-6:]
+
+
+def test_a_network_that_was_given_its_weights_is_not_told_as_untrained(made):
+    plans = [
+        plan_of(made(weights=weights, recipe={"epochs": epochs, "batch": 10}).setup)
+        for weights, epochs in ((None, 0), ("ab" * 32, 0), ("ab" * 32, 1))
+    ]
+    assert plans == ["joint, 0 epochs", "joint, weights given", "joint, weights given, 1 epoch"]
 
 
 def test_equal_accuracies_share_a_rank(made, tmp_path):

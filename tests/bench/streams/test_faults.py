@@ -3,8 +3,9 @@ import json
 import pytest
 
 from bench.sealed import checksum
-from bench.streams.faults import contradictions, faults
+from bench.streams.faults import faults
 from bench.streams.record import StreamRecord
+from bench.streams.runs import contradictions
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,8 @@ def forged(told, *place, value, asked=True):
 
 @pytest.mark.parametrize(
     "changes", [{}, {"costs": "measured"}, {"costs": [1.0, 5.0]}, {"arms": "cuts"}, {"shuffles": 0},
+                {"costs": "macs", "sending": "payload.int8"},
+                {"costs": "macs", "sending": "framed.int8", "arms": "cuts"},
                 {"policies": ("splitee-s", "i-splitee", "sliding-window", "thompson", "oracle")}],
 )  # fmt: skip
 def test_what_was_replayed_has_no_fault(streamed, tmp_path, changes):
@@ -78,6 +81,7 @@ SPLITEE = 2
         (("depths",), [1.0, 3.0], "not what its costs give"),
         (("sends",), [1.0], "1 cost of sending for 2"),
         (("costs",), [0.0, 0.0], "from above 0"),
+        (("costs",), "latency", "what its costs give|does not cost 2|is billed"),
         (("shuffles",), 5, "for 5 passes"),
     ],
 )
@@ -86,17 +90,12 @@ def test_what_a_forger_would_try_is_a_fault(told, place, value, hint):
     assert any(part in found for part in hint.split("|")), found
 
 
+def test_costs_by_a_reading_are_as_many_as_exits_at_the_last(streamed, timed, tmp_path):
+    record = streamed(tmp_path, folders=[timed(tmp_path)], costs="latency")
+    for depths in ([0.5, 3.0], [2.0], [0.5, 1.0, 2.0]):
+        forgery = forged(json.loads(record.sealed().model_dump_json()), "depths", value=depths)
+        assert "does not cost 2" in faults(forgery)[0]
+
+
 def test_another_question_than_its_digest_says_is_a_fault(told):
     assert "What it asks has the digest" in faults(forged(told, "order_seed", value=7, asked=False))[0]
-
-
-def test_the_records_of_its_runs_may_contradict_it(streamed, made, tmp_path):
-    record = streamed(tmp_path)
-    records = tmp_path / "records"
-    made(0, right=(150, 180)).save(records)
-    assert "does not" in contradictions(record, records)[0]
-    next(records.glob("*/*/seed0.json")).with_suffix(".contested").write_text("Trained on the test split.")
-    assert contradictions(record, records) == [
-        "The record of its run is contested: Trained on the test split."
-    ]
-    assert contradictions(record, tmp_path / "elsewhere") == []

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from bench import SeesawError
-from bench.streams.record import NAME, StreamRecord, streams_of
+from bench.streams.record import StreamRecord, either, streams_of
 
 
 def test_a_stream_record_comes_back_from_its_file_and_lies_beside_its_runs_records(streamed, tmp_path):
@@ -15,8 +15,23 @@ def test_a_stream_record_comes_back_from_its_file_and_lies_beside_its_runs_recor
     (run,) = (tmp_path / "records").glob("*/*/seed0.json")
     assert path.parent == folder / run.parent.relative_to(tmp_path / "records")
     assert re.fullmatch(r"seed0-[0-9a-f]{12}\.json", path.name)
-    assert NAME.fullmatch(path.name)
-    assert not NAME.fullmatch("seed0.json")
+
+
+def test_what_a_file_says_tells_whether_it_is_of_a_stream_and_not_its_name(streamed, tmp_path):
+    stream = streamed(tmp_path)
+    (run,) = (tmp_path / "records").glob("*/*/seed0.json")
+    assert either(stream.write(tmp_path / "seed0.json")) == stream.sealed()
+    assert either(run.rename(tmp_path / "seed0-0123456789ab.json")).digest == stream.parts[0].digest
+    for text, hint in (
+        ("[1", "no whole record"),
+        ("[]", "no whole record"),
+        ('{"entrants": []}', "no whole stream"),
+    ):
+        (tmp_path / "x.json").write_text(text)
+        with pytest.raises(SeesawError, match=hint):
+            either(tmp_path / "x.json")
+    with pytest.raises(SeesawError, match="cannot be read"):
+        either(tmp_path / "none.json")
 
 
 def test_the_same_question_has_the_same_place_and_another_has_another(streamed, tmp_path):
@@ -38,6 +53,22 @@ def test_seeds_are_kin_and_other_networks_or_questions_are_not(streamed, tmp_pat
     assert streamed(tmp_path, method="sparse").kin != kin
     assert streamed(tmp_path, shuffles=3).kin != kin
     assert streamed(tmp_path, values="int8").kin != kin
+
+
+def test_seeds_that_were_measured_otherwise_are_kin_where_a_reading_was_asked_for_by_name(
+    streamed, timed, tmp_path
+):
+    folders = [timed(tmp_path, 0), timed(tmp_path, 1, last=8e-3, payload=8.0)]
+
+    def kin(**asked):
+        return {streamed(tmp_path, seed, folders=[one], **asked).kin for seed, one in enumerate(folders)}
+
+    assert len(kin(costs="latency", sending="payload.int8")) == 1
+    assert len(kin(costs="latency") | kin(costs="macs") | kin(sending="payload.int8") | kin()) == 4
+    numbers = [
+        streamed(tmp_path, folders=folders[:1], costs=costs).kin for costs in ([0.5, 2.0], [0.25, 2.0])
+    ]
+    assert len({*numbers, *kin(costs="latency")}) == 3
 
 
 def test_what_began_from_weights_of_one_training_is_kin_whatever_the_seed(streamed, tmp_path):

@@ -23,8 +23,8 @@ from bench.replay.curve import decide, leaves_now
 from bench.replay.recorded import Shipped
 from bench.trace import Trace
 
-SAMPLES = 256
-"""Of the test split, that are taken in every round, at most."""
+SAMPLES, WALKS = 256, 128
+"""Samples of the test split, and walks in batches of one size, that are taken in every round, at most."""
 LEAST, EACH = 16, 0.05
 """Samples that are taken at least; more while a round of one policy in batches of one size stays within these seconds."""
 ROUNDS, SECONDS = 5, 3.0
@@ -198,7 +198,7 @@ def _walks(run: Run, x: Tensor) -> int:
     run(x)
     wait(x.device)
     affordable = int(EACH / (time.perf_counter() - begun))
-    return max(-(-LEAST // len(x)), affordable)
+    return max(-(-LEAST // len(x)), min(WALKS, affordable))
 
 
 class _Walks:

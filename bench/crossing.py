@@ -37,12 +37,9 @@ class Tally:
     def __init__(self, shipped: Sequence[Shipped] = ()) -> None:
         self.raw: list[int] = []
         self.framed: list[int] = []
-        self.logits: list[Tensor] = []
+        self.answers: list[Tensor] = []
+        """(exits, N, classes), a batch each; of the last exit alone where no policy decides"""
         self.shipped = shipped
-        self.left: list[list[Tensor]] = []
-        """where samples leave by each policy, a list a batch"""
-        self.given: list[list[Tensor]] = []
-        """what they are answered there"""
 
     def add(
         self,
@@ -63,27 +60,23 @@ class Tally:
         head = frame(beside, (len(said), *said[0].shape[1:])) if said else b""
         self.raw += [len(payload) + len(beside) for payload in payloads]
         self.framed += [len(frame(payload, shape)) + len(head) for payload in payloads]
-        self.logits.append(logits[-1])
-        if self.shipped:
-            seen, each = torch.stack(list(logits)), torch.arange(len(payloads))
-            left = [apart(decide, one.policy, [one.state], seen)[0] for one in self.shipped]
-            self.left.append(left)
-            self.given.append([seen[exits, each].argmax(1) for exits in left])
+        self.answers.append(torch.stack(list(logits if self.shipped else logits[-1:])))
 
     def behind(self, labels: Tensor, local: int) -> list[tuple[int, Behind]]:
         """By each policy, how many samples leave at the first `local` exits, and what the others send."""
         raw, framed = torch.tensor(self.raw), torch.tensor(self.framed)
+        seen, each = torch.cat(self.answers, 1), torch.arange(len(labels))
         found = []
-        for number in range(len(self.shipped)):
-            crosses = torch.cat([batch[number] for batch in self.left]) >= local
-            right = torch.cat([batch[number] for batch in self.given]) == labels
-            sums = (int(one.sum()) for one in (raw[crosses], framed[crosses], right))
+        for one in self.shipped:
+            exits = apart(decide, one.policy, [one.state], seen)[0]
+            crosses, right = exits >= local, seen[exits, each].argmax(1) == labels
+            sums = (int(part.sum()) for part in (raw[crosses], framed[crosses], right))
             found.append((int((~crosses).sum()), Behind(**dict(zip(Behind.model_fields, sums, strict=True)))))
         return found
 
     def readings(self, labels: Tensor, name: str) -> Readings:
         """Payload, framed payload and accuracy under the codec's name."""
-        logits, source = torch.cat(self.logits), f"codec {name}, test split"
+        logits, source = torch.cat(self.answers, 1)[-1], f"codec {name}, test split"
 
         def bytes_of(counts: list[int]) -> Reading:
             quarter, half, rest = (

@@ -22,10 +22,10 @@ FIELDS = (
     "length", "in_outer", "in_inner", "out_outer", "out_inner", "more_outer", "more_inner", "out_row", "more_row",
     "index", "count", "places",
 )  # fmt: skip
-"""Of a step, in the order of `Step` in kernels.cpp."""
+"""Of a step, in the order of `Step` in kernels/runs.h."""
 AFFINE, SUM, MAX, ZERO, INPUT, OUTPUT, COPY = range(7)
 FORMS = ("runs", "broadcast", "slide", "gather", "lookup")
-"""In the order of `Form` in kernels.cpp."""
+"""In the order of `Form` in kernels/chain.cpp."""
 LANES = 16
 BLOCK = 2 * LANES
 """Floats among which a form that looks them up finds its own."""

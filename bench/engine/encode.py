@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.engine.compile import Unsupported
+from bench.engine.draft import Unsupported
 from bench.engine.layout import ABSENT, Room
 from bench.engine.program import Affine, Each, Input, Program, Step, Zero
 from bench.engine.settle import settle

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from bench import Net, Sample, hide
 from bench.engine import native
 from bench.engine.chain import chain_of
-from bench.engine.compile import Unsupported
+from bench.engine.draft import Unsupported
 from bench.engine.encode import Form, forms_of
 from bench.plugin import choose
 

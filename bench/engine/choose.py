@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.engine.encode import Encoder, Form, forms_of
+from bench.engine.encode import Encoder
+from bench.engine.forms import Form, forms_of
 from bench.engine.layout import ABSENT, Room
 from bench.engine.native import cache, version
 from bench.engine.program import Affine, Each, Program, Step

@@ -11,7 +11,7 @@ from bench import Net, Sample
 from bench.engine import native
 from bench.engine.chain import chain_of
 from bench.engine.choose import Choices, choices
-from bench.engine.encode import forms_of
+from bench.engine.forms import forms_of
 from bench.engine.ways import fastest
 from bench.meter import Subject
 from bench.meters.latency import Latency

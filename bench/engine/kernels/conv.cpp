@@ -45,7 +45,6 @@ at::Tensor conv(const at::Tensor& x, const at::Tensor& values, const at::Tensor&
     at::Tensor in = at::zeros({planes.total()}, x.options()), out = at::empty({rows * line}, x.options());
     return [&, in, out](int64_t first, int64_t count) {
       float *from = in.data_ptr<float>(), *to = out.data_ptr<float>();
-      if (count < planes.images) in.zero_();
       planes.in(pixels.data_ptr<float>(), first, count, from);
       tiles(planes.length(count), [&](int64_t lane, int64_t lanes) {
         Step step = {};
@@ -96,7 +95,7 @@ std::tuple<at::Tensor, at::Tensor> conv_backward(const at::Tensor& gradient, con
                      grown.data_ptr<float>() + at::get_thread_num() * values.numel()};
     return [&, own](int64_t first, int64_t count) {
       float *in = own.in.data_ptr<float>(), *came = own.came.data_ptr<float>(), *to = own.back.data_ptr<float>();
-      if (count < planes.images) own.in.zero_(), own.came.zero_();
+      if (count < planes.images) own.came.zero_();
       planes.in(pixels.data_ptr<float>(), first, count, in);
       planes.results(first, count, [&](int64_t result, int64_t place) {
         spread(results.data_ptr<float>() + result * rows, planes.across.out, rows, planes.across.out, lines.data(),

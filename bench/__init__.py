@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from bench.online import Online as Online
     from bench.online import Rule as Rule
     from bench.packed import pack as pack
-    from bench.packed import unpack as unpack
     from bench.paths import FlowingAttention as FlowingAttention
     from bench.paths import connected as connected
     from bench.plugin import Count as Count
@@ -91,6 +90,7 @@ if TYPE_CHECKING:
     from bench.task import first as first
     from bench.task import hold_out as hold_out
     from bench.trace import Trace as Trace
+    from bench.unpacked import unpack as unpack
 
 _HOMES = {
     "backbone": "Backbone MeanPool channels_of features_of places_of pooled_head",
@@ -105,7 +105,7 @@ _HOMES = {
     "method": "Density Method Step Train maskable",
     "net": "Net Part Sample",
     "online": "Online Rule",
-    "packed": "pack unpack",
+    "packed": "pack",
     "paths": "FlowingAttention connected",
     "plugin": "Count Plugin Positive Settings Share Whole choose",
     "policy": "Policy Reference State geometric_shares shared_quantiles without_nan",
@@ -117,6 +117,7 @@ _HOMES = {
     "straight": "StraightThrough",
     "task": "About Data Recipe Scale Split Task first hold_out",
     "trace": "Trace",
+    "unpacked": "unpack",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
 

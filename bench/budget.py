@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.checkpoint import START_ANEW, Checkpoint, Moments, set_random_state
-from bench.engine.linear import small
+from bench.engine.lean import small
 from bench.errors import SeesawError
 from bench.exits import Loss
 from bench.lit import FAST, LitNet, Log, busy
@@ -32,7 +32,7 @@ class Budget:
         seed: orders the data.
         device: where it trains.
         log: where training writes what it does.
-        lean: train predefined linear layers on the weights that exist alone, where no hook looks at weights.
+        lean: train layers with a predefined pattern on the weights that exist alone, where no hook looks at weights.
     """
 
     def __init__(
@@ -73,7 +73,8 @@ class Budget:
         parameters = [p for name, p in named if self._trained is None or name in self._trained]
         cost = StepCost(net, parameters)
         hooked = before_step is not None or after_step is not None
-        with small(net) if self.lean and not hooked else nullcontext({}) as moved:
+        batch = min(self.recipe.batch, len(self.data.train.labels))
+        with small(net, batch) if self.lean and not hooked else nullcontext({}) as moved:
             parameters = [moved.get(id(parameter), parameter) for parameter in parameters]
             start, checkpoint = self._gone_on(net, call, stop)
             chosen = set(map(id, parameters))
@@ -89,7 +90,7 @@ class Budget:
                 start=start,
                 total=self.steps,
                 epochs=self.steps / self.per_epoch,
-                batch=min(self.recipe.batch, len(self.data.train.labels)),
+                batch=batch,
                 before_step=before_step,
                 after_step=after_step,
                 cost=cost,
@@ -100,7 +101,7 @@ class Budget:
             if start < stop:
                 data = self.data.between(self.recipe, self.seed, start, stop)
                 epochs = -(-stop // self.per_epoch) - start // self.per_epoch
-                with memory_told(net, self, lit.batch):
+                with memory_told(net, self, batch):
                     _fit(lit, data, epochs, self.device)
             set_random_state(lit.random)
             # what is lean has other parameters the next time

@@ -14,9 +14,9 @@ from bench.exits import Exits
 from bench.meters.macs import Tariff
 from bench.method import Method
 from bench.net import Net
-from bench.packed import unpack
 from bench.sparse.mask import hide, layers, masked
 from bench.task import About
+from bench.unpacked import unpack
 
 
 def assemble(backbone: Backbone, about: About, exits: Exits, cut: int | None = None) -> Net:

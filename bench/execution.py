@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from bench.engine.compile import Unsupported
+from bench.engine.draft import Unsupported
 from bench.engine.ways import Way, fastest, wait
 from bench.linked import Linked
 from bench.meter import Reading

@@ -50,7 +50,8 @@ Values = Annotated[
 Lean = Annotated[
     bool,
     typer.Option(
-        "--lean", help="train the linear layers of predefined methods on the weights that exist alone"
+        "--lean",
+        help="train the linear layers and convolutions of predefined methods on the weights that exist alone",
     ),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="of the processor; all where left out")]

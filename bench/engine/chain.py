@@ -9,8 +9,10 @@ from torch import Tensor, nn
 
 from bench.engine import native
 from bench.engine.choose import choices
-from bench.engine.compile import Unsupported, program_of
-from bench.engine.encode import Choice, Code, Encoder
+from bench.engine.compile import program_of
+from bench.engine.draft import Unsupported
+from bench.engine.encode import Code, Encoder
+from bench.engine.forms import Choice
 from bench.engine.tape import watch
 
 TOLERANCE = 1e-4

@@ -1,4 +1,4 @@
-"""Choosing: which form computes a layer fastest here, by measurement, once for each machine.
+"""Choosing: what computes a layer fastest here, by measurement, once for each machine.
 
 What was found is kept in one file a machine, with the machine's description; `seesaw kernels --again` forgets it.
 """
@@ -10,13 +10,14 @@ import hashlib
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from bench.engine.encode import Encoder, Form, forms_of
+from bench.engine.encode import Encoder
+from bench.engine.forms import Form, forms_of
 from bench.engine.layout import ABSENT, Room
 from bench.engine.native import cache, version
 from bench.engine.program import Affine, Each, Program, Step
@@ -54,15 +55,30 @@ class Choices:
 
     def form(self, layer: Affine, room: Room) -> Form:
         """The form that computes a layer fastest; measured now if it never was."""
-        able = forms_of(layer)
+        able = {str(form): form for form in forms_of(layer)}
+        forms = list(able.values())
         if len(able) == 1:
-            return able[0]
-        key = kind(layer, room.lanes)
-        known = next((form for form in able if str(form) == self.forms.get(key)), None)
-        if known is None:
-            known = fastest(layer, room, able)
-            self.forms[key] = self.new[key] = str(known)
-        return known
+            return forms[0]
+        return able[self.known(kind(layer, room.lanes), able, lambda: str(fastest(layer, room, forms)))]
+
+    def known(self, key: str, able: Collection[str], measure: Callable[[], str]) -> str:
+        """Which of these is fastest for a kind of layer; measured now if it never was."""
+        if self.forms.get(key) not in able:
+            self.forms[key] = self.new[key] = measure()
+        return self.forms[key]
+
+    def settled(self, key: str, able: Collection[str], measure: Callable[[], str]) -> str:
+        """As `known`, by one process at a time and kept at once: a run that goes on after a kill computes as it did."""
+        if self.forms.get(key) in able:
+            return self.forms[key]
+        try:
+            with alone(self.path.with_suffix(".measuring")):
+                self.forms = read(self.path)[1] | self.forms
+                found = self.known(key, able, measure)
+                self.keep()
+                return found
+        except SeesawError:  # no folder to keep it in: each process finds its own answer
+            return self.known(key, able, measure)
 
     def keep(self) -> None:
         """Write what is new beside what other processes wrote meanwhile, where that folder can be written."""
@@ -99,15 +115,19 @@ def kind(layer: Affine, lanes: int) -> str:
 
 
 def fastest(layer: Affine, room: Room, forms: list[Form]) -> Form:
-    """The fastest of these forms: the shortest of several interleaved runs of each."""
-    jobs = [(form, _alone(layer, room, form)) for form in forms]
-    times: dict[Form, list[float]] = {form: [] for form in forms}
-    for _ in range(ROUNDS):
-        for form, job in jobs:
+    """The fastest of these forms."""
+    return forms[quickest([_alone(layer, room, form) for form in forms])]
+
+
+def quickest(jobs: Sequence[Callable[[], object]], rounds: int = ROUNDS) -> int:
+    """Which job is fastest: the shortest of several interleaved runs of each, the first not counted."""
+    times: list[list[float]] = [[] for _ in jobs]
+    for _ in range(rounds):
+        for job, taken in zip(jobs, times, strict=True):
             begun = time.perf_counter()
             job()
-            times[form].append(time.perf_counter() - begun)
-    return min(forms, key=lambda form: min(times[form][1:]))
+            taken.append(time.perf_counter() - begun)
+    return min(range(len(jobs)), key=lambda n: min(times[n][1:]))
 
 
 def _alone(layer: Affine, room: Room, form: Form) -> Callable[[], object]:

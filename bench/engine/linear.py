@@ -5,20 +5,14 @@ Predefined sparsity exists before training (Capogrosso et al., FDL 2024): nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from bench.engine import native
+from bench.engine.chunks import Chunked, dense, places
 from bench.engine.supports import groups_of
-from bench.sparse.mask import mask_of, pattern_of
-
-ROWS = 8
-"""Rows of a chunk, at most: what their gradients need fits the registers."""
+from bench.sparse.mask import mask_of
 
 
 class PackedLinear(nn.Module):
@@ -36,30 +30,16 @@ class PackedLinear(nn.Module):
         native.missing()  # without kernels PyTorch's own give equal numbers
         mask = mask_of(layer)
         weight = layer.weight.detach()
-        groups = groups_of(weight.cpu().numpy(), None if mask is None else mask.cpu().numpy())
+        found = Chunked.of(groups_of(weight.cpu().numpy(), None if mask is None else mask.cpu().numpy()))
         self.in_features, self.out_features = layer.in_features, layer.out_features
-        chunks, index, where = [], [], []
-        listed = told = 0
-        for group in groups:
-            for rows in np.array_split(group.rows, -(-len(group.rows) // ROWS)):
-                index += [group.columns, rows]
-                chunks.append((len(group.columns), len(rows), listed, told, listed + len(group.columns)))
-                listed += len(group.columns) + len(rows)
-                told += len(group.columns) * len(rows)
-                where.append(
-                    np.stack(np.broadcast_arrays(rows[None, :], group.columns[:, None])).reshape(2, -1)
-                )
-        at = torch.from_numpy(np.concatenate(where, 1))
-        self.values = nn.Parameter(weight[at[0], at[1]].clone()[None])
+        self.values = nn.Parameter(weight[found.rows, found.columns].clone()[None])
         """(1, nnz), of every chunk [place][row]; two dimensions, as weights have, for what treats biases otherwise"""
         self.bias = nn.Parameter(
             torch.zeros(self.out_features) if layer.bias is None else layer.bias.detach().clone()
         )
         self.bias.requires_grad_(layer.bias is not None)
-        # what is hooked to the layer is to see what stands for it
-        self._forward_pre_hooks, self._forward_hooks = layer._forward_pre_hooks, layer._forward_hooks
-        self.register_buffer("chunks", torch.tensor(chunks, dtype=torch.int32))
-        self.register_buffer("index", torch.from_numpy(np.concatenate(index).astype(np.int32)))
+        self.register_buffer("chunks", found.chunks)
+        self.register_buffer("index", found.index)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, ..., in_features) to (N, ..., out_features)."""
@@ -72,62 +52,6 @@ class PackedLinear(nn.Module):
     def weight(self) -> Tensor:
         """The weights in their places, (out_features, in_features), zeros between."""
         return dense(self.values.detach(), self.chunks, self.index, self.out_features, self.in_features)
-
-
-@contextmanager
-def small(net: nn.Module) -> Iterator[dict[int, nn.Parameter]]:
-    """Let a network hold only the weights that exist, in its linear layers with a predefined pattern, for a while.
-
-    Yields:
-        The parameters that stand for others meanwhile, by the `id` of those.
-    """
-    found = {
-        name: layer
-        for name, layer in net.named_modules()
-        if isinstance(layer, nn.Linear) and pattern_of(layer) is not None
-    }
-    for name, layer in found.items():
-        _put(net, name, PackedLinear(layer).to(layer.weight.device))
-    try:
-        packed = {name: net.get_submodule(name) for name in found}
-        moved: dict[int, nn.Parameter] = {}
-        for name, layer in found.items():
-            one = packed[name]
-            assert isinstance(one, PackedLinear)
-            moved[id(layer.weight)] = one.values
-            if layer.bias is not None:
-                moved[id(layer.bias)] = one.bias
-        yield moved
-    finally:
-        for name, layer in found.items():
-            one = net.get_submodule(name)
-            assert isinstance(one, PackedLinear)
-            with torch.no_grad():
-                layer.weight.copy_(one.weight())
-                if layer.bias is not None:
-                    layer.bias.copy_(one.bias)
-            _put(net, name, layer)
-
-
-def _put(net: nn.Module, name: str, layer: nn.Module) -> None:
-    parent, _, place = name.rpartition(".")
-    setattr(net.get_submodule(parent), place, layer)
-
-
-def places(chunks: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Row and column of every value."""
-    rows, columns = [], []
-    for count, high, at, _, row in chunks.tolist():
-        of_row, of_place = index[row : row + high].long(), index[at : at + count].long()
-        rows.append(of_row.repeat(count))
-        columns.append(of_place.repeat_interleave(high))
-    return torch.cat(rows), torch.cat(columns)
-
-
-def dense(values: Tensor, chunks: Tensor, index: Tensor, rows: int, columns: int) -> Tensor:
-    """Values in their places, (rows, columns)."""
-    at = places(chunks, index)
-    return values.new_zeros(rows, columns).index_put(at, values.reshape(-1))
 
 
 native.library.define("linear(Tensor x, Tensor values, Tensor bias, Tensor chunks, Tensor index) -> Tensor")

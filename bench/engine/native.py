@@ -23,7 +23,7 @@ from bench.lock import alone
 from bench.machine import features
 
 log = logging.getLogger(__name__)
-SOURCE = Path(__file__).parent / "kernels.cpp"
+SOURCES = sorted((Path(__file__).parent / "kernels").glob("*.*"))
 FLAGS = ["-O3", "-march=native", "-fopenmp", "-ffp-contract=fast"]
 SCHEMA = "chain(Tensor x, Tensor steps, Tensor index, Tensor values, int[] counts) -> Tensor[]"
 library = torch.library.Library("seesaw", "FRAGMENT")
@@ -42,7 +42,7 @@ def cache() -> Path:
 
 def version() -> str:
     """Of the kernels: what was measured of others does not hold for them."""
-    return f"kernels {hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}"
+    return f"kernels {hashlib.sha256(b''.join(path.read_bytes() for path in SOURCES)).hexdigest()[:12]}"
 
 
 @functools.cache
@@ -65,7 +65,7 @@ def _built() -> Path:
         OSError: no compiler, or the folder cannot be written.
         RuntimeError: the compiler fails.
     """
-    told = [SOURCE.read_text(), *FLAGS, torch.__version__, platform.machine(), *features()]
+    told = [version(), *FLAGS, torch.__version__, platform.machine(), *features()]
     name = f"seesaw_{hashlib.sha256(chr(10).join(told).encode()).hexdigest()[:12]}"
     folder = cache() / name
     found = folder / f"{name}.so"
@@ -90,7 +90,8 @@ def _build(name: str, found: Path) -> None:
     os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), before])  # where pip puts ninja
     try:
         with TemporaryDirectory(dir=found.parent) as folder:
-            load(name, [str(SOURCE)], extra_cflags=FLAGS, build_directory=folder, is_python_module=False)
+            files = [str(path) for path in SOURCES if path.suffix == ".cpp"]
+            load(name, files, extra_cflags=FLAGS, build_directory=folder, is_python_module=False)
             os.replace(Path(folder) / found.name, found)
     finally:
         os.environ["PATH"] = before

@@ -71,6 +71,13 @@ def refs(value: object) -> list[Ref]:
     return refs(list(value.values())) if isinstance(value, dict) else []
 
 
+def pair(value: Any) -> tuple[int, int]:
+    """A number for down and one for across, as operators take them: one, or a list of one or two."""
+    if isinstance(value, int):
+        return value, value
+    return (value[0], value[0]) if len(value) == 1 else (value[0], value[1])
+
+
 class _Watch(TorchDispatchMode):
     """Writes down every operator on a tensor that depends on the input."""
 

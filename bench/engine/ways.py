@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.engine.chain import chain_of
-from bench.engine.compile import Unsupported
+from bench.engine.draft import Unsupported
 from bench.engine.gathered import GatheredConv, gathered
 from bench.net import Net, Part
 

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.engine.compile import Unsupported
+from bench.engine.draft import Unsupported
 from bench.engine.ways import Way, fastest
 from bench.meter import Found, Meter, Subject
 from bench.meters.clock import spread, timed, where

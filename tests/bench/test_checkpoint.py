@@ -52,7 +52,7 @@ def weights(asked):
     [
         ("resnet[depth=8]_pruned[density=0.25,at=0.6]", "frozen[backbone=0.7]", {}),
         ("mlp_sparse", "joint", {}),
-        ("mlp_sparse", "frozen", {"lean": True}),
+        ("lenet_kernel[nearest=true]", "frozen", {"lean": True}),
     ],
 )
 def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, model, exits, more):

@@ -117,7 +117,7 @@ def test_gradient_equilibrium_changes_no_answer_and_leaves_no_trace():
 
 
 def test_gradient_equilibrium_holds_for_layers_that_are_trained_lean():
-    from bench.engine.linear import small
+    from bench.engine.lean import small
     from bench.sparse.mask import hide
 
     net, x, labels = small_net(), torch.randn(9, 5), torch.arange(9) % 2

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from bench import Net, Sample, hide
 from bench.engine import native
 from bench.engine.chain import chain_of
-from bench.engine.compile import Unsupported
-from bench.engine.encode import Form, forms_of
+from bench.engine.draft import Unsupported
+from bench.engine.forms import Form, forms_of
 from bench.plugin import choose
 
 pytestmark = pytest.mark.skipif(native.missing() is not None, reason=f"{native.missing()}")

@@ -11,7 +11,7 @@ from bench import Net, Sample
 from bench.engine import native
 from bench.engine.chain import chain_of
 from bench.engine.choose import Choices, choices
-from bench.engine.encode import forms_of
+from bench.engine.forms import forms_of
 from bench.engine.ways import fastest
 from bench.meter import Subject
 from bench.meters.latency import Latency
@@ -77,6 +77,14 @@ def test_a_folder_that_cannot_be_written_only_costs_the_choices(net, fresh):
     found.new = {"a": "runs 8"}
     found.keep()
     chain_of(net, net, net.sample.blank(), 1, lambda layer, room: forms_of(layer)[0])
+
+
+def test_two_processes_that_ask_at_once_go_on_with_one_answer(tmp_path):
+    one, other = Choices(tmp_path, 1), Choices(tmp_path, 1)
+    assert one.settled("kind", ["a", "b"], lambda: "b") == "b"
+    assert other.settled("kind", ["a", "b"], lambda: pytest.fail("measured again")) == "b"
+    assert other.settled("kind", ["a", "c"], lambda: "c") == "c"  # what is known cannot be had here
+    assert Choices(tmp_path, 1).forms == {"kind": "c"}
 
 
 def test_without_a_compiler_networks_run_by_torch_and_the_reading_says_so(tmp_path):

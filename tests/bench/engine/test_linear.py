@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from torch import nn
 
 from bench import hide, mask_from
+from bench.engine import chunks, native
 from bench.engine import linear as packed
-from bench.engine import native
 from bench.engine.linear import PackedLinear
 
 built = pytest.mark.skipif(native.missing() is not None, reason=f"{native.missing()}")
@@ -40,7 +40,7 @@ def test_outputs_and_gradients_are_those_of_the_masked_layer(outputs, inputs, ba
     theirs = torch.autograd.grad(layer(x), (x, layer.weight, layer.bias), back)
     ours = torch.autograd.grad(small(x), (x, small.values, small.bias), back)
     torch.testing.assert_close(small(x), layer(x), rtol=1e-5, atol=1e-5)
-    rows, columns = packed.places(small.chunks, small.index)
+    rows, columns = chunks.places(small.chunks, small.index)
     torch.testing.assert_close(ours[0], theirs[0], rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(ours[1], theirs[1][rows, columns][None], rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(ours[2], theirs[2], rtol=1e-4, atol=1e-5)

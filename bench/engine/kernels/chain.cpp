@@ -1,0 +1,228 @@
+// Chains of layers in one call.
+//
+// Where runs have a length of 1, vectors run along the rows instead, in one of four forms: broadcast, slide (cyclic
+// diagonals: the places of neighbouring rows are neighbours), gather and lookup (free places).
+
+#include <ATen/ops/empty.h>
+#include <torch/library.h>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#include "runs.h"
+
+namespace {
+
+// L = 1, vectors along rows. What a lane reads at place k: broadcast the same, slide its neighbour, gather its own,
+// look up its own among the 2 x kLanes floats from there on (in registers: gathers are slow on many processors).
+enum Form { kRuns = 0, kBroadcast = 1, kSlide = 2, kGather = 3, kLookup = 4 };
+
+constexpr int kAhead = 256;  // how far values are fetched ahead: the processor itself stops at the end of a page
+
+template <int V, int U, int F>
+void point(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more) {
+  const int32_t* place = layer.index + c.place;
+  const float* value = layer.values + c.value;
+  const int32_t* row = layer.index + c.row;
+  constexpr int W = V * kLanes;
+  Vec sum[U][V] = {};
+  auto add = [&](int64_t k, int u) {
+    SEESAW_UNROLL
+    for (int v = 0; v < V; ++v) {
+      __builtin_prefetch(value + k * W + v * kLanes + kAhead);
+      Vec w = load(value + k * W + v * kLanes);
+      if constexpr (F == kBroadcast) {
+        sum[u][v] += in[place[k]] * w;
+      } else if constexpr (F == kSlide) {
+        sum[u][v] += load(in + place[k] + v * kLanes) * w;
+      } else if constexpr (F == kLookup) {
+        const uint8_t* own = reinterpret_cast<const uint8_t*>(place + c.places) + k * W + v * kLanes;
+        const float* from = in + place[k];
+#if defined(__AVX512F__)
+        __m512i at = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(own)));
+        Vec x = (Vec)_mm512_permutex2var_ps((__m512)load(from), at, (__m512)load(from + kLanes));
+#else
+        Vec x;
+        SEESAW_UNROLL
+        for (int l = 0; l < kLanes; ++l) x[l] = from[own[l]];
+#endif
+        sum[u][v] += x * w;
+      } else {
+        const uint16_t* own = reinterpret_cast<const uint16_t*>(place) + k * W + v * kLanes;
+        __builtin_prefetch(own + kAhead);
+#if defined(__AVX512F__)
+        __m512i at = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(own)));
+        Vec x = (Vec)_mm512_i32gather_ps(at, in, 4);
+#elif defined(__AVX2__)
+        __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(own));
+        __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(own + 8));
+        Vec x;
+        __m256 lo = _mm256_i32gather_ps(in, _mm256_cvtepu16_epi32(a), 4);
+        __m256 hi = _mm256_i32gather_ps(in, _mm256_cvtepu16_epi32(b), 4);
+        std::memcpy(&x, &lo, 32);
+        std::memcpy(reinterpret_cast<char*>(&x) + 32, &hi, 32);
+#else
+        Vec x;
+        SEESAW_UNROLL
+        for (int l = 0; l < kLanes; ++l) x[l] = in[own[l]];
+#endif
+        sum[u][v] += x * w;
+      }
+    }
+  };
+  int64_t k = 0;
+  for (; k + U <= c.places; k += U)
+    SEESAW_UNROLL
+    for (int u = 0; u < U; ++u) add(k + u, u);
+  for (; k < c.places; ++k) add(k, 0);
+  for (int u = 1; u < U; ++u)
+    SEESAW_UNROLL
+    for (int v = 0; v < V; ++v) sum[0][v] += sum[u][v];
+  const float* got = reinterpret_cast<const float*>(&sum[0]);
+  for (int r = 0; r < c.rows; ++r) {
+    float y = got[r] + layer.bias[row[r]] + (more ? more[row[r]] : 0.f);
+    out[row[r]] = std::min(std::max(y, layer.low), layer.high);
+  }
+}
+
+template <int F>
+void points(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more) {
+  if (c.rows <= kLanes)
+    point<1, 8, F>(layer, c, in, out, more);
+  else if (c.rows <= 2 * kLanes)
+    point<2, 4, F>(layer, c, in, out, more);
+  else
+    point<4, 2, F>(layer, c, in, out, more);
+}
+
+void affine(const Step& step, const Layer& layer, const float* in, float* out, const float* more,
+            const int32_t* mask) {
+  auto some = [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) {
+      const Chunk& c = layer.chunks[n];
+      switch (step.form) {
+        case kBroadcast: points<kBroadcast>(layer, c, in, out, more); break;
+        case kSlide: points<kSlide>(layer, c, in, out, more); break;
+        case kGather: points<kGather>(layer, c, in, out, more); break;
+        case kLookup: points<kLookup>(layer, c, in, out, more); break;
+        default: kAlong[c.rows](layer, c, in, out, more, mask, step);
+      }
+    }
+  };
+  in_shares(layer.count, step.work, some);
+}
+
+// Every element, over all lanes: clamp of the sum or of the largest of `places` places; a place of -1 is not there.
+template <int OP>
+void each(const Step& step, const int32_t* index, float* room, float low, float high) {
+  const int32_t* to = index + step.index;
+  const int32_t* from = to + step.count;
+  for (int64_t e = 0; e < step.count; ++e, from += step.places) {
+    float* y = room + to[e];
+    for (int64_t l = 0; l < step.length; ++l) {
+      float x = OP == kMax ? -INFINITY : 0.f;
+      for (int64_t k = 0; k < step.places; ++k)
+        if (from[k] >= 0) {
+          float v = room[from[k] + l];
+          x = OP == kMax ? (v > x || v != v ? v : x) : x + v;  // a number that is none wins, as in PyTorch
+        }
+      y[l] = std::min(std::max(x, low), high);
+    }
+  }
+}
+
+float as_float(int64_t bits) {
+  int32_t narrow = static_cast<int32_t>(bits);
+  float x;
+  std::memcpy(&x, &narrow, 4);
+  return x;
+}
+
+// One block of samples through all steps. A place in `room` holds one number of every sample of the block, side by side.
+void block(const Step* steps, int64_t count, const Chunk* chunks, const int32_t* index, const float* values, float* room,
+           const float* x, int64_t samples, const std::vector<float*>& answers) {
+  for (const Step* step = steps; step < steps + count; ++step) {
+    float low = as_float(step->low), high = as_float(step->high);
+    const int32_t* list = index + step->index;
+    switch (step->op) {
+      case kAffine: {
+        Layer layer{chunks + step->chunk, step->chunks, index, values, values + step->bias, low, high};
+        affine(*step, layer, room + step->in, room + step->out, step->more < 0 ? nullptr : room + step->more,
+               step->mask < 0 ? nullptr : index + step->mask);
+        break;
+      }
+      case kSum: each<kSum>(*step, index, room, low, high); break;
+      case kMax: each<kMax>(*step, index, room, low, high); break;
+      case kZero:
+        for (int64_t row = 0; row < step->outer; ++row)
+          for (int64_t e = 0; e < step->count; ++e)
+            std::fill_n(room + step->out + row * step->out_outer + list[2 * e], list[2 * e + 1], 0.f);
+        break;
+      case kCopy:  // (to, from, floats)
+        for (int64_t e = 0; e < step->count; ++e, list += 3) {
+          if (list[1] < 0)
+            std::fill_n(room + list[0], list[2], 0.f);
+          else
+            std::memcpy(room + list[0], room + list[1], 4 * list[2]);
+        }
+        break;
+      case kInput:
+        spread(x, samples, step->count, step->length, list, room, 0, step->count);
+        break;
+      case kOutput:
+        collect(room, list, step->length, samples, step->count, answers[step->form], 0, step->count);
+        break;
+    }
+  }
+}
+
+// A chain of layers on a batch, block by block.
+//
+// x: (N, ...), contiguous float32. steps: (1 + steps, kFields) int64; the first says how many samples a block has, how
+// many floats of room it needs, and where the chunks begin in the index. index: int32. values: float32. counts: numbers
+// a sample has in each answer.
+std::vector<at::Tensor> chain(const at::Tensor& x, const at::Tensor& steps, const at::Tensor& index,
+                              const at::Tensor& values, at::IntArrayRef counts) {
+  TORCH_CHECK(x.is_contiguous() && x.scalar_type() == at::kFloat && x.dim() > 0, "x: contiguous float32 (N, ...)");
+  TORCH_CHECK(steps.is_contiguous() && steps.scalar_type() == at::kLong && steps.dim() == 2 &&
+                  steps.size(0) > 0 && steps.size(1) == kFields,
+              "steps: contiguous int64 (1 + steps, ", kFields, ")");
+  TORCH_CHECK(index.is_contiguous() && index.scalar_type() == at::kInt, "index: contiguous int32");
+  TORCH_CHECK(values.is_contiguous() && values.scalar_type() == at::kFloat, "values: contiguous float32");
+  const int64_t* head = steps.data_ptr<int64_t>();
+  int64_t width = head[0], room = head[1];
+  TORCH_CHECK(width > 0 && room >= 0, "steps: they begin with the samples of a block and its room");
+  const int32_t* list = index.data_ptr<int32_t>();
+  int64_t batch = x.size(0), sample = batch ? x.numel() / batch : 0, blocks = (batch + width - 1) / width;
+  for (int64_t n = 1; n < steps.size(0); ++n) {
+    const Step& step = reinterpret_cast<const Step*>(head)[n];
+    TORCH_CHECK(step.op != kInput || !batch || step.count == sample, "x: samples of ", step.count, " numbers, not ",
+                sample);
+    TORCH_CHECK(step.op != kOutput || (step.form < static_cast<int64_t>(counts.size()) && step.count == counts[step.form]),
+                "counts: they are not those of the steps");
+  }
+  std::vector<at::Tensor> answers;
+  for (int64_t count : counts) answers.push_back(at::empty({batch, count}, x.options()));
+  std::vector<float*> starts;
+  for (auto& answer : answers) starts.push_back(answer.data_ptr<float>());
+  auto some = [&](int64_t begin, int64_t end) {
+    at::Tensor space = at::empty({room}, x.options());
+    for (int64_t n = begin; n < end; ++n) {
+      std::vector<float*> to = starts;
+      for (size_t a = 0; a < to.size(); ++a) to[a] += n * width * counts[a];
+      block(reinterpret_cast<const Step*>(head) + 1, steps.size(0) - 1, reinterpret_cast<const Chunk*>(list + head[2]),
+            list, values.data_ptr<float>(), space.data_ptr<float>(), x.data_ptr<float>() + n * width * sample,
+            std::min(width, batch - n * width), to);
+    }
+  };
+  if (blocks > 1)
+    at::parallel_for(0, blocks, 1, some);
+  else if (blocks == 1)
+    some(0, 1);
+  return answers;
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(seesaw, CPU, m) { m.impl("chain", chain); }

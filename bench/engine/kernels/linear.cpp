@@ -1,0 +1,91 @@
+// A linear layer that is trained on the weights that exist: a run is the batch, feature-major.
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+
+#include "trained.h"
+
+namespace {
+
+// Shares of the features, in whole vectors, among the threads.
+template <class Some>
+void in_blocks(int64_t features, int64_t stride, Some some) {
+  int64_t blocks = (features + kLanes - 1) / kLanes;
+  at::parallel_for(0, blocks, std::max<int64_t>(1, (1 << 15) / (stride * kLanes)), [&](int64_t begin, int64_t end) {
+    some(begin * kLanes, std::min(end * kLanes, features));
+  });
+}
+
+// A batch (N, features) as (features, stride), the stride a multiple of kLanes; what is past the batch is zero.
+at::Tensor across(const at::Tensor& x, int64_t stride) {
+  at::Tensor rows = x.contiguous(), turned = at::empty({x.size(1) * stride + kLanes * 8}, x.options());
+  in_blocks(x.size(1), stride, [&](int64_t begin, int64_t end) {
+    spread(rows.data_ptr<float>(), x.size(0), x.size(1), stride, nullptr, turned.data_ptr<float>(), begin, end);
+  });
+  return turned;
+}
+
+// And back.
+at::Tensor along_batch(const at::Tensor& turned, int64_t stride, int64_t batch, int64_t features) {
+  at::Tensor x = at::empty({batch, features}, turned.options());
+  in_blocks(features, stride, [&](int64_t begin, int64_t end) {
+    collect(turned.data_ptr<float>(), nullptr, stride, batch, features, x.data_ptr<float>(), begin, end);
+  });
+  return x;
+}
+
+// x: (N, inputs) float32. values: of all chunks. bias: (rows). Gives (N, rows).
+at::Tensor linear(const at::Tensor& x, const at::Tensor& values, const at::Tensor& bias, const at::Tensor& chunks,
+                  const at::Tensor& index) {
+  TORCH_CHECK(x.dim() == 2 && x.scalar_type() == at::kFloat, "x: float32 (N, inputs)");
+  int64_t batch = x.size(0), stride = whole(batch), rows = bias.size(0);
+  Layer layer = trained(values, chunks, index, stride);
+  check(layer, x.size(1), rows);
+  at::Tensor start = bias.contiguous(), in = across(x, stride), out = at::empty({rows, stride}, x.options());
+  layer.bias = start.data_ptr<float>();
+  Step step = {};
+  step.outer = step.inner = 1;
+  step.length = step.out_row = stride;
+  in_shares(layer.count, values.numel() * stride, [&](int64_t begin, int64_t end) {
+    for (const Chunk* c = layer.chunks + begin; c < layer.chunks + end; ++c)
+      kAlong[c->rows](layer, *c, in.data_ptr<float>(), out.data_ptr<float>(), nullptr, nullptr, step);
+  });
+  return along_batch(out, stride, batch, rows);
+}
+
+// gradient: (N, rows). Gives the gradients of the inputs (N, inputs; empty where not asked for) and of the values.
+std::tuple<at::Tensor, at::Tensor> linear_backward(const at::Tensor& gradient, const at::Tensor& x,
+                                                   const at::Tensor& values, const at::Tensor& chunks,
+                                                   const at::Tensor& index, bool inputs) {
+  TORCH_CHECK(gradient.dim() == 2 && gradient.size(0) == x.size(0) && gradient.scalar_type() == at::kFloat,
+              "gradient: float32 (N, rows)");
+  int64_t batch = x.size(0), stride = whole(batch), work = values.numel() * stride;
+  Layer layer = trained(values, chunks, index, stride);
+  at::Tensor in = across(x, stride), came = across(gradient, stride), grown = at::zeros_like(values);
+  const float* g = came.data_ptr<float>();
+  in_shares(layer.count, work, [&](int64_t begin, int64_t end) {
+    for (const Chunk* c = layer.chunks + begin; c < layer.chunks + end; ++c)
+      kGrow[c->rows](layer, *c, in.data_ptr<float>(), g, grown.data_ptr<float>());
+  });
+  if (!inputs) return {at::empty({0}, x.options()), grown};
+  at::Tensor back = at::zeros({x.size(1), stride}, x.options());
+  constexpr int64_t kSome = 2;  // vectors of lanes at once: what they read and write stays in the cache
+  int64_t tiles = (stride + kSome * kLanes - 1) / (kSome * kLanes);
+  in_shares(tiles, work, [&](int64_t begin, int64_t end) {
+    for (int64_t at = begin; at < end; ++at)
+      for (int64_t n = 0; n < layer.count; ++n) {
+        int64_t lane = at * kSome * kLanes;
+        kBack[layer.chunks[n].rows](layer, layer.chunks[n], g + lane, back.data_ptr<float>() + lane,
+                                    std::min<int64_t>(kSome, (stride - lane) / kLanes));
+      }
+  });
+  return {along_batch(back, stride, batch, x.size(1)), grown};
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(seesaw, CPU, m) {
+  m.impl("linear", linear);
+  m.impl("linear_backward", linear_backward);
+}

@@ -1,0 +1,125 @@
+// Layers that are trained on the weights that exist: the gradients of a layer along runs.
+
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/library.h>
+
+#include "runs.h"
+
+namespace {
+
+// Gradients of a layer along runs, feature-major: what came in stands at its places, what comes back in rows of `length`
+// floats, a multiple of kLanes, that are zero wherever there is no result.
+
+template <int R, int V>
+inline void back_tile(const Layer& layer, const Chunk& c, const float* gradient, float* out) {
+  const int32_t* place = layer.index + c.place;
+  const float* value = layer.values + c.value;
+  const int32_t* row = layer.index + c.row;
+  Vec g[R][V];
+  SEESAW_UNROLL
+  for (int r = 0; r < R; ++r)
+    SEESAW_UNROLL
+    for (int v = 0; v < V; ++v) g[r][v] = load(gradient + row[r] * layer.line + v * kLanes);
+  for (int64_t k = 0; k < c.places; ++k, value += R) {
+    float* to = out + place[k] * layer.stride;
+    Vec sum[V];
+    SEESAW_UNROLL
+    for (int v = 0; v < V; ++v) sum[v] = load(to + v * kLanes);
+    SEESAW_UNROLL
+    for (int r = 0; r < R; ++r)
+      SEESAW_UNROLL
+      for (int v = 0; v < V; ++v) sum[v] += value[r] * g[r][v];
+    SEESAW_UNROLL
+    for (int v = 0; v < V; ++v) store(to + v * kLanes, sum[v]);
+  }
+}
+
+// Adds a chunk's share of the gradient of the inputs, for V vectors of lanes.
+template <int R>
+void back(const Layer& layer, const Chunk& c, const float* gradient, float* out, int vectors) {
+  constexpr int V = R <= 2 ? 8 : R <= 4 ? 4 : 2;
+  int at = 0;
+  for (; at + V <= vectors; at += V) back_tile<R, V>(layer, c, gradient + at * kLanes, out + at * kLanes);
+  for (; at + 2 <= vectors; at += 2) back_tile<R, 2>(layer, c, gradient + at * kLanes, out + at * kLanes);
+  for (; at < vectors; ++at) back_tile<R, 1>(layer, c, gradient + at * kLanes, out + at * kLanes);
+}
+
+inline Bits lanes(int first, int step) {
+  Bits found;
+  SEESAW_UNROLL
+  for (int l = 0; l < kLanes; ++l) found[l] = first + step * l;
+  return found;
+}
+
+// The sums of kLanes vectors, one in each lane.
+inline Vec sums(Vec* from) {
+  const Bits even = lanes(0, 2), odd = lanes(1, 2);
+  SEESAW_UNROLL
+  for (int left = kLanes / 2; left; left /= 2)
+    SEESAW_UNROLL
+    for (int n = 0; n < left; ++n)
+      from[n] = __builtin_shuffle(from[2 * n], from[2 * n + 1], even) +
+                __builtin_shuffle(from[2 * n], from[2 * n + 1], odd);
+  return from[0];
+}
+
+// Adds to the gradient of a chunk's values: products of inputs and gradients, summed over the run.
+template <int R>
+void grow(const Layer& layer, const Chunk& c, const float* in, const float* gradient, float* out) {
+  const int32_t* place = layer.index + c.place;
+  const int32_t* row = layer.index + c.row;
+  constexpr int K = R >= kLanes ? 1 : kLanes / R;  // places at once
+  out += c.value;
+  for (int64_t k = 0; k < c.places; k += K) {
+    int some = std::min<int64_t>(K, c.places - k);
+    Vec sum[kLanes] = {};
+    const float* x[K];
+    SEESAW_UNROLL
+    for (int p = 0; p < K; ++p) x[p] = in + place[k + std::min(p, some - 1)] * layer.stride;
+    for (int64_t b = 0; b < layer.length; b += kLanes) {
+      Vec g[R];
+      SEESAW_UNROLL
+      for (int r = 0; r < R; ++r) g[r] = load(gradient + row[r] * layer.line + b);
+      SEESAW_UNROLL
+      for (int p = 0; p < K; ++p) {
+        Vec at = load(x[p] + b);
+        SEESAW_UNROLL
+        for (int r = 0; r < R; ++r) sum[p * R + r] += at * g[r];
+      }
+    }
+    Vec found = sums(sum);
+    for (int n = 0; n < some * R; ++n) out[k * R + n] += found[n];
+  }
+}
+
+using Back = void (*)(const Layer&, const Chunk&, const float*, float*, int);
+using Grow = void (*)(const Layer&, const Chunk&, const float*, const float*, float*);
+constexpr Back kBack[] = {nullptr, back<1>, back<2>, back<3>, back<4>, back<5>, back<6>, back<7>, back<8>};
+constexpr Grow kGrow[] = {nullptr, grow<1>, grow<2>, grow<3>, grow<4>, grow<5>, grow<6>, grow<7>, grow<8>};
+constexpr int64_t kRows = 8;  // most rows of a chunk that is trained
+
+// A layer whose values are trained; its chunks and index as `Chunked` in chunks.py has them.
+inline Layer trained(const at::Tensor& values, const at::Tensor& chunks, const at::Tensor& index, int64_t stride) {
+  TORCH_CHECK(values.is_contiguous() && values.scalar_type() == at::kFloat, "values: contiguous float32");
+  TORCH_CHECK(chunks.is_contiguous() && chunks.scalar_type() == at::kInt, "chunks: contiguous int32");
+  TORCH_CHECK(index.is_contiguous() && index.scalar_type() == at::kInt, "index: contiguous int32");
+  return {reinterpret_cast<const Chunk*>(chunks.data_ptr<int32_t>()), chunks.size(0), index.data_ptr<int32_t>(),
+          values.data_ptr<float>(), nullptr, -INFINITY, INFINITY, stride, stride, stride};
+}
+
+// Columns and rows that are not there would be read and written past the end.
+inline void check(const Layer& layer, int64_t inputs, int64_t rows) {
+  for (const Chunk* c = layer.chunks; c < layer.chunks + layer.count; ++c) {
+    TORCH_CHECK(0 < c->rows && c->rows <= kRows, "chunks: of 1 to ", kRows, " rows each");
+    for (int64_t k = 0; k < c->places; ++k)
+      TORCH_CHECK(layer.index[c->place + k] < inputs, "x: the layer has more than ", inputs, " inputs");
+    for (int64_t r = 0; r < c->rows; ++r)
+      TORCH_CHECK(layer.index[c->row + r] < rows, "bias: the layer has more than ", rows, " rows");
+  }
+}
+
+inline int64_t whole(int64_t count) { return (count + kLanes - 1) / kLanes * kLanes; }
+
+}  // namespace

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,8 @@ import torch
 from torch import Tensor
 
 from bench import SeesawError, Split, first, hold_out
+
+log = logging.getLogger(__name__)
 
 FIRST = ("text", "sentence", "review", "s1", "sentence1", "premise", "question1", "#1 String")
 SECOND = ("s2", "sentence2", "hypothesis", "question2", "#2 String")
@@ -38,6 +41,7 @@ class Layout:
         test: of the test texts, of which the first that exists counts; only such as have labels.
         columns: of files that name none.
         words: what labels are called, where the task's own words do not hold.
+        broken: rows of the official file that may be cut short; so many at most are left out, which is said.
     """
 
     train: str
@@ -45,6 +49,7 @@ class Layout:
     test: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     words: tuple[tuple[str, int], ...] = ()
+    broken: int = 0
 
     def files(self, root: Path) -> dict[str, Path]:
         """The splits that are there: `train`, `test`, and `dev` where it is not the test split."""
@@ -107,12 +112,18 @@ def read(path: Path, layout: Layout, words: Mapping[str, int], *, pairs: bool) -
     """
     about = path.stat()
     stamp = (about.st_size, about.st_mtime_ns)
-    return _read(path, stamp, layout.columns, tuple((dict(words) | dict(layout.words)).items()), pairs)
+    labels = tuple((dict(words) | dict(layout.words)).items())
+    return _read(path, stamp, layout.columns, labels, pairs, layout.broken)
 
 
 @lru_cache(maxsize=8)
 def _read(
-    path: Path, stamp: object, columns: tuple[str, ...], words: tuple[tuple[str, int], ...], pairs: bool
+    path: Path,
+    stamp: object,
+    columns: tuple[str, ...],
+    words: tuple[tuple[str, int], ...],
+    pairs: bool,
+    broken: int,
 ) -> Texts:
     try:
         found = list(_folder(path, words) if path.is_dir() else _records(path, columns))
@@ -123,7 +134,13 @@ def _read(
     except (OSError, ValueError, csv.Error) as error:
         raise SeesawError(f"{path} cannot be read as text ({error}). Put the whole file there.") from error
     texts, classes = [], dict(words)
+    short = [number for number, record in enumerate(found, 1) if None in record.values()]
+    left_out = set(short if len(short) <= broken else ())
+    if left_out:
+        log.warning("%s: records %s are cut short, and left out.", path, ", ".join(map(str, short)))
     for number, record in enumerate(found, 1):
+        if number in left_out:
+            continue
         label = _field(path, number, record, LABEL, "label")
         if label in UNLABELLED:
             continue

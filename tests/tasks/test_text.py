@@ -219,6 +219,24 @@ def test_a_pair_without_its_second_text_and_bytes_that_are_no_text_are_sentences
         read(path, Layout("a"), {"1": 1}, pairs=False)
 
 
+@pytest.mark.parametrize(("cut", "sound"), [(2, True), (17, False)])
+def test_a_few_rows_that_are_cut_short_are_left_out_of_the_official_file_and_told(
+    tmp_path, caplog, cut, sound
+):
+    (tmp_path / "QQP").mkdir()
+    rows = [f"{number}\t1\t2\twhy {number} ?\thow ?\t{number % 2}" for number in range(8)]
+    rows[3:3] = ["9\t1\t2\tcut"] * cut
+    for split in ("train", "dev"):
+        head = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
+        (tmp_path / "QQP" / f"{split}.tsv").write_text(head + "\n".join(rows))
+    if sound:
+        assert len(task("qqp[vocabulary=300]").data(tmp_path, 0).test.labels) == 8
+        assert "records 4, 5 are cut short" in caplog.text
+    else:
+        with pytest.raises(SeesawError, match="record 4: there is no label"):
+            task("qqp[vocabulary=300]").data(tmp_path, 0)
+
+
 def test_a_text_column_may_have_any_of_its_usual_names(tmp_path):
     for name in FIRST:
         lines(tmp_path / f"{name}.jsonl", [{name: "here", "label": 0}])

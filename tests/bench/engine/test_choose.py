@@ -26,15 +26,6 @@ def net():
     return net.eval()
 
 
-@pytest.fixture
-def fresh(tmp_path, monkeypatch):
-    """An empty folder of choices."""
-    monkeypatch.setenv("SEESAW_CACHE", str(tmp_path))
-    choices.cache_clear()
-    yield tmp_path
-    choices.cache_clear()
-
-
 @built
 def test_choices_are_measured_once_and_kept_with_the_machine(net, fresh, monkeypatch):
     chain_of(net, net, net.sample.blank(), 1)

@@ -13,15 +13,6 @@ from bench.engine.conv import PackedConv, fastest
 from bench.engine.products import PRODUCTS, Scattered
 
 
-@pytest.fixture
-def fresh(tmp_path, monkeypatch):
-    """An empty folder of choices."""
-    monkeypatch.setenv("SEESAW_CACHE", str(tmp_path))
-    choices.cache_clear()
-    yield tmp_path
-    choices.cache_clear()
-
-
 def layer_of(spec="shared[density=0.25,outputs=4]", shape=(16, 8, 3, 3), **more):
     layer = nn.Conv2d(shape[1], shape[0], shape[2:], **({"padding": shape[2] // 2} | more))
     hide(layer, mask_from(f"{spec}@1", shape), f"{spec}@1")

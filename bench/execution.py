@@ -61,25 +61,32 @@ class Walker:
     """
 
     def __init__(self, net: Net, x: Tensor, sizes: Sequence[int] = BATCHES) -> None:
-        self.parts, self.device = net.stretches(), x.device
-        self.runs = {size: _prepared(net, self.parts, x[:size]) for size in sizes}
+        parts, self.device = net.stretches(), x.device
+        self.runs = {size: _prepared(net, parts, x[:size]) for size in sizes}
+        self.sizes = tuple(self.runs)
+        self.stretches = [partial(self._run, number) for number in range(len(parts))]
         self.inside = 0.0
         """seconds within stretches so far"""
 
     def __call__(self, x: Tensor, leave: Leave) -> Walk:
         """Run from exit to exit (`bench.net.walk`)."""
-        return walk([self._stretch(number) for number in range(len(self.parts))], x, leave)
+        return walk(self.stretches, x, leave)
 
-    def _stretch(self, number: int) -> Run:
-        def run(x: Tensor) -> Sequence[Tensor]:
-            size = max((size for size in self.runs if size <= 2 * len(x)), default=min(self.runs))
-            begun = time.perf_counter()
-            answers = self.runs[size][number](x)
+    def _run(self, number: int, x: Tensor) -> Sequence[Tensor]:
+        runs = self._ready(len(x))
+        begun = time.perf_counter()
+        answers = runs[number](x)
+        if not x.is_cpu:
             wait(self.device)
-            self.inside += time.perf_counter() - begun
-            return answers
+        self.inside += time.perf_counter() - begun
+        return answers
 
-        return run
+    def _ready(self, batch: int) -> list[Run]:
+        """The stretches as they are fastest for batches of about this size."""
+        if batch not in self.runs:
+            size = max((size for size in self.sizes if size <= 2 * batch), default=min(self.sizes))
+            self.runs[batch] = self.runs[size]
+        return self.runs[batch]
 
 
 def _prepared(net: Net, parts: Sequence[Part], x: Tensor) -> list[Run]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -207,9 +208,15 @@ def _walk_alone(
     for stretch in stretches:
         x, *_, answer = stretch(x)
         seen.append(answer.float())
-        if len(seen) < len(stretches) and leave(torch.stack(seen)):
+        if len(seen) == len(stretches) or leave(torch.stack(seen)):
             break
-    return Walk(torch.tensor([len(seen) - 1], device=x.device), seen[-1])
+    return Walk(_alone(len(seen) - 1, x.device).clone(), seen[-1])
+
+
+@cache
+def _alone(exit_: int, device: torch.device) -> Tensor:
+    """An exit in a tensor of one, int64 (1,): to make one from a number takes longer than to copy it."""
+    return torch.tensor([exit_], device=device)
 
 
 class Part(nn.Module):

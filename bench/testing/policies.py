@@ -88,8 +88,11 @@ def _check_leaving(facts: Facts, policy: Policy, logits: Tensor, scores: Tensor,
         for upto in range(1, exits + 1):
             same = torch.equal(policy.leaves(scores[:upto], state), ready[:upto])
             facts.hold(same, "who leaves does not depend on later exits")
-        walked = Replayed(logits).walk(torch.arange(200.0)[:, None], leaves_now(policy, state))
-        facts.hold(torch.equal(walked.exits, chosen), "execution and replay agree on every sample")
+        net, leave, samples = Replayed(logits), leaves_now(policy, state), torch.arange(200.0)[:, None]
+        together = net.walk(samples, leave).exits
+        alone = torch.cat([net.walk(one, leave).exits for one in samples.split(1)])
+        same = torch.equal(together, chosen) and torch.equal(alone, chosen)
+        facts.hold(same, "execution and replay agree on every sample, in a batch and alone")
 
 
 def _alike(one: State, other: State) -> bool:

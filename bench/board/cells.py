@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 
-from bench.board.rows import Mean, Number, Row
+from bench.board.numbers import Mean, Number
+from bench.board.rows import Row
 from bench.tables import big
 
 

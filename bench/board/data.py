@@ -6,12 +6,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from bench.board.policies import curves, judged
-from bench.board.references import references
-from bench.board.rows import (
+from bench.board.numbers import (
     Mean,
     Number,
-    Row,
     crossings,
     density,
     modelled_names,
@@ -22,6 +19,9 @@ from bench.board.rows import (
     training_macs,
     work_seconds,
 )
+from bench.board.policies import curves, judged
+from bench.board.references import references
+from bench.board.rows import Row
 from bench.outcomes import whole_cost
 
 BUDGETS = tuple(number / 10 for number in range(1, 11))

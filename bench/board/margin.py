@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.board.cells import points, times
-from bench.board.rows import Number, Row, cut_packed, cut_reading, packed, parent_of, reading
+from bench.board.numbers import Number, cut_packed, cut_reading, packed, reading
+from bench.board.rows import Row, parent_of
 from bench.order import DENSE
 from bench.record import Record
 

@@ -10,25 +10,22 @@ from bench.board.margin import NOTE as MARGIN_NOTE
 from bench.board.margin import TITLE as MARGIN_TITLE
 from bench.board.margin import Saving, savings
 from bench.board.margin import table as margin_rows
-from bench.board.policies import NOTE as POLICIES_NOTE
-from bench.board.policies import judged
-from bench.board.references import references
-from bench.board.rows import (
+from bench.board.numbers import (
     LOSSLESS,
-    Row,
-    cut_means,
     cut_packed,
     cut_reading,
     modelled_names,
     overhead,
     packed,
     payload,
-    ranks,
     reading,
-    title_of,
     training_macs,
     work_seconds,
 )
+from bench.board.policies import NOTE as POLICIES_NOTE
+from bench.board.policies import judged
+from bench.board.references import references
+from bench.board.rows import Row, cut_means, ranks, title_of
 from bench.errors import counted
 from bench.outcomes import BATCHES, SHARES
 from bench.tables import big, joules, seconds

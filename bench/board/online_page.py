@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from bench.board.cells import percent, text
 from bench.board.claims import claims
 from bench.board.data import short
+from bench.board.numbers import Mean
 from bench.board.online import Board, section_data
-from bench.board.rows import Mean
 from bench.board.section import Line, Section
 from bench.errors import counted
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bench.board.rows import Mean, Row
+from bench.board.numbers import Mean
+from bench.board.rows import Row
 from bench.curves import Curve
 from bench.outcomes import BATCHES, SHARES, time_kept, whole_cost
 from bench.record import Record

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bench.board.rows import LOSSLESS, Mean, Row, crossings, reading
+from bench.board.numbers import LOSSLESS, Mean, crossings, reading
+from bench.board.rows import Row
 from bench.curves import Point
 from bench.order import DENSE
 from bench.record import Record

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bench.board.rows import RANKED_FROM, Mean, plan_of, shared
+from bench.board.numbers import Mean
+from bench.board.rows import RANKED_FROM, plan_of, shared
 from bench.errors import counted
 from bench.replay.rows import ALL_LAYERS, EARLY_EXIT
 from bench.streams.record import Result, StreamRecord

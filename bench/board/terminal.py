@@ -8,7 +8,8 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from bench.board.rows import Mean, Number, Row, packed, payload, reading
+from bench.board.numbers import Mean, Number, packed, payload, reading
+from bench.board.rows import Row
 from bench.tables import big, seconds
 
 COLUMNS: dict[str, tuple[Number, Callable[[float], str], bool]] = {

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.board.claims import claims
-from bench.board.rows import Mean
+from bench.board.numbers import Mean
 from bench.board.section import Line
 
 NAMES = {"(a) all layers": "baseline", "(b) early exit": "baseline", "oracle": "bound"}

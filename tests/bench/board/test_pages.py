@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from bench import SeesawError
+from bench.board.numbers import Mean, payload, reading, training_macs
 from bench.board.pages import stale, write_pages
 from bench.board.references import references
-from bench.board.rows import Mean, payload, plan_of, ranks, read, reading, rows, training_macs
+from bench.board.rows import plan_of, ranks, read, rows
 from bench.record import Record
 from bench.sealed import checksum
 

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bench.faults import SAME, places
 from bench.meter import Reading
 from bench.record import Record
-from bench.verify import CLOCKED, SAME, places
+
+CLOCKED = ("s", "J", "x")
+"""Units of what another machine may lack or give otherwise."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from bench import record as records
 from bench.build import untrained
 from bench.errors import SeesawError
+from bench.faults import faults
 from bench.lit import Epoch, Log
 from bench.net import Net
 from bench.order import Order, Plan
@@ -16,7 +17,7 @@ from bench.packed import restore
 from bench.record import Record
 from bench.spec import render
 from bench.trace import Trace, topk
-from bench.verify import faults, specs_of
+from bench.verify import specs_of
 
 PACKED = "weights sha256"
 """Note of a record: the fingerprint of its packed weights."""

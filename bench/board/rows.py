@@ -11,9 +11,10 @@ from pathlib import Path
 
 from bench.board.numbers import Mean, Number, crossings, payload, reading
 from bench.errors import SeesawError
+from bench.faults import faults
 from bench.order import DENSE
 from bench.record import Named, Record, Setup, board_of, load
-from bench.verify import contested, faults
+from bench.verify import contested
 
 RANKED_FROM = 3
 """Fewer seeds than this are shown and not ranked."""

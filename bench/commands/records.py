@@ -27,9 +27,10 @@ def show(record: RecordPath, debug: options.Debug = False) -> None:
     A stream record (`seesaw replay --record`) is shown as boards show it.
     """
     from bench.commands.run import show_record
+    from bench.faults import faults
     from bench.order import dense_of
     from bench.streams.record import StreamRecord, either
-    from bench.verify import contested, faults
+    from bench.verify import contested
 
     found = either(record)
     if isinstance(found, StreamRecord):
@@ -92,7 +93,7 @@ def _told(found: Record | StreamRecord) -> tuple[dict[str, Any], dict[str, float
 def _numbers(record: Record) -> dict[str, float]:
     """Every number of a record by its name, readings with their units."""
     from bench.beside import counts
-    from bench.verify import places
+    from bench.faults import places
 
     found = {
         f"{place}: {name}, {one.unit}": one.value
@@ -122,8 +123,9 @@ def verify(
     from the traces that lie in the folder of runs, and every number must be the same.
     """
     from bench.beside import compare
+    from bench.faults import faults
     from bench.streams.record import StreamRecord, either
-    from bench.verify import contested, faults
+    from bench.verify import contested
 
     found = either(record)
     if isinstance(found, StreamRecord):

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from bench.errors import counted
+from bench.faults import settings_faults, spec_faults
 from bench.record import Record, task_of
 from bench.replay.rows import ALL_LAYERS, EARLY_EXIT
 from bench.streams.record import Part, Result, StreamRecord
-from bench.verify import settings_faults, spec_faults
 
 BASELINES = (ALL_LAYERS, EARLY_EXIT)
 SAME = 1e-6

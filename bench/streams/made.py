@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.earlier import PACKED
 from bench.errors import SeesawError
+from bench.faults import faults
 from bench.machine import commit, versions
 from bench.online import Online
 from bench.policy import Reference
@@ -18,7 +19,6 @@ from bench.sealed import slug
 from bench.streams.faults import counts_of, identity
 from bench.streams.record import Entrant, Part, Result, StreamRecord
 from bench.trace import Trace
-from bench.verify import faults
 
 if TYPE_CHECKING:
     from bench.replay.sweep import Sweep

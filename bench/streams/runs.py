@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from bench.errors import SeesawError
+from bench.faults import faults
 from bench.record import load, path_of
 from bench.streams import real
 from bench.streams.faults import SAME, counts_of
 from bench.streams.record import StreamRecord
-from bench.verify import contested, faults
+from bench.verify import contested
 
 
 def contradictions(stream: StreamRecord, records: Path) -> list[str]:

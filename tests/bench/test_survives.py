@@ -15,6 +15,7 @@ from torch import nn
 from bench import SeesawError
 from bench.budget import Budget
 from bench.exits import Exits
+from bench.faults import faults
 from bench.files import write_whole
 from bench.lit import Log
 from bench.method import Method
@@ -24,7 +25,6 @@ from bench.plugin import choose
 from bench.record import Record, load, path_of
 from bench.runner import run
 from bench.testing import TinyTask
-from bench.verify import faults
 
 SMALL = {"policies": ("confidence",), "codecs": ("int8",), "meters": ("macs", "storage")}
 

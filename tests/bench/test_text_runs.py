@@ -9,6 +9,7 @@ from bench import Backbone, Exits, Method, Net, SeesawError, Task, maskable, par
 from bench.budget import Budget
 from bench.build import untrained
 from bench.earlier import Earlier
+from bench.faults import faults
 from bench.manifest import open_part
 from bench.meters.macs import StepCost
 from bench.order import Order, Plan
@@ -17,7 +18,6 @@ from bench.runner import run
 from bench.ship import Shipment
 from bench.sparse.mask import masked
 from bench.trace import Trace
-from bench.verify import faults
 
 MODEL = "transformer[layers=3,width=16]"
 TASK = "sst2[length=10,vocabulary=300]"

@@ -6,6 +6,7 @@ import torch
 from baselines.exits.ztw import Cascaded
 from bench import Exits, Linked, Method, Policy, Trace
 from bench.earlier import Earlier
+from bench.faults import faults
 from bench.manifest import open_part
 from bench.order import Order, Plan
 from bench.plugin import choose
@@ -13,7 +14,6 @@ from bench.replay.curve import curve, leaves_now
 from bench.runner import run
 from bench.ship import Shipment
 from bench.testing import trained
-from bench.verify import faults
 
 
 def cascade(count=3, classes=4):

@@ -183,14 +183,20 @@ def execute(
         (None, size): partial(_all, runs[size], batches[size]) for size in sizes
     }
     jobs |= walks
-    times, _ = timed(jobs, x.device, ROUNDS, SECONDS, lambda done: report(done, ROUNDS, "exits really taken"))
+
+    def begin(done: int) -> None:
+        for one in walks.values():
+            one.round = done
+        report(done, ROUNDS, "exits really taken")
+
+    times, _ = timed(jobs, x.device, ROUNDS, SECONDS, begin)
     found = {}
     for (spec, size), taken in times.items():
         source, count = f"clock, {where(x.device)}, batches of {size}", sum(map(len, batches[size]))
         by = walks.get((spec, size))
         found[spec, size] = Timed(
             spread([one / count for one in taken], source),
-            None if by is None else spread([one / count for one in by.routing[-len(taken) :]], source),
+            None if by is None else spread([by.routing[n] / count for n in range(len(taken))], source),
             None if by is None else by.exits,
             count,
         )
@@ -209,17 +215,19 @@ def _walks(run: Run, x: Tensor) -> int:
 
 
 class _Walks:
-    """One policy's walks over all batches of a size, and what routing took in each."""
+    """One policy's walks over all batches of a size, and what routing took in each round: a round that was disturbed is
+    taken again, and counts for nothing.
+    """
 
     def __init__(self, walker: Walker, leave: Leave, batches: Sequence[Tensor]) -> None:
         self.walker, self.leave, self.batches = walker, leave, batches
-        self.routing: list[float] = []
+        self.round, self.routing = -1, dict[int, float]()
         self.exits = torch.empty(0, dtype=torch.long)
 
     def __call__(self) -> None:
         begun, inside = time.perf_counter(), self.walker.inside
         found = [self.walker(batch, self.leave).exits for batch in self.batches]
-        self.routing.append(time.perf_counter() - begun - (self.walker.inside - inside))
+        self.routing[self.round] = time.perf_counter() - begun - (self.walker.inside - inside)
         self.exits = torch.cat(found).cpu()
 
 

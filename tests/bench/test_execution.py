@@ -1,3 +1,5 @@
+import time
+
 import pytest
 import torch
 from torch import nn
@@ -105,6 +107,24 @@ def test_walks_are_timed_for_every_policy_and_size_beside_nobody_leaving(subject
         assert (timed.routing is None) == (timed.exits is None) == (spec is None)
         if timed.routing is not None:
             assert 0 < timed.routing.value < timed.latency.value
+
+
+def test_a_round_that_was_disturbed_counts_for_no_routing(subject, monkeypatch):
+    net, x, _ = subject
+    asked = []
+
+    def disturbed(probe):
+        asked.append(probe)
+        return len(asked) == 4  # behind the second round
+
+    def leave(seen):
+        if len(asked) == 3:
+            time.sleep(0.01)
+        return torch.zeros(seen.shape[1], dtype=torch.bool)
+
+    monkeypatch.setattr("bench.meters.clock.Probe.disturbed", disturbed)
+    timed = execute(net, x, {"slow": leave}, sizes=(1,))["slow", 1]
+    assert timed.routing.high < 0.005
 
 
 def test_slow_networks_walk_with_fewer_samples_and_never_with_too_few(subject, monkeypatch):

@@ -29,6 +29,7 @@ def small(net: Net, batch: int = 1) -> Iterator[dict[int, nn.Parameter]]:
     """
     found = {name: layer for name, layer in layers(net).items() if pattern_of(layer) is not None}
     packed = _packed(net, found, batch)
+    layouts = {name: layer.weight.detach().to("meta") for name, layer in found.items()}
     for name, one in packed.items():
         # what is hooked to the layer is to see what stands for it
         one._forward_pre_hooks, one._forward_hooks = (
@@ -36,12 +37,14 @@ def small(net: Net, batch: int = 1) -> Iterator[dict[int, nn.Parameter]]:
             found[name]._forward_hooks,
         )
         _put(net, name, one)
+        found[name].weight.data = one.values.new_empty(0)  # dense weights would take the memory that is saved
     try:
         yield _moved(found, packed)
     finally:
         for name, layer in found.items():
             with torch.no_grad():
-                layer.weight.copy_(packed[name].weight())
+                weight = packed[name].weight()
+                layer.weight.data = torch.empty_like(layouts[name], device=weight.device).copy_(weight)
                 if layer.bias is not None and (bias := packed[name].bias) is not None:
                     layer.bias.copy_(bias)
             _put(net, name, layer)

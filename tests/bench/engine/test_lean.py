@@ -107,19 +107,21 @@ def test_lean_training_that_is_cut_short_goes_on_to_the_same_network(product, tm
 
 def test_layers_with_a_pattern_are_packed_for_a_while_and_come_back_with_what_they_learnt():
     conv, dense = sparse_conv(8, 6), nn.Conv2d(3, 8, 3, padding=1)
-    net = net_of(dense, conv)
-    before = conv.weight.detach().clone()
+    net = net_of(dense, conv).to(memory_format=torch.channels_last)
+    before, layout = conv.weight.detach().clone(), conv.weight.stride()
     with small(net, batch=2) as moved:
         packed = net.stages[1]
         assert isinstance(packed, PackedConv)
         assert net.stages[0] is dense
         assert moved == {id(conv.weight): packed.values, id(conv.bias): packed.bias}
         assert id(conv.weight) not in map(id, net.parameters())
+        assert conv.weight.numel() == 0
         with torch.no_grad():
             packed.values.add_(1)
             packed.bias.fill_(3)
     assert net.stages[1] is conv
     assert torch.equal(conv.weight, (before + 1) * conv.weight_mask)
+    assert conv.weight.stride() == layout
     assert bool((conv.bias == 3).all())
 
 

@@ -86,7 +86,26 @@ def normalised(draft: Draft, call: Call) -> Pending:
         raise refused("normalises by the statistics of a batch")
     scale = (torch.rsqrt(var + eps) if weight is None else weight * torch.rsqrt(var + eps)).detach()
     shift = (-mean * scale if bias is None else bias - mean * scale).detach()
-    scale, shift = scale.float().cpu().numpy(), shift.float().cpu().numpy()
+    return _scaled(draft, x, scale.float().cpu().numpy(), shift.float().cpu().numpy())
+
+
+def scaled(draft: Draft, call: Call) -> Pending:
+    """A result times a number, or a number a channel, folded into the layer before it where nothing else reads that."""
+    x, factor = call.args if isinstance(call.args[0], Ref) else call.args[::-1]
+    if isinstance(factor, Ref):
+        raise refused("multiplies two results")
+    shape, channels = call.shape, call.shape[1]
+    if draft.tape.shape(x) != shape:
+        raise refused("multiplies what then has another shape")
+    whole = torch.as_tensor(factor, dtype=torch.float32).detach().cpu().expand(shape)
+    scale = whole.reshape(channels, -1)
+    if not bool((scale == scale[:, :1]).all()):
+        raise refused("multiplies the places of a channel by different numbers")
+    return _scaled(draft, x, scale[:, 0].numpy(), np.zeros(channels, np.float32))
+
+
+def _scaled(draft: Draft, x: Ref, scale: np.ndarray, shift: np.ndarray) -> Pending:
+    """Every channel times a number, and a number added."""
     pending = draft.own(x)
     if pending is None or pending.bounded or pending.layer.more is not None:
         pending = _diagonal(draft, draft.value(x))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from bench.engine.affine import convolution, linear, normalised
+from bench.engine.affine import convolution, linear, normalised, scaled
 from bench.engine.draft import Draft, Pending, Value, refused
 from bench.engine.ends import bounded, clamped, summed
 from bench.engine.layout import ABSENT
@@ -27,6 +27,8 @@ HANDLES: dict[str, Handle] = {
     "native_batch_norm": normalised,
     "_native_batch_norm_legit_no_training": normalised,
     "cudnn_batch_norm": normalised,
+    "mul.Tensor": scaled,
+    "mul_.Tensor": scaled,
     "add.Tensor": summed,
     "add_.Tensor": summed,
     "relu": lambda draft, c: bounded(draft, c, 0.0, math.inf),

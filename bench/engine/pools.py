@@ -41,10 +41,13 @@ def average(draft: Draft, call: Call) -> Pending:
     """Means over windows of one size."""
     places = draft.value(call.args[0])[0]
     windows = _windows_of(call, places.shape)
-    if (windows == ABSENT).any():
-        raise refused("takes means over an edge")
-    rows = places.reshape(len(places), -1)[:, windows].reshape(-1, windows.shape[1])
-    return _windows(draft, list(rows), tuple(call.shape[1:]))
+    told = dict(zip(("padding", "ceil", "counted", "divisor"), call.args[3:], strict=False))
+    edge = any(pair(told.get("padding", 0))) and told.get("counted", True) and (windows == ABSENT).any()
+    if edge or told.get("divisor") is not None:
+        raise refused("takes means over an edge that counts")
+    inside = [window[window != ABSENT] for window in windows]
+    rows = [channel[window] for channel in places.reshape(len(places), -1) for window in inside]
+    return _windows(draft, rows, tuple(call.shape[1:]))
 
 
 def largest(draft: Draft, call: Call) -> Value:

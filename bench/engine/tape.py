@@ -52,6 +52,10 @@ class Tape:
     shapes: list[tuple[int, ...]]
     masks: dict[int, Tensor]
 
+    def shape(self, ref: Ref) -> tuple[int, ...]:
+        """Of a result, with its batch of 1."""
+        return next((call.shape for call in self.calls if call.out == ref.number), (1, *self.sample))
+
     def uses(self) -> dict[int, int]:
         """How often each result is used, as an answer too."""
         counts: dict[int, int] = {}

@@ -1,6 +1,7 @@
 """Chains against the networks they were made from."""
 
 import copy
+from typing import get_args
 
 import hypothesis.strategies as st
 import numpy as np
@@ -15,6 +16,7 @@ from bench.engine import native
 from bench.engine.chain import chain_of
 from bench.engine.draft import Unsupported
 from bench.engine.forms import Form, forms_of
+from bench.heads import Made, MixedPool, head_of
 from bench.plugin import choose
 
 pytestmark = pytest.mark.skipif(native.missing() is not None, reason=f"{native.missing()}")
@@ -80,6 +82,60 @@ def test_every_backbone_runs_as_a_chain_with_equal_logits_at_every_exit(spec, me
     for lanes in (1, 8):
         chain = chain_of(net, net, Sample(shape).blank(), lanes, lambda layer, room: forms_of(layer)[0])
         agree(chain, net, torch.randn(11, *shape))
+
+
+@pytest.mark.parametrize("kind", get_args(Made))
+@pytest.mark.parametrize("shape", [(6, 16, 16), (6, 7, 7), (6, 14, 9), (5, 1, 1), (12,)])
+def test_every_kind_of_head_runs_in_a_chain(kind, shape):
+    first = nn.Conv2d(shape[0], shape[0], 3, padding=1) if len(shape) == 3 else nn.Linear(*shape * 2)
+    head = head_of(kind, shape, 10)
+    for module in head.modules():
+        if isinstance(module, MixedPool):
+            nn.init.constant_(module.mixture, 0.3)
+    module = nn.Sequential(first, nn.ReLU(), head).eval()
+    x = torch.randn(9, *shape)
+    for lanes in (1, 8):
+        chain = chain_of(module, lambda x: [module(x)], x[:1], lanes, lambda layer, room: forms_of(layer)[0])
+        agree(chain, lambda x: [module(x)], x)
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        lambda x: x * 0.5,
+        lambda x: -2 * F.relu(x),
+        lambda x: x * torch.arange(6.0)[:, None, None],
+        lambda x: (x * 3 + x).mul_(torch.tensor([0.25])),
+        lambda x: F.max_pool2d(x, 2) * 0.3 + F.avg_pool2d(x, 2, ceil_mode=True)[..., :4, :4] * 0.7,
+        lambda x: F.avg_pool2d(x, 3, padding=1, count_include_pad=False),
+        lambda x: F.avg_pool2d(x, 3, stride=2, ceil_mode=True),
+    ],
+)
+def test_results_are_scaled_and_averaged_to_the_edge(scale):
+    layer = nn.Conv2d(3, 6, 3, padding=1)
+
+    def run(x):
+        return [scale(layer(x))]
+
+    for lanes in (1, 8):
+        chain = chain_of(layer, run, torch.zeros(1, 3, 9, 9), lanes, lambda layer, room: forms_of(layer)[0])
+        agree(chain, run, torch.randn(9, 3, 9, 9))
+
+
+@pytest.mark.parametrize(
+    ("run", "why"),
+    [
+        (lambda x: x * x, "multiplies two results"),
+        (lambda x: x * torch.rand(9), "different numbers"),
+        (lambda x: x.mean(1, keepdim=True) * torch.rand(6, 1, 1), "another shape"),
+        (lambda x: F.avg_pool2d(x, 3, padding=1), "an edge that counts"),
+        (lambda x: F.avg_pool2d(x, 3, divisor_override=2), "an edge that counts"),
+    ],
+)
+def test_products_and_means_that_no_step_takes_are_refused(run, why):
+    layer = nn.Conv2d(3, 6, 3, padding=1)
+    with pytest.raises(Unsupported, match=why):
+        chain_of(layer, lambda x: [run(layer(x))], torch.zeros(1, 3, 9, 9), 1)
 
 
 @pytest.mark.parametrize("form", ["runs 8", "runs 1", "runs 16", "broadcast 16", "broadcast 64", "slide 16", "slide 64", "gather 16", "gather 32", "lookup 16"])  # fmt: skip

@@ -16,12 +16,13 @@ from bench.engine.ways import Way, fastest, wait
 from bench.linked import Linked
 from bench.meter import Reading
 from bench.meters.clock import spread, timed, where
-from bench.net import Net, Part, Walk, walk
+from bench.net import Net, Part
 from bench.outcomes import BATCHES
 from bench.record import Walked
 from bench.replay.curve import decide, leaves_now
 from bench.replay.recorded import Shipped
 from bench.trace import Trace
+from bench.walk import Walk, walk
 
 SAMPLES, WALKS = 256, 128
 """Samples of the test split, and walks in batches of one size, that are taken in every round, at most."""

@@ -15,11 +15,11 @@ from bench.errors import SeesawError
 from bench.manifest import MANIFEST, Manifest, announced, read_manifest, read_same
 from bench.meter import Reading
 from bench.meters.clock import spread, timed
-from bench.net import Walk, walk
 from bench.plugin import choose
 from bench.policy import Policy
 from bench.replay.curve import decide, leaves_now
 from bench.replay.states import STATES, load_states
+from bench.walk import Walk, walk
 
 MAX_STATES = 1 << 28
 ROUNDS, SECONDS = 15, 10.0

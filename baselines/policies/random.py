@@ -1,5 +1,6 @@
 """By lot: the reference that says what looking at the answers, or learning from them, is worth."""
 
+from functools import cache
 from itertools import accumulate
 from typing import Any
 
@@ -25,8 +26,8 @@ class Random(Rule):
     """of the weights"""
 
     def score(self, logits: Tensor) -> Tensor:
-        weights = torch.from_numpy(noise(self.seed, 0, logits.shape[-1]) - 0.5) * SPREAD
-        return (logits[0].double() * weights).sum(-1).remainder(1).expand(len(logits), -1)
+        lots = (logits[0].double() * _weights(self.seed, logits.shape[-1])).sum(-1).remainder(1)
+        return lots.expand(len(logits), -1)
 
     def thresholds(self, scores: Tensor, points: int) -> Tensor:
         """Whoever's lot is above 1 - q_0 - ... - q_k leaves at exit k at the latest."""
@@ -38,3 +39,8 @@ class Random(Rule):
     def index(arm: Any, own: Any, t: int, luck: float, rng: np.random.Generator) -> float:
         """A number drawn for each arm."""
         return rng.random()
+
+
+@cache
+def _weights(seed: int, classes: int) -> Tensor:
+    return torch.from_numpy(noise(seed, 0, classes) - 0.5) * SPREAD

@@ -16,7 +16,7 @@ class Votes(Policy):
     def score(self, logits: Tensor) -> Tensor:
         answers, there = logits.argmax(-1), ~logits.isnan().any(-1)
         agree = (answers[:, None] == answers) & there[:, None] & there
-        return torch.stack([agree[exit_, : exit_ + 1].sum(0).float() for exit_ in range(len(answers))])
+        return agree.movedim(2, 0).tril().sum(-1).T.float()
 
     def thresholds(self, scores: Tensor, points: int) -> Tensor:
         """Never, then every number of votes that an early exit can have, from the largest down to 1."""

@@ -25,7 +25,11 @@ def walk(
     Args:
         stretches: each takes what the one before it gives first, and gives what goes on and, last, its exit's logits.
         x: inputs, (N, ...).
-        leave: as for `Net.walk`.
+        leave: takes the logits so far of the samples still on their way, (exits so far, n, classes), and gives which of
+            them leave here, boolean (n,). It is not asked at the last exit.
+
+    Returns:
+        Exits and logits in the order of the inputs.
     """
     if len(x) == 1:
         return _walk_alone(stretches, x, leave)

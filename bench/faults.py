@@ -34,6 +34,7 @@ UNITS = {
         "routing": "s",
         "energy": "J",
         "training": "x",
+        "speedup": "x",
     },
 }
 """The unit of a reading, by the first part of its name."""

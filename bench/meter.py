@@ -57,12 +57,15 @@ class Subject:
         device: where it runs.
         report: called with work done, work expected and a short line while long measurements go on.
         values: type of the numbers that its weights are packed in; the weights are such as it can say.
+        parent: builds its dense parent, untrained, on `device`, so that the two can be timed in turn; None where it is
+            dense itself.
     """
 
     net: Net
     device: torch.device
     report: Callable[[float, float, str], None] = lambda done, total, line: None
     values: Kind = "float32"
+    parent: Callable[[], Net] | None = None
 
 
 class Meter(Plugin):

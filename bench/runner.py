@@ -26,7 +26,7 @@ from bench.machine import versions
 from bench.meter import Found, Meter, Reading, Subject
 from bench.meters.macs import Tariff
 from bench.net import Net
-from bench.order import Order, Plan
+from bench.order import DENSE, Order, Plan
 from bench.overhead import NAME as OVERHEAD
 from bench.overhead import Overhead
 from bench.packed import packings, restore, rounded
@@ -205,7 +205,8 @@ class Run:
     def measure(self, meter: Choice[Meter], net: Net) -> Found:
         """What one meter finds."""
         with self._phase(meter.name) as done:
-            return meter.plugin.measure(Subject(net, self.plan.device, done, self.plan.values))
+            parent = None if self.plan.method.name == DENSE else self._dense
+            return meter.plugin.measure(Subject(net, self.plan.device, done, self.plan.values, parent))
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[Callable[[float, float, str], None]]:

@@ -50,7 +50,7 @@ def smallest(readings: dict[str, Reading], suffix: str = "") -> tuple[str, float
 
 
 def exits_table(record: Record, parent: Record | None) -> Table:
-    """Two lines an exit; below them the ratio to the dense parent's same exit, where that has been run."""
+    """Two lines an exit; below them the ratio to the dense parent's same exit, where that was run or timed in turn."""
     setup = record.setup
     table = _table(
         f"{setup.task.spec}-v{setup.task_version}  {setup.model}  {setup.exits.spec}: exits", record
@@ -63,8 +63,9 @@ def exits_table(record: Record, parent: Record | None) -> Table:
         table.add_column(head, justify="right", no_wrap=True)
     for number, exit_ in enumerate(record.exits):
         dense = parent.exits[number] if parent is not None and number < len(parent.exits) else None
-        table.add_row(*_exit_cells(number, exit_, energy), end_section=dense is None)
-        if dense is not None:
+        beside = dense is not None or "speedup" in exit_.readings
+        table.add_row(*_exit_cells(number, exit_, energy), end_section=not beside)
+        if beside:
             table.add_row(*_ratio_cells(exit_, dense, energy), style="dim", end_section=True)
     return table
 
@@ -104,9 +105,9 @@ def _exit_cells(number: int, exit_: Exit, energy: list[str]) -> list[str]:
     ]
 
 
-def _ratio_cells(exit_: Exit, parent: Exit, energy: list[str]) -> list[str]:
+def _ratio_cells(exit_: Exit, parent: Exit | None, energy: list[str]) -> list[str]:
     """How many times less than the dense parent, or points of accuracy more."""
-    own, other = exit_.readings, parent.readings
+    own, other = exit_.readings, parent.readings if parent is not None else {}
     packed, dense = smallest(own), smallest(other)
 
     def times(name: str) -> str:
@@ -123,7 +124,7 @@ def _ratio_cells(exit_: Exit, parent: Exit, energy: list[str]) -> list[str]:
         times("parameters"),
         f"{dense[1] / packed[1]:.2f} x" if packed and dense else "-",
         f"{points('top1')}\n{points('top5')}",
-        times("latency"),
+        f"{own['speedup'].value:.2f} x" if "speedup" in own else times("latency"),
         *(times(key) for key in energy),
     ]
 

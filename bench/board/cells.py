@@ -33,9 +33,16 @@ def plain(row: Row, number: Number) -> str:
     return "" if mean is None else f"{mean.value:.1%}"
 
 
-def cost(row: Row, number: Number, form: Callable[[float], str], *, timed: bool = False) -> str:
+def cost(
+    row: Row,
+    number: Number,
+    form: Callable[[float], str],
+    *,
+    timed: bool = False,
+    in_turn: Number | None = None,
+) -> str:
     """A mean cost with its ratio to the dense parent."""
-    mean, ratio = row.mean(number), row.ratio(number, timed=timed)
+    mean, ratio = row.mean(number), row.ratio(number, timed=timed, in_turn=in_turn)
     if mean is None or (timed and row.machine is None):
         return ""
     return form(mean.value) + (f" ({ratio:.2f} x)" if ratio is not None else "") + _of(row, mean)

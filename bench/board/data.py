@@ -34,6 +34,7 @@ AXES = {
     "macs": ("dense MACs", "MAC"),
     "bytes": ("packed bytes", "B"),
     "latency": ("measured latency", "s"),
+    "speedup": ("times faster than the dense parent, timed in turn", "x"),
     "memory": ("peak memory", "B"),
     "energy": ("measured energy", "J"),
     "payload": ("payload", "B"),
@@ -79,8 +80,8 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
         "ratios": {
             key: short(ratio)
             for key in keys
-            if key not in ("top1", "top5", "density", "density.effective", "overhead")
-            and (ratio := row.ratio(whole.get(key) or _number(key, -1), timed=key in ("latency", "energy")))
+            if key not in ("top1", "top5", "density", "density.effective", "overhead", "speedup")
+            and (ratio := _ratio(row, key, whole.get(key) or _number(key, -1)))
         },
         "whole": {key: pair(row.mean(number)) for key, number in whole.items()},
         "exits": [
@@ -115,6 +116,11 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
         ],
         "seconds": short(sum(map(work_seconds, row.records))),
     }
+
+
+def _ratio(row: Row, key: str, number: Number) -> float | None:
+    in_turn = _number("speedup", -1) if key == "latency" else None
+    return row.ratio(number, timed=key in ("latency", "energy"), in_turn=in_turn)
 
 
 def _number(key: str, exit_: int) -> Number:

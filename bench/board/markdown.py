@@ -118,7 +118,7 @@ def _last(rank: int | None, row: Row) -> list[str]:
         share(row, reading(-1, "top5")),
         cost(row, reading(-1, "macs.effective"), big),
         cost(row, packed(-1), in_bytes),
-        cost(row, reading(-1, "latency"), seconds, timed=True),
+        cost(row, reading(-1, "latency"), seconds, timed=True, in_turn=reading(-1, "speedup")),
         cost(row, payload, in_bytes),
         cost(row, reading(-1, "energy"), joules, timed=True),
         ", ".join(
@@ -141,7 +141,7 @@ def _exits(row: Row) -> list[list[str]]:
             cost(row, reading(number, "macs"), big),
             cost(row, reading(number, "macs.effective"), big),
             cost(row, packed(number), in_bytes),
-            cost(row, reading(number, "latency"), seconds, timed=True),
+            cost(row, reading(number, "latency"), seconds, timed=True, in_turn=reading(number, "speedup")),
             plain(row, reading(number, "density")),
             plain(row, reading(number, "density.effective")),
             *(plain(row, reading(number, name)) for name in ("overthinking", "underthinking")),

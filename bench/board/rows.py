@@ -104,12 +104,15 @@ class Row:
         records = self.alike if number is payload else self.records
         return Mean.of(value for record in records if (value := number(record)) is not None)
 
-    def ratio(self, number: Number, *, timed: bool = False) -> float | None:
-        """How many times less than the dense parent: the ratio of the means.
+    def ratio(self, number: Number, *, timed: bool = False, in_turn: Number | None = None) -> float | None:
+        """How many times less than the dense parent: the ratio of the means; of times that were taken in turn with the
+        parent's, the mean of those ratios.
 
         None where either lacks it, for times where the two were not timed on the same machine, and for the payload where
         they did not try the same codecs.
         """
+        if in_turn is not None and (found := self.mean(in_turn)) is not None:
+            return found.value
         if (self.setup.method.name == DENSE and self.setup.values is None) or not self.parents:
             return None
         if timed and (self.machine is None or {_machine(r) for r in self.parents} != {self.machine}):

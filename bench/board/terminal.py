@@ -12,13 +12,13 @@ from bench.board.numbers import Mean, Number, packed, payload, reading
 from bench.board.rows import Row
 from bench.tables import big, seconds
 
-COLUMNS: dict[str, tuple[Number, Callable[[float], str], bool]] = {
-    "effective MACs": (reading(-1, "macs.effective"), big, False),
-    "packed bytes": (packed(-1), big, False),
-    "latency": (reading(-1, "latency"), seconds, True),
-    "payload bytes": (payload, big, False),
+COLUMNS: dict[str, tuple[Number, Callable[[float], str], Number | None]] = {
+    "effective MACs": (reading(-1, "macs.effective"), big, None),
+    "packed bytes": (packed(-1), big, None),
+    "latency": (reading(-1, "latency"), seconds, reading(-1, "speedup")),
+    "payload bytes": (payload, big, None),
 }
-"""Number of the last exit or of the whole, its form, and whether a clock gave it."""
+"""Number of the last exit or of the whole, its form, and, where a clock gave it, its ratio to a parent timed in turn."""
 
 
 def board_table(name: str, rows: list[Row]) -> Table:
@@ -33,7 +33,7 @@ def board_table(name: str, rows: list[Row]) -> Table:
     for head in ("seeds", "top-1", *(column.replace(" ", "\n") for column in COLUMNS), "budget"):
         table.add_column(head, justify="right", no_wrap=True)
     for row in rows:
-        cells = [_line(row, number, form, timed=timed) for number, form, timed in COLUMNS.values()]
+        cells = [_line(row, *column) for column in COLUMNS.values()]
         budget = row.mean(lambda record: record.budget)
         table.add_row(
             f"{row.setup.model}\n{row.plan}",
@@ -46,9 +46,9 @@ def board_table(name: str, rows: list[Row]) -> Table:
     return table
 
 
-def _line(row: Row, number: Number, form: Callable[[float], str], *, timed: bool) -> str:
-    mean, ratio = row.mean(number), row.ratio(number, timed=timed)
-    if mean is None or (timed and row.machine is None):
+def _line(row: Row, number: Number, form: Callable[[float], str], in_turn: Number | None) -> str:
+    mean, ratio = row.mean(number), row.ratio(number, timed=in_turn is not None, in_turn=in_turn)
+    if mean is None or (in_turn is not None and row.machine is None):
         return "-"
     return f"{form(mean.value)}\n{f'{ratio:.2f} x' if ratio is not None else ''}"
 

@@ -106,7 +106,7 @@ def show_record(path: Path, parent: Path | None) -> None:
         out.print(f"No {name}: {why}.", style="dim")
     if dense is None and (record.setup.method.name != DENSE or record.setup.values is not None):
         out.print(
-            f"No ratio to the dense parent yet: run MODEL='{record.setup.backbone.spec}_dense' with the same settings.",
+            f"To see accuracy and size beside the dense parent's, run MODEL='{record.setup.backbone.spec}_dense' alike.",
             style="dim",
         )  # fmt: skip
     out.print(f"record: {path}", soft_wrap=True)

@@ -17,7 +17,11 @@ from bench.net import Net, Part
 
 
 class Latency(Meter):
-    """Seconds to each exit, and of each cut's two parts: median and quartiles of interleaved rounds."""
+    """Seconds to each exit, and of each cut's two parts: median and quartiles of interleaved rounds.
+
+    A network that is not dense is timed in turn with its dense parent, executed as is fastest for that: `speedup` is how
+    many times longer the parent takes to the same exit, round by round, so that no slow moment of the machine is in it.
+    """
 
     quiet: ClassVar[bool] = True
 
@@ -38,9 +42,10 @@ class Latency(Meter):
         except Unsupported:  # of a part that the whole does not show, such as one that only sends
             way, found.notes["no native chain"] = fastest(net, x, chains=False)
             jobs = _jobs(net, x, way)
+        parent, how = self._parent(subject, x)
         source = f"clock, {where(subject.device)}, batch {self.batch}, {way.name}"
         rounds, found.notes["rounds timed on a disturbed machine"] = timed(
-            jobs,
+            jobs | parent,
             subject.device,
             self.rounds,
             self.seconds,
@@ -48,11 +53,28 @@ class Latency(Meter):
         )
         for (place, number), times in rounds.items():
             reading = spread(times, source)
-            if place == "exit":
+            if place == "parent":
+                ratios = [dense / own for dense, own in zip(times, rounds["exit", number], strict=True)]
+                ratio = spread(ratios, f"dense parent timed in turn ({how}), {source}")
+                found.exits[number]["speedup"] = ratio.model_copy(update={"unit": "x"})
+            elif place == "exit":
                 found.exits.setdefault(number, {})["latency"] = reading
             else:
                 found.cuts.setdefault(number, {})[f"latency.{place}"] = reading
         return found
+
+    def _parent(self, subject: Subject, x: Tensor) -> tuple[dict[tuple[str, int], Callable[[], object]], str]:
+        """What is timed of the dense parent: the exits that both have; and the way it is executed."""
+        if subject.parent is None:
+            return {}, ""
+        parent = subject.parent().eval()
+        way, _ = fastest(parent, x)
+        jobs = {
+            ("parent", n): _job(way, Part(parent, 0, stage + 1), x)
+            for n, stage in enumerate(subject.net.exits)
+            if stage in parent.exits
+        }
+        return jobs, way.name
 
     def _inputs(self, subject: Subject) -> Tensor:
         x = subject.net.sample.blank(self.batch, subject.device)

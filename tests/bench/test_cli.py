@@ -40,7 +40,7 @@ def test_a_run_prints_its_tables_and_where_the_record_is(seesaw, tmp_path):
         "top-5",
         "image8 and jpeg",
         "confidence",
-        "No ratio to the dense parent yet",
+        "beside the dense parent's",
     ):
         assert word in out
 

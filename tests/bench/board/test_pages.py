@@ -12,12 +12,15 @@ from pathlib import Path
 import pytest
 
 from bench import SeesawError
+from bench.board.cells import cost
+from bench.board.data import AXES, row_data
 from bench.board.numbers import Mean, payload, reading, training_macs
 from bench.board.pages import stale, write_pages
 from bench.board.references import references
 from bench.board.rows import plan_of, ranks, read, rows
 from bench.record import Record
 from bench.sealed import checksum
+from tests.bench.edited import edited, set_
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
 
@@ -60,6 +63,22 @@ def test_ratios_are_to_the_dense_parent_and_times_only_on_one_machine(records, m
     assert sparse.machine is None
     assert sparse.ratio(reading(-1, "latency"), timed=True) is None
     assert sparse.ratio(reading(-1, "macs.effective")) == pytest.approx(4)
+
+
+def test_times_taken_in_turn_with_the_parents_are_the_ratio_that_is_shown(made, tmp_path):
+    made().save(tmp_path)
+    for seed, ratio in ((0, 2.0), (1, 3.0)):
+        told = {"value": ratio, "unit": "x", "source": "dense parent timed in turn"}
+        edited(made(seed, "sparse", scale=0.25), set_("exits", 1, "readings", "speedup", value=told)).save(
+            tmp_path
+        )
+    made(2, "sparse", scale=0.25).save(tmp_path)  # as records were before
+    (sparse,) = (row for row in board(tmp_path) if row.setup.method.name == "sparse")
+    in_turn = reading(-1, "speedup")
+    assert sparse.ratio(reading(-1, "latency"), timed=True, in_turn=in_turn) == 2.5
+    assert sparse.ratio(reading(0, "latency"), timed=True, in_turn=reading(0, "speedup")) == pytest.approx(4)
+    assert row_data(sparse, AXES)["ratios"]["latency"] == 2.5
+    assert "(2.50 x)" in cost(sparse, reading(-1, "latency"), str, timed=True, in_turn=in_turn)
 
 
 def test_a_contested_record_counts_for_nothing_and_its_reason_is_shown(records, tmp_path):

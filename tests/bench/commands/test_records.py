@@ -46,11 +46,11 @@ def test_diff_shows_what_only_one_of_them_says_and_every_number_beside_readings(
 
 def test_show_finds_the_dense_parent_beside_a_record_and_says_where_there_is_none(type_, made, tmp_path):
     sparse = made(0, "sparse", scale=0.25).save(tmp_path)
-    assert "No ratio to the dense parent yet" in type_("show", sparse)
+    assert "beside the dense parent's" in type_("show", sparse)
     parent = made(0).save(tmp_path)
     shown = type_("show", sparse)
     assert parent.exists()
-    assert "No ratio to the dense parent yet" not in shown
+    assert "beside the dense parent's" not in shown
     assert "4.00 x" in shown
 
 

@@ -74,6 +74,25 @@ def test_latency_grows_with_the_work_on_the_way():
     assert found.cuts[1]["latency.server"].value > found.cuts[1]["latency.device"].value
 
 
+def test_the_dense_parent_is_timed_in_turn_at_the_exits_that_both_have(net):
+    def parent():
+        slow = Net([nn.Linear(64, 64), Slow()], Sample((64,)), 2)
+        slow.hang(1, nn.Linear(64, 2))
+        return slow
+
+    fast = Net([nn.Linear(64, 64), nn.Identity()], Sample((64,)), 2)
+    fast.hang(0, nn.Linear(64, 2))
+    fast.hang(1, nn.Linear(64, 2))
+    found = Latency(rounds=7).measure(Subject(fast, CPU, parent=parent))
+    assert "speedup" not in found.exits[0]
+    ratio = found.exits[1]["speedup"]
+    assert (ratio.unit, ratio.n) == ("x", 7)
+    assert 2 < ratio.low <= ratio.value <= ratio.high
+    assert "in turn" in ratio.source
+    alone = Latency(rounds=3).measure(Subject(fast, CPU))
+    assert not any("speedup" in readings for readings in alone.exits.values())
+
+
 def test_peak_memory_is_the_hand_count(net):
     x = torch.zeros(1, 16)
     # While the ReLU runs, input (16), the linear layer's output (32) and its own output (32) are alive.

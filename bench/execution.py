@@ -24,7 +24,7 @@ from bench.replay.recorded import Shipped
 from bench.trace import Trace
 from bench.walk import Walk, walk
 
-SAMPLES, WALKS = 256, 128
+SAMPLES, WALKS = 256, 64
 """Samples of the test split, and walks in batches of one size, that are taken in every round, at most."""
 LEAST, EACH = 16, 0.05
 """Samples that are taken at least; more while a round of one policy in batches of one size stays within these seconds."""

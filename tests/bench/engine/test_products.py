@@ -33,7 +33,11 @@ def agrees(layer, x):
         torch.testing.assert_close(packed(x), layer(x), rtol=1e-5, atol=1e-5)
         ours = torch.autograd.grad(packed(x), own, back)
         torch.testing.assert_close(ours[0], theirs[0], rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(ours[1][0], theirs[1][layer.weight_mask], rtol=1e-4, atol=1e-4)
+        sums = theirs[1][
+            layer.weight_mask
+        ]  # of as many products as there are places, large ones that cancel out
+        largest = float(theirs[1].abs().max().clamp(min=10))
+        torch.testing.assert_close(ours[1][0], sums, rtol=1e-4, atol=1e-5 * largest)
         for one, other in zip(ours[2:], theirs[2:], strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 

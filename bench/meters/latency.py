@@ -15,6 +15,9 @@ from bench.meter import Found, Meter, Subject
 from bench.meters.clock import spread, timed, where
 from bench.net import Net, Part
 
+Jobs = dict[tuple[str, int], Callable[[], object]]
+"""What is timed, by place and number."""
+
 
 class Latency(Meter):
     """Seconds to each exit, and of each cut's two parts: median and quartiles of interleaved rounds.
@@ -36,12 +39,7 @@ class Latency(Meter):
         """Time all parts in turn, round by round, so that a slow moment of the machine falls on all alike."""
         net, x = subject.net, self._inputs(subject)
         found = Found()
-        way, found.notes["no native chain"] = fastest(net, x)
-        try:
-            jobs = _jobs(net, x, way)
-        except Unsupported:  # of a part that the whole does not show, such as one that only sends
-            way, found.notes["no native chain"] = fastest(net, x, chains=False)
-            jobs = _jobs(net, x, way)
+        way, jobs, found.notes["no native chain"] = _fastest(net, x, lambda way: _jobs(net, x, way))
         parent, how = self._parent(subject, x)
         source = f"clock, {where(subject.device)}, batch {self.batch}, {way.name}"
         rounds, found.notes["rounds timed on a disturbed machine"] = timed(
@@ -63,17 +61,17 @@ class Latency(Meter):
                 found.cuts.setdefault(number, {})[f"latency.{place}"] = reading
         return found
 
-    def _parent(self, subject: Subject, x: Tensor) -> tuple[dict[tuple[str, int], Callable[[], object]], str]:
+    def _parent(self, subject: Subject, x: Tensor) -> tuple[Jobs, str]:
         """What is timed of the dense parent: the exits that both have; and the way it is executed."""
         if subject.parent is None:
             return {}, ""
         parent = subject.parent().eval()
-        way, _ = fastest(parent, x)
-        jobs = {
-            ("parent", n): _job(way, Part(parent, 0, stage + 1), x)
-            for n, stage in enumerate(subject.net.exits)
-            if stage in parent.exits
-        }
+        both = [(n, stage) for n, stage in enumerate(subject.net.exits) if stage in parent.exits]
+        way, jobs, _ = _fastest(
+            parent,
+            x,
+            lambda way: {("parent", n): _job(way, Part(parent, 0, stage + 1), x) for n, stage in both},
+        )
         return jobs, way.name
 
     def _inputs(self, subject: Subject) -> Tensor:
@@ -83,7 +81,17 @@ class Latency(Meter):
         return x
 
 
-def _jobs(net: Net, x: Tensor, way: Way) -> dict[tuple[str, int], Callable[[], object]]:
+def _fastest(net: Net, x: Tensor, jobs: Callable[[Way], Jobs]) -> tuple[Way, Jobs, str | None]:
+    """The fastest way that runs all jobs, these jobs, and why no chain runs them, or None where one does."""
+    way, reason = fastest(net, x)
+    try:
+        return way, jobs(way), reason
+    except Unsupported:  # of a part that the whole does not show, such as one that only sends
+        way, reason = fastest(net, x, chains=False)
+        return way, jobs(way), reason
+
+
+def _jobs(net: Net, x: Tensor, way: Way) -> Jobs:
     """What is timed: the network up to every exit, and every cut's two parts."""
     jobs = {("exit", n): _job(way, Part(net, 0, stage + 1), x) for n, stage in enumerate(net.exits)}
     with torch.no_grad():

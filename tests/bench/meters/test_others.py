@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from bench import Net, Sample, Subject, hide, mask_from, pack
+from bench.engine.draft import Unsupported
 from bench.meters.latency import Latency
 from bench.meters.memory import Memory, peak
 from bench.meters.storage import Storage
@@ -91,6 +92,17 @@ def test_the_dense_parent_is_timed_in_turn_at_the_exits_that_both_have(net):
     assert "in turn" in ratio.source
     alone = Latency(rounds=3).measure(Subject(fast, CPU))
     assert not any("speedup" in readings for readings in alone.exits.values())
+
+
+def test_a_parent_with_a_part_that_runs_as_no_chain_is_timed_by_other_kernels(net, monkeypatch):
+    def chained(part, run, example, lanes, form=None):
+        if part.stop == 1:
+            raise Unsupported("No native step does this.")
+        return run
+
+    monkeypatch.setattr("bench.engine.ways.chain_of", chained)
+    found = Latency(rounds=3).measure(Subject(net, CPU, parent=lambda: net))
+    assert all(readings["speedup"].value > 0 for readings in found.exits.values())
 
 
 def test_peak_memory_is_the_hand_count(net):

@@ -11,8 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from bench.engine.draft import Unsupported
-from bench.engine.ways import Way, fastest, wait
+from bench.engine.ways import Way, prepared, wait
 from bench.linked import Linked
 from bench.meter import Reading
 from bench.meters.clock import spread, timed, where
@@ -92,19 +91,16 @@ class Walker:
 
 def _prepared(net: Net, parts: Sequence[Part], x: Tensor) -> list[Run]:
     """What runs each part, one after the other, on batches of this size."""
-    try:
-        return _by(fastest(net, x)[0], parts, x)
-    except Unsupported:  # of a part that the whole does not show
-        return _by(fastest(net, x, chains=False)[0], parts, x)
 
-
-def _by(way: Way, parts: Sequence[Part], x: Tensor) -> list[Run]:
-    runs: list[Run] = []
-    with torch.no_grad():
+    @torch.no_grad()
+    def runs(way: Way) -> list[Run]:
+        found, inputs = list[Run](), x
         for part in parts:
-            runs.append(way.prepare(part, x))
-            x = runs[-1](x)[0]
-    return runs
+            found.append(way.prepare(part, inputs))
+            inputs = found[-1](inputs)[0]
+        return found
+
+    return prepared(net, x, runs)[1]
 
 
 def bare(net: Net) -> Net:

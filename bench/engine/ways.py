@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from bench.engine.chain import chain_of
 from bench.engine.draft import Unsupported
 from bench.engine.gathered import GatheredConv, gathered
 from bench.net import Net, Part
+
+T = TypeVar("T")
 
 TRIALS = 9
 """Rounds in which the ways are compared before the best one is measured."""
@@ -34,6 +37,25 @@ class Way:
 
     name: str
     prepare: Callable[[Part, Tensor], Callable[[Tensor], list[Tensor]]]
+
+
+def prepared(net: Net, x: Tensor, prepare: Callable[[Way], T]) -> tuple[Way, T, str | None]:
+    """What the fastest way prepares; chains are left out where one of the parts that are prepared runs as none.
+
+    Args:
+        net: in eval mode.
+        x: a batch of inputs.
+        prepare: makes what will be run, by a way.
+
+    Returns:
+        The way; what `prepare` made by it; and why no chain was among the ways, or None where one was.
+    """
+    way, reason = fastest(net, x)
+    try:
+        return way, prepare(way), reason
+    except Unsupported:  # of a part that the whole does not show, such as one that only sends
+        way, reason = fastest(net, x, chains=False)
+        return way, prepare(way), reason
 
 
 def fastest(net: Net, x: Tensor, *, chains: bool = True) -> tuple[Way, str | None]:

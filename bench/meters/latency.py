@@ -9,8 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.engine.draft import Unsupported
-from bench.engine.ways import Way, fastest
+from bench.engine.ways import Way, prepared
 from bench.meter import Found, Meter, Subject
 from bench.meters.clock import spread, timed, where
 from bench.net import Net, Part
@@ -39,7 +38,7 @@ class Latency(Meter):
         """Time all parts in turn, round by round, so that a slow moment of the machine falls on all alike."""
         net, x = subject.net, self._inputs(subject)
         found = Found()
-        way, jobs, found.notes["no native chain"] = _fastest(net, x, lambda way: _jobs(net, x, way))
+        way, jobs, found.notes["no native chain"] = prepared(net, x, lambda way: _jobs(net, x, way))
         parent, how = self._parent(subject, x)
         source = f"clock, {where(subject.device)}, batch {self.batch}, {way.name}"
         rounds, found.notes["rounds timed on a disturbed machine"] = timed(
@@ -67,7 +66,7 @@ class Latency(Meter):
             return {}, ""
         parent = subject.parent().eval()
         both = [(n, stage) for n, stage in enumerate(subject.net.exits) if stage in parent.exits]
-        way, jobs, _ = _fastest(
+        way, jobs, _ = prepared(
             parent,
             x,
             lambda way: {("parent", n): _job(way, Part(parent, 0, stage + 1), x) for n, stage in both},
@@ -79,16 +78,6 @@ class Latency(Meter):
         if x.is_floating_point():
             x = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).to(x)
         return x
-
-
-def _fastest(net: Net, x: Tensor, jobs: Callable[[Way], Jobs]) -> tuple[Way, Jobs, str | None]:
-    """The fastest way that runs all jobs, these jobs, and why no chain runs them, or None where one does."""
-    way, reason = fastest(net, x)
-    try:
-        return way, jobs(way), reason
-    except Unsupported:  # of a part that the whole does not show, such as one that only sends
-        way, reason = fastest(net, x, chains=False)
-        return way, jobs(way), reason
 
 
 def _jobs(net: Net, x: Tensor, way: Way) -> Jobs:

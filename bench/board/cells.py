@@ -42,8 +42,8 @@ def cost(
     in_turn: Number | None = None,
 ) -> str:
     """A mean cost with its ratio to the dense parent."""
-    mean, ratio = row.mean(number), row.ratio(number, timed=timed, in_turn=in_turn)
-    if mean is None or (timed and row.machine is None):
+    mean, ratio = row.mean(number, timed=timed), row.ratio(number, timed=timed, in_turn=in_turn)
+    if mean is None:
         return ""
     return form(mean.value) + (f" ({ratio:.2f} x)" if ratio is not None else "") + _of(row, mean)
 

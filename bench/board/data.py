@@ -24,6 +24,8 @@ from bench.board.references import references
 from bench.board.rows import Row
 from bench.outcomes import whole_cost
 
+TIMED = ("latency", "speedup", "energy")
+"""Axes that depend on the machine."""
 BUDGETS = tuple(number / 10 for number in range(1, 11))
 """Of the last exit's effective MACs: the budgets at which policies are compared."""
 
@@ -56,7 +58,6 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
     """One row as JSON values: `[mean, half-width of the 95% interval]` for every number."""
     setup = row.setup
     exits, cuts = (getattr(row.records[0], part) if row.records else [] for part in ("exits", "cuts"))
-    timed = row.machine is not None
     whole: dict[str, Number] = {
         "payload": payload,
         "training": training_macs,
@@ -71,7 +72,7 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
         "plan": row.plan,
         "task": setup.task.spec,
         "digest": setup.digest(),
-        "device": row.machine or "several machines, so no times",
+        "device": row.machine or "nothing",
         "seeds": row.seeds,
         "ranked": row.ranked,
         "contested": row.reasons,
@@ -87,9 +88,9 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
         "exits": [
             {"stage": exit_.stage}
             | {
-                key: pair(row.mean(_number(key, number)))
+                key: pair(row.mean(_number(key, number), timed=key in TIMED))
                 for key in keys
-                if key not in whole and (timed or key not in ("latency", "energy"))
+                if key not in whole
             }
             for number, exit_ in enumerate(exits)
         ],
@@ -120,7 +121,7 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
 
 def _ratio(row: Row, key: str, number: Number) -> float | None:
     in_turn = _number("speedup", -1) if key == "latency" else None
-    return row.ratio(number, timed=key in ("latency", "energy"), in_turn=in_turn)
+    return row.ratio(number, timed=key in TIMED, in_turn=in_turn)
 
 
 def _number(key: str, exit_: int) -> Number:

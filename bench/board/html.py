@@ -119,7 +119,7 @@ def _board(
         "models": counted(len(rows), "model"),
         "records": counted(sum(len(row.entries) for row in rows), "record"),
         "hours": f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes",
-        "machines": " and ".join(sorted({row.machine for row in rows if row.machine})) or "several machines",
+        "machines": " and ".join(sorted({row.machine for row in rows if row.machine})),
         "margin": {
             "title": margin.TITLE,
             "note": margin.NOTE,

@@ -36,8 +36,8 @@ COMPUTED = "Computed from `records/` by `make board`."
 NOTES = (
     "Means over seeds with 95% intervals (Student's t). Ratios in brackets: how many times less than the dense parent.",
     "Fewer than three seeds have no rank. MACs: 1 MAC = 2 FLOPs; *effective* counts weights that exist.",
-    "Latency: batch 1, really executed, compared only on one machine. Payload: the fewest bytes at an inner cut whose "
-    "codec costs at most one point of accuracy.",
+    "Latency: batch 1, really executed, of the seeds that were timed on one machine, that with the most, and compared "
+    "only on it. Payload: the fewest bytes at an inner cut whose codec costs at most one point of accuracy.",
 )
 
 
@@ -49,7 +49,7 @@ def page(name: str, board: list[Row]) -> str:
     lines = [
         f"# {text(title_of(name, board))}",
         "",
-        f"{counted(len(board), 'model')}, {counted(len(records), 'record')}, {hours:.2f} hours of work on {text(' and '.join(machines) or 'several machines')}.",
+        f"{counted(len(board), 'model')}, {counted(len(records), 'record')}, {hours:.2f} hours of work on {text(' and '.join(machines))}.",
         "",
         *NOTES,
         COMPUTED,

@@ -88,7 +88,7 @@ def _shipped(row: Row, policy: str) -> tuple[Mean | None, Mean | None, tuple[Mea
             top1.append(point.accuracy)
             macs += [full / point.macs] if point.macs else []
     times = (
-        Mean.of(kept for record in row.records if (kept := time_kept(record, policy, batch)) is not None)
+        row.mean(lambda record, batch=batch: time_kept(record, policy, batch), timed=True)
         for batch in BATCHES
     )
     return Mean.of(top1), Mean.of(macs), tuple(times)

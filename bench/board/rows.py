@@ -95,32 +95,43 @@ class Row:
 
     @cached_property
     def machine(self) -> str | None:
-        """What it was timed on; None where its seeds were timed on different machines."""
-        found = {_machine(record) for record in self.records}
-        return found.pop() if len(found) == 1 else None
+        """What most of its seeds were timed on, of several such the one last used; None without a record.
 
-    def mean(self, number: Number) -> Mean | None:
-        """A number's mean over the seeds that have it; of the payload, over those that tried the same codecs."""
+        Times are of these seeds alone.
+        """
+        found: dict[str, list[str]] = defaultdict(list)
+        for record in self.records:
+            found[_machine(record)].append(record.created)
+        return max(found, key=lambda machine: (len(found[machine]), max(found[machine])), default=None)
+
+    def mean(self, number: Number, *, timed: bool = False) -> Mean | None:
+        """A number's mean over the seeds that have it; of the payload, over those that tried the same codecs; of a time,
+        over those that were timed on the row's machine.
+        """
+        return self._mean(number, self.machine if timed else None)
+
+    def _mean(self, number: Number, machine: str | None) -> Mean | None:
         records = self.alike if number is payload else self.records
+        if machine is not None:
+            records = [record for record in records if _machine(record) == machine]
         return Mean.of(value for record in records if (value := number(record)) is not None)
 
     def ratio(self, number: Number, *, timed: bool = False, in_turn: Number | None = None) -> float | None:
         """How many times less than the dense parent: the ratio of the means; of times that were taken in turn with the
         parent's, the mean of those ratios.
 
-        None where either lacks it, for times where the two were not timed on the same machine, and for the payload where
+        None where either lacks it, for times where no parent was timed on the row's machine, and for the payload where
         they did not try the same codecs.
         """
-        if in_turn is not None and (found := self.mean(in_turn)) is not None:
+        if in_turn is not None and (found := self.mean(in_turn, timed=True)) is not None:
             return found.value
         if (self.setup.method.name == DENSE and self.setup.values is None) or not self.parents:
-            return None
-        if timed and (self.machine is None or {_machine(r) for r in self.parents} != {self.machine}):
             return None
         parents = Row(self.parent_entries)
         if number is payload and _codecs(self) != _codecs(parents):
             return None
-        own, dense = self.mean(number), parents.mean(number)
+        machine = self.machine if timed else None
+        own, dense = self._mean(number, machine), parents._mean(number, machine)
         return dense.value / own.value if own and dense and own.value else None
 
 

@@ -47,8 +47,9 @@ def board_table(name: str, rows: list[Row]) -> Table:
 
 
 def _line(row: Row, number: Number, form: Callable[[float], str], in_turn: Number | None) -> str:
-    mean, ratio = row.mean(number), row.ratio(number, timed=in_turn is not None, in_turn=in_turn)
-    if mean is None or (in_turn is not None and row.machine is None):
+    timed = in_turn is not None
+    mean, ratio = row.mean(number, timed=timed), row.ratio(number, timed=timed, in_turn=in_turn)
+    if mean is None:
         return "-"
     return f"{form(mean.value)}\n{f'{ratio:.2f} x' if ratio is not None else ''}"
 
@@ -70,10 +71,7 @@ def board_rows(rows: list[Row]) -> list[list[Any]]:
     found = []
     for row in rows:
         top1, budget = row.mean(reading(-1, "top1")), row.mean(lambda record: record.budget)
-        means = [
-            None if timed and row.machine is None else row.mean(number)
-            for number, _, timed in COLUMNS.values()
-        ]
+        means = [row.mean(number, timed=in_turn is not None) for number, _, in_turn in COLUMNS.values()]
         found.append(
             [
                 row.setup.model, row.plan, row.setup.task.spec, row.seeds,

@@ -53,15 +53,24 @@ def test_mean_and_interval_are_students(records):
     assert mean.n == 3
 
 
-def test_ratios_are_to_the_dense_parent_and_times_only_on_one_machine(records, made):
+def test_ratios_are_to_the_dense_parent_and_times_of_the_machine_with_most_seeds(records, made):
     sparse = board(records)[1]
     assert sparse.ratio(reading(-1, "macs.effective")) == pytest.approx(4)
     assert sparse.ratio(reading(-1, "latency"), timed=True) == pytest.approx(4)
     elsewhere = made(7, "sparse", scale=0.25).model_copy(update={"machine": {"processor": "other"}})
     elsewhere.save(records)
     sparse = board(records)[1]
-    assert sparse.machine is None
-    assert sparse.ratio(reading(-1, "latency"), timed=True) is None
+    latency = reading(-1, "latency")
+    assert sparse.mean(latency, timed=True).n == 3
+    assert sparse.mean(latency).n == 4
+    assert sparse.ratio(latency, timed=True) == pytest.approx(4)
+    assert "(n=3)" in cost(sparse, latency, str, timed=True)
+    for seed in (8, 9, 10):
+        made(seed, "sparse", scale=0.25).model_copy(update={"machine": {"processor": "other"}}).save(records)
+    sparse = board(records)[1]
+    assert sparse.machine == "other, None threads"
+    assert sparse.mean(latency, timed=True).n == 4
+    assert sparse.ratio(latency, timed=True) is None, "no parent was timed there"
     assert sparse.ratio(reading(-1, "macs.effective")) == pytest.approx(4)
 
 

@@ -33,7 +33,8 @@ class Synflow(Pruning):
                     nn.init.ones_(module.weight)
         with torch.no_grad():
             for tensor in twin.state_dict().values():
-                tensor.abs_()
+                if tensor.is_floating_point():  # and no mask of weights that were given
+                    tensor.abs_()
         layers = list(self.sparse(twin).values())
         ones = net.sample.blank(device=train.device)
         if ones.is_floating_point():

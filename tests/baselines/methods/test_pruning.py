@@ -57,12 +57,15 @@ def test_snip_is_the_derivative_by_a_gate_on_every_weight(made, layers):
     ("made", "temperature"), [(network, 200), (network, 3), (with_norm, 200), (convolutions, 200)]
 )
 def test_grasp_is_the_whole_hessian_times_the_gradient(made, temperature):
-    """S = -w * Hg, from the Hessian written out whole, in double precision; the highest S are removed."""
+    """S = -w * Hg, from the Hessian of all weights written out whole, in double precision; the highest S are removed."""
     net, before = made(), copy.deepcopy(made().state_dict())
     train, twin = budget(shape=net.sample.shape), made().double().train()
     x, y = train.batch(24)
-    whole = weights(net)
+    whole = {name: layer.weight.detach().clone() for name, layer in layers(net).items()}
     start = torch.cat([weight.flatten() for weight in whole.values()]).double()
+    sparse = torch.cat(
+        [torch.full((weight.numel(),), name in maskable(net)) for name, weight in whole.items()]
+    )
 
     def loss(flat):
         parts = flat.split([weight.numel() for weight in whole.values()])
@@ -74,9 +77,24 @@ def test_grasp_is_the_whole_hessian_times_the_gradient(made, temperature):
 
     (gradient,) = torch.autograd.grad(loss(start.requires_grad_()), start)
     score = -start * (hessian(loss, start) @ gradient)
-    method(f"grasp[density=0.2,samples=24,temperature={temperature}]").prepare(net, train)
-    assert torch.equal(~kept(net), top([score], 0.8))
+    method(f"grasp[density=0.2,samples=8,temperature={temperature}]").prepare(net, train)
+    assert torch.equal(~kept(net), top([score[sparse]], 0.8))
     untouched(net, before)
+
+
+def test_grasp_gives_the_same_masks_from_samples_a_few_at_a_time(monkeypatch):
+    whole, parts = network(), network()
+    method("grasp[density=0.3,samples=8]").prepare(whole, budget(shape=whole.sample.shape))
+    monkeypatch.setattr("baselines.methods.grasp.CHUNK", 7)
+    method("grasp[density=0.3,samples=8]").prepare(parts, budget(shape=parts.sample.shape))
+    assert torch.equal(kept(whole), kept(parts))
+
+
+def test_synflow_scores_a_network_that_has_masks_already():
+    net = convolutions()
+    method("random[density=0.5]").prepare(net, budget(shape=net.sample.shape))
+    method("synflow[density=0.25,rounds=3]").prepare(net, budget(shape=net.sample.shape))
+    assert int(kept(net).sum()) == round(0.25 * kept(net).numel())
 
 
 def test_synflow_keeps_what_most_flow_would_be_lost_without():

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bench.masking import Masking as Masking
     from bench.masking import Pruning as Pruning
     from bench.masking import Structured as Structured
+    from bench.masking import masks_of as masks_of
     from bench.meter import Found as Found
     from bench.meter import Meter as Meter
     from bench.meter import Reading as Reading
@@ -100,7 +101,7 @@ _HOMES = {
     "heads": "HeadKind MixedPool head_of",
     "hub": "pretrained revision",
     "linked": "Linked",
-    "masking": "Masking Pruning Structured",
+    "masking": "Masking Pruning Structured masks_of",
     "meter": "Found Meter Reading Subject",
     "method": "Density Method Step Train maskable",
     "net": "Net Part Sample",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 from torch import Tensor
 
-from bench.method import Density, Method, Train, maskable
+from bench.errors import SeesawError
+from bench.method import Density, Method, Train, maskable, overrides
 from bench.net import Net
-from bench.plugin import usual
+from bench.plugin import choose, usual
 from bench.sparse.densities import by_layer
-from bench.sparse.mask import Layer, hide, largest, layers
+from bench.sparse.mask import Layer, hide, largest, layers, masked
 
 
 class Masking(Method):
@@ -95,3 +97,33 @@ class Structured(Masking):
             if not bool(mask.all()):
                 hide(layers(net)[name], mask)
         train(net)
+
+
+def masks_of(spec: str, density: float | None, net: Net, train: Train) -> dict[str, Tensor]:
+    """The masks that a method gives this network, by layers' names; the network stays as it is.
+
+    A method that only masks before training is only asked for its masks; another is trained, and its training counts.
+
+    Args:
+        spec: of the method.
+        density: instead of the method's own.
+        net: before training.
+        train: the budget.
+
+    Raises:
+        SeesawError: the method has no density to set, or hides nothing.
+    """
+    method = choose(Method, spec).plugin
+    if density is not None:
+        if "density" not in type(method).model_fields:
+            raise SeesawError(f"{spec} has no density to set. Set its own settings instead: of={spec}[...]")
+        method = method.model_copy(update={"density": density})
+    twin = copy.deepcopy(net)
+    if any(overrides(method, hook) for hook in ("fit", "after_step", "finalize")):
+        method.fit(twin, train)
+        train.rewind()
+    else:
+        method.prepare(twin, train)
+    if masks := {name: mask for name, _, mask in masked(twin)}:
+        return masks
+    raise SeesawError(f"{spec} hides no weights, so there is no mask to take. Choose another method: of=...")

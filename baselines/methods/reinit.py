@@ -1,12 +1,12 @@
 """Reinitialised weights under another method's masks: whether the masks matter without the weights they came with.
 
-The control of Frankle & Carbin, ICLR 2019 ("random reinitialization"), and of Frankle et al., ICLR 2021.
+The control of Frankle & Carbin, ICLR 2019 ("random reinitialization"), and of Frankle et al., ICLR 2021. A weight's new
+values are its own in another order, so they have the distribution that its rule of initialisation gave, whatever it is.
 """
 
 import torch
 
-from baselines.methods.shuffled import masks_of
-from bench import Density, Method, Net, Train, choose, hide, maskable
+from bench import Density, Method, Net, Train, choose, hide, layers, masks_of
 
 
 class Reinit(Method):
@@ -26,12 +26,9 @@ class Reinit(Method):
         generator = torch.Generator().manual_seed(train.seed + 1_000_003)
         with torch.no_grad():
             for weight in net.parameters():
-                if (
-                    weight.dim() > 1
-                ):  # each with the mean and deviation that its own rule of initialisation gave
-                    drawn = torch.randn(weight.shape, generator=generator).to(weight)
-                    weight.copy_(drawn * weight.std(correction=0) + weight.mean())
-        for name, layer in maskable(net, heads=True).items():
-            if name in masks:
-                hide(layer, masks[name])
+                if weight.dim() > 1:  # biases and normalisation start where they would
+                    order = torch.randperm(weight.numel(), generator=generator).to(weight.device)
+                    weight.copy_(weight.flatten()[order].reshape(weight.shape))
+        for name, mask in masks.items():
+            hide(layers(net)[name], mask)
         train(net)

@@ -37,20 +37,18 @@ def wide():
     return net
 
 
-def test_weights_are_drawn_anew_with_the_mean_and_deviation_of_each_layers_own():
-    before, state = (
-        wide().state_dict(),
-        begun("reinit[of=pruned[density=0.5,layers=uniform,at=0.001]]", wide()),
-    )
+def test_weights_have_the_values_that_their_own_rule_gave_at_other_places():
+    before = wide().state_dict()
+    state = begun("reinit[of=pruned[density=0.5,layers=uniform,at=0.001]]", wide())
     for name in layers(wide()):
         old, new = before[f"{name}.weight"], state[f"{name}.weight"]
         mask = state.get(f"{name}.weight_mask", torch.ones_like(old, dtype=torch.bool))
-        count, deviation = int(mask.sum()), float(old.std())
-        assert float(new[mask].mean()) == pytest.approx(float(old.mean()), abs=5 * deviation / count**0.5)
-        assert float(new[mask].std()) == pytest.approx(deviation, rel=5 / (2 * count) ** 0.5)
         assert bool((new[~mask] == 0).all())
+        assert bool(torch.isin(new[mask], old).all())
+        if bool(mask.all()):
+            assert torch.equal(new.flatten().sort().values, old.flatten().sort().values)
         alike = torch.corrcoef(torch.stack([old[mask], new[mask]]))[0, 1]
-        assert abs(float(alike)) < 5 / count**0.5, name
+        assert abs(float(alike)) < 5 / int(mask.sum()) ** 0.5, name
 
 
 def test_biases_and_normalisation_start_where_they_would():
@@ -63,7 +61,7 @@ def test_biases_and_normalisation_start_where_they_would():
 def test_the_first_convolution_and_the_heads_are_drawn_anew_too():
     before, state = convolutions().state_dict(), begun("reinit[of=snip]")
     for name in ("stages.0.0.weight", "heads.1.1.weight", "heads.2.weight"):
-        assert not bool((before[name] == state[name]).any()), name
+        assert float((before[name] == state[name]).float().mean()) < 0.2, name
 
 
 def test_the_seed_decides_and_layers_of_one_shape_differ():

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -74,3 +76,22 @@ def test_its_density_stands_for_the_other_methods():
         2 * int(mask.sum()) == mask.numel()
         for mask in masks("shuffled[of=pruned[layers=uniform],density=0.5]").values()
     )
+
+
+def test_layers_in_groups_are_shuffled_too_where_the_method_masks_them():
+    stages = [nn.Conv2d(2, 4, 1), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 3, groups=4), nn.Conv2d(4, 4, 1)]
+    net = Net(stages, Sample((2, 4, 4)), 3)
+    net.hang(3, nn.Sequential(nn.Flatten(), nn.Linear(16, 3)))
+    twin = copy.deepcopy(net)
+    method("filters[density=0.5]").fit(twin, budget(shape=(2, 4, 4)))
+    method("shuffled[of=filters[density=0.5]]").fit(net, budget(shape=(2, 4, 4)))
+    counts = {name: int(mask.sum()) for name, mask in masks_in(twin).items()}
+    assert "stages.2" in counts
+    assert {name: int(mask.sum()) for name, mask in masks_in(net).items()} == counts
+
+
+def test_masks_that_the_weights_came_with_are_not_taken_for_the_methods():
+    net = convolutions()
+    method("random[density=0.75]").prepare(net, budget(shape=(2, 4, 4)))
+    method("shuffled[of=pruned[density=0.25,layers=uniform]]").fit(net, budget(shape=(2, 4, 4)))
+    assert {float(mask.double().mean()) for mask in masks_in(net).values()} == {0.25}

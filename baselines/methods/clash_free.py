@@ -23,7 +23,7 @@ class ClashFree(Predefined):
     z: Whole = 0
     """memories; it divides the inputs; 0 takes the divisor nearest to their square root"""
     dither: bool = False
-    """whether the order of the memories is drawn anew in every sweep"""
+    """whether the order of the memories is drawn too: anew in every sweep, of type 3 once for all sweeps"""
 
     def mask(self, shape: Sequence[int], seed: int) -> Tensor:
         outputs, inputs = shape[:2]
@@ -55,7 +55,8 @@ class ClashFree(Predefined):
         for sweep in range(fan_out):
             order = np.arange(z)
             if self.dither:
-                order = np.argsort(noise(seed, fan_out * z + sweep, z), kind="stable")
+                drawn = 0 if self.type == 3 else sweep
+                order = np.argsort(noise(seed, fan_out * z + drawn, z), kind="stable")
             begun = edges[len(edges) - len(edges) % fan_in :]  # of the output that this sweep goes on with
             missing = -len(edges) % fan_in
             address = np.empty((depth, z), dtype=np.int64)
@@ -84,7 +85,17 @@ class ClashFree(Predefined):
         return (start + next(able, 0) + cycles) % depth
 
 
-def possible(inputs: int, fan_out: int, z: int, type: int) -> int:
-    """How many clash-free patterns there are without dither (Dey et al. 2019, table I)."""
-    depth = inputs // z
-    return {1: math.factorial(depth) ** (z * fan_out), 2: depth ** (z * fan_out), 3: depth**z}[type]
+def possible(inputs: int, fan_out: int, z: int, type: int, fan_in: int | None = None) -> int:
+    """How many clash-free patterns there are (Dey et al. 2019, table I); with dither where the fan-in is given.
+
+    Of the z! orders of the memories those make another pattern that give an output other memories.
+    """
+    depth, orders = inputs // z, 1
+    if fan_in is not None:
+        if z % fan_in and fan_in % z:
+            raise SeesawError(
+                f"There is no count for {z} memories at fan-in {fan_in}: neither divides the other."
+            )
+        orders = math.factorial(z) // math.factorial(fan_in) ** (z // fan_in) if fan_in < z else 1
+    found = {1: math.factorial(depth) ** z, 2: depth**z, 3: depth**z}[type] * orders
+    return found if type == 3 else found**fan_out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 
 def counted(number: float, one: str, many: str = "") -> str:
@@ -24,11 +24,12 @@ class Infeasible(SeesawError):
     Args:
         density: asked for.
         where: in which layer, in words.
-        near: the nearest feasible densities, in words.
+        near: the nearest feasible densities, and how each comes about, in words or "".
     """
 
-    def __init__(self, density: float, where: str, near: Iterable[str]) -> None:
-        found = list(near)
+    def __init__(self, density: float, where: str, near: Mapping[float, str]) -> None:
+        self.near = list(near)
+        found = [f"{one:g} ({how})" if how else f"{one:g}" for one, how in near.items()]
         super().__init__(
             f"density {density:g} is not feasible {where}: the nearest feasible {'are' if len(found) > 1 else 'is'} "
             f"{' and '.join(found)}"

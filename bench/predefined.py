@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, Self
 
 import torch
@@ -15,8 +15,6 @@ from bench.net import Net
 from bench.plugin import announced, choose, usual
 from bench.sparse.densities import by_layer
 from bench.sparse.mask import Layer, hide
-
-NEAREST = "Ask for one of these, or let every layer take its nearest: nearest=true"
 
 
 class Predefined(Masking):
@@ -60,7 +58,32 @@ class Predefined(Masking):
         shapes = [tuple(layer.weight.shape) for layer in found.values()]
         densities = by_layer(self.layers or "uniform", shapes, self.density)
         for (name, layer), density in zip(found.items(), densities, strict=True):
-            self.with_density(density).lay(name, layer, train.seed * 1000 + numbers[name])
+            try:
+                self.with_density(density).lay(name, layer, train.seed * 1000 + numbers[name])
+            except Infeasible as error:
+                raise SeesawError(f"{name}: {error}. {self._advice(shapes)}") from error
+
+    def _advice(self, shapes: Sequence[Sequence[int]]) -> str:
+        """What to ask for where a layer does not have the density."""
+        able = [] if self.layers else [self._common(shapes, pick) for pick in (max, min)]
+        told = " or ".join(f"{density:g}" for density in able if density is not None)
+        ask = f"All layers have {told}: ask for that, or let" if told else "Let"
+        return f"{ask} every layer take its nearest: nearest=true."
+
+    def _common(self, shapes: Sequence[Sequence[int]], pick: Callable[[list[float]], float]) -> float | None:
+        """The nearest density that all layers have, downwards (by `max`) or upwards (by `min`); None where there is none."""
+        density, asked = self.density, None
+        while density != asked:
+            asked = density
+            for shape in dict.fromkeys(map(tuple, shapes)):
+                try:
+                    self.with_density(density).mask(shape, 0)
+                except Infeasible as error:
+                    near = [one for one in error.near if pick([one, density]) != one]
+                    if not near:
+                        return None
+                    density = pick(near)
+        return density
 
     def with_density(self, density: float, **settings: object) -> Self:
         """The same method as one layer meets it: what concerns several layers is as usual."""
@@ -68,11 +91,16 @@ class Predefined(Masking):
         return self.model_copy(update={"density": density, **usual, **settings})
 
     def lay(self, name: str, layer: Layer, seed: int) -> None:
-        """Lay the pattern over one layer, and note how to make it again."""
+        """Lay the pattern over one layer, and note how to make it again.
+
+        Raises:
+            Infeasible: the layer does not have this density.
+            SeesawError: it has no such pattern for another reason.
+        """
         try:
             mask = self.mask(tuple(layer.weight.shape), seed)
-        except Infeasible as error:
-            raise SeesawError(f"{name}: {error}. {NEAREST}.") from error
+        except Infeasible:
+            raise
         except SeesawError as error:
             raise SeesawError(f"{name}: {error}") from error
         if not bool(mask.all()):

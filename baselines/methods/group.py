@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import Infeasible, Predefined, noise, over_kernels
+from bench import Infeasible, Predefined, degree, noise, over_kernels
 
 
 class Group(Predefined):
@@ -29,11 +29,11 @@ class Group(Predefined):
         common = math.gcd(inputs, outputs)
         able = [n for n in range(1, common + 1) if common % n == 0]
         best = min(able, key=lambda n: (abs(1 / n - self.density), n))
-        if not self.nearest and not math.isclose(1 / best, self.density, rel_tol=1e-9):
+        if not self.nearest and not degree.same(1 / best, self.density):
             near = {
                 max(n for n in able if 1 / n >= self.density),
                 min((n for n in able if 1 / n <= self.density), default=common),
             }
             where = f"in groups between {inputs} inputs and {outputs} outputs"
-            raise Infeasible(self.density, where, [f"{1 / n:g} ({n} groups)" for n in sorted(near)])
+            raise Infeasible(self.density, where, {1 / n: f"{n} groups" for n in sorted(near)})
         return best

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from bench import Density, Infeasible, Layer, Masking, Net, SeesawError
+from bench import Density, Infeasible, Layer, Masking, Net, SeesawError, degree
 
 
 class Monarch(Masking):
@@ -40,10 +40,10 @@ class Monarch(Masking):
         """
         one = unit(shape)
         count = max(1, round(self.density / one))
-        if not self.nearest and not math.isclose(count * one, self.density, rel_tol=1e-9):
+        if not self.nearest and not degree.same(count * one, self.density):
             near = dict.fromkeys(max(1, n) for n in (int(self.density / one), int(self.density / one) + 1))
             where = f"as two factors of {shape[1]} inputs and {shape[0]} outputs"
-            raise Infeasible(self.density, where, [f"{n * one:g}" for n in near])
+            raise Infeasible(self.density, where, {n * one: "" for n in near})
         return count
 
 

@@ -32,13 +32,13 @@ class Radix(Predefined):
         """The radix that makes the density."""
         able = [radix for radix in range(1, ring + 1) if strides(ring, radix)]
         best = min(able, key=lambda radix: abs(radix / ring - self.density))
-        if not self.nearest and not math.isclose(best / ring, self.density, rel_tol=1e-9):
+        if not self.nearest and not degree.same(best / ring, self.density):
             near = {
                 max((n for n in able if n / ring <= self.density), default=able[0]),
                 min(n for n in able if n / ring >= self.density),
             }
             where = f"in cyclic shifts between {inputs} inputs and {outputs} outputs"
-            raise Infeasible(self.density, where, [f"{n / ring:g} ({n}/{ring})" for n in sorted(near)])
+            raise Infeasible(self.density, where, {n / ring: f"{n}/{ring}" for n in sorted(near)})
         return best
 
 

@@ -12,6 +12,14 @@ import numpy as np
 
 from bench.errors import Infeasible, SeesawError
 
+CLOSE = 1e-5
+"""Densities whose ratio is so near to 1 are one density: messages and people write six digits."""
+
+
+def same(one: float, other: float) -> bool:
+    """Whether two densities are one."""
+    return math.isclose(one, other, rel_tol=CLOSE)
+
 
 def admissible(inputs: int, outputs: int) -> int:
     """The number of densities a junction admits: they are k/gcd(N_in, N_out), k = 1..gcd."""
@@ -48,11 +56,9 @@ def units(density: float, steps: int, where: str, *, nearest: bool = False) -> i
         Infeasible: no whole number of parts makes the density; the nearest ones are named.
     """
     k = min(max(1, round(density * steps)), steps)
-    if not nearest and not math.isclose(k / steps, density, rel_tol=1e-9):
+    if not nearest and not same(k / steps, density):
         below, above = max(1, math.floor(density * steps)), min(steps, math.ceil(density * steps))
-        raise Infeasible(
-            density, where, dict.fromkeys(f"{n / steps:g} ({n}/{steps})" for n in (below, above))
-        )
+        raise Infeasible(density, where, {n / steps: f"{n}/{steps}" for n in (below, above)})
     return k
 
 

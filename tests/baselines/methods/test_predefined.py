@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from baselines.methods.clash_free import ClashFree, possible
 from baselines.methods.radix import Radix, strides
-from bench import Backbone, Infeasible, Method, SeesawError, degree, mask_from, mask_of, maskable
+from bench import Backbone, Infeasible, Method, Net, Sample, SeesawError, degree, mask_from, mask_of, maskable
 from bench.build import assemble
 from bench.exits import Exits
 from bench.plugin import choose
@@ -44,7 +44,12 @@ def test_the_count_is_exact_wherever_the_density_is_feasible(name, shape, densit
         mask = method(f"{name}[density={density}]").mask(shape, 3)
     except SeesawError as error:
         told = [float(word) for word in re.findall(r"(0?\.\d+|1) \(", str(error))]
-        assert any(float(nearest.float().mean()) == pytest.approx(one, abs=1e-3) for one in told)
+        shares = []
+        for one in told:  # typed as it was told
+            mask = method(f"{name}[density={one}]").mask(shape, 3)
+            shares.append(float(mask.double().mean()))
+            assert shares[-1] == pytest.approx(one, rel=1e-5)
+        assert float(nearest.double().mean()) in shares
         return
     assert int(mask.sum()) == round(density * math.prod(shape))
     assert torch.equal(mask, nearest)
@@ -84,6 +89,7 @@ def test_the_seed_decides(name):
 
 def test_the_published_counts_of_clash_free_patterns():
     assert [possible(9, 2, 3, type) for type in (1, 2, 3)] == [46656, 729, 27]
+    assert [possible(12, 2, 4, type, fan_in=2) for type in (2, 3)] == [236196, 486]  # with dither
 
 
 @pytest.mark.parametrize("type", [1, 2, 3])
@@ -115,13 +121,21 @@ def test_no_cycle_reads_a_memory_twice_and_every_sweep_reads_every_input(type, d
         assert sorted(sweep) == list(range(inputs))
 
 
-def test_starts_are_drawn_anew_in_each_sweep_for_type_2_and_kept_for_type_3():
-    def starts(type):
-        edges = ClashFree(type=type).interleaved(64, 6, 4, 9).reshape(6, 16, 4)
-        return {tuple(sweep[0] // 4) for sweep in edges}
+@pytest.mark.parametrize("dither", [False, True])
+def test_starts_and_orders_are_drawn_anew_in_each_sweep_for_type_2_and_kept_for_type_3(dither):
+    def sweeps(type):
+        edges = ClashFree(type=type, dither=dither).interleaved(64, 6, 4, 9).reshape(6, 16, 4)
+        return {(tuple(sweep[0] // 4), tuple(sweep[0] % 4)) for sweep in edges}
 
-    assert len(starts(3)) == 1
-    assert len(starts(2)) > 1
+    assert len(sweeps(3)) == 1
+    assert len(sweeps(2)) > 1
+    assert (len({order for _, order in sweeps(2)}) > 1) == dither
+
+
+def test_all_dithered_patterns_of_a_small_case_are_drawn_and_no_others():
+    """p=4, z=2, fan-out 1, fan-in 1: an order of the memories makes another mask, since each edge has its own output."""
+    patterns = {ClashFree(type=3, z=2, density=1 / 4, dither=True).mask((4, 4), seed) for seed in range(400)}
+    assert len({tuple(mask.flatten().tolist()) for mask in patterns}) == possible(4, 1, 2, 3, fan_in=1) == 8
 
 
 @settings(max_examples=300, deadline=None)
@@ -194,6 +208,34 @@ def test_only_an_infeasible_density_is_advised_to_take_the_nearest():
     with pytest.raises(SeesawError, match=r"do not divide") as told:
         method("clash-free[z=7]").fit(net, Untrained())
     assert "nearest" not in str(told.value)
+
+
+def two_layers(*widths):
+    net = Net([torch.nn.Linear(a, b) for a, b in itertools.pairwise(widths)], Sample((widths[0],)), 3)
+    net.hang(len(widths) - 2, torch.nn.Linear(widths[-1], 3))
+    return net
+
+
+@pytest.mark.parametrize(
+    ("widths", "asked", "told"),
+    [
+        ((40, 60, 48), 0.15, "All layers have 0.25: ask for that"),  # twentieths and twelfths: quarters
+        ((40, 60, 48), 0.3, "All layers have 0.25 or 0.5: ask for that"),
+        ((7, 5, 3), 0.3, "All layers have 1: ask for that"),
+    ],
+)
+def test_the_densities_that_are_advised_are_those_that_every_layer_has(widths, asked, told):
+    with pytest.raises(SeesawError, match=re.escape(told)) as error:
+        method(f"sparse[density={asked}]").fit(two_layers(*widths), Untrained())
+    for density in re.findall(r"[\d.]+", told):
+        method(f"sparse[density={density}]").prepare(two_layers(*widths), Untrained())
+    assert str(error.value).endswith("let every layer take its nearest: nearest=true.")
+
+
+def test_where_the_density_of_a_layer_follows_from_a_rule_none_is_advised():
+    with pytest.raises(SeesawError, match=r"\. Let every layer take its nearest") as told:
+        method("sparse[density=0.3,layers=erk]").fit(two_layers(40, 60, 48), Untrained())
+    assert "All layers have" not in str(told.value)
 
 
 def test_random_leaves_every_layer_a_weight():

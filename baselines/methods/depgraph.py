@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench import Net, SeesawError, Structured, Train, layers
+from bench import Layer, Net, SeesawError, Structured, Train, layers
 
 
 class Depgraph(Structured):
@@ -30,7 +30,7 @@ class Depgraph(Structured):
         library, twin = _library(), copy.deepcopy(net).eval()
         blank = net.sample.blank(device=next(net.parameters()).device)
         graph = library.DependencyGraph().build_dependency(twin, example_inputs=blank)
-        able = set(self.sparse(twin).values())
+        able = self.prunable(twin)
         importance = library.importance.GroupMagnitudeImportance(p=2)
         ranked = []
         for group in graph.get_all_groups(
@@ -47,6 +47,17 @@ class Depgraph(Structured):
             raise SeesawError("No channels of this network can go without others. Choose another method.")
         return graph, ranked
 
+    def prunable(self, net: Net) -> set[Layer]:
+        """The sparse layers, and depthwise ones between them: a group of channels goes through both."""
+        sparse = self.sparse(net)
+        stages = {name.split(".")[1] for name in sparse}
+        grouped = (
+            layer
+            for name, layer in layers(net).items()
+            if getattr(layer, "groups", 1) > 1 and name.startswith("stages.") and name.split(".")[1] in stages
+        )
+        return {*sparse.values(), *grouped}
+
 
 def without(net: Net, graph: Any, ranked: list[tuple[Any, Tensor]], share: float) -> dict[str, Tensor]:
     """The masks of all layers when a share of the ranked channels goes, the least important ones."""
@@ -60,7 +71,9 @@ def without(net: Net, graph: Any, ranked: list[tuple[Any, Tensor]], share: float
             graph.get_pruning_group(root.target.module, root.handler, channels) if channels else ()
         ):
             if (name := dependency.target.name.partition(" ")[0]) in masks:
-                columns = graph.is_in_channel_pruning_fn(dependency.handler)
+                # of a depthwise layer one handler does both, and its rows are its channels
+                rows = graph.is_out_channel_pruning_fn(dependency.handler)
+                columns = graph.is_in_channel_pruning_fn(dependency.handler) and not rows
                 (masks[name].swapaxes(0, 1) if columns else masks[name])[coupled] = False
     return masks
 

@@ -151,6 +151,23 @@ def test_depgraph_hides_what_the_library_would_cut_out():
         assert torch.equal(left, layers(twin)[name].weight.detach().flatten()), name
 
 
+def test_depgraph_ranks_channels_that_a_depthwise_layer_passes_on():
+    net = assemble(
+        choose(Backbone, "mobilenet[width=0.25]").plugin, TinyTask().about(), choose(Exits, "single").plugin
+    )
+    masks = method("depgraph[density=0.25]").masks(net)
+    expanded = 0
+    for name, layer in layers(net).items():
+        rows = masks[name].flatten(1)
+        if getattr(layer, "groups", 1) > 1:
+            expanded += int((~rows.any(1)).sum())
+            assert bool((rows.any(1) == rows.all(1)).all()), "whole channels"
+    assert expanded > 0
+    kept = [masks[name] for name in maskable(net)]
+    density = sum(int(mask.sum()) for mask in kept) / sum(mask.numel() for mask in kept)
+    assert density == pytest.approx(0.25, abs=0.02)
+
+
 @pytest.mark.parametrize(("inputs", "outputs"), [(16, 16), (64, 64), (48, 32), (32, 48), (7, 5)])
 @pytest.mark.parametrize("inner", [1, 2, 4])
 def test_monarch_factors_are_p_l_p_r(inputs, outputs, inner):

@@ -16,8 +16,8 @@ CUT    ?=
 ARGS   ?=
 
 BACKBONES ?= mlp
-METHODS   ?= dense,sparse[nearest=true],pruned,narrow
-DENSITIES ?= 0.5,0.25,0.125
+METHODS   ?=
+DENSITIES ?=
 WORKERS   ?= 1
 
 .DEFAULT_GOAL := help
@@ -37,8 +37,8 @@ board: $(STAMP) ## write leaderboards/*.md and leaderboards/index.html from lead
 	@$(BIN)/seesaw board $(ARGS)
 
 compare: $(STAMP) ## run a grid of cells, then its board: TASK= BACKBONES= METHODS= DENSITIES= SEEDS= WORKERS= EPOCHS= CUT= ARGS=
-	@$(BIN)/seesaw compare --task '$(TASK)' --backbones '$(BACKBONES)' --methods '$(METHODS)' \
-	  --densities '$(DENSITIES)' $(if $(SEEDS),--seeds '$(SEEDS)') --workers '$(WORKERS)' \
+	@$(BIN)/seesaw compare --task '$(TASK)' --backbones '$(BACKBONES)' $(if $(METHODS),--methods '$(METHODS)') \
+	  $(if $(DENSITIES),--densities '$(DENSITIES)') $(if $(SEEDS),--seeds '$(SEEDS)') --workers '$(WORKERS)' \
 	  --exits '$(EXITS)' $(if $(POLICIES),--policies '$(POLICIES)') --codecs '$(CODECS)' --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(if $(CUT),--cut '$(CUT)') $(ARGS)
 
 list: $(STAMP) ## show every plugin with its settings: ARGS=method

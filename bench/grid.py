@@ -49,10 +49,11 @@ def grid(
 
 
 def at_densities(method: str, densities: Sequence[str]) -> list[str]:
-    """A method's spec at each density, or as it is where it has none or says its own."""
+    """A method's spec at each density, or as it is where it has none, or it or the one that it takes masks `of` says its own."""
     spec = parse(method)
     fields = type(choose(Method, method).plugin).model_fields
-    if not densities or "density" not in fields or {"density", "fan_out"} & spec.settings.keys():
+    told = spec.settings.keys() | parse(spec.settings.get("of", spec.name)).settings.keys()
+    if not densities or "density" not in fields or {"density", "fan_out"} & told:
         return [method]
-    told = "".join(f",{key}={value}" for key, value in spec.settings.items())
-    return [f"{spec.name}[density={density}{told}]" for density in densities]
+    others = "".join(f",{key}={value}" for key, value in spec.settings.items())
+    return [f"{spec.name}[density={density}{others}]" for density in densities]

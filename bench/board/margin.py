@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from bench.board.cells import points, times
 from bench.board.numbers import Number, cut_packed, cut_reading, packed, reading
 from bench.board.rows import Row, parent_of
+from bench.errors import SeesawError
 from bench.order import DENSE
 from bench.record import Record
+from bench.spec import parse
 
 MARGIN = 0.005
 """Of accuracy, that counts as no loss."""
@@ -78,13 +80,13 @@ def savings(board: Iterable[Row]) -> list[Saving]:
     families: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in board:
         method = row.setup.method
-        if method.name != DENSE and "density" in method.settings and row.records and row.parents:
+        if method.name != DENSE and method.settings.get("density") and row.records and row.parents:
             network = f"{row.setup.backbone.spec}, {row.plan}"
             families[network, parent_of(row.setup), _without_density(method.spec)].append(row)
     found = []
     for (network, _, method), rows in families.items():
         best = breaks = None
-        for row in sorted(rows, key=lambda one: -float(one.setup.method.settings["density"] or 0)):
+        for row in sorted(rows, key=lambda one: -float(one.setup.method.settings["density"])):
             if loss(row) > MARGIN + 1e-9:
                 breaks = row
                 break
@@ -98,10 +100,13 @@ def _bytes(saving: Saving) -> float:
 
 
 def _without_density(spec: str) -> str:
-    """A method's spec, whatever its density."""
-    name, _, rest = spec.rstrip("]").partition("[")
-    left = [word for word in rest.split(",") if word and not word.startswith("density=")]
-    return f"{name}[{','.join(left)}]" if left else name
+    """A method's spec, whatever its density; as it is where it is none, as a stranger's record may say anything."""
+    try:
+        told = parse(spec)
+    except SeesawError:
+        return spec
+    left = [f"{key}={value}" for key, value in told.settings.items() if key != "density"]
+    return f"{told.name}[{','.join(left)}]" if left else told.name
 
 
 def table(saved: Iterable[Saving]) -> list[list[str]]:
@@ -120,4 +125,4 @@ def table(saved: Iterable[Saving]) -> list[list[str]]:
 
 
 def _density(row: Row) -> str:
-    return f"{float(row.setup.method.settings['density'] or 0):.4g}"
+    return f"{float(row.setup.method.settings['density']):.4g}"

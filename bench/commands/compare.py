@@ -12,14 +12,18 @@ from bench.commands import options
 from bench.commands.options import out
 from bench.errors import SeesawError
 
+METHODS = "dense,sparse[nearest=true],pruned,pruned[layers=uniform],random,random[layers=uniform],narrow"
+DENSITIES = "0.5,0.25,0.125,0.0625,0.03125"
+"""What any method must be held against, down to where accuracy collapses (Blalock et al., MLSys 2020)."""
+
 
 def compare(
     task: options.TaskSpec = "digits",
     backbones: options.Specs = "mlp",
-    methods: options.Specs = "dense,sparse,pruned,narrow",
+    methods: options.Specs = METHODS,
     densities: Annotated[
         str, typer.Option(help="of every method that has one, joined by commas")
-    ] = "0.5,0.25,0.125",
+    ] = DENSITIES,
     seeds: options.Seeds = "0,1,2",
     workers: Annotated[int, typer.Option(min=1, help="cells at once")] = 1,
     exits: options.ExitsSpec = "joint",

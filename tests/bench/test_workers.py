@@ -39,6 +39,9 @@ def test_a_grid_runs_dense_once_and_every_density_of_the_others(places):
     assert [cell.seed for cell in cells] == [0] * 8 + [1] * 8
     assert cells[1].model == "mlp_sparse[density=0.5,nearest=true]"
     assert at_densities("dense", ["0.5"]) == ["dense"]
+    assert at_densities("reinit[of=snip]", ["0.5"]) == ["reinit[density=0.5,of=snip]"]
+    for said in ("reinit[of=snip[density=0.1]]", "shuffled[of=sparse[fan_out=2:9:10]]"):
+        assert at_densities(said, ["0.5", "0.25"]) == [said]
     with pytest.raises(SeesawError, match="nothing to compare"):
         grid(base(places), ["mlp"], ["dense"], [], [])
 

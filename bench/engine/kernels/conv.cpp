@@ -24,7 +24,7 @@ at::Tensor placed(const Layer& layer, const at::Tensor& index, const Planes& pla
   at::Tensor found = index.clone();
   int32_t* list = found.data_ptr<int32_t>();
   for (const Chunk* c = layer.chunks; c < layer.chunks + layer.count; ++c)
-    for (int64_t k = 0; k < c->places; ++k) list[c->place + k] = planes.place(list[c->place + k]);
+    for (int64_t k = 0; k < c->places; ++k) list[c->place + k] = planes.place(layer.index[c->place + k]);
   return found;
 }
 

@@ -12,7 +12,7 @@ namespace {
 template <class Some>
 void in_blocks(int64_t features, int64_t stride, Some some) {
   int64_t blocks = (features + kLanes - 1) / kLanes;
-  at::parallel_for(0, blocks, std::max<int64_t>(1, (1 << 15) / (stride * kLanes)), [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, blocks, (1 << 15) / std::max<int64_t>(kLanes, stride * kLanes) + 1, [&](int64_t begin, int64_t end) {
     some(begin * kLanes, std::min(end * kLanes, features));
   });
 }
@@ -62,6 +62,7 @@ std::tuple<at::Tensor, at::Tensor> linear_backward(const at::Tensor& gradient, c
               "gradient: float32 (N, rows)");
   int64_t batch = x.size(0), stride = whole(batch), work = values.numel() * stride;
   Layer layer = trained(values, chunks, index, stride);
+  check(layer, x.size(1), gradient.size(1));
   at::Tensor in = across(x, stride), came = across(gradient, stride), grown = at::zeros_like(values);
   const float* g = came.data_ptr<float>();
   in_shares(layer.count, work, [&](int64_t begin, int64_t end) {

@@ -81,8 +81,8 @@ def test_a_second_derivative_is_refused_rather_than_wrong():
 def test_what_does_not_fit_is_refused_before_anything_is_read():
     x, values, bias, chunks, index, geometry = given(layer_of(), 6, 6)
     for wrong, what in (
-        ((x[:, :4], values, bias, chunks, index, geometry), "more than 36 inputs"),
-        ((x, values, bias[:5], chunks, index, geometry), "more than 5 rows"),
+        ((x[:, :4], values, bias, chunks, index, geometry), "others than 36 inputs"),
+        ((x, values, bias[:5], chunks, index, geometry), "others than 5 rows"),
         ((x[:, :, :0], values, bias, chunks, index, geometry), "smaller than the kernel"),
         ((x, values, bias, chunks, index, [0] * 8), "makes no convolution"),
         ((x, values, bias, chunks, index, geometry[:4]), "two numbers each"),
@@ -100,3 +100,15 @@ def test_no_images_give_no_results():
     assert y.shape == (0, 9, 6, 6)
     x, values, _, *rest = args
     assert not torch.ops.seesaw.conv_backward(y, x, values, *rest, True)[1].any()
+
+
+@built
+@pytest.mark.parametrize(("place", "number"), [(0, -3), (0, 1 << 28), (-1, 9), (-1, 0)])
+def test_an_index_that_lies_is_refused_forward_and_backward(place, number):
+    args = given(layer_of(share=0.9), 6, 6)
+    args[4][place] = number
+    with pytest.raises(RuntimeError, match="others than"):
+        torch.ops.seesaw.conv(*args)
+    x, values, _, *pattern = args
+    with pytest.raises(RuntimeError, match="others than"):
+        torch.ops.seesaw.conv_backward(torch.randn(3, 9, 6, 6), x, values, *pattern, True)

@@ -30,7 +30,7 @@ class PackedConv(nn.Module):
 
     def __init__(self, layer: Conv, product: Product | None = None) -> None:
         super().__init__()
-        self.mask = existing(layer)
+        self.mask, self.channels = existing(layer), layer.in_channels
         self.product = product or Scattered.of(layer)
         self.values = nn.Parameter(layer.weight.detach()[self.mask][None])
         """(1, nnz), in row order; two dimensions, as weights have, for what treats biases otherwise"""
@@ -38,6 +38,10 @@ class PackedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, ...) to (N, outputs, ...)."""
+        if x.shape[1 - self.mask.dim()] != self.channels:
+            raise ValueError(
+                f"inputs of {x.shape[1 - self.mask.dim()]} channels for a layer that takes {self.channels}"
+            )
         return self.product(x, self.values, self.bias)
 
     def weight(self) -> Tensor:

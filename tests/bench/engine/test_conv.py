@@ -73,6 +73,15 @@ def test_what_one_product_trained_another_goes_on_with():
             torch.testing.assert_close(second(x), first(x), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_images_of_other_channels_are_refused(product):
+    layer = layer_of()
+    packed = PackedConv(layer, product_of(product, layer))
+    for channels in (7, 9):
+        with pytest.raises(ValueError, match=f"inputs of {channels} channels for a layer that takes 8"):
+            packed(torch.ones(1, channels, 5, 5))
+
+
 def test_the_fastest_product_is_measured_once_and_kept_for_all_processes(fresh, monkeypatch):
     layer, state = layer_of(), torch.get_rng_state()
     found = fastest(layer, (4, 8, 6, 6))

@@ -46,11 +46,11 @@ def read(path: Path) -> tuple[list[str], dict[str, str]]:
 class Choices:
     """What was measured on this machine with so many threads: a form for each kind of layer."""
 
-    def __init__(self, folder: Path, threads: int) -> None:
+    def __init__(self, folder: Path | None, threads: int) -> None:
         self.machine = [*features(), torch.__version__, version(), f"{threads} threads"]
         digest = hashlib.sha256("\n".join(self.machine).encode()).hexdigest()[:12]
-        self.path = folder / f"forms-{digest}.json"
-        _, self.forms = read(self.path)
+        self.path = None if folder is None else folder / f"forms-{digest}.json"
+        self.forms = {} if self.path is None else read(self.path)[1]
         self.new: dict[str, str] = {}
 
     def form(self, layer: Affine, room: Room) -> Form:
@@ -69,8 +69,8 @@ class Choices:
 
     def settled(self, key: str, able: Collection[str], measure: Callable[[], str]) -> str:
         """As `known`, by one process at a time and kept at once: a run that goes on after a kill computes as it did."""
-        if self.forms.get(key) in able:
-            return self.forms[key]
+        if self.forms.get(key) in able or self.path is None:
+            return self.known(key, able, measure)
         try:
             with alone(self.path.with_suffix(".measuring")):
                 self.forms = read(self.path)[1] | self.forms
@@ -82,7 +82,7 @@ class Choices:
 
     def keep(self) -> None:
         """Write what is new beside what other processes wrote meanwhile, where that folder can be written."""
-        if not self.new:
+        if not self.new or self.path is None:
             return
         try:
             with alone(self.path.with_suffix(".lock")):
@@ -96,8 +96,12 @@ class Choices:
 
 @functools.cache
 def choices(threads: int) -> Choices:
-    """This process's choices for so many threads."""
-    return Choices(cache(), threads)
+    """This process's choices for so many threads; nothing keeps them where there is no folder."""
+    try:
+        folder = cache()
+    except SeesawError:
+        folder = None
+    return Choices(folder, threads)
 
 
 def kind(layer: Affine, lanes: int) -> str:

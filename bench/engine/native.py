@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor
 
+from bench.errors import SeesawError
 from bench.lock import alone
 from bench.machine import features
 
@@ -36,8 +37,17 @@ def _(x: Tensor, steps: Tensor, index: Tensor, values: Tensor, counts: list[int]
 
 
 def cache() -> Path:
-    """The folder for what is made once on this machine."""
-    return Path(os.environ.get("SEESAW_CACHE") or Path.home() / ".cache" / "seesaw")
+    """The folder for what is made once on this machine.
+
+    Raises:
+        SeesawError: there is none, as the user has no home.
+    """
+    try:
+        return Path(os.environ.get("SEESAW_CACHE") or Path.home() / ".cache" / "seesaw")
+    except RuntimeError as error:
+        raise SeesawError(
+            "There is no home folder to keep things in. Name another: SEESAW_CACHE=FOLDER."
+        ) from error
 
 
 def version() -> str:
@@ -52,7 +62,7 @@ def missing() -> str | None:
         return "SEESAW_NATIVE=0 leaves the native kernels out"
     try:
         torch.ops.load_library(_built())
-    except (OSError, RuntimeError, ImportError, subprocess.SubprocessError) as error:
+    except (OSError, RuntimeError, ImportError, subprocess.SubprocessError, SeesawError) as error:
         reason = next((line for line in reversed(str(error).splitlines()) if "error" in line), str(error))
         return f"the native kernels were not built: {reason.strip()[:300]}"
     return None
@@ -64,6 +74,7 @@ def _built() -> Path:
     Raises:
         OSError: no compiler, or the folder cannot be written.
         RuntimeError: the compiler fails.
+        SeesawError: there is no such folder, or nothing in it can be locked.
     """
     told = [version(), *FLAGS, torch.__version__, platform.machine(), *features()]
     name = f"seesaw_{hashlib.sha256(chr(10).join(told).encode()).hexdigest()[:12]}"
@@ -86,12 +97,18 @@ def _build(name: str, found: Path) -> None:
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it misses a GPU
     from torch.utils.cpp_extension import load
 
-    before = os.environ["PATH"]
-    os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), before])  # where pip puts ninja
+    before = os.environ.get("PATH")
+    # where pip puts ninja; and where a compiler is found without a path
+    os.environ["PATH"] = os.pathsep.join(
+        [sysconfig.get_path("scripts"), os.defpath if before is None else before]
+    )
     try:
         with TemporaryDirectory(dir=found.parent) as folder:
             files = [str(path) for path in SOURCES if path.suffix == ".cpp"]
             load(name, files, extra_cflags=FLAGS, build_directory=folder, is_python_module=False)
             os.replace(Path(folder) / found.name, found)
     finally:
-        os.environ["PATH"] = before
+        if before is None:
+            del os.environ["PATH"]
+        else:
+            os.environ["PATH"] = before

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from numba import cfunc, njit
 from numba.core import config
 
 from bench.engine.native import cache
+from bench.errors import SeesawError
 
 if not config.CACHE_DIR:  # pyright: ignore[reportAttributeAccessIssue] # NUMBA_CACHE_DIR names another
-    config.CACHE_DIR = str(cache() / "numba")  # pyright: ignore[reportAttributeAccessIssue]
+    with suppress(SeesawError):  # without a home numba looks for a folder itself
+        config.CACHE_DIR = str(cache() / "numba")  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def compiled(function: Callable[..., Any], *signature: Any) -> Any:

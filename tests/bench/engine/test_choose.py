@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from bench.engine.chain import chain_of
 from bench.engine.choose import Choices, choices
 from bench.engine.forms import forms_of
 from bench.engine.ways import fastest
+from bench.errors import SeesawError
 from bench.meter import Subject
 from bench.meters.latency import Latency
 
@@ -102,6 +104,40 @@ def test_a_compiler_that_fails_is_a_reason_too(tmp_path):
     code = "from bench.engine import native; print(native.missing())"
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=100, check=True)  # fmt: skip
     assert "the native kernels were not built" in done.stdout
+
+
+def test_without_a_home_networks_run_by_torch_and_choices_last_as_long_as_the_process(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("SEESAW_CACHE", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert "Name another: SEESAW_CACHE" in native.missing.__wrapped__()
+    found = choices.__wrapped__(1)
+    assert found.settled("kind", ["a", "b"], lambda: "b") == "b"
+    assert found.settled("kind", ["a", "b"], lambda: pytest.fail("measured again")) == "b"
+    found.keep()
+
+
+def test_a_cache_that_cannot_be_locked_is_a_reason_too(monkeypatch, tmp_path):
+    def locked(path):
+        raise SeesawError(f"{path} cannot be locked")
+
+    monkeypatch.setenv("SEESAW_CACHE", str(tmp_path))
+    monkeypatch.setattr(native, "alone", locked)
+    assert "cannot be locked" in native.missing.__wrapped__()
+
+
+def test_a_compiler_is_found_where_there_is_no_path(monkeypatch, tmp_path):
+    def load(name, *_, build_directory, **__):
+        assert os.environ["PATH"].endswith(os.defpath)
+        (Path(build_directory) / f"{name}.so").write_text("kernels")
+
+    monkeypatch.delenv("PATH")
+    monkeypatch.setattr("torch.utils.cpp_extension.load", load)
+    native._build("kernels", tmp_path / "kernels.so")
+    assert (tmp_path / "kernels.so").exists()
+    assert "PATH" not in os.environ
 
 
 def test_kernels_may_be_left_out(monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,10 +21,13 @@ from bench.net import Part, Sample
 from bench.packed import restore
 from bench.plugin import choose
 from bench.sparse.values import Kind
+from bench.spec import drafts
 from bench.task import About, Recipe
 
 MANIFEST = "manifest.json"
-MAX_MANIFEST, MAX_PART, MAX_NUMBERS = 1 << 20, 1 << 32, 1 << 28
+MAX_MANIFEST, MAX_PART, MAX_NUMBERS, MAX_BETWEEN = 1 << 20, 1 << 32, 1 << 28, 1 << 26
+"""Bytes of files, numbers of a network, and numbers between its stages, for one sample."""
+Spec = Annotated[str, Field(max_length=1000)]
 Whole = Annotated[int, Field(ge=0, lt=1 << 20)]
 
 
@@ -40,6 +44,8 @@ class PartFile(BaseModel):
     """first stage, and first that is not in it"""
     exits: tuple[Whole, ...]
     """stages whose heads are in it"""
+    onnx: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """SHA-256 of the same part as ONNX, where that was written"""
 
 
 class Manifest(BaseModel):
@@ -48,10 +54,10 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal[1] = 1
-    task: str
-    backbone: str
-    method: str
-    exits: str
+    task: Spec
+    backbone: Spec
+    method: Spec
+    exits: Spec
     seed: Annotated[int, Field(ge=0)]
     record: str
     """digest of the record's settings"""
@@ -101,8 +107,10 @@ def open_part(folder: Path, name: str) -> Part:
             _, ghost = untrained(*plugins, about, cut=manifest.cut)
         if sum(tensor.numel() for tensor in ghost.state_dict().values()) > MAX_NUMBERS:
             raise ValueError(f"it has more than {MAX_NUMBERS:,} numbers")
+        if max(map(math.prod, [manifest.shape, *ghost.shapes])) > MAX_BETWEEN:
+            raise ValueError(f"more than {MAX_BETWEEN:,} numbers lie between its stages")
         _, net = untrained(*plugins, about, cut=manifest.cut)
-    except (ValueError, RuntimeError, TypeError, IndexError) as error:
+    except (ValueError, RuntimeError, TypeError, IndexError, ArithmeticError) as error:
         raise SeesawError(
             f"{folder / MANIFEST} describes no network to build ({error}). Pack it again."
         ) from error
@@ -120,7 +128,7 @@ def announced(spec: str) -> None:
     Raises:
         SeesawError: it names one.
     """
-    if ":" in spec.partition("[")[0]:
+    if drafts(spec):
         raise SeesawError(f"{spec} is a draft, and a manifest runs no code. Announce it in a distribution.")
 
 

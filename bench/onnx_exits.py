@@ -21,7 +21,7 @@ from bench.replay.curve import decide, leaves_now
 from bench.replay.states import STATES, load_states
 from bench.walk import Walk, walk
 
-MAX_STATES = 1 << 28
+MAX_STATES, MAX_MODEL = 1 << 28, 1 << 31
 ROUNDS, SECONDS = 15, 10.0
 """Of timing, at most."""
 
@@ -107,22 +107,25 @@ def open_exits(folder: Path, policy: str, threads: int = 1) -> Exits:
         raise SeesawError(f"{folder / MANIFEST} has no point of {policy!r}. Choose from: {there}.")
     announced(policy)
     read_same(folder / STATES, manifest.states, MAX_STATES)
-    state = load_states(folder / STATES)[policy][0]
+    states = load_states(folder / STATES).get(policy)
+    if not states:
+        raise SeesawError(f"{folder / STATES} holds no point of {policy!r}. Pack it again.")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     stretches = []
     for name in names:
-        path = folder / f"{name}.onnx"
-        if not path.exists():
-            raise SeesawError(f"{path} is not there. Pack with --onnx.")
+        path, digest = folder / f"{name}.onnx", manifest.parts[name].onnx
+        if digest is None:
+            raise SeesawError(f"{path} was not packed with the others. Pack with --onnx.")
+        model = read_same(path, digest, MAX_MODEL)
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # the library's own kinds have no common name
             raise SeesawError(
                 f"{path} is no ONNX file ({str(error).splitlines()[0]}). Pack it again."
             ) from error
         stretches.append(partial(_run, session))
-    return Exits(manifest, stretches, choose(Policy, policy).plugin, state)
+    return Exits(manifest, stretches, choose(Policy, policy).plugin, states[0])
 
 
 def _run(session: Any, x: Tensor) -> list[Tensor]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from bench.errors import SeesawError
 from bench.files import write_whole
-from bench.manifest import MANIFEST, Manifest, PartFile, open_part
+from bench.manifest import MANIFEST, Manifest, PartFile, open_part, read_manifest
 from bench.net import Net, Part
 from bench.packed import FORMS, pack, rounded
 from bench.replay.recorded import Shipped
@@ -94,6 +94,9 @@ class Shipment:
         """
         rounded(self.net, self.values)
         files: dict[str, PartFile] = {}
+        for name in self.parts():  # of another network, perhaps
+            for ending in ("onnx", "pt2"):
+                (self.folder / f"{name}.{ending}").unlink(missing_ok=True)
         for name, part in self.parts().items():
             form, data = self._smallest(name, part)
             write_whole(self.folder / f"{name}.safetensors", data, "--out")
@@ -112,7 +115,7 @@ class Shipment:
             states = hashlib.sha256((self.folder / STATES).read_bytes()).hexdigest()
             told |= {"policies": {one.spec: one.point for one in self.policies}, "states": states}
         manifest = Manifest.model_validate(self.about | told)
-        write_whole(self.folder / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode(), "--out")
+        self._tell(manifest)
         for name, expected in self._answers().items():
             part, told = open_part(self.folder, name), files[name]
             with torch.no_grad():
@@ -124,6 +127,15 @@ class Shipment:
                 Written(name, path, told.bytes, f"packed, {told.form}, {self.values}", difference)
             )
         return manifest
+
+    def _tell(self, manifest: Manifest) -> None:
+        write_whole(self.folder / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode(), "--out")
+
+    def _note_onnx(self, name: str, path: Path) -> None:
+        """Tell in the manifest which ONNX file belongs to a part."""
+        manifest = read_manifest(self.folder)
+        part = manifest.parts[name].model_copy(update={"onnx": hashlib.sha256(path.read_bytes()).hexdigest()})
+        self._tell(manifest.model_copy(update={"parts": manifest.parts | {name: part}}))
 
     def _smallest(self, name: str, part: Part) -> tuple[str, bytes]:
         """The form that makes a part smallest, or the one that was asked for, and the bytes."""
@@ -155,9 +167,10 @@ class Shipment:
         for name, expected in self._answers().items():
             path = self.folder / f"{name}.pt2"
             program = torch.export.export(
-                _Flat(self.parts()[name]), (expected.x,), dynamic_shapes=({0: torch.export.Dim.AUTO},)
+                _Flat(self.parts()[name]),
+                (_several(expected.x),),
+                dynamic_shapes=({0: torch.export.Dim.AUTO},),
             )
-            path.unlink(missing_ok=True)
             torch.export.save(program, path)
             with torch.no_grad():
                 found = torch.export.load(path).module()(expected.x)
@@ -181,7 +194,7 @@ class Shipment:
             outputs = ["crossing" if not part.final else "logits", *(f"exit{stage}" for stage in part.heads)]
             torch.onnx.export(
                 _Flat(part).eval(),
-                (expected.x,),
+                (_several(expected.x),),
                 path,
                 dynamo=True,
                 external_data=False,
@@ -190,6 +203,7 @@ class Shipment:
                 output_names=outputs,
                 dynamic_shapes=({0: torch.export.Dim.AUTO},),
             )
+            self._note_onnx(name, path)
             try:
                 import onnxruntime  # pyright: ignore[reportMissingImports]
             except ImportError:
@@ -226,6 +240,11 @@ class _Flat(nn.Module):
         out, *logits = self.part.run(x)
         # an exported program gives no tensor twice
         return [out.clone() if self.part.final else out, *logits]
+
+
+def _several(x: Tensor) -> Tensor:
+    """A batch of two samples at least: of one, an exported program would take no other number."""
+    return x if len(x) > 1 else torch.cat([x, x])
 
 
 def _difference(found: list[Tensor], expected: list[Tensor]) -> float:

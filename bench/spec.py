@@ -27,6 +27,22 @@ class Spec:
     settings: Mapping[str, str]
 
 
+def drafts(text: str) -> bool:
+    """Whether a spec, or one inside it, is a draft: what names a file or a module whose code would be run."""
+    spec = parse(text)
+    within = (
+        value for value in spec.settings.values() if _DRAFT.match(value.partition("[")[0]) or "[" in value
+    )
+    return _DRAFT.fullmatch(spec.name) is not None or any(map(_drafts_within, within))
+
+
+def _drafts_within(value: str) -> bool:
+    try:
+        return drafts(value)
+    except SeesawError:  # a value that is no spec, such as a folder
+        return False
+
+
 def near(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'resnet'?`, the known words nearest to a wrong one, or a full stop."""
     close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)

@@ -38,6 +38,7 @@ def run_exits(
         import torch
 
         from bench.machine import settle
+        from bench.manifest import announced
         from bench.onnx_exits import open_exits
         from bench.plugin import choose
         from bench.tables import seconds
@@ -46,6 +47,7 @@ def run_exits(
     settle(threads, deterministic=False)
     exits = open_exits(folder, policy, threads)
     told = exits.manifest
+    announced(told.task)
     with out.status("Running ..."):
         split = choose(Task, told.task).plugin.data(data, told.seed)
         x, labels = split.scale(split.test.inputs[:samples]), split.test.labels[:samples]

@@ -1,5 +1,6 @@
 """Parts by exit, run with ONNX Runtime: who leaves is not run on, and replay agrees."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from bench.manifest import MANIFEST, open_part
 from bench.onnx_exits import open_exits
 from bench.order import Order, Plan
 from bench.replay.curve import decide
-from bench.replay.states import STATES, load_states
+from bench.replay.states import STATES, load_states, save_states
 from bench.runner import run
 
 pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
@@ -147,4 +148,34 @@ def test_a_folder_of_other_parts_is_a_sentence(shipped, tmp_path):
     _, folder, _ = shipped
     parts = {"network": json.loads((Path(folder) / MANIFEST).read_text())["parts"]["exit0"]}
     with pytest.raises(SeesawError, match=r"holds no parts by exit. Write them with: seesaw pack"):
+        open_exits(changed(folder, tmp_path / "a", parts=parts), "confidence")
+
+
+def test_a_folder_that_names_a_file_as_its_task_runs_none_of_it(shipped, tmp_path):
+    from typer.testing import CliRunner
+
+    _, folder, given = shipped
+    evil, mark = tmp_path / "evil.py", tmp_path / "ran"
+    evil.write_text(f"open({str(mark)!r}, 'w')\nclass Evil: pass\n")
+    copy = changed(folder, tmp_path / "a", task=f"{evil}:Evil")
+    found = CliRunner().invoke(app, ["run-exits", str(copy), *given[-2:]])
+    assert found.exit_code == 1
+    assert "a manifest runs no code" in " ".join(str(found.exception or found.output).split())
+    assert not mark.exists()
+
+
+def test_a_file_of_states_without_the_policy_is_a_sentence(shipped, tmp_path):
+    _, folder, _ = shipped
+    copy = changed(folder, tmp_path / "a")
+    save_states(copy / STATES, {"entropy": []})
+    states = hashlib.sha256((copy / STATES).read_bytes()).hexdigest()
+    with pytest.raises(SeesawError, match="holds no point of 'confidence'"):
+        open_exits(changed(copy, tmp_path / "b", states=states), "confidence")
+
+
+def test_onnx_files_that_the_manifest_does_not_know_are_not_run(shipped, tmp_path):
+    _, folder, _ = shipped
+    parts = json.loads((Path(folder) / MANIFEST).read_text())["parts"]
+    parts = {name: told | {"onnx": None} for name, told in parts.items()}
+    with pytest.raises(SeesawError, match="Pack with --onnx"):
         open_exits(changed(folder, tmp_path / "a", parts=parts), "confidence")

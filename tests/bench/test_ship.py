@@ -38,6 +38,7 @@ def shipment(trained, folder, **more):
         "seed": 0, "record": earlier.record.digest, "shape": plan.about.sample.shape, "dtype": "float32",
         "classes": plan.about.classes,
     }  # fmt: skip
+    inputs = more.pop("inputs", inputs)
     return Shipment(earlier.network(plan), inputs, about, folder, **({"cut": 2} | more))
 
 
@@ -108,14 +109,21 @@ def test_exported_programs_and_onnx_files_give_the_same_answers(trained, tmp_pat
     assert all(w.difference is not None and w.difference < 1e-5 for w in found.values())
 
 
-def test_an_onnx_file_takes_batches_of_any_size(trained, tmp_path):
+@pytest.mark.parametrize("samples", [1, 5])
+def test_onnx_files_and_programs_take_batches_of_any_size_whatever_they_were_tried_on(
+    trained, tmp_path, samples
+):
     import onnxruntime
 
-    ship = shipment(trained, tmp_path, cut=None)
+    ship = shipment(trained, tmp_path, cut=None, inputs=trained[1][:samples])
+    ship.pack()
+    ship.export()
     ship.onnx()
+    program = torch.export.load(tmp_path / "network.pt2").module()
     session = onnxruntime.InferenceSession(str(tmp_path / "network.onnx"), providers=["CPUExecutionProvider"])
     for count in (1, 7):
         (logits, *exits) = session.run(None, {"x": trained[1][:count].numpy()})
+        assert program(trained[1][:count])[0].shape == (count, ship.net.classes)
         assert logits.shape == (count, ship.net.classes)
         assert len(exits) == len(ship.net.exits)
 
@@ -175,6 +183,14 @@ def forge(folder: Path, **changes):
         ({"classes": 77}, "another network's"),
         ({"backbone": "evil.py:Backbone"}, "is a draft, and a manifest runs no code"),
         ({"method": "os:system"}, "is a draft, and a manifest runs no code"),
+        ({"method": "shuffled[of=evil.py:Method]"}, "is a draft, and a manifest runs no code"),
+        (
+            {"method": "shuffled[of=reinit[of=evil.py:Method[x=1]]]"},
+            "is a draft, and a manifest runs no code",
+        ),
+        ({"backbone": "resnet[depth=8,width=1e308]"}, "describes no network to build"),
+        ({"backbone": "resnet[depth=8]", "shape": [3, 16384, 16384]}, "lie between its stages"),
+        ({"backbone": f"mlp[widths={':'.join(['1'] * 600)}]"}, "is no manifest"),
         ({"backbone": "mlp[widths=2000000:2000000:9]"}, "describes no network to build"),
         ({"shape": [3, 8]}, "no image"),
         ({"method": "nothing"}, "There is no method 'nothing'"),
@@ -200,3 +216,11 @@ def test_a_folder_without_a_manifest_and_a_part_that_is_not_there(packed, tmp_pa
         open_part(tmp_path / "elsewhere", "device")
     with pytest.raises(SeesawError, match="holds no part 'network'"):
         open_part(tmp_path, "network")
+
+
+def test_packing_leaves_no_program_of_another_network(trained, tmp_path):
+    ship = shipment(trained, tmp_path)
+    for name in ("device.onnx", "server.pt2"):
+        (tmp_path / name).write_bytes(b"of another network")
+    ship.pack()
+    assert not list(tmp_path.glob("*.onnx")) + list(tmp_path.glob("*.pt2"))

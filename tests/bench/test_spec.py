@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import SeesawError
-from bench.spec import Spec, parse, split_model
+from bench.spec import Spec, drafts, parse, split_model
 
 BACKBONES = ("resnet", "mlp")
 
@@ -45,3 +45,14 @@ def test_any_text_is_a_spec_or_a_sentence(text):
 )
 def test_a_model_is_a_backbone_with_a_method(model, backbone, method):
     assert split_model(model, BACKBONES) == (backbone, method)
+
+
+@pytest.mark.parametrize(
+    ("text", "draft"),
+    [
+        ("a.py:A", True), ("shuffled[of=a.py:A]", True), ("shuffled[density=0.5,of=reinit[of=m:A[x=1]]]", True),
+        ("mlp[widths=40:40]", False), ("folder[path=/my/images,size=64]", False), ("shuffled[of=snip[density=0.1]]", False),
+    ],
+)  # fmt: skip
+def test_a_draft_is_found_however_deep_it_lies(text, draft):
+    assert drafts(text) == draft

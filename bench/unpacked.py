@@ -18,18 +18,23 @@ from bench.formats import FORMATS, Tensors
 from bench.sparse.values import widen
 
 SCALE = "@scale"  # no module is called so
-MAX_WEIGHTS = 1 << 28
-"""In one file; one that claims more is refused before anything is allocated for it."""
+MAX_WEIGHTS, MAX_EACH = 1 << 28, 1 << 12
+"""In one file, and for each of its bytes; one that claims more is refused before anything is allocated for it."""
 
 
-def unpack(data: bytes) -> tuple[Tensors, Tensors]:
+def unpack(data: bytes, expected: Mapping[str, torch.Size] | None = None) -> tuple[Tensors, Tensors]:
     """State and masks from packed bytes. Nothing in the bytes is run, and sizes are checked before use.
+
+    Args:
+        data: of a file.
+        expected: shapes of the weights of the network that the bytes are for, by their names; masked weights of others
+            are not even made.
 
     Returns:
         Tensors by their names in the network, and masks by the names of their layers.
 
     Raises:
-        SeesawError: cut short, damaged, or with sizes that do not fit each other.
+        SeesawError: cut short, damaged, with sizes that do not fit each other, or another network's.
     """
     try:
         tensors = load(data)
@@ -37,22 +42,26 @@ def unpack(data: bytes) -> tuple[Tensors, Tensors]:
         about = told["masked"]
         masks: Tensors = {}
         shapes = {name: _shape(name, entry) for name, entry in about.items()}
-        if sum(map(math.prod, shapes.values())) > MAX_WEIGHTS:
-            raise ValueError(f"it claims more than {MAX_WEIGHTS:,} weights")
+        most = min(MAX_WEIGHTS, MAX_EACH * len(data))
+        if sum(map(math.prod, shapes.values())) > most:
+            raise ValueError(f"it claims more than {most:,} weights")
+        for name, shape in shapes.items():
+            if expected is not None and expected.get(f"{name}.weight".removeprefix(".")) != shape:
+                raise foreign(name)
         for name, entry in about.items():
-            shape, own = shapes[name], _index(tensors, name)
+            weight = f"{name}.weight".removeprefix(".")
+            shape, own = shapes[name], _index(tensors, weight)
             mask = FORMATS[entry.get("form") or told["form"]].read(
                 own, shape[:2] if entry["pairs"] else shape, entry.get("pattern")
             )
             mask = mask[(...,) + (None,) * (len(shape) - mask.dim())].expand(shape).contiguous()
-            values = tensors.pop(f"{name}.weight.values")
+            values = tensors.pop(f"{weight}.values")
             if values.dim() != 1 or len(values) != int(mask.sum()):
                 raise ValueError(f"{name} has {len(values)} values for {int(mask.sum())} places")
-            scale = _scale(tensors, f"{name}.weight", shape[0])
+            scale = _scale(tensors, weight, shape[0])
             rows = None if scale is None else scale.repeat_interleave(mask.flatten(1).sum(1))
-            weight = torch.zeros(shape)
-            weight[mask] = widen(values, rows)
-            tensors[f"{name}.weight"], masks[name] = weight, mask
+            tensors[weight], masks[name] = torch.zeros(shape), mask
+            tensors[weight][mask] = widen(values, rows)
         for name in [name.removesuffix(SCALE) for name in tensors if name.endswith(SCALE)]:
             stored = tensors[name]
             scale = _scale(tensors, name, len(stored))
@@ -66,6 +75,13 @@ def unpack(data: bytes) -> tuple[Tensors, Tensors]:
             f"This is no whole packed network ({error}). Pack it again, or fetch it again."
         ) from error
     return tensors, masks
+
+
+def foreign(name: str) -> SeesawError:
+    """What to raise where a file has something that a network has not, or has otherwise."""
+    return SeesawError(
+        f"These packed bytes are another network's: {name} does not fit. Build the network they were packed from."
+    )
 
 
 def _scale(tensors: Tensors, name: str, outputs: int) -> Tensor | None:
@@ -91,7 +107,7 @@ def _shape(name: str, entry: Mapping[str, Any]) -> torch.Size:
 def _index(tensors: Tensors, name: str) -> Tensors:
     """What tells where a layer's values belong, taken from among the tensors: lists of whole numbers from 0 on."""
     keys = ("bits", "counts", "columns", "gaps", "offsets", "period")
-    own = {key: tensors.pop(f"{name}.weight.{key}") for key in keys if f"{name}.weight.{key}" in tensors}
+    own = {key: tensors.pop(f"{name}.{key}") for key in keys if f"{name}.{key}" in tensors}
     for key, tensor in own.items():
         if tensor.dim() != 1 or tensor.dtype not in (torch.uint8, torch.uint16, torch.uint32, torch.int32):
             raise ValueError(f"{name} has {key} of another kind")

@@ -16,7 +16,8 @@ from bench.policy import State
 
 STATES = "policies.safetensors"
 """The usual name of the file."""
-COUNTS, MAX_POINTS = "operating points", 1 << 12
+COUNTS, MAX_POINTS = "operating points", 1 << 16
+"""In one file."""
 
 
 def save_states(path: Path, found: Mapping[str, Sequence[State]]) -> None:
@@ -42,9 +43,11 @@ def load_states(path: Path) -> dict[str, list[State]]:
     try:
         with safe_open(str(path), "pt") as file:
             counts: dict[str, int] = json.loads((file.metadata() or {})[COUNTS])
-            found: dict[str, list[State]] = {
-                spec: [{} for _ in range(min(n, MAX_POINTS))] for spec, n in counts.items()
-            }
+            if not all(type(n) is int and 0 <= n <= MAX_POINTS for n in counts.values()):
+                raise ValueError("numbers of points that are none")
+            if sum(counts.values()) > MAX_POINTS:
+                raise ValueError(f"more than {MAX_POINTS:,} points")
+            found: dict[str, list[State]] = {spec: [{} for _ in range(n)] for spec, n in counts.items()}
             for key in file.keys():  # noqa: SIM118 - the file cannot be iterated over
                 number, name, spec = key.split("/", 2)
                 found[spec][int(number)][name] = file.get_tensor(key)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from bench.errors import Infeasible, SeesawError
 
@@ -125,7 +126,10 @@ def cyclic_mask(inputs: int, outputs: int, offsets: np.ndarray) -> np.ndarray:
         Boolean (N_out, N_in), with as many weights in every row, and as many in every column.
     """
     ring = admissible(inputs, outputs)
-    return np.isin((np.arange(inputs) - np.arange(outputs)[:, None]) % ring, offsets % ring)
+    there = np.zeros(2 * ring, dtype=bool)
+    there[offsets % ring] = there[offsets % ring + ring] = True
+    turned = sliding_window_view(there, ring)[ring:0:-1]  # row r begins r places earlier
+    return np.tile(turned, (outputs // ring, inputs // ring))
 
 
 def offsets_of(mask: np.ndarray) -> np.ndarray | None:

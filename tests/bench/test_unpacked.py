@@ -113,3 +113,21 @@ def test_a_mask_where_there_is_no_layer_and_numbers_of_another_type_are_refused(
     tensors = {"odd.weight.values": torch.ones(2), "odd.weight.bits": torch.tensor([3, 0], dtype=torch.uint8)}
     with pytest.raises(SeesawError, match="another network's: odd"):
         restore(other, save(tensors, {"packed": json.dumps({"masked": about})}))
+
+
+def test_what_a_file_may_claim_is_bounded_by_its_length(monkeypatch):
+    """Else a few bytes would have a mask drawn row by row for an hour."""
+    monkeypatch.setattr("bench.sparse.degree.degree_mask", lambda *_: pytest.fail("a mask is made"))
+    about = {
+        "0": {"form": "pattern", "shape": [1 << 27, 2], "pairs": False, "pattern": "sparse[density=1]@1"}
+    }
+    with pytest.raises(SeesawError, match="claims more than"):
+        unpack(save({"0.weight.values": torch.ones(2)}, {"packed": json.dumps({"masked": about})}))
+
+
+def test_masks_of_another_networks_shapes_are_not_even_made(monkeypatch):
+    monkeypatch.setattr("bench.sparse.degree.cyclic_mask", lambda *_: pytest.fail("a mask is made"))
+    about = {"0": {"form": "cyclic", "shape": [64, 64], "pairs": False}}
+    tensors = {"0.weight.values": torch.ones(64), "0.weight.offsets": torch.zeros(1, dtype=torch.uint8)}
+    with pytest.raises(SeesawError, match="another network's: 0 does not fit"):
+        restore(nn.Sequential(nn.Linear(32, 32)), save(tensors, {"packed": json.dumps({"masked": about})}))

@@ -1,5 +1,8 @@
+import json
+
 import pytest
 import torch
+from safetensors.torch import save
 
 from baselines.policies.eenet import Eenet
 from baselines.policies.gates import Gates
@@ -33,3 +36,13 @@ def test_what_holds_no_states_is_a_sentence(trace, tmp_path):
     trace.save(tmp_path / "test.safetensors")
     with pytest.raises(SeesawError, match="holds no states"):
         load_states(tmp_path / "test.safetensors")
+
+
+@pytest.mark.parametrize(
+    "counts", [{"never": 1 << 17}, {f"never{n}": 1000 for n in range(100)}, {"never": -1}, {"never": 1.5}]
+)
+def test_a_file_that_claims_more_points_than_there_can_be_is_refused(counts, tmp_path):
+    path = tmp_path / "policies.safetensors"
+    path.write_bytes(save({}, {"operating points": json.dumps(counts)}))
+    with pytest.raises(SeesawError, match="points"):
+        load_states(path)

@@ -132,6 +132,8 @@ def load_weights(net: Net, path: Path) -> Loaded:
     net.load_state_dict(found, strict=False)
     own_layers = layers(net)
     for name, mask in masks.items():
+        if name not in own_layers:
+            raise SeesawError(f"{path} masks {name}, which is no layer here. Give a file of this network.")
         hide(own_layers[name], mask)
     return Loaded("by name" if by_name else "by order", masks)
 

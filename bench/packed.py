@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from bench.errors import SeesawError
 from bench.formats import FORMATS, Tensors
-from bench.sparse.mask import MASK, hide, layers, masked, pattern_of
+from bench.sparse.mask import MASK, hide, layers, mask_of, masked, pattern_of, reveal
 from bench.sparse.values import Kind, narrow, widen
-from bench.unpacked import SCALE, metadata, unpack
+from bench.unpacked import SCALE, foreign, metadata, unpack
 
 
 def inference_state(module: nn.Module) -> Tensors:
@@ -44,21 +44,32 @@ def pack(module: nn.Module, form: str, values: Kind = "float32") -> bytes | None
     Returns:
         The file, or None where the format does not apply to every masked layer (a mask that no pattern makes again,
         that is no diagonals, that does not repeat).
+
+    Raises:
+        SeesawError: numbers that are no float32, that are not finite, or that these values cannot say.
     """
-    tensors = inference_state(module)
+    tensors = {
+        name: tensor.clone() for name, tensor in inference_state(module).items()
+    }  # weights may be shared
     for name in layers(module):
-        weight = f"{name}.weight".removeprefix(".")  # a module may itself be a layer
+        weight = _weight(name)
         tensors |= _narrowed(weight, tensors[weight], values)
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise SeesawError(
+                f"{name.removesuffix(SCALE)} has numbers that are not finite, or too large for {values}. "
+                "Train again with a smaller learning rate, or pack as float32."
+            )
     about: dict[str, dict[str, object]] = {}
     if form != "dense":
         for name, layer, mask in masked(module):
-            weight, mask = tensors.pop(f"{name}.weight"), mask.cpu()
+            weight, mask = tensors.pop(_weight(name)), mask.cpu()
             told = _told(mask, form, pattern_of(layer))
             if told is None:
                 return None
             about[name], index = told
-            tensors[f"{name}.weight.values"] = weight[mask]
-            tensors |= {f"{name}.weight.{key}": tensor for key, tensor in index.items()}
+            tensors[f"{_weight(name)}.values"] = weight[mask]
+            tensors |= {f"{_weight(name)}.{key}": tensor for key, tensor in index.items()}
     head = json.dumps({"masked": about}, separators=(",", ":"))
     return save(tensors, {"packed": head})  # one key: safetensors writes several in any order
 
@@ -76,7 +87,16 @@ def _told(mask: Tensor, form: str, pattern: str | None) -> tuple[dict[str, objec
     return None if index is None else (about | ({"pattern": pattern} if form == "pattern" else {}), index)
 
 
+def _weight(name: str) -> str:
+    """What a layer's weight is called; a module may itself be a layer, and then has no name."""
+    return f"{name}.weight".removeprefix(".")
+
+
 def _narrowed(name: str, weight: Tensor, values: Kind) -> Tensors:
+    if weight.dtype != torch.float32:
+        raise SeesawError(
+            f"{name} is {str(weight.dtype).removeprefix('torch.')}, and packed files begin with float32. Pack net.float()."
+        )
     stored, scale = narrow(weight, values)
     return {name: stored} if scale is None else {name: stored, name + SCALE: scale}
 
@@ -87,21 +107,22 @@ def restore(module: nn.Module, data: bytes) -> None:
     Raises:
         SeesawError: damaged bytes, or another network's.
     """
-    tensors, masks = unpack(data)
     own, own_layers = inference_state(module), layers(module)
+    tensors, masks = unpack(data, {name: tensor.shape for name, tensor in own.items()})
     wrong = sorted(set(own) ^ set(tensors)) or [
         k for k in own if own[k].shape != tensors[k].shape or own[k].dtype != tensors[k].dtype
     ]
     if wrong := wrong or sorted(set(masks) - set(own_layers)):
-        raise SeesawError(
-            f"These packed bytes are another network's: {wrong[0]} does not fit. Build the network they were packed from."
-        )
+        raise foreign(wrong[0])
     module.load_state_dict(tensors, strict=False)
     lines = {
         name: entry.get("pattern") for name, entry in json.loads(metadata(data)["packed"])["masked"].items()
     }
-    for name, mask in masks.items():
-        hide(own_layers[name], mask, lines[name] or pattern_of(own_layers[name]))
+    for name, layer in own_layers.items():
+        if name in masks:
+            hide(layer, masks[name], lines[name] or pattern_of(layer))
+        elif (mask := mask_of(layer)) is not None and bool(layer.weight[~mask].any()):
+            reveal(layer)  # the file holds weights that this mask would hide
 
 
 def rounded(module: nn.Module, values: Kind) -> None:

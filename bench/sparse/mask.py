@@ -58,6 +58,15 @@ def hide(layer: Layer, mask: Tensor, pattern: str | None = None) -> None:
         weight.masked_fill_(~mask, 0.0)
 
 
+def reveal(layer: Layer) -> None:
+    """Let every weight exist again."""
+    if MASK in dict(layer.named_buffers(recurse=False)):
+        delattr(layer, MASK)
+        setattr(layer, PATTERN, None)
+        global changes
+        changes += 1
+
+
 def mask_of(layer: Layer) -> Tensor | None:
     """The layer's mask, boolean, of the weight's shape; None where every weight exists."""
     return dict(layer.named_buffers(recurse=False)).get(MASK)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from bench import SeesawError, hide, mask_from, pack, unpack
+from bench import SeesawError, hide, mask_from, mask_of, pack, unpack
 from bench.packed import packings, restore, rounded
 from bench.sparse.values import narrow, widen
 from tests.bench.small import FORMS, network
@@ -116,3 +116,53 @@ def test_mixed_takes_for_every_layer_what_makes_it_smallest():
     tensors, masks = unpack(pack(net, "mixed"))
     assert all(torch.equal(masks[str(n)], net[n].weight_mask) for n in range(3))
     assert all(torch.equal(tensors[f"{n}.weight"], net[n].weight) for n in range(3))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_layer_by_itself_is_a_module_too(form):
+    one, other = (linear(seed) for seed in (1, 2))
+    if (data := pack(one, form)) is not None:
+        restore(other, data)
+        assert torch.equal(other.weight, one.weight)
+        if form != "dense":  # which says no masks
+            assert torch.equal(other.weight_mask, one.weight_mask)
+
+
+def linear(seed):
+    torch.manual_seed(seed)
+    layer = nn.Linear(8, 4)
+    hide(layer, torch.rand(4, 8) < 0.5)
+    return layer
+
+
+def test_a_mask_that_would_hide_weights_of_the_file_is_gone_afterwards():
+    net, dense = linear(1), nn.Linear(8, 4)
+    restore(net, pack(dense, "dense"))
+    assert mask_of(net) is None
+    assert torch.equal(net.weight, dense.weight)
+    tensors, _ = unpack(pack(net, "bitmap"))
+    assert torch.equal(tensors["weight"], dense.weight)
+
+
+@pytest.mark.parametrize(
+    ("number", "values"), [(torch.nan, "float32"), (torch.inf, "int8"), (70_000.0, "float16")]
+)
+def test_numbers_that_cannot_be_written_are_refused_by_name(number, values):
+    net = nn.Sequential(nn.Linear(4, 4))
+    net[0].weight.data[1, 2] = number
+    with pytest.raises(
+        SeesawError, match=rf"0\.weight has numbers that are not finite, or too large for {values}"
+    ):
+        pack(net, "dense", values)
+
+
+def test_numbers_of_another_type_are_refused():
+    with pytest.raises(SeesawError, match=r"0\.weight is float64.*net\.float"):
+        pack(nn.Sequential(nn.Linear(4, 4)).double(), "dense")
+
+
+def test_a_weight_that_two_layers_share_is_written_twice():
+    net = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    net[1].weight = net[0].weight
+    tensors, _ = unpack(pack(net, "dense"))
+    assert torch.equal(tensors["0.weight"], tensors["1.weight"])

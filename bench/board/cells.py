@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from bench.board.numbers import Mean, Number
 from bench.board.rows import Row
@@ -14,6 +15,32 @@ def text(words: str) -> str:
     """Words of a record as Markdown shows them: no element, no cell, no line of their own."""
     plain = html.escape(" ".join(words.split()), quote=False)
     return "".join(f"\\{letter}" if letter in "\\`*_[]|#!~" else letter for letter in plain)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text that both kinds of pages show.
+
+    Attributes:
+        title: above it.
+        note: what its numbers are.
+        heads: of the columns; of those that nobody has anything for, none is shown.
+        rows: cells.
+        names: how many columns, from the first, are names and not numbers.
+    """
+
+    title: str
+    note: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    names: int
+
+
+def filled(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """Heads and rows without the columns that nobody has anything for."""
+    found = list(rows)
+    used = [n for n in range(len(heads)) if any(cells[n] for cells in found)]
+    return [heads[n] for n in used], [[cells[n] for n in used] for cells in found]
 
 
 def share(row: Row, number: Number) -> str:

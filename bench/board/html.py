@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from bench.board import margin
+from bench.board.cells import Table, filled
 from bench.board.data import axes, row_data
+from bench.board.families import side_by_side
+from bench.board.margin import within
 from bench.board.online import Board
 from bench.board.online_page import shown
 from bench.board.policies import NOTE
@@ -97,6 +99,11 @@ def _hash(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+def _plain(table: Table) -> dict[str, Any]:
+    heads, rows = filled(table.heads, table.rows)
+    return {"title": table.title, "note": table.note, "heads": heads, "rows": rows, "names": table.names}
+
+
 def _board(
     name: str, rows: list[Row], told: list[dict[str, Any]], keys: Mapping[str, tuple[str, str]]
 ) -> dict[str, Any]:
@@ -120,12 +127,7 @@ def _board(
         "records": counted(sum(len(row.entries) for row in rows), "record"),
         "hours": f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes",
         "machines": " and ".join(sorted({row.machine for row in rows if row.machine})),
-        "margin": {
-            "title": margin.TITLE,
-            "note": margin.NOTE,
-            "heads": margin.HEADS,
-            "rows": margin.table(margin.savings(rows)),
-        },
+        "tables": [_plain(table) for table in (side_by_side(rows), within(rows)) if table and table.rows],
         "contested": [
             {"model": one["model"], "reason": reason} for one in told for reason in one["contested"]
         ],

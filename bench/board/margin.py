@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.board.cells import points, times
+from bench.board.cells import Table, points, times
+from bench.board.families import density_of, families
 from bench.board.numbers import Number, cut_packed, cut_reading, packed, reading
-from bench.board.rows import Row, parent_of
-from bench.errors import SeesawError
-from bench.order import DENSE
+from bench.board.rows import Row
 from bench.record import Record
-from bench.spec import parse
 
 MARGIN = 0.005
 """Of accuracy, that counts as no loss."""
@@ -77,21 +74,15 @@ def _mean(records: list[Record], exit_: int) -> float:
 
 def savings(board: Iterable[Row]) -> list[Saving]:
     """Every method that has a density and a dense parent, by network, the largest saving of bytes first."""
-    families: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
-    for row in board:
-        method = row.setup.method
-        if method.name != DENSE and method.settings.get("density") and row.records and row.parents:
-            network = f"{row.setup.backbone.spec}, {row.plan}"
-            families[network, parent_of(row.setup), _without_density(method.spec)].append(row)
     found = []
-    for (network, _, method), rows in families.items():
+    for family in families(row for row in board if row.parents):
         best = breaks = None
-        for row in sorted(rows, key=lambda one: -float(one.setup.method.settings["density"])):
+        for row in family.rows:
             if loss(row) > MARGIN + 1e-9:
                 breaks = row
                 break
             best = row
-        found.append(Saving(network, method, best, breaks))
+        found.append(Saving(family.network, family.method, best, breaks))
     return sorted(found, key=lambda one: (one.network, -_bytes(one), one.method))
 
 
@@ -99,30 +90,18 @@ def _bytes(saving: Saving) -> float:
     return (saving.whole(saving.best)[0] or 0.0) if saving.best else 0.0
 
 
-def _without_density(spec: str) -> str:
-    """A method's spec, whatever its density; as it is where it is none, as a stranger's record may say anything."""
-    try:
-        told = parse(spec)
-    except SeesawError:
-        return spec
-    left = [f"{key}={value}" for key, value in told.settings.items() if key != "density"]
-    return f"{told.name}[{','.join(left)}]" if left else told.name
-
-
-def table(saved: Iterable[Saving]) -> list[list[str]]:
-    """The cells under `HEADS`, as text."""
+def within(board: Iterable[Row]) -> Table:
+    """How far each method goes within the margin."""
     rows = []
-    for one in saved:
-        cells = [one.network, one.method, _density(one.best) if one.best else "none"]
-        cells += [f"{_density(one.breaks)} ({points(loss(one.breaks))})" if one.breaks else "none tried"]
+    for one in savings(board):
+        cells = [one.network, one.method, f"{density_of(one.best):.4g}" if one.best else "none"]
+        cells += [
+            f"{density_of(one.breaks):.4g} ({points(loss(one.breaks))})" if one.breaks else "none tried"
+        ]
         if one.best is not None:
             cells += [str(one.best.seeds), points(loss(one.best))]
             cells += [times(ratio) for ratio in (*one.whole(one.best), *one.worst_exit(one.best))]
             cells += ["; ".join(f"{k}: {times(b)}, {times(m)}" for k, b, m in one.device(one.best))]
         cells += [""] * (len(HEADS) - len(cells))
         rows.append(cells)
-    return rows
-
-
-def _density(row: Row) -> str:
-    return f"{float(row.setup.method.settings['density']):.4g}"
+    return Table(TITLE, NOTE, HEADS, rows, names=2)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bench.board.cells import cost, in_bytes, percent, plain, share, text, times
-from bench.board.margin import HEADS as MARGIN_HEADS
-from bench.board.margin import NOTE as MARGIN_NOTE
-from bench.board.margin import TITLE as MARGIN_TITLE
-from bench.board.margin import Saving, savings
-from bench.board.margin import table as margin_rows
+from bench.board.cells import Table, cost, filled, in_bytes, percent, plain, share, text, times
+from bench.board.families import side_by_side
+from bench.board.margin import within
 from bench.board.numbers import (
     LOSSLESS,
     cut_packed,
@@ -60,7 +57,8 @@ def page(name: str, board: list[Row]) -> str:
             ("rank", "model", "exits plan", "seeds", "top-1", "top-5", "effective MACs", "packed", "latency", "payload", "energy, measured", "energy, modelled", "budget", "training MACs", "training time"),
             (_last(rank, row) for rank, row in zip(ranks(board), board, strict=True)),
         ),
-        *_within(savings(board)),
+        *_shown(side_by_side(board)),
+        *_shown(within(board)),
         "",
         "## Every exit",
         "",
@@ -98,13 +96,9 @@ def page(name: str, board: list[Row]) -> str:
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A table without the columns that nobody has a number for."""
-    found = list(rows)
-    used = [n for n in range(len(heads)) if any(cells[n] for cells in found)]
-    return [
-        f"| {' | '.join(heads[n] for n in used)} |",
-        f"|{'---|' * len(used)}",
-        *(f"| {' | '.join(cells[n] for n in used)} |" for cells in found),
-    ]
+    heads, found = filled(heads, rows)
+    lines = (" | ".join(cells) for cells in found)
+    return [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *(f"| {line} |" for line in lines)]
 
 
 def _last(rank: int | None, row: Row) -> list[str]:
@@ -204,7 +198,9 @@ def _policies(board: list[Row]) -> list[str]:
     return ["", "## Policies", "", POLICIES_NOTE, "", *_table(heads, rows)] if rows else []
 
 
-def _within(saved: list[Saving]) -> list[str]:
-    """How far each method goes within the margin."""
-    rows = [[text(cell) for cell in cells] for cells in margin_rows(saved)]
-    return ["", f"## {MARGIN_TITLE}", "", MARGIN_NOTE, "", *_table(MARGIN_HEADS, rows)] if rows else []
+def _shown(table: Table | None) -> list[str]:
+    """A table of text under its title."""
+    if table is None or not table.rows:
+        return []
+    rows = ([text(cell) for cell in cells] for cells in table.rows)
+    return ["", f"## {table.title}", "", text(table.note), "", *_table(table.heads, rows)]

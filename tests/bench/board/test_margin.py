@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.board.margin import _without_density, loss, savings, table
+from bench.board.margin import loss, savings, within
 from bench.board.rows import read, rows
 from bench.record import Named
 
@@ -50,16 +50,8 @@ def test_savings_are_those_of_the_whole_of_the_worst_exit_and_of_the_device(boar
     assert one.worst_exit(one.best) == (pytest.approx(4), pytest.approx(4))
     ((cut, packed, macs),) = one.device(one.best)
     assert (cut, packed, macs) == (1, None, pytest.approx(4))
-    (cells,) = table([one])
+    (cells,) = within(board).rows
     assert cells[2:6] == ["0.25", "0.125 (+1.00 points)", "3", "+0.50 points"]
-
-
-def test_methods_differ_by_all_but_their_own_density():
-    assert _without_density("sparse[density=0.5,nearest=true]") == "sparse[nearest=true]"
-    assert _without_density("pruned[density=0.5]") == "pruned"
-    inner = "shuffled[of=snip[where=device,density=0.1]]"
-    assert _without_density(inner) == inner
-    assert _without_density("what a stranger [wrote") == "what a stranger [wrote"
 
 
 def test_without_a_dense_parent_there_is_nothing_to_compare_with(board):

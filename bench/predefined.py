@@ -15,6 +15,7 @@ from bench.net import Net
 from bench.plugin import announced, choose, usual
 from bench.sparse.densities import by_layer
 from bench.sparse.mask import Layer, hide
+from bench.spec import drafts
 
 
 class Predefined(Masking):
@@ -117,7 +118,7 @@ def mask_from(pattern: str, shape: Sequence[int]) -> Tensor:
         SeesawError: no such method here, or it makes no such mask.
     """
     spec, _, seed = pattern.rpartition("@")
-    if ":" in spec.partition("[")[0] or not seed.isdecimal():
+    if not seed.isdecimal() or drafts(spec):
         raise SeesawError(f"{pattern!r} is no pattern: write spec@seed. Pack the network again.")
     method = choose(Method, spec).plugin
     if not isinstance(method, Predefined):

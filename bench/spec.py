@@ -30,10 +30,7 @@ class Spec:
 def drafts(text: str) -> bool:
     """Whether a spec, or one inside it, is a draft: what names a file or a module whose code would be run."""
     spec = parse(text)
-    within = (
-        value for value in spec.settings.values() if _DRAFT.match(value.partition("[")[0]) or "[" in value
-    )
-    return _DRAFT.fullmatch(spec.name) is not None or any(map(_drafts_within, within))
+    return _DRAFT.fullmatch(spec.name) is not None or any(map(_drafts_within, spec.settings.values()))
 
 
 def _drafts_within(value: str) -> bool:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from bench.errors import SeesawError
 from bench.files import write_whole
-from bench.manifest import MANIFEST, Manifest, PartFile, open_part, read_manifest
+from bench.manifest import MANIFEST, Manifest, PartFile, open_part
 from bench.net import Net, Part
 from bench.packed import FORMS, pack, rounded
 from bench.replay.recorded import Shipped
@@ -56,6 +56,8 @@ class Shipment:
         cut: first stage of the server's part.
         by_exit: whether there is a part for each exit, so that one may stop behind any.
         policies: of parts by exit: those that can decide who leaves.
+        written: the files so far.
+        manifest: of the packed parts, once they are written.
     """
 
     net: Net
@@ -68,6 +70,7 @@ class Shipment:
     by_exit: bool = False
     policies: Sequence[Shipped] = ()
     written: list[Written] = field(default_factory=list)
+    manifest: Manifest | None = None
 
     def parts(self) -> dict[str, Part]:
         """The parts by name: the device's and the server's, one for each exit, or the whole where nothing is cut."""
@@ -116,6 +119,7 @@ class Shipment:
             told |= {"policies": {one.spec: one.point for one in self.policies}, "states": states}
         manifest = Manifest.model_validate(self.about | told)
         self._tell(manifest)
+        self.manifest = manifest
         for name, expected in self._answers().items():
             part, told = open_part(self.folder, name), files[name]
             with torch.no_grad():
@@ -132,10 +136,13 @@ class Shipment:
         write_whole(self.folder / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode(), "--out")
 
     def _note_onnx(self, name: str, path: Path) -> None:
-        """Tell in the manifest which ONNX file belongs to a part."""
-        manifest = read_manifest(self.folder)
-        part = manifest.parts[name].model_copy(update={"onnx": hashlib.sha256(path.read_bytes()).hexdigest()})
-        self._tell(manifest.model_copy(update={"parts": manifest.parts | {name: part}}))
+        """Tell in the manifest, where there is one, which ONNX file belongs to a part."""
+        if self.manifest is None:
+            return
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        part = self.manifest.parts[name].model_copy(update={"onnx": digest})
+        self.manifest = self.manifest.model_copy(update={"parts": self.manifest.parts | {name: part}})
+        self._tell(self.manifest)
 
     def _smallest(self, name: str, part: Part) -> tuple[str, bytes]:
         """The form that makes a part smallest, or the one that was asked for, and the bytes."""

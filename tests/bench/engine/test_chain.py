@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from bench import Net, Sample, hide
 from bench.engine import native
-from bench.engine.chain import chain_of
+from bench.engine.chain import LEAST, chain_of
 from bench.engine.draft import Unsupported
 from bench.engine.forms import Form, forms_of
 from bench.heads import Made, MixedPool, head_of
@@ -71,7 +71,7 @@ def agree(chain, module, x):
     with torch.no_grad():
         for ours, theirs in zip(chain(x), module(x), strict=True):
             assert ours.shape == theirs.shape
-            assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max().clamp(min=1e-6)
+            assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max().clamp(min=LEAST)
 
 
 @pytest.mark.parametrize("method", METHODS)

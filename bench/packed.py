@@ -17,7 +17,7 @@ from bench.errors import SeesawError
 from bench.formats import FORMATS, Tensors
 from bench.sparse.mask import MASK, hide, layers, mask_of, masked, pattern_of, reveal
 from bench.sparse.values import Kind, narrow, widen
-from bench.unpacked import SCALE, foreign, metadata, unpack
+from bench.unpacked import SCALE, foreign, metadata, unpack, weight_of
 
 
 def inference_state(module: nn.Module) -> Tensors:
@@ -52,7 +52,7 @@ def pack(module: nn.Module, form: str, values: Kind = "float32") -> bytes | None
         name: tensor.clone() for name, tensor in inference_state(module).items()
     }  # weights may be shared
     for name in layers(module):
-        weight = _weight(name)
+        weight = weight_of(name)
         tensors |= _narrowed(weight, tensors[weight], values)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
@@ -63,13 +63,14 @@ def pack(module: nn.Module, form: str, values: Kind = "float32") -> bytes | None
     about: dict[str, dict[str, object]] = {}
     if form != "dense":
         for name, layer, mask in masked(module):
-            weight, mask = tensors.pop(_weight(name)), mask.cpu()
+            place = weight_of(name)
+            weight, mask = tensors.pop(place), mask.cpu()
             told = _told(mask, form, pattern_of(layer))
             if told is None:
                 return None
             about[name], index = told
-            tensors[f"{_weight(name)}.values"] = weight[mask]
-            tensors |= {f"{_weight(name)}.{key}": tensor for key, tensor in index.items()}
+            tensors[f"{place}.values"] = weight[mask]
+            tensors |= {f"{place}.{key}": tensor for key, tensor in index.items()}
     head = json.dumps({"masked": about}, separators=(",", ":"))
     return save(tensors, {"packed": head})  # one key: safetensors writes several in any order
 
@@ -85,11 +86,6 @@ def _told(mask: Tensor, form: str, pattern: str | None) -> tuple[dict[str, objec
     index = FORMATS[form].write(whole if by_pair else mask, pattern)
     about: dict[str, object] = {"form": form, "shape": list(mask.shape), "pairs": by_pair}
     return None if index is None else (about | ({"pattern": pattern} if form == "pattern" else {}), index)
-
-
-def _weight(name: str) -> str:
-    """What a layer's weight is called; a module may itself be a layer, and then has no name."""
-    return f"{name}.weight".removeprefix(".")
 
 
 def _narrowed(name: str, weight: Tensor, values: Kind) -> Tensors:

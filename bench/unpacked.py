@@ -46,10 +46,10 @@ def unpack(data: bytes, expected: Mapping[str, torch.Size] | None = None) -> tup
         if sum(map(math.prod, shapes.values())) > most:
             raise ValueError(f"it claims more than {most:,} weights")
         for name, shape in shapes.items():
-            if expected is not None and expected.get(f"{name}.weight".removeprefix(".")) != shape:
+            if expected is not None and expected.get(weight_of(name)) != shape:
                 raise foreign(name)
         for name, entry in about.items():
-            weight = f"{name}.weight".removeprefix(".")
+            weight = weight_of(name)
             shape, own = shapes[name], _index(tensors, weight)
             mask = FORMATS[entry.get("form") or told["form"]].read(
                 own, shape[:2] if entry["pairs"] else shape, entry.get("pattern")
@@ -75,6 +75,11 @@ def unpack(data: bytes, expected: Mapping[str, torch.Size] | None = None) -> tup
             f"This is no whole packed network ({error}). Pack it again, or fetch it again."
         ) from error
     return tensors, masks
+
+
+def weight_of(name: str) -> str:
+    """What a layer's weight is called; a module may itself be a layer, and then has no name."""
+    return f"{name}.weight".removeprefix(".")
 
 
 def foreign(name: str) -> SeesawError:

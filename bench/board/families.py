@@ -65,47 +65,22 @@ def without_density(spec: str) -> str:
 def side_by_side(board: list[Row]) -> Table | None:
     """Accuracy by method and density, the best first; None where no network has several densities."""
     by_network: dict[str, list[Family]] = defaultdict(list)
-    for one in families(board):
+    for one in sorted(families(board), key=lambda one: one.network):
         by_network[one.network].append(one)
-    by_network = {
-        network: found
-        for network, found in sorted(by_network.items())
-        if any(len(one.rows) > 1 for one in found)
-    }
+    several = {name: found for name, found in by_network.items() if any(len(one.rows) > 1 for one in found)}
     asked = sorted(
-        {density_of(row) for found in by_network.values() for one in found for row in one.rows}, reverse=True
+        {density_of(row) for found in several.values() for one in found for row in one.rows}, reverse=True
     )
     if not asked:
         return None
-    others: dict[str, list[Row]] = defaultdict(list)  # dense networks first
-    for row in sorted(board, key=lambda row: row.setup.method.name != DENSE):
-        if row.records and not density_of(row):
-            others[network_of(row)].append(row)
-    cells = []
-    for network, found in by_network.items():
-        common = Counter(density_of(row) for one in found for row in one.rows)
-        most = max(common, key=lambda share: (common[share], -share))
-        found.sort(key=lambda one: (-_accuracy_at(one, most), one.method))
-        for row in others[network]:
-            exist = "" if row.setup.method.name == DENSE else f" at {plain(row, density)}"
-            told = [row.setup.method.spec, _seeds([row]), _longer([row]), _accuracy(row) + exist]
-            cells.append([network, *told, *[""] * len(asked)])
-        for one in found:
-            at = {density_of(row): _accuracy(row) for row in one.rows}
-            cells.append(
-                [
-                    network,
-                    one.method,
-                    _seeds(one.rows),
-                    _longer(one.rows),
-                    "",
-                    *(at.get(n, "") for n in asked),
-                ]
-            )
+    cells: list[list[str]] = []
+    for network, found in several.items():
+        cells += [[network, *told, *[""] * len(asked)] for told in _without_densities(board, network)]
+        cells += [[network, *_by_density(one, asked)] for one in _best_first(found)]
     return Table(
         "Accuracy by method and density",
         "Top-1 of the last exit, by the share of weights that stay; the best first at the density that most methods "
-        f"have. Training time: over the dense network's. {' '.join(map(_told, by_network.items()))}",
+        f"have. Training time: over the dense network's. {' '.join(map(_told, several.items()))}",
         (
             "network",
             "method",
@@ -117,6 +92,29 @@ def side_by_side(board: list[Row]) -> Table | None:
         cells,
         names=2,
     )
+
+
+def _without_densities(board: Iterable[Row], network: str) -> list[list[str]]:
+    """What the table says of a network's rows that nobody asked a density of, the dense one first."""
+    found = [row for row in board if row.records and not density_of(row) and network_of(row) == network]
+    cells = []
+    for row in sorted(found, key=lambda row: row.setup.method.name != DENSE):
+        exist = "" if row.setup.method.name == DENSE else f" at {plain(row, density)}"
+        cells.append([row.setup.method.spec, _seeds([row]), _longer([row]), _accuracy(row) + exist])
+    return cells
+
+
+def _by_density(one: Family, asked: Iterable[float]) -> list[str]:
+    """What it says of a method."""
+    at = {density_of(row): _accuracy(row) for row in one.rows}
+    return [one.method, _seeds(one.rows), _longer(one.rows), "", *(at.get(share, "") for share in asked)]
+
+
+def _best_first(found: list[Family]) -> list[Family]:
+    """By accuracy at the density that most methods have."""
+    common = Counter(density_of(row) for one in found for row in one.rows)
+    most = max(common, key=lambda share: (common[share], -share))
+    return sorted(found, key=lambda one: (-_accuracy_at(one, most), one.method))
 
 
 def _told(one: tuple[str, list[Family]]) -> str:

@@ -14,6 +14,7 @@ from bench.engine.blobs import Blobs
 from bench.engine.draft import Unsupported
 from bench.engine.forms import FORMS, LANES, Choice, Form, doubled
 from bench.engine.layout import ABSENT
+from bench.engine.native import chain
 from bench.engine.program import Affine, Each, Input, Program, Step, Zero
 from bench.engine.rows import gathered, grouped, looked_up, slid
 from bench.engine.settle import settle
@@ -46,7 +47,7 @@ class Code:
 
     def run(self, x: Tensor) -> list[Tensor]:
         """The answers, each (N, numbers), for samples (N, ...), contiguous float32."""
-        return torch.ops.seesaw.chain.default(x, self.steps, self.index, self.values, self.counts)
+        return chain(x, self.steps, self.index, self.values, self.counts)
 
 
 class Encoder:
@@ -91,15 +92,18 @@ class Encoder:
                 index=self.blobs.listed(step.segments), count=len(step.segments),
             )  # fmt: skip
         elif isinstance(step, Input):
-            self._add(op=INPUT, index=self.blobs.listed(step.to), count=len(step.to), length=self.lanes)
+            self._end(step.to, step.to, np.arange(len(step.to)), op=INPUT)
         else:
-            self._add(
-                op=OUTPUT,
-                form=step.number,
-                index=self.blobs.listed(step.come),
-                count=len(step.come),
-                length=self.lanes,
-            )
+            self._end(step.come, np.arange(len(step.come)), step.come, op=OUTPUT, form=step.number)
+
+    def _end(self, places: np.ndarray, to: np.ndarray, come: np.ndarray, **fields: int) -> None:
+        """Where samples come in or answers go out: by segments where a block is one sample and that pays."""
+        segments = _segments(to, come, 1) if self.lanes == 1 and len(to) else []
+        told = segments if 0 < len(segments) * WORTH_COPYING <= len(to) else places
+        self._add(
+            **fields, index=self.blobs.listed(told), count=len(to), length=self.lanes,
+            places=len(segments) if told is segments else 0,
+        )  # fmt: skip
 
     def _each(self, step: Each) -> None:
         plain = step.come.shape[1] == 1 and step.low == -math.inf and step.high == math.inf

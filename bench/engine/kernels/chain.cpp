@@ -18,7 +18,16 @@ namespace {
 // look up its own among the 2 x kLanes floats from there on (in registers: gathers are slow on many processors).
 enum Form { kRuns = 0, kBroadcast = 1, kSlide = 2, kGather = 3, kLookup = 4 };
 
+constexpr int64_t kHere = 1 << 14;  // floats of room that fit on the stack
 constexpr int kAhead = 256;  // how far values are fetched ahead: the processor itself stops at the end of a page
+
+// Whether rows follow one another.
+template <int N>
+bool follow(const int32_t* row) {
+  int32_t off = 0;
+  for (int r = 0; r < N; ++r) off |= row[r] ^ (row[0] + r);
+  return !off;
+}
 
 template <int V, int U, int F>
 void point(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more) {
@@ -79,6 +88,16 @@ void point(const Layer& layer, const Chunk& c, const float* in, float* out, cons
   for (int u = 1; u < U; ++u)
     SEESAW_UNROLL
     for (int v = 0; v < V; ++v) sum[0][v] += sum[u][v];
+  if (c.rows == W && follow<W>(row)) {
+    SEESAW_UNROLL
+    for (int v = 0; v < V; ++v) {
+      int64_t at = row[0] + v * kLanes;
+      Vec y = sum[0][v] + load(layer.bias + at);
+      if (more) y += load(more + at);
+      store(out + at, clamp(y, layer.low, layer.high));
+    }
+    return;
+  }
   const float* got = reinterpret_cast<const float*>(&sum[0]);
   for (int r = 0; r < c.rows; ++r) {
     float y = got[r] + layer.bias[row[r]] + (more ? more[row[r]] : 0.f);
@@ -132,6 +151,16 @@ void each(const Step& step, const int32_t* index, float* room, float low, float 
   }
 }
 
+// Moves segments, (to, from, floats) each; those from before the beginning are zeros.
+void copy(const int32_t* list, int64_t count, float* to, const float* from) {
+  for (int64_t e = 0; e < count; ++e, list += 3) {
+    if (list[1] < 0)
+      std::fill_n(to + list[0], list[2], 0.f);
+    else
+      std::memcpy(to + list[0], from + list[1], 4 * list[2]);
+  }
+}
+
 float as_float(int64_t bits) {
   int32_t narrow = static_cast<int32_t>(bits);
   float x;
@@ -159,19 +188,18 @@ void block(const Step* steps, int64_t count, const Chunk* chunks, const int32_t*
           for (int64_t e = 0; e < step->count; ++e)
             std::fill_n(room + step->out + row * step->out_outer + list[2 * e], list[2 * e + 1], 0.f);
         break;
-      case kCopy:  // (to, from, floats)
-        for (int64_t e = 0; e < step->count; ++e, list += 3) {
-          if (list[1] < 0)
-            std::fill_n(room + list[0], list[2], 0.f);
-          else
-            std::memcpy(room + list[0], room + list[1], 4 * list[2]);
-        }
-        break;
+      case kCopy: copy(list, step->count, room, room); break;
       case kInput:
-        spread(x, samples, step->count, step->length, list, room, 0, step->count);
+        if (step->places)
+          copy(list, step->places, room, x);
+        else
+          spread(x, samples, step->count, step->length, list, room, 0, step->count);
         break;
       case kOutput:
-        collect(room, list, step->length, samples, step->count, answers[step->form], 0, step->count);
+        if (step->places)
+          copy(list, step->places, answers[step->form], room);
+        else
+          collect(room, list, step->length, samples, step->count, answers[step->form], 0, step->count);
         break;
     }
   }
@@ -207,12 +235,15 @@ std::vector<at::Tensor> chain(const at::Tensor& x, const at::Tensor& steps, cons
   std::vector<float*> starts;
   for (auto& answer : answers) starts.push_back(answer.data_ptr<float>());
   auto some = [&](int64_t begin, int64_t end) {
-    at::Tensor space = at::empty({room}, x.options());
+    alignas(64) float here[kHere];
+    at::Tensor space;  // where the stack has too little room
+    if (room > kHere) space = at::empty({room}, x.options());
+    float* begins = room > kHere ? space.data_ptr<float>() : here;
     for (int64_t n = begin; n < end; ++n) {
       std::vector<float*> to = starts;
       for (size_t a = 0; a < to.size(); ++a) to[a] += n * width * counts[a];
       block(reinterpret_cast<const Step*>(head) + 1, steps.size(0) - 1, reinterpret_cast<const Chunk*>(list + head[2]),
-            list, values.data_ptr<float>(), space.data_ptr<float>(), x.data_ptr<float>() + n * width * sample,
+            list, values.data_ptr<float>(), begins, x.data_ptr<float>() + n * width * sample,
             std::min(width, batch - n * width), to);
     }
   };

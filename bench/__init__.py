@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bench.codec import Codec as Codec
     from bench.codec import frame as frame
     from bench.codec import unframe as unframe
+    from bench.engine.ways import Fast as Fast
+    from bench.engine.ways import fast as fast
     from bench.errors import Infeasible as Infeasible
     from bench.errors import SeesawError as SeesawError
     from bench.exits import Budget as Budget
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from bench.hub import pretrained as pretrained
     from bench.hub import revision as revision
     from bench.linked import Linked as Linked
+    from bench.manifest import open_part as open_part
     from bench.masking import Masking as Masking
     from bench.masking import Pruning as Pruning
     from bench.masking import Structured as Structured
@@ -96,11 +99,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "backbone": "Backbone MeanPool channels_of features_of places_of pooled_head",
     "codec": "Codec frame unframe",
+    "engine.ways": "Fast fast",
     "errors": "Infeasible SeesawError",
     "exits": "Budget EarlyExits Exits HeadOf Loss nearest parted places",
     "heads": "HeadKind MixedPool head_of",
     "hub": "pretrained revision",
     "linked": "Linked",
+    "manifest": "open_part",
     "masking": "Masking Pruning Structured masks_of",
     "meter": "Found Meter Reading Subject",
     "method": "Density Method Step Train maskable",

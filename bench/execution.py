@@ -100,7 +100,7 @@ def _prepared(net: Net, parts: Sequence[Part], x: Tensor) -> list[Run]:
             inputs = found[-1](inputs)[0]
         return found
 
-    return prepared(net, x, runs)[1]
+    return prepared(net.whole(), x, runs)[1]
 
 
 def bare(net: Net) -> Net:
@@ -171,7 +171,7 @@ def execute(
     """
     sizes = [size for size in sizes if size <= len(x)] or [len(x)]
     walker, whole = Walker(net, x[: max(sizes)], sizes), bare(net)
-    runs = {size: _prepared(whole, [Part(whole, 0, len(whole.stages))], x[:size])[0] for size in sizes}
+    runs = {size: _prepared(whole, [whole.whole()], x[:size])[0] for size in sizes}
     batches = {size: x[: size * _walks(run, x[:size])].split(size) for size, run in runs.items()}
     walks: dict[tuple[str | None, int], _Walks] = {
         (spec, size): _Walks(walker, leave, batches[size]) for spec, leave in leaves.items() for size in sizes

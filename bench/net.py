@@ -139,6 +139,10 @@ class Net(nn.Module):
         """
         return walk([part.run for part in self.stretches()], x, leave)
 
+    def whole(self) -> Part:
+        """All of it as one part."""
+        return Part(self, 0, len(self.stages))
+
     def stretches(self) -> list[Part]:
         """The network from exit to exit: parts that each end with a head."""
         starts = (0, *(stage + 1 for stage in self.exits[:-1]))

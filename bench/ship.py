@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.engine.ways import Fast, fast
 from bench.errors import SeesawError
 from bench.files import write_whole
 from bench.manifest import MANIFEST, Manifest, PartFile, open_part
@@ -40,6 +41,8 @@ class Written:
     difference: float | None
     """from the network, relative to the largest answer, on real inputs; None where it could not be run"""
     note: str = ""
+    fast: Fast | None = None
+    """what runs one sample fastest here; None where nobody asked, or the file is for other tools"""
 
 
 @dataclass
@@ -80,7 +83,7 @@ class Shipment:
         if self.by_exit:
             return {f"exit{number}": part for number, part in enumerate(self.net.stretches())}
         if self.cut is None:
-            return {"network": Part(self.net, 0, stages)}
+            return {"network": self.net.whole()}
         if not 0 < self.cut < stages:
             raise SeesawError(
                 f"There is no cut {self.cut} with a part on either side: this network has {stages} stages. "
@@ -131,6 +134,21 @@ class Shipment:
                 Written(name, path, told.bytes, f"packed, {told.form}, {self.values}", difference)
             )
         return manifest
+
+    def time(self) -> None:
+        """Run every packed part, as it is read back, in the way that is fastest here for one sample.
+
+        Raises:
+            SeesawError: a part differs.
+        """
+        expected = self._answers()
+        for one in self.written:
+            part, on = open_part(self.folder, one.part), expected[one.part]
+            one.fast = fast(part, on.x[:1])
+            if not _difference(one.fast(on.x), on.y) <= CLOSE:
+                raise SeesawError(
+                    f"{one.path} differs from the network as {one.fast.way.name}. Please report this."
+                )
 
     def _tell(self, manifest: Manifest) -> None:
         write_whole(self.folder / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode(), "--out")

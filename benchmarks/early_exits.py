@@ -22,7 +22,7 @@ from torch import Tensor
 from bench import About, Backbone, Exits, Net, Policy, Recipe, Sample
 from bench.build import assemble
 from bench.curves import Curve
-from bench.engine.ways import fastest
+from bench.engine.ways import fast
 from bench.execution import Walker, bare
 from bench.meters.clock import timed
 from bench.net import Part
@@ -128,7 +128,7 @@ def again(run: Callable[[Tensor], object], x: Tensor) -> Callable[[], None]:
 
 def prepared(net: Net, start: int, stop: int, x: Tensor) -> Callable[[Tensor], list[Tensor]]:
     """What runs some of the stages, in the way that is fastest for the whole network."""
-    way, _ = fastest(net, torch.randn(len(x), *net.sample.shape))
+    way = fast(net.whole(), torch.randn(len(x), *net.sample.shape)).way
     return way.prepare(Part(net, start, stop), x)
 
 

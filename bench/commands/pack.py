@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -12,6 +12,9 @@ from rich.table import Table
 from bench.commands import options
 from bench.commands.options import out
 from bench.errors import SeesawError
+
+if TYPE_CHECKING:
+    from bench.engine.ways import Fast
 
 
 def pack(
@@ -45,8 +48,10 @@ def pack(
     """Write a trained network as packed files: the device's part and the server's, or the whole.
 
     The files are read back and run on samples of the test split beside the network itself. Packed files hold only the
-    weights that exist; ONNX files and exported programs hold zeros too, for tools that know no masks. Parts by exit
-    come with the policies of the run, each at the point at which one would ship it.
+    weights that exist, and run here by what is fastest, which `bench.fast(bench.open_part(folder, part), x)` gives;
+    the table tells how long one sample takes, and how many times longer by PyTorch's dense kernels. ONNX files and
+    exported programs hold zeros too, for tools that know no masks. Parts by exit come with the policies of the run,
+    each at the point at which one would ship it.
 
     Examples:
       seesaw pack leaderboards/records/digits-v1/resnet_sparse-9b9b82ee7b4c/seed0.json --cut 4 --out shipped
@@ -98,15 +103,24 @@ def pack(
         )
         shipment = Shipment(net, inputs, about, into, kind, form, cut, by_exit, policies)
         shipment.pack()
+        shipment.time()
         if torch_export:
             shipment.export()
         if onnx:
             shipment.onnx()
     table = Table(
-        "part", "file", "bytes", "how", "off by", title=f"{plan.setup.model} seed {order.seed}, checked on "
+        "part", "file", "bytes", "how", "off by", "one sample", title=f"{plan.setup.model} seed {order.seed}, checked on "
         f"{len(inputs)} test samples", title_justify="left", title_style="bold", box=SIMPLE_HEAD,
     )  # fmt: skip
     for one in shipment.written:
         off = one.note if one.difference is None else "0" if one.difference == 0 else f"{one.difference:.1g}"
-        table.add_row(one.part, str(one.path), f"{one.bytes:,}", one.kind, off)
+        table.add_row(one.part, str(one.path), f"{one.bytes:,}", one.kind, off, _told(one.fast))
     out.print(table)
+
+
+def _told(fast: Fast | None) -> str:
+    """How long a part takes."""
+    if fast is None:
+        return ""
+    taken = f"{fast.seconds[fast.way.name] * 1e6:.0f} us by {fast.way.name.partition(',')[0]}"
+    return taken if fast.speedup == 1 else f"{taken}, dense {fast.speedup:.1f} x"

@@ -98,12 +98,12 @@ class Encoder:
 
     def _end(self, places: np.ndarray, to: np.ndarray, come: np.ndarray, **fields: int) -> None:
         """Where samples come in or answers go out: by segments where a block is one sample and that pays."""
-        segments = _segments(to, come, 1) if self.lanes == 1 and len(to) else []
-        told = segments if 0 < len(segments) * WORTH_COPYING <= len(to) else places
-        self._add(
-            **fields, index=self.blobs.listed(told), count=len(to), length=self.lanes,
-            places=len(segments) if told is segments else 0,
-        )  # fmt: skip
+        segments = _segments(to, come, 1) if self.lanes == 1 and len(to) else None
+        if segments is None or len(segments) * WORTH_COPYING > len(to):
+            told = {"index": self.blobs.listed(places)}
+        else:
+            told = {"index": self.blobs.listed(segments), "places": len(segments)}
+        self._add(**fields, **told, count=len(to), length=self.lanes)
 
     def _each(self, step: Each) -> None:
         plain = step.come.shape[1] == 1 and step.low == -math.inf and step.high == math.inf

@@ -7,7 +7,6 @@ them without a kernel of ours: on an accelerator, and where there is no compiler
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import dataclass
 from typing import Self
@@ -17,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from bench.engine.supports import Group, groups_of
-from bench.net import Net
 from bench.sparse.mask import Layer, mask_of, masked
 
 WORTH, HIGH = 0.6, 1.5
@@ -122,16 +120,17 @@ class GatheredConv(nn.Module):
         return y if self.bias is None else y + self.bias[:, None, None]
 
 
-def gathered(net: Net) -> Net | None:
-    """A copy of a network with gathered layers where that is worth it; None where no layer is one."""
-    found = {name: other for name, layer, _ in masked(net) if (other := _gathered(layer)) is not None}
-    if not found:
-        return None
-    twin = copy.deepcopy(net)
-    for name, layer in found.items():
-        parent, _, place = name.rpartition(".")
-        setattr(twin.get_submodule(parent), place, layer.to(next(net.parameters()).device))
-    return twin.eval()
+def gathers(module: nn.Module) -> bool:
+    """Whether it is worth it for any layer."""
+    return any(_gathered(layer) is not None for _, layer, _ in masked(module))
+
+
+def gather(module: nn.Module) -> None:
+    """Put gathered layers in the place of those for which it is worth it."""
+    for name, layer, mask in list(masked(module)):
+        if (other := _gathered(layer)) is not None:
+            parent, _, place = name.rpartition(".")
+            setattr(module.get_submodule(parent), place, other.to(mask.device).eval())
 
 
 def _gathered(layer: Layer) -> nn.Module | None:

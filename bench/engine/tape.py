@@ -121,7 +121,7 @@ def watch(module: nn.Module, run: Callable[[Tensor], Sequence[Tensor]], example:
         run: takes a batch of one sample, gives the answers.
         example: that sample, (1, ...).
     """
-    with torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad():  # there, operators are seen in their smaller parts
         start = example.clone()
         spy = _Watch(start)
         with spy:

@@ -8,17 +8,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from bench.engine.chain import chain_of
 from bench.engine.draft import Unsupported
-from bench.engine.gathered import GatheredConv, gathered
-from bench.net import Net, Part
+from bench.engine.gathered import gather, gathers
+from bench.net import Part
 
 T = TypeVar("T")
+Run = Callable[[Tensor], list[Tensor]]
+
+DENSE = "dense kernels"
+"""PyTorch's own, on zeros too."""
 
 TRIALS = 9
 """Rounds in which the ways are compared before the best one is measured."""
@@ -36,59 +40,67 @@ class Way:
     """
 
     name: str
-    prepare: Callable[[Part, Tensor], Callable[[Tensor], list[Tensor]]]
+    prepare: Callable[[Part, Tensor], Run]
 
 
-def prepared(net: Net, x: Tensor, prepare: Callable[[Way], T]) -> tuple[Way, T, str | None]:
-    """What the fastest way prepares; chains are left out where one of the parts that are prepared runs as none.
+@dataclass(frozen=True)
+class Fast:
+    """A part, executed in the way that is fastest here.
 
-    Args:
-        net: in eval mode.
-        x: a batch of inputs.
-        prepare: makes what will be run, by a way.
-
-    Returns:
-        The way; what `prepare` made by it; and why no chain was among the ways, or None where one was.
+    Attributes:
+        way: which was fastest.
+        run: the part in this way, without keeping PyTorch from recording gradients.
+        reason: why no chain was among the ways that were compared, or None where one was.
+        seconds: that each way took on a batch like the one to choose by, the median, by its name.
     """
-    way, reason = fastest(net, x)
-    try:
-        return way, prepare(way), reason
-    except Unsupported:  # of a part that the whole does not show, such as one that only sends
-        way, reason = fastest(net, x, chains=False)
-        return way, prepare(way), reason
+
+    way: Way
+    run: Run
+    reason: str | None
+    seconds: dict[str, float]
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """What `Part.run` gives: the feature that goes on, or the last logits; behind it the logits of every exit."""
+        return self.run(x)
+
+    @property
+    def speedup(self) -> float:
+        """How many times longer PyTorch's dense kernels take, in the faster layout of images."""
+        dense = min(seconds for name, seconds in self.seconds.items() if name.startswith(DENSE))
+        return dense / self.seconds[self.way.name]
 
 
-def fastest(net: Net, x: Tensor, *, chains: bool = True) -> tuple[Way, str | None]:
-    """The way that runs the whole network fastest on inputs like these, in this process's threads.
+def fast(part: Part, x: Tensor, *, chains: bool = True) -> Fast:
+    """The way that runs a part fastest on inputs like these, measured here and now, in this process's threads.
+
+        device = fast(open_part(folder, "device"), torch.zeros(1, 1, 28, 28))
+        crossing, *logits = device(x)
 
     Args:
-        net: in eval mode.
-        x: a batch of inputs.
+        part: in eval mode; `net.whole()` for all of a network.
+        x: a batch of what the part takes, of as many samples as it will be given; it runs on other batches too.
         chains: whether chains are among the ways.
-
-    Returns:
-        The way; and why no chain was among those compared, or None where one was.
     """
-    whole = Part(net, 0, len(net.stages))
-    ways, reason = _layouts(net, x), None
+    ways, reason = _layouts(part, x, DENSE), None
     if not chains:
         reason = "a part of the network runs as no chain"
     elif x.device.type != "cpu":
         reason = f"chains run on the CPU, not on {x.device.type}"
     elif x.dtype != torch.float32:
         reason = f"chains take float32, not {x.dtype}"
-    else:
-        for lanes in _blocks(len(x)):
-            way = Way(f"native chain, {lanes} side by side", partial(_chained, lanes=lanes))
-            try:
-                way.prepare(whole, x)
-            except Unsupported as error:
-                reason = str(error)
-                break
-            ways.append(way)
-    if reason is not None and x.dtype == torch.float32 and (other := gathered(net)) is not None:
-        ways += _layouts(other, x, "gathered products")
-    jobs = [way.prepare(whole, x) for way in ways]
+    jobs = [way.prepare(part, x) for way in ways]
+    for lanes in _blocks(len(x)) if reason is None else []:
+        way = Way(f"native chain, {lanes} side by side", partial(_chained, lanes=lanes))
+        try:
+            jobs.append(way.prepare(part, x))
+        except Unsupported as error:
+            reason = str(error)
+            break
+        ways.append(way)
+    if reason is not None and x.dtype == torch.float32 and gathers(part):
+        others = _layouts(part, x, "gathered products", gather)
+        ways, jobs = ways + others, jobs + [way.prepare(part, x) for way in others]
     times: list[list[float]] = [[] for _ in ways]
     with torch.no_grad():
         for job in jobs * 2:
@@ -100,8 +112,28 @@ def fastest(net: Net, x: Tensor, *, chains: bool = True) -> tuple[Way, str | Non
                 job(x)
                 wait(x.device)
                 taken.append(time.perf_counter() - begun)
-    best = min(range(len(ways)), key=lambda n: statistics.median(times[n]))
-    return ways[best], reason
+    seconds = {way.name: statistics.median(taken) for way, taken in zip(ways, times, strict=True)}
+    best = min(range(len(ways)), key=lambda n: seconds[ways[n].name])
+    return Fast(ways[best], jobs[best], reason, seconds)
+
+
+def prepared(part: Part, x: Tensor, prepare: Callable[[Way], T]) -> tuple[Way, T, str | None]:
+    """What the fastest way prepares; chains are left out where one of the parts that are prepared runs as none.
+
+    Args:
+        part: to choose the way by, in eval mode.
+        x: a batch of what it takes.
+        prepare: makes what will be run, by a way.
+
+    Returns:
+        The way; what `prepare` made by it; and why no chain was among the ways, or None where one was.
+    """
+    found = fast(part, x)
+    try:
+        return found.way, prepare(found.way), found.reason
+    except Unsupported:  # of a part that the whole does not show, such as one that only sends
+        found = fast(part, x, chains=False)
+        return found.way, prepare(found.way), found.reason
 
 
 def _blocks(batch: int) -> list[int]:
@@ -110,23 +142,38 @@ def _blocks(batch: int) -> list[int]:
     return [n for n in BLOCKS if n <= 2 * batch]
 
 
-def _chained(part: Part, x: Tensor, *, lanes: int) -> Callable[[Tensor], list[Tensor]]:
+def _chained(part: Part, x: Tensor, *, lanes: int) -> Run:
     return chain_of(part, part.run, torch.zeros_like(x[:1]), lanes)
 
 
-def _layouts(net: Net, x: Tensor, kernels: str = "dense kernels") -> list[Way]:
-    """PyTorch's own kernels in the layouts of images that it has."""
-    if x.dim() != 4 or not any(isinstance(module, nn.Conv2d | GatheredConv) for module in net.modules()):
-        return [Way(kernels, partial(_plain, net))]
-    other = copy.deepcopy(net).to(memory_format=torch.channels_last)
-    return [
-        Way(f"{kernels}, channels first", partial(_plain, net)),
-        Way(f"{kernels}, channels last", partial(_plain, other)),
-    ]
+def _layouts(part: Part, x: Tensor, kernels: str, *changes: Callable[[Part], object]) -> list[Way]:
+    """PyTorch's own kernels, in the layouts of images that it has, on parts changed so."""
+    as_told = _Copies(*changes) if changes else _as_it_is
+    if x.dim() != 4 or not any(isinstance(module, nn.Conv2d) for module in part.modules()):
+        return [Way(kernels, as_told)]
+    last = _Copies(*changes, _channels_last)
+    return [Way(f"{kernels}, channels first", as_told), Way(f"{kernels}, channels last", last)]
 
 
-def _plain(net: Net, part: Part, x: Tensor) -> Callable[[Tensor], list[Tensor]]:
-    return Part(net, part.start, part.stop).run
+def _as_it_is(part: Part, x: Tensor) -> Run:
+    return part.run
+
+
+def _channels_last(part: Part) -> None:
+    part.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+class _Copies:
+    """Copies of parts, changed; what the parts share, the copies share."""
+
+    def __init__(self, *changes: Callable[[Part], object]) -> None:
+        self.changes, self.copied = changes, dict[int, Any]()
+
+    def __call__(self, part: Part, x: Tensor) -> Run:
+        twin = copy.deepcopy(part, self.copied)
+        for change in self.changes:
+            change(twin)
+        return twin.run
 
 
 def wait(device: torch.device) -> None:

@@ -38,7 +38,7 @@ class Latency(Meter):
         """Time all parts in turn, round by round, so that a slow moment of the machine falls on all alike."""
         net, x = subject.net, self._inputs(subject)
         found = Found()
-        way, jobs, found.notes["no native chain"] = prepared(net, x, lambda way: _jobs(net, x, way))
+        way, jobs, found.notes["no native chain"] = prepared(net.whole(), x, lambda way: _jobs(net, x, way))
         parent, how = self._parent(subject, x)
         source = f"clock, {where(subject.device)}, batch {self.batch}, {way.name}"
         rounds, found.notes["rounds timed on a disturbed machine"] = timed(
@@ -67,7 +67,7 @@ class Latency(Meter):
         parent = subject.parent().eval()
         both = [(n, stage) for n, stage in enumerate(subject.net.exits) if stage in parent.exits]
         way, jobs, _ = prepared(
-            parent,
+            parent.whole(),
             x,
             lambda way: {("parent", n): _job(way, Part(parent, 0, stage + 1), x) for n, stage in both},
         )

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import SeesawError
+from bench import Fast, SeesawError, fast
 from bench.earlier import Earlier
+from bench.engine.ways import Way
 from bench.manifest import MANIFEST, open_part, read_manifest
 from bench.order import Order, Plan
 from bench.runner import run
@@ -78,6 +79,31 @@ def test_device_and_server_run_in_processes_of_their_own(trained, packed, tmp_pa
     with torch.no_grad():
         expected = packed.net(trained[1])[-1]
     assert torch.equal(torch.load(tmp_path / "y.pt", weights_only=True), expected)
+
+
+def test_packed_parts_run_in_the_way_that_is_fastest_here(trained, packed, tmp_path):
+    packed.time()
+    assert all(written.fast.speedup >= 1 for written in packed.written)
+    device = fast(open_part(tmp_path, "device"), trained[1][:1])
+    server = fast(
+        open_part(tmp_path, "server"), packed.net(trained[1])[-1].new_zeros(1, *packed.net.crossing(2))
+    )
+    for x in (trained[1], trained[1][:1]):
+        crossing, *early = device(x)
+        _, *late = server(crossing)
+        with torch.no_grad():
+            torch.testing.assert_close([*early, *late], packed.net(x), rtol=1e-4, atol=1e-5)
+
+
+def test_a_part_that_runs_otherwise_than_the_network_is_told(packed, monkeypatch):
+    monkeypatch.setattr(
+        "bench.ship.fast", lambda part, x: Fast(Way("some kernels", None), part.run, None, {})
+    )
+    packed.time()
+    with torch.no_grad():
+        next(packed.net.stages[0].parameters()).add_(1)
+    with pytest.raises(SeesawError, match=r"device\.safetensors differs from the network as some kernels"):
+        packed.time()
 
 
 def test_without_a_cut_one_file_holds_all(trained, tmp_path):

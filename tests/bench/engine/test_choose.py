@@ -13,7 +13,7 @@ from bench.engine import native
 from bench.engine.chain import chain_of
 from bench.engine.choose import Choices, choices
 from bench.engine.forms import forms_of
-from bench.engine.ways import fastest
+from bench.engine.ways import fast
 from bench.errors import SeesawError
 from bench.meter import Subject
 from bench.meters.latency import Latency
@@ -155,9 +155,9 @@ def test_a_sparse_network_of_some_size_runs_fastest_as_a_chain():
     from bench import hide
 
     hide(layer, mask_from(line, (1024, 1024)), line)
-    way, reason = fastest(net.eval(), torch.randn(1, 1024))
-    assert way.name == "native chain, 1 side by side"
-    assert reason is None
+    found = fast(net.eval().whole(), torch.randn(1, 1024))
+    assert found.way.name == "native chain, 1 side by side"
+    assert found.reason is None
     found = Latency(rounds=3, seconds=0.1).measure(Subject(net, torch.device("cpu")))
     assert found.exits[0]["latency"].source.endswith("batch 1, native chain, 1 side by side")
 
@@ -165,6 +165,6 @@ def test_a_sparse_network_of_some_size_runs_fastest_as_a_chain():
 def test_networks_on_whole_numbers_run_by_torch():
     net = Net([nn.Embedding(5, 4), nn.Flatten()], Sample((3,), torch.int64), 2)
     net.hang(1, nn.Linear(12, 2))
-    way, reason = fastest(net.eval(), torch.zeros(1, 3, dtype=torch.int64))
-    assert way.name == "dense kernels"
-    assert "float32" in str(reason)
+    found = fast(net.eval().whole(), torch.zeros(1, 3, dtype=torch.int64))
+    assert found.way.name == "dense kernels"
+    assert "float32" in str(found.reason)

@@ -1,13 +1,15 @@
 """Gathered products against the layers that they stand for."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
 from bench import Method, Net, Sample, hide
 from bench.engine import native
-from bench.engine.gathered import GatheredConv, GatheredLinear, gathered
-from bench.engine.ways import Way, fastest
+from bench.engine.gathered import GatheredConv, GatheredLinear, gather, gathers
+from bench.engine.ways import Way, fast
 from bench.net import Part
 from bench.plugin import choose
 from bench.testing import AllExits, trained
@@ -18,6 +20,13 @@ def small(layer, sample):
     net.hang(0, nn.Sequential(nn.Flatten(), nn.LazyLinear(3)))
     net(net.sample.blank())
     return net.eval()
+
+
+def gathered(net):
+    """A copy with gathered layers."""
+    twin = copy.deepcopy(net)
+    gather(twin)
+    return twin
 
 
 def masked_linear(mask, *, bias=True):
@@ -83,7 +92,9 @@ def test_what_saves_nothing_stays_as_it_is():
     in_groups = nn.Conv2d(8, 8, 1, groups=4)
     hide(in_groups, torch.eye(8, 2, dtype=torch.bool)[:, :, None, None])
     for layer, sample in ((everywhere_else, (64,)), (taps, (4, 9, 9)), (in_groups, (8, 5, 5))):
-        assert gathered(small(layer, sample)) is None
+        net = small(layer, sample)
+        assert not gathers(net)
+        assert gathered(net).stages[0].__class__ is layer.__class__
 
 
 @pytest.mark.parametrize("method", ["shared", "block", "group"])
@@ -93,9 +104,9 @@ def test_where_no_chain_runs_gathered_products_are_among_the_ways(method, monkey
     x, offered = torch.randn(5, 3, 16, 16), {}
 
     monkeypatch.setattr("bench.engine.ways.Way", lambda *told: offered.setdefault(told[0], Way(*told)))
-    fastest(net, x)
+    fast(net.whole(), x)
     assert not any("gathered" in name for name in offered) or native.missing() is not None
-    fastest(net, x, chains=False)
+    fast(net.whole(), x, chains=False)
     assert {f"gathered products, channels {end}" for end in ("first", "last")} <= set(offered)
     with torch.no_grad():
         expected = Part(net, 0, 3).run(x)

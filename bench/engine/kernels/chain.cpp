@@ -10,6 +10,7 @@
 #include <immintrin.h>
 #endif
 
+#include "chain.h"
 #include "runs.h"
 
 namespace {
@@ -205,12 +206,9 @@ void block(const Step* steps, int64_t count, const Chunk* chunks, const int32_t*
   }
 }
 
-// A chain of layers on a batch, block by block.
-//
-// x: (N, ...), contiguous float32. steps: (1 + steps, kFields) int64; the first says how many samples a block has, how
-// many floats of room it needs, and where the chunks begin in the index. index: int32. values: float32. counts: numbers
-// a sample has in each answer.
-std::vector<at::Tensor> chain(const at::Tensor& x, const at::Tensor& steps, const at::Tensor& index,
+}  // namespace
+
+std::vector<at::Tensor> seesaw::chain(const at::Tensor& x, const at::Tensor& steps, const at::Tensor& index,
                               const at::Tensor& values, at::IntArrayRef counts) {
   TORCH_CHECK(x.is_contiguous() && x.scalar_type() == at::kFloat && x.dim() > 0, "x: contiguous float32 (N, ...)");
   TORCH_CHECK(steps.is_contiguous() && steps.scalar_type() == at::kLong && steps.dim() == 2 &&
@@ -254,6 +252,4 @@ std::vector<at::Tensor> chain(const at::Tensor& x, const at::Tensor& steps, cons
   return answers;
 }
 
-}  // namespace
-
-TORCH_LIBRARY_IMPL(seesaw, CPU, m) { m.impl("chain", chain); }
+TORCH_LIBRARY_IMPL(seesaw, CPU, m) { m.impl("chain", seesaw::chain); }

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from torch import nn
+from torch._subclasses import FakeTensorMode
 from torch.nn import functional as F
 
 from bench import Net, Sample, hide
@@ -272,6 +273,20 @@ def test_the_operator_is_sound_for_torch_compile():
     code, x = chain.code, torch.randn(3, 1, 12, 12)
     args = (x, code.steps, code.index, code.values, code.counts)
     torch.library.opcheck(torch.ops.seesaw.chain.default, args)
+
+
+def test_who_listens_hears_the_operator():
+    net = network("mlp[widths=17:10]", (1, 8, 8))
+    chain, x = chain_of(net, net, net.sample.blank(), 1), torch.randn(2, 3, 1, 8, 8)
+    expected = chain(x[1])
+    traced = torch.jit.trace(lambda x: tuple(chain(x)), x[0], check_trace=False)
+    compiled = torch.compile(chain.code.run, backend="eager", fullgraph=True)
+    with torch.autocast("cpu"):
+        within = chain(x[1])
+    for found in (traced(x[1]), compiled(x[1]), within):
+        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
+        assert [tuple(a.shape) for a in chain(mode.from_tensor(x[0]))] == [tuple(a.shape) for a in expected]
 
 
 def test_the_operator_refuses_other_tensors():

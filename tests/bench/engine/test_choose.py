@@ -112,7 +112,7 @@ def test_without_a_home_networks_run_by_torch_and_choices_last_as_long_as_the_pr
 
     monkeypatch.delenv("SEESAW_CACHE", raising=False)
     monkeypatch.setattr(Path, "home", homeless)
-    assert "Name another: SEESAW_CACHE" in native.missing.__wrapped__()
+    assert "Name another: SEESAW_CACHE" in native.kernels.__wrapped__()
     found = choices.__wrapped__(1)
     assert found.settled("kind", ["a", "b"], lambda: "b") == "b"
     assert found.settled("kind", ["a", "b"], lambda: pytest.fail("measured again")) == "b"
@@ -125,7 +125,7 @@ def test_a_cache_that_cannot_be_locked_is_a_reason_too(monkeypatch, tmp_path):
 
     monkeypatch.setenv("SEESAW_CACHE", str(tmp_path))
     monkeypatch.setattr(native, "alone", locked)
-    assert "cannot be locked" in native.missing.__wrapped__()
+    assert "cannot be locked" in native.kernels.__wrapped__()
 
 
 def test_a_compiler_is_found_where_there_is_no_path(monkeypatch, tmp_path):
@@ -142,7 +142,7 @@ def test_a_compiler_is_found_where_there_is_no_path(monkeypatch, tmp_path):
 
 def test_kernels_may_be_left_out(monkeypatch):
     monkeypatch.setenv("SEESAW_NATIVE", "0")
-    assert "SEESAW_NATIVE=0" in native.missing.__wrapped__()
+    assert "SEESAW_NATIVE=0" in native.kernels.__wrapped__()
 
 
 @built

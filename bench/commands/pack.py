@@ -11,7 +11,7 @@ from rich.table import Table
 
 from bench.commands import options
 from bench.commands.options import out
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 
 if TYPE_CHECKING:
     from bench.engine.ways import Fast
@@ -61,6 +61,8 @@ def pack(
       seesaw pack resnet_sparse --by-exit --onnx --out shipped; seesaw run-exits shipped
     """
     with out.status("Loading PyTorch ..."):
+        from torch import get_num_threads
+
         from bench.earlier import Earlier, order_of
         from bench.order import Order, Plan
         from bench.record import load
@@ -109,7 +111,7 @@ def pack(
         if onnx:
             shipment.onnx()
     table = Table(
-        "part", "file", "bytes", "how", "off by", "one sample", title=f"{plan.setup.model} seed {order.seed}, checked on "
+        "part", "file", "bytes", "how", "off by", f"one sample, {counted(get_num_threads(), 'thread')}", title=f"{plan.setup.model} seed {order.seed}, checked on "
         f"{len(inputs)} test samples", title_justify="left", title_style="bold", box=SIMPLE_HEAD,
     )  # fmt: skip
     for one in shipment.written:
@@ -123,4 +125,5 @@ def _told(fast: Fast | None) -> str:
     if fast is None:
         return ""
     taken = f"{fast.seconds[fast.way.name] * 1e6:.0f} us by {fast.way.name.partition(',')[0]}"
-    return taken if fast.speedup == 1 else f"{taken}, dense {fast.speedup:.1f} x"
+    longer = f"{fast.speedup:.1f}"
+    return taken if longer == "1.0" else f"{taken}; dense {longer} x as long"

@@ -125,12 +125,18 @@ def gathers(module: nn.Module) -> bool:
     return any(_gathered(layer) is not None for _, layer, _ in masked(module))
 
 
-def gather(module: nn.Module) -> None:
-    """Put gathered layers in the place of those for which it is worth it."""
+def gather(module: nn.Module, made: dict[nn.Module, nn.Module]) -> None:
+    """Put gathered layers in the place of those for which it is worth it.
+
+    Args:
+        module: whose layers.
+        made: what was made of layers before, themselves where it was not worth it; grows.
+    """
     for name, layer, mask in list(masked(module)):
-        if (other := _gathered(layer)) is not None:
-            parent, _, place = name.rpartition(".")
-            setattr(module.get_submodule(parent), place, other.to(mask.device).eval())
+        if layer not in made:
+            made[layer] = (_gathered(layer) or layer).to(mask.device).eval()
+        parent, _, place = name.rpartition(".")
+        setattr(module.get_submodule(parent), place, made[layer])
 
 
 def _gathered(layer: Layer) -> nn.Module | None:

@@ -64,9 +64,11 @@ def missing() -> str | None:
 
 
 def chain(x: Tensor, steps: Tensor, index: Tensor, values: Tensor, counts: list[int]) -> list[Tensor]:
-    """The operator `seesaw::chain`, in fewer microseconds where nothing is compiled."""
-    call = torch.ops.seesaw.chain.default if torch.compiler.is_compiling() else kernels().chain  # pyright: ignore[reportAttributeAccessIssue]
-    return call(x, steps, index, values, counts)
+    """The operator `seesaw::chain`, in fewer microseconds where nobody listens to operators."""
+    listened = torch.compiler.is_compiling() or torch._C._is_torch_function_mode_enabled()
+    if listened or type(x) is not Tensor:
+        return torch.ops.seesaw.chain.default(x, steps, index, values, counts)
+    return kernels().chain(x, steps, index, values, counts)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @functools.cache

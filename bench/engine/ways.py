@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import logging
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -16,9 +17,11 @@ from torch import Tensor, nn
 from bench.engine.chain import chain_of
 from bench.engine.draft import Unsupported
 from bench.engine.gathered import gather, gathers
+from bench.errors import SeesawError
 from bench.net import Part
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 Run = Callable[[Tensor], list[Tensor]]
 
 DENSE = "dense kernels"
@@ -59,10 +62,15 @@ class Fast:
     reason: str | None
     seconds: dict[str, float]
 
-    @torch.no_grad()
     def __call__(self, x: Tensor) -> list[Tensor]:
-        """What `Part.run` gives: the feature that goes on, or the last logits; behind it the logits of every exit."""
-        return self.run(x)
+        """What `Part.run` gives: the feature that goes on, or the last logits; behind it the logits of every exit.
+
+        Within `torch.inference_mode()` nothing else is done: elsewhere, not to record gradients takes a microsecond.
+        """
+        if not torch.is_grad_enabled():
+            return self.run(x)
+        with torch.no_grad():
+            return self.run(x)
 
     @property
     def speedup(self) -> float:
@@ -81,15 +89,29 @@ def fast(part: Part, x: Tensor, *, chains: bool = True) -> Fast:
         part: in eval mode; `net.whole()` for all of a network.
         x: a batch of what the part takes, of as many samples as it will be given; it runs on other batches too.
         chains: whether chains are among the ways.
+
+    Raises:
+        SeesawError: a part in training mode, or an empty batch.
     """
-    ways, reason = _layouts(part, x, DENSE), None
+    if any(
+        module.training
+        for stage in (part.stages, part.heads)
+        for one in stage.values()
+        for module in one.modules()
+    ):
+        raise SeesawError(
+            "This part is in training mode, which would change it. Call eval() on its network first."
+        )
+    if len(x) == 0:
+        raise SeesawError("No way is fastest on an empty batch. Give one of as many samples as will come.")
+    ways, jobs = _able(_layouts(part, x, DENSE), part, x)
+    reason = None
     if not chains:
-        reason = "a part of the network runs as no chain"
+        reason = "chains were left out"
     elif x.device.type != "cpu":
         reason = f"chains run on the CPU, not on {x.device.type}"
     elif x.dtype != torch.float32:
         reason = f"chains take float32, not {x.dtype}"
-    jobs = [way.prepare(part, x) for way in ways]
     for lanes in _blocks(len(x)) if reason is None else []:
         way = Way(f"native chain, {lanes} side by side", partial(_chained, lanes=lanes))
         try:
@@ -99,8 +121,8 @@ def fast(part: Part, x: Tensor, *, chains: bool = True) -> Fast:
             break
         ways.append(way)
     if reason is not None and x.dtype == torch.float32 and gathers(part):
-        others = _layouts(part, x, "gathered products", gather)
-        ways, jobs = ways + others, jobs + [way.prepare(part, x) for way in others]
+        others, more = _able(_layouts(part, x, "gathered products", partial(gather, made={})), part, x)
+        ways, jobs = ways + others, jobs + more
     times: list[list[float]] = [[] for _ in ways]
     with torch.no_grad():
         for job in jobs * 2:
@@ -133,7 +155,7 @@ def prepared(part: Part, x: Tensor, prepare: Callable[[Way], T]) -> tuple[Way, T
         return found.way, prepare(found.way), found.reason
     except Unsupported:  # of a part that the whole does not show, such as one that only sends
         found = fast(part, x, chains=False)
-        return found.way, prepare(found.way), found.reason
+        return found.way, prepare(found.way), "a part of the network runs as no chain"
 
 
 def _blocks(batch: int) -> list[int]:
@@ -149,10 +171,26 @@ def _chained(part: Part, x: Tensor, *, lanes: int) -> Run:
 def _layouts(part: Part, x: Tensor, kernels: str, *changes: Callable[[Part], object]) -> list[Way]:
     """PyTorch's own kernels, in the layouts of images that it has, on parts changed so."""
     as_told = _Copies(*changes) if changes else _as_it_is
-    if x.dim() != 4 or not any(isinstance(module, nn.Conv2d) for module in part.modules()):
+    if not any(isinstance(module, nn.Conv2d) for module in part.modules()):
         return [Way(kernels, as_told)]
     last = _Copies(*changes, _channels_last)
     return [Way(f"{kernels}, channels first", as_told), Way(f"{kernels}, channels last", last)]
+
+
+def _able(ways: Sequence[Way], part: Part, x: Tensor) -> tuple[list[Way], list[Run]]:
+    """The first way, and those of the others in which the part runs: not everything takes every layout of images."""
+    able, jobs = [ways[0]], [ways[0].prepare(part, x)]
+    for way in ways[1:]:
+        try:
+            job = way.prepare(part, x)
+            with torch.no_grad():
+                job(x)
+        except RuntimeError as error:
+            log.info("The part does not run by %s: %s", way.name, error)
+            continue
+        able.append(way)
+        jobs.append(job)
+    return able, jobs
 
 
 def _as_it_is(part: Part, x: Tensor) -> Run:
@@ -167,12 +205,13 @@ class _Copies:
     """Copies of parts, changed; what the parts share, the copies share."""
 
     def __init__(self, *changes: Callable[[Part], object]) -> None:
-        self.changes, self.copied = changes, dict[int, Any]()
+        self.changes, self.memo = changes, dict[Any, Any]()
 
     def __call__(self, part: Part, x: Tensor) -> Run:
-        twin = copy.deepcopy(part, self.copied)
-        for change in self.changes:
-            change(twin)
+        with torch.inference_mode(False):
+            twin = copy.deepcopy(part, self.memo)
+            for change in self.changes:
+                change(twin)
         return twin.run
 
 

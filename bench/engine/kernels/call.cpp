@@ -1,8 +1,11 @@
 // A chain as Python calls it. What the dispatcher does for an operator takes longer than a small network, so it is left
-// out where nobody listens there: where a mode or a tensor of its own kind (tracing, autocast, torch.func) does, the
-// operator is called.
+// out where nobody listens there. The operator is called for tensors of another kind (another device, negated, a
+// subclass), where gradients are recorded, and under tracing, autocast, torch.func and profilers.
 
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/record_function.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/utils/pybind.h>
 
@@ -11,8 +14,10 @@
 namespace {
 
 bool listened(const at::Tensor& x) {
-  return x.device().type() != at::kCPU || x.key_set().has(c10::DispatchKey::Python) ||
-         !(c10::impl::tls_local_dispatch_key_set().included_ - c10::default_included_set).empty();
+  static const c10::DispatchKeySet plain = at::empty({0}, at::kFloat).key_set();
+  return !(x.key_set() - plain).empty() || (x.requires_grad() && at::GradMode::is_enabled()) ||
+         !(c10::impl::tls_local_dispatch_key_set().included_ - c10::default_included_set).empty() ||
+         at::getStepCallbacksUnlessEmpty(at::RecordScope::FUNCTION).has_value();
 }
 
 std::vector<at::Tensor> call(const at::Tensor& x, const at::Tensor& steps, const at::Tensor& index,

@@ -19,7 +19,7 @@ namespace {
 // look up its own among the 2 x kLanes floats from there on (in registers: gathers are slow on many processors).
 enum Form { kRuns = 0, kBroadcast = 1, kSlide = 2, kGather = 3, kLookup = 4 };
 
-constexpr int64_t kHere = 1 << 14;  // floats of room that fit on the stack
+constexpr int64_t kHere = 1 << 13;  // floats of room that are taken from the stack
 constexpr int kAhead = 256;  // how far values are fetched ahead: the processor itself stops at the end of a page
 
 // Whether rows follow one another.
@@ -216,6 +216,7 @@ std::vector<at::Tensor> seesaw::chain(const at::Tensor& x, const at::Tensor& ste
               "steps: contiguous int64 (1 + steps, ", kFields, ")");
   TORCH_CHECK(index.is_contiguous() && index.scalar_type() == at::kInt, "index: contiguous int32");
   TORCH_CHECK(values.is_contiguous() && values.scalar_type() == at::kFloat, "values: contiguous float32");
+  TORCH_CHECK(x.is_cpu() && steps.is_cpu() && index.is_cpu() && values.is_cpu(), "a chain runs on the CPU");
   const int64_t* head = steps.data_ptr<int64_t>();
   int64_t width = head[0], room = head[1];
   TORCH_CHECK(width > 0 && room >= 0, "steps: they begin with the samples of a block and its room");

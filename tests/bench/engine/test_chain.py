@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from torch import nn
 from torch._subclasses import FakeTensorMode
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
-from bench import Net, Sample, hide
+from bench import Net, Sample, hide, mask_from
 from bench.engine import native
 from bench.engine.chain import LEAST, chain_of
 from bench.engine.draft import Unsupported
+from bench.engine.encode import FIELDS, INPUT, OUTPUT
 from bench.engine.forms import Form, forms_of
 from bench.heads import Made, MixedPool, head_of
 from bench.plugin import choose
@@ -275,6 +277,37 @@ def test_the_operator_is_sound_for_torch_compile():
     torch.library.opcheck(torch.ops.seesaw.chain.default, args)
 
 
+def test_ends_of_single_samples_move_by_segments_and_of_blocks_turned():
+    net = network("mlp[widths=17:10]", (1, 8, 8))
+    for lanes, segments in ((1, 1), (16, 0)):
+        steps = chain_of(net, net, net.sample.blank(), lanes).code.steps[1:]
+        op, places = FIELDS.index("op"), FIELDS.index("places")
+        assert {int(step[places]) for step in steps if step[op] in (INPUT, OUTPUT)} == {segments}
+
+
+@pytest.mark.parametrize("width", [16, 64, 4096])
+def test_rows_that_follow_one_another_take_what_is_added(width):
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Linear(width, width), nn.Linear(width, width)
+            for layer in (self.first, self.second):
+                hide(
+                    layer,
+                    mask_from(f"shared[density={16 / width},outputs=16,nearest=true]@0", (width, width)),
+                )
+
+        def forward(self, x):
+            return torch.relu(x + self.second(torch.relu(self.first(x))))
+
+    net = Net([Residual()], Sample((width,)), 3)
+    net.hang(0, nn.Linear(width, 3))
+    x = torch.randn(5, width)
+    with torch.no_grad():
+        for found, expected in zip(chain_of(net.eval(), net, x[:1], 1)(x), net(x), strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_who_listens_hears_the_operator():
     net = network("mlp[widths=17:10]", (1, 8, 8))
     chain, x = chain_of(net, net, net.sample.blank(), 1), torch.randn(2, 3, 1, 8, 8)
@@ -283,8 +316,30 @@ def test_who_listens_hears_the_operator():
     compiled = torch.compile(chain.code.run, backend="eager", fullgraph=True)
     with torch.autocast("cpu"):
         within = chain(x[1])
-    for found in (traced(x[1]), compiled(x[1]), within):
+    negated = chain(torch._neg_view(-x[1]))
+    with torch.inference_mode():
+        inferred = chain(x[1] + 0)
+    for found in (traced(x[1]), compiled(x[1]), within, negated, inferred):
         assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    assert chain(x[1].clone().requires_grad_())[0].requires_grad
+    with torch.profiler.profile() as profile:
+        chain(x[1])
+    assert "seesaw::chain" in {event.key for event in profile.key_averages()}
+    seen = []
+
+    class Listens(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            seen.append(str(func))
+            return func(*args, **(kwargs or {}))
+
+    with Listens():
+        chain(x[1])
+    assert "seesaw.chain.default" in seen
+
+    class Own(torch.Tensor):
+        pass
+
+    assert isinstance(chain(x[1].as_subclass(Own))[0], Own)
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
         assert [tuple(a.shape) for a in chain(mode.from_tensor(x[0]))] == [tuple(a.shape) for a in expected]
 

@@ -25,7 +25,7 @@ def small(layer, sample):
 def gathered(net):
     """A copy with gathered layers."""
     twin = copy.deepcopy(net)
-    gather(twin)
+    gather(twin, {})
     return twin
 
 

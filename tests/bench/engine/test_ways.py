@@ -1,11 +1,13 @@
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from bench import Method, Net, Part, Sample
+from bench import Method, Net, Part, Sample, SeesawError, hide, mask_from
 from bench.engine import native
+from bench.engine.gathered import GatheredConv, gather
 from bench.engine.ways import DENSE, _blocks, _layouts, fast
 from bench.plugin import choose
 from bench.testing import AllExits, trained
@@ -48,6 +50,58 @@ def test_chains_are_made_in_inference_mode_too():
         found = fast(part, torch.randn(1, 8))
         assert found.reason is None
     torch.testing.assert_close(found.run(x), part.run(x), check_stride=False)
+
+
+@pytest.mark.parametrize("way", [0, 1])
+def test_copies_share_layers_that_are_gathered(way):
+    layer = nn.Conv2d(8, 8, 3)
+    hide(layer, mask_from("shared[density=0.25,outputs=4]@0", layer.weight.shape))
+    net = Net([layer], Sample((8, 5, 5)), 3)
+    net.hang(0, nn.Sequential(nn.Flatten(), nn.Linear(72, 3)))
+    parts, x = [net.eval().whole(), Part(net, 0, 1)], net.sample.blank()
+    made = _layouts(parts[0], x, "gathered", partial(gather, made={}))[way]
+    one, other = (part_of(made.prepare(part, x)).stages["0"] for part in parts)
+    assert one is other
+    assert isinstance(one, GatheredConv)
+
+
+def test_images_within_a_part_have_two_layouts_whatever_it_takes():
+    net = Net([nn.Conv2d(1, 4, 3)], Sample((1, 6, 6)), 2)
+    net.hang(0, nn.Sequential(nn.Flatten(), nn.Linear(64, 2)))
+    part = net.eval().whole()
+    part.run = lambda x: Part.run(part, x.reshape(-1, 1, 6, 6))
+    assert len([name for name in fast(part, torch.randn(2, 36), chains=False).seconds if DENSE in name]) == 2
+
+
+def test_a_layout_that_a_part_does_not_take_is_left_out():
+    class View(nn.Module):
+        def forward(self, x):
+            return x.view(len(x), -1)
+
+    net = Net([nn.Conv2d(3, 4, 3), View()], Sample((3, 8, 8)), 2)
+    net.hang(1, nn.Linear(144, 2))
+    found = fast(net.eval().whole(), torch.randn(1, 3, 8, 8))
+    assert f"{DENSE}, channels first" in found.seconds
+    assert f"{DENSE}, channels last" not in found.seconds
+
+
+def test_copies_made_in_inference_mode_run_outside(net):
+    x = torch.randn(2, *net.sample.shape)
+    with torch.inference_mode():
+        run = _layouts(net.whole(), x, DENSE)[1].prepare(net.whole(), x)
+    assert run(x)[0].requires_grad
+
+
+def test_parts_in_training_and_empty_batches_are_told(net):
+    x = torch.randn(2, *net.sample.shape)
+    with pytest.raises(SeesawError, match="as many samples as will come"):
+        fast(net.whole(), x[:0])
+    net.stages[0].train()
+    try:
+        with pytest.raises(SeesawError, match=r"Call eval\(\)"):
+            fast(net.whole(), x)
+    finally:
+        net.eval()
 
 
 def part_of(run: Any) -> Part:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from bench.codec import Codec as Codec
     from bench.codec import frame as frame
     from bench.codec import unframe as unframe
-    from bench.engine.ways import Fast as Fast
-    from bench.engine.ways import fast as fast
+    from bench.engine.fast import Fast as Fast
+    from bench.engine.fast import fast as fast
     from bench.errors import Infeasible as Infeasible
     from bench.errors import SeesawError as SeesawError
     from bench.exits import Budget as Budget
@@ -99,7 +99,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "backbone": "Backbone MeanPool channels_of features_of places_of pooled_head",
     "codec": "Codec frame unframe",
-    "engine.ways": "Fast fast",
+    "engine.fast": "Fast fast",
     "errors": "Infeasible SeesawError",
     "exits": "Budget EarlyExits Exits HeadOf Loss nearest parted places",
     "heads": "HeadKind MixedPool head_of",

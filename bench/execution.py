@@ -11,7 +11,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from bench.engine.ways import Way, prepared, wait
+from bench.engine.fast import prepared, wait
+from bench.engine.ways import Way
 from bench.linked import Linked
 from bench.meter import Reading
 from bench.meters.clock import spread, timed, where

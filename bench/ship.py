@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.engine.chain import LEAST
-from bench.engine.ways import Fast, fast
+from bench.engine.fast import Fast, fast
 from bench.errors import SeesawError
 from bench.files import write_whole
 from bench.manifest import MANIFEST, Manifest, PartFile, open_part

@@ -22,7 +22,7 @@ from torch import Tensor
 from bench import About, Backbone, Exits, Net, Policy, Recipe, Sample
 from bench.build import assemble
 from bench.curves import Curve
-from bench.engine.ways import fast
+from bench.engine.fast import fast
 from bench.execution import Walker, bare
 from bench.meters.clock import timed
 from bench.net import Part

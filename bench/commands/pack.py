@@ -14,7 +14,7 @@ from bench.commands.options import out
 from bench.errors import SeesawError, counted
 
 if TYPE_CHECKING:
-    from bench.engine.ways import Fast
+    from bench.engine.fast import Fast
 
 
 def pack(

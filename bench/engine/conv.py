@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.engine.choose import choices, quickest
+from bench.engine.fast import wait
 from bench.engine.products import PRODUCTS, Conv, Product, Scattered, existing
-from bench.engine.ways import wait
 
 ROUNDS = 4
 """In which products are compared: a step of training takes long enough to be timed."""

@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar
 
 import torch
 
-from bench.engine.ways import wait
+from bench.engine.fast import wait
 from bench.meter import Reading
 
 Key = TypeVar("Key")

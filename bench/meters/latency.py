@@ -9,7 +9,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.engine.ways import Way, prepared
+from bench.engine.fast import prepared
+from bench.engine.ways import Way
 from bench.meter import Found, Meter, Subject
 from bench.meters.clock import spread, timed, where
 from bench.net import Net, Part

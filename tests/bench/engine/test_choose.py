@@ -12,8 +12,8 @@ from bench import Net, Sample
 from bench.engine import native
 from bench.engine.chain import chain_of
 from bench.engine.choose import Choices, choices
+from bench.engine.fast import fast
 from bench.engine.forms import forms_of
-from bench.engine.ways import fast
 from bench.errors import SeesawError
 from bench.meter import Subject
 from bench.meters.latency import Latency

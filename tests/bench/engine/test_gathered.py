@@ -8,8 +8,9 @@ from torch import nn
 
 from bench import Method, Net, Sample, hide
 from bench.engine import native
+from bench.engine.fast import fast
 from bench.engine.gathered import GatheredConv, GatheredLinear, gather, gathers
-from bench.engine.ways import Way, fast
+from bench.engine.ways import Way
 from bench.net import Part
 from bench.plugin import choose
 from bench.testing import AllExits, trained

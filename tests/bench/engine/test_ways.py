@@ -7,8 +7,9 @@ from torch import nn
 
 from bench import Method, Net, Part, Sample, SeesawError, hide, mask_from
 from bench.engine import native
+from bench.engine.fast import fast
 from bench.engine.gathered import GatheredConv, gather
-from bench.engine.ways import DENSE, _blocks, _layouts, fast
+from bench.engine.ways import DENSE, _blocks, _layouts
 from bench.plugin import choose
 from bench.testing import AllExits, trained
 

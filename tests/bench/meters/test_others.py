@@ -23,7 +23,7 @@ def net():
 def test_storage_is_the_length_of_what_pack_wrote(net):
     line = "sparse[density=0.25]@0"
     hide(net.stages[0], mask_from(line, (32, 16)), line)
-    found = Storage().measure(Subject(net, CPU))
+    found = Storage().measure(Subject(net.eval(), CPU))
     assert set(found.exits[0]) == {
         "bytes.dense",
         "bytes.bitmap",
@@ -40,13 +40,13 @@ def test_storage_is_the_length_of_what_pack_wrote(net):
 
 def test_a_mask_without_a_pattern_has_no_pattern_bytes_and_a_reason(net):
     hide(net.stages[0], torch.rand(32, 16) < 0.5)
-    found = Storage().measure(Subject(net, CPU))
+    found = Storage().measure(Subject(net.eval(), CPU))
     assert "bytes.pattern" not in found.exits[1]
     assert "no pattern" in found.absent["bytes.pattern"]
 
 
 def test_latency_has_a_reading_for_every_exit_and_for_both_parts_of_every_cut(net):
-    found = Latency(rounds=5).measure(Subject(net, CPU))
+    found = Latency(rounds=5).measure(Subject(net.eval(), CPU))
     assert [sorted(found.cuts[k]) for k in range(4)] == [
         ["latency.server"],
         ["latency.device", "latency.server"],
@@ -70,7 +70,7 @@ def test_latency_grows_with_the_work_on_the_way():
     net = Net([nn.Linear(64, 64), Slow()], Sample((64,)), 2)
     net.hang(0, nn.Linear(64, 2))
     net.hang(1, nn.Linear(64, 2))
-    found = Latency(rounds=7).measure(Subject(net, CPU))
+    found = Latency(rounds=7).measure(Subject(net.eval(), CPU))
     assert found.exits[1]["latency"].value > 2 * found.exits[0]["latency"].value
     assert found.cuts[1]["latency.server"].value > found.cuts[1]["latency.device"].value
 
@@ -84,7 +84,7 @@ def test_the_dense_parent_is_timed_in_turn_at_the_exits_that_both_have(net):
     fast = Net([nn.Linear(64, 64), nn.Identity()], Sample((64,)), 2)
     fast.hang(0, nn.Linear(64, 2))
     fast.hang(1, nn.Linear(64, 2))
-    found = Latency(rounds=7).measure(Subject(fast, CPU, parent=parent))
+    found = Latency(rounds=7).measure(Subject(fast.eval(), CPU, parent=parent))
     assert "speedup" not in found.exits[0]
     ratio = found.exits[1]["speedup"]
     assert (ratio.unit, ratio.n) == ("x", 7)
@@ -109,7 +109,7 @@ def test_peak_memory_is_the_hand_count(net):
     x = torch.zeros(1, 16)
     # While the ReLU runs, input (16), the linear layer's output (32) and its own output (32) are alive.
     assert peak(Part(net, 0, 2), x) == 4 * (16 + 32 + 32)
-    found = Memory().measure(Subject(net, CPU))
+    found = Memory().measure(Subject(net.eval(), CPU))
     assert found.exits[0]["memory"].value == 4 * (16 + 32 + 4)  # the head's logits too
     assert found.cuts[2]["memory.device"].value == 4 * (16 + 32 + 32)
 
@@ -140,9 +140,9 @@ def test_a_round_on_a_disturbed_machine_does_not_count(monkeypatch):
     net.hang(0, nn.Linear(8, 2))
     answers = iter([True, False, True] + [False] * 100)
     monkeypatch.setattr("bench.meters.clock.Probe.disturbed", lambda self: next(answers))
-    found = Latency(rounds=5).measure(Subject(net, CPU))
+    found = Latency(rounds=5).measure(Subject(net.eval(), CPU))
     assert found.exits[0]["latency"].n == 5
     assert found.notes["rounds timed on a disturbed machine"] == 0
     monkeypatch.setattr("bench.meters.clock.Probe.disturbed", lambda self: True)
-    found = Latency(rounds=5, seconds=0.2).measure(Subject(net, CPU))
+    found = Latency(rounds=5, seconds=0.2).measure(Subject(net.eval(), CPU))
     assert found.notes["rounds timed on a disturbed machine"] == found.exits[0]["latency"].n == 5

@@ -5,7 +5,7 @@
 Dense is the faster of `F.linear` and its feature-major form for a layer, and of PyTorch's two layouts of images for a
 network. "Of that, sparsity" is the same engine on the dense network over ours: what the engine alone gains is the rest.
 "Limit" is the roofline: dense time over the time that this machine's measured ceilings leave for the MACs and
-the bytes of the packed network.
+the bytes of the packed network. "A call" is what the smallest chain takes, which no ceiling holds.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from torch import nn
 
 from bench import hide, mask_from, pack
 from bench.engine import native
+from bench.engine.chain import chain_of
 from bench.machine import machine
 
 CACHED = 1 << 20
@@ -35,11 +36,12 @@ SHORT = 1e-3
 
 @dataclass
 class Ceilings:
-    """What this machine can do: MACs a second, and bytes a second from a core's cache and from memory."""
+    """What this machine can do: MACs a second, bytes a second from a core's cache and from memory, seconds a call."""
 
     macs: float
     cache: float
     memory: float
+    call: float
 
     def seconds(self, job: Job) -> float:
         """The least time for a job."""
@@ -60,10 +62,13 @@ def ceilings() -> Ceilings:
     """Measured now, with this process's threads."""
     a, b, out = torch.randn(768, 768), torch.randn(768, 768), torch.empty(768, 768)
     small, large = torch.ones(1 << 16), torch.ones(1 << 25)
+    layer, x = nn.Linear(16, 16), torch.randn(1, 16)
+    tiny = chain_of(layer, lambda inputs: [layer(inputs)], x, 1)
     return Ceilings(
         768**3 / best(lambda: torch.mm(a, b, out=out)),
         100 * small.nbytes / best(lambda: [small.sum() for _ in range(100)]),
         large.nbytes / best(large.sum, 5),
+        best(lambda: [tiny(x) for _ in range(1000)]) / 1000,
     )
 
 
@@ -104,6 +109,13 @@ def sizes() -> Table:
     return table
 
 
+def tell(console: Console, table: Table) -> None:
+    """Print a table as Markdown, without spaces at the ends of lines."""
+    with console.capture() as told:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in told.get().splitlines()))
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(
@@ -124,7 +136,7 @@ def main() -> None:
         torch.set_num_threads(threads)
         top = ceilings()
         console.print(
-            f"\n## Threads: {threads}\n\n{top.macs / 1e9:.0f} GMAC/s, {top.cache / 1e9:.0f} GB/s cache, {top.memory / 1e9:.0f} GB/s memory"
+            f"\n## Threads: {threads}\n\n{top.macs / 1e9:.0f} GMAC/s, {top.cache / 1e9:.0f} GB/s cache, {top.memory / 1e9:.0f} GB/s memory, {top.call * 1e6:.1f} us a call"
         )
         columns = ("job", "dense", "ours", "ratio", "of that, sparsity", "target", "limit", "error")
         table = Table(*columns, box=box.MARKDOWN)
@@ -140,8 +152,9 @@ def main() -> None:
                 "" if math.isnan(whole) else f"{whole / ours:.1f} x",
                 f"{job.target:g} x{'' if ratio >= job.target else ' missed'}", f"{dense / top.seconds(job):.0f} x", f"{job.error:.0e}",
             )  # fmt: skip
-        console.print(table)
-    console.print("\n## Bytes", sizes(), sep="\n")
+        tell(console, table)
+    console.print("\n## Bytes")
+    tell(console, sizes())
 
 
 if __name__ == "__main__":

@@ -109,6 +109,10 @@ def sizes() -> Table:
     return table
 
 
+def _told(target: float | None, ratio: float) -> str:
+    return "" if target is None else f"{target:g} x{'' if ratio >= target else ' missed'}"
+
+
 def tell(console: Console, table: Table) -> None:
     """Print a table as Markdown, without spaces at the ends of lines."""
     with console.capture() as told:
@@ -150,7 +154,7 @@ def main() -> None:
             table.add_row(
                 job.name, f"{dense * 1e6:.0f} us", f"{ours * 1e6:.0f} us", f"{ratio:.1f} x",
                 "" if math.isnan(whole) else f"{whole / ours:.1f} x",
-                f"{job.target:g} x{'' if ratio >= job.target else ' missed'}", f"{dense / top.seconds(job):.0f} x", f"{job.error:.0e}",
+                _told(job.target, ratio), f"{dense / top.seconds(job):.0f} x", f"{job.error:.0e}",
             )  # fmt: skip
         tell(console, table)
     console.print("\n## Bytes")

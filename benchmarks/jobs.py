@@ -24,7 +24,8 @@ class Job:
     """One line of the table: what is timed, and what it must reach."""
 
     name: str
-    target: float
+    target: float | None
+    """how many times faster than dense it must be, where that was promised"""
     dense: list[Callable[[], object]]
     ours: list[Callable[[], object]]
     whole: list[Callable[[], object]]
@@ -105,16 +106,17 @@ def network(
     stages: list[nn.Module],
     backbone: Backbone,
     sample: Sample,
+    pattern: str,
     density: float,
     batch: int,
-    target: float,
+    target: float | None,
 ) -> Job:
     """A whole network with three exits, or as many as it has stages."""
     net = Net(stages, sample, 10)
     last = len(stages) - 1
     for stage in sorted({last // 3, (2 * last + 2) // 3, last}):
         net.hang(stage, backbone.head(net.shapes[stage], 10))
-    whole, method = copy.deepcopy(net).eval(), SHARED.format(f"density={density},nearest=true")
+    whole, method = copy.deepcopy(net).eval(), pattern.format(f"density={density},nearest=true")
     choose(Method, method).plugin.prepare(net.eval(), SEED)
     x = torch.randn(batch, *sample.shape)
     dense: list[Callable[[], object]] = [lambda: net(x)]
@@ -124,7 +126,7 @@ def network(
         dense.append(lambda: other(last_x))
     ours = chains(net, net, x)
     return Job(
-        f"{name}, batch {batch}, shared, {density:.1%}",
+        f"{name}, batch {batch}, {pattern.partition('[')[0]}, {density:.1%}",
         target,
         dense,
         ours,
@@ -159,13 +161,15 @@ def mlp(density: float, batch: int, target: float, widths: tuple[int, ...] = (78
     inner = [nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(widths)]
     stages = [nn.Flatten(), *inner]
     name = f"mlp {'-'.join(map(str, widths))}-10"
-    return network(name, stages, choose(Backbone, "mlp").plugin, Sample((widths[0],)), density, batch, target)
+    return network(
+        name, stages, choose(Backbone, "mlp").plugin, Sample((widths[0],)), SHARED, density, batch, target
+    )
 
 
-def resnet18(density: float, batch: int, target: float) -> Job:
+def resnet18(pattern: str, density: float, batch: int, target: float | None = None) -> Job:
     """ResNet-18 for 32 x 32."""
     backbone, sample = choose(Backbone, "resnet18").plugin, Sample((3, 32, 32))
-    return network("resnet18", backbone.stages(sample), backbone, sample, density, batch, target)
+    return network("resnet18", backbone.stages(sample), backbone, sample, pattern, density, batch, target)
 
 
 JOBS: list[Callable[[], Job]] = [
@@ -175,6 +179,7 @@ JOBS: list[Callable[[], Job]] = [
     lambda: training(0.125, 3),
     lambda: mlp(0.125, 1, 8), lambda: mlp(0.05, 1, 15), lambda: mlp(0.125, 128, 4), lambda: mlp(0.05, 128, 7),
     lambda: mlp(0.125, 1, 6, (800, 400, 400)),
-    lambda: resnet18(0.25, 1, 1.8), lambda: resnet18(0.125, 1, 2.5),
-    lambda: resnet18(0.25, 16, 2), lambda: resnet18(0.125, 16, 3),
+    lambda: resnet18(SHARED, 0.25, 1, 1.8), lambda: resnet18(SHARED, 0.125, 1, 2.5),
+    lambda: resnet18(SHARED, 0.25, 16, 2), lambda: resnet18(SHARED, 0.125, 16, 3),
+    lambda: resnet18(DEGREE, 0.125, 1), lambda: resnet18(DEGREE, 0.125, 16),
 ]  # fmt: skip

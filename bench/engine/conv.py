@@ -16,7 +16,7 @@ from bench.engine.choose import choices, quickest
 from bench.engine.fast import wait
 from bench.engine.products import PRODUCTS, Conv, Product, Scattered, existing
 
-ROUNDS = 4
+ROUNDS = 3
 """In which products are compared: a step of training takes long enough to be timed."""
 
 

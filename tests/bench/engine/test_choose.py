@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from torch import nn
 from bench import Net, Sample
 from bench.engine import native
 from bench.engine.chain import chain_of
-from bench.engine.choose import Choices, choices
+from bench.engine.choose import Choices, choices, quickest
 from bench.engine.fast import fast
 from bench.engine.forms import forms_of
 from bench.errors import SeesawError
@@ -143,6 +144,19 @@ def test_a_compiler_is_found_where_there_is_no_path(monkeypatch, tmp_path):
 def test_kernels_may_be_left_out(monkeypatch):
     monkeypatch.setenv("SEESAW_NATIVE", "0")
     assert "SEESAW_NATIVE=0" in native.kernels.__wrapped__()
+
+
+def test_a_form_that_finds_anothers_cache_is_not_judged_by_that():
+    found = ["nobody's"]
+
+    def job(name, cold, warm):
+        def run():
+            time.sleep(warm if found[0] == name else cold)
+            found[0] = name
+
+        return run
+
+    assert quickest([job("a", 0.009, 0.001), job("b", 0.005, 0.003)]) == 0
 
 
 @built

@@ -11,6 +11,7 @@ the bytes of the packed network. "A call" is what the smallest chain takes, whic
 import argparse
 import math
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -134,7 +135,7 @@ def main() -> None:
         raise SystemExit(f"There are no native kernels: {reason}.")
     here = machine(torch.device("cpu"))
     console.print(
-        f"# {date.today()}, {here['processor']}, torch {torch.__version__}\n\nBy `python benchmarks/execution.py`."
+        f"# {date.today()}, {here['processor']}, torch {torch.__version__}\n\nBy `{' '.join(['python benchmarks/execution.py', *sys.argv[1:]])}`."
     )
     for threads in map(int, args.threads.split(",")):
         torch.set_num_threads(threads)

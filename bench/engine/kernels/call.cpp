@@ -4,7 +4,6 @@
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty.h>
 #include <ATen/record_function.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/utils/pybind.h>
@@ -13,9 +12,12 @@
 
 namespace {
 
+// Of a tensor on the CPU that is nothing else.
+constexpr c10::DispatchKeySet kPlain({c10::DispatchKey::CPU, c10::DispatchKey::ADInplaceOrView,
+                                      c10::DispatchKey::AutogradCPU, c10::DispatchKey::AutocastCPU});
+
 bool listened(const at::Tensor& x) {
-  static const c10::DispatchKeySet plain = at::empty({0}, at::kFloat).key_set();
-  return !(x.key_set() - plain).empty() || (x.requires_grad() && at::GradMode::is_enabled()) ||
+  return !(x.key_set() - kPlain).empty() || (x.requires_grad() && at::GradMode::is_enabled()) ||
          !(c10::impl::tls_local_dispatch_key_set().included_ - c10::default_included_set).empty() ||
          at::getStepCallbacksUnlessEmpty(at::RecordScope::FUNCTION).has_value();
 }

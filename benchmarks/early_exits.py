@@ -20,15 +20,15 @@ import torch
 from torch import Tensor
 
 from bench import About, Backbone, Exits, Net, Policy, Recipe, Sample
-from bench.build import assemble
-from bench.curves import Curve
-from bench.engine.fast import fast
-from bench.execution import Walker, bare
-from bench.meters.clock import timed
-from bench.net import Part
-from bench.plugin import choose
-from bench.record import Record, load
-from bench.replay.curve import leaves_now
+from bench.execution.clock import timed
+from bench.execution.fast import fast
+from bench.kinds.build import assemble
+from bench.measuring.walks import Walker, bare
+from bench.network.net import Part
+from bench.plugins.plugin import choose
+from bench.records.curve import Curve
+from bench.records.record import Record, load
+from bench.replay.exits.curve import leaves_now
 
 RECORDS = Path(__file__).parent.parent / "leaderboards" / "records"
 SHARE, ACCURACY, FASTER = 0.943, 0.9925, 5.4

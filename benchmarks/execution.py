@@ -25,8 +25,8 @@ from rich.table import Table
 from torch import nn
 
 from bench import hide, mask_from, pack
-from bench.engine import native
-from bench.engine.chain import chain_of
+from bench.execution import native
+from bench.execution.chain.chain import chain_of
 from bench.machine import machine
 
 CACHED = 1 << 20

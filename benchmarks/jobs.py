@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from bench import Backbone, Method, Net, Sample, hide, mask_from, mask_of
-from bench.engine.chain import chain_of
-from bench.engine.linear import PackedLinear
-from bench.engine.ways import BLOCKS
-from bench.plugin import choose
-from bench.sparse.mask import layers, parameters
+from bench.execution.backends import BLOCKS
+from bench.execution.chain.chain import chain_of
+from bench.execution.lean.linear import PackedLinear
+from bench.network.sparse.mask import layers, parameters
+from bench.plugins.plugin import choose
 
 SEED = type("Seed", (), {"seed": 0, "device": torch.device("cpu")})()
 SHARED, DIAGONAL, DEGREE = "shared[{},outputs=16]", "diagonal[{}]", "sparse[{}]"

@@ -19,8 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.beside import untimed
-from bench.record import load
+from bench.records.compare import untimed
+from bench.records.record import load
 
 COMMAND = [
     "run",

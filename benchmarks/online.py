@@ -20,12 +20,12 @@ import threadpoolctl
 import torch
 
 from bench import Policy
-from bench.plugin import choose
-from bench.replay.inputs import entrants, values
-from bench.replay.matrix import read
-from bench.replay.play import play
-from bench.replay.stream import Stream
-from bench.replay.sweep import Sweep
+from bench.plugins.plugin import choose
+from bench.replay.streams.entrants import entrants, values
+from bench.replay.streams.matrix import read
+from bench.replay.streams.play import play
+from bench.replay.streams.stream import Stream
+from bench.replay.streams.sweep import Sweep
 
 OFFLOADS = values(["offload=0.1:0.15:...:0.6"])
 

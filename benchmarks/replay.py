@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 
 from bench import Policy, Trace
-from bench.plugin import choose, entries
-from bench.policy import decides_alone
-from bench.replay.curve import curve
+from bench.kinds.policy import decides_alone
+from bench.plugins.plugin import choose, entries
+from bench.replay.exits.curve import curve
 
 
 def main() -> None:

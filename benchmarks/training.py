@@ -20,9 +20,9 @@ from rich.table import Table
 from torch import Tensor
 
 from bench import About, Backbone, Data, Exits, Recipe, Sample, Scale, Split
-from bench.budget import Budget
-from bench.net import Net
-from bench.plugin import choose
+from bench.network.net import Net
+from bench.plugins.plugin import choose
+from bench.runs.training.budget import Budget
 
 CPU = torch.device("cpu")
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -30,7 +30,7 @@ MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 def network(spec: str, sample: Sample, classes: int = 10) -> Net:
     """A backbone with the default exits plan."""
-    from bench.build import assemble
+    from bench.kinds.build import assemble
     from bench.testing import TinyTask
 
     class Shape(TinyTask):

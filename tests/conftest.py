@@ -17,7 +17,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # in the processes that tests start, too
 
 def _cache():
     """A cache of this session's own, with the kernels and loops compiled before or now: a minute, once a machine."""
-    from bench.engine import native
+    from bench.execution import native
 
     native.missing()
     own = Path(tempfile.mkdtemp(prefix="seesaw-cache-"))
@@ -79,9 +79,9 @@ def texts(tmp_path, write_texts):
 @pytest.fixture(scope="session")
 def made():
     """Makes sound records without training: `made(seed, method=..., right=...)`, as a run would have written them."""
-    from bench.curves import Curve, Point
-    from bench.meter import Reading
-    from bench.record import Cut, EpochRow, Exit, Layer, Named, Record, Setup
+    from bench.kinds.meter import Reading
+    from bench.records.curve import Curve, Point
+    from bench.records.record import Cut, EpochRow, Exit, Layer, Named, Record, Setup
 
     def named(spec, **settings):
         return Named(name=spec.partition("[")[0], origin="seesaw-bench 1", settings=settings, spec=spec)
@@ -175,7 +175,7 @@ def traced(made):
 @pytest.fixture(scope="session")
 def timed(traced):
     """Saves what `traced` does, of a run that was measured otherwise: `timed(home, seed, last=..., payload=...)`."""
-    from bench.record import Record
+    from bench.records.record import Record
 
     def save(home, seed=0, last=4e-3, payload=16.0):
         folder = traced(home, seed)
@@ -192,10 +192,10 @@ def timed(traced):
 @pytest.fixture(scope="session")
 def streamed(traced):
     """Replays made traces as `seesaw replay --record` does: `streamed(home, seed, ...)` gives an unwritten stream record."""
-    from bench.replay import inputs
-    from bench.replay.sweep import Sweep
-    from bench.streams import real
-    from bench.streams.made import parts_of, record_of
+    from bench.replay.streams import costs as real
+    from bench.replay.streams import entrants as inputs
+    from bench.replay.streams.recording import parts_of, record_of
+    from bench.replay.streams.sweep import Sweep
 
     def play(
         home, seed=0, policies=("splitee", "random", "best-fixed"), shuffles=2, costs="layers", arms="exits",

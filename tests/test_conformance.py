@@ -3,7 +3,7 @@
 import pytest
 
 import bench
-from bench.plugin import KINDS, choose, entries
+from bench.plugins.plugin import KINDS, choose, entries
 from bench.testing import check
 
 NEEDS_FILES = {

@@ -10,10 +10,10 @@ import typer
 from bench.commands import options
 from bench.commands.options import out
 from bench.errors import SeesawError
-from bench.spec import near
+from bench.plugins.spec import near
 
 if TYPE_CHECKING:
-    from bench.board.rows import Row
+    from bench.boards.rows import Row
 
 
 def board(
@@ -23,7 +23,7 @@ def board(
     debug: options.Debug = False,
 ) -> None:
     """Write the pages of all boards from the records: Markdown, and index.html to look at in a browser."""
-    from bench.board.pages import stale, write_pages
+    from bench.boards.pages import stale, write_pages
 
     pages = pages or records.parent
     if check:
@@ -59,7 +59,7 @@ def plot(
     debug: options.Debug = False,
 ) -> None:
     """Draw a board's trade-off for a paper, with 95% intervals; the caption says task version and n."""
-    from bench.board.figure import figure
+    from bench.boards.show.figure import figure
 
     name, rows = _one(records, task)
     wanted = options.words(backbones), options.words(methods)
@@ -83,7 +83,7 @@ def publish(
     debug: options.Debug = False,
 ) -> None:
     """Publish a board as a Weights & Biases report: its leaderboard table and its plots, with your key."""
-    from bench.board.report import publish as send
+    from bench.boards.show.wandb import publish as send
 
     name, rows = _one(records, task)
     out.print(send(name, rows, project, runs), soft_wrap=True)
@@ -91,8 +91,8 @@ def publish(
 
 def _one(records: Path, task: str) -> tuple[str, list[Row]]:
     """The newest board of a task, or the one that is named with its version."""
-    from bench.board.rows import read, rows
-    from bench.record import task_and_version
+    from bench.boards.rows import read, rows
+    from bench.records.record import task_and_version
 
     boards = {
         name: found for name, found in rows(read(records)[0]).items() if any(row.seeds for row in found)

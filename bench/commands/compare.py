@@ -58,15 +58,15 @@ def compare(
       seesaw compare --task mnist --methods 'dense,sparse\\[nearest=true],pruned' --densities 0.5,0.1,0.03
     """
     with out.status("Loading PyTorch ..."):
-        from bench.board.pages import write_pages
-        from bench.board.rows import read, rows
-        from bench.board.terminal import board_columns, board_rows, board_table
-        from bench.grid import grid
-        from bench.order import Order, Plan
-        from bench.progress import Cells
-        from bench.record import board_of, is_record
-        from bench.track import leaderboard
-        from bench.workers import work_off
+        from bench.boards.pages import write_pages
+        from bench.boards.rows import read, rows
+        from bench.boards.show.terminal import board_columns, board_rows, board_table
+        from bench.records.mirror import leaderboard
+        from bench.records.record import board_of, is_record
+        from bench.runs.grid import grid
+        from bench.runs.progress import Cells
+        from bench.runs.request import Order, Plan
+        from bench.runs.workers import work_off
 
     base = Order(
         task, "", exits, options.words(policies), options.words(codecs), options.words(meters), 0,

@@ -24,7 +24,7 @@ def kernels(
     ~/.cache/seesaw) with the machine's description. SEESAW_NATIVE=0 leaves the native kernels out.
     """
     with out.status("Looking for the native kernels; building them takes half a minute ..."):
-        from bench.engine import native
+        from bench.execution import native
 
         reason = native.missing()
     if reason is not None:
@@ -34,7 +34,7 @@ def kernels(
     out.print(f"The native kernels are built, in {native.cache()}.")
     files = sorted(native.cache().glob("forms-*.json"))
     for file in files:
-        from bench.engine.choose import read
+        from bench.execution.program.choices import read
 
         machine, forms = read(file)
         told = f"{len(forms)} choices for {machine[0]}, {machine[-1]}" if machine else "no choices"

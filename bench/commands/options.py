@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench import defaults
 from bench.errors import SeesawError
-from bench.spec import split
+from bench.plugins.spec import split
+from bench.runs import defaults
 
 out = Console(
     highlight=False, markup=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100

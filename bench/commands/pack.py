@@ -14,7 +14,7 @@ from bench.commands.options import out
 from bench.errors import SeesawError, counted
 
 if TYPE_CHECKING:
-    from bench.engine.fast import Fast
+    from bench.execution.fast import Fast
 
 
 def pack(
@@ -63,13 +63,13 @@ def pack(
     with out.status("Loading PyTorch ..."):
         from torch import get_num_threads
 
-        from bench.earlier import Earlier, order_of
-        from bench.order import Order, Plan
-        from bench.record import load
-        from bench.replay.recorded import shipped_by
-        from bench.replay.states import STATES, load_states
-        from bench.ship import Shipment
-        from bench.sparse.values import KINDS, Kind
+        from bench.network.sparse.values import KINDS, Kind
+        from bench.records.record import load
+        from bench.replay.exits.shipped import shipped_by
+        from bench.replay.exits.states import STATES, load_states
+        from bench.runs.request import Order, Plan
+        from bench.runs.trained import Earlier, order_of
+        from bench.shipping.parts import Shipment
 
     path = Path(what)
     if path.suffix == ".json" or path.exists():

@@ -12,8 +12,8 @@ from rich.text import Text
 from bench.commands import options
 from bench.commands.options import out
 from bench.errors import SeesawError
-from bench.plugin import KINDS, entries
-from bench.spec import near, parse
+from bench.plugins.plugin import KINDS, entries
+from bench.plugins.spec import near, parse
 
 
 def list_(
@@ -21,7 +21,7 @@ def list_(
     debug: options.Debug = False,
 ) -> None:
     """Show every plugin there is, with its settings, their defaults and what they mean."""
-    from bench.card import cards
+    from bench.plugins.listing import cards
 
     if kind is not None and kind not in KINDS:
         raise SeesawError(f"There is no kind {kind!r}{near(kind, KINDS)} The kinds are {', '.join(KINDS)}.")
@@ -44,7 +44,7 @@ def check(
 ) -> None:
     """Check that a plugin holds to its kind's contract."""
     import bench
-    from bench.plugin import choose
+    from bench.plugins.plugin import choose
     from bench.testing import check as conform
 
     bases = {"exits": "Exits"} | {one: one.capitalize() for one in KINDS if one != "exits"}
@@ -63,7 +63,7 @@ def _kind_of(spec: str) -> str:
     name = parse(spec).name
     if ":" in name:
         import bench
-        from bench.plugin import choose
+        from bench.plugins.plugin import choose
 
         return choose(bench.Plugin, spec).plugin.kind
     kinds = [kind for kind in KINDS if name in entries(kind)]
@@ -81,7 +81,7 @@ def new(
     debug: options.Debug = False,
 ) -> None:
     """Write a skeleton plugin and its test, and announce it in pyproject.toml."""
-    from bench.new import write
+    from bench.plugins.scaffold import write
 
     for line in write(kind, name, Path()):
         out.print(line)

@@ -15,8 +15,8 @@ from bench.commands.options import out
 from bench.errors import SeesawError
 
 if TYPE_CHECKING:
-    from bench.record import Record
-    from bench.streams.record import StreamRecord
+    from bench.records.record import Record
+    from bench.records.stream import StreamRecord
 
 RecordPath = Annotated[Path, typer.Argument(help="path of a record, or of a stream record")]
 
@@ -27,10 +27,10 @@ def show(record: RecordPath, debug: options.Debug = False) -> None:
     A stream record (`seesaw replay --record`) is shown as boards show it.
     """
     from bench.commands.run import show_record
-    from bench.faults import faults
-    from bench.order import dense_of
-    from bench.streams.record import StreamRecord, either
-    from bench.verify import contested
+    from bench.records.checks.run import faults
+    from bench.records.store import contested
+    from bench.records.stream import StreamRecord, either
+    from bench.runs.request import dense_of
 
     found = either(record)
     if isinstance(found, StreamRecord):
@@ -56,8 +56,8 @@ def show(record: RecordPath, debug: options.Debug = False) -> None:
 
 def diff(one: RecordPath, other: RecordPath, debug: options.Debug = False) -> None:
     """Show what differs between two records: settings, machine, versions and numbers."""
-    from bench.beside import differences
-    from bench.streams.record import either
+    from bench.records.compare import differences
+    from bench.records.stream import either
 
     first, second = either(one), either(other)
     if type(first) is not type(second):
@@ -81,9 +81,9 @@ def diff(one: RecordPath, other: RecordPath, debug: options.Debug = False) -> No
 
 def _told(found: Record | StreamRecord) -> tuple[dict[str, Any], dict[str, float]]:
     """What a record says beside its numbers, and its numbers by name."""
-    from bench import beside
-    from bench.streams import beside as streams_beside
-    from bench.streams.record import StreamRecord
+    from bench.records import compare as beside
+    from bench.records import compare_streams as streams_beside
+    from bench.records.stream import StreamRecord
 
     if isinstance(found, StreamRecord):
         return streams_beside.settings(found), streams_beside.means(found)
@@ -92,8 +92,8 @@ def _told(found: Record | StreamRecord) -> tuple[dict[str, Any], dict[str, float
 
 def _numbers(record: Record) -> dict[str, float]:
     """Every number of a record by its name, readings with their units."""
-    from bench.beside import counts
-    from bench.faults import places
+    from bench.records.checks.run import places
+    from bench.records.compare import counts
 
     found = {
         f"{place}: {name}, {one.unit}": one.value
@@ -122,10 +122,10 @@ def verify(
     A stream record (`seesaw replay --record`) is also held against the records of its runs; with --rerun it is replayed
     from the traces that lie in the folder of runs, and every number must be the same.
     """
-    from bench.beside import compare
-    from bench.faults import faults
-    from bench.streams.record import StreamRecord, either
-    from bench.verify import contested
+    from bench.records.checks.run import faults
+    from bench.records.compare import compare
+    from bench.records.store import contested
+    from bench.records.stream import StreamRecord, either
 
     found = either(record)
     if isinstance(found, StreamRecord):
@@ -168,10 +168,10 @@ def verify(
 
 def _again(found: Record, data: Path, threads: int | None) -> Record:
     """Run a record's settings again in a folder that is gone afterwards."""
-    from bench.earlier import order_of
     from bench.machine import settle
-    from bench.progress import Shown
-    from bench.runner import run
+    from bench.runs.progress import Shown
+    from bench.runs.run import run
+    from bench.runs.trained import order_of
 
     told = found.machine.get("threads")
     threads = threads or (told if isinstance(told, int) and 0 < told <= 1024 else None)

@@ -14,10 +14,10 @@ from bench.commands.options import out
 from bench.errors import SeesawError, counted
 
 if TYPE_CHECKING:
-    from bench.curves import Curve
-    from bench.replay.inputs import Entrants
-    from bench.streams.real import Priced
-    from bench.trace import Trace
+    from bench.records.curve import Curve
+    from bench.replay.streams.costs import Priced
+    from bench.replay.streams.entrants import Entrants
+    from bench.replay.trace import Trace
 
 USUAL = ("splitee", "splitee-s", "random", "best-fixed", "oracle")
 
@@ -98,16 +98,16 @@ def replay(
       seesaw replay --trace clean.npz --trace blurred.npz --policy splitee --policy 'sliding-window\\[window=2000]'
     """
     with out.status("Loading PyTorch ..."):
+        from bench.boards.show.policies import table_of
         from bench.drawing import pyplot
         from bench.files import writable
         from bench.machine import settle
-        from bench.outcomes import table_of
-        from bench.replay import inputs
-        from bench.replay.report import stream_table, write_json
-        from bench.replay.sweep import Sweep
-        from bench.streams import real
-        from bench.streams.made import parts_of, record_of
-        from bench.streams.record import streams_of
+        from bench.records.stream import streams_of
+        from bench.replay.streams import costs as real
+        from bench.replay.streams import entrants as inputs
+        from bench.replay.streams.recording import parts_of, record_of
+        from bench.replay.streams.report import stream_table, write_json
+        from bench.replay.streams.sweep import Sweep
 
     settle(threads, deterministic=False)
     swept = inputs.values(sweep or [])
@@ -169,7 +169,7 @@ def replay(
                 soft_wrap=True,
             )
     if figures is not None:
-        from bench.replay.figures import figures as draw
+        from bench.replay.streams.figures import figures as draw
 
         across = next((key for key in swept if key in rows[0].terms._fields), "offload")
         for path in draw(rows, plan.marks, figures, across, ending):
@@ -180,8 +180,8 @@ def _curves(
     named: Entrants, test: Trace | None, traces: list[Path], calibration: Path | None, priced: Priced
 ) -> list[Curve]:
     """Curves of those that decide for each sample by itself, where one was named that can do nothing else."""
-    from bench.replay.inputs import calibration_of
-    from bench.replay.recorded import recorded
+    from bench.replay.exits.shipped import recorded
+    from bench.replay.streams.entrants import calibration_of
 
     who = named.needs_logits
     if who is None:

@@ -57,9 +57,9 @@ def run(
     """
     with out.status("Loading PyTorch ..."):
         from bench.machine import settle
-        from bench.order import Order, Plan
-        from bench.progress import Shown
-        from bench.runner import run as run_one
+        from bench.runs.progress import Shown
+        from bench.runs.request import Order, Plan
+        from bench.runs.run import run as run_one
 
     settle(threads, deterministic=deterministic)
     recipe = options.recipe(set_, epochs)
@@ -83,10 +83,10 @@ def run(
 
 def show_record(path: Path, parent: Path | None) -> None:
     """Print a record's tables, with the ratios to its dense parent's where there is one."""
-    from bench.order import DENSE
-    from bench.outcomes import answers_table, curves_table, early_table, walks_table
-    from bench.record import load
-    from bench.tables import cuts_table, exits_table
+    from bench.boards.show.policies import answers_table, curves_table, early_table, walks_table
+    from bench.boards.show.record import cuts_table, exits_table
+    from bench.records.record import load
+    from bench.runs.request import DENSE
 
     record = load(path)
     dense = None

@@ -37,12 +37,12 @@ def run_exits(
     with out.status("Loading PyTorch and ONNX Runtime ..."):
         import torch
 
+        from bench.boards.show.record import seconds
+        from bench.kinds.task import Task
         from bench.machine import settle
-        from bench.manifest import announced
-        from bench.onnx_exits import open_exits
-        from bench.plugin import choose
-        from bench.tables import seconds
-        from bench.task import Task
+        from bench.plugins.plugin import choose
+        from bench.shipping.manifest import announced
+        from bench.shipping.onnx import open_exits
 
     settle(threads, deterministic=False)
     exits = open_exits(folder, policy, threads)

@@ -12,17 +12,17 @@ from bench.commands.options import out
 from bench.errors import SeesawError
 
 if TYPE_CHECKING:
-    from bench.board.section import Section
-    from bench.streams.record import StreamRecord
+    from bench.boards.streams.section import Section
+    from bench.records.stream import StreamRecord
 
 
 def show(path: Path, found: StreamRecord) -> None:
     """Print a stream record as boards show it, and the runs and the code that it was made from."""
-    from bench.board.claims import claims
-    from bench.board.online import sections
-    from bench.streams.faults import faults
-    from bench.streams.runs import contradictions
-    from bench.verify import contested
+    from bench.boards.streams.claims import claims
+    from bench.boards.streams.read import sections
+    from bench.records.checks.against_runs import contradictions
+    from bench.records.checks.stream import faults
+    from bench.records.store import contested
 
     table = Table(box=None, show_header=False, padding=(0, 2))
     for part in found.parts:
@@ -44,7 +44,7 @@ def show(path: Path, found: StreamRecord) -> None:
 
 def _table(section: Section) -> Table:
     """A section's rows; one seed has no rank."""
-    from bench.board.online_page import HEADS, WORDS, rows
+    from bench.boards.streams.page import HEADS, WORDS, rows
 
     table = Table(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     shown = [place for place, head in enumerate(HEADS) if head != "rank"]
@@ -65,10 +65,10 @@ def verify(path: Path, found: StreamRecord, records: Path) -> None:
     Raises:
         SeesawError: something is wrong with it.
     """
-    from bench.streams.faults import faults
-    from bench.streams.record import streams_of
-    from bench.streams.runs import contradictions
-    from bench.verify import contested
+    from bench.records.checks.against_runs import contradictions
+    from bench.records.checks.stream import faults
+    from bench.records.store import contested
+    from bench.records.stream import streams_of
 
     folder = streams_of(records)
     inside = path.resolve().is_relative_to(folder.resolve())
@@ -91,7 +91,7 @@ def replay_again(
         SeesawError: its traces are not there, or a number differs.
     """
     from bench.machine import settle
-    from bench.streams.again import again, others, traces_of
+    from bench.replay.streams.rerun import again, others, traces_of
 
     traces = traces_of(found, runs)
     if missing := next((trace for trace in traces if not trace.is_file()), None):

@@ -1,1 +1,1 @@
-"""Replay: policies over traces, without running the network again."""
+"""What policies make of traces, without running a network."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.plugin import Plugin
+from bench.plugins.plugin import Plugin
 from bench.testing.backbones import check_backbone
 from bench.testing.codecs import check_codec
 from bench.testing.exits import check_exits

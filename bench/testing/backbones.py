@@ -7,10 +7,10 @@ import copy
 import torch
 from torch import Tensor
 
-from bench.backbone import Backbone
-from bench.meters.macs import Tariff
-from bench.net import Net, Sample
-from bench.packed import pack, restore
+from bench.kinds.backbone import Backbone
+from bench.measuring.meters.macs import Tariff
+from bench.network.net import Net, Sample
+from bench.shipping.packed.pack import pack, restore
 from bench.testing.facts import Facts
 from bench.testing.tiny import CLASSES
 

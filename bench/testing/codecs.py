@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from bench.codec import Codec
+from bench.kinds.codec import Codec
 from bench.testing.facts import Facts
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from bench.exits import Exits
-from bench.method import Method
-from bench.net import Net
-from bench.packed import pack, restore
+from bench.kinds.exits import Exits
+from bench.kinds.method import Method
+from bench.network.net import Net
+from bench.shipping.packed.pack import pack, restore
 from bench.testing.backbones import same_behind_cut
 from bench.testing.facts import Facts
 from bench.testing.resumed import goes_on

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import torch
 
-from bench.build import assemble
-from bench.meter import Found, Meter, Reading, Subject
-from bench.net import Part
+from bench.kinds.build import assemble
+from bench.kinds.meter import Found, Meter, Reading, Subject
+from bench.network.net import Part
 from bench.testing.facts import Facts
 from bench.testing.tiny import AllExits, TinyBackbone, TinyTask
 

@@ -6,9 +6,9 @@ import copy
 
 import torch
 
-from bench.method import Method, maskable
-from bench.packed import FORMS, inference_state, pack, restore
-from bench.sparse.mask import masked, parameters
+from bench.kinds.method import Method, maskable
+from bench.network.sparse.mask import masked, parameters
+from bench.shipping.packed.pack import FORMS, inference_state, pack, restore
 from bench.testing.facts import Facts
 from bench.testing.resumed import goes_on
 from bench.testing.tiny import AllExits, trained

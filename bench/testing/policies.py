@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.net import Net, Sample
-from bench.online import Rule, plays_streams
-from bench.policy import Policy, Reference, State, decides_alone
-from bench.replay.curve import decide, leaves_now
+from bench.kinds.bases.online import Rule, plays_streams
+from bench.kinds.policy import Policy, Reference, State, decides_alone
+from bench.network.net import Net, Sample
+from bench.replay.exits.curve import decide, leaves_now
 from bench.testing.facts import Facts
 
 
@@ -101,8 +101,8 @@ def _alike(one: State, other: State) -> bool:
 
 def _check_on_stream(facts: Facts, policy: Policy, exits: int) -> None:
     """A small stream, played whole, in part, and with other answers; and one of a single exit."""
-    from bench.replay.play import play
-    from bench.replay.stream import Stream
+    from bench.replay.streams.play import play
+    from bench.replay.streams.stream import Stream
 
     rng = np.random.default_rng(0)
     stream = Stream(rng.random((200, exits)), rng.random((200, exits)) < 0.5)

@@ -7,11 +7,11 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from bench.checkpoint import Checkpoints
-from bench.exits import Exits
-from bench.lit import Epoch, Log
-from bench.method import Method
-from bench.net import Net
+from bench.kinds.exits import Exits
+from bench.kinds.method import Method
+from bench.network.net import Net
+from bench.runs.training.checkpoint import Checkpoints
+from bench.runs.training.lit import Epoch, Log
 from bench.testing.facts import Facts, Nonconforming
 from bench.testing.tiny import trained
 

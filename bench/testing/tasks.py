@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from bench.task import Split, Task
+from bench.kinds.task import Split, Task
 from bench.testing.facts import Facts
 
 

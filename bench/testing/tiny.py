@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.backbone import Backbone
-from bench.budget import Budget
-from bench.build import assemble
-from bench.exits import Exits
-from bench.lit import Log
-from bench.method import Method
-from bench.net import Net, Sample
-from bench.task import About, Data, Recipe, Scale, Split, Task
+from bench.kinds.backbone import Backbone
+from bench.kinds.build import assemble
+from bench.kinds.exits import Exits
+from bench.kinds.method import Method
+from bench.kinds.task import About, Data, Recipe, Scale, Split, Task
+from bench.network.net import Net, Sample
+from bench.runs.training.budget import Budget
+from bench.runs.training.lit import Log
 
 IMAGE = Sample((3, 16, 16))
 CLASSES = 4

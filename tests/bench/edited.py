@@ -2,8 +2,8 @@
 
 import json
 
-from bench.record import Record
-from bench.sealed import checksum
+from bench.records.record import Record
+from bench.records.sealed import checksum
 
 
 def edited(record, change, *, sealed=True):

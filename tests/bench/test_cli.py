@@ -8,7 +8,7 @@ import pytest
 
 from bench import cli
 from bench.commands import options
-from bench.record import load
+from bench.records.record import load
 
 SMALL = ["--task", "blobs", "--meters", "macs,storage", "--policies", "confidence", "--codecs", "int8"]
 
@@ -232,7 +232,7 @@ def test_what_was_never_trained_is_told_how_to(seesaw):
 
 
 def test_kernels_says_what_was_chosen_and_forgets_it(seesaw, tmp_path, monkeypatch):
-    from bench.engine import native
+    from bench.execution import native
 
     if native.missing() is not None:
         pytest.skip(native.missing())
@@ -246,7 +246,7 @@ def test_kernels_says_what_was_chosen_and_forgets_it(seesaw, tmp_path, monkeypat
 
 
 def test_without_kernels_the_command_says_why(seesaw, monkeypatch):
-    monkeypatch.setattr("bench.engine.native.missing", lambda: "there is no compiler")
+    monkeypatch.setattr("bench.execution.native.missing", lambda: "there is no compiler")
     code, _, err = seesaw("kernels")
     assert code == 1
     assert "PyTorch's kernels here: there is no compiler. Install a C++ compiler" in err

@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage
 
 from bench import SeesawError, Split, Task
-from bench.plugin import choose
+from bench.plugins.plugin import choose
 from bench.testing import check_task
 from tasks.distort import blurred
 

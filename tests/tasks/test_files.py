@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from bench import SeesawError, Task
-from bench.plugin import choose
+from bench.plugins.plugin import choose
 from bench.testing import check_task
 from tasks.images import read_idx, write_arrays
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bench import SeesawError, Task
-from bench.plugin import choose
+from bench.plugins.plugin import choose
 from bench.testing import check_task
 from tasks import tokens
 from tasks.rows import FIRST, Layout, read

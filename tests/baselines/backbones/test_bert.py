@@ -8,10 +8,10 @@ from transformers import BertConfig, BertModel, BertTokenizer, DistilBertConfig
 
 from baselines.backbones.bert import Bert
 from bench import Backbone, Net, Sample, SeesawError, Task
-from bench.build import assemble
-from bench.exits import Exits
-from bench.plugin import choose
-from bench.task import About, Recipe
+from bench.kinds.build import assemble
+from bench.kinds.exits import Exits
+from bench.kinds.task import About, Recipe
+from bench.plugins.plugin import choose
 from bench.testing import check_backbone
 
 WORDS = [
@@ -94,7 +94,7 @@ def test_the_tokens_must_be_its_own(bert, folder):
 
 
 def test_what_is_not_there_is_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.hub._reachable", lambda: False)
+    monkeypatch.setattr("bench.network.pretrained._reachable", lambda: False)
     for name in ("nobody/has-such-a-model", str(tmp_path)):
         with pytest.raises(SeesawError, match=r"no tokenizer .* to be had .* Give the folder"):
             choose(Backbone, f"bert[name={name}]").plugin.stages(Sample((12,), torch.int64, 14))

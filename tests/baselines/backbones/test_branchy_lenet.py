@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench import About, Backbone, Exits, Recipe, Sample
-from bench.build import assemble
-from bench.meters.macs import Tariff
-from bench.plugin import choose
+from bench.kinds.build import assemble
+from bench.measuring.meters.macs import Tariff
+from bench.plugins.plugin import choose
 
 ABOUT = About(10, Sample((1, 28, 28)), Recipe(epochs=1))
 

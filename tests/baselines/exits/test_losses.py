@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bench import Exits, Method, SeesawError
-from bench.plugin import choose
+from bench.plugins.plugin import choose
 from bench.testing import trained
 
 LOGITS = [torch.randn(6, 4, generator=torch.Generator().manual_seed(n)) * 2 for n in range(4)]

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from bench import About, Backbone, Exits, Recipe, Sample, pack
-from bench.build import assemble
-from bench.packed import restore
-from bench.plugin import choose, entries
+from bench.kinds.build import assemble
+from bench.plugins.plugin import choose, entries
+from bench.shipping.packed.pack import restore
 from bench.testing import Facts
 from bench.testing.exits import answers_alike
 

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from baselines.exits.equilibrium import rescaled
 from bench import Exits, Method, Net, Sample
-from bench.budget import Budget
-from bench.plugin import choose
+from bench.plugins.plugin import choose
+from bench.runs.training.budget import Budget
 from bench.testing import TinyTask, trained
 
 
@@ -117,8 +117,8 @@ def test_gradient_equilibrium_changes_no_answer_and_leaves_no_trace():
 
 
 def test_gradient_equilibrium_holds_for_layers_that_are_trained_lean():
-    from bench.engine.lean import small
-    from bench.sparse.mask import hide
+    from bench.execution.lean.lean import small
+    from bench.network.sparse.mask import hide
 
     net, x, labels = small_net(), torch.randn(9, 5), torch.arange(9) % 2
     head = net.head(0)

@@ -5,14 +5,14 @@ import torch
 
 from baselines.exits.ztw import Cascaded
 from bench import Exits, Linked, Method, Policy, Trace
-from bench.earlier import Earlier
-from bench.faults import faults
-from bench.manifest import open_part
-from bench.order import Order, Plan
-from bench.plugin import choose
-from bench.replay.curve import curve, leaves_now
-from bench.runner import run
-from bench.ship import Shipment
+from bench.plugins.plugin import choose
+from bench.records.checks.run import faults
+from bench.replay.exits.curve import curve, leaves_now
+from bench.runs.request import Order, Plan
+from bench.runs.run import run
+from bench.runs.trained import Earlier
+from bench.shipping.manifest import open_part
+from bench.shipping.parts import Shipment
 from bench.testing import trained
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench import Data, Method, Net, Recipe, Sample, Scale, Split, choose, layers, mask_of, maskable
-from bench.budget import Budget
+from bench.runs.training.budget import Budget
 
 CPU = torch.device("cpu")
 

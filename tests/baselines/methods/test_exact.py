@@ -5,7 +5,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from bench import masked
-from bench.plugin import entries
+from bench.plugins.plugin import entries
 from tests.baselines.methods.plain import budget, convolutions, method
 
 OFTEN = {

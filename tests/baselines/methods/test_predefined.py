@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from baselines.methods.clash_free import ClashFree, possible
 from baselines.methods.radix import Radix, strides
 from bench import Backbone, Infeasible, Method, Net, Sample, SeesawError, degree, mask_from, mask_of, maskable
-from bench.build import assemble
-from bench.exits import Exits
-from bench.plugin import choose
-from bench.predefined import Predefined
+from bench.kinds.bases.predefined import Predefined
+from bench.kinds.build import assemble
+from bench.kinds.exits import Exits
+from bench.plugins.plugin import choose
 from bench.testing import TinyTask
 from tests.baselines.methods import plain
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from bench import Method, SeesawError, choose, hide, layers, mask_from, mask_of, maskable
-from bench.budget import Budget
-from bench.build import assemble
-from bench.order import Order, Plan
-from bench.plugin import entries
-from bench.predefined import Predefined
+from bench.kinds.bases.predefined import Predefined
+from bench.kinds.build import assemble
+from bench.plugins.plugin import entries
+from bench.runs.request import Order, Plan
+from bench.runs.training.budget import Budget
 from bench.testing import AllExits, TinyBackbone, TinyTask
 from tests.baselines.methods.plain import erk
 
@@ -119,7 +119,7 @@ def test_methods_for_one_side_refuse_a_network_without_a_cut():
 
 def of_mobilenet(width="0.25"):
     from bench import Backbone
-    from bench.net import Net, Sample
+    from bench.network.net import Net, Sample
 
     backbone, sample = choose(Backbone, f"mobilenet[width={width}]").plugin, Sample((3, 16, 16))
     net = Net(backbone.stages(sample), sample, 4)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from bench import Net, Sample, layers, mask_of, maskable
-from bench.sparse.mask import pattern_of
+from bench.network.sparse.mask import pattern_of
 from tests.baselines.methods.plain import beyond_chance, budget, convolutions, method
 
 OF = ["snip[density=0.2]", "synflow[density=0.3,rounds=5]", "random[density=0.3,layers=erk]"]

@@ -23,8 +23,8 @@ from bench import (
     mask_of,
     maskable,
 )
-from bench.build import assemble
-from bench.exits import Exits
+from bench.kinds.build import assemble
+from bench.kinds.exits import Exits
 from bench.testing import TinyTask
 from tests.baselines.methods.plain import budget, method, network
 

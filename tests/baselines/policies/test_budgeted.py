@@ -6,7 +6,7 @@ import torch
 
 from baselines.policies.budgeted import Budgeted, planned
 from bench import geometric_shares
-from bench.replay.curve import curve
+from bench.replay.exits.curve import curve
 
 
 def test_of_two_exits_the_floor_of_the_share_leaves(two_exits, right_when_left):

@@ -5,7 +5,7 @@ import torch
 from baselines.policies.confidence import Confidence
 from baselines.policies.eenet import Eenet, exit_scores, forward, losses, planned, within
 from bench import Trace
-from bench.replay.curve import curve
+from bench.replay.exits.curve import curve
 
 QUICK = Eenet(budgets=5, steps=60)
 

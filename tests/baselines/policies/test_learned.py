@@ -7,7 +7,7 @@ from baselines.policies.confidence import Confidence
 from baselines.policies.eenet import Eenet
 from baselines.policies.gates import Gates
 from bench import SeesawError, Trace
-from bench.replay.curve import curve, leave
+from bench.replay.exits.curve import curve, leave
 
 LEARNED = pytest.mark.parametrize("policy", [Gates(), Eenet(budgets=5, steps=60)], ids=["gates", "eenet"])
 

@@ -13,7 +13,7 @@ from baselines.policies.oracle import Oracle
 from baselines.policies.patience import Patience
 from baselines.policies.random import Random
 from baselines.policies.votes import Votes
-from bench.replay.curve import curve
+from bench.replay.exits.curve import curve
 
 
 @pytest.mark.parametrize("policy", [Confidence(), Entropy(), Margin()], ids=lambda one: type(one).__name__)

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.commands import options
-from bench.record import Record
+from bench.records.record import Record
 
 
 @pytest.fixture

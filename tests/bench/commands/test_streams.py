@@ -7,8 +7,8 @@ import pytest
 
 from bench import cli
 from bench.commands import options
-from bench.sealed import checksum
-from bench.streams.record import streams_of
+from bench.records.sealed import checksum
+from bench.records.stream import streams_of
 
 
 @pytest.fixture

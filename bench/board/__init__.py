@@ -1,1 +1,0 @@
-"""Boards: pages computed from records, and from nothing else."""

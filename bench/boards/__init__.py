@@ -1,0 +1,1 @@
+"""Pages, tables and figures computed from records, and from nothing else. Knows no torch."""

@@ -1,0 +1,133 @@
+"""Numbers: what a board tells of a record, one function each, and their mean over seeds."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from scipy.special import stdtrit
+
+from bench.boards.show.record import smallest
+from bench.records.record import Cut, Record
+
+LOSSLESS = 0.01
+"""A codec at a cut counts for the payload when it loses no more accuracy than this."""
+
+Number = Callable[[Record], float | None]
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over seeds and the half-width of its 95% interval (None for one seed)."""
+
+    value: float
+    half: float | None
+    n: int
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Mean | None:
+        """The mean of some values, or None of none."""
+        found = list(values)
+        if not found:
+            return None
+        if len(found) == 1:
+            return cls(found[0], None, 1)
+        t = float(stdtrit(len(found) - 1, 0.975))
+        return cls(statistics.fmean(found), t * statistics.stdev(found) / len(found) ** 0.5, len(found))
+
+
+def reading(exit_: int, name: str) -> Number:
+    """A reading of one exit, counted from the first; -1 is the last."""
+
+    def find(record: Record) -> float | None:
+        if not -len(record.exits) <= exit_ < len(record.exits):
+            return None
+        found = record.exits[exit_].readings.get(name)
+        return None if found is None else found.value
+
+    return find
+
+
+def packed(exit_: int) -> Number:
+    """The fewest bytes that one exit's network was packed into."""
+
+    def find(record: Record) -> float | None:
+        if not -len(record.exits) <= exit_ < len(record.exits):
+            return None
+        found = smallest(record.exits[exit_].readings)
+        return None if found is None else found[1]
+
+    return find
+
+
+def cut_reading(cut: int, name: str) -> Number:
+    """A reading of one cut."""
+
+    def find(record: Record) -> float | None:
+        found = record.cuts[cut].readings.get(name) if cut < len(record.cuts) else None
+        return None if found is None else found.value
+
+    return find
+
+
+def cut_packed(cut: int) -> Number:
+    """The fewest bytes that the device's part of a cut was packed into."""
+
+    def find(record: Record) -> float | None:
+        found = smallest(record.cuts[cut].readings, ".device") if cut < len(record.cuts) else None
+        return None if found is None else found[1]
+
+    return find
+
+
+def overhead(record: Record) -> float | None:
+    """How many times as long its training took as the dense network's."""
+    found = record.net.get("training.overhead")
+    return None if found is None else found.value
+
+
+def modelled_names(record: Record) -> set[str]:
+    """The readings of energy by a model, `energy.MODEL`."""
+    return {name for exit_ in record.exits for name in exit_.readings if name.startswith("energy.")}
+
+
+def crossings(cut: Cut) -> dict[str, tuple[float, float, float]]:
+    """Payload in bytes, framed payload and accuracy behind it, by codec."""
+    values = {name: one.value for name, one in cut.readings.items()}
+    return {
+        codec: (values[f"payload.{codec}"], values[f"framed.{codec}"], values[f"top1.{codec}"])
+        for codec in (name.removeprefix("payload.") for name in cut.readings if name.startswith("payload."))
+        if {f"framed.{codec}", f"top1.{codec}"} <= cut.readings.keys()
+    }
+
+
+def payload(record: Record) -> float | None:
+    """The fewest bytes at an inner cut whose codec costs at most `LOSSLESS` of the last exit's accuracy."""
+    whole = reading(-1, "top1")(record)
+    found = [
+        raw
+        for cut in record.cuts[1:-1]
+        for raw, _, top1 in crossings(cut).values()
+        if whole is not None and top1 >= whole - LOSSLESS
+    ]
+    return min(found, default=None)
+
+
+def training_macs(record: Record) -> float | None:
+    """Multiply-accumulates of training, or None where the record does not say."""
+    found = [epoch.macs for epoch in record.training if epoch.macs is not None]
+    return sum(found) if len(found) == len(record.training) else None
+
+
+def density(record: Record) -> float | None:
+    """The share of all linear layers' and convolutions' weights that exist."""
+    sizes = [math.prod(layer.shape) for layer in record.layers]
+    kept = sum(size * layer.density for size, layer in zip(sizes, record.layers, strict=True))
+    return kept / sum(sizes) if sum(sizes) else None
+
+
+def work_seconds(record: Record) -> float:
+    """Wall time of the whole run."""
+    return sum(record.seconds.values())

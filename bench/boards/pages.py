@@ -1,0 +1,81 @@
+"""Pages: everything below `leaderboards/` that is computed from records and stream records, and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from bench.boards.rows import read, rows
+from bench.boards.show.html import index
+from bench.boards.show.markdown import COMPUTED, page
+from bench.boards.streams import page as online_page
+from bench.boards.streams import read as online
+from bench.errors import SeesawError
+from bench.files import write_whole
+from bench.lock import alone
+from bench.records.record import schema
+from bench.records.stream import streams_of
+
+
+def texts(records: Path) -> tuple[dict[str, str], list[str]]:
+    """Every page by its name, and a sentence for each file that is no record."""
+    found, trouble = read(records)
+    boards = rows(found)
+    streams, more = online.read(streams_of(records), records)
+    pages = {f"{name}.md": page(name, board) for name, board in boards.items()}
+    pages |= {f"online-{name}.md": online_page.page(name, board) for name, board in streams.items()}
+    return pages | {"index.html": index(boards, streams), "schema.json": schema()}, trouble + more
+
+
+def write_pages(records: Path, pages: Path) -> tuple[list[Path], list[str]]:
+    """Write every page, and remove those of boards that are no more.
+
+    Processes that write at the same time wait for each other, and each reads the records when it is its turn: so
+    the last one has seen them all.
+
+    Returns:
+        The pages written, and a sentence for each file that is no record.
+
+    Raises:
+        SeesawError: there is no such folder of records, or the pages' cannot be written.
+    """
+    if not records.is_dir():
+        raise SeesawError(
+            f"There is no folder of records at {records}. Run something first, or name it: --records."
+        )
+    with alone(pages / ".lock"):
+        found, trouble = texts(records)
+        for name, text in found.items():
+            write_whole(pages / name, text.encode(), "--pages")
+        for old in _gone(pages, found):
+            old.unlink()
+    return [pages / name for name in found], trouble
+
+
+def stale(records: Path, pages: Path) -> tuple[list[Path], list[str]]:
+    """The pages that are not what the records give, and a sentence for each file that is no record."""
+    found, trouble = texts(records)
+    old = [pages / name for name, text in found.items() if not _is(pages / name, text.encode())]
+    return _gone(pages, found) + old, trouble
+
+
+def _is(page: Path, text: bytes) -> bool:
+    try:
+        return page.read_bytes() == text
+    except OSError:
+        return False
+
+
+def _gone(pages: Path, found: Collection[str]) -> list[Path]:
+    """Pages that a board wrote, and that no record gives any more; a page by anyone else is left alone."""
+    return [
+        old
+        for old in sorted(pages.glob("*-v*.md"))
+        if old.is_file()
+        and old.name not in found
+        and _ours(old.read_text(encoding="utf-8", errors="replace"))
+    ]
+
+
+def _ours(text: str) -> bool:
+    return COMPUTED in text or online_page.COMPUTED in text

@@ -1,0 +1,104 @@
+"""Policies of a row: means over seeds of what their curves come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bench.boards.numbers import Mean
+from bench.boards.rows import Row
+from bench.boards.show.policies import BATCHES, SHARES, time_kept, whole_cost
+from bench.records.curve import Curve
+from bench.records.record import Record
+
+NOTE = (
+    "Top-1 on the test split at shares of the last exit's cost. A policy's points are set and chosen on the calibration "
+    "split: those more accurate there than every cheaper one. Between two of them a share of the samples is left to "
+    "either, so cost, accuracy and mean exit (from 0) are mixed alike; empty where no point is so cheap. *Area*: the "
+    "mean of top-1 over costs from 0 to the last exit's, 0 where no point is so cheap; it compares policies of one "
+    "network, and not networks. *Shipped*: at the point that is cheapest on the calibration split within half a point "
+    "of the policy's best there. Its *MACs*, and its *time* for a sample in batches of 1, 8 and 64 with exits really "
+    "taken, are how many times less than those of the last exit, and than the time of the network without early heads: "
+    "below 1 the policy costs more time than it saves."
+)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One policy of one row.
+
+    Attributes:
+        policy: its spec.
+        reference: whether it saw labels.
+        at: top-1 at each of `SHARES` of the last exit's cost.
+        area: below top-1 over cost; None for a reference, which has one point.
+        exit: the mean exit, from 0, at half the last exit's cost.
+        shipped: top-1 at the point at which it would be shipped.
+        macs: how many times fewer MACs it takes there than the last exit.
+        times: how many times less time than the network without early heads, in batches of each of `BATCHES`.
+    """
+
+    policy: str
+    reference: bool
+    at: tuple[Mean | None, ...]
+    area: Mean | None
+    exit: Mean | None
+    shipped: Mean | None
+    macs: Mean | None
+    times: tuple[Mean | None, ...]
+
+
+def judged(row: Row) -> list[Judged]:
+    """Every policy that some record of a row has, in the records' order."""
+    kinds = {curve.policy: curve.reference for record in row.records for curve in record.curves}
+    return [
+        Judged(
+            policy,
+            reference,
+            tuple(
+                _mean(row, policy, lambda curve, full, s=share: _top1(curve, s * full)) for share in SHARES
+            ),
+            None if reference else _mean(row, policy, Curve.area),
+            _mean(row, policy, lambda curve, full: _exit(curve, full / 2)),
+            *_shipped(row, policy),
+        )
+        for policy, reference in kinds.items()
+    ]
+
+
+def curves(row: Row, policy: str) -> Iterator[tuple[Record, Curve]]:
+    """The curve of one policy in every record that has it."""
+    for record in row.records:
+        yield from ((record, curve) for curve in record.curves if curve.policy == policy)
+
+
+def _mean(row: Row, policy: str, number: Callable[[Curve, float], float | None]) -> Mean | None:
+    found = (
+        number(curve, full) for record, curve in curves(row, policy) if (full := whole_cost(record, curve))
+    )
+    return Mean.of(value for value in found if value is not None)
+
+
+def _shipped(row: Row, policy: str) -> tuple[Mean | None, Mean | None, tuple[Mean | None, ...]]:
+    """Accuracy, MACs and times where each seed's policy would be shipped."""
+    top1, macs = [], []
+    for record, curve in curves(row, policy):
+        if (number := curve.shipped) is not None and (full := whole_cost(record, curve)):
+            point = curve.outcomes[number]
+            top1.append(point.accuracy)
+            macs += [full / point.macs] if point.macs else []
+    times = (
+        row.mean(lambda record, batch=batch: time_kept(record, policy, batch), timed=True)
+        for batch in BATCHES
+    )
+    return Mean.of(top1), Mean.of(macs), tuple(times)
+
+
+def _top1(curve: Curve, macs: float) -> float | None:
+    spot = curve.at(macs)
+    return None if spot is None else spot.accuracy
+
+
+def _exit(curve: Curve, macs: float) -> float | None:
+    spot = curve.at(macs)
+    return None if spot is None else spot.exit

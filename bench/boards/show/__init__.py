@@ -1,0 +1,1 @@
+"""A board or a record shown: terminal, Markdown, page, figure, Weights & Biases."""

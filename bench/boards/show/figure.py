@@ -1,0 +1,97 @@
+"""Figures for papers: one board's trade-off as PNG, SVG or PDF (matplotlib, an extra)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.boards.data import axes, row_data
+from bench.boards.rows import Row
+from bench.drawing import COLOURS, SHAPES, STYLE, pyplot, write
+from bench.errors import SeesawError, counted
+
+SHORT = {"accuracy": "top1", "effective": "macs.effective", "storage": "bytes"}
+"""Words that stand for an axis's key."""
+
+
+def figure(board: str, rows: Sequence[Row], x: str, y: str, path: Path) -> Path:
+    """Draw one board's last exits, means over seeds with 95% intervals; the caption says version and n.
+
+    Args:
+        board: its name, task and version.
+        rows: its rows.
+        x: key of the axis across, of `bench.boards.data.AXES` or a modelled energy's; `accuracy` is `top1`.
+        y: key of the axis up.
+        path: what to write; its ending says the format.
+
+    Raises:
+        SeesawError: matplotlib is not there, no such axis, no row with both numbers, or an unknown format.
+    """
+    plt = pyplot(path)
+    from matplotlib.ticker import PercentFormatter
+
+    known = axes(rows)
+    keys = [SHORT.get(key, key) for key in (x, y)]
+    for key in keys:
+        if key not in known:
+            raise SeesawError(f"There is no axis {key!r}. The axes are {', '.join(known)}.")
+    told = [row_data(row, known) for row in rows]
+    points = [
+        (row, a, b) for row in told if (a := _pair(row, keys[0])) is not None and (b := _pair(row, keys[1]))
+    ]
+    if not told:
+        raise SeesawError(f"No model on {board} is of these backbones and methods. Name others.")
+    if not points:
+        raise SeesawError(f"No model on {board} has both {keys[0]} and {keys[1]}. Choose other axes.")
+    methods, backbones = (sorted({row[key] for row, *_ in points}) for key in ("method", "backbone"))
+    with plt.rc_context(STYLE):
+        canvas, axis = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
+        for row, a, b in points:
+            axis.errorbar(
+                a[0], b[0], xerr=a[1] or None, yerr=b[1] or None, linestyle="none", capsize=2,
+                marker=SHAPES[backbones.index(row["backbone"]) % len(SHAPES)],
+                color=COLOURS[methods.index(row["method"]) % len(COLOURS)],
+                alpha=1.0 if row["ranked"] else 0.35,
+            )  # fmt: skip
+        for number, method in enumerate(methods):
+            axis.plot([], [], "o", color=COLOURS[number % len(COLOURS)], label=method)
+        for number, backbone in enumerate(backbones):
+            axis.plot([], [], SHAPES[number % len(SHAPES)], color="0.3", label=backbone)
+        for key, set_scale in zip(keys, (axis.set_xscale, axis.set_yscale), strict=True):
+            if known[key][1] != "share":
+                set_scale("log")
+        sides = (
+            (axis.xaxis, axis.set_xlim, [a for _, a, _ in points]),
+            (axis.yaxis, axis.set_ylim, [b for *_, b in points]),
+        )
+        for key, (line, limit, pairs) in zip(keys, sides, strict=True):
+            if known[key][1] == "share":
+                values = [pair[0] for pair in pairs]
+                air = 0.06 * (max(values) - min(values) or 0.1)
+                limit(min(values) - air, max(values) + air)  # intervals may reach beyond, also above 1
+                line.set_major_formatter(PercentFormatter(1))
+        axis.set_xlabel(_label(known[keys[0]]))
+        axis.set_ylabel(_label(known[keys[1]]))
+        axis.grid(visible=True, alpha=0.3)
+        axis.legend(fontsize=8)
+        canvas.supxlabel(_caption(board, [row for row, *_ in points]), fontsize=7, color="0.35")
+        write(canvas, path)
+        plt.close(canvas)
+    return path
+
+
+def _pair(row: dict[str, Any], key: str) -> list[float] | None:
+    return row["whole"].get(key) or (row["exits"][-1].get(key) if row["exits"] else None)
+
+
+def _label(axis: tuple[str, str]) -> str:
+    title, unit = axis
+    return title if unit == "share" else f"{title} ({unit})"
+
+
+def _caption(board: str, rows: list[dict[str, Any]]) -> str:
+    seeds = sorted({row["seeds"] for row in rows})
+    n = counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    pale = "; pale: fewer than three seeds" if any(not row["ranked"] for row in rows) else ""
+    return f"{board}: {counted(len(rows), 'model')}, last exits; means and 95% intervals over n = {n}{pale}."

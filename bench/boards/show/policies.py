@@ -1,0 +1,170 @@
+"""What policies, walks and exits' answers come to, as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from bench.boards.show.record import big, seconds
+from bench.records.curve import Curve
+from bench.records.record import Behind, Early, Exit, Record, Walked
+
+SHARES = (0.25, 0.5, 0.75)
+"""Of the whole network's cost: where policies are compared."""
+BATCHES = (1, 8, 64)
+"""Sizes in which walks are timed."""
+
+
+def whole_cost(record: Record, curve: Curve) -> float | None:
+    """MACs of the whole network with the heads on its way, which shares of cost and areas are of."""
+    macs = record.exits[-1].readings.get("macs.effective") if record.exits else None
+    return curve.costs[-1] if curve.costs else macs.value if macs else None
+
+
+def curves_table(record: Record) -> Table | None:
+    """A row a policy of a run: what it comes to on the test split at shares of the last exit's cost."""
+    if not record.curves:
+        return None
+    return table_of(
+        [(curve, whole_cost(record, curve)) for curve in record.curves],
+        "policies: top-1 at shares of the last exit's effective MACs, with points chosen on calibration",
+    )
+
+
+def table_of(curves: Sequence[tuple[Curve, float | None]], title: str) -> Table:
+    """A row a policy, given its curve and the cost that shares are of."""
+    table = _plain(
+        title,
+        "between points some samples are left to either; area: mean of top-1 over costs from 0 to the last exit's, "
+        "0 where a policy has no point so cheap",
+    )
+    table.add_column("policy")
+    for head in (*(f"{share:.0%}" for share in SHARES), "100%", "area", "mean exit\nat 50%"):
+        table.add_column(head, justify="right")
+    for curve, full in curves:
+        spots = [curve.at(share * full) if full else None for share in (*SHARES, 1.0)]
+        table.add_row(
+            f"{curve.policy}{' (bound, sees labels)' if curve.reference else ''}",
+            *(f"{spot.accuracy:.2%}" if spot else "-" for spot in spots),
+            f"{curve.area(full):.2%}" if full and not curve.reference else "-",
+            f"{spots[1].exit:.2f}" if spots[1] else "-",
+        )
+    return table
+
+
+def walked_by(record: Record, batch: int) -> dict[str | None, Walked]:
+    """Walks in batches of one size, by policy; under None the network that nobody leaves early."""
+    return {walk.policy: walk for walk in record.walks if walk.batch == batch}
+
+
+def time_kept(record: Record, policy: str, batch: int) -> float | None:
+    """How many times less a policy takes for a sample than the network without its early exits."""
+    walks = walked_by(record, batch)
+    if policy not in walks or None not in walks:
+        return None
+    return walks[None].readings["latency"].value / walks[policy].readings["latency"].value
+
+
+def walks_table(record: Record) -> Table | None:
+    """A row a policy, where it would be shipped: MACs on paper, and time on the clock in batches of each size."""
+    sizes = sorted({walk.batch for walk in record.walks})
+    if not sizes:
+        return None
+    table = _plain(
+        "exits really taken: time of a sample, of it deciding and regrouping, and how many times less than nobody leaving",
+        "each policy where it would be shipped: cheapest on calibration within half a point of its best there",
+    )
+    table.add_column("policy")
+    for head in ("top-1", "MACs\nkept", *(f"batches of {size}\nrouting\nfaster" for size in sizes)):
+        table.add_column(head, justify="right", no_wrap=True)
+    curves = {curve.policy: curve for curve in record.curves}
+    for walk in walked_by(record, sizes[0]).values():
+        rows = [walked_by(record, size).get(walk.policy) for size in sizes]
+        curve = curves.get(walk.policy or "")
+        kept = ["", ""]
+        if curve is not None and walk.point is not None:
+            point = curve.outcomes[walk.point]
+            kept = [f"{point.accuracy:.2%}", f"{point.macs / (whole_cost(record, curve) or point.macs):.0%}"]
+        table.add_row(
+            walk.policy or "nobody leaves\n(no early heads)",
+            *kept,
+            *("-" if row is None else _timed(record, row) for row in rows),
+        )
+    return table
+
+
+def _timed(record: Record, walk: Walked) -> str:
+    found = seconds(walk.readings["latency"].value)
+    if walk.policy is None:
+        return found
+    return f"{found}\n{seconds(walk.readings['routing'].value)}\n{time_kept(record, walk.policy, walk.batch) or 0:.2f} x"
+
+
+def early_table(record: Record) -> Table | None:
+    """A row a policy, a column a cut with exits on the device: who is answered there, and what the others send."""
+    cuts = [cut for cut in record.cuts if cut.early]
+    if not cuts:
+        return None
+    n = next((exit_.readings["top1"].n or 0 for exit_ in record.exits if "top1" in exit_.readings), 0)
+    table = _plain(
+        "policies at cuts: answered on the device, bytes that each of the others sends, top-1 in all, codec",
+        "of the codecs within a point of the most accurate one there, the one that sends the fewest bytes",
+    )
+    table.add_column("policy")
+    for cut in cuts:
+        table.add_column(f"cut {cut.before}", justify="right", no_wrap=True)
+    for policy in (early.policy for early in cuts[0].early):
+        found = ([one for one in cut.early if one.policy == policy] for cut in cuts)
+        table.add_row(policy, *(_sent(one[0], n) if one else "-" for one in found), end_section=True)
+    return table
+
+
+def _sent(early: Early, n: int) -> str:
+    if not early.behind or not n:
+        return "-"
+    codec, told = thriftiest(early, n)
+    rest = n - early.device
+    mean = f"{big(told.payload / rest)}B" if rest else "nothing"
+    return f"{early.device / n:.1%}\n{mean}\n{told.right / n:.2%}\n{codec}"
+
+
+def thriftiest(early: Early, n: int, loss: float = 0.01) -> tuple[str, Behind]:
+    """Of the codecs that lose at most this share of `n` answers to the best one, the one of the fewest bytes."""
+    best = max(behind.right for behind in early.behind.values())
+    good = [item for item in early.behind.items() if item[1].right >= best - loss * n]
+    return min(good, key=lambda item: item[1].payload)
+
+
+def _plain(title: str, caption: str | None = None) -> Table:
+    return Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        title_style="bold",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+    )
+
+
+def answers_table(record: Record) -> Table | None:
+    """A row an exit: how well its probabilities are calibrated, and where it and the last exit disagree."""
+    heads = {
+        "temperature": "temper-\nature", "ece": "calibration\nerror", "ece.scaled": "with the\ntemperature",
+        "overthinking": "right here,\nwrong at the last", "underthinking": "wrong here,\nright at the last",
+    }  # fmt: skip
+    if not any(name in exit_.readings for exit_ in record.exits for name in heads):
+        return None
+    table = _plain("exits: calibration, over- and underthinking")
+    for head in ("exit\nstage", *heads.values()):
+        table.add_column(head, justify="right", no_wrap=True)
+    for number, exit_ in enumerate(record.exits):
+        found = (_cell(exit_, name, "{:.2%}") for name in list(heads)[1:])
+        hot = _cell(exit_, "temperature", "{:.3g}")
+        table.add_row(f"{number}\n{exit_.stage}", hot, *found)
+    return table
+
+
+def _cell(exit_: Exit, name: str, form: str) -> str:
+    return form.format(exit_.readings[name].value) if name in exit_.readings else "-"

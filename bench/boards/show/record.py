@@ -1,0 +1,184 @@
+"""Tables for the terminal: a record's exits and cuts, and the list of plugins."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from bench.kinds.meter import Reading
+from bench.records.record import Exit, Record
+
+_STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
+
+
+def big(value: float) -> str:
+    """A count in thousands, millions and so on: three digits."""
+    for size, letter in _STEPS:
+        if abs(value) >= size:
+            return f"{value / size:.3g} {letter}"
+    return f"{value:.3g}"
+
+
+def seconds(value: float) -> str:
+    """A time in the unit that suits it."""
+    return _scaled(value, "s")
+
+
+def joules(value: float) -> str:
+    """An energy in the unit that suits it."""
+    return _scaled(value, "J")
+
+
+def _scaled(value: float, unit: str) -> str:
+    size, prefix = next((step for step in _SMALL if value >= step[0]), _SMALL[-1])
+    return f"{_digits(value / size)} {prefix}{unit}"
+
+
+def _digits(value: float) -> str:
+    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
+
+
+def smallest(readings: dict[str, Reading], suffix: str = "") -> tuple[str, float] | None:
+    """The packed format with the fewest bytes, and how many."""
+    found = {
+        name.removeprefix("bytes.").removesuffix(suffix): reading.value
+        for name, reading in readings.items()
+        if name.startswith("bytes.") and name.endswith(suffix)
+    }
+    return min(found.items(), key=lambda item: item[1]) if found else None
+
+
+def exits_table(record: Record, parent: Record | None) -> Table:
+    """Two lines an exit; below them the ratio to the dense parent's same exit, where that was run or timed in turn."""
+    setup = record.setup
+    table = _table(
+        f"{setup.task.spec}-v{setup.task_version}  {setup.model}  {setup.exits.spec}: exits", record
+    )
+    energy = sorted(
+        {key for exit_ in record.exits for key in exit_.readings if key.split(".")[0] == "energy"}
+    )
+    heads = ["MACs\neffective", "para-\nmeters", "packed\nformat", "top-1\ntop-5", "latency\nquartiles"]
+    for head in ["exit\nstage", *heads, *map(_energy_head, energy)]:
+        table.add_column(head, justify="right", no_wrap=True)
+    for number, exit_ in enumerate(record.exits):
+        dense = parent.exits[number] if parent is not None and number < len(parent.exits) else None
+        beside = dense is not None or "speedup" in exit_.readings
+        table.add_row(*_exit_cells(number, exit_, energy), end_section=not beside)
+        if beside:
+            table.add_row(*_ratio_cells(exit_, dense, energy), style="dim", end_section=True)
+    return table
+
+
+def _table(title: str, record: Record) -> Table:
+    sources = {
+        r.source
+        for part in (*record.exits, *record.cuts)
+        for name, r in part.readings.items()
+        if "latency" in name
+    }
+    caption = "; ".join(f"latency: {source}" for source in sorted(sources))
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption=caption,
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+    )
+
+
+def _energy_head(key: str) -> str:
+    return "energy\nmeasured" if key == "energy" else f"energy by\n{key.removeprefix('energy.')}"
+
+
+def _exit_cells(number: int, exit_: Exit, energy: list[str]) -> list[str]:
+    r, packed = exit_.readings, smallest(exit_.readings)
+    return [
+        f"{number}\n{exit_.stage}",
+        f"{_cell(r.get('macs'), big)}\n{_cell(r.get('macs.effective'), big)}",
+        _cell(r.get("parameters"), big),
+        f"{big(packed[1])}B\n{packed[0]}" if packed else "-",
+        f"{_cell(r.get('top1'), '{:.2%}'.format)}\n{_cell(r.get('top5'), '{:.2%}'.format)}",
+        _spread(r.get("latency")),
+        *(_cell(r.get(key), joules) for key in energy),
+    ]
+
+
+def _ratio_cells(exit_: Exit, parent: Exit | None, energy: list[str]) -> list[str]:
+    """How many times less than the dense parent, or points of accuracy more."""
+    own, other = exit_.readings, parent.readings if parent is not None else {}
+    packed, dense = smallest(own), smallest(other)
+
+    def times(name: str) -> str:
+        if name not in own or name not in other or not own[name].value:
+            return "-"
+        return f"{other[name].value / own[name].value:.2f} x"
+
+    def points(name: str) -> str:
+        return f"{(own[name].value - other[name].value) * 100:+.2f}" if name in own and name in other else "-"
+
+    return [
+        "dense\n/ this",
+        f"{times('macs')}\n{times('macs.effective')}",
+        times("parameters"),
+        f"{dense[1] / packed[1]:.2f} x" if packed and dense else "-",
+        f"{points('top1')}\n{points('top5')}",
+        f"{own['speedup'].value:.2f} x" if "speedup" in own else times("latency"),
+        *(times(key) for key in energy),
+    ]
+
+
+def cuts_table(record: Record) -> Table:
+    """Two lines a cut: the device's part, what crosses in every codec, and the accuracy behind it."""
+    table = _table(
+        "cuts: what the device computes and keeps, what crosses (framed), accuracy behind it", record
+    )
+    heads = ["cut", "crosses", "device\nMACs", "device\npacked", "device\nquartiles", "server\nquartiles"]
+    inner = list(dict.fromkeys(codec for cut in record.cuts[1:] for codec in _codecs(cut.readings)))
+    for head in [*heads, *(f"{codec}\nbytes\nframed\ntop-1" for codec in inner)]:
+        table.add_column(head, justify="right", no_wrap=True)
+    for number, cut in enumerate(record.cuts):
+        r, packed = cut.readings, smallest(cut.readings, ".device")
+        last = number == len(record.cuts) - 1
+        table.add_row(
+            str(number),
+            "answer" if last else "x".join(map(str, cut.shape)),
+            _cell(r.get("macs.effective.device"), big),
+            f"{big(packed[1])}B\n{packed[0]}" if packed else "-",
+            _spread(r.get("latency.device")),
+            _spread(r.get("latency.server")),
+            *(
+                [_crossing(r, codec) for codec in _codecs(r) if number == 0]
+                or [_crossing(r, codec) for codec in inner]
+            ),
+        )
+        if number == 0 and _codecs(r):
+            names = " and ".join(_codecs(r))
+            said = f"cut 0 sends the input: {names}, in this order"
+            table.caption = f"{said}; {table.caption}" if table.caption else said
+    return table
+
+
+def _codecs(readings: dict[str, Reading]) -> list[str]:
+    return [name.removeprefix("payload.") for name in readings if name.startswith("payload.")]
+
+
+def _crossing(readings: dict[str, Reading], codec: str) -> str:
+    if f"payload.{codec}" not in readings:
+        return "-"
+    raw, framed, top1 = (readings[f"{name}.{codec}"].value for name in ("payload", "framed", "top1"))
+    return f"{raw:.0f}\n{framed:.0f}\n{top1:.2%}"
+
+
+def _cell(reading: Reading | None, form) -> str:
+    return "-" if reading is None else form(reading.value)
+
+
+def _spread(reading: Reading | None) -> str:
+    if reading is None:
+        return "-"
+    if reading.low is None or reading.high is None:
+        return seconds(reading.value)
+    size, prefix = next((step for step in _SMALL if reading.value >= step[0]), _SMALL[-1])
+    return f"{_digits(reading.value / size)} {prefix}s\n{_digits(reading.low / size)}-{_digits(reading.high / size)}"

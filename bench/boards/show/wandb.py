@@ -1,0 +1,84 @@
+"""A board as a Weights & Biases report: its leaderboard and live plots of the runs that were mirrored there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from bench.boards.rows import Row
+from bench.boards.show.markdown import page
+from bench.boards.show.terminal import board_columns, board_rows
+from bench.errors import SeesawError
+from bench.records.mirror import PROJECT, leaderboard, logged_in
+
+TIMEOUT = 20
+"""Seconds that a question to W&B may take."""
+
+
+def publish(board: str, rows: list[Row], project: str | None, runs: Path) -> str:
+    """Save a report with the user's key, and a table of the board beside the mirrored runs.
+
+    Args:
+        board: its name.
+        rows: its rows.
+        project: `entity/name` or `name`; WANDB_PROJECT and the key's own entity where left out.
+        runs: folder for W&B's own files.
+
+    Returns:
+        The report's address.
+
+    Raises:
+        SeesawError: no key, no network, or the extra is not installed.
+    """
+    if not logged_in():
+        raise SeesawError("There is no Weights & Biases key here. Run `wandb login`, or set WANDB_API_KEY.")
+    entity, _, name = (project or os.environ.get("WANDB_PROJECT") or PROJECT).rpartition("/")
+    try:
+        import wandb
+
+        entity = entity or wandb.Api(timeout=TIMEOUT).default_entity
+        if not entity:
+            raise SeesawError("Your key has no entity of its own. Name one: --project ENTITY/NAME.")
+        report = build(board, rows, entity, name)
+        report.save()
+        leaderboard(board, board_columns(), board_rows(rows), runs)
+        return report.url
+    except SeesawError:
+        raise
+    except Exception as error:  # W&B raises its own, the network's and GraphQL's errors
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SeesawError(
+            f"The report could not be published ({reason}). Check network, key and project, and try again."
+        ) from error
+
+
+def build(board: str, rows: list[Row], entity: str, project: str) -> Any:
+    """The report, not yet saved: what the board is, two plots and training curves of its runs, and its table."""
+    try:
+        from wandb_workspaces.reports import v2
+    except ImportError as error:
+        raise SeesawError(
+            "Reports need wandb-workspaces. Install it: pip install 'seesaw-bench[publish]'."
+        ) from error
+    wr: Any = v2  # its names are not exported for type checkers
+    runset = wr.Runset(entity=entity, project=project, name=board, filters=f"Group == '{board}'")
+    accuracy = wr.SummaryMetric("last/top1")
+    panels: list[Any] = [
+        wr.ScatterPlot(
+            x=wr.SummaryMetric(f"last/{key}"), y=accuracy, title=f"top-1 against {key}", log_x=True
+        )
+        for key in ("macs.effective", "latency")
+    ]
+    panels.append(wr.LinePlot(x="epoch", y=["loss"], title="training loss"))
+    return wr.Report(
+        entity=entity,
+        project=project,
+        title=f"Seesaw: {board}",
+        description="Which network, how sparse, with which exits, cut where: measured.",
+        blocks=[
+            wr.PanelGrid(runsets=[runset], panels=panels),
+            wr.MarkdownBlock(page(board, rows)),
+        ],
+        width="fluid",
+    )

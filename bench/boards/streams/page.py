@@ -1,0 +1,116 @@
+"""Pages of online policies: what both forms of a page say, and the Markdown one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from bench.boards.cells import percent, text
+from bench.boards.data import short
+from bench.boards.numbers import Mean
+from bench.boards.streams.claims import claims
+from bench.boards.streams.read import Board, section_data
+from bench.boards.streams.section import Line, Section
+from bench.errors import counted
+
+COMPUTED = "Computed from `streams/` by `make board`."
+"""The line by which a board knows its own pages."""
+TITLE = "Online policies"
+NOTES = (
+    "Policies meet the samples one by one, without labels, and learn at which exit to keep the answer or send the sample on. "
+    "How to read it: *cost* is what is booked for a sample, in λ, the cost of a layer; *less* is the share of it saved "
+    "against (a), every layer and exit on the device, and (b), leaving at the first exit that is sure (alpha), negative "
+    "where it costs more; *lost* is in points of accuracy, negative where more is right.",
+    "Both baselines are always printed, because the papers' headline (more than half the cost saved, less than two points "
+    "lost) is against (a) alone. Each table is held against what the papers claim, by means over seeds.",
+    "Means over the networks' seeds, each a mean over reshufflings, with 95% intervals over seeds (Student's t). Policies are "
+    "ranked by regret, reward that the best fixed arm would have had more; bounds see labels or the whole stream. Shown are the "
+    "cheapest, the middle and the dearest cost of sending.",
+)  # fmt: skip
+HEADS = (
+    "sending costs", "rank", "policy", "cost", "less than (a)", "less than (b)", "top-1", "lost against (a)",
+    "lost against (b)", "sent on", "regret",
+)  # fmt: skip
+WORDS = ("policy",)
+"""The columns that hold no numbers."""
+
+
+class Cell(NamedTuple):
+    """A cell's text, and the number that it is sorted by; words have none."""
+
+    text: str
+    value: float | None = None
+
+
+def rows(section: Section) -> list[list[Cell]]:
+    """The cells under `HEADS`, at the costs of sending that are shown."""
+    return [_cells(line) for offload in section.shown for line in section.lines(offload)]
+
+
+def _cells(line: Line) -> list[Cell]:
+    numbers = line.numbers
+    told = {
+        "cost": f"{numbers['cost'].value:.3f} λ" + _half(numbers["cost"], 1, 3),
+        **{key: percent(numbers[key]) for key in ("less (a)", "less (b)", "accuracy")},
+        **{
+            key: f"{numbers[key].value * 100:z.2f}" + _half(numbers[key], 100, 2)
+            for key in ("lost (a)", "lost (b)")
+        },
+        "sent": f"{numbers['sent'].value:.1%}",
+        "regret": f"{numbers['regret'].value:z.0f}" + _half(numbers["regret"], 1, 0),
+    }
+    return [
+        Cell(f"{line.offload:.4g} λ", line.offload),
+        Cell("-" if line.rank is None else str(line.rank), line.rank),
+        Cell(line.policy + (" (bound)" if line.kind == "bound" else "")),
+        *(Cell(words, short(numbers[key].value)) for key, words in told.items()),
+    ]
+
+
+def _half(mean: Mean, scale: float, digits: int) -> str:
+    return "" if mean.half is None else f" ± {mean.half * scale:.{digits}f}"
+
+
+def page(name: str, board: Board) -> str:
+    """One Markdown page."""
+    lines = [
+        f"# {TITLE} on {name}",
+        "",
+        f"{counted(board.records, 'stream record')}, {counted(len(board.sections), 'table')}.",
+    ]
+    lines += ["", *NOTES, COMPUTED]
+    for section in board.sections:
+        lines += [
+            "", f"## {text(section.title)}", "", text(section.about), "", *(f"* {text(claim)}" for claim in claims(section.every)), "",
+            f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}",
+            *(f"| {' | '.join(text(cell.text) for cell in cells)} |" for cells in rows(section)),
+        ]  # fmt: skip
+    if board.contested:
+        lines += ["", "## Contested", ""]
+        lines += [f"* {text(model)}: {text(reason)}" for model, reason in board.contested]
+    return "\n".join(lines) + "\n"
+
+
+def shown(boards: Mapping[str, Board]) -> dict[str, Any]:
+    """What the page's template and script show of all boards; `sections` is empty where there is nothing."""
+    found = [(name, section) for name, board in boards.items() for section in board.sections]
+    return {
+        "title": TITLE,
+        "notes": [note.replace("*", "") for note in NOTES],
+        "heads": [(head, head not in WORDS) for head in HEADS],
+        "sections": [
+            {
+                "about": section.about,
+                "claims": claims(section.every),
+                "ranked": section.ranked,
+                "rows": rows(section),
+                "data": section_data(name, section),
+            }
+            for name, section in found
+        ],
+        "contested": [
+            (f"{name}: {model}", reason)
+            for name, board in boards.items()
+            for model, reason in board.contested
+        ],
+    }

@@ -1,0 +1,107 @@
+"""Online policies: the boards of stream records, a section for each network and each meaning of reward."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bench.boards.data import pair
+from bench.boards.streams.section import BASELINES, Section
+from bench.errors import SeesawError
+from bench.records.checks.against_runs import contradictions
+from bench.records.checks.stream import faults
+from bench.records.store import contested
+from bench.records.stream import StreamRecord
+
+
+@dataclass(frozen=True)
+class Board:
+    """A task's stream records.
+
+    Attributes:
+        sections: ranked ones first.
+        records: how many count.
+        contested: model and reason of those that do not.
+    """
+
+    sections: list[Section]
+    records: int
+    contested: list[tuple[str, str]]
+
+
+def read(folder: Path, records: Path) -> tuple[dict[str, Board], list[str]]:
+    """The boards of all stream records below a folder, and a sentence for each file that is none.
+
+    Args:
+        folder: of stream records; it may not be there.
+        records: of the runs that they are of.
+    """
+    good: dict[str, list[StreamRecord]] = defaultdict(list)
+    bad: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    trouble = []
+    for path in sorted(folder.glob("*/*/seed*.json")):
+        try:
+            stream = StreamRecord.read(path)
+        except SeesawError as error:
+            trouble.append(str(error))
+            continue
+        wrong = faults(stream, path, folder) or contradictions(stream, records)
+        if reason := contested(path, wrong):
+            bad[stream.board].append((f"{stream.setup.model}, seed {stream.seed}", reason))
+        else:
+            good[stream.board].append(stream)
+    names = sorted({*good, *bad})
+    return {name: Board(sections(good[name]), len(good[name]), bad[name]) for name in names}, trouble
+
+
+def sections(streams: Iterable[StreamRecord]) -> list[Section]:
+    """Sound stream records by network and question, one a seed, and by what a reward is."""
+    groups: dict[str, dict[int, StreamRecord]] = defaultdict(dict)
+    for stream in streams:
+        groups[stream.kin][stream.seed] = stream
+    found = []
+    for seeds in groups.values():
+        records = tuple(seeds[seed] for seed in sorted(seeds))
+        terms = sorted({(one.alpha, one.layer, one.mu) for one in records[0].results})
+        found += [Section(records, *those) for those in terms]
+    found.sort(key=lambda one: (not one.ranked, one.title, one.records[0].kin, one.layer, one.mu))
+    names = Counter(one.title for one in found)
+    return [_told_apart(one, found) if names[one.title] > 1 else one for one in found]
+
+
+def _told_apart(section: Section, others: Iterable[Section]) -> Section:
+    """A section of a name that others have, with the first that was asked otherwise of each of them in its name."""
+    rivals = [one for one in others if one is not section and one.title == section.title]
+    apart: list[str] = []
+    for key, words in section.asked.items():
+        if any(one.asked[key] != words for one in rivals):
+            apart.append(key)
+            rivals = [one for one in rivals if one.asked[key] == words]
+    return replace(section, apart=tuple(apart))
+
+
+def section_data(board: str, section: Section) -> dict[str, Any]:
+    """One section as JSON values for the page's figures, with every cost of sending: `[mean, half-width]`."""
+    lines = section.every
+    there = {line.policy for line in lines}
+    names = [*BASELINES, *(one.spec for one in section.records[0].entrants if one.spec in there)]
+    return {
+        "name": f"{board}: {section.title}",
+        "ranked": section.ranked,
+        "seeds": len(section.records),
+        "policies": [
+            {
+                "policy": name,
+                "kind": next(line.kind for line in lines if line.policy == name),
+                "points": [
+                    [line.offload, *(pair(line.numbers[key]) for key in ("cost", "accuracy"))]
+                    for line in lines
+                    if line.policy == name
+                ],
+            }
+            for name in names
+        ],
+    }

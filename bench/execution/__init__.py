@@ -1,0 +1,1 @@
+"""A part of a network, run in the way that is fastest on this machine."""

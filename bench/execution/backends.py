@@ -1,0 +1,137 @@
+"""Ways: how a part of a network can be executed here."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.execution.chain.builder import Unsupported
+from bench.execution.chain.chain import chain_of
+from bench.execution.gathered import gather, gathers
+from bench.network.net import Part
+
+log = logging.getLogger(__name__)
+Run = Callable[[Tensor], list[Tensor]]
+
+DENSE = "dense kernels"
+"""PyTorch's own, on zeros too."""
+BLOCKS = (16, 32, 64)
+"""Samples that a chain takes side by side, of which the fastest is chosen; one at a time below half the first."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to execute a network.
+
+    Attributes:
+        name: of the kernels, in words.
+        prepare: gives what runs a part on inputs like these, as `Part.run` does.
+    """
+
+    name: str
+    prepare: Callable[[Part, Tensor], Run]
+
+
+Ready = list[tuple[Way, Run]]
+"""Ways, each with the part prepared by it."""
+
+
+def ways_of(part: Part, x: Tensor, *, chains: bool = True) -> tuple[Ready, str | None]:
+    """The ways in which a part runs on inputs like these; and why no chain is among them, or None where one is.
+
+    The first is PyTorch's own dense kernels; the last, where no chain runs, are gathered products.
+    """
+    found = _ready(_layouts(part, x, DENSE), part, x)
+    try:
+        if not chains:
+            raise Unsupported("chains were left out")
+        return found + _chains(part, x), None
+    except Unsupported as error:
+        if x.dtype == torch.float32 and gathers(part):
+            found += _ready(_layouts(part, x, "gathered products", partial(gather, made={})), part, x)
+        return found, str(error)
+
+
+def _ready(ways: Sequence[Way], part: Part, x: Tensor) -> Ready:
+    """The first way, and those of the others in which the part runs: not everything takes every layout of images."""
+    found = [(ways[0], ways[0].prepare(part, x))]
+    for way in ways[1:]:
+        try:
+            run = way.prepare(part, x)
+            with torch.no_grad():
+                run(x)
+        except RuntimeError as error:
+            log.info("The part does not run by %s: %s", way.name, error)
+            continue
+        found.append((way, run))
+    return found
+
+
+def _chains(part: Part, x: Tensor) -> Ready:
+    """Chains for blocks of every width that there is room for.
+
+    Raises:
+        Unsupported: not even for the narrowest.
+    """
+    if x.device.type != "cpu":
+        raise Unsupported(f"chains run on the CPU, not on {x.device.type}")
+    if x.dtype != torch.float32:
+        raise Unsupported(f"chains take float32, not {x.dtype}")
+    found: Ready = []
+    for lanes in _blocks(len(x)):
+        way = Way(f"native chain, {lanes} side by side", partial(_chained, lanes=lanes))
+        try:
+            found.append((way, way.prepare(part, x)))
+        except Unsupported:
+            if not found:
+                raise
+            break
+    return found
+
+
+def _blocks(batch: int) -> list[int]:
+    if 2 * batch < BLOCKS[0]:
+        return [1]
+    return [n for n in BLOCKS if n <= 2 * batch]
+
+
+def _chained(part: Part, x: Tensor, *, lanes: int) -> Run:
+    return chain_of(part, part.run, torch.zeros_like(x[:1]), lanes)
+
+
+def _layouts(part: Part, x: Tensor, kernels: str, *changes: Callable[[Part], object]) -> list[Way]:
+    """PyTorch's own kernels, in the layouts of images that it has, on parts changed so."""
+    as_told = _Copies(*changes) if changes else _as_it_is
+    if not any(isinstance(module, nn.Conv2d) for module in part.modules()):
+        return [Way(kernels, as_told)]
+    last = _Copies(*changes, _channels_last)
+    return [Way(f"{kernels}, channels first", as_told), Way(f"{kernels}, channels last", last)]
+
+
+def _as_it_is(part: Part, x: Tensor) -> Run:
+    return part.run
+
+
+def _channels_last(part: Part) -> None:
+    part.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+class _Copies:
+    """Copies of parts, changed; what the parts share, the copies share."""
+
+    def __init__(self, *changes: Callable[[Part], object]) -> None:
+        self.changes, self.memo = changes, dict[Any, Any]()
+
+    def __call__(self, part: Part, x: Tensor) -> Run:
+        with torch.inference_mode(False):
+            twin = copy.deepcopy(part, self.memo)
+            for change in self.changes:
+                change(twin)
+        return twin.run

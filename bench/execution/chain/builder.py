@@ -1,0 +1,158 @@
+"""Drafts: the steps of a chain as far as they are made, and where every result stands."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from torch import Tensor
+
+from bench.errors import SeesawError
+from bench.execution.chain.tape import Ref, Tape, pair
+from bench.execution.program.layout import ABSENT, Buffer, Room
+from bench.execution.program.program import Affine, Each, Step, Zero
+from bench.execution.row_groups import Group
+
+
+class Unsupported(SeesawError):
+    """The network does something that no step does; it is then executed as PyTorch executes it."""
+
+
+def refused(what: str) -> Unsupported:
+    """The error that says what no step does."""
+    return Unsupported(f"No native step {what}, so PyTorch's kernels run this network.")
+
+
+@dataclass
+class Pending:
+    """A layer that may still take in what follows it: a scale, an addition, bounds."""
+
+    layer: Affine
+    shape: tuple[int, ...]
+    row: int = 0
+    """floats between the rows of the image it reads; 0 where it reads none"""
+    stride: tuple[int, int] = (1, 1)
+    bounded: bool = False
+
+
+Value = np.ndarray
+"""The places of a tensor's numbers, with a batch of 1."""
+
+
+class Draft:
+    """What the steps are made from, and made into.
+
+    Args:
+        tape: what the network does.
+        lanes: samples in a block.
+    """
+
+    def __init__(self, tape: Tape, lanes: int) -> None:
+        self.tape, self.lanes = tape, lanes
+        self.room = Room(lanes)
+        self.steps: list[Step] = []
+        self.uses = tape.uses()
+        self.values: dict[int, Value | Pending] = {}
+        self.pad = max((max(pair(c.args[4])) for c in tape.calls if c.name == "convolution"), default=0)
+
+    def value(self, ref: Ref) -> Value:
+        """A result's places; a layer that was still pending becomes a step."""
+        found = self.values[ref.number]
+        if isinstance(found, Pending):
+            found = self.values[ref.number] = self._emit(found)
+        return found
+
+    def own(self, ref: Ref) -> Pending | None:
+        """The pending layer behind a result that nothing else uses, so that it may be changed."""
+        found = self.values[ref.number]
+        return found if isinstance(found, Pending) and self.uses[ref.number] == 1 else None
+
+    def made(self, shape: tuple[int, ...], row: int = 0) -> tuple[Buffer, np.ndarray]:
+        """A buffer for a tensor, with zeros around it where it is an image."""
+        if len(shape) != 3:
+            buffer, places = self.room.vector(math.prod(shape))
+            return buffer, places.reshape(shape)
+        buffer, places = self.room.image(*shape, self.pad, row)
+        assert buffer.image is not None
+        if self.pad:
+            self.steps.append(Zero(buffer, _edges(buffer, self.lanes)))
+        return buffer, places
+
+    def copied(self, places: np.ndarray) -> np.ndarray:
+        """The same numbers in a buffer of their own."""
+        _, to = self.made(places.shape)
+        self.steps.append(Each(to.reshape(-1), places.reshape(-1, 1)))
+        return to
+
+    def weights(self, weight: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
+        """A weight as rows, and which of its numbers exist."""
+        mask = self.tape.masks.get(weight.data_ptr())
+        rows = weight.detach().float().cpu().numpy().reshape(len(weight), -1)
+        return rows, None if mask is None else mask.cpu().numpy().reshape(len(weight), -1)
+
+    def _emit(self, pending: Pending) -> Value:
+        """Give a layer its place to write to, and make it a step."""
+        layer, lanes = pending.layer, self.lanes
+        buffer, places = self.made(pending.shape, pending.row if lanes == 1 else 0)
+        layer.out = int(places.reshape(-1)[0])
+        image = buffer.image
+        if image is None or pending.row == 0:
+            layer.out_row = lanes
+            if image is not None:
+                return self._scattered(pending, places)
+        else:
+            layer.out_row = image.channel
+            self._runs(layer, pending, image.row)
+        self.steps.append(layer)
+        return places[None]
+
+    def _scattered(self, pending: Pending, places: np.ndarray) -> Value:
+        """A layer whose rows are numbers of an image: written as a vector, then moved."""
+        layer = pending.layer
+        _, flat = self.room.vector(len(layer.bias))
+        layer.out = int(flat[0])
+        self.steps += [layer, Each(places.reshape(-1), flat.reshape(-1, 1))]
+        return places[None]
+
+    def _runs(self, layer: Affine, pending: Pending, row: int) -> None:
+        """How the runs of a convolution lie: one over the whole image, one a row, or one a pixel."""
+        _, height, width = pending.shape
+        lanes, (down, across) = self.lanes, pending.stride
+        if pending.stride == (1, 1) and pending.row == row and lanes == 1:
+            layer.length = (height - 1) * row + width
+            if row > width:
+                layer.keep = np.arange(layer.length) % row < width
+        elif across == 1:
+            layer.outer, layer.length = height, width * lanes
+            layer.in_outer, layer.out_outer = down * pending.row, row
+        else:
+            layer.outer, layer.inner, layer.length = height, width, lanes
+            layer.in_outer, layer.out_outer = down * pending.row, row
+            layer.in_inner, layer.out_inner = across * lanes, lanes
+
+
+def present(layer: Affine) -> Affine:
+    """The same layer without the columns that are zero and stand nowhere."""
+    if (layer.columns != ABSENT).all():
+        return layer
+    groups = []
+    for group in layer.groups:
+        there = layer.columns[group.columns] != ABSENT
+        groups.append(Group(group.rows, group.columns[there], group.values[there]))
+    return replace(layer, groups=groups, ring=None)
+
+
+def _edges(buffer: Buffer, lanes: int) -> np.ndarray:
+    """Places and lengths of the zeros around one channel's image."""
+    image = buffer.image
+    assert image is not None
+    starts = image.pad * image.row + image.pad * lanes + np.arange(image.height) * image.row
+    ends = np.concatenate([[0], starts + image.width * lanes])
+    starts = np.concatenate([starts, [image.channel]])
+    return np.stack([ends, starts - ends], 1)
+
+
+def bias_of(bias: Tensor | None, rows: int) -> np.ndarray:
+    """A bias of so many rows, zeros where there is none."""
+    return np.zeros(rows, np.float32) if bias is None else bias.detach().float().cpu().numpy()

@@ -1,0 +1,86 @@
+"""Chains: a network, or a part of one, executed by the weights that exist, in one native call a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from bench.execution import native
+from bench.execution.chain.builder import Unsupported
+from bench.execution.chain.compile import program_of
+from bench.execution.chain.tape import watch
+from bench.execution.program.choices import choices
+from bench.execution.program.encode import Code, Encoder
+from bench.execution.program.forms import Choice
+
+TOLERANCE = 1e-4
+"""By how much a chain may differ from the network it was made from, relative to the largest answer."""
+LEAST = 1e-3
+"""Answers that are smaller throughout are what rounding leaves of larger sums: they are held to this size's share."""
+
+
+class Chain:
+    """A module as one native call.
+
+    Args:
+        code: the chain, for blocks of `code.lanes` samples; a batch of any size runs block by block.
+        shapes: of the answers, without the batch.
+    """
+
+    def __init__(self, code: Code, shapes: Sequence[tuple[int, ...]]) -> None:
+        self.code, self.shapes = code, shapes
+        self.flat = all(len(shape) == 1 for shape in shapes)
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """The answers, each (N, ...)."""
+        answers = self.code.run(x.contiguous())
+        if self.flat:
+            return answers
+        return [a.reshape(-1, *s) if len(s) > 1 else a for a, s in zip(answers, self.shapes, strict=True)]
+
+
+def chain_of(
+    module: nn.Module,
+    run: Callable[[Tensor], Sequence[Tensor]],
+    example: Tensor,
+    lanes: int,
+    form: Choice | None = None,
+) -> Chain:
+    """A module as a chain, checked against the module itself.
+
+    Args:
+        module: whose masks tell which weights exist; in eval mode.
+        run: takes a batch, gives the answers.
+        example: one sample, (1, ...), float32.
+        lanes: samples in a block.
+        form: which form computes a layer; None takes what is fastest on this machine.
+
+    Raises:
+        Unsupported: no native kernels here, or the network does something that no step does.
+    """
+    if (reason := native.missing()) is not None:
+        raise Unsupported(f"There are no native kernels: {reason}.")
+    known = choices(torch.get_num_threads())
+    try:
+        tape = watch(module, run, example)
+        program = program_of(tape, lanes)
+        chain = Chain(Encoder(program, form or known.form).code(), tape.shapes)
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError) as error:
+        raise Unsupported(f"No chain can be made of this network ({error}).") from error
+    known.keep()
+    _check(chain, run, example)
+    return chain
+
+
+def _check(chain: Chain, run: Callable[[Tensor], Sequence[Tensor]], example: Tensor) -> None:
+    drawn = torch.Generator().manual_seed(0)
+    x = torch.randn(3, *example.shape[1:], generator=drawn)
+    with torch.no_grad():
+        for ours, theirs in zip(chain(x), run(x), strict=True):
+            off = float((ours - theirs).abs().max() / theirs.abs().max().clamp(min=LEAST))
+            if not off < TOLERANCE:
+                raise Unsupported(
+                    f"The chain differs from the network by {off:.2g}, so PyTorch's kernels run this network."
+                )

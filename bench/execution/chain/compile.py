@@ -1,0 +1,68 @@
+"""Compiling: the steps of a chain, made from a tape.
+
+Batch normalisation is folded into the layer before it, additions and activations become the end of a layer, and what
+only moves numbers (views, slices, permutations, paddings) becomes other places to read from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from bench.execution.chain.affine import convolution, linear, normalised, scaled
+from bench.execution.chain.builder import Draft, Pending, Value, refused
+from bench.execution.chain.fusions import bounded, clamped, summed
+from bench.execution.chain.pools import adaptive, average, largest, mean
+from bench.execution.chain.tape import Call, Ref, Tape
+from bench.execution.chain.views import MOVES, SAME, moved
+from bench.execution.program.layout import ABSENT
+from bench.execution.program.program import Input, Output, Program
+
+Handle = Callable[[Draft, Call], Value | Pending]
+
+HANDLES: dict[str, Handle] = {
+    "convolution": convolution,
+    "addmm": lambda draft, c: linear(draft, c.args[1], c.args[2], c.args[0]),
+    "mm": lambda draft, c: linear(draft, c.args[0], c.args[1], None),
+    "native_batch_norm": normalised,
+    "_native_batch_norm_legit_no_training": normalised,
+    "cudnn_batch_norm": normalised,
+    "mul.Tensor": scaled,
+    "mul_.Tensor": scaled,
+    "add.Tensor": summed,
+    "add_.Tensor": summed,
+    "relu": lambda draft, c: bounded(draft, c, 0.0, math.inf),
+    "relu_": lambda draft, c: bounded(draft, c, 0.0, math.inf),
+    "hardtanh": lambda draft, c: clamped(draft, c, -1.0, 1.0),
+    "hardtanh_": lambda draft, c: clamped(draft, c, -1.0, 1.0),
+    "clamp": lambda draft, c: clamped(draft, c, None, None),
+    "mean.dim": mean,
+    "_adaptive_avg_pool2d": adaptive,
+    "avg_pool2d": average,
+    "max_pool2d_with_indices": largest,
+    **dict.fromkeys(MOVES, moved),
+    **dict.fromkeys(SAME, lambda draft, c: draft.value(c.args[0])),
+}
+"""What becomes of an operator, by its name."""
+
+
+def program_of(tape: Tape, lanes: int) -> Program:
+    """The steps that do what a tape says, on blocks of so many samples.
+
+    Raises:
+        Unsupported: an operator that no step does.
+    """
+    draft = Draft(tape, lanes)
+    _, places = draft.made(tape.sample)
+    draft.steps.append(Input(places.reshape(-1)))
+    draft.values[0] = places[None]
+    for call in tape.calls:
+        if call.name not in HANDLES:
+            raise refused(f"does {call.name}")
+        draft.values[call.out] = HANDLES[call.name](draft, call)
+    for number, answer in enumerate(tape.answers):
+        places = draft.value(Ref(answer)).reshape(-1)
+        if (places == ABSENT).any():
+            places = draft.copied(places)
+        draft.steps.append(Output(number, places))
+    return Program(draft.steps, draft.room, [math.prod(shape) for shape in tape.shapes], tape.shapes)

@@ -1,0 +1,126 @@
+"""Fast: a network, or a part of one, executed in the way that is fastest on this machine."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from bench.errors import SeesawError
+from bench.execution.backends import DENSE, Ready, Run, Way, ways_of
+from bench.execution.chain.builder import Unsupported
+from bench.network.net import Part
+
+T = TypeVar("T")
+
+TRIALS = 9
+"""Rounds in which the ways are compared."""
+
+
+@dataclass(frozen=True)
+class Fast:
+    """A part, executed in the way that is fastest here.
+
+    Attributes:
+        way: which was fastest.
+        run: the part in this way, without keeping PyTorch from recording gradients.
+        reason: why no chain was among the ways that were compared, or None where one was.
+        seconds: that each way took on a batch like the one to choose by, the median, by its name.
+    """
+
+    way: Way
+    run: Run
+    reason: str | None
+    seconds: dict[str, float]
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """What `Part.run` gives: the feature that goes on, or the last logits; behind it the logits of every exit.
+
+        Within `torch.inference_mode()` nothing else is done: elsewhere, not to record gradients takes a microsecond.
+        """
+        if not torch.is_grad_enabled():
+            return self.run(x)
+        with torch.no_grad():
+            return self.run(x)
+
+    @property
+    def speedup(self) -> float:
+        """How many times longer PyTorch's dense kernels take, in the faster layout of images."""
+        dense = min(seconds for name, seconds in self.seconds.items() if name.startswith(DENSE))
+        return dense / self.seconds[self.way.name]
+
+
+def fast(part: Part, x: Tensor, *, chains: bool = True) -> Fast:
+    """The way that runs a part fastest on inputs like these, measured here and now, in this process's threads.
+
+        device = fast(open_part(folder, "device"), torch.zeros(1, 1, 28, 28))
+        crossing, *logits = device(x)
+
+    Args:
+        part: in eval mode; `net.whole()` for all of a network.
+        x: a batch of what the part takes, of as many samples as it will be given; it runs on other batches too.
+        chains: whether chains are among the ways.
+
+    Raises:
+        SeesawError: a part in training mode, or an empty batch.
+    """
+    if any(
+        module.training for one in (*part.stages.values(), *part.heads.values()) for module in one.modules()
+    ):
+        raise SeesawError(
+            "This part is in training mode, which would change it. Call eval() on its network first."
+        )
+    if len(x) == 0:
+        raise SeesawError("No way is fastest on an empty batch. Give one of as many samples as will come.")
+    ways, reason = ways_of(part, x, chains=chains)
+    seconds = _medians(ways, x)
+    way, run = min(ways, key=lambda one: seconds[one[0].name])
+    return Fast(way, run, reason, seconds)
+
+
+@torch.no_grad()
+def _medians(ways: Ready, x: Tensor) -> dict[str, float]:
+    """Seconds that each way takes, by its name: all in turn, so that a slow moment falls on all alike."""
+    times: dict[str, list[float]] = {way.name: [] for way, _ in ways}
+    for _, run in ways * 2:
+        run(x)
+    for _ in range(TRIALS):
+        for way, run in ways:
+            wait(x.device)
+            begun = time.perf_counter()
+            run(x)
+            wait(x.device)
+            times[way.name].append(time.perf_counter() - begun)
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def prepared(part: Part, x: Tensor, prepare: Callable[[Way], T]) -> tuple[Way, T, str | None]:
+    """What the fastest way prepares; chains are left out where one of the parts that are prepared runs as none.
+
+    Args:
+        part: to choose the way by, in eval mode.
+        x: a batch of what it takes.
+        prepare: makes what will be run, by a way.
+
+    Returns:
+        The way; what `prepare` made by it; and why no chain was among the ways, or None where one was.
+    """
+    found = fast(part, x)
+    try:
+        return found.way, prepare(found.way), found.reason
+    except Unsupported:  # of a part that the whole does not show, such as one that only sends
+        found = fast(part, x, chains=False)
+        return found.way, prepare(found.way), "a part of the network runs as no chain"
+
+
+def wait(device: torch.device) -> None:
+    """Let an accelerator finish what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

@@ -1,0 +1,1 @@
+"""Lean training: layers that are trained on the weights that exist alone."""

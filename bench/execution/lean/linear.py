@@ -1,0 +1,109 @@
+"""Linear layers that are trained on the weights that exist: forward, both gradients, and the optimiser's state.
+
+Predefined sparsity exists before training (Capogrosso et al., FDL 2024): nothing ever needs the weights that do not.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from bench.execution import native
+from bench.execution.lean.row_chunks import Chunked, dense, places
+from bench.execution.row_groups import groups_of
+from bench.network.sparse.mask import mask_of
+
+
+class PackedLinear(nn.Module):
+    """A linear layer that holds only the weights that exist.
+
+    Args:
+        layer: whose weights, mask and bias are taken; rows that read the same inputs are computed together.
+    """
+
+    chunks: Tensor
+    index: Tensor
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        native.missing()  # without kernels PyTorch's own give equal numbers
+        mask = mask_of(layer)
+        weight = layer.weight.detach()
+        found = Chunked.of(groups_of(weight.cpu().numpy(), None if mask is None else mask.cpu().numpy()))
+        self.in_features, self.out_features = layer.in_features, layer.out_features
+        self.values = nn.Parameter(weight[found.rows, found.columns].clone()[None])
+        """(1, nnz), of every chunk [place][row]; two dimensions, as weights have, for what treats biases otherwise"""
+        self.bias = nn.Parameter(
+            torch.zeros(self.out_features) if layer.bias is None else layer.bias.detach().clone()
+        )
+        self.bias.requires_grad_(layer.bias is not None)
+        self.register_buffer("chunks", found.chunks)
+        self.register_buffer("index", found.index)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, ..., in_features) to (N, ..., out_features)."""
+        if x.shape[-1] != self.in_features:
+            raise ValueError(f"inputs of {x.shape[-1]} features for a layer that takes {self.in_features}")
+        rows = x.reshape(-1, self.in_features)
+        y = torch.ops.seesaw.linear(rows, self.values, self.bias, self.chunks, self.index)
+        return y.reshape(*x.shape[:-1], self.out_features)
+
+    def weight(self) -> Tensor:
+        """The weights in their places, (out_features, in_features), zeros between."""
+        return dense(self.values.detach(), self.chunks, self.index, self.out_features, self.in_features)
+
+
+native.library.define("linear(Tensor x, Tensor values, Tensor bias, Tensor chunks, Tensor index) -> Tensor")
+native.library.define(
+    "linear_backward(Tensor gradient, Tensor x, Tensor values, Tensor chunks, Tensor index, bool inputs)"
+    " -> (Tensor, Tensor)"
+)
+
+
+def _plain(x: Tensor, values: Tensor, bias: Tensor, chunks: Tensor, index: Tensor) -> Tensor:
+    """The same numbers by PyTorch alone."""
+    return torch.addmm(bias, x, dense(values, chunks, index, len(bias), x.shape[1]).t())
+
+
+def _plain_backward(
+    gradient: Tensor, x: Tensor, values: Tensor, chunks: Tensor, index: Tensor, inputs: bool
+) -> tuple[Tensor, Tensor]:
+    rows, columns = places(chunks, index)
+    grown = (gradient.t() @ x)[rows, columns].reshape(values.shape)
+    if not inputs:
+        return x.new_empty(0), grown
+    return gradient @ dense(values, chunks, index, gradient.shape[1], x.shape[1]), grown
+
+
+native.library.impl("linear", _plain, "CompositeExplicitAutograd")
+native.library.impl("linear_backward", _plain_backward, "CompositeExplicitAutograd")
+
+
+@torch.library.register_fake("seesaw::linear", lib=native.library)
+def _(x: Tensor, values: Tensor, bias: Tensor, chunks: Tensor, index: Tensor) -> Tensor:
+    return x.new_empty(x.shape[0], bias.shape[0])
+
+
+@torch.library.register_fake("seesaw::linear_backward", lib=native.library)
+def _(
+    gradient: Tensor, x: Tensor, values: Tensor, chunks: Tensor, index: Tensor, inputs: bool
+) -> tuple[Tensor, Tensor]:
+    return x.new_empty(x.shape if inputs else 0), torch.empty_like(values)
+
+
+def _save(ctx, inputs, output) -> None:
+    x, values, _, chunks, index = inputs
+    ctx.save_for_backward(x, values, chunks, index)
+
+
+@once_differentiable
+def _backward(ctx, gradient: Tensor):
+    x, values, chunks, index = ctx.saved_tensors
+    back, grown = torch.ops.seesaw.linear_backward(
+        gradient, x, values, chunks, index, ctx.needs_input_grad[0]
+    )
+    return back if ctx.needs_input_grad[0] else None, grown, gradient.sum(0), None, None
+
+
+torch.library.register_autograd("seesaw::linear", _backward, setup_context=_save, lib=native.library)

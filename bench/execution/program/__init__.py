@@ -1,0 +1,1 @@
+"""Programs: what a native chain reads, laid out and encoded."""

@@ -1,0 +1,83 @@
+"""Settling: buffers that are not needed at the same time share their places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from bench.execution.program.layout import ABSENT, LINE, Buffer, Room
+from bench.execution.program.program import Affine, Each, Input, Output, Program, Step, Zero
+
+
+def settle(program: Program) -> Program:
+    """The same program in as little room as first fit finds."""
+    room = program.room
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for n, step in enumerate(program.steps):
+        for places in _places(step):
+            for buffer in np.unique(room.of(places[places != ABSENT])):
+                first.setdefault(int(buffer), n)
+                last[int(buffer)] = n
+    settled: dict[int, Buffer] = {}
+    for number in sorted(first, key=lambda b: (first[b], -room.buffers[b].size)):
+        living = sorted(
+            ((b.base, b.base + b.size) for other, b in settled.items() if last[other] >= first[number]),
+        )
+        base = 0
+        for start, stop in living:
+            if base + room.buffers[number].size <= start:
+                break
+            base = max(base, -(-stop // LINE) * LINE)
+        settled[number] = replace(room.buffers[number], base=base)
+    bases = np.array([b.base for b in room.buffers])
+    moved = np.array([settled[n].base if n in settled else 0 for n in range(len(bases))]) - bases
+
+    def to(places: np.ndarray) -> np.ndarray:
+        return np.where(places == ABSENT, ABSENT, places + moved[room.of(places)])
+
+    steps = [_moved(step, to, room, settled) for step in program.steps]
+    return Program(steps, Room(room.lanes, list(settled.values())), program.counts, program.shapes)
+
+
+def _places(step: Step) -> Iterator[np.ndarray]:
+    """All places that a step reads or writes; one of each buffer is enough."""
+    if isinstance(step, Affine):
+        yield np.array([step.out])
+        if step.twice is not None:
+            yield np.array([step.twice])
+        else:
+            yield step.columns
+        if step.more is not None:
+            yield np.array([step.more[0]])
+    elif isinstance(step, Each):
+        yield step.to
+        yield step.come.reshape(-1)
+    elif isinstance(step, Zero):
+        yield np.array([step.buffer.base])
+    else:
+        yield step.to if isinstance(step, Input) else step.come
+
+
+def _moved(step: Step, to, room: Room, settled: dict[int, Buffer]) -> Step:
+    def one(place: int) -> int:
+        return int(to(np.array([place]))[0])
+
+    if isinstance(step, Affine):
+        return replace(
+            step,
+            columns=step.columns if step.twice is not None else to(step.columns),
+            out=one(step.out),
+            twice=None if step.twice is None else one(step.twice),
+            more=None if step.more is None else (one(step.more[0]), *step.more[1:]),
+        )
+    if isinstance(step, Each):
+        return replace(step, to=to(step.to), come=to(step.come))
+    if isinstance(step, Zero):
+        return replace(step, buffer=settled[int(room.of(np.array([step.buffer.base]))[0])])
+    if isinstance(step, Input):
+        return Input(to(step.to))
+    assert isinstance(step, Output)
+    return Output(step.number, to(step.come))

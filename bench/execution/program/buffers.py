@@ -1,0 +1,46 @@
+"""Blobs: the lists of numbers that the kernels read, as they are collected."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.execution.program.forms import LANES
+
+
+class Blobs:
+    """Whole numbers, values, and the chunks that tell where theirs begin."""
+
+    def __init__(self) -> None:
+        self.chunks: list[tuple[int, ...]] = []
+        self.index: list[np.ndarray] = []
+        self.values: list[np.ndarray] = []
+        self.indices = self.floats = 0
+
+    def chunk(self, places: int, rows: np.ndarray, at: int, values: np.ndarray) -> None:
+        self.chunks.append((places, len(rows), at, self.numbers(values), self.listed(rows)))
+
+    def listed(self, numbers: np.ndarray) -> int:
+        """Where a list of whole numbers begins in the index."""
+        flat = np.asarray(numbers).reshape(-1)
+        self.index.append(flat)
+        self.indices += len(flat)
+        return self.indices - len(flat)
+
+    def numbers(self, values: np.ndarray) -> int:
+        """Where values begin among the values."""
+        flat = np.asarray(values, np.float32).reshape(-1)
+        flat = np.pad(flat, (0, -len(flat) % LANES))  # so that no vector lies across two lines of the cache
+        self.values.append(flat)
+        self.floats += len(flat)
+        return self.floats - len(flat)
+
+    def tensors(self) -> tuple[Tensor, Tensor]:
+        """The index, int32, and the values, float32."""
+        return _joined(self.index, np.int32), _joined(self.values, np.float32)
+
+
+def _joined(parts: list[np.ndarray], kind: type) -> Tensor:
+    """One tensor, which torch aligns better than NumPy does."""
+    return torch.from_numpy(np.concatenate(parts).astype(kind) if parts else np.zeros(0, kind)).clone()

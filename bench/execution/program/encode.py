@@ -1,0 +1,165 @@
+"""Encoding: programs as the tensors that the native chain reads."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.execution.chain.builder import Unsupported
+from bench.execution.native import chain
+from bench.execution.program.allocate import settle
+from bench.execution.program.buffers import Blobs
+from bench.execution.program.forms import FORMS, LANES, Choice, Form, doubled
+from bench.execution.program.layer_rows import gathered, grouped, looked_up, slid
+from bench.execution.program.layout import ABSENT
+from bench.execution.program.program import Affine, Each, Input, Program, Step, Zero
+
+FIELDS = (
+    "op", "form", "chunk", "chunks", "bias", "low", "high", "work", "come", "out", "more", "mask", "outer", "inner",
+    "length", "in_outer", "in_inner", "out_outer", "out_inner", "more_outer", "more_inner", "out_row", "more_row",
+    "index", "count", "places",
+)  # fmt: skip
+"""Of a step, in the order of `Step` in kernels/runs.h."""
+AFFINE, SUM, MAX, ZERO, INPUT, OUTPUT, COPY = range(7)
+SLACK = 8 * LANES
+"""Floats after the last buffer, for vectors that begin within it."""
+WORTH_COPYING = 4
+"""Numbers that follow one another, on average, from which whole segments are moved."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """A chain as tensors: what `torch.ops.seesaw.chain` takes beside the samples."""
+
+    steps: Tensor
+    """int64 (1 + steps, fields); the first are samples in a block, floats of room, and where chunks begin in the index"""
+    index: Tensor
+    """int32: lists of places, then the chunks, five numbers each"""
+    values: Tensor
+    """float32: weights and biases"""
+    counts: list[int]
+    """numbers of each answer"""
+
+    def run(self, x: Tensor) -> list[Tensor]:
+        """The answers, each (N, numbers), for samples (N, ...), contiguous float32."""
+        return chain(x, self.steps, self.index, self.values, self.counts)
+
+
+class Encoder:
+    """Collects what the steps of a program say in lists of numbers."""
+
+    def __init__(self, program: Program, form: Choice) -> None:
+        self.program, self.form = program, form
+        self.lanes = program.room.lanes
+        self.steps: list[list[int]] = []
+        self.blobs = Blobs()
+
+    def code(self) -> Code:
+        """The program as tensors."""
+        room = self.program.room
+        forms = {n: self.form(s, room) for n, s in enumerate(self.program.steps) if isinstance(s, Affine)}
+        steps, forms = doubled(self.program, forms)
+        program = settle(steps)
+        for n, step in enumerate(program.steps):
+            self._step(step, forms.get(n))
+        room = max((b.base + b.size for b in program.room.buffers), default=0) + SLACK
+        if room >= 1 << 31:
+            raise Unsupported("The network needs too much room for a chain. Measure it with a smaller batch.")
+        head = [self.lanes, room, self.blobs.listed(np.array(self.blobs.chunks))]
+        steps = [head + [0] * (len(FIELDS) - len(head)), *self.steps]
+        return Code(
+            torch.tensor(steps, dtype=torch.int64),
+            *self.blobs.tensors(),
+            program.counts,
+        )
+
+    def _step(self, step: Step, form: Form | None) -> None:
+        if isinstance(step, Affine):
+            assert form is not None
+            self._affine(step, form)
+        elif isinstance(step, Each):
+            self._each(step)
+        elif isinstance(step, Zero):
+            image = step.buffer.image
+            assert image is not None
+            self._add(
+                op=ZERO, out=step.buffer.base, outer=image.channels, out_outer=image.channel,
+                index=self.blobs.listed(step.segments), count=len(step.segments),
+            )  # fmt: skip
+        elif isinstance(step, Input):
+            self._end(step.to, step.to, np.arange(len(step.to)), op=INPUT)
+        else:
+            self._end(step.come, np.arange(len(step.come)), step.come, op=OUTPUT, form=step.number)
+
+    def _end(self, places: np.ndarray, to: np.ndarray, come: np.ndarray, **fields: int) -> None:
+        """Where samples come in or answers go out: by segments where a block is one sample and that pays."""
+        segments = _segments(to, come, 1) if self.lanes == 1 and len(to) else None
+        if segments is None or len(segments) * WORTH_COPYING > len(to):
+            told = {"index": self.blobs.listed(places)}
+        else:
+            told = {"index": self.blobs.listed(segments), "places": len(segments)}
+        self._add(**fields, **told, count=len(to), length=self.lanes)
+
+    def _each(self, step: Each) -> None:
+        plain = step.come.shape[1] == 1 and step.low == -math.inf and step.high == math.inf
+        if plain and not step.largest:
+            segments = _segments(step.to, step.come[:, 0], self.lanes)
+            if len(step.to) * self.lanes >= WORTH_COPYING * len(segments):
+                self._add(op=COPY, index=self.blobs.listed(segments), count=len(segments))
+                return
+        self._add(
+            op=MAX if step.largest else SUM, low=_bits(step.low), high=_bits(step.high), length=self.lanes,
+            index=self.blobs.listed(np.concatenate([step.to, step.come.reshape(-1)])),
+            count=len(step.to), places=step.come.shape[1],
+        )  # fmt: skip
+
+    def _affine(self, layer: Affine, form: Form) -> None:
+        first, come = len(self.blobs.chunks), 0
+        if form.name == "gather" and np.ptp(layer.columns[layer.columns != ABSENT]) >= 1 << 16:
+            form = Form("runs", 8)  # settling has moved its inputs apart
+        if form.name == "slide":
+            slid(self.blobs, layer, form.rows)
+        elif form.name == "lookup":
+            looked_up(self.blobs, layer)
+        elif form.name == "gather":
+            come = int(layer.columns[layer.columns != ABSENT].min())
+            gathered(self.blobs, layer, form.rows, come)
+        else:
+            for group in layer.groups:
+                grouped(self.blobs, layer, group, form)
+        more = layer.more or (-1, 0, 0, 0)
+        self._add(
+            op=AFFINE, form=FORMS.index(form.name),
+            chunk=first, chunks=len(self.blobs.chunks) - first, bias=self.blobs.numbers(layer.bias),
+            low=_bits(layer.low), high=_bits(layer.high), work=layer.macs, come=come, out=layer.out,
+            more=more[0], more_row=more[1], more_outer=more[2], more_inner=more[3],
+            mask=-1 if layer.keep is None else self.blobs.listed(_padded(layer.keep)),
+            outer=layer.outer, inner=layer.inner, length=layer.length, in_outer=layer.in_outer,
+            in_inner=layer.in_inner, out_outer=layer.out_outer, out_inner=layer.out_inner, out_row=layer.out_row,
+        )  # fmt: skip
+
+    def _add(self, **fields: int) -> None:
+        self.steps.append([int(fields.get(name, 0)) for name in FIELDS])
+
+
+def _padded(keep: np.ndarray) -> np.ndarray:
+    """A mask as bits for whole vectors: all ones where a number is kept."""
+    return np.pad(np.where(keep, -1, 0), (0, SLACK))
+
+
+def _segments(to: np.ndarray, come: np.ndarray, lanes: int) -> np.ndarray:
+    """What follows one another in both lists, as (to, come, floats); zeros come from `ABSENT`."""
+    step = np.where((come[1:] == ABSENT) & (come[:-1] == ABSENT), lanes, np.diff(come))
+    apart = (np.diff(to) != lanes) | (step != lanes) | ((come[1:] == ABSENT) != (come[:-1] == ABSENT))
+    starts = np.concatenate([[0], np.flatnonzero(apart) + 1])
+    lengths = np.diff(np.concatenate([starts, [len(to)]])) * lanes
+    return np.stack([to[starts], come[starts], lengths], 1)
+
+
+def _bits(number: float) -> int:
+    return struct.unpack("<i", struct.pack("<f", number))[0]

@@ -1,0 +1,113 @@
+"""Rows: a layer's rows as chunks, in each of the forms that compute it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.execution.program.buffers import Blobs
+from bench.execution.program.forms import LANES, Form
+from bench.execution.program.layout import ABSENT
+from bench.execution.program.program import Affine
+from bench.execution.row_groups import Group
+
+BLOCK = 2 * LANES
+"""Floats among which a form that looks them up finds its own."""
+
+
+def grouped(blobs: Blobs, layer: Affine, group: Group, form: Form) -> None:
+    """Chunks of rows that read the same places, nearly equal in size."""
+    places = layer.columns[group.columns]
+    order = np.argsort(places, kind="stable")
+    at = blobs.listed(places[order])
+    count = -(-len(group.rows) // form.rows)
+    for part in np.array_split(np.arange(len(group.rows)), count):
+        values = group.values[order][:, part]
+        if form.name == "broadcast":
+            values = _wide(values)
+        blobs.chunk(len(places), group.rows[part], at, values)
+
+
+def gathered(blobs: Blobs, layer: Affine, rows: int, base: int) -> None:
+    """Slices of rows with places of their own, the rows with most weights first."""
+    own = [(row, g, n) for g in layer.groups for n, row in enumerate(g.rows)]
+    own.sort(key=lambda one: -len(one[1].columns))
+    for begin in range(0, len(own), rows):
+        some = own[begin : begin + rows]
+        wide = LANES if len(some) <= LANES else 2 * LANES if len(some) <= 2 * LANES else 4 * LANES
+        most = max(len(g.columns) for _, g, _ in some)
+        places, values = np.zeros((most, wide), np.uint16), np.zeros((most, wide), np.float32)
+        for lane, (_, group, n) in enumerate(some):
+            places[: len(group.columns), lane] = layer.columns[group.columns] - base
+            values[: len(group.columns), lane] = group.values[:, n]
+        at = blobs.listed(places.reshape(-1).view(np.int32))
+        blobs.chunk(most, np.array([row for row, _, _ in some]), at, values)
+
+
+def looked_up(blobs: Blobs, layer: Affine) -> None:
+    """Slices of rows that go through the inputs block by block, each row as often as it reads from a block."""
+    own = sorted(
+        ((row, g, n) for g in layer.groups for n, row in enumerate(g.rows)),
+        key=lambda one: -len(one[1].columns),
+    )
+    blocks = _blocks(layer.columns)
+    for begin in range(0, len(own), LANES):
+        some = own[begin : begin + LANES]
+        parts = []
+        for lane, (_, group, n) in enumerate(some):
+            at = layer.columns[group.columns]
+            order = np.argsort(at, kind="stable")
+            block = np.searchsorted(blocks, at[order], side="right") - 1
+            turn = np.arange(len(at)) - np.searchsorted(block, block)  # how many of its block came before
+            parts.append(
+                np.stack([block, turn, np.full(len(at), lane), at[order] - blocks[block]]).astype(np.int64)
+            )
+            parts.append(group.values[order, n])
+        told, values = np.concatenate(parts[::2], 1), np.concatenate(parts[1::2])
+        steps, step = np.unique(told[:2], axis=1, return_inverse=True)
+        step = step.reshape(-1)
+        among = np.zeros((steps.shape[1], LANES), np.uint8)
+        wide = np.zeros((steps.shape[1], LANES), np.float32)
+        among[step, told[2]], wide[step, told[2]] = told[3], values
+        at = blobs.listed(np.concatenate([blocks[steps[0]], among.reshape(-1).view(np.int32)]))
+        blobs.chunk(steps.shape[1], np.array([row for row, _, _ in some]), at, wide)
+
+
+def slid(blobs: Blobs, layer: Affine, rows: int) -> None:
+    """Chunks of neighbouring rows whose places are neighbours, in inputs that stand twice."""
+    assert layer.ring is not None
+    offsets, ring = layer.ring
+    outputs, inputs = len(layer.bias), len(layer.columns)
+    dense = np.zeros((outputs, inputs), np.float32)
+    for group in layer.groups:
+        dense[np.ix_(group.rows, group.columns)] = group.values.T
+    twice = _twice(layer)
+    for start in range(0, outputs, ring):
+        for begin in range(0, ring, rows):
+            part = np.arange(begin, min(begin + rows, ring))
+            turned = (part[None, :] + offsets[:, None]) % ring
+            blocks = np.arange(0, inputs, ring)
+            values = dense[start + part, (blocks[:, None, None] + turned)].reshape(-1, len(part))
+            places = np.add.outer(blocks * 2, (begin + offsets) % ring).reshape(-1) + twice
+            blobs.chunk(len(places), start + part, blobs.listed(places), _wide(values))
+
+
+def _blocks(columns: np.ndarray) -> np.ndarray:
+    """Places where blocks begin that hold all columns; each begins at a column, so that it reads what was written."""
+    left = np.unique(columns[columns != ABSENT])
+    found = []
+    while len(left):
+        found.append(left[0])
+        left = left[np.searchsorted(left, left[0] + BLOCK) :]
+    return np.array(found, np.int64)
+
+
+def _twice(layer: Affine) -> int:
+    if layer.twice is None:
+        raise ValueError("a layer of diagonals without inputs that stand twice")
+    return layer.twice
+
+
+def _wide(values: np.ndarray) -> np.ndarray:
+    """Columns up to a whole number of vectors that the kernels know: 1, 2 or 4."""
+    wide = next(n for n in (LANES, 2 * LANES, 4 * LANES) if values.shape[1] <= n)
+    return np.pad(values, ((0, 0), (0, wide - values.shape[1])))

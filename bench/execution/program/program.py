@@ -1,0 +1,108 @@
+"""Programs: the steps of a chain over one room."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.execution.program.layout import Buffer, Room
+from bench.execution.row_groups import Group
+
+
+@dataclass
+class Affine:
+    """A layer: rows of weighted sums over places, along runs.
+
+    Attributes:
+        groups: rows of equal support; their columns count in `columns`.
+        columns: places of the columns at the first position of a run.
+        bias: of every row.
+        out: place of the first row's first position; rows are `out_row` floats apart.
+        outer, inner, length: lines, runs in a line, floats in a run.
+        in_outer, in_inner, out_outer, out_inner: floats from one to the next.
+        low, high: bounds of the result.
+        more: place of what is added, of its rows and of its runs: (first, row, outer, inner).
+        keep: which positions of a run are numbers of the image, boolean (length,); None where all are.
+        ring: offsets of cyclic diagonals round a ring, and its length, where the layer is such.
+    """
+
+    groups: list[Group]
+    columns: np.ndarray
+    bias: np.ndarray
+    out: int = 0
+    out_row: int = 1
+    outer: int = 1
+    inner: int = 1
+    length: int = 1
+    in_outer: int = 0
+    in_inner: int = 0
+    out_outer: int = 0
+    out_inner: int = 0
+    low: float = -math.inf
+    high: float = math.inf
+    more: tuple[int, int, int, int] | None = None
+    keep: np.ndarray | None = None
+    ring: tuple[np.ndarray, int] | None = None
+    twice: int | None = None
+    """place of the inputs, every ring of them twice in a row, for a layer that slides along them"""
+
+    @property
+    def macs(self) -> int:
+        """Products of one call."""
+        return sum(g.values.size for g in self.groups) * self.outer * self.inner * self.length
+
+
+@dataclass
+class Each:
+    """Every element the sum (or the largest) of numbers elsewhere, between bounds.
+
+    Attributes:
+        to: places, (E,).
+        come: places they come from, (E, K); `ABSENT` is not there.
+        largest: the largest of them instead of their sum.
+    """
+
+    to: np.ndarray
+    come: np.ndarray
+    largest: bool = False
+    low: float = -math.inf
+    high: float = math.inf
+
+
+@dataclass
+class Zero:
+    """Zeros around the images of a buffer; `segments` (S, 2) are places and lengths within a channel."""
+
+    buffer: Buffer
+    segments: np.ndarray
+
+
+@dataclass
+class Input:
+    """The samples' numbers, each to its place."""
+
+    to: np.ndarray
+
+
+@dataclass
+class Output:
+    """An answer's numbers, each from its place."""
+
+    number: int
+    come: np.ndarray
+
+
+Step = Affine | Each | Zero | Input | Output
+
+
+@dataclass
+class Program:
+    """Steps in order, over the buffers of one room."""
+
+    steps: list[Step]
+    room: Room
+    counts: list[int]
+    """numbers of every answer"""
+    shapes: list[tuple[int, ...]]

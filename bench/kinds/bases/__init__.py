@@ -1,0 +1,1 @@
+"""Bases of plugins: what many of one kind share."""

@@ -1,0 +1,137 @@
+"""Online policies: learn from samples that stream past, without labels, at which arm to let them leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from bench.kinds.policy import Policy, Reference
+from bench.plugins.plugin import Positive, Share
+
+
+@dataclass(frozen=True)
+class Arms:
+    """What can be played, from the shallowest: an arm is an exit, or a cut, where the device's part may end.
+
+    Attributes:
+        exits: the exit whose confidence decides, int64 (arms,); -1 where there is none and every sample is sent on.
+        depths: what the device computes until there, in layers or any other unit, float64 (arms,).
+        sends: what sending costs there, as a multiple of the setting `offload`, float64 (arms,).
+        measured: whether `depths` were measured, with the heads on the way in them.
+    """
+
+    exits: np.ndarray
+    depths: np.ndarray
+    sends: np.ndarray
+    measured: bool = False
+
+
+class Prices(NamedTuple):
+    """What each arm costs, float64 (arms,): `compute` and `send` in the reward, the other two on the bill."""
+
+    compute: np.ndarray
+    send: np.ndarray
+    booked: np.ndarray
+    booked_send: np.ndarray
+
+
+class Rule(Policy):
+    """The contract: `index` says how promising an arm is, `update` what a reward teaches it. Labels are never seen.
+
+    For every sample, before anything of it is seen, the arm of the largest index is played; of equal ones the
+    shallowest. `index`, `update` and `forget` are compiled: they take numbers and records of numbers, use `math` and
+    nothing else, and work the same as plain Python. `arm` holds the numbers that `memory` names, all zero at first;
+    `own` the settings, and the terms that are played under (`Online`).
+    """
+
+    side: ClassVar[bool] = False
+    """Whether every exit on the way is evaluated and paid for; then each of those arms learns its reward too."""
+
+    memory: ClassVar[tuple[str, ...]] = ("plays", "total")
+    """The numbers that are kept for each arm."""
+
+    @staticmethod
+    def index(arm: Any, own: Any, t: int, luck: float, rng: np.random.Generator) -> float:
+        """How promising an arm is; infinity where it must be tried.
+
+        Args:
+            arm: what is remembered of it, `arm.plays` and so on.
+            own: the settings, `own.c` and so on.
+            t: how many samples have passed.
+            luck: a number drawn uniformly from 0 to 1 for this sample, the same for every arm.
+            rng: for more, drawn for each arm anew: `rng.random()`, `rng.standard_normal()`.
+        """
+        raise NotImplementedError("A policy on a stream must define index(arm, own, t, luck, rng)")
+
+    @staticmethod
+    def update(arm: Any, own: Any, t: int, reward: float) -> None:
+        """What a reward teaches an arm; it changes `arm`. The default counts plays and adds up rewards."""
+        arm.plays += 1
+        arm.total += reward
+
+    @staticmethod
+    def forget(arm: Any, own: Any, t: int, reward: float) -> None:
+        """Take back a reward that was learnt `remembers()` samples ago."""
+        arm.plays -= 1
+        arm.total -= reward
+
+    def remembers(self) -> int | None:
+        """How many samples back a reward counts; None where it counts for ever."""
+        return None
+
+    def assumes(self) -> bool:
+        """Whether arms on the way learn what they would have got by sending on, though nothing was sent."""
+        return True
+
+
+class Online(Rule):
+    """A rule with the terms that it is played under: what a reward is, and what is booked.
+
+    The device computes up to the arm's exit. Where that exit's confidence reaches `alpha`, and at the last exit, the
+    answer stands. Else the sample is sent on, and the last exit answers. With C_i the confidence at arm i, C_L the
+    last exit's, and d_i the layers up to arm i (1, 2, 3, ... where nothing was measured):
+
+        reward   C_i - mu * layer * d_i                 where the answer stands
+                 C_L - mu * (offload + layer * d_i)     where the sample is sent on
+        booked   layer * ((1 - head) * d_i + head * h_i), and + offload where it is sent on
+
+    Reward and bill differ on purpose (Bajpai et al., SplitEE, AIMLSystems 2023, and its code): the reward charges a whole
+    `layer` for each, the bill knows that a `head` is paid for only where it is evaluated: h_i = 1, or i where `side`.
+    Costs that were measured have the heads on the way in them, and are booked as they are.
+    """
+
+    alpha: Share = 0.7
+    """confidence from which the device's answer stands"""
+
+    layer: Positive = 0.1
+    """cost of computing one layer: the paper's lambda"""
+
+    offload: Annotated[float, Field(ge=0)] = 0.5
+    """cost of sending a sample on: the paper's o"""
+
+    mu: Positive = 1.0
+    """what a unit of cost counts for in the reward, beside confidence"""
+
+    head: Share = 0.2
+    """share of a layer's cost that is its exit's, booked only where that is evaluated; none of measured costs"""
+
+    start: Literal["free", "booked"] = "free"
+    """free: every arm learns from one of the first samples beforehand, unbooked, as the published code has it"""
+
+    def prices(self, arms: Arms, *, side: bool) -> Prices:
+        """What each arm costs in the reward and on the bill, by the formulas above."""
+        compute = self.layer * arms.depths
+        heads = np.where(arms.exits < 0, 0, arms.exits + 1 if side else 1)
+        booked = compute if arms.measured else (1 - self.head) * compute + self.head * self.layer * heads
+        send = self.offload * arms.sends
+        return Prices(self.mu * compute, self.mu * send, booked, send)
+
+
+def plays_streams(policy: Policy) -> bool:
+    """Whether a policy plays a stream: it has an `index`, or a reference's `hindsight`."""
+    if isinstance(policy, Reference):
+        return type(policy).hindsight is not Reference.hindsight
+    return isinstance(policy, Rule) and type(policy).index is not Rule.index

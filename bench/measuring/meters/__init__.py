@@ -1,0 +1,1 @@
+"""Meters: one cost of a network each."""

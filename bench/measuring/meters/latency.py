@@ -1,0 +1,99 @@
+"""Latency: the network really executed, exit by exit and cut by cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from bench.execution.backends import Way
+from bench.execution.clock import spread, timed, where
+from bench.execution.fast import prepared
+from bench.kinds.meter import Found, Meter, Subject
+from bench.network.net import Net, Part
+
+Jobs = dict[tuple[str, int], Callable[[], object]]
+"""What is timed, by place and number."""
+
+
+class Latency(Meter):
+    """Seconds to each exit, and of each cut's two parts: median and quartiles of interleaved rounds.
+
+    A network that is not dense is timed in turn with its dense parent, executed as is fastest for that: `speedup` is how
+    many times longer the parent takes to the same exit, round by round, so that no slow moment of the machine is in it.
+    """
+
+    quiet: ClassVar[bool] = True
+
+    batch: Annotated[int, Field(ge=1)] = 1
+    """samples in one call"""
+    rounds: Annotated[int, Field(ge=3)] = 30
+    """how often every part is timed, at most"""
+    seconds: Annotated[float, Field(gt=0)] = 10.0
+    """stop after the round in which this much time has passed"""
+
+    def measure(self, subject: Subject) -> Found:
+        """Time all parts in turn, round by round, so that a slow moment of the machine falls on all alike."""
+        net, x = subject.net, self._inputs(subject)
+        found = Found()
+        way, jobs, found.notes["no native chain"] = prepared(net.whole(), x, lambda way: _jobs(net, x, way))
+        parent, how = self._parent(subject, x)
+        source = f"clock, {where(subject.device)}, batch {self.batch}, {way.name}"
+        rounds, found.notes["rounds timed on a disturbed machine"] = timed(
+            jobs | parent,
+            subject.device,
+            self.rounds,
+            self.seconds,
+            lambda done: subject.report(done, self.rounds, "latency"),
+        )
+        for (place, number), times in rounds.items():
+            reading = spread(times, source)
+            if place == "parent":
+                ratios = [dense / own for dense, own in zip(times, rounds["exit", number], strict=True)]
+                ratio = spread(ratios, f"dense parent timed in turn ({how}), {source}")
+                found.exits[number]["speedup"] = ratio.model_copy(update={"unit": "x"})
+            elif place == "exit":
+                found.exits.setdefault(number, {})["latency"] = reading
+            else:
+                found.cuts.setdefault(number, {})[f"latency.{place}"] = reading
+        return found
+
+    def _parent(self, subject: Subject, x: Tensor) -> tuple[Jobs, str]:
+        """What is timed of the dense parent: the exits that both have; and the way it is executed."""
+        if subject.parent is None:
+            return {}, ""
+        parent = subject.parent().eval()
+        both = [(n, stage) for n, stage in enumerate(subject.net.exits) if stage in parent.exits]
+        way, jobs, _ = prepared(
+            parent.whole(),
+            x,
+            lambda way: {("parent", n): _job(way, Part(parent, 0, stage + 1), x) for n, stage in both},
+        )
+        return jobs, way.name
+
+    def _inputs(self, subject: Subject) -> Tensor:
+        x = subject.net.sample.blank(self.batch, subject.device)
+        if x.is_floating_point():
+            x = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).to(x)
+        return x
+
+
+def _jobs(net: Net, x: Tensor, way: Way) -> Jobs:
+    """What is timed: the network up to every exit, and every cut's two parts."""
+    jobs = {("exit", n): _job(way, Part(net, 0, stage + 1), x) for n, stage in enumerate(net.exits)}
+    with torch.no_grad():
+        for k in range(len(net.stages) + 1):
+            front, back = net.cut(k)
+            if k > 0:
+                jobs["device", k] = _job(way, front, x)
+            if k < len(net.stages):
+                jobs["server", k] = _job(way, back, front(x))
+    return jobs
+
+
+def _job(way: Way, part: Part, x: Tensor) -> Callable[[], object]:
+    run = way.prepare(part, x)
+    return lambda: run(x)

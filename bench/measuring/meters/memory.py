@@ -1,0 +1,68 @@
+"""Memory: the most bytes of activations alive at once."""
+
+from __future__ import annotations
+
+import weakref
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from bench.kinds.meter import Found, Meter, Reading, Subject
+from bench.network.net import Part
+
+
+class Memory(Meter):
+    """Peak activation bytes, input included, weights not, to each exit and of each device part; batch 1."""
+
+    def measure(self, subject: Subject) -> Found:
+        """Run each part eagerly and follow every storage from its making to its end."""
+        net, found = subject.net, Found()
+        x = net.sample.blank(device=subject.device)
+        parts = {k: Part(net, 0, k) for k in range(1, len(net.stages) + 1)}
+        for number, stage in enumerate(net.exits):
+            found.exits[number] = {"memory": _reading(peak(parts[stage + 1], x, heads=True))}
+        for k, part in parts.items():
+            found.cuts[k] = {"memory.device": _reading(peak(part, x))}
+        return found
+
+
+def _reading(value: int) -> Reading:
+    return Reading(value=value, unit="B", source="storages alive in eager execution, batch 1")
+
+
+class _Alive(TorchDispatchMode):
+    """Bytes of the storages that operators have made and that still live, and the most there were."""
+
+    def __init__(self, known: set[int], start: int) -> None:
+        super().__init__()
+        self.known, self.now, self.most = known, start, start
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(out):
+            if isinstance(leaf, Tensor):
+                self._meet(leaf.untyped_storage())
+        return out
+
+    def _meet(self, storage: torch.UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key not in self.known:
+            self.known.add(key)
+            self.now += size
+            self.most = max(self.most, self.now)
+            weakref.finalize(storage, self._part, key, size)
+
+    def _part(self, key: int, size: int) -> None:
+        self.known.discard(key)
+        self.now -= size
+
+
+def peak(part: Part, x: Tensor, *, heads: bool = False) -> int:
+    """The most bytes of activations alive at once while a part takes x, x included; with the heads on the way or not."""
+    fixed = [*part.parameters(), *part.buffers(), x]
+    mode = _Alive({tensor.untyped_storage()._cdata for tensor in fixed}, x.untyped_storage().nbytes())
+    with torch.no_grad(), mode:
+        part.answers(x) if heads else part(x)
+    return mode.most

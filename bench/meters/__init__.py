@@ -1,1 +1,0 @@
-"""Meters: MACs, storage, latency, energy, memory."""

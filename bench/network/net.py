@@ -1,0 +1,216 @@
+"""Net: a list of stages, and heads hung on some of them. An exit is a head; a cut lies between two stages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from bench.errors import SeesawError
+from bench.network.linked import Linked, ask, together
+from bench.network.walk import Walk, walk
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one input looks like, without the batch: a shape such as (3, 32, 32), and the type of its numbers.
+
+    A text is a row of token ids: shape (places,), int64, `vocabulary` different ids from 0 on, of which 0 pads at the
+    end. `vocabulary` is 0 for what is no text.
+    """
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype = torch.float32
+    vocabulary: int = 0
+
+    def blank(self, batch: int = 1, device: torch.device | str | None = None) -> Tensor:
+        """Zeros of shape (batch, *shape)."""
+        return torch.zeros(batch, *self.shape, dtype=self.dtype, device=device)
+
+
+class Net(nn.Module):
+    """Stages in a row, heads hung on some of them; the last stage always carries a head.
+
+    Args:
+        stages: modules, tensor in, tensor out; stage i + 1 takes what stage i gives.
+        sample: what one input looks like.
+        classes: how many logits a head gives.
+
+    Raises:
+        SeesawError: a stage does not take what the stage before it gives.
+    """
+
+    def __init__(self, stages: Sequence[nn.Module], sample: Sample, classes: int) -> None:
+        super().__init__()
+        if not stages:
+            raise SeesawError("This backbone has no stages. Choose settings that give it at least one.")
+        self.stages = nn.ModuleList(stages)
+        self.heads = nn.ModuleDict()
+        self.sample = sample
+        self.classes = classes
+        self.shapes = self._shapes()
+        self.cut_before: int | None = None
+        """The cut that a run is about, by the first stage of the server's part; None where it is about none."""
+
+    def _shapes(self) -> list[tuple[int, ...]]:
+        """The shape, without the batch, of what each stage gives."""
+        shapes = []
+        was = self.training
+        self.eval()
+        x = self.sample.blank(device=next(iter(self.stages.parameters()), torch.empty(0)).device)
+        for index, stage in enumerate(self.stages):
+            try:
+                with torch.no_grad():
+                    x = stage(x)
+            except (RuntimeError, ValueError) as error:
+                raise SeesawError(
+                    f"Stage {index} ({type(stage).__name__}) does not take a tensor of shape {tuple(x.shape)}: "
+                    f"{error}. Make the stage fit what the one before it gives, for samples {self.sample.shape}."
+                ) from error
+            shapes.append(tuple(x.shape[1:]))
+        self.train(was)
+        return shapes
+
+    def shape(self, stage: int) -> tuple[int, ...]:
+        """The shape, without the batch, of what a stage gives."""
+        self._exists(stage)
+        return self.shapes[stage]
+
+    def _exists(self, stage: int) -> None:
+        if not 0 <= stage < len(self.stages):
+            raise SeesawError(
+                f"There is no stage {stage} to hang an exit on: this backbone has {len(self.stages)}. "
+                f"Name stages from 0 to {len(self.stages) - 1}."
+            )
+
+    @property
+    def exits(self) -> tuple[int, ...]:
+        """The stages that carry a head, from the shallowest."""
+        return tuple(sorted(int(stage) for stage in self.heads))
+
+    def hang(self, stage: int, head: nn.Module) -> None:
+        """Hang a head on a stage: it takes that stage's tensor and gives (N, classes)."""
+        self._exists(stage)
+        self.heads[str(stage)] = head
+
+    def head(self, stage: int) -> nn.Module:
+        """The head that hangs on a stage."""
+        return self.heads[str(stage)]
+
+    def linked(self, stage: int) -> bool:
+        """Whether the head on a stage sees what earlier heads said."""
+        return isinstance(self.head(stage), Linked)
+
+    def carried(self, k: int) -> int:
+        """How many heads before cut k are heard by heads behind it, so that what they said crosses too."""
+        heard = any(self.linked(stage) for stage in self.exits if stage >= k)
+        return sum(stage < k for stage in self.exits) if heard else 0
+
+    def crossing(self, k: int) -> tuple[int, ...]:
+        """The shape, without the batch, of the tensor that crosses cut k (see `together`)."""
+        shape = self.shapes[k - 1] if k else self.sample.shape
+        count = self.carried(k)
+        return (math.prod(shape) + count * self.classes,) if count else shape
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """The logits of every exit, each (N, classes), from the shallowest."""
+        answers, said = [], []
+        for index, stage in enumerate(self.stages):
+            x = stage(x)
+            if str(index) in self.heads:
+                answer, word = ask(self.head(index), x, said)
+                answers.append(answer)
+                said.append(word)
+        return answers
+
+    def walk(self, x: Tensor, leave: Callable[[Tensor], Tensor]) -> Walk:
+        """Run stage by stage, let samples leave, and go on with the others regrouped in one smaller batch.
+
+        Args:
+            x: inputs, (N, *sample).
+            leave: takes the logits so far of the samples still on their way, (exits so far, n, classes), and
+                gives which of them leave here, boolean (n,). It is not asked at the last exit.
+
+        Returns:
+            Exits and logits in the order of the inputs.
+        """
+        return walk([part.run for part in self.stretches()], x, leave)
+
+    def whole(self) -> Part:
+        """All of it as one part."""
+        return Part(self, 0, len(self.stages))
+
+    def stretches(self) -> list[Part]:
+        """The network from exit to exit: parts that each end with a head."""
+        starts = (0, *(stage + 1 for stage in self.exits[:-1]))
+        return [Part(self, start, stage + 1) for start, stage in zip(starts, self.exits, strict=True)]
+
+    def cut(self, k: int) -> tuple[Part, Part]:
+        """The device's part (stages before k) and the server's (stages from k on): back(front(x)) is the whole.
+
+        k runs from 0 (the input is sent) to the number of stages (nothing is sent but the answer).
+        """
+        if not 0 <= k <= len(self.stages):
+            raise SeesawError(
+                f"There is no cut {k}: this network has {len(self.stages)} stages. "
+                f"Cut at 0 (before the first) to {len(self.stages)} (after the last)."
+            )
+        return Part(self, 0, k), Part(self, k, len(self.stages))
+
+
+class Part(nn.Module):
+    """The stages from `start` to before `stop`, with the heads that hang on them, shared with the whole net.
+
+    It gives its last stage's tensor, with what its heads and those before it said where heads behind it hear that;
+    the part that holds the net's last stage gives the last exit's logits. It takes what the part before it gives. A
+    part without stages gives what it takes.
+    """
+
+    def __init__(self, net: Net, start: int, stop: int) -> None:
+        super().__init__()
+        self.start, self.stop = start, stop
+        self.stages = nn.ModuleDict({str(i): net.stages[i] for i in range(start, stop)})
+        self.heads = nn.ModuleDict({str(i): net.head(i) for i in net.exits if start <= i < stop})
+        self.final = start < stop == len(net.stages)
+        self.shape = net.shapes[start - 1] if start else net.sample.shape
+        self.takes, self.gives = (net.carried(k) * net.classes for k in (start, stop))
+        """how many logits of earlier exits come with the feature, and go on with it"""
+        self.classes = net.classes
+        heard = any(isinstance(head, Linked) for head in self.heads.values())
+        self.heads_first = bool(heard or self.takes or self.gives)
+        """whether what this part gives takes the heads on the way"""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The tensor that crosses the cut, or the final logits."""
+        if self.heads_first:
+            return self.answers(x)[0]
+        for stage in self.stages.values():
+            x = stage(x)
+        return self.heads[str(self.stop - 1)](x) if self.final else x
+
+    def answers(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """What `forward` gives, and the logits of every exit on the way, the final one included."""
+        logits = []
+        x, said = self._apart(x)
+        for index, stage in self.stages.items():
+            x = stage(x)
+            if index in self.heads:
+                answer, word = ask(self.heads[index], x, said)
+                logits.append(answer)
+                said.append(word)
+        return (logits[-1] if self.final else together(x, said if self.gives else [])), logits
+
+    def run(self, x: Tensor) -> list[Tensor]:
+        """What `forward` gives, and behind it the logits of every exit on the way."""
+        out, logits = self.answers(x)
+        return [out, *logits]
+
+    def _apart(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The feature, and what earlier heads said, from what crosses."""
+        if not self.takes:
+            return x, []
+        feature, said = x[:, : -self.takes], x[:, -self.takes :]
+        return feature.reshape(x.shape[0], *self.shape), list(said.split(self.classes, 1))

@@ -1,0 +1,125 @@
+"""Paths: which weights lie on a way from the input to an answer. The others exist and do nothing.
+
+"Effective sparsity" (Vysogorets & Kempe, "Connectivity Matters", JMLR 2023), by their section 3: with every existing
+weight positive, every bias zero and an input of ones, a weight is on a path where the gradient of the answers' sum
+is positive.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.overrides import TorchFunctionMode
+
+from bench.network.net import Net
+from bench.network.sparse.mask import layers, mask_of
+
+TRANSPARENT = (
+    *(_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm),
+    *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid),
+    *(nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.Softplus, nn.Dropout, nn.Dropout2d),
+)
+"""Modules that neither join nor part any two units: paths pass through them as they are."""
+
+
+def connected(net: Net, exits: Sequence[int] | None = None) -> dict[str, Tensor]:
+    """The weights that exist and lie on a path from the input to one of some exits.
+
+    Args:
+        net: stays as it is.
+        exits: by their numbers, from the shallowest; None is all of them.
+
+    Returns:
+        A boolean mask for every linear layer and convolution, by name.
+    """
+    ghost = _ghost(net)
+    places = layers(ghost)
+    if not places:
+        return {}
+    x = net.sample.blank(device=next(ghost.parameters()).device)
+    with FlowingAttention():
+        answers = ghost(torch.ones_like(x, dtype=torch.double) if x.is_floating_point() else x)
+    chosen = answers if exits is None else [answers[number] for number in exits]
+    gradients = torch.autograd.grad(
+        torch.stack([logits.sum() for logits in chosen]).sum(),
+        [layer.weight for layer in places.values()],
+        allow_unused=True,
+    )
+    return {
+        name: torch.zeros_like(layer.weight, dtype=torch.bool)
+        if gradient is None
+        else (gradient > 0) & (layer.weight > 0)
+        for (name, layer), gradient in zip(places.items(), gradients, strict=True)
+    }
+
+
+def unfollowed(net: Net) -> str | None:
+    """The first layer that paths cannot be followed through, by name; None where they can through all.
+
+    In a dense network every weight lies on a path. Where the analysis says otherwise, the network does something that
+    has no place in it (an attention of its own making, a gate), and what it says of sparse layers is wrong too. A tap
+    that only ever sees padding is not asked for.
+    """
+    dense = copy.deepcopy(net)
+    for layer in layers(dense).values():
+        if (mask := mask_of(layer)) is not None:
+            mask.fill_(True)
+    for name, found in connected(dense).items():
+        if not bool((found.flatten(2).any(2) if found.dim() > 2 else found).all()):
+            return name
+    return None
+
+
+class FlowingAttention(TorchFunctionMode):
+    """Within it, attention lets flow what is connected: a sum of positive products instead of a softmax.
+
+    Under equal weights all places look alike, and a softmax over equal scores has no gradient: queries and keys would
+    count as cut off. Instead `values * (1 + s / s) / 2`, with s the mean over the places of query times key and the
+    divisor held fixed: positive, of the size of the values, and with a gradient for just those numbers of a query
+    whose partner in the key is not zero, and the other way round. Values, and the way to them, count in any case.
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is F.scaled_dot_product_attention:
+            return _flowing(*args, **kwargs)
+        return func(*args, **kwargs)
+
+
+def _flowing(query: Tensor, key: Tensor, value: Tensor, *args: object, **kwargs: object) -> Tensor:
+    score = query @ key.mean(-2, keepdim=True).transpose(-2, -1)
+    share = score / score.detach().clamp(min=torch.finfo(score.dtype).tiny)
+    return value.mean(-2, keepdim=True) * (1 + share) / 2
+
+
+def _ghost(net: Net) -> Net:
+    """A copy in which every number stands for a connection: each unit gives the mean of what it sees."""
+    ghost = copy.deepcopy(net).double().eval()
+    for module in list(ghost.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, TRANSPARENT):
+                setattr(module, name, nn.Identity())
+            elif isinstance(child, nn.MaxPool2d):
+                setattr(
+                    module,
+                    name,
+                    nn.AvgPool2d(child.kernel_size, child.stride, child.padding, child.ceil_mode),
+                )
+            elif isinstance(child, nn.AdaptiveMaxPool2d):
+                setattr(module, name, nn.AdaptiveAvgPool2d(child.output_size))
+    with torch.no_grad():
+        for name, parameter in ghost.named_parameters():
+            parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+        for layer in layers(ghost).values():
+            mask = mask_of(layer)
+            if mask is not None:
+                layer.weight.copy_(mask)
+            layer.weight.div_(
+                layer.weight.flatten(1).sum(1).clamp(min=1).reshape(-1, *[1] * (layer.weight.dim() - 1))
+            )
+    return ghost

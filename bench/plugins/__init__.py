@@ -1,0 +1,1 @@
+"""How a plugin is spelled, found, listed and begun."""

@@ -1,0 +1,143 @@
+"""Cards: what a plugin is and what its settings are, read from its source without importing it.
+
+`seesaw list` must not pay for PyTorch, nor run the code of every plugin that happens to be installed.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from bench import _HOME
+from bench.errors import SeesawError
+from bench.plugins.plugin import entries
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its name, its default as written, and what it means."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """A plugin at a glance.
+
+    Attributes:
+        name: as specs say it.
+        origin: the distribution that announces it.
+        line: the first line of its docstring.
+        settings: its own and those of the classes it derives from, nearest first.
+        trouble: why there is no more to say, or empty.
+    """
+
+    name: str
+    origin: str
+    line: str = ""
+    settings: tuple[Setting, ...] = ()
+    trouble: str = ""
+
+
+def cards(kind: str) -> list[Card]:
+    """A card for every announced plugin of a kind, by name."""
+    found = []
+    for name, claims in entries(kind).items():
+        origin = " and ".join(f"{c.dist.name} {c.dist.version}" if c.dist else "?" for c in claims)
+        if len(claims) > 1:
+            found.append(Card(name, origin, trouble="claimed twice: uninstall one of the two distributions"))
+            continue
+        module, _, attribute = claims[0].value.partition(":")
+        try:
+            line, settings = _read(module, attribute)
+            found.append(Card(name, origin, line, settings))
+        except (SeesawError, OSError, SyntaxError, ImportError) as error:
+            found.append(Card(name, origin, trouble=f"its source cannot be read: {error}"))
+    return found
+
+
+def _read(module: str, name: str) -> tuple[str, tuple[Setting, ...]]:
+    """The first docstring line and all settings of a class, its bases' included."""
+    tree = _tree(module)
+    cls = next((n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name), None)
+    if cls is None:
+        raise SeesawError(f"{module} defines no class {name}")
+    settings = {setting.name: setting for setting in _own(cls)}
+    for base in cls.bases:
+        home = _home(tree, module, base)
+        if home is not None:
+            for setting in _read(*home)[1]:
+                settings.setdefault(setting.name, setting)
+    line = (ast.get_docstring(cls) or "").partition("\n")[0]
+    return line, tuple(settings.values())
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    """A module's syntax tree. Packages above it are imported, the module itself is not."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        raise SeesawError(f"there is no Python file for {module}")
+    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+
+
+def _own(cls: ast.ClassDef) -> list[Setting]:
+    """Annotated fields with the string below each; class variables and private names are no settings."""
+    found = []
+    for node, after in zip(cls.body, [*cls.body[1:], None], strict=True):
+        if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)):
+            continue
+        if node.target.id.startswith("_") or "ClassVar" in ast.unparse(node.annotation):
+            continue
+        meaning = ""
+        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            meaning = " ".join(str(after.value.value).split())
+        found.append(Setting(node.target.id, _usual(node.annotation) or _default(node.value), meaning))
+    return found
+
+
+def _usual(annotation: ast.expr) -> str | None:
+    """The word for a setting that is left open, where its annotation says `usual(word)`."""
+    for call in ast.walk(annotation):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "usual":
+            return str(ast.literal_eval(call.args[0]))
+    return None
+
+
+def _default(value: ast.expr | None) -> str:
+    """A default as a spec would write it."""
+    if value is None:
+        return "(required)"
+    try:
+        plain = ast.literal_eval(value)
+    except ValueError:
+        return ast.unparse(value)
+    if isinstance(plain, tuple):
+        return ":".join(map(str, plain))
+    return str(plain).lower() if isinstance(plain, bool) or plain is None else str(plain)
+
+
+def _home(tree: ast.Module, module: str, base: ast.expr) -> tuple[str, str] | None:
+    """Where a base class is defined, as far as this file's own imports tell; None for what is not a plugin's."""
+    name = ast.unparse(base).partition("[")[0]
+    if any(isinstance(node, ast.ClassDef) and node.name == name for node in tree.body):
+        return module, name
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return _follow("." * node.level + (node.module or ""), module, alias.name)
+    return None
+
+
+def _follow(source: str, module: str, name: str) -> tuple[str, str] | None:
+    if source == "bench":
+        return (f"bench.{_HOME[name]}", name) if name in _HOME else None
+    if source.startswith("."):
+        source = importlib.util.resolve_name(source, module.rpartition(".")[0])
+    return (source, name) if source.split(".")[0] != "pydantic" else None

@@ -1,0 +1,230 @@
+"""Plugins: frozen values with scalar settings, named by a spec, found through entry points."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from bench.errors import SeesawError
+from bench.plugins.spec import near, parse, render
+
+KINDS = ("task", "backbone", "method", "exits", "policy", "codec", "meter")
+
+
+Count = Annotated[int, Field(ge=1)]
+"""A whole number from 1."""
+
+Whole = Annotated[int, Field(ge=0)]
+"""A whole number from 0."""
+
+Positive = Annotated[float, Field(gt=0)]
+"""A number above 0."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A number from 0 to 1."""
+
+
+def usual(word: str) -> BeforeValidator:
+    """Lets a setting's usual value be said, or left open; both are the same setting, so they have one digest."""
+    return BeforeValidator(lambda value: None if value == word else value)
+
+
+class Settings(BaseModel):
+    """Frozen values; an unknown name, a wrong type, infinity and NaN are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @classmethod
+    def read(cls, name: str, words: Mapping[str, str]) -> Self:
+        """These settings from a spec's words: `1:2:3` for a list, `none` where a setting may be left open.
+
+        Args:
+            name: what they belong to, for messages.
+            words: by the settings' names; what is left out keeps its default.
+
+        Raises:
+            SeesawError: a name or a value is wrong; one sentence names the right ones.
+        """
+        for key in words:
+            if key not in cls.model_fields:
+                known = ", ".join(f"{k}={render(f.default)}" for k, f in cls.model_fields.items())
+                raise SeesawError(
+                    f"{name} has no setting {key!r}{near(key, cls.model_fields)} "
+                    + (f"Its settings are {known}." if known else f"It has none: write {name} alone.")
+                )
+        try:
+            return cls.model_validate({key: cls._value(key, word) for key, word in words.items()})
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = str(first["loc"][0]) if first["loc"] else ""
+            given = f" (given {words[where]!r})" if where in words else ""
+            what = first["msg"].removeprefix("Value error, ").rstrip(".")
+            raise SeesawError(
+                f"{name}{f'[{where}]' if where else ''}: {what}{given}. Give another value."
+            ) from error
+
+    @classmethod
+    def _value(cls, key: str, word: str) -> Any:
+        field = cls.model_fields[key]
+        if field.default is None and word == "none":
+            return None
+        if get_origin(field.annotation) is tuple:
+            return tuple(word.split(":")) if word else ()
+        if get_origin(field.annotation) is Literal:  # pydantic compares, and turns no word into a number
+            return next((one for one in get_args(field.annotation) if render(one) == word), word)
+        return word
+
+
+class Plugin(Settings):
+    """The base of every kind: the fields are the settings, each a number, a word, a truth value or a list.
+
+    State lives in the network or in what a verb returns, never in the plugin.
+    """
+
+    kind: ClassVar[str]
+
+
+P = TypeVar("P", bound=Plugin)
+
+
+@dataclass(frozen=True)
+class Choice(Generic[P]):
+    """A plugin together with the name it was called by and the distribution (or draft) it came from."""
+
+    plugin: P
+    name: str
+    origin: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting with its value, defaults included."""
+        return self.plugin.model_dump(mode="json")
+
+    @property
+    def spec(self) -> str:
+        """The shortest spec that says the same: only settings that differ from their defaults."""
+        return _spec(self.name, self.plugin)
+
+
+def _spec(name: str, plugin: Plugin) -> str:
+    told = [
+        f"{key}={render(getattr(plugin, key))}"
+        for key, field in type(plugin).model_fields.items()
+        if getattr(plugin, key) != field.default
+    ]
+    return f"{name}[{','.join(told)}]" if told else name
+
+
+def announced(plugin: Plugin) -> str | None:
+    """The spec by which anyone finds a plugin with these settings; None for a draft, which nobody announces."""
+    place = f"{type(plugin).__module__}:{type(plugin).__qualname__}"
+    names = (n for n, claims in entries(plugin.kind).items() if [claim.value for claim in claims] == [place])
+    return next((_spec(name, plugin) for name in names), None)
+
+
+@cache
+def entries(kind: str) -> dict[str, list[EntryPoint]]:
+    """Every announced name of a kind, with the entry points that claim it (more than one is a conflict)."""
+    found: dict[str, dict[tuple[str, str], EntryPoint]] = {}
+    for entry in entry_points(group=f"bench.{kind}"):
+        found.setdefault(entry.name, {})[(_distribution(entry), entry.value)] = entry
+    return {name: list(claims.values()) for name, claims in sorted(found.items())}
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "no distribution"
+
+
+def choose(kind: type[P], text: str) -> Choice[P]:
+    """Find, import and set one plugin by its spec.
+
+    Args:
+        kind: the base class, such as `bench.Method`.
+        text: the spec, or a draft's place with settings.
+
+    Raises:
+        SeesawError: unknown or ambiguous name, broken import, wrong kind, wrong settings.
+    """
+    spec = parse(text)
+    cls, origin = _draft(spec.name) if ":" in spec.name else _announced(kind.kind, spec.name)
+    if not (isinstance(cls, type) and issubclass(cls, kind)):
+        what = getattr(kind, "kind", "plugin")
+        raise SeesawError(
+            f"{spec.name} is no {what}: it must derive from bench.{kind.__name__}. Give another."
+        )
+    return Choice(cls.read(spec.name, spec.settings), spec.name, origin)
+
+
+def _announced(kind: str, name: str) -> tuple[Any, str]:
+    claims = entries(kind).get(name)
+    if not claims:
+        raise SeesawError(
+            f"There is no {kind} {name!r}{near(name, entries(kind))} "
+            f"`seesaw list {kind}` shows all: {', '.join(entries(kind))}."
+        )
+    if len(claims) > 1:
+        raise SeesawError(
+            f"The {kind} {name!r} is claimed by {' and by '.join(map(_distribution, claims))}. "
+            "Uninstall one, or name the class itself as package.module:Class."
+        )
+    entry = claims[0]
+    try:
+        return entry.load(), _distribution(entry)
+    except Exception as error:
+        raise SeesawError(
+            f"The {kind} {name!r} of {_distribution(entry)} cannot be imported ({type(error).__name__}: {error}). "
+            "Reinstall that distribution, or mend it; --debug shows where."
+        ) from error
+
+
+def _draft(place: str) -> tuple[Any, str]:
+    path, _, name = place.rpartition(":")
+    try:
+        module, origin = _draft_module(path)
+    except Exception as error:
+        raise SeesawError(
+            f"The draft {path} cannot be imported ({type(error).__name__}: {error}). "
+            "Mend it, or give the right place as package.module:Class or path/to/file.py:Class."
+        ) from error
+    if not hasattr(module, name):
+        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        raise SeesawError(
+            f"{path} has no class {name!r}{near(name, classes)} Give a class that the file defines."
+        )
+    return getattr(module, name), origin
+
+
+def _draft_module(path: str) -> tuple[Any, str]:
+    if not path.endswith(".py"):
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        module = importlib.import_module(path)
+        source = Path(module.__file__ or "")
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12] if source.is_file() else "no file"
+        return module, f"draft {path} sha256:{digest}"
+    file = Path(path).expanduser().resolve(strict=True)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    name = f"draft_{digest}_{file.stem}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name], f"draft {file.name} sha256:{digest}"

@@ -1,0 +1,169 @@
+"""What is wrong with a stream record: what its own numbers contradict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from bench.errors import counted
+from bench.records.checks.run import settings_faults, spec_faults
+from bench.records.record import Record, task_of
+from bench.records.stream import Part, Result, StreamRecord
+from bench.replay.streams.tally import ALL_LAYERS, EARLY_EXIT
+
+BASELINES = (ALL_LAYERS, EARLY_EXIT)
+SAME = 1e-6
+"""Sums that differ by less, as a share, differ by rounding."""
+SMALL = 1e-9
+"""No unit of cost is smaller, and none more than its inverse."""
+
+
+def faults(stream: StreamRecord, path: Path | None = None, folder: Path | None = None) -> list[str]:
+    """What is wrong with a stream record, a sentence each; nothing for a sound one.
+
+    Args:
+        stream: as its file says.
+        path: where it lies; with `folder`, whether it lies where it belongs.
+        folder: of all stream records.
+    """
+    found: list[str] = []
+    if path is not None and folder is not None and stream.path(folder).resolve() != path.resolve():
+        found.append(f"It lies at {path}, and its settings belong to {stream.path(folder)}.")
+    parts = (_identity(stream), _network(stream), _entrants(stream), _arms(stream))
+    try:
+        found += chain(*parts)
+        if not found:  # what follows computes with numbers of these shapes
+            found += chain(*(_result(stream, result) for result in stream.results), _baselines(stream))
+    except (ArithmeticError, LookupError, ValueError, TypeError) as error:
+        found.append(f"Its numbers cannot be computed with ({error}).")
+    return found
+
+
+def counts_of(run: Record) -> tuple[int, list[int]]:
+    """Samples of a run's test split, and how many of them each exit is right about."""
+    told = [exit_.readings.get("top1") for exit_ in run.exits]
+    right = [round(one.value * (one.n or 0)) for one in told if one is not None]
+    return next((one.n or 0 for one in told if one is not None), 0), right
+
+
+def _identity(stream: StreamRecord) -> Iterator[str]:
+    if not stream.intact:
+        yield "Its checksum is not that of its content: it was changed after it was written."
+    if stream.digest != stream.asked():
+        yield f"What it asks has the digest {stream.asked()}, and it says {stream.digest}."
+    for part in stream.parts:
+        if part.digest != part.setup.digest():
+            yield f"Its run's settings have the digest {part.setup.digest()}, and it says {part.digest}."
+        yield from settings_faults(part.setup)
+
+
+def _network(stream: StreamRecord) -> Iterator[str]:
+    """Parts that follow each other are of one network."""
+    if len({identity(part) for part in stream.parts}) > 1:
+        yield "Its parts are not of one network: their tasks, models, exits or first weights differ."
+    for part in stream.parts:
+        if not part.right or max(part.right) > part.samples or len(part.right) != len(part.costs):
+            yield f"Its exits cannot be right about {part.right} of {counted(part.samples, 'sample')}."
+        if part.costs != sorted(part.costs) or part.costs != stream.parts[0].costs:
+            yield f"The costs of its exits, {part.costs}, do not rise, or differ from part to part."
+
+
+def identity(part: Part) -> tuple[object, ...]:
+    """What parts of one network share: a run's own weights, or a later one that began from them."""
+    setup = part.setup
+    one = setup.trained() if setup.weights is None else part.trained or setup.weights
+    return task_of(setup), setup.model, setup.exits.spec, setup.cut, setup.values, one
+
+
+def _entrants(stream: StreamRecord) -> Iterator[str]:
+    specs = [entrant.spec for entrant in stream.entrants]
+    for entrant in stream.entrants:
+        yield from spec_faults(entrant)
+        if not entrant.bound and not math.isclose(entrant.head, float(entrant.settings.get("head", 0.2))):
+            yield f"{entrant.spec} is not billed for exits as its settings say."
+    asked = [(result.policy, result.terms) for result in stream.results]
+    if len(set(asked)) != len(asked) or len(set(specs)) != len(specs) or {*specs} & {*BASELINES}:
+        yield "It tells a policy twice."
+    if {name for name, _ in asked} - {*BASELINES} != {*specs}:
+        yield "Its policies are not those that it has results of."
+    if {(name, terms) for _, terms in asked for name in BASELINES} - {*asked} or not asked:
+        yield "It lacks a baseline."
+
+
+def _arms(stream: StreamRecord) -> Iterator[str]:
+    exits, macs = len(stream.parts[0].right), stream.parts[0].costs
+    sent = [0.0] if stream.arms == "cuts" else []
+    if stream.costs == "layers":
+        depths = [float(number) for number in range(1, exits + 1)]
+    elif stream.costs == "measured":
+        depths = [cost / macs[-1] * exits for cost in macs]
+    elif isinstance(stream.costs, list):
+        depths = list(stream.costs)
+    else:  # a reading's, which the record of the run knows
+        depths = stream.depths[len(sent) :]
+        if len(depths) != exits or not math.isclose(depths[-1], exits):
+            yield f"By {stream.costs} the last of its {exits} exits does not cost {exits}: {stream.depths}."
+    depths = sent + depths
+    if len(stream.depths) != len(depths) or not np.allclose(stream.depths, depths, rtol=SAME):
+        yield f"The depths of its arms, {stream.depths}, are not what its costs give."
+    if depths[len(sent)] < SMALL or depths != sorted(depths):
+        yield f"The depths of its arms, {stream.depths}, do not rise from above 0."
+    if any(not SMALL <= value <= 1 / SMALL for one in stream.results for value in (one.layer, one.mu)) or any(
+        value > 1 / SMALL
+        for value in (*stream.depths, *stream.sends, *(one.offload for one in stream.results))
+    ):
+        yield "Its costs are beyond what one can compute with."
+    if len(stream.sends) != len(depths):
+        yield f"It has {counted(len(stream.sends), 'cost')} of sending for {counted(len(depths), 'arm')}."
+
+
+def _result(stream: StreamRecord, result: Result) -> Iterator[str]:
+    """A bill follows from who stopped where and who was sent on."""
+    name = f"{result.policy} at offload {result.offload:g}"
+    n, passes, prices = stream.samples, stream.passes, stream.prices(result)
+    if {len(one) for one in (result.right, result.sent, result.cost, result.regret)} != {passes}:
+        yield f"{name} is not told for {counted(passes, 'pass', 'passes')}."
+        return
+    if len(result.plays) != len(stream.depths) or sum(result.plays) != n * passes:
+        yield f"{name} does not play an arm for each of {counted(n, 'sample')} in {counted(passes, 'pass', 'passes')}."
+        return
+    if max(result.right) > n or max(result.sent) > n:
+        yield f"{name} is right about, or sends on, more samples than there are."
+    always = result.plays[0] if stream.arms == "cuts" else 0
+    if not always <= sum(result.sent) <= sum(result.plays[:-1]):
+        yield f"{name} sends on other samples than its arms can."
+    told, billed = sum(result.cost) * n, float(np.dot(result.plays, prices.booked))
+    sending = sum(result.sent) * prices.booked_send
+    if not billed + sending.min() - SAME * told <= told <= billed + sending.max() + SAME * told:
+        yield f"{name} is billed {told:g} in all, and its arms come to {billed:g} and what is sent on."
+    most = n * (1 + float((prices.compute + prices.send).max()))
+    if max(map(abs, result.regret)) > most:
+        yield f"{name} regrets more reward than there is."
+
+
+def _baselines(stream: StreamRecord) -> Iterator[str]:
+    """Both stop where they stop, whatever sending costs and in whatever order samples come."""
+    last = sum(part.right[-1] for part in stream.parts)
+    early: dict[float, tuple[int, list[int]]] = {}
+    for result in stream.results:
+        if result.policy not in BASELINES:
+            continue
+        name = f"{result.policy} at offload {result.offload:g}"
+        if any(result.sent) or len(set(result.right)) > 1 or not _alike(result.cost):
+            yield f"{name} sends samples on, or differs from pass to pass."
+        if result.policy == ALL_LAYERS:
+            if result.right[0] != last or any(result.plays[:-1]):
+                yield f"{name} is not the last exit, which is right about {last} samples."
+        elif early.setdefault(result.alpha, (result.right[0], result.plays)) != (
+            result.right[0],
+            result.plays,
+        ):
+            yield f"{name} depends on what sending costs."
+
+
+def _alike(values: list[float]) -> bool:
+    return all(math.isclose(value, values[0], rel_tol=SAME) for value in values)

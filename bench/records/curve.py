@@ -1,0 +1,173 @@
+"""Curves as records hold them, and what they come to: accuracy at a cost, the area below, the mean exit."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from bench.plugins.plugin import Settings, Whole
+
+LOSS = 0.005
+"""Of accuracy on the calibration split, that the point at which a policy would be shipped may lose."""
+
+
+class Point(Settings):
+    """One operating point of a policy on the test split."""
+
+    thresholds: list[float | None]
+    """of each exit, from the calibration split; null stands for never"""
+    accuracy: float
+    macs: float
+    """mean over the samples, heads on the way included"""
+    shares: list[float]
+    """of the samples that left at each exit"""
+    calibration_accuracy: float | None
+    """on the calibration split, for choosing among points; null for a reference"""
+    calibration_macs: float | None
+
+    @property
+    def exit(self) -> float:
+        """The mean exit, counted from 0."""
+        return sum(number * share for number, share in enumerate(self.shares))
+
+
+class Counts(Settings):
+    """What became of a split's samples at every operating point."""
+
+    left: list[list[Whole]]
+    """how many left at each exit"""
+    right: list[Whole]
+    """how many were answered rightly"""
+
+    def fits(self, points: int, exits: int) -> bool:
+        """Whether there is a row for each point, a number for each exit, and the same samples in all."""
+        totals = {sum(row) for row in self.left}
+        return (
+            len(self.left) == len(self.right) == points
+            and all(len(row) == exits for row in self.left)
+            and (not totals or (len(totals) == 1 and max(self.right) <= max(totals) > 0))
+        )
+
+
+class Curve(Settings):
+    """Accuracy against mean MACs for one policy."""
+
+    policy: str
+    reference: bool
+    """whether it saw labels: a bound, never ranked"""
+    points: list[Point] = Field(default_factory=list)
+    """in records of version 1; later ones hold counts instead"""
+    costs: list[float] = Field(default_factory=list)
+    """MACs of leaving at each exit, heads on the way included"""
+    thresholds: list[list[float | None]] = Field(default_factory=list)
+    """of each point and exit, from the calibration split; null stands for never; none where they alone do not decide"""
+    test: Counts | None = None
+    calibration: Counts | None = None
+    """null for a reference"""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.test is not None:
+            points, exits = len(self.test.right), len(self.costs)
+            parts = [part for part in (self.test, self.calibration) if part is not None]
+            rows = [len(row) for row in self.thresholds]
+            if not all(part.fits(points, exits) for part in parts) or rows not in ([], [exits] * points):
+                raise ValueError(f"the columns of the curve of {self.policy} do not fit each other")
+        return self
+
+    @cached_property
+    def outcomes(self) -> list[Point]:
+        """Every operating point, from never leaving early to always."""
+        if self.test is None:
+            return self.points
+        tested = self._rates(self.test)
+        here = self._rates(self.calibration) if self.calibration else [(None, None, None)] * len(tested)
+        thresholds = self.thresholds or [[]] * len(tested)
+        return [
+            Point(
+                thresholds=row, accuracy=accuracy, macs=macs, shares=shares,
+                calibration_accuracy=calibration_accuracy, calibration_macs=calibration_macs,
+            )
+            for row, (accuracy, macs, shares), (calibration_accuracy, calibration_macs, _) in zip(
+                thresholds, tested, here, strict=True
+            )
+        ]  # fmt: skip
+
+    def _rates(self, counts: Counts) -> list[tuple[float, float, list[float]]]:
+        """Accuracy, mean MACs and shares of every point."""
+        found = []
+        for row, right in zip(counts.left, counts.right, strict=True):
+            shares = [left / sum(row) for left in row]
+            macs = sum(share * cost for share, cost in zip(shares, self.costs, strict=True))
+            found.append((right / sum(row), macs, shares))
+        return found
+
+    def within(self, macs: float) -> Point | None:
+        """The point that was best on the calibration split among those that kept to a mean cost there.
+
+        A reference is judged where it has a number, on the test split.
+        """
+        fits = [p for p in self.outcomes if _calibrated(p)[0] <= macs * (1 + 1e-9)]
+        return max(fits, key=lambda p: _calibrated(p)[1], default=None)
+
+    @cached_property
+    def chosen(self) -> list[Point]:
+        """Points worth using, from the cheapest: on the calibration split more accurate than all that cost less there."""
+        found: list[Point] = []
+        for point in sorted(self.outcomes, key=lambda p: (_calibrated(p)[0], -_calibrated(p)[1])):
+            if not found or _calibrated(point)[1] > _calibrated(found[-1])[1]:
+                found.append(point)
+        return sorted(found, key=lambda p: p.macs)
+
+    @property
+    def shipped(self) -> int | None:
+        """The number of the point at which one would ship the policy; None for a reference, which has none.
+
+        On the calibration split it is the cheapest that loses at most `LOSS` of accuracy to the best one there.
+        """
+        found = [(number, *_calibrated(point)) for number, point in enumerate(self.outcomes)]
+        best = max((accuracy for _, _, accuracy in found), default=0.0)
+        good = (one for one in found if one[2] >= best - LOSS - 1e-9)
+        return None if self.reference else min(good, key=lambda one: (one[1], -one[2]), default=(None,))[0]
+
+    def at(self, macs: float) -> Spot | None:
+        """What it comes to on the test split at a mean cost there; None where no chosen point is that cheap.
+
+        Between two chosen points a share of the samples is left to either, so that cost, accuracy and mean exit
+        are mixed alike; beyond the dearest there is no need to spend more.
+        """
+        if not self.chosen or self.chosen[0].macs > macs * (1 + 1e-9):
+            return None
+        for below, above in pairwise(self.chosen):
+            if below.macs <= macs < above.macs:
+                part = (macs - below.macs) / (above.macs - below.macs)
+                mixed = (
+                    (1 - part) * a + part * b
+                    for a, b in ((below.accuracy, above.accuracy), (below.exit, above.exit))
+                )
+                return Spot(*mixed)
+        last = self.chosen[-1] if self.chosen[-1].macs <= macs else self.chosen[0]
+        return Spot(last.accuracy, last.exit)
+
+    def area(self, full: float) -> float:
+        """The area below accuracy over cost from 0 to `full`, over `full`; nothing below the cheapest chosen point."""
+        found = sum((b.macs - a.macs) * (a.accuracy + b.accuracy) / 2 for a, b in pairwise(self.chosen))
+        last = self.chosen[-1:]
+        return (found + sum((full - point.macs) * point.accuracy for point in last)) / full
+
+
+class Spot(NamedTuple):
+    """What a curve comes to at one cost."""
+
+    accuracy: float
+    exit: float
+    """mean, counted from 0"""
+
+
+def _calibrated(point: Point) -> tuple[float, float]:
+    """Cost and accuracy where a point is chosen: on the calibration split, of a reference on the test split."""
+    macs, accuracy = point.calibration_macs, point.calibration_accuracy
+    return (point.macs if macs is None else macs), (point.accuracy if accuracy is None else accuracy)

@@ -1,0 +1,208 @@
+"""A run mirrored to Weights & Biases: online when logged in, offline otherwise, off with WANDB_MODE=disabled.
+
+The mirror is never the source of anything, so nothing in it may hold up or end a run: whatever goes wrong is
+said once, and the run goes on without it.
+"""
+
+from __future__ import annotations
+
+import logging
+import netrc
+import os
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlparse
+
+from bench.files import write_whole
+from bench.kinds.meter import Readings
+from bench.records.record import Record, Setup, board_of
+from bench.runs.training.lit import Epoch
+
+log = logging.getLogger("seesaw")
+T = TypeVar("T")
+
+PATIENCE = 3.0
+"""Seconds that a run waits for the network when it begins, and again when it ends."""
+
+PROJECT = "seesaw"
+"""W&B project, unless WANDB_PROJECT names another."""
+
+_unreachable = False
+"""Whether this process has waited in vain once; it does not wait again."""
+
+
+class Mirror:
+    """One W&B run, or none where W&B is off or has failed."""
+
+    def __init__(self, run: Any = None) -> None:
+        self.run = run
+        self.start = run.step if run is not None else 0
+
+    @classmethod
+    def of(cls, setup: Setup, seed: int, folder: Path, runs: Path, *, again: bool = False) -> Mirror:
+        """Mirror a run; one that goes on after being killed goes on in the same W&B run.
+
+        Args:
+            setup: what is run.
+            seed: of the run.
+            folder: the run's own; its W&B id is kept there.
+            runs: where W&B keeps its files, unless WANDB_DIR names another folder.
+            again: begin a new W&B run.
+        """
+        if os.environ.get("WANDB_MODE") == "disabled":
+            return cls()
+        return cls(
+            _guarded(
+                lambda: _begin(
+                    runs,
+                    id=_id(folder / "wandb-id", f"{setup.digest()}-{seed}", again=again),
+                    group=board_of(setup),
+                    name=f"{setup.model} seed {seed}",
+                    config=setup.model_dump(mode="json") | {"digest": setup.digest(), "seed": seed},
+                )
+            )
+        )
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Log an epoch that has ended: loss, learning rate, and the training accuracy of every exit."""
+        if epoch.index < self.start:
+            return
+        told = {"loss": epoch.loss, "lr": epoch.lr, "epoch": epoch.index, "epoch_seconds": epoch.seconds}
+        told |= {f"exit{number}/train_accuracy": share for number, share in enumerate(epoch.accuracy)}
+        self._do(lambda run: run.log(told, step=epoch.index))
+
+    def record(self, record: Record, path: Path) -> None:
+        """Log the tables of exits and cuts, a summary, and the record itself as an artifact."""
+        self.table("exits", *_table([("stage", e.stage, e.readings) for e in record.exits]))
+        self.table("cuts", *_table([("before", c.before, c.readings) for c in record.cuts]))
+        summary = {f"exit{n}/{k}": r.value for n, e in enumerate(record.exits) for k, r in e.readings.items()}
+        summary |= {f"last/{k}": r.value for e in record.exits[-1:] for k, r in e.readings.items()}
+        summary |= {"budget": record.budget}
+        self._do(lambda run: run.summary.update(summary))
+
+        def keep(run: Any) -> None:
+            import wandb
+
+            artifact = wandb.Artifact(f"record-{record.digest}-seed{record.seed}", "record")
+            artifact.add_file(str(path), "record.json")
+            run.log_artifact(artifact)
+
+        self._do(keep)
+
+    def table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Log a table."""
+
+        def tell(run: Any) -> None:
+            import wandb
+
+            run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
+
+        self._do(tell)
+
+    def close(self) -> None:
+        """End the W&B run; what could not be sent within seconds stays on disk for `wandb sync`."""
+        self._do(lambda run: run.finish())
+        self.run = None
+
+    def _do(self, act: Callable[[Any], object]) -> None:
+        if self.run is not None and _guarded(lambda: (act(self.run), True)) is None:
+            self.run = None
+
+
+def leaderboard(board: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], runs: Path) -> None:
+    """Mirror a whole board as one table in a W&B run of its own."""
+    if os.environ.get("WANDB_MODE") == "disabled":
+        return
+    mirror = Mirror(
+        _guarded(
+            lambda: _begin(
+                runs, id=f"board-{secrets.token_hex(4)}", group=board, name=f"{board} leaderboard", config={}
+            )
+        )
+    )
+    mirror.table("leaderboard", columns, rows)
+    mirror.close()
+
+
+def _guarded(act: Callable[[], T]) -> T | None:
+    """What `act` gives; where it fails, a line in the log and None."""
+    try:
+        return act()
+    except Exception as error:  # W&B raises its own, the network's and the system's errors
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        log.warning("Weights & Biases: %s. The run goes on without it.", reason.rstrip("."))
+        return None
+
+
+def _begin(runs: Path, **named: Any) -> Any:
+    """Start a W&B run: online where that works within seconds, else offline."""
+    global _unreachable
+    os.environ.setdefault(
+        "WANDB_ERROR_REPORTING", "false"
+    )  # its report of a lost server waits for one, at exit
+    import wandb
+
+    folder = Path(os.environ.get("WANDB_DIR") or runs)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = wandb.Settings(
+        init_timeout=PATIENCE,
+        finish_timeout=PATIENCE,
+        silent=True,
+        console="off",
+        disable_git=True,
+        disable_code=True,
+        save_code=False,
+        x_disable_stats=True,
+    )
+    named |= {
+        "project": os.environ.get("WANDB_PROJECT") or PROJECT,
+        "dir": str(folder),
+        "settings": settings,
+        "reinit": "finish_previous",
+    }
+    if os.environ.get("WANDB_MODE") in (None, "online") and not _unreachable and logged_in():
+        try:
+            return wandb.init(**named, mode="online", resume="allow")
+        except Exception as error:
+            _unreachable = True
+            wandb.teardown()
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            log.warning(
+                "Weights & Biases cannot be reached (%s). Kept in %s; later: wandb sync.", reason, folder
+            )
+    return wandb.init(**named, mode="offline")
+
+
+def logged_in() -> bool:
+    """Whether there is a key: in WANDB_API_KEY, or for W&B's host in the netrc file that `wandb login` writes."""
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    import wandb
+
+    host = urlparse(wandb.setup().settings.base_url).hostname or ""
+    try:
+        found = netrc.netrc(os.environ.get("NETRC") or None)
+    except (OSError, netrc.NetrcParseError):
+        return False
+    return found.authenticators(host) is not None
+
+
+def _id(path: Path, stem: str, *, again: bool) -> str:
+    """The run's W&B id: the one in `path`, else a new one, kept there."""
+    if path.exists() and not again and (found := path.read_text().strip()).startswith(stem):
+        return found
+    fresh = f"{stem}-{secrets.token_hex(3)}"
+    write_whole(path, fresh.encode(), "--runs")
+    return fresh
+
+
+def _table(parts: list[tuple[str, int, Readings]]) -> tuple[list[str], list[list[Any]]]:
+    """Columns and rows: a row a part, a column a reading."""
+    names = list(dict.fromkeys(name for _, _, readings in parts for name in readings))
+    rows = [
+        [place, *(readings[name].value if name in readings else None for name in names)]
+        for _, place, readings in parts
+    ]
+    return [parts[0][0] if parts else "place", *names], rows

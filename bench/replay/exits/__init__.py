@@ -1,0 +1,1 @@
+"""Policies that decide for each sample alone: operating points, curves, calibration."""

@@ -1,0 +1,58 @@
+"""States of policies on disk: what another process needs to decide as replay did, one file a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from bench.errors import SeesawError
+from bench.files import write_whole
+from bench.kinds.policy import State
+
+STATES = "policies.safetensors"
+"""The usual name of the file."""
+COUNTS, MAX_POINTS = "operating points", 1 << 16
+"""In one file."""
+
+
+def save_states(path: Path, found: Mapping[str, Sequence[State]]) -> None:
+    """Write the states of policies, by their specs in the order of their operating points, whole or not at all."""
+    tensors = {
+        f"{number}/{name}/{spec}": tensor.detach().clone(memory_format=torch.contiguous_format)
+        for spec, states in found.items()
+        for number, state in enumerate(states)
+        for name, tensor in state.items()
+    }
+    counts = {spec: len(states) for spec, states in found.items()}
+    write_whole(path, save(tensors, {COUNTS: json.dumps(counts)}), "--runs")
+
+
+def load_states(path: Path) -> dict[str, list[State]]:
+    """The states of policies, by their specs in the order of their operating points.
+
+    Any process that gives one to `bench.replay.exits.curve.leaves_now`, with the policy, decides as the run did.
+
+    Raises:
+        SeesawError: no file, or no whole one.
+    """
+    try:
+        with safe_open(str(path), "pt") as file:
+            counts: dict[str, int] = json.loads((file.metadata() or {})[COUNTS])
+            if not all(type(n) is int and 0 <= n <= MAX_POINTS for n in counts.values()):
+                raise ValueError("numbers of points that are none")
+            if sum(counts.values()) > MAX_POINTS:
+                raise ValueError(f"more than {MAX_POINTS:,} points")
+            found: dict[str, list[State]] = {spec: [{} for _ in range(n)] for spec, n in counts.items()}
+            for key in file.keys():  # noqa: SIM118 - the file cannot be iterated over
+                number, name, spec = key.split("/", 2)
+                found[spec][int(number)][name] = file.get_tensor(key)
+            return found
+    except (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise SeesawError(
+            f"{path} holds no states of policies ({error}). Run the network again to make them."
+        ) from error

@@ -1,0 +1,1 @@
+"""Policies that learn on a stream of samples: plays, sweeps, reports."""

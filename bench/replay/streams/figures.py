@@ -1,0 +1,196 @@
+"""The three plots of a replayed stream: regret over samples, accuracy and cost against the cost of sending on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.drawing import COLOURS, SHAPES, STYLE, pyplot, write
+from bench.errors import counted
+from bench.replay.streams.tally import ALL_LAYERS, EARLY_EXIT, Row, Terms, varied
+
+DASHES = ("-", "-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)))
+"""Of as many policies as there are colours, of the next ones, and so on. Bounds are dotted, and (b) is dashed."""
+PANELS, COLUMNS = 9, 3
+"""How many panels are drawn, at most, and how many beside each other."""
+WIDTH, HEIGHT = 4.4, 3.8
+"""Of a panel, in inches."""
+LINEAR = 10
+"""Regret up to which its axis has equal steps; beyond they grow tenfold."""
+AXES = {"accuracy": "accuracy", "cost": "mean cost of a sample, booked"}
+
+Looks = dict[str, dict[str, Any]]
+Panels = dict[str, list[Row]]
+
+
+def figures(
+    rows: Sequence[Row], marks: np.ndarray, folder: Path, across: str = "offload", ending: str = "png"
+) -> list[Path]:
+    """Draw regret, accuracy and cost, a panel for all that shares what a reward is, and write each to a file.
+
+    Args:
+        rows: of a sweep.
+        marks: after how many samples regret is told.
+        folder: for regret, accuracy and cost; made where it is not there.
+        across: the term that accuracy and cost are drawn against; where it has one value, a row of its own for each name.
+        ending: of the files: png, svg or pdf.
+
+    Raises:
+        SeesawError: matplotlib is not there, or a file cannot be written.
+    """
+    swept, looks = {across} & varied(rows), _looks(rows)
+    firsts = _firsts(rows)
+    learning = [row for row in rows if row.terms in firsts and not row.bound]
+
+    def draw(axis: Any, what: str, own: Sequence[Row]) -> None:
+        if what == "regret":
+            _regret(axis, own, marks, looks)
+        elif swept:
+            _lines(axis, own, what, across, looks)
+        else:
+            _dots(axis, own, what, looks)
+
+    paths = [folder / f"{what}.{ending}" for what in ("regret", "accuracy", "cost")]
+    for path in paths:
+        told, apart = (learning, set()) if path is paths[0] else (rows, swept)
+        _figure(path, _panels(told, apart), _caption(told, apart), draw, looks)
+    return paths
+
+
+def _firsts(rows: Sequence[Row]) -> set[Terms]:
+    """For every policy, alpha, layer and mu the terms with the first cost of sending on."""
+    found: dict[tuple[Any, ...], Terms] = {}
+    for row in rows:
+        found.setdefault((row.name, row.terms._replace(offload=0)), row.terms)
+    return set(found.values())
+
+
+def _looks(rows: Sequence[Row]) -> Looks:
+    """Of each name a label, and a colour, shape and dash that no other has: the same in all plots, bounds last."""
+    found: Looks = {
+        ALL_LAYERS: {"color": "black", "marker": "<", "linestyle": "-"},
+        EARLY_EXIT: {"color": "black", "marker": ">", "linestyle": "--"},
+    }
+    labels = {row.name: row.label() for row in sorted(rows, key=lambda row: row.bound)}
+    bounds = {row.name for row in rows if row.bound}
+    for number, name in enumerate(name for name in labels if name not in found):
+        turn, place = divmod(number, len(COLOURS))
+        dash = ":" if name in bounds else DASHES[turn % len(DASHES)]
+        shape = SHAPES[(place + turn) % len(SHAPES)]
+        found[name] = {"color": COLOURS[place], "marker": shape, "linestyle": dash}
+    return {
+        name: look | {"markersize": 5, "linewidth": 1.3, "label": labels[name]}
+        for name, look in found.items()
+    }
+
+
+def _panels(rows: Sequence[Row], apart: set[str]) -> Panels:
+    """Rows by the terms in which they differ, in words, but for those that are drawn across."""
+    found: Panels = {}
+    for row in rows:
+        told = (f"{k} {v:g}" for k, v in row.terms._asdict().items() if k in varied(rows) - apart)
+        found.setdefault(", ".join(told), []).append(row)
+    return found
+
+
+def _caption(rows: Sequence[Row], apart: set[str]) -> str:
+    """What all panels share."""
+    alike = [f"{k} {v:g}" for k, v in rows[0].terms._asdict().items() if k not in varied(rows)]
+    n, panels = len(rows[0].tallies), len(_panels(rows, apart))
+    means = f"means over {n} reshufflings, 95% intervals" if n > 1 else "one pass over the stream"
+    left_out = f"; the first {PANELS} of {counted(panels, 'panel')}" if panels > PANELS else ""
+    return "; ".join([", ".join(alike), means]) + left_out
+
+
+def _figure(
+    path: Path, panels: Panels, caption: str, draw: Callable[[Any, str, Sequence[Row]], None], looks: Looks
+) -> None:
+    """Draw panels that share their axes, with one legend beside them, and write them to a file."""
+    shown = list(panels.items())[:PANELS]
+    columns = min(len(shown), COLUMNS)
+    lines = -(-len(shown) // columns)
+    plt = pyplot(path)
+    with plt.rc_context(STYLE):
+        canvas, axes = plt.subplots(
+            lines, columns, layout="constrained", sharex=True, sharey=True, squeeze=False
+        )
+        for axis in axes.flat[len(shown) :]:
+            axis.remove()
+        for number, (axis, (title, rows)) in enumerate(zip(axes.flat, shown, strict=False)):
+            draw(axis, path.stem, rows)
+            axis.set_title(title, fontsize=9)
+            axis.grid(visible=True, alpha=0.3)
+            axis.tick_params(labelbottom=True)  # below a panel there may be none
+            if number % columns:
+                axis.set_ylabel("")
+        canvas.supxlabel(caption, fontsize=7, color="0.35")
+        width, height = WIDTH * columns, HEIGHT * lines
+        if legend := _legend(canvas, looks):
+            width, height = width + legend[0], max(height, legend[1])
+        else:
+            height = (1.2 + 0.25 * len(looks)) * lines
+        canvas.set_size_inches(width, height)
+        write(canvas, path)
+        plt.close(canvas)
+
+
+def _legend(canvas: Any, looks: Looks) -> tuple[float, float] | None:
+    """Put one legend beside all panels, and give its width and height in inches; None where nothing is labelled."""
+    told: dict[str, Any] = {}
+    for axis in canvas.axes:
+        told |= {name: handle for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)}
+    names = [look["label"] for look in looks.values() if look["label"] in told]
+    if not names:
+        return None
+    legend = canvas.legend(
+        [told[name] for name in names], names, loc="outside right upper", fontsize=8, handlelength=3.5
+    )
+    box = legend.get_window_extent()
+    return box.width / canvas.dpi, box.height / canvas.dpi + 0.3
+
+
+def _regret(axis: Any, rows: Sequence[Row], marks: np.ndarray, looks: Looks) -> None:
+    """A line and a band for each row of one panel."""
+    step = -(-len(marks) // 8)
+    for number, row in enumerate(rows):
+        mean, low, high = row.regret()
+        look = looks[row.name]
+        axis.plot(marks, mean, markevery=(number * step // len(rows), step), **look)
+        axis.fill_between(marks, low, high, color=look["color"], alpha=0.2, linewidth=0)
+    axis.set_xlabel("samples")
+    axis.set_ylabel("cumulative regret")
+    if max(abs(row.regret()).max() for row in rows) > LINEAR:
+        axis.set_yscale(
+            "symlog", linthresh=LINEAR
+        )  # always computing all layers would flatten every other line
+
+
+def _lines(axis: Any, rows: Sequence[Row], what: str, across: str, looks: Looks) -> None:
+    """A line for each name of one panel."""
+    for name in dict.fromkeys(row.name for row in rows):
+        own = [row for row in rows if row.name == name]
+        points = sorted((getattr(row.terms, across), *row.mean(what)) for row in own)
+        at, mean, low, high = (np.array(column) for column in zip(*points, strict=True))
+        axis.errorbar(at, mean, yerr=[mean - low, high - mean], capsize=2, **looks[name])
+    axis.set_xlabel("cost of sending a sample on (offload)" if across == "offload" else across)
+    axis.set_ylabel(AXES[what])
+
+
+def _dots(axis: Any, rows: Sequence[Row], what: str, looks: Looks) -> None:
+    """A row for each name of one panel: without a sweep there is nothing to draw against."""
+    names = list(looks)
+    for row in rows:
+        mean, low, high = row.mean(what)
+        axis.errorbar(
+            mean,
+            names.index(row.name),
+            xerr=[[mean - low], [high - mean]],
+            capsize=2,
+            **looks[row.name] | {"label": "_"},
+        )
+    axis.set_yticks(range(len(names)), [looks[name]["label"] for name in names])
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.set_xlabel(AXES[what])

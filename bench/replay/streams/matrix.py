@@ -1,0 +1,244 @@
+"""Streams and traces from files: the project's own, and anyone's matrix as CSV or npz. Nothing in a file is run."""
+
+from __future__ import annotations
+
+import re
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bench.errors import SeesawError, counted
+from bench.replay.streams.stream import SURPLUS, Stream, rising
+from bench.replay.trace import Trace
+
+LIMIT = 1 << 32
+"""Bytes that a file may hold, unpacked: a million samples of twelve exits take a twentieth."""
+
+BROKEN = OSError, ValueError, EOFError, MemoryError, RuntimeError, NotImplementedError, zlib.error
+"""What archives raise that are cut short, damaged, encrypted, or packed in a way that is not known here."""
+
+LAYOUTS = (
+    "A CSV has a confidence and a prediction for every exit and the label last; an npz has `confidences` and "
+    "`predictions` (samples, exits), or `logits` (exits, samples, classes), and `labels` (samples)"
+)
+COLUMNS = (
+    ("confidence", re.compile(r"conf|prob")),
+    ("prediction", re.compile(r"pred|infer")),
+    ("label", re.compile(r"label|target|truth|true|^y$")),
+    ("prediction", re.compile(r"class")),
+    ("index", re.compile(r"^$|^unnamed|^index$|^id$|^sample$")),
+)
+"""What a column holds by its head, whichever fits first."""
+
+
+def read(path: Path) -> tuple[Stream, Trace | None]:
+    """A file's stream, and its trace where it has logits.
+
+    Args:
+        path: a trace (`.safetensors`), a run's folder (its test split is meant), or a matrix: `.csv`, `.tsv`, `.npz`.
+
+    Raises:
+        SeesawError: no such file, too large a one, or none that holds a stream.
+    """
+    if path.is_dir():
+        path = path / "test.safetensors"
+    readers = {".csv": _table, ".tsv": _table, ".txt": _table, ".npz": _arrays, ".safetensors": Trace.load}
+    if path.suffix not in readers:
+        raise SeesawError(f"{path} is no trace. Give a .safetensors of a run, or a .csv or .npz. {LAYOUTS}.")
+    if not path.is_file():
+        raise SeesawError(f"There is no file {path}. A run's traces lie in its folder below runs/.")
+    if path.stat().st_size > LIMIT:
+        raise SeesawError(
+            f"{path} holds more than {LIMIT >> 30} GiB. Cut it into parts: --trace may be repeated."
+        )
+    found = readers[path.suffix](path)
+    try:
+        return (Stream.of(found), found) if isinstance(found, Trace) else (found, None)
+    except SeesawError as error:
+        raise SeesawError(f"{path}: {error}") from error
+
+
+def _table(path: Path) -> Stream:
+    """A matrix in text: with heads in any order of columns, without them in pairs, the label last."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            first = file.readline()
+            between = "\t" if "\t" in first else ";" if ";" in first else ","
+            heads = [word.strip().strip("\"'").lower() for word in first.split(between)]
+            named = not all(_is_number(word) for word in heads)
+            if not named:
+                file.seek(0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # that there are no rows is said below
+                rows = np.loadtxt(file, delimiter=between, ndmin=2, comments=None)
+    except (OSError, ValueError) as error:
+        raise SeesawError(f"{path} is no table of numbers ({error}). {LAYOUTS}.") from error
+    if not len(rows):
+        raise SeesawError(f"{path} has no samples. {LAYOUTS}.")
+    kinds = _by_heads(path, heads) if named else _by_place(path, rows)
+    columns = {
+        wanted: [place for place, kind in enumerate(kinds) if kind == wanted]
+        for wanted in ("confidence", "prediction", "label")
+    }
+    if named:
+        _in_order(path, heads, columns)
+    confidences, predictions, labels = (rows[:, places] for places in columns.values())
+    return _stream(path, confidences, predictions, labels[:, 0])
+
+
+def _in_order(path: Path, heads: list[str], columns: dict[str, list[int]]) -> None:
+    """Put the columns of exits in the order of the numbers in their heads; without numbers they stay as they stand."""
+    numbers = {
+        kind: {
+            place: int(found[-1]) for place in columns[kind] if (found := re.findall(r"\d+", heads[place]))
+        }
+        for kind in ("confidence", "prediction")
+    }
+    if not any(numbers.values()):
+        return
+    said = [sorted(own.values()) for own in numbers.values()]
+    if said[0] != said[1] or any(
+        len(set(own.values())) < len(columns[kind]) for kind, own in numbers.items()
+    ):
+        raise SeesawError(
+            f"{path} has confidences of the exits {said[0]} and predictions of {said[1]}, by the numbers in its heads. "
+            "Number the exits alike, each once."
+        )
+    for kind, own in numbers.items():
+        columns[kind].sort(key=own.__getitem__)
+
+
+def _by_heads(path: Path, heads: list[str]) -> list[str]:
+    """What each column holds, by its head."""
+    kinds = [next((kind for kind, words in COLUMNS if words.search(head)), "?") for head in heads]
+    if "?" in kinds:
+        raise SeesawError(
+            f"{path} has a column {heads[kinds.index('?')]!r}, which says neither confidence nor prediction nor label. "
+            f"Leave it out, or name it. {LAYOUTS}."
+        )
+    exits = kinds.count("confidence")
+    if kinds.count("label") != 1 or not exits or kinds.count("prediction") != exits:
+        raise SeesawError(
+            f"{path} has {counted(exits, 'column')} of confidences, {kinds.count('prediction')} of predictions and "
+            f"{kinds.count('label')} of labels, by their heads. {LAYOUTS}."
+        )
+    return kinds
+
+
+def _by_place(path: Path, rows: np.ndarray) -> list[str]:
+    """What each column holds where they have no heads; row numbers may stand in front."""
+    columns = rows.shape[1]
+    numbered = _numbered(rows)
+    pairs, rest = divmod(columns - numbered, 2)
+    if rest != 1 or not pairs:
+        raise SeesawError(
+            f"{path} has {counted(columns, 'column')}{', the first of row numbers' if numbered else ''}: with a confidence and a "
+            f"prediction for every exit, the label is missing. {LAYOUTS}."
+        )
+    return ["index"] * numbered + ["confidence", "prediction"] * pairs + ["label"]
+
+
+def _numbered(rows: np.ndarray) -> bool:
+    """Whether the first column counts rows; one or two may do so by chance, and only do where nothing else fits."""
+    first = rows[:, 0]
+    if not (np.diff(first) == 1).all():
+        return False
+    return len(rows) > 2 or (first[0] in (0, 1) and not _in_pairs(rows) and _in_pairs(rows[:, 1:]))
+
+
+def _in_pairs(rows: np.ndarray) -> bool:
+    """Whether each two columns may be a confidence and a class."""
+    pairs = rows[:, : rows.shape[1] // 2 * 2]
+    sure, classes = pairs[:, ::2], pairs[:, 1::2]
+    return bool(((sure >= 0) & (sure <= 1 + SURPLUS)).all() and (classes == np.floor(classes)).all())
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _arrays(path: Path) -> Stream | Trace:
+    """A matrix as arrays; object arrays, which could run something, are refused."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(one.file_size for one in archive.infolist()) > LIMIT:
+                raise SeesawError(
+                    f"{path} unpacks to more than {LIMIT >> 30} GiB. Cut it into parts: --trace may be repeated."
+                )
+        with np.load(path, allow_pickle=False) as archive:
+            wanted = ("confidences", "predictions", "logits", "labels", "costs")
+            found = {name: archive[name] for name in wanted if name in archive.files}
+            names = archive.files
+    except (*BROKEN, zipfile.BadZipFile) as error:
+        raise SeesawError(f"{path} is no npz of plain arrays ({error}). {LAYOUTS}.") from error
+    odd = [name for name, array in found.items() if array.dtype.kind not in "fiub"]
+    matrix = {"confidences", "predictions", "labels"}
+    if odd or not (matrix <= found.keys() or {"logits", "labels"} <= found.keys()):
+        what = f"{odd[0]} that are no numbers" if odd else f"only {', '.join(names) or 'nothing'}"
+        raise SeesawError(f"{path} has {what}. {LAYOUTS}.")
+    costs = found.get("costs")
+    if "logits" not in found:
+        return _stream(path, found["confidences"], found["predictions"], found["labels"], costs)
+    logits = found["logits"]
+    if (
+        logits.ndim != 3
+        or 0 in logits.shape
+        or logits.shape[2] < 2
+        or found["labels"].shape != logits.shape[1:2]
+    ):
+        raise SeesawError(f"{path} has logits {logits.shape} for labels {found['labels'].shape}. {LAYOUTS}.")
+    if not np.isfinite(logits).all():
+        raise SeesawError(f"{path} has infinite or NaN logits. Mend them, or leave those samples out.")
+    labels = _whole(path, found["labels"], "label")
+    if labels.min() < 0 or labels.max() >= logits.shape[2]:
+        raise SeesawError(
+            f"{path} has labels from {labels.min()} to {labels.max()} for {logits.shape[2]} classes. Number them from 0 on."
+        )
+    if costs is None:
+        costs = np.arange(1.0, len(logits) + 1)
+    if not rising(costs, len(logits)):
+        raise SeesawError(
+            f"{path} has costs that are not {counted(len(logits), 'finite number')}, each above 0 and none less than the one before. "
+            "Mend them."
+        )
+    return Trace(
+        torch.from_numpy(logits.astype(np.float32, copy=False)),
+        torch.from_numpy(labels),
+        torch.from_numpy(costs.astype(np.float64)),
+    )
+
+
+def _stream(
+    path: Path,
+    confidences: np.ndarray,
+    predictions: np.ndarray,
+    labels: np.ndarray,
+    costs: np.ndarray | None = None,
+) -> Stream:
+    if confidences.ndim != 2 or predictions.shape != confidences.shape or labels.shape != (len(confidences),):
+        raise SeesawError(
+            f"{path} has confidences {confidences.shape}, predictions {predictions.shape} and labels {labels.shape}, "
+            f"which do not fit. {LAYOUTS}."
+        )
+    answers = _whole(path, predictions, "prediction")
+    right = answers == _whole(path, labels, "label")[:, None]
+    own = None if costs is None else costs.astype(np.float64)
+    try:
+        return Stream(np.ascontiguousarray(confidences, dtype=np.float64), right, own)
+    except SeesawError as error:
+        raise SeesawError(f"{path}: {error}") from error
+
+
+def _whole(path: Path, numbers: np.ndarray, what: str) -> np.ndarray:
+    """Classes as int64."""
+    if not (np.isfinite(numbers) & (numbers == np.floor(numbers))).all():
+        raise SeesawError(f"{path} has a {what} that is no class's whole number. {LAYOUTS}.")
+    return numbers.astype(np.int64)

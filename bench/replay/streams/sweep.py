@@ -1,0 +1,165 @@
+"""Sweeps: policies over reshufflings of one stream, each beside what it must be held against."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+import torch
+
+from bench.kinds.bases.online import Arms, Online, Prices, Rule
+from bench.kinds.policy import Reference
+from bench.replay.streams.play import best_fixed, blank, play, rules, settings, tally
+from bench.replay.streams.stream import Stream
+from bench.replay.streams.tally import ALL_LAYERS, EARLY_EXIT, Row, Tally, Terms
+
+MARKS = 200
+"""At how many places of the stream regret is told."""
+
+
+@dataclass(frozen=True)
+class Player:
+    """Who plays for a row: a policy under terms, or an arm for every sample that is known beforehand."""
+
+    row: Row
+    terms: Online
+    prices: Prices
+    best: int
+    policy: Rule | None = None
+    known: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is replayed.
+
+    Attributes:
+        stream: what the exits say.
+        arms: what can be played.
+        policies: by the name to show; each with its settings.
+        guests: by name; they bring no terms and play under those of the policies, the usual ones where there are none.
+        shuffles: how often each policy plays; 0 for once, in the order of the file.
+        seed: of orders and draws: every policy meets the same orders.
+    """
+
+    stream: Stream
+    arms: Arms
+    policies: Sequence[tuple[str, Online]]
+    guests: Sequence[tuple[str, Rule | Reference]] = ()
+    shuffles: int = 20
+    seed: int = 0
+
+    @property
+    def marks(self) -> np.ndarray:
+        """After how many samples regret is told, int64 (marks,)."""
+        n = len(self.stream)
+        return np.unique(np.linspace(1, n, min(n, MARKS)).round().astype(np.int64))
+
+    def run(
+        self, threads: int | None = None, report: Callable[[int, int], None] = lambda done, total: None
+    ) -> list[Row]:
+        """Play everything.
+
+        Args:
+            threads: how many streams are played at once; the cores where left out.
+            report: told how many streams were played, of how many.
+
+        Returns:
+            Rows by terms, in the order of the policies: under each (a), (b), the policies, the guests.
+
+        Raises:
+            SeesawError: a policy's rules cannot be compiled or give no number.
+        """
+        players = list(self.players())
+        for one in players:
+            if one.policy is not None:  # by one thread: numba compiles one at a time
+                rules(type(one.policy), blank(one.policy, 1).dtype, settings(one.policy, one.terms).dtype)
+        threads, rounds = threads or os.cpu_count() or 1, max(self.shuffles, 1)
+        parts = -(-threads // rounds)
+        tallies: dict[tuple[int, int], Tally] = {}
+
+        def note(player: int, shuffle: int, found: Tally) -> None:
+            with lock:
+                tallies[player, shuffle] = found
+                report(len(tallies), len(players) * rounds)
+
+        lock = Lock()
+        with ThreadPoolExecutor(threads) as pool:
+            jobs = [
+                pool.submit(self._play, players, shuffle, range(part, len(players), parts), note)
+                for shuffle in range(rounds)
+                for part in range(parts)
+            ]
+            try:
+                for job in as_completed(jobs):
+                    job.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        for number, player in enumerate(players):
+            player.row.tallies.extend(tallies[number, shuffle] for shuffle in range(rounds))
+        return [player.row for player in players]
+
+    def players(self) -> Iterator[Player]:
+        """Everyone who plays, in the order of the rows. References pay as `Online` does: for one exit, not for all."""
+        groups: dict[Terms, list[tuple[str, Online]]] = {}
+        for name, policy in self.policies:
+            groups.setdefault(Terms.of(policy), []).append((name, policy))
+        for terms, group in (groups or {Terms.of(Online()): []}).items():
+            usual = Online(**terms._asdict())
+            walked, alone = (usual.prices(self.arms, side=side) for side in (True, False))
+            best = best_fixed(self.stream, self.arms, alone, terms.alpha)
+            for name, known in ((ALL_LAYERS, self.last()), (EARLY_EXIT, self.first_sure(terms.alpha))):
+                yield Player(Row(name, terms), usual, walked, best, known=known)
+            for name, one in [*group, *self.guests]:
+                own = one if isinstance(one, Online) else usual
+                row = Row(name, terms, isinstance(one, Reference), one.model_dump(mode="json"))
+                if isinstance(one, Reference):
+                    known = self._hindsight(one, alone, terms.alpha)
+                    yield Player(row, own, alone, best, known=known)
+                else:
+                    yield Player(row, own, own.prices(self.arms, side=one.side), best, one)
+
+    def last(self) -> np.ndarray:
+        """The last arm for every sample: (a)."""
+        return np.full(len(self.stream), len(self.arms.exits) - 1, np.int16)
+
+    def first_sure(self, alpha: float) -> np.ndarray:
+        """The arm of the first exit whose confidence reaches alpha, else the last one: (b)."""
+        sure = self.stream.confidences >= alpha
+        sure[:, -1] = True
+        return (sure.argmax(1) + len(self.arms.exits) - self.stream.exits).astype(np.int16)
+
+    def _hindsight(self, reference: Reference, prices: Prices, alpha: float) -> np.ndarray:
+        """The arms that a reference plays, from what every arm would come to for every sample."""
+        confidences, exits = self.stream.confidences, self.arms.exits
+        last = self.stream.exits - 1
+        stands = (confidences[:, exits] >= alpha) & (exits >= 0) | (exits == last)
+        reward = (
+            np.where(stands, confidences[:, exits], confidences[:, [last]] - prices.send) - prices.compute
+        )
+        cost = prices.booked + ~stands * prices.booked_send
+        right = np.where(stands, self.stream.right[:, exits], self.stream.right[:, [last]])
+        return reference.hindsight(*(torch.from_numpy(one).T for one in (reward, cost, right))).numpy()
+
+    def _play(
+        self, players: Sequence[Player], shuffle: int, numbers: range, note: Callable[[int, int, Tally], None]
+    ) -> None:
+        """Let some of the players play one reshuffling."""
+        order = self.stream.order(np.random.default_rng([self.seed, shuffle, 0]) if self.shuffles else None)
+        stream = self.stream.take(order)
+        for number in numbers:
+            player = players[number]
+            if player.policy is not None:
+                draws = np.random.default_rng([self.seed, shuffle, 1])
+                played = play(player.policy, stream, self.arms, draws, player.terms).arms
+            else:
+                assert player.known is not None
+                played = player.known[order].astype(np.int16)
+            alpha = player.terms.alpha
+            found = tally(stream, self.arms, player.prices, alpha, played, player.best, self.marks)
+            note(number, shuffle, found)

@@ -1,0 +1,98 @@
+"""Trace: what a trained network did on held-out samples; one pass over the data, kept in one file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from bench.errors import SeesawError
+from bench.files import write_whole
+from bench.kinds.task import Data, Split
+from bench.network.net import Net
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The logits of every exit for every sample.
+
+    Attributes:
+        logits: float32 (exits, N, classes).
+        labels: int64 (N,).
+        costs: of leaving at each exit, heads on the way included, float64 (exits,): MACs in a run's own traces; with
+            seconds or joules in their place, policies and curves go by those.
+    """
+
+    logits: Tensor
+    labels: Tensor
+    costs: Tensor
+
+    def __post_init__(self) -> None:
+        exits, samples, _ = self.logits.shape
+        if self.labels.shape != (samples,) or self.costs.shape != (exits,):
+            raise SeesawError(
+                f"A trace's parts do not fit: logits {tuple(self.logits.shape)} want labels ({samples},) and costs "
+                f"({exits},), not {tuple(self.labels.shape)} and {tuple(self.costs.shape)}. Check their order."
+            )
+        if not exits or not samples:
+            raise SeesawError("A trace without an exit or a sample says nothing. Give one that has both.")
+
+    def correct(self) -> Tensor:
+        """Whether each exit is right about each sample, boolean (exits, N); logits that hold a NaN are no answer."""
+        return (self.logits.argmax(2) == self.labels) & ~self.logits.isnan().any(2)
+
+    def save(self, path: Path, **about: str) -> None:
+        """Write the trace, whole or not at all."""
+        tensors = {"logits": self.logits, "labels": self.labels, "costs": self.costs}
+        data = save({k: v.contiguous() for k, v in tensors.items()}, {"about": json.dumps(about)})
+        write_whole(path, data, "--runs")
+
+    @classmethod
+    def load(cls, path: Path) -> Trace:
+        """Read a trace.
+
+        Raises:
+            SeesawError: no file, or no whole trace.
+        """
+        try:
+            with safe_open(str(path), "pt") as file:
+                return cls(*(file.get_tensor(key) for key in ("logits", "labels", "costs")))
+        except (OSError, SafetensorError, ValueError) as error:
+            raise SeesawError(
+                f"{path} is no whole trace ({error}). Run the network again to make it."
+            ) from error
+
+
+def batches(split: Split) -> list[slice]:
+    """The rows in which a split is read."""
+    return [slice(start, start + BATCH) for start in range(0, len(split.labels), BATCH)]
+
+
+@torch.no_grad()
+def trace(net: Net, data: Data, split: Split, costs: Tensor, device: torch.device) -> Trace:
+    """Run a net, in eval mode on `device`, once over a split."""
+    net.eval()
+    logits = [
+        torch.stack(net(data.scale(split.inputs[rows].to(device)))).float().cpu() for rows in batches(split)
+    ]
+    whole = torch.cat(logits, 1)
+    if not bool(torch.isfinite(whole).all()):
+        raise SeesawError(
+            "The trained network answers with infinite or NaN logits. Lower the learning rate (--set lr=...), "
+            "or check the inputs and the weights for NaN."
+        )
+    return Trace(whole, split.labels, costs)
+
+
+def topk(logits: Tensor, labels: Tensor, k: int) -> float:
+    """The share of samples whose label is among the k largest logits; 1 where there are no more than k classes."""
+    if logits.shape[-1] <= k:
+        return 1.0
+    return float((logits.topk(k).indices == labels[:, None]).any(1).double().mean())

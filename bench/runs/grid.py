@@ -1,0 +1,59 @@
+"""Grid: every combination of backbones, methods, densities and seeds on one task, as orders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from bench.errors import SeesawError
+from bench.kinds.backbone import Backbone
+from bench.kinds.method import Method
+from bench.plugins.plugin import choose
+from bench.plugins.spec import parse
+from bench.runs.request import Order
+
+
+def grid(
+    base: Order,
+    backbones: Sequence[str],
+    methods: Sequence[str],
+    densities: Sequence[str],
+    seeds: Iterable[int],
+) -> list[Order]:
+    """The cells of a comparison, seed by seed, so that the first seed's whole picture comes first.
+
+    Args:
+        base: everything that the cells share.
+        backbones: specs.
+        methods: specs; one that has a density and does not say it is run at each of `densities`.
+        densities: as a spec writes them; empty for the methods' own.
+        seeds: of the runs.
+
+    Raises:
+        SeesawError: nothing to compare, or a spec that is wrong.
+    """
+    for density in densities:
+        if not re.fullmatch(r"[\d.]+(e-?\d+)?", density):
+            raise SeesawError(f"{density!r} is no density. Name shares of the weights: 0.5,0.25,0.125.")
+    models = [
+        f"{choose(Backbone, backbone).spec}_{choose(Method, method).spec}"
+        for backbone in backbones
+        for one in methods
+        for method in at_densities(one, densities)
+    ]
+    cells = [replace(base, model=model, seed=seed) for seed in seeds for model in dict.fromkeys(models)]
+    if not cells:
+        raise SeesawError("There is nothing to compare. Name a backbone, a method and a seed at least.")
+    return cells
+
+
+def at_densities(method: str, densities: Sequence[str]) -> list[str]:
+    """A method's spec at each density, or as it is where it has none, or it or the one that it takes masks `of` says its own."""
+    spec = parse(method)
+    fields = type(choose(Method, method).plugin).model_fields
+    told = spec.settings.keys() | parse(spec.settings.get("of", spec.name)).settings.keys()
+    if not densities or "density" not in fields or {"density", "fan_out"} & told:
+        return [method]
+    others = "".join(f",{key}={value}" for key, value in spec.settings.items())
+    return [f"{spec.name}[density={density}{others}]" for density in densities]

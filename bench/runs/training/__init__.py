@@ -1,0 +1,1 @@
+"""Training: the budget that is lent to methods, Lightning, checkpoints."""

@@ -1,0 +1,220 @@
+"""Budget: so many steps of one schedule, lent to methods and exits plans."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from bench.errors import SeesawError
+from bench.execution.lean.lean import small
+from bench.kinds.exits import Loss
+from bench.kinds.method import Hook
+from bench.kinds.task import Data, Recipe
+from bench.measuring.meters.macs import StepCost
+from bench.network.net import Net
+from bench.runs.training.checkpoint import START_ANEW, Checkpoint, Moments, set_random_state
+from bench.runs.training.lit import FAST, LitNet, Log, busy
+
+
+class Budget:
+    """A training budget: so many steps of a schedule over the train split (`bench.kinds.method.Train`).
+
+    Args:
+        data: the task's splits.
+        recipe: epochs, batch, optimiser, schedule, augmentation.
+        loss: the exits plan's.
+        seed: orders the data.
+        device: where it trains.
+        log: where training writes what it does.
+        lean: train layers with a predefined pattern on the weights that exist alone, where no hook looks at weights.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        recipe: Recipe,
+        loss: Loss,
+        seed: int,
+        device: torch.device,
+        log: Log | None = None,
+        *,
+        lean: bool = False,
+    ) -> None:
+        self.data, self.recipe, self.seed, self.device, self.lean = data, recipe, seed, device, lean
+        self.log = log or Log()
+        self.per_epoch = len(data.train.labels) // min(recipe.batch, len(data.train.labels))
+        self.steps = recipe.epochs * self.per_epoch
+        self.at = 0
+        self._loss = loss
+        self._trained: frozenset[str] | None = None
+        self._moments: Moments = {}
+
+    def __call__(
+        self,
+        net: Net,
+        share: float | None = None,
+        *,
+        before_step: Hook | None = None,
+        after_step: Hook | None = None,
+    ) -> None:
+        """Train for a share of the budget from where the schedule stands (`bench.kinds.method.Train`)."""
+        stop = self.steps if share is None else min(self.steps, self.at + round(share * self.steps))
+        if stop <= self.at:
+            return
+        begun = busy(self.device)
+        call, self.log.calls = self.log.calls, self.log.calls + 1
+        named = net.named_parameters()
+        parameters = [p for name, p in named if self._trained is None or name in self._trained]
+        cost = StepCost(net, parameters)
+        hooked = before_step is not None or after_step is not None
+        batch = min(self.recipe.batch, len(self.data.train.labels))
+        with small(net, batch) if self.lean and not hooked else nullcontext({}) as moved:
+            parameters = [moved.get(id(parameter), parameter) for parameter in parameters]
+            start, checkpoint = self._gone_on(net, call, stop)
+            chosen = set(map(id, parameters))
+            for parameter in net.parameters():
+                parameter.requires_grad_(id(parameter) in chosen)
+            net.train().to(memory_format=FAST)
+            lit = LitNet(
+                net,
+                self._loss,
+                self.recipe,
+                self.log,
+                parameters=parameters,
+                start=start,
+                total=self.steps,
+                epochs=self.steps / self.per_epoch,
+                batch=batch,
+                before_step=before_step,
+                after_step=after_step,
+                cost=cost,
+                ended=lambda optimizer, step: self._keep(net, optimizer, call, step),
+                moments=self._moments if checkpoint is None else checkpoint.moments(net),
+                random=None if checkpoint is None else checkpoint.random(),
+            )
+            if start < stop:
+                data = self.data.between(self.recipe, self.seed, start, stop)
+                epochs = -(-stop // self.per_epoch) - start // self.per_epoch
+                with memory_told(net, self, batch):
+                    _fit(lit, data, epochs, self.device)
+            set_random_state(lit.random)
+            # what is lean has other parameters the next time
+            self._moments = {} if moved else lit.moments
+        net.to(self.device).to(memory_format=torch.contiguous_format).eval().requires_grad_(True)
+        self.at = stop
+        self.log.lent += busy(self.device) - begun
+
+    def _gone_on(self, net: Net, call: int, stop: int) -> tuple[int, Checkpoint | None]:
+        """Where a call starts, and the checkpoint it goes on from; the network is given its state."""
+        saved = self.log.checkpoints.read(call) if self.log.checkpoints is not None else None
+        if saved is None:
+            return self.at, None
+        if not self.at <= saved.step <= stop:
+            raise SeesawError(f"A checkpoint stands at step {saved.step}, outside its call. {START_ANEW}")
+        saved.to_net(net)
+        self.log.restore(saved.book)
+        return saved.step, saved
+
+    def _keep(self, net: Net, optimizer: torch.optim.Optimizer, call: int, step: int) -> None:
+        if self.log.checkpoints is not None:
+            self.log.checkpoints.write(call, Checkpoint.of(net, optimizer, step, self.log.book()))
+
+    def rewind(self, progress: float = 0.0) -> None:
+        """Set the schedule back to a share of the budget; the optimiser starts afresh."""
+        self.at, self._moments = round(progress * self.steps), {}
+
+    def batch(self, size: int | None = None) -> tuple[Tensor, Tensor]:
+        """Inputs, scaled, and labels from the train split, without augmentation, on the training device."""
+        count = min(size or self.recipe.batch, len(self.data.train.labels))
+        generator = torch.Generator().manual_seed(self.seed)
+        rows = torch.randperm(len(self.data.train.labels), generator=generator)[:count]
+        inputs = self.data.scale(self.data.train.inputs[rows].to(self.device))
+        return inputs, self.data.train.labels[rows].to(self.device)
+
+    def loss(self, net: Net, inputs: Tensor, labels: Tensor) -> Tensor:
+        """The exits plan's loss at this place of the schedule."""
+        return self._loss(net(inputs), labels, self.at / max(self.steps, 1))
+
+    def portion(
+        self, share: float, *, loss: Loss | None = None, parameters: Iterable[str] | None = None
+    ) -> Budget:
+        """A share of the budget with a schedule of its own (`bench.kinds.exits.Budget`)."""
+        part = Budget(
+            self.data, self.recipe, loss or self._loss, self.seed, self.device, self.log, lean=self.lean
+        )
+        part.steps = round(share * self.steps)
+        part._trained = None if parameters is None else frozenset(parameters)
+        return part
+
+    @property
+    def spent(self) -> float:
+        """Steps trained, over the steps of the task's recipe."""
+        return self.log.steps / self.steps if self.steps else 0.0
+
+
+def _fit(lit: LitNet, data: Data, epochs: int, device: torch.device) -> None:
+    """Run Lightning without its own chatter, loggers and checkpoints."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"pytorch_lightning.*")
+        warnings.filterwarnings("ignore", category=FutureWarning)
+        trainer = pl.Trainer(
+            accelerator={"cuda": "gpu"}.get(device.type, device.type),
+            devices=1,
+            max_epochs=epochs,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            reload_dataloaders_every_n_epochs=0,
+        )
+        try:
+            trainer.fit(lit, datamodule=data)
+        except SystemExit as error:  # what Lightning makes of Ctrl-C
+            raise KeyboardInterrupt from error
+
+
+@contextmanager
+def memory_told(net: Net, budget: Budget, batch: int) -> Iterator[None]:
+    """Turn the end of memory into a sentence that names a batch that fits."""
+    try:
+        yield
+        return
+    except RuntimeError as error:  # torch.OutOfMemoryError on an accelerator; plain on a CPU
+        if not out_of_memory(error):
+            raise
+        reason = str(error).splitlines()[0].rstrip(".")
+    net.zero_grad(set_to_none=True)
+    size = batch // 2
+    while size and not _fits(net, budget, size):
+        size //= 2
+    advice = (
+        f"A batch of {size} fits: --set batch={size}" if size else "Not even one sample fits: choose less"
+    )
+    raise SeesawError(f"Memory ran out in training at batch {batch} ({reason}). {advice}.")
+
+
+def _fits(net: Net, budget: Budget, size: int) -> bool:
+    """Whether one step's forward and backward pass of so many samples fits into memory."""
+    try:
+        budget.loss(net, *budget.batch(size)).backward()
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        return False
+    finally:
+        net.zero_grad(set_to_none=True)
+    return True
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error says that memory ran out: on an accelerator, or on a CPU, where PyTorch has no name for it."""
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        word in str(error) for word in ("DefaultCPUAllocator", "not enough memory")
+    )

@@ -1,0 +1,72 @@
+"""Overhead: how much longer a method trains than the dense network does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench.kinds.exits import Exits
+from bench.kinds.meter import Reading
+from bench.kinds.method import Method
+from bench.network.net import Net
+from bench.runs.training.budget import Budget
+from bench.runs.training.checkpoint import random_state, set_random_state
+from bench.runs.training.lit import Log
+
+NAME = "training.overhead"
+WARM = 3
+SHARE, LEAST, MOST = 0.03, 0.3, 3.0
+"""Of the training's time that one probe takes, and its bounds in seconds."""
+SHORTEST = 50
+"""Steps; a shorter training is not worth timing."""
+
+
+class Overhead:
+    """Times steps of the dense parent before and after a method trains, in the same process.
+
+    Args:
+        build: gives the dense parent, untrained.
+        budget: of the method; the steps timed here do not count.
+        exits: the plan that both are trained by.
+    """
+
+    def __init__(self, build: Callable[[], Net], budget: Budget, exits: Exits) -> None:
+        self.build, self.budget, self.exits = build, budget, exits
+        self.found: list[float] = []
+
+    def probe(self) -> None:
+        """Train a fresh dense network for a few steps; what is random goes on as if that had not been."""
+        if self.budget.steps < SHORTEST:
+            return
+        state = random_state()
+        net = self.build()
+        step = self._steps(net, WARM)
+        seconds = min(max(SHARE * step * self.budget.steps, LEAST), MOST)
+        self.found.append(self._steps(net, min(max(round(seconds / step), 5), self.budget.steps // 5)))
+        set_random_state(state)
+
+    def _steps(self, net: Net, count: int) -> float:
+        """Seconds a step."""
+        log, whole = Log(), self.budget
+        part = Budget(whole.data, whole.recipe, self.exits.loss, whole.seed, whole.device, log)
+        part.steps = count
+        self.exits.fit(net, part, Method())
+        return sum(epoch.busy for epoch in log.epochs) / log.steps
+
+    def reading(self, seconds: float) -> Reading | None:
+        """A method's whole training over the dense network's.
+
+        Args:
+            seconds: all that the method took, its own work between steps included.
+        """
+        if not self.found or self.budget.log.steps == 0:
+            return None
+        low, high = min(self.found), max(self.found)
+        whole, what = self.budget.steps, "wall" if self.budget.device.type != "cpu" else "processor"
+        return Reading(
+            value=seconds / (whole * (low + high) / 2),
+            unit="x",
+            source=f"{what} seconds of training, over as many steps of the dense network timed before and after",
+            low=seconds / (whole * high),
+            high=seconds / (whole * low),
+            n=len(self.found),
+        )

@@ -1,0 +1,154 @@
+"""Workers: processes that run one order after another, so that PyTorch is loaded once in each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.errors import SeesawError
+from bench.runs.request import Order
+
+TELL_SECONDS = 0.25
+"""How often a worker says how far it is, at most."""
+
+
+@dataclass(frozen=True)
+class News:
+    """What became of one order, or how far it is.
+
+    Attributes:
+        order: its place in the sequence of orders.
+        worker: that runs it.
+        kind: `at` for how far it is; `done` and `failed` end it.
+        line: the phase and where it stands, or why it failed.
+        share: of the training done.
+        seconds: since the worker began it.
+    """
+
+    order: int
+    worker: int
+    kind: Literal["at", "done", "failed"]
+    line: str = ""
+    share: float = 0.0
+    seconds: float = 0.0
+
+
+class Worker:
+    """One process and the pipe to it."""
+
+    def __init__(self, number: int, threads: int, *, deterministic: bool, measure: bool) -> None:
+        self.number = number
+        self.setting = threads, deterministic, measure
+        self.order: int | None = None
+        self.begun = 0.0
+        self._start()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(theirs, *self.setting), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def give(self, number: int, order: Order) -> None:
+        """Hand it an order."""
+        self.order, self.begun = number, time.monotonic()
+        self.pipe.send(order)
+
+    def hear(self) -> News:
+        """The next news from it; a worker that has died is replaced, and its order has failed."""
+        assert self.order is not None
+        number, seconds = self.order, time.monotonic() - self.begun
+        try:
+            kind, line, share = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            why = f"Its process ended with {_ending(self.process.exitcode)}. Run the same command again."
+            self.order = None
+            self._start()
+            return News(number, self.number, "failed", why, 0.0, seconds)
+        if kind != "at":
+            self.order = None
+        return News(number, self.number, kind, line, share, seconds)
+
+    def stop(self) -> None:
+        """End the process, whatever it does; what it runs can be gone on with."""
+        self.process.terminate()
+        self.process.join(5)
+        if self.process.is_alive():
+            self.process.kill()
+        self.pipe.close()
+
+
+def _ending(code: int | None) -> str:
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        return f"{name}; memory may have run out" if name == "SIGKILL" else name
+    return f"exit code {code}"
+
+
+def work_off(
+    orders: Sequence[Order], workers: int, threads: int, *, deterministic: bool = False, measure: bool = False
+) -> Iterator[News]:
+    """Run orders on several workers; yields news of them until all have ended.
+
+    A failed order is reported, and the others go on. When the caller stops listening, the workers are ended.
+    """
+    team = [
+        Worker(n, threads, deterministic=deterministic, measure=measure)
+        for n in range(min(workers, len(orders)))
+    ]
+    waiting = list(enumerate(orders))[::-1]
+    try:
+        while True:
+            for worker in team:
+                if worker.order is None and waiting:
+                    worker.give(*waiting.pop())
+            busy = [worker for worker in team if worker.order is not None]
+            if not busy:
+                return
+            heard = wait([worker.pipe for worker in busy], timeout=1.0)
+            yield from (worker.hear() for worker in busy if worker.pipe in heard)
+    finally:
+        for worker in team:
+            worker.stop()
+
+
+def _work(pipe: Any, threads: int, deterministic: bool, measure: bool) -> None:
+    """A worker's life: orders in, news out, until the pipe closes."""
+    import warnings
+
+    from bench.machine import settle
+    from bench.runs.run import run
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and ends its workers
+    warnings.simplefilter("ignore", FutureWarning)
+    settle(threads, deterministic=deterministic)
+    told = 0.0
+
+    def report(phase: str, done: float, total: float, line: str) -> None:
+        nonlocal told
+        if time.monotonic() - told > TELL_SECONDS:
+            told = time.monotonic()
+            pipe.send(("at", f"{phase} {line}".strip(), done / total if phase == "train" and total else 0.0))
+
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            order: Any = pipe.recv()
+            try:
+                record = run(order, report, measure=measure)
+                pipe.send(("done", str(record.path(Path(order.records))), 1.0))
+            except SeesawError as error:
+                pipe.send(("failed", str(error), 0.0))
+            except (EOFError, BrokenPipeError):
+                raise
+            except Exception as error:
+                why = f"{type(error).__name__}: {error}. This is a fault in Seesaw or a plugin: --debug shows where."
+                pipe.send(("failed", why, 0.0))

@@ -1,0 +1,164 @@
+"""Manifest: what a folder of packed parts says of itself, and parts read from it without running any of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.errors import SeesawError
+from bench.files import read_plain
+from bench.kinds.backbone import Backbone
+from bench.kinds.build import untrained
+from bench.kinds.exits import Exits
+from bench.kinds.method import Method
+from bench.kinds.task import About, Recipe
+from bench.network.net import Part, Sample
+from bench.network.sparse.values import Kind
+from bench.plugins.plugin import choose
+from bench.plugins.spec import drafts
+from bench.shipping.packed.pack import restore
+
+MANIFEST = "manifest.json"
+MAX_MANIFEST, MAX_PART, MAX_NUMBERS, MAX_BETWEEN = 1 << 20, 1 << 32, 1 << 28, 1 << 26
+"""Bytes of files, numbers of a network, and numbers between its stages, for one sample."""
+Spec = Annotated[str, Field(max_length=1000)]
+Whole = Annotated[int, Field(ge=0, lt=1 << 20)]
+
+
+class PartFile(BaseModel):
+    """One packed part in a manifest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Annotated[str, Field(pattern=r"^[a-z]+[0-9]{0,4}\.safetensors$")]
+    bytes: Annotated[int, Field(gt=0, lt=MAX_PART)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    form: str
+    stages: tuple[Whole, Whole]
+    """first stage, and first that is not in it"""
+    exits: tuple[Whole, ...]
+    """stages whose heads are in it"""
+    onnx: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """SHA-256 of the same part as ONNX, where that was written"""
+
+
+class Manifest(BaseModel):
+    """What a folder of parts says of itself: enough to build the network again from announced plugins."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    task: Spec
+    backbone: Spec
+    method: Spec
+    exits: Spec
+    seed: Annotated[int, Field(ge=0)]
+    record: str
+    """digest of the record's settings"""
+    values: Kind
+    shape: Annotated[tuple[Whole, ...], Field(max_length=8)]
+    """of one input, without the batch"""
+    dtype: Literal["float32", "int64"]
+    vocabulary: Whole = 0
+    """token ids of a text; 0 for what is no text"""
+    classes: Annotated[int, Field(gt=0, lt=1 << 20)]
+    cut: Whole | None
+    crossing: tuple[Whole, ...] | None
+    """shape of what crosses the cut, without the batch"""
+    parts: dict[Annotated[str, Field(pattern=r"^(device|server|network|exit[0-9]{1,4})$")], PartFile]
+    policies: dict[str, Whole] = Field(default_factory=dict)
+    """of parts by exit: which can decide who leaves, each with the number of its operating point"""
+    states: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """SHA-256 of the file of these points"""
+
+
+def open_part(folder: Path, name: str) -> Part:
+    """A part from a folder that `seesaw pack` wrote: nothing in it is run, and only announced plugins build it.
+
+    Args:
+        folder: with the manifest and the part's file.
+        name: `device`, `server` or `network`; `exit0`, `exit1`, ... of parts by exit.
+
+    Raises:
+        SeesawError: no such part, a damaged or foreign file, or plugins that are not installed.
+    """
+    manifest = read_manifest(folder)
+    told = next((file for key, file in manifest.parts.items() if key == name), None)
+    if told is None:
+        raise SeesawError(f"{folder} holds no part {name!r}. Choose {', '.join(manifest.parts)}.")
+    specs = {"backbone": manifest.backbone, "method": manifest.method, "exits": manifest.exits}
+    for spec in specs.values():
+        announced(spec)
+    sample = Sample(manifest.shape, getattr(torch, manifest.dtype), manifest.vocabulary)
+    about = About(manifest.classes, sample, Recipe(epochs=1))
+    plugins = (
+        choose(Backbone, manifest.backbone).plugin,
+        choose(Method, manifest.method).plugin,
+        choose(Exits, manifest.exits).plugin,
+    )
+    try:
+        with torch.device("meta"):  # shapes without numbers: what it would cost
+            _, ghost = untrained(*plugins, about, cut=manifest.cut)
+        if sum(tensor.numel() for tensor in ghost.state_dict().values()) > MAX_NUMBERS:
+            raise ValueError(f"it has more than {MAX_NUMBERS:,} numbers")
+        if max(map(math.prod, [manifest.shape, *ghost.shapes])) > MAX_BETWEEN:
+            raise ValueError(f"more than {MAX_BETWEEN:,} numbers lie between its stages")
+        _, net = untrained(*plugins, about, cut=manifest.cut)
+    except (ValueError, RuntimeError, TypeError, IndexError, ArithmeticError) as error:
+        raise SeesawError(
+            f"{folder / MANIFEST} describes no network to build ({error}). Pack it again."
+        ) from error
+    start, stop = told.stages
+    if not start <= stop <= len(net.stages):
+        raise SeesawError(f"{folder / MANIFEST} names stages that this network has not. Pack it again.")
+    part = Part(net.eval(), start, stop)
+    restore(part, read_same(folder / told.file, told.sha256, told.bytes))
+    return part
+
+
+def announced(spec: str) -> None:
+    """Make sure that a spec names no draft, whose file would be run.
+
+    Raises:
+        SeesawError: it names one.
+    """
+    if drafts(spec):
+        raise SeesawError(f"{spec} is a draft, and a manifest runs no code. Announce it in a distribution.")
+
+
+def read_same(path: Path, sha256: str, size: int) -> bytes:
+    """A file's bytes, of at most a size, if they are those that were packed.
+
+    Raises:
+        SeesawError: they are not, or cannot be read.
+    """
+    try:
+        data = read_plain(path, size + 1)
+    except OSError as error:
+        raise SeesawError(f"{path} cannot be read ({error.strerror}). Pack it again.") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise SeesawError(f"{path} is not the file that was packed. Pack it, or fetch it, again.")
+    return data
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a folder.
+
+    Raises:
+        SeesawError: none there, or not one.
+    """
+    path = folder / MANIFEST
+    try:
+        return Manifest.model_validate(json.loads(read_plain(path, MAX_MANIFEST)))
+    except OSError as error:
+        raise SeesawError(
+            f"{path} cannot be read ({error.strerror}). Give a folder that `seesaw pack` wrote."
+        ) from error
+    except (ValueError, RecursionError, ValidationError) as error:
+        raise SeesawError(f"{path} is no manifest ({str(error).splitlines()[0]}). Pack it again.") from error

@@ -1,0 +1,133 @@
+"""Exits in ONNX Runtime: a folder of parts by exit, run one after the other, where what has left is not run on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.errors import SeesawError
+from bench.execution.clock import spread, timed
+from bench.kinds.meter import Reading
+from bench.kinds.policy import Policy
+from bench.network.walk import Walk, walk
+from bench.plugins.plugin import choose
+from bench.replay.exits.curve import decide, leaves_now
+from bench.replay.exits.states import STATES, load_states
+from bench.shipping.manifest import MANIFEST, Manifest, announced, read_manifest, read_same
+
+MAX_STATES, MAX_MODEL = 1 << 28, 1 << 31
+ROUNDS, SECONDS = 15, 10.0
+"""Of timing, at most."""
+
+Run = Callable[[Tensor], list[Tensor]]
+
+
+@dataclass(frozen=True)
+class Exits:
+    """A network as ONNX files, one for each exit, and a policy at its operating point.
+
+    Attributes:
+        manifest: of the folder.
+        stretches: what runs each file: from the tensor before it to what goes on, and the exit's logits.
+        policy: decides who leaves.
+        state: of its operating point.
+    """
+
+    manifest: Manifest
+    stretches: Sequence[Run]
+    policy: Policy
+    state: dict[str, Tensor]
+
+    def __call__(self, x: Tensor) -> Walk:
+        """Run a batch from exit to exit; who leaves is not run on.
+
+        Args:
+            x: inputs, (N, *sample), as the network takes them.
+        """
+        return walk(self.stretches, x, leaves_now(self.policy, self.state))
+
+    def whole(self, x: Tensor) -> Tensor:
+        """What every exit says of a batch where nobody leaves: logits, (exits, N, classes)."""
+        said = []
+        for stretch in self.stretches:
+            x, *_, logits = stretch(x)
+            said.append(logits)
+        return torch.stack(said)
+
+    def expected(self, x: Tensor) -> Tensor:
+        """Where replay has each sample leave, int64 (N,)."""
+        return decide(self.policy, [self.state], self.whole(x))[0]
+
+    def clock(self, x: Tensor, batch: int) -> tuple[Reading, Reading]:
+        """Seconds that a sample takes in batches of a size: with exits taken, and where nobody leaves, in turn."""
+        batches = x.split(batch)
+
+        def each(run: Callable[[Tensor], object]) -> None:
+            for one in batches:
+                run(one)
+
+        jobs = {"taken": partial(each, self), "whole": partial(each, self.whole)}
+        times, _ = timed(jobs, torch.device("cpu"), ROUNDS, SECONDS)
+        source = f"clock, ONNX Runtime on the CPU, batches of {batch}"
+        taken, whole = (spread([one / len(x) for one in times[name]], source) for name in ("taken", "whole"))
+        return taken, whole
+
+
+def open_exits(folder: Path, policy: str, threads: int = 1) -> Exits:
+    """Parts by exit from a folder that `seesaw pack --by-exit --onnx` wrote.
+
+    Args:
+        folder: with the manifest, the ONNX files and the states of policies.
+        policy: spec of one whose operating point is there.
+        threads: of ONNX Runtime.
+
+    Raises:
+        SeesawError: no ONNX Runtime, no such parts or policy, or files that are not those that were packed.
+    """
+    try:
+        import onnxruntime  # pyright: ignore[reportMissingImports]  an extra
+    except ImportError as error:
+        raise SeesawError(
+            "ONNX Runtime is not installed. Install it with: pip install 'seesaw-bench[onnx]'"
+        ) from error
+    manifest = read_manifest(folder)
+    names = [f"exit{number}" for number in range(len(manifest.parts))]
+    if set(names) != manifest.parts.keys():
+        raise SeesawError(
+            f"{folder} holds no parts by exit. Write them with: seesaw pack MODEL --by-exit --onnx --out FOLDER"
+        )
+    if policy not in manifest.policies or manifest.states is None:
+        there = ", ".join(f"'{spec}'" for spec in manifest.policies) or "none"
+        raise SeesawError(f"{folder / MANIFEST} has no point of {policy!r}. Choose from: {there}.")
+    announced(policy)
+    read_same(folder / STATES, manifest.states, MAX_STATES)
+    states = load_states(folder / STATES).get(policy)
+    if not states:
+        raise SeesawError(f"{folder / STATES} holds no point of {policy!r}. Pack it again.")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    stretches = []
+    for name in names:
+        path, digest = folder / f"{name}.onnx", manifest.parts[name].onnx
+        if digest is None:
+            raise SeesawError(f"{path} was not packed with the others. Pack with --onnx.")
+        model = read_same(path, digest, MAX_MODEL)
+        try:
+            session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the library's own kinds have no common name
+            raise SeesawError(
+                f"{path} is no ONNX file ({str(error).splitlines()[0]}). Pack it again."
+            ) from error
+        stretches.append(partial(_run, session))
+    return Exits(manifest, stretches, choose(Policy, policy).plugin, states[0])
+
+
+def _run(session: Any, x: Tensor) -> list[Tensor]:
+    found = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    return [torch.from_numpy(one) for one in found]

@@ -1,0 +1,1 @@
+"""Packed weights: the forms in which masks and values are written and read back."""

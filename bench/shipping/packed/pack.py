@@ -1,0 +1,157 @@
+"""Packed formats: a network's weights as the bytes that one would ship.
+
+Every format is a safetensors file. Tensors without a mask stand in it as they are; a masked weight stands as
+its values in row order, and each format has its own way to say where they belong. Kernels that a mask keeps or
+hides whole are indexed by pairs of channels.
+"""
+
+from __future__ import annotations
+
+import json
+
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from bench.errors import SeesawError
+from bench.network.sparse.mask import MASK, hide, layers, mask_of, masked, pattern_of, reveal
+from bench.network.sparse.values import Kind, narrow, widen
+from bench.shipping.packed.formats import FORMATS, Tensors
+from bench.shipping.packed.unpack import SCALE, foreign, metadata, unpack, weight_of
+
+
+def inference_state(module: nn.Module) -> Tensors:
+    """What inference needs: parameters and buffers, without masks and step counters, on the CPU."""
+    return {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in module.state_dict().items()
+        if not name.endswith((MASK, "num_batches_tracked"))
+    }
+
+
+FORMS = ("dense", *FORMATS, "mixed")
+
+
+def pack(module: nn.Module, form: str, values: Kind = "float32") -> bytes | None:
+    """A network or a part of one as the bytes of a safetensors file.
+
+    Args:
+        module: the network or part.
+        form: `dense`, `bitmap`, `indexed`, `delta`, `cyclic`, `periodic` or `pattern`; or `mixed`, for every layer
+            the one of these that makes it smallest.
+        values: type of the numbers of layers' weights; biases and normalisation stay as they are.
+
+    Returns:
+        The file, or None where the format does not apply to every masked layer (a mask that no pattern makes again,
+        that is no diagonals, that does not repeat).
+
+    Raises:
+        SeesawError: numbers that are no float32, that are not finite, or that these values cannot say.
+    """
+    tensors = {
+        name: tensor.clone() for name, tensor in inference_state(module).items()
+    }  # weights may be shared
+    for name in layers(module):
+        weight = weight_of(name)
+        tensors |= _narrowed(weight, tensors[weight], values)
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise SeesawError(
+                f"{name.removesuffix(SCALE)} has numbers that are not finite, or too large for {values}. "
+                "Train again with a smaller learning rate, or pack as float32."
+            )
+    about: dict[str, dict[str, object]] = {}
+    if form != "dense":
+        for name, layer, mask in masked(module):
+            place = weight_of(name)
+            weight, mask = tensors.pop(place), mask.cpu()
+            told = _told(mask, form, pattern_of(layer))
+            if told is None:
+                return None
+            about[name], index = told
+            tensors[f"{place}.values"] = weight[mask]
+            tensors |= {f"{place}.{key}": tensor for key, tensor in index.items()}
+    head = json.dumps({"masked": about}, separators=(",", ":"))
+    return save(tensors, {"packed": head})  # one key: safetensors writes several in any order
+
+
+def _told(mask: Tensor, form: str, pattern: str | None) -> tuple[dict[str, object], Tensors] | None:
+    """What the header says of a mask, and its index; None where the format does not apply."""
+    if form == "mixed":
+        able = [told for each in FORMATS if (told := _told(mask, each, pattern)) is not None]
+        about, index = min(able, key=lambda told: sum(t.nbytes for t in told[1].values()))
+        return about, index
+    whole = mask.flatten(2).all(2) if mask.dim() > 2 else mask
+    by_pair = form != "pattern" and mask.dim() > 2 and bool((mask.flatten(2).any(2) == whole).all())
+    index = FORMATS[form].write(whole if by_pair else mask, pattern)
+    about: dict[str, object] = {"form": form, "shape": list(mask.shape), "pairs": by_pair}
+    return None if index is None else (about | ({"pattern": pattern} if form == "pattern" else {}), index)
+
+
+def _narrowed(name: str, weight: Tensor, values: Kind) -> Tensors:
+    if weight.dtype != torch.float32:
+        raise SeesawError(
+            f"{name} is {str(weight.dtype).removeprefix('torch.')}, and packed files begin with float32. Pack net.float()."
+        )
+    stored, scale = narrow(weight, values)
+    return {name: stored} if scale is None else {name: stored, name + SCALE: scale}
+
+
+def restore(module: nn.Module, data: bytes) -> None:
+    """Give a network of the same shape the weights and masks of packed bytes.
+
+    Raises:
+        SeesawError: damaged bytes, or another network's.
+    """
+    own, own_layers = inference_state(module), layers(module)
+    tensors, masks = unpack(data, {name: tensor.shape for name, tensor in own.items()})
+    wrong = sorted(set(own) ^ set(tensors)) or [
+        k for k in own if own[k].shape != tensors[k].shape or own[k].dtype != tensors[k].dtype
+    ]
+    if wrong := wrong or sorted(set(masks) - set(own_layers)):
+        raise foreign(wrong[0])
+    module.load_state_dict(tensors, strict=False)
+    lines = {
+        name: entry.get("pattern") for name, entry in json.loads(metadata(data)["packed"])["masked"].items()
+    }
+    for name, layer in own_layers.items():
+        if name in masks:
+            hide(layer, masks[name], lines[name] or pattern_of(layer))
+        elif (mask := mask_of(layer)) is not None and bool(layer.weight[~mask].any()):
+            reveal(layer)  # the file holds weights that this mask would hide
+
+
+def rounded(module: nn.Module, values: Kind) -> None:
+    """Give every layer the weights that are read back when they are written with these values."""
+    with torch.no_grad():
+        for layer in layers(module).values():
+            stored, scale = narrow(layer.weight, values)
+            layer.weight.copy_(
+                widen(stored, None if scale is None else scale.reshape(-1, *[1] * (stored.dim() - 1)))
+            )
+
+
+def packings(module: nn.Module, values: Kind = "float32") -> dict[str, bytes]:
+    """The network in every format that applies, each read back and found equal.
+
+    Args:
+        module: the network or part; its weights are such as these values can say (see `rounded`).
+        values: type of the numbers.
+
+    Raises:
+        SeesawError: a format does not give back what was packed.
+    """
+    found: dict[str, bytes] = {}
+    sparse = any(True for _ in masked(module))
+    own = inference_state(module)
+    for form in FORMS if sparse else ("dense",):
+        data = pack(module, form, values)
+        if data is None:
+            continue
+        tensors, _ = unpack(data)
+        if tensors.keys() != own.keys() or any(not torch.equal(own[key], tensors[key]) for key in own):
+            raise SeesawError(
+                f"The packed format {form} did not give back the same weights. Please report this."
+            )
+        found[form] = data
+    return found

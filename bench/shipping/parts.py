@@ -1,0 +1,285 @@
+"""Shipping: a trained network as the files that go to the device and to the server.
+
+A folder holds `manifest.json` and, for every part, its packed weights; on demand also the part as ONNX and as an
+exported PyTorch program. Whatever is written is read back and run on real inputs beside the network it came from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench.errors import SeesawError
+from bench.execution.chain.chain import LEAST
+from bench.execution.fast import Fast, fast
+from bench.files import write_whole
+from bench.network.net import Net, Part
+from bench.network.sparse.values import Kind
+from bench.replay.exits.shipped import Shipped
+from bench.replay.exits.states import STATES, save_states
+from bench.shipping.manifest import MANIFEST, Manifest, PartFile, open_part
+from bench.shipping.packed.pack import FORMS, pack, rounded
+
+CLOSE = 1e-4
+"""By how much an exported part may differ from the network, relative to its largest answer."""
+
+
+@dataclass
+class Written:
+    """One file that was written, and how it was checked."""
+
+    part: str
+    path: Path
+    bytes: int
+    kind: str
+    difference: float | None
+    """from the network, relative to the largest answer, on real inputs; None where it could not be run"""
+    note: str = ""
+    fast: Fast | None = None
+    """what runs one sample fastest here; None where nobody asked, or the file is for other tools"""
+
+
+@dataclass
+class Shipment:
+    """A network on its way into a folder.
+
+    Attributes:
+        net: trained, in eval mode, on the CPU.
+        inputs: real ones, on which everything is checked.
+        about: what the manifest says beside the parts.
+        folder: where the files go.
+        values: type of the numbers.
+        form: of the indices; the smallest where left out.
+        cut: first stage of the server's part.
+        by_exit: whether there is a part for each exit, so that one may stop behind any.
+        policies: of parts by exit: those that can decide who leaves.
+        written: the files so far.
+        manifest: of the packed parts, once they are written.
+    """
+
+    net: Net
+    inputs: Tensor
+    about: dict[str, Any]
+    folder: Path
+    values: Kind = "float32"
+    form: str | None = None
+    cut: int | None = None
+    by_exit: bool = False
+    policies: Sequence[Shipped] = ()
+    written: list[Written] = field(default_factory=list)
+    manifest: Manifest | None = None
+
+    def parts(self) -> dict[str, Part]:
+        """The parts by name: the device's and the server's, one for each exit, or the whole where nothing is cut."""
+        stages = len(self.net.stages)
+        if self.by_exit and self.cut is not None:
+            raise SeesawError("Parts by exit have no cut. Leave one of --by-exit and --cut out.")
+        if self.by_exit:
+            return {f"exit{number}": part for number, part in enumerate(self.net.stretches())}
+        if self.cut is None:
+            return {"network": self.net.whole()}
+        if not 0 < self.cut < stages:
+            raise SeesawError(
+                f"There is no cut {self.cut} with a part on either side: this network has {stages} stages. "
+                f"Name one from 1 to {stages - 1}."
+            )
+        front, back = self.net.cut(self.cut)
+        return {"device": front, "server": back}
+
+    def pack(self) -> Manifest:
+        """Write the packed parts and the manifest, and read them back as another process would.
+
+        Raises:
+            SeesawError: the form does not apply, the folder cannot be written, or a part differs when read back.
+        """
+        rounded(self.net, self.values)
+        files: dict[str, PartFile] = {}
+        for name in self.parts():  # of another network, perhaps
+            for ending in ("onnx", "pt2"):
+                (self.folder / f"{name}.{ending}").unlink(missing_ok=True)
+        for name, part in self.parts().items():
+            form, data = self._smallest(name, part)
+            write_whole(self.folder / f"{name}.safetensors", data, "--out")
+            files[name] = PartFile(
+                file=f"{name}.safetensors",
+                bytes=len(data),
+                sha256=hashlib.sha256(data).hexdigest(),
+                form=form,
+                stages=(part.start, part.stop),
+                exits=tuple(int(stage) for stage in part.heads),
+            )
+        crossing = None if self.cut is None else self.net.crossing(self.cut)
+        told = {"cut": self.cut, "crossing": crossing, "values": self.values, "parts": files}
+        if self.by_exit and self.policies:
+            save_states(self.folder / STATES, {one.spec: [one.state] for one in self.policies})
+            states = hashlib.sha256((self.folder / STATES).read_bytes()).hexdigest()
+            told |= {"policies": {one.spec: one.point for one in self.policies}, "states": states}
+        manifest = Manifest.model_validate(self.about | told)
+        self._tell(manifest)
+        self.manifest = manifest
+        for name, expected in self._answers().items():
+            part, told = open_part(self.folder, name), files[name]
+            with torch.no_grad():
+                difference = _difference(part.run(expected.x), expected.y)
+            if difference > 0:
+                raise SeesawError(f"{told.file} differs from the network when read back. Please report this.")
+            path = self.folder / told.file
+            self.written.append(
+                Written(name, path, told.bytes, f"packed, {told.form}, {self.values}", difference)
+            )
+        return manifest
+
+    def time(self) -> None:
+        """Run every packed part, as it is read back, in the way that is fastest here for one sample.
+
+        Raises:
+            SeesawError: a part differs.
+        """
+        expected = self._answers()
+        for one in (written for written in self.written if written.path.suffix == ".safetensors"):
+            part, on = open_part(self.folder, one.part), expected[one.part]
+            one.fast = fast(part, on.x[:1])
+            if not _difference(one.fast(on.x), on.y, LEAST) <= CLOSE:
+                raise SeesawError(
+                    f"{one.path} differs from the network as {one.fast.way.name}. Please report this."
+                )
+
+    def _tell(self, manifest: Manifest) -> None:
+        write_whole(self.folder / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode(), "--out")
+
+    def _note_onnx(self, name: str, path: Path) -> None:
+        """Tell in the manifest, where there is one, which ONNX file belongs to a part."""
+        if self.manifest is None:
+            return
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        part = self.manifest.parts[name].model_copy(update={"onnx": digest})
+        self.manifest = self.manifest.model_copy(update={"parts": self.manifest.parts | {name: part}})
+        self._tell(self.manifest)
+
+    def _smallest(self, name: str, part: Part) -> tuple[str, bytes]:
+        """The form that makes a part smallest, or the one that was asked for, and the bytes."""
+        if self.form is not None and self.form not in FORMS:
+            raise SeesawError(f"There is no form {self.form!r}. Choose {', '.join(FORMS)}.")
+        found = {
+            form: pack(part, form, self.values) for form in (FORMS if self.form is None else [self.form])
+        }
+        able = {form: data for form, data in found.items() if data is not None}
+        if not able:
+            raise SeesawError(
+                f"The form {self.form} does not say every mask of the {name} part. Leave --form out for the smallest."
+            )
+        form = min(able, key=lambda one: len(able[one]))
+        return form, able[form]
+
+    def _answers(self) -> dict[str, Expected]:
+        """Real inputs of every part, and what the network's own part makes of them."""
+        x, found = self.inputs, {}
+        with torch.no_grad():
+            for name, part in self.parts().items():
+                y = part.run(x)
+                found[name] = Expected(x, y)
+                x = y[0]
+        return found
+
+    def export(self) -> None:
+        """Write every part as an exported PyTorch program, and run it."""
+        for name, expected in self._answers().items():
+            path = self.folder / f"{name}.pt2"
+            program = torch.export.export(
+                _Flat(self.parts()[name]),
+                (_several(expected.x),),
+                dynamic_shapes=({0: torch.export.Dim.AUTO},),
+            )
+            torch.export.save(program, path)
+            with torch.no_grad():
+                found = torch.export.load(path).module()(expected.x)
+            self._checked(name, path, "torch.export, dense", found, expected.y)
+
+    def onnx(self) -> None:
+        """Write every part as ONNX, and run it with ONNX Runtime where that is installed.
+
+        Raises:
+            SeesawError: the packages that write ONNX are missing, or a part differs.
+        """
+        try:
+            import onnx  # noqa: F401  # pyright: ignore[reportMissingImports]
+            import onnxscript  # noqa: F401  # pyright: ignore[reportMissingImports]
+        except ImportError as error:
+            raise SeesawError(
+                f"ONNX needs {error.name}. Install it with: pip install 'seesaw-bench[onnx]'"
+            ) from error
+        for name, expected in self._answers().items():
+            path, part = self.folder / f"{name}.onnx", self.parts()[name]
+            outputs = ["crossing" if not part.final else "logits", *(f"exit{stage}" for stage in part.heads)]
+            torch.onnx.export(
+                _Flat(part).eval(),
+                (_several(expected.x),),
+                path,
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+                input_names=["x"],
+                output_names=outputs,
+                dynamic_shapes=({0: torch.export.Dim.AUTO},),
+            )
+            self._note_onnx(name, path)
+            try:
+                import onnxruntime  # pyright: ignore[reportMissingImports]
+            except ImportError:
+                note = "not run: there is no onnxruntime here"
+                self.written.append(Written(name, path, path.stat().st_size, "ONNX, dense", None, note))
+                continue
+            session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+            found = session.run(None, {session.get_inputs()[0].name: expected.x.numpy()})
+            self._checked(name, path, "ONNX, dense", [torch.from_numpy(one) for one in found], expected.y)
+
+    def _checked(self, name: str, path: Path, kind: str, found: Any, expected: list[Tensor]) -> None:
+        difference = _difference(list(found), expected)
+        if not difference <= CLOSE:
+            raise SeesawError(f"{path} differs from the network by {difference:.2g}. Please report this.")
+        self.written.append(Written(name, path, path.stat().st_size, kind, difference))
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Inputs of a part, and its answers: what it gives on, then the logits of its exits."""
+
+    x: Tensor
+    y: list[Tensor]
+
+
+class _Flat(nn.Module):
+    """A part that gives one list: what crosses the cut (or the final logits), then the logits of its exits."""
+
+    def __init__(self, part: Part) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        out, *logits = self.part.run(x)
+        # an exported program gives no tensor twice
+        return [out.clone() if self.part.final else out, *logits]
+
+
+def _several(x: Tensor) -> Tensor:
+    """A batch of two samples at least: of one, an exported program would take no other number."""
+    return x if len(x) > 1 else torch.cat([x, x])
+
+
+def _difference(found: list[Tensor], expected: list[Tensor], least: float = 1e-12) -> float:
+    if len(found) != len(expected):
+        return math.inf
+    if any(a.shape != b.shape for a, b in zip(found, expected, strict=True)):
+        return math.inf
+    off = [
+        float((a - b).abs().max() / b.abs().max().clamp(min=least))
+        for a, b in zip(found, expected, strict=True)
+    ]
+    return math.inf if any(map(math.isnan, off)) else max(off)

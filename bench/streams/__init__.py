@@ -1,1 +1,0 @@
-"""Streams: what online policies came to on runs' samples, kept for boards."""

@@ -1,0 +1,62 @@
+"""How far a method goes within half a point, against a board whose answer is known by construction."""
+
+import pytest
+
+from bench.boards.margin import loss, savings, within
+from bench.boards.rows import read, rows
+from bench.records.record import Named
+
+DENSE = (160, 180)
+
+
+def method(density):
+    return Named(
+        name="sparse",
+        origin="seesaw-bench 1",
+        settings={"density": density},
+        spec=f"sparse[density={density}]",
+    )
+
+
+@pytest.fixture
+def board(made, tmp_path):
+    """Dense at 80% and 90%; sparse at four densities, of which the third loses a whole point at its first exit."""
+    for seed in range(3):
+        made(seed, right=DENSE).save(tmp_path)
+        for density, right in {
+            0.5: (161, 180),
+            0.25: (159, 181),
+            0.125: (158, 182),
+            0.06: (160, 180),
+        }.items():
+            record = made(seed, right=right, scale=density)
+            setup = record.setup.model_copy(update={"method": method(density)})
+            record.model_copy(update={"setup": setup, "digest": setup.digest()}).save(tmp_path)
+    return rows(read(tmp_path)[0])["digits-v1"]
+
+
+def test_the_last_density_before_any_exit_loses_more_counts(board):
+    (one,) = savings(board)
+    assert one.method == "sparse"
+    assert one.best.setup.method.settings["density"] == 0.25
+    assert one.breaks.setup.method.settings["density"] == 0.125
+    assert loss(one.best) == pytest.approx(0.005)
+    assert loss(one.breaks) == pytest.approx(0.01)
+
+
+def test_savings_are_those_of_the_whole_of_the_worst_exit_and_of_the_device(board):
+    (one,) = savings(board)
+    assert one.whole(one.best) == (pytest.approx(4), pytest.approx(4))
+    assert one.worst_exit(one.best) == (pytest.approx(4), pytest.approx(4))
+    ((cut, packed, macs),) = one.device(one.best)
+    assert (cut, packed, macs) == (1, None, pytest.approx(4))
+    (cells,) = within(board).rows
+    assert cells[2:6] == ["0.25", "0.125 (+1.00 points)", "3", "+0.50 points"]
+
+
+def test_without_a_dense_parent_there_is_nothing_to_compare_with(board):
+    assert savings(row for row in rows_without_parent(board)) == []
+
+
+def rows_without_parent(board):
+    return [type(row)(row.entries) for row in board]

@@ -1,0 +1,448 @@
+"""Pages from made records: what they say, that they are pure, and that nobody's record can do harm in them."""
+
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import statistics
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bench import SeesawError
+from bench.boards.cells import cost
+from bench.boards.data import AXES, row_data
+from bench.boards.numbers import Mean, payload, reading, training_macs
+from bench.boards.pages import stale, write_pages
+from bench.boards.references import references
+from bench.boards.rows import plan_of, ranks, read, rows
+from bench.records.record import Record
+from bench.records.sealed import checksum
+from tests.bench.edited import edited, set_
+
+EVIL = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
+
+
+@pytest.fixture
+def records(made, tmp_path):
+    """Three seeds of two methods, and one of a third."""
+    folder = tmp_path / "records"
+    for seed, right in enumerate(((158, 178), (160, 180), (162, 182))):
+        made(seed, right=right).save(folder)
+        made(seed, "sparse", right=(right[0] - 20, right[1] - 10), scale=0.25).save(folder)
+    made(0, "pruned", right=(100, 190), scale=0.5).save(folder)
+    return folder
+
+
+def board(records):
+    return rows(read(records)[0])["digits-v1"]
+
+
+def test_ranked_rows_come_first_from_the_most_accurate_down(records):
+    found = board(records)
+    assert [row.setup.method.name for row in found] == ["dense", "sparse", "pruned"]
+    assert [row.ranked for row in found] == [True, True, False]
+
+
+def test_mean_and_interval_are_students(records):
+    mean = board(records)[0].mean(reading(-1, "top1"))
+    assert mean.value == pytest.approx(0.9)
+    assert mean.half == pytest.approx(4.303 * 0.01 / 3**0.5, rel=1e-3)
+    assert mean.n == 3
+
+
+def test_ratios_are_to_the_dense_parent_and_times_of_the_machine_with_most_seeds(records, made):
+    sparse = board(records)[1]
+    assert sparse.ratio(reading(-1, "macs.effective")) == pytest.approx(4)
+    assert sparse.ratio(reading(-1, "latency"), timed=True) == pytest.approx(4)
+    elsewhere = made(7, "sparse", scale=0.25).model_copy(update={"machine": {"processor": "other"}})
+    elsewhere.save(records)
+    sparse = board(records)[1]
+    latency = reading(-1, "latency")
+    assert sparse.mean(latency, timed=True).n == 3
+    assert sparse.mean(latency).n == 4
+    assert sparse.ratio(latency, timed=True) == pytest.approx(4)
+    assert "(n=3)" in cost(sparse, latency, str, timed=True)
+    for seed in (8, 9, 10):
+        made(seed, "sparse", scale=0.25).model_copy(update={"machine": {"processor": "other"}}).save(records)
+    sparse = board(records)[1]
+    assert sparse.machine == "other, None threads"
+    assert sparse.mean(latency, timed=True).n == 4
+    assert sparse.ratio(latency, timed=True) is None, "no parent was timed there"
+    assert sparse.ratio(reading(-1, "macs.effective")) == pytest.approx(4)
+
+
+def test_times_taken_in_turn_with_the_parents_are_the_ratio_that_is_shown(made, tmp_path):
+    made().save(tmp_path)
+    for seed, ratio in ((0, 2.0), (1, 3.0)):
+        told = {"value": ratio, "unit": "x", "source": "dense parent timed in turn"}
+        edited(made(seed, "sparse", scale=0.25), set_("exits", 1, "readings", "speedup", value=told)).save(
+            tmp_path
+        )
+    made(2, "sparse", scale=0.25).save(tmp_path)  # as records were before
+    (sparse,) = (row for row in board(tmp_path) if row.setup.method.name == "sparse")
+    in_turn = reading(-1, "speedup")
+    assert sparse.ratio(reading(-1, "latency"), timed=True, in_turn=in_turn) == 2.5
+    assert sparse.ratio(reading(0, "latency"), timed=True, in_turn=reading(0, "speedup")) == pytest.approx(4)
+    assert row_data(sparse, AXES)["ratios"]["latency"] == 2.5
+    assert "(2.50 x)" in cost(sparse, reading(-1, "latency"), str, timed=True, in_turn=in_turn)
+
+
+def test_a_contested_record_counts_for_nothing_and_its_reason_is_shown(records, tmp_path):
+    path = next(records.glob("*/mlp_dense-*/seed0.json"))
+    told = json.loads(path.read_text())
+    told["exits"][1]["readings"]["top1"]["value"] = 0.995
+    path.write_text(json.dumps(told))
+    dense = next(row for row in board(records) if row.setup.method.name == "dense")
+    assert dense.seeds == 2
+    assert not dense.ranked
+    assert dense.mean(reading(-1, "top1")).value == pytest.approx(0.905)
+    write_pages(records, tmp_path / "pages")
+    for page in ("index.html", "digits-v1.md"):
+        assert "changed after it was written" in (tmp_path / "pages" / page).read_text()
+
+
+def test_what_was_measured_more_of_is_the_same_row_and_the_newer_record_counts(records, made):
+    codecs = [*made().setup.codecs, made().setup.codecs[0].model_copy(update={"name": "new", "spec": "new"})]
+    newer = made(0, right=(158, 190), codecs=codecs).model_copy(
+        update={"created": "2999-01-01T00:00:00+00:00"}
+    )
+    newer.save(records)
+    dense = next(row for row in board(records) if row.setup.method.name == "dense")
+    assert dense.seeds == 3
+    assert dense.records[0].exits[-1].readings["top1"].value == 190 / 200
+    assert board(records)[1].parents
+
+
+def test_an_interval_is_students_for_any_number_of_seeds():
+    assert Mean.of(range(30)).half == pytest.approx(2.0452 * statistics.stdev(range(30)) / 30**0.5, rel=1e-4)
+
+
+def test_a_number_that_some_seeds_lack_says_of_how_many_it_is(records, made, tmp_path):
+    less = made(0, codecs=[]).model_copy(update={"created": "2999-01-01T00:00:00+00:00"})
+    for exit_ in less.exits:
+        del exit_.readings["latency"]
+    less.save(records)
+    dense = next(row for row in board(records) if row.setup.method.name == "dense")
+    assert dense.mean(reading(-1, "latency")).n == 2
+    assert len(dense.alike) == 2
+    assert dense.mean(payload).n == 2
+    write_pages(records, tmp_path / "pages")
+    assert "ms (n=2)" in (tmp_path / "pages" / "digits-v1.md").read_text()
+
+
+def edit(path, *place, value, sealed=True):
+    told = json.loads(path.read_text())
+    here = told
+    for key in place[:-1]:
+        here = here[key]
+    here[place[-1]] = value
+    if sealed:
+        told["checksum"] = checksum(told)
+    path.write_text(json.dumps(told))
+
+
+ODD = [
+    (("budget",), 5e-324),
+    (("setup", "recipe", "epochs"), "abc"),
+    (("training", 0, "steps"), 10**25),
+    (("layers", 0, "shape"), [10**25]),
+    (("setup", "recipe", "batch"), 10**25),
+    (("curves", 0, "points", 0, "shares"), []),
+    (("cuts", 1, "readings"), {"payload.int8": {"value": 1.0, "unit": "B", "source": "x"}}),
+    (("exits",), []),
+    (("cuts",), []),
+    (("setup", "task", "name"), "a" * 300),
+    (("setup", "task_version"), 10**25),
+]
+
+
+@pytest.mark.parametrize(("place", "value"), ODD, ids=[".".join(map(str, place)) for place, _ in ODD])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_no_record_keeps_the_others_from_their_board(made, tmp_path, place, value, seeds):
+    folder = tmp_path / "records"
+    made(0, "dense").save(folder)
+    for seed in range(seeds):
+        edit(made(seed, "sparse").save(folder), *place, value=value)
+    write_pages(folder, tmp_path / "pages")
+    page = (tmp_path / "pages" / "digits-v1.md").read_text()
+    assert "| mlp\\_dense | joint, 2 epochs |" in page
+    found, trouble = read(folder)
+    assert sum(entry.contested is not None for entry in found) + len(trouble) == seeds
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "1" * 5000, "-Infinity"])
+def test_a_number_that_is_none_is_no_record(made, tmp_path, number):
+    path = made().save(tmp_path)
+    path.write_text(path.read_text().replace('"epochs": 2', f'"epochs": {number}'))
+    found, trouble = read(tmp_path)
+    assert found == []
+    assert "no whole record" in trouble[0]
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder", "link"])
+def test_only_plain_files_are_read(made, tmp_path, kind):
+    path = made().save(tmp_path)
+    other = path.rename(tmp_path / "other.json")
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else other)
+    found, trouble = read(tmp_path)
+    assert found == []
+    assert "cannot be read" in trouble[0]
+
+
+def test_a_contested_record_names_no_row(records):
+    path = next(records.glob("*/mlp_dense-*/seed0.json"))
+    edit(path, "setup", "backbone", "spec", value="mlp[widths=9]")
+    assert "mlp_dense" in [row.setup.model for row in board(records)]
+
+
+def test_what_sets_a_row_apart_is_said(made, tmp_path):
+    part = made().setup.task.model_copy(update={"spec": "digits[train=9]", "settings": {"train": 9}})
+    for changes in ({}, {"task": part}, {"cut": 1}, {"recipe": {"epochs": 1, "batch": 10}}):
+        setup = made().setup.model_copy(update=changes)
+        made().model_copy(update={"setup": setup, "digest": setup.digest()}).save(tmp_path)
+    plans = {row.plan for found in rows(read(tmp_path)[0]).values() for row in found}
+    assert plans == {
+        "joint, 2 epochs", "joint, 2 epochs, digits[train=9]", "joint, 2 epochs, cut 1", "joint, 1 epoch"
+    }  # fmt: skip
+
+
+def test_networks_that_were_judged_on_different_data_are_never_ranked_together(made, tmp_path):
+    task = made().setup.task
+    part = task.model_copy(update={"spec": "digits[noise=0.5]", "settings": {"noise": 0.5}})
+    for changes in ({}, {"task": part}, {"task_identity": {"files": "a"}}, {"task_identity": {"files": "b"}}):
+        setup = made().setup.model_copy(update=changes)
+        made().model_copy(update={"setup": setup, "digest": setup.digest()}).save(tmp_path / "records")
+    boards = rows(read(tmp_path / "records")[0])
+    assert [len(found) for found in boards.values()] == [1, 1, 1, 1]
+    assert "digits-v1" in boards
+    assert all(re.fullmatch(r"digits-v1(-[0-9a-f]{6})?", name) for name in boards)
+    write_pages(tmp_path / "records", tmp_path / "pages")
+    heads = {path.read_text().splitlines()[0] for path in (tmp_path / "pages").glob("digits-v1-*.md")}
+    apart = task_digest(boards, "digits[noise=0.5]")
+    assert rf"# digits-v1-{apart}: digits\[noise=0.5\]" in heads
+
+
+def task_digest(boards, spec):
+    return next(name for name, found in boards.items() if found[0].setup.task.spec == spec)[-6:]
+
+
+def test_a_network_that_was_given_its_weights_is_not_told_as_untrained(made):
+    plans = [
+        plan_of(made(weights=weights, recipe={"epochs": epochs, "batch": 10}).setup)
+        for weights, epochs in ((None, 0), ("ab" * 32, 0), ("ab" * 32, 1))
+    ]
+    assert plans == ["joint, 0 epochs", "joint, weights given", "joint, weights given, 1 epoch"]
+
+
+def test_equal_accuracies_share_a_rank(made, tmp_path):
+    for method, right in (("dense", 180), ("pruned", 190), ("sparse", 180), ("narrow", 100)):
+        for seed in range(3 if method != "narrow" else 1):
+            made(seed, method, right=(90, right)).save(tmp_path)
+    found = board(tmp_path)
+    assert [(row.setup.method.name, rank) for row, rank in zip(found, ranks(found), strict=True)] == [
+        ("pruned", 1), ("dense", 2), ("sparse", 2), ("narrow", None)
+    ]  # fmt: skip
+
+
+def test_payloads_of_other_codecs_are_no_ratio(made, tmp_path):
+    own = made().setup.codecs[0]
+    for codecs in ([own], [own.model_copy(update={"name": "float32", "spec": "float32"})]):
+        folder = tmp_path / codecs[0].name
+        made().save(folder)
+        made(method="sparse", codecs=codecs).save(folder)
+        sparse = next(row for row in board(folder) if row.setup.method.name == "sparse")
+        assert sparse.ratio(payload) == (1.0 if codecs == [own] else None)
+
+
+def test_words_are_shown_as_they_are_written(records, tmp_path):
+    next(records.glob("*/mlp_dense-*/seed0.json")).with_suffix(".contested").write_text("It's Bob's.")
+    write_pages(records, tmp_path / "pages")
+    assert "It's Bob's." in (tmp_path / "pages" / "digits-v1.md").read_text()
+
+
+def test_versions_never_mix(records, made):
+    made(0, task_version=2).save(records)
+    assert list(rows(read(records)[0])) == ["digits-v1", "digits-v2"]
+
+
+def test_payload_training_and_references_are_the_hand_counts(records):
+    dense = board(records)[0]
+    assert payload(dense.records[0]) == 64
+    assert training_macs(dense.records[0]) == 3 * 3000 * 10 * 20
+    found = {one.name: one for one in references(dense)}
+    assert found["always on the device"].device_macs.value == 3000
+    assert found["always on the server, 8-bit image"].payload.value == 64
+    assert found["best fixed cut"].device_macs.value == 900
+    assert found["best fixed exit"].accuracy.value == pytest.approx(0.9)
+    assert references(board(records)[1]) == []
+
+
+def test_pages_are_a_pure_function_of_the_records(records, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(records, copy)
+    for folder, pages in ((records, "a"), (copy, "b")):
+        write_pages(folder, tmp_path / pages)
+    for page in (tmp_path / "a").glob("[!.]*"):
+        assert page.read_bytes() == (tmp_path / "b" / page.name).read_bytes()
+
+
+def test_a_stale_page_is_found_and_a_strangers_page_left_alone(records, made, tmp_path):
+    pages = tmp_path / "pages"
+    write_pages(records, pages)
+    (pages / "notes-v2.md").write_text("mine")
+    assert stale(records, pages) == ([], [])
+    made(0, task_version=2).save(records)
+    assert {path.name for path in stale(records, pages)[0]} == {"digits-v2.md", "index.html"}
+    write_pages(records, pages)
+    (pages / "digits-v1.md").write_bytes(b"\xff")
+    assert {path.name for path in stale(records, pages)[0]} == {"digits-v1.md"}
+    write_pages(records, pages)
+    shutil.rmtree(records / "digits-v2")
+    assert {path.name for path in stale(records, pages)[0]} == {"digits-v2.md", "index.html"}
+    write_pages(records, pages)
+    assert not (pages / "digits-v2.md").exists()
+    assert (pages / "notes-v2.md").read_text() == "mine"
+
+
+def write_one(folder, pages, told, seed):
+    record = Record.model_validate(told | {"seed": seed})
+    record.save(Path(folder))
+    write_pages(Path(folder), Path(pages))
+
+
+def test_sixteen_processes_lose_no_record_and_tear_no_page(made, tmp_path):
+    folder, pages = tmp_path / "records", tmp_path / "pages"
+    told = json.loads(made().model_dump_json())
+    context = multiprocessing.get_context("fork")
+    team = [context.Process(target=write_one, args=(folder, pages, told, seed)) for seed in range(16)]
+    for process in team:
+        process.start()
+    for process in team:
+        process.join()
+    assert [process.exitcode for process in team] == [0] * 16
+    found, trouble = read(folder)
+    assert len(found) == 16
+    assert trouble == []
+    assert stale(folder, pages) == ([], [])
+
+
+def test_two_boards_merged_by_git_are_one(made, tmp_path):
+    def git(*words):
+        subprocess.run(
+            ["git", "-c", "user.name=t", "-c", "user.email=t@t", *words],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+        )
+
+    def commit(seed):
+        made(seed).save(tmp_path / "records")
+        write_pages(tmp_path / "records", tmp_path)
+        git("add", "-A")
+        git("commit", "-m", f"seed {seed}")
+
+    git("init", "-b", "main")
+    (tmp_path / ".gitattributes").write_text("*.md -merge\nindex.html -merge\n")
+    (tmp_path / ".gitignore").write_text(".lock\n")
+    commit(0)
+    git("checkout", "-b", "other")
+    commit(1)
+    git("checkout", "main")
+    commit(2)
+    merged = subprocess.run(
+        ["git", "merge", "other"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert "records" not in [
+        word for line in merged.stdout.splitlines() if "CONFLICT" in line for word in line.split("/")
+    ]
+    assert "<<<<" not in (tmp_path / "digits-v1.md").read_text()
+    write_pages(tmp_path / "records", tmp_path)
+    assert len(read(tmp_path / "records")[0]) == 3
+    assert "| 3 | 90.00%" in (tmp_path / "digits-v1.md").read_text()
+
+
+def evil(made):
+    """A record that says harm wherever a record can say anything, with a good checksum."""
+    told = json.loads(made().model_dump_json())
+    for name in ("backbone", "method", "exits", "task"):
+        told["setup"][name]["spec"] = EVIL
+    told["setup"]["recipe"][EVIL] = EVIL
+    told["machine"]["processor"] = EVIL
+    told["curves"][0]["policy"] = EVIL
+    told["cuts"][1]["readings"] = {
+        name.replace("int8", EVIL): r for name, r in told["cuts"][1]["readings"].items()
+    }
+    told["exits"][0]["readings"][f"energy.{EVIL}"] = told["exits"][0]["readings"].pop("energy.model-v1")
+    record = Record.model_validate(told)
+    told["digest"] = record.setup.digest()
+    told["checksum"] = checksum(told)
+    return Record.model_validate(told)
+
+
+def test_a_records_words_cannot_leave_the_text_of_a_page(made, tmp_path):
+    evil(made).save(tmp_path / "records")
+    write_pages(tmp_path / "records", tmp_path / "pages")
+    page = (tmp_path / "pages" / "index.html").read_text()
+    assert page.count("<script") == 2
+    assert "<img" not in page
+    markdown = next((tmp_path / "pages").glob("digits-v1*.md")).read_text()
+    assert "<script" not in markdown
+    columns = next(line.count(" | ") for line in markdown.splitlines() if line.startswith("| rank |"))
+    lines = [line for line in markdown.splitlines() if line.startswith("| - |")]
+    assert lines
+    assert all(line.count(" | ") == columns for line in lines)
+
+
+CHROMIUM = next(
+    (name for name in ("chromium", "chromium-browser", "google-chrome") if shutil.which(name)), None
+)
+
+
+def look(page, width=1200):
+    """The page's elements after its script has run, as Chromium sees them from disk."""
+    done = subprocess.run(
+        [
+            CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},900",
+            "--virtual-time-budget=4000", "--dump-dom", f"file://{page}",
+        ],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+def test_the_page_works_from_disk_under_its_own_policy(records, tmp_path):
+    write_pages(records, tmp_path / "pages")
+    seen = look(tmp_path / "pages" / "index.html")
+    assert seen.count('class="point') == 3
+    assert "3 points of 3 models" in seen
+    assert 'class="front"' in seen
+    assert 'aria-label="Show the curves of mlp_sparse"' in seen
+    assert seen.count("<th scope") == seen.count('<button type="button">')
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+def test_a_record_with_a_script_in_its_name_runs_nothing(made, tmp_path):
+    evil(made).save(tmp_path / "records")
+    write_pages(tmp_path / "records", tmp_path / "pages")
+    seen = look(tmp_path / "pages" / "index.html")
+    assert "<title>Seesaw leaderboards</title>" in seen
+    assert "<img" not in seen
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+def test_a_page_without_records_says_how_to_begin(tmp_path):
+    with pytest.raises(SeesawError, match=r"no folder of records.*--records\."):
+        write_pages(tmp_path / "records", tmp_path / "pages")
+    assert not (tmp_path / "pages").exists()
+    (tmp_path / "records").mkdir()
+    write_pages(tmp_path / "records", tmp_path / "pages")
+    assert "There is no record yet" in look(tmp_path / "pages" / "index.html")

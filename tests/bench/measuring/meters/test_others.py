@@ -1,0 +1,148 @@
+import pytest
+import torch
+from torch import nn
+
+from bench import Net, Sample, Subject, hide, mask_from, pack
+from bench.execution.chain.builder import Unsupported
+from bench.measuring.meters.latency import Latency
+from bench.measuring.meters.memory import Memory, peak
+from bench.measuring.meters.storage import Storage
+from bench.network.net import Part
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def net():
+    net = Net([nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 16)], Sample((16,)), 4)
+    net.hang(0, nn.Linear(32, 4))
+    net.hang(2, nn.Linear(16, 4))
+    return net.eval()
+
+
+def test_storage_is_the_length_of_what_pack_wrote(net):
+    line = "sparse[density=0.25]@0"
+    hide(net.stages[0], mask_from(line, (32, 16)), line)
+    found = Storage().measure(Subject(net.eval(), CPU))
+    assert set(found.exits[0]) == {
+        "bytes.dense",
+        "bytes.bitmap",
+        "bytes.indexed",
+        "bytes.delta",
+        "bytes.mixed",
+        "bytes.pattern",
+    }
+    assert found.exits[1]["bytes.bitmap"].value == len(pack(net, "bitmap"))
+    assert found.exits[0]["bytes.pattern"].value == len(pack(Part(net, 0, 1), "pattern"))
+    assert found.cuts[1]["bytes.pattern.device"] == found.exits[0]["bytes.pattern"]
+    assert "bytes.pattern" not in found.absent
+
+
+def test_a_mask_without_a_pattern_has_no_pattern_bytes_and_a_reason(net):
+    hide(net.stages[0], torch.rand(32, 16) < 0.5)
+    found = Storage().measure(Subject(net.eval(), CPU))
+    assert "bytes.pattern" not in found.exits[1]
+    assert "no pattern" in found.absent["bytes.pattern"]
+
+
+def test_latency_has_a_reading_for_every_exit_and_for_both_parts_of_every_cut(net):
+    found = Latency(rounds=5).measure(Subject(net.eval(), CPU))
+    assert [sorted(found.cuts[k]) for k in range(4)] == [
+        ["latency.server"],
+        ["latency.device", "latency.server"],
+        ["latency.device", "latency.server"],
+        ["latency.device"],
+    ]
+    for reading in (found.exits[0]["latency"], found.exits[1]["latency"]):
+        assert 0 < reading.low <= reading.value <= reading.high
+        assert reading.n == 5
+        assert "cpu" in reading.source
+
+
+class Slow(nn.Module):
+    def forward(self, x):
+        for _ in range(300):
+            x = torch.tanh(x)
+        return x
+
+
+def test_latency_grows_with_the_work_on_the_way():
+    net = Net([nn.Linear(64, 64), Slow()], Sample((64,)), 2)
+    net.hang(0, nn.Linear(64, 2))
+    net.hang(1, nn.Linear(64, 2))
+    found = Latency(rounds=7).measure(Subject(net.eval(), CPU))
+    assert found.exits[1]["latency"].value > 2 * found.exits[0]["latency"].value
+    assert found.cuts[1]["latency.server"].value > found.cuts[1]["latency.device"].value
+
+
+def test_the_dense_parent_is_timed_in_turn_at_the_exits_that_both_have(net):
+    def parent():
+        slow = Net([nn.Linear(64, 64), Slow()], Sample((64,)), 2)
+        slow.hang(1, nn.Linear(64, 2))
+        return slow
+
+    fast = Net([nn.Linear(64, 64), nn.Identity()], Sample((64,)), 2)
+    fast.hang(0, nn.Linear(64, 2))
+    fast.hang(1, nn.Linear(64, 2))
+    found = Latency(rounds=7).measure(Subject(fast.eval(), CPU, parent=parent))
+    assert "speedup" not in found.exits[0]
+    ratio = found.exits[1]["speedup"]
+    assert (ratio.unit, ratio.n) == ("x", 7)
+    assert 2 < ratio.low <= ratio.value <= ratio.high
+    assert "in turn" in ratio.source
+    alone = Latency(rounds=3).measure(Subject(fast, CPU))
+    assert not any("speedup" in readings for readings in alone.exits.values())
+
+
+def test_a_parent_with_a_part_that_runs_as_no_chain_is_timed_by_other_kernels(net, monkeypatch):
+    def chained(part, run, example, lanes, form=None):
+        if part.stop == 1:
+            raise Unsupported("No native step does this.")
+        return run
+
+    monkeypatch.setattr("bench.execution.backends.chain_of", chained)
+    found = Latency(rounds=3).measure(Subject(net, CPU, parent=lambda: net))
+    assert all(readings["speedup"].value > 0 for readings in found.exits.values())
+
+
+def test_peak_memory_is_the_hand_count(net):
+    x = torch.zeros(1, 16)
+    # While the ReLU runs, input (16), the linear layer's output (32) and its own output (32) are alive.
+    assert peak(Part(net, 0, 2), x) == 4 * (16 + 32 + 32)
+    found = Memory().measure(Subject(net.eval(), CPU))
+    assert found.exits[0]["memory"].value == 4 * (16 + 32 + 4)  # the head's logits too
+    assert found.cuts[2]["memory.device"].value == 4 * (16 + 32 + 32)
+
+
+class Residual(nn.Module):
+    def forward(self, x):
+        return x + torch.relu(torch.relu(x) * 2)
+
+
+def test_peak_memory_counts_what_a_shortcut_keeps_alive():
+    net = Net([Residual(), nn.Identity()], Sample((100,)), 2)
+    net.hang(1, nn.Linear(100, 2))
+    # The input is alive throughout, and of the chain never more than two tensors.
+    assert peak(Part(net, 0, 1), torch.zeros(1, 100)) == 4 * 300
+
+
+def test_peak_memory_to_an_exit_counts_its_head():
+    net = Net([nn.Linear(8, 8), nn.Linear(8, 8)], Sample((8,)), 2)
+    net.hang(0, nn.Sequential(nn.Linear(8, 1000), nn.Linear(1000, 2)))
+    net.hang(1, nn.Linear(8, 2))
+    found = Memory().measure(Subject(net, torch.device("cpu")))
+    assert found.exits[0]["memory"].value >= 4 * 1000
+    assert found.cuts[1]["memory.device"].value == 4 * 16
+
+
+def test_a_round_on_a_disturbed_machine_does_not_count(monkeypatch):
+    net = Net([nn.Linear(8, 8)], Sample((8,)), 2)
+    net.hang(0, nn.Linear(8, 2))
+    answers = iter([True, False, True] + [False] * 100)
+    monkeypatch.setattr("bench.execution.clock.Probe.disturbed", lambda self: next(answers))
+    found = Latency(rounds=5).measure(Subject(net.eval(), CPU))
+    assert found.exits[0]["latency"].n == 5
+    assert found.notes["rounds timed on a disturbed machine"] == 0
+    monkeypatch.setattr("bench.execution.clock.Probe.disturbed", lambda self: True)
+    found = Latency(rounds=5, seconds=0.2).measure(Subject(net.eval(), CPU))
+    assert found.notes["rounds timed on a disturbed machine"] == found.exits[0]["latency"].n == 5

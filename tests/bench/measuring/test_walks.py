@@ -1,0 +1,160 @@
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from baselines.policies.confidence import Confidence
+from baselines.policies.patience import Patience
+from baselines.policies.random import Random
+from bench.kinds.build import assemble
+from bench.measuring.walks import Walker, bare, execute, walked
+from bench.network.linked import Linked
+from bench.network.net import Net, Sample
+from bench.replay.exits.curve import decide, leaves_now
+from bench.replay.exits.shipped import Shipped
+from bench.replay.trace import Trace
+from bench.testing import AllExits, TinyBackbone, TinyTask
+
+
+@pytest.fixture
+def subject():
+    """A network, inputs, and what it says of them."""
+    task = TinyTask()
+    net = assemble(TinyBackbone(), task.about(), AllExits()).eval()
+    data = task.data(None, 0)
+    x = data.scale(data.test.inputs)
+    with torch.no_grad():
+        logits = torch.stack(net(x))
+    return net, x, Trace(logits, data.test.labels, torch.tensor([1.0, 2.0, 4.0]))
+
+
+def shipped(trace):
+    """Policies whose samples leave everywhere, each at one operating point."""
+    found = []
+    for number, policy in enumerate((Confidence(), Patience(), Random())):
+        states = policy.learn(trace.logits, trace.labels, trace.costs, 9)
+        found.append(Shipped(f"policy {number}", policy, 4, states[len(states) // 2]))
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 32])
+def test_a_walker_agrees_with_replay_on_every_sample(subject, size):
+    net, x, trace = subject
+    walker, each = Walker(net, x, sizes=(1, 8)), torch.arange(len(x))
+    for one in shipped(trace):
+        expected = decide(one.policy, [one.state], trace.logits)[0]
+        leave = leaves_now(one.policy, one.state)
+        with torch.no_grad():
+            walks = [walker(batch, leave) for batch in x.split(size)]
+        assert torch.equal(torch.cat([walk.exits for walk in walks]), expected)
+        found = torch.cat([walk.logits for walk in walks])
+        torch.testing.assert_close(found, trace.logits[expected, each], rtol=1e-4, atol=1e-5)
+
+
+def test_stretches_behind_the_exit_where_all_left_are_not_run(subject):
+    net, x, _ = subject
+    walker, ran = Walker(net, x, sizes=(8,)), []
+    runs = walker.runs[8]
+    walker.runs[8] = [lambda x, n=n, run=run: ran.append(n) or run(x) for n, run in enumerate(runs)]
+    walker(x[:8], lambda seen: torch.full(seen.shape[1:2], len(seen) == 2))
+    assert ran == [0, 1]
+
+
+def test_a_batch_is_run_in_the_way_of_the_size_that_is_nearest_below(subject):
+    net, x, _ = subject
+    walker, used = Walker(net, x, sizes=(1, 8)), []
+    for size, runs in walker.runs.items():
+        walker.runs[size] = [
+            lambda x, size=size, run=run: used.append((size, len(x))) or run(x) for run in runs
+        ]
+    for count in (1, 3, 4, 32):
+        walker(x[:count], lambda seen: torch.ones(seen.shape[1], dtype=torch.bool))
+    assert used == [(1, 1), (1, 3), (8, 4), (8, 32)]
+
+
+def test_without_early_heads_the_answer_is_the_same_and_the_network_is_left_alone(subject):
+    net, x, trace = subject
+    whole = bare(net)
+    assert list(whole.heads) == ["2"]
+    assert net.exits == (0, 1, 2)
+    with torch.no_grad():
+        torch.testing.assert_close(whole(x)[-1], trace.logits[-1])
+
+
+def test_heads_that_the_last_one_hears_stay():
+    class Adding(Linked):
+        def __init__(self):
+            super().__init__()
+            self.own = nn.Linear(3, 2)
+
+        def forward(self, x, earlier):
+            return self.own(x) + sum(earlier)
+
+    net = Net([nn.Linear(3, 3), nn.Linear(3, 3)], Sample((3,)), 2)
+    net.hang(0, Adding())
+    net.hang(1, Adding())
+    assert bare(net) is net
+
+
+def test_walks_are_timed_for_every_policy_and_size_beside_nobody_leaving(subject):
+    net, x, trace = subject
+    leaves = {one.spec: leaves_now(one.policy, one.state) for one in shipped(trace)}
+    found = execute(net, x, leaves, sizes=(1, 8))
+    assert set(found) == {(spec, size) for spec in (None, *leaves) for size in (1, 8)}
+    for (spec, _), timed in found.items():
+        assert timed.latency.value > 0
+        assert (timed.routing is None) == (timed.exits is None) == (spec is None)
+        if timed.routing is not None:
+            assert 0 < timed.routing.value < timed.latency.value
+
+
+def test_a_round_that_was_disturbed_counts_for_no_routing(subject, monkeypatch):
+    net, x, _ = subject
+    asked = []
+
+    def disturbed(probe):
+        asked.append(probe)
+        return len(asked) == 4  # behind the second round
+
+    def leave(seen):
+        if len(asked) == 3:
+            time.sleep(0.01)
+        return torch.zeros(seen.shape[1], dtype=torch.bool)
+
+    monkeypatch.setattr("bench.execution.clock.Probe.disturbed", disturbed)
+    timed = execute(net, x, {"slow": leave}, sizes=(1,))["slow", 1]
+    assert timed.routing.high < 0.005
+
+
+def test_slow_networks_walk_with_fewer_samples_and_never_with_too_few(subject, monkeypatch):
+    net, x, _ = subject
+    monkeypatch.setattr("bench.measuring.walks.EACH", 0.0)
+    assert {key: one.samples for key, one in execute(net, x, {}, sizes=(1, 8)).items()} == {
+        (None, 1): 16,
+        (None, 8): 16,
+    }
+    monkeypatch.setattr("bench.measuring.walks.EACH", 60.0)
+    assert execute(net, x, {}, sizes=(1,))[None, 1].samples == 32
+
+
+def test_sizes_beyond_the_samples_are_left_out(subject):
+    net, x, _ = subject
+    assert {size for _, size in execute(net, x[:5], {}, sizes=(1, 8))} == {1}
+    assert {size for _, size in execute(net, x[:5], {}, sizes=(8, 64))} == {5}
+
+
+def test_a_record_says_where_samples_left_and_how_many_elsewhere_than_in_replay(subject):
+    net, x, trace = subject
+    several = shipped(trace)
+    found = walked(net, x, several, trace)
+    assert [walk.point for walk in found if walk.policy is None] == [None] * 2
+    for walk in found:
+        assert 16 <= sum(walk.left) <= len(x)
+        assert walk.moved == 0
+    for one in several:
+        expected = decide(one.policy, [one.state], trace.logits)[0]
+        for walk in (walk for walk in found if walk.policy == one.spec):
+            assert walk.left == torch.bincount(expected[: sum(walk.left)], minlength=3).tolist()
+    moved = Trace(trace.logits.flip(1), trace.labels, trace.costs)
+    assert any(walk.moved for walk in walked(net, x, several, moved))

@@ -1,0 +1,168 @@
+import pytest
+import torch
+from torch import nn
+
+from baselines.codecs.int8 import Int8
+from bench import Linked, Net, Part, Sample, connected, density, hide, layers
+from bench.kinds.meter import Subject
+from bench.measuring.crossings import crossings
+from bench.measuring.meters.macs import Macs
+from bench.plugins.plugin import Choice
+from bench.testing import TinyTask
+
+
+class Adding(Linked):
+    """Says its own logits plus a tenth of all that was said before, and answers ten times what it says."""
+
+    def __init__(self, inputs, classes=2):
+        super().__init__()
+        self.own = nn.Linear(inputs, classes)
+
+    def forward(self, x, earlier):
+        return self.own(x.flatten(1)) + 0.1 * sum(earlier, start=torch.zeros(()))
+
+    def answer(self, said, earlier):
+        return 10 * said
+
+
+def linked_net(heads=("linked", "plain", "linked", "linked")):
+    """Four linear stages with heads that hear each other, or do not."""
+    net = Net([nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 5), nn.Linear(5, 3)], Sample((3,)), 2)
+    for stage, kind in enumerate(heads):
+        if kind is not None:
+            width = net.shape(stage)[0]
+            net.hang(stage, Adding(width) if kind == "linked" else nn.Linear(width, 2))
+    return net.eval()
+
+
+def by_hand(net, x):
+    """Answers of a net of `linked_net`, written out."""
+    answers, said = [], []
+    for stage in range(4):
+        x = net.stages[stage](x)
+        if stage not in net.exits:
+            continue
+        head = net.head(stage)
+        if isinstance(head, Adding):
+            word = head.own(x) + 0.1 * sum(said, start=torch.zeros(()))
+            answers.append(10 * word)
+        else:
+            word = head(x)
+            answers.append(word)
+        said.append(word)
+    return answers
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        ("linked",) * 4,
+        ("linked", "plain", "linked", "linked"),
+        ("plain", None, "linked", "plain"),
+        (None, None, None, "linked"),
+    ],
+)
+def test_a_linked_head_hears_what_earlier_heads_said_wherever_the_net_is_cut(heads):
+    net, x = linked_net(heads), torch.randn(7, 3)
+    expected = by_hand(net, x)
+    torch.testing.assert_close(net(x), expected)
+    for k in range(5):
+        front, back = net.cut(k)
+        crossing, early = front.answers(x)
+        final, late = back.answers(crossing)
+        torch.testing.assert_close([*early, *late], expected)
+        torch.testing.assert_close(final, expected[-1])
+        torch.testing.assert_close(back(front(x)), expected[-1])
+        if k < 4:
+            assert tuple(crossing.shape[1:]) == net.crossing(k)
+            torch.testing.assert_close(front(x), crossing)
+
+
+def test_a_part_in_the_middle_hands_on_what_it_heard_and_what_its_heads_said():
+    net, x = linked_net(), torch.randn(5, 3)
+    first, middle, last = Part(net, 0, 1), Part(net, 1, 3), Part(net, 3, 4)
+    torch.testing.assert_close(last(middle(first(x))), net(x)[-1])
+
+
+def test_what_was_said_crosses_where_somebody_behind_hears_it_and_nowhere_else():
+    net = linked_net()
+    assert [net.carried(k) for k in range(5)] == [0, 1, 2, 3, 0]
+    assert [net.crossing(k) for k in range(4)] == [(3,), (4 + 2,), (4 + 4,), (5 + 6,)]
+    deaf = linked_net(("linked", "linked", "plain", "plain"))
+    assert [deaf.carried(k) for k in range(5)] == [0, 1, 0, 0, 0]
+    assert deaf.crossing(2) == (4,)
+
+
+def test_a_walk_regroups_what_was_said_with_the_samples_that_go_on():
+    net, x = linked_net(), torch.randn(12, 3)
+    plan = torch.arange(12) % 4
+    order = []
+
+    def leave(seen):
+        left = plan if not order else order[-1]
+        gone = left == len(seen) - 1
+        order.append(left[~gone])
+        return gone
+
+    walk = net.walk(x, leave)
+    assert walk.exits.tolist() == plan.tolist()
+    expected = torch.stack(by_hand(net, x))[plan, torch.arange(12)]
+    torch.testing.assert_close(walk.logits, expected)
+
+
+def image_net():
+    net = Net(
+        [nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.Conv2d(8, 8, 3, stride=2, padding=1), nn.Flatten()],
+        Sample((3, 16, 16)),
+        4,
+    )
+    for stage in range(3):
+        net.hang(stage, Adding(torch.Size(net.shape(stage)).numel(), 4))
+    return net.eval()
+
+
+def test_the_payload_at_a_cut_counts_what_earlier_exits_said_beside_the_feature():
+    net, data = image_net(), TinyTask().data(None, 0)
+    for stage in (1, 2):  # so that what was said before the cut decides
+        net.head(stage).own.weight.data.mul_(1e-3)
+        net.head(stage).own.bias.data.zero_()
+    sent = crossings(net, data, data.test, [Choice(Int8(), "int8", "test")], torch.device("cpu"))
+    found = {k: one.readings for k, one in sent.items()}
+    for k, heard in ((1, 1), (2, 2)):
+        front, back = net.cut(k)
+        right = 0
+        for x, label in zip(data.scale(data.test.inputs), data.test.labels, strict=True):
+            with torch.no_grad():
+                crossing = front(x[None])
+                feature = crossing[:, : -4 * heard].reshape(net.shape(k - 1))
+                payload = Int8().encode(feature)
+                decoded = Int8().decode(payload, tuple(feature.shape))
+                again = torch.cat([decoded.reshape(1, -1), crossing[:, -4 * heard :]], 1)
+                right += int(back(again).argmax() == label)
+        own = len(payload)
+        assert found[k]["payload.int8"].value == own + 4 * 4 * heard
+        assert found[k]["framed.int8"].value == (own + 12 + 4 * 3) + (4 * 4 * heard + 12 + 4 * 2)
+        assert found[k]["top1.int8"].value == pytest.approx(right / 32)
+
+
+def test_macs_and_density_of_a_linked_exit_count_every_head_it_hears():
+    net = image_net()
+    hide(layers(net)["heads.0.own"], torch.zeros_like(layers(net)["heads.0.own"].weight, dtype=torch.bool))
+    found = Macs().measure(Subject(net, torch.device("cpu")))
+    convolutions, heads = [8 * 27 * 64, 8 * 72 * 16, 0], [4 * 8 * 64, 4 * 8 * 16, 4 * 8 * 16]
+    for number in range(3):
+        upto = sum(convolutions[: number + 1]) + sum(heads[: number + 1])
+        assert found.exits[number]["macs"].value == upto
+        assert found.exits[number]["macs.effective"].value == upto - heads[0]
+    weights = [216, 576, 0], heads
+    there = weights[0][0] + weights[0][1] + heads[1]
+    assert found.exits[1]["density"].value == pytest.approx(there / (there + heads[0]))
+
+
+def test_paths_lead_through_the_heads_that_a_linked_head_hears():
+    net = linked_net()
+    alive = connected(net, [2])
+    assert alive["heads.0.own"].all()
+    assert alive["heads.1"].all()
+    assert not alive["heads.3.own"].any()
+    assert density(layers(net)["heads.0.own"]) == 1.0

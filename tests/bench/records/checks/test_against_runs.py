@@ -1,0 +1,30 @@
+from bench.records.checks.against_runs import contradictions
+
+
+def test_the_records_of_its_runs_may_contradict_it(streamed, made, tmp_path):
+    record = streamed(tmp_path)
+    records = tmp_path / "records"
+    made(0, right=(150, 180)).save(records)
+    assert "does not" in contradictions(record, records)[0]
+    next(records.glob("*/*/seed0.json")).with_suffix(".contested").write_text("Trained on the test split.")
+    assert contradictions(record, records) == [
+        "The record of its run is contested: Trained on the test split."
+    ]
+    assert contradictions(record, tmp_path / "elsewhere") == []
+
+
+def test_the_record_of_its_run_knows_what_a_named_reading_came_to(streamed, timed, tmp_path):
+    asked = {"folders": [timed(tmp_path)], "costs": "latency", "sending": "payload.int8"}
+    record = streamed(tmp_path, **asked)
+    assert (record.costs, record.depths, record.sending, record.sends) == (
+        "latency", [0.5, 2.0], "payload.int8", [0.25, 0.0],
+    )  # fmt: skip
+    assert contradictions(record, tmp_path / "records") == []
+    for change, told in (({"last": 8e-3}, "by latency"), ({"payload": 32.0}, "by payload.int8")):
+        timed(tmp_path, **change)
+        (sentence,) = contradictions(record, tmp_path / "records")
+        assert told in sentence
+    timed(tmp_path)
+    for wrong, told in (({"costs": "energy.none"}, "no"), ({"sending": "payload.zip"}, "payload.zip")):
+        (sentence,) = contradictions(record.model_copy(update=wrong), tmp_path / "records")
+        assert told in sentence

@@ -1,0 +1,164 @@
+import pytest
+
+from bench.records.checks.run import faults
+from bench.records.record import load
+from tests.bench.edited import edited, set_
+
+
+def test_a_sound_record_has_no_fault(made, tmp_path):
+    record = made()
+    path = record.save(tmp_path)
+    assert faults(record) == faults(load(path), path, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (set_("exits", 1, "readings", "top1", "value", value=0.95), "unchanged image|leave at one exit"),
+        (set_("exits", 1, "readings", "top1", "value", value=0.9033), "no share of 200"),
+        (set_("exits", 0, "readings", "top1", "value", value=0.85), "leave at one exit"),
+        (set_("exits", 1, "readings", "macs.effective", "value", value=10.0), "costs less|last cut|MACs"),
+        (set_("exits", 0, "readings", "macs.effective", "value", value=5000.0), "more effective MACs"),
+        (set_("exits", 0, "readings", "latency", "value", value=1e-9), "own quartiles"),
+        (set_("exits", 0, "readings", "bytes.dense", "value", value=-1.0), "negative"),
+        (set_("exits", 0, "stage", value=4), "do not rise"),
+        (set_("curves", 0, "points", 0, "macs", value=7.0), "shares come to"),
+        (set_("curves", 0, "points", 0, "shares", value=[0.5, 0.4]), "make up all"),
+        (set_("budget", value=0.7), "does not fit 20 steps"),
+        (set_("budget", value=0.0), "budget"),
+        (set_("seed", value=0), None),
+        (set_("setup", "recipe", "epochs", value=3), "digest"),
+        (set_("setup", "task", "name", value="Digits!"), "no plugin's name"),
+    ],
+)
+def test_an_edited_number_shows_even_under_a_new_checksum(made, change, hint):
+    found = " ".join(faults(edited(made(), change)))
+    assert (found == "") if hint is None else any(part in found for part in hint.split("|"))
+
+
+def counted(left, right, costs=(1000.0, 3000.0)):
+    """A curve of version 2."""
+    counts = {"left": left, "right": right}
+    return {
+        "policy": "never",
+        "reference": False,
+        "costs": list(costs),
+        "test": counts,
+        "calibration": counts,
+    }
+
+
+def thinking(over, under):
+    """Readings of the first exit, which is right about 160 samples of 200; the last is about 180."""
+    shares = {"top1": 160, "top5": 200, "overthinking": over, "underthinking": under}
+    return {
+        name: {"value": n / 200, "unit": "share", "source": "made", "n": 200} for name, n in shares.items()
+    }
+
+
+def test_counts_and_thinking_that_fit_are_no_fault(made):
+    assert not faults(edited(made(), set_("curves", 0, value=counted([[200, 0], [0, 200]], [160, 180]))))
+    assert not faults(edited(made(), set_("exits", 0, "readings", value=thinking(5, 25))))
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (set_("setup", "backbone", "spec", value="mlp[widths=9]"), "its settings do not"),
+        (set_("setup", "method", "spec", value="sparse"), "of another name"),
+        (set_("setup", "exits", "spec", value="<script>"), "no spec"),
+        (set_("setup", "recipe", "epochs", value="abc"), "recipe"),
+        (set_("exits", 0, "readings", "top1", "unit", value="s"), "should be in share"),
+        (set_("exits", 0, "readings", "bytes.dense", "unit", value="s"), "should be in B"),
+        (
+            set_(
+                "exits", 1, "readings", "top1", value={"value": 1.0, "unit": "share", "source": "x", "n": 1}
+            ),
+            "samples",
+        ),
+        (
+            set_("cuts", 1, "readings", value={"payload.int8": {"value": 1.0, "unit": "B", "source": "x"}}),
+            "framed",
+        ),
+        (set_("budget", value=5e-324), "budget"),
+        (set_("curves", 0, "points", 0, "shares", value=[]), "make up all"),
+        (set_("exits", value=[]), "do not rise"),
+        (
+            set_("exits", 0, "readings", "ece", value={"value": 0.1, "unit": "s", "source": "x"}),
+            "be in share",
+        ),
+        (set_("curves", 0, value=counted(left=[[0, 100]], right=[90])), "not of 200 samples"),
+        (set_("curves", 0, value=counted(left=[[0, 200]], right=[181])), "leave at one exit"),
+        (
+            set_("curves", 0, value=counted(left=[[0, 200]], right=[180], costs=[1000.0, 2000.0])),
+            "shares come to",
+        ),
+        (set_("exits", 0, "readings", value=thinking(5, 24)), "over- and underthinking say"),
+    ],
+)
+def test_what_a_forger_would_try_is_a_fault(made, change, hint):
+    assert hint in " ".join(faults(edited(made(), change)))
+
+
+def walked(policy="never", point=0, left=(150, 50), moved=3, latency=2e-3, routing=1e-3):
+    told = {"latency": latency, "routing": routing}
+    readings = {
+        name: {"value": value, "unit": "s", "source": "clock"}
+        for name, value in told.items()
+        if value is not None
+    }
+    return {
+        "policy": policy, "point": point, "batch": 8, "left": list(left), "moved": moved, "readings": readings,
+    }  # fmt: skip
+
+
+def early(policy="never", point=0, device=120, payload=640, framed=960, right=170):
+    behind = {"int8": {"payload": payload, "framed": framed, "right": right}}
+    return {"policy": policy, "point": point, "device": device, "behind": behind}
+
+
+def with_exits_taken(walk, at_cut):
+    def change(told):
+        told["curves"][0] = counted([[120, 80]], [170])
+        told["walks"] = [walked(policy=None, point=None, routing=None), walk]
+        told["cuts"][1]["early"] = [at_cut]
+
+    return change
+
+
+def test_exits_that_were_taken_are_no_fault(made):
+    assert not faults(edited(made(), with_exits_taken(walked(), early())))
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (with_exits_taken(walked(policy="other"), early()), "no curve has"),
+        (with_exits_taken(walked(point=1), early()), "no curve has"),
+        (with_exits_taken(walked(left=[200]), early()), "not there"),
+        (with_exits_taken(walked(moved=201), early()), "not there"),
+        (with_exits_taken(walked(routing=3e-3), early()), "decides longer"),
+        (with_exits_taken(walked(routing=None), early()), "has readings of latency"),
+        (with_exits_taken(walked(latency=-1.0), early()), "negative"),
+        (with_exits_taken(walked(), early(policy="other")), "no curve has"),
+        (with_exits_taken(walked(), early(point=1)), "no curve has"),
+        (with_exits_taken(walked(), early(device=119)), "its curve says otherwise"),
+        (with_exits_taken(walked(), early(right=201)), "does not fit"),
+        (with_exits_taken(walked(), early(payload=961)), "does not fit"),
+        (with_exits_taken(walked(), early(payload=0, framed=0)), "does not fit"),
+    ],
+)
+def test_what_exits_taken_say_must_fit_their_curve(made, change, hint):
+    assert hint in " ".join(faults(edited(made(), change)))
+
+
+def test_any_edit_shows_in_the_checksum(made):
+    record = edited(made(), set_("machine", "processor", value="a faster one"), sealed=False)
+    assert "changed after it was written" in faults(record)[0]
+
+
+def test_a_record_in_anothers_place_is_contested(made, tmp_path):
+    path = made().save(tmp_path)
+    moved = path.with_name("seed5.json")
+    path.rename(moved)
+    assert "settings belong to" in " ".join(faults(load(moved), moved, tmp_path))

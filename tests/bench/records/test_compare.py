@@ -1,0 +1,65 @@
+import pytest
+
+from bench.records.compare import compare, differences, settings
+from tests.bench.edited import edited, set_
+
+
+def latency(value, low, high):
+    told = {"value": value, "low": low, "high": high, "unit": "s", "source": "clock, cpu", "n": 30}
+    return set_("exits", 0, "readings", "latency", value=told)
+
+
+def test_a_time_may_lie_within_its_own_stated_spread_but_no_claim_to_be_faster_is_helped_by_one(made):
+    def agrees(told, found):
+        records = (edited(made(), latency(*one)) for one in (told, found))
+        (row,) = (row for row in compare(*records) if row.name == "exit 0: latency")
+        return row.agrees
+
+    assert agrees((64e-6, 47e-6, 103e-6), (24e-6, 23e-6, 26e-6))
+    assert not agrees((64e-6, 63e-6, 65e-6), (24e-6, 23e-6, 26e-6))
+    assert not agrees((6e-6, 1e-9, 1e-3), (24e-6, 23e-6, 26e-6))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        set_("layers", 0, "density", value=0.001),
+        set_("curves", 0, "points", 0, "accuracy", value=1.0),
+        set_("budget", value=0.5),
+        set_(
+            "exits",
+            0,
+            "readings",
+            "latency",
+            value={"value": 1e-9, "unit": "s", "source": "x", "low": 0, "high": 1e9},
+        ),
+        set_("exits", 0, "readings", "bytes.dense", value={"value": 1.0, "unit": "s", "source": "x"}),
+        set_("exits", 0, "readings", "top1", value={"value": 1.0, "unit": "share", "source": "x", "n": 1}),
+        set_("exits", 0, "readings", "made-up", value={"value": 1.0, "unit": "one", "source": "x"}),
+    ],
+)
+def test_a_run_again_says_what_is_allowed_and_not_the_record(made, change):
+    assert not all(row.agrees for row in compare(edited(made(), change), made()))
+
+
+def test_a_run_again_must_give_the_same_counts_and_like_times(made):
+    told = made()
+    assert all(row.agrees for row in compare(told, made()))
+    wrong = {row.name for row in compare(told, made(right=(150, 180))) if not row.agrees}
+    assert wrong == {"exit 0: top1", "curve fixed, point 1: accuracy"}
+    slower = edited(told, set_("exits", 0, "readings", "latency", "value", value=1.1e-3))
+    assert all(row.agrees for row in compare(told, slower))
+    other = edited(made(right=(158, 178)), set_("machine", "processor", value="another"))
+    rows = compare(told, other)
+    assert all(row.agrees for row in rows)
+    assert any(row.allowed is None and "latency" in row.name for row in rows)
+    assert not all(row.agrees for row in compare(told, made(scale=0.5)))
+
+
+def test_what_differs_is_named(made):
+    found = {
+        name: values for name, *values in differences(settings(made()), settings(made(1, method="sparse")))
+    }
+    assert found["seed"] == [0, 1]
+    assert found["setup.method.spec"] == ["dense", "sparse"]
+    assert "setup.task.spec" not in found

@@ -1,0 +1,235 @@
+import io
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from bench import SeesawError, Trace
+from bench.replay.streams import matrix
+from bench.replay.streams.matrix import read
+
+CONFIDENCES = np.array([[0.5, 0.9], [0.7, 0.8], [0.6, 0.6], [1.0, 0.55]])
+PREDICTIONS = np.array([[1, 2], [0, 0], [2, 1], [0, 1]])
+LABELS = np.array([2, 0, 1, 1])
+RIGHT = [[False, True], [True, True], [False, True], [False, True]]
+PAIRS = np.stack([CONFIDENCES, PREDICTIONS], 2).reshape(4, 4)
+ROWS = np.c_[PAIRS, LABELS]
+
+
+def text(rows, head="", between=","):
+    lines = [between.join(f"{value:g}" for value in row) for row in rows]
+    return "\n".join([head] * bool(head) + lines) + "\n"
+
+
+def written(tmp_path, content, name="m.csv"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def arrays(tmp_path, **found):
+    path = tmp_path / "m.npz"
+    np.savez(path, **found)
+    return path
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        text(ROWS),
+        text(ROWS, between="\t"),
+        text(ROWS, between=";"),
+        text(ROWS).replace("\n", "\r\n"),
+        "\ufeff" + text(ROWS),
+        text(np.c_[np.arange(4), ROWS]),
+        text(np.c_[np.arange(4), ROWS], ",conf_1,pred_1,conf_2,pred_2,label"),
+        text(ROWS, "conf_branch_1,infered_class_1,conf_branch_2,infered_class_2,target"),
+        text(ROWS, '"Confidence 1","Predicted label 1","Confidence 2","Predicted label 2","y"'),
+        text(np.c_[LABELS, CONFIDENCES, PREDICTIONS], "true_class,prob_0,prob_1,class_0,class_1"),
+        text(ROWS[:, [4, 2, 3, 0, 1]], "label,conf_10,pred_10,conf_9,pred_9"),
+        text(ROWS[:, [0, 2, 3, 1, 4]], "conf_1,conf_2,pred_2,pred_1,label"),
+    ],
+)
+def test_a_csv_is_read_with_or_without_heads_and_row_numbers(tmp_path, content):
+    stream, trace = read(written(tmp_path, content))
+    assert trace is None
+    assert np.array_equal(stream.confidences, CONFIDENCES)
+    assert stream.right.tolist() == RIGHT
+
+
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("samples", [1, 2])
+def test_row_numbers_of_one_or_two_samples_are_known_by_what_stands_behind_them(tmp_path, start, samples):
+    numbered = np.c_[np.arange(samples) + start, ROWS[:samples]]
+    stream, _ = read(written(tmp_path, text(numbered)))
+    assert np.array_equal(stream.confidences, CONFIDENCES[:samples])
+    with pytest.raises(SeesawError, match=r"the first of row numbers.* the label is missing"):
+        read(written(tmp_path, text(numbered[:, :-1])))
+
+
+def test_confidences_of_0_and_1_are_no_row_numbers(tmp_path):
+    stream, _ = read(written(tmp_path, "0,1,0\n1,0,0\n"))
+    assert stream.confidences.tolist() == [[0], [1]]
+
+
+def test_one_exit_and_one_sample_are_a_stream(tmp_path):
+    stream, _ = read(written(tmp_path, "0.25,1,1\n"))
+    assert stream.confidences.tolist() == [[0.25]]
+    assert stream.right.tolist() == [[True]]
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (text(PAIRS), "has 4 columns.* the label is missing"),
+        (text(np.c_[np.arange(4), PAIRS]), "the first of row numbers.* the label is missing"),
+        (text(PAIRS, "conf_0,pred_0,conf_1,pred_1"), "0 of labels"),
+        (text(CONFIDENCES, "conf_0,label"), "0 of predictions"),
+        (text(ROWS, "conf_0,pred_1,conf_1,pred_2,label"), "Number the exits alike, each once"),
+        (text(ROWS, "conf_1,pred_1,conf_1,pred_1,label"), "Number the exits alike, each once"),
+        (text(ROWS, "conf,pred,conf_1,pred_1,label"), "Number the exits alike, each once"),
+        (text(ROWS, "conf_0,pred_0,conf_1,pred_1,wisdom"), "column 'wisdom'"),
+        (text(np.c_[PREDICTIONS, CONFIDENCES, LABELS]), "no class's whole number|not from 0 to 1"),
+        (text(ROWS * [100, 1, 100, 1, 1]), "4 confidences|confidences are not from 0 to 1"),
+        (text(ROWS).replace("0.9", "nan"), "sample 0 at exit 1"),
+        (text(ROWS).replace("0.55,1,1", "0.55,1,nan"), "a label that is no class"),
+        (text(ROWS).replace("0.55,1,1", "0.55,1"), "no table of numbers"),
+        (text(ROWS).replace("0.55", "high"), "no table of numbers"),
+        ("", "no samples|no table"),
+        ("conf,pred,label\n", "no samples"),
+        (b"\xff\xfe\x00junk", "no table of numbers"),
+        ("1\n", "the label is missing"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_csv_that_is_no_stream_is_a_sentence(tmp_path, content, hint):
+    with pytest.raises(SeesawError, match=hint):
+        read(written(tmp_path, content))
+
+
+def test_an_npz_of_confidences_is_a_stream_and_one_of_logits_a_trace_too(tmp_path):
+    stream, trace = read(
+        arrays(
+            tmp_path, confidences=CONFIDENCES, predictions=PREDICTIONS, labels=LABELS, costs=[1, 4], more=[7]
+        )
+    )
+    assert trace is None
+    assert stream.right.tolist() == RIGHT
+    assert stream.arms(costs="measured").depths.tolist() == [0.5, 2]
+    logits = np.random.default_rng(0).standard_normal((2, 4, 3)).astype(np.float32)
+    stream, trace = read(arrays(tmp_path, logits=logits, labels=LABELS))
+    assert np.array_equal(trace.logits, logits)
+    assert trace.costs.tolist() == [1, 2]
+    assert np.array_equal(stream.right, (logits.argmax(2) == LABELS).T)
+
+
+def test_a_runs_trace_is_found_by_its_folder(tmp_path):
+    made = Trace(torch.randn(2, 5, 3), torch.arange(5) % 3, torch.tensor([1.0, 2.0], dtype=torch.float64))
+    made.save(tmp_path / "test.safetensors")
+    for path in (tmp_path, tmp_path / "test.safetensors"):
+        stream, trace = read(path)
+        assert torch.equal(trace.logits, made.logits)
+        assert len(stream) == 5
+
+
+LOGITS = np.zeros((2, 4, 3))
+
+
+@pytest.mark.parametrize(
+    ("found", "hint"),
+    [
+        ({"confidences": CONFIDENCES, "predictions": PREDICTIONS}, "only confidences, predictions"),
+        ({"x": LABELS}, "only x"),
+        ({"confidences": CONFIDENCES.T, "predictions": PREDICTIONS, "labels": LABELS}, "do not fit"),
+        ({"confidences": CONFIDENCES, "predictions": PREDICTIONS, "labels": LABELS[:3]}, "do not fit"),
+        (
+            {"confidences": CONFIDENCES, "predictions": PREDICTIONS + 0.5, "labels": LABELS},
+            "a prediction that is no",
+        ),
+        (
+            {"confidences": CONFIDENCES, "predictions": PREDICTIONS, "labels": LABELS.astype(str)},
+            "that are no numbers",
+        ),
+        ({"logits": LOGITS[0], "labels": LABELS}, "has logits"),
+        ({"logits": LOGITS.transpose(1, 0, 2), "labels": LABELS}, "has logits"),
+        ({"logits": LOGITS + np.nan, "labels": LABELS}, "NaN logits"),
+        ({"logits": LOGITS, "labels": LABELS, "costs": [1.0]}, "costs that are not 2 finite numbers"),
+        ({"logits": LOGITS, "labels": LABELS, "costs": [1.0, np.nan]}, "costs that are not 2 finite numbers"),
+        (
+            {"logits": LOGITS, "labels": LABELS, "costs": [2.0, 1.0]},
+            "each above 0 and none less than the one before",
+        ),
+        ({"logits": LOGITS, "labels": LABELS + 2}, "labels from 2 to 4 for 3 classes"),
+        ({"logits": LOGITS, "labels": LABELS - 1}, "labels from -1 to 1 for 3 classes"),
+        ({"logits": LOGITS[..., :1], "labels": LABELS * 0}, "has logits"),
+    ],
+)
+def test_an_npz_that_is_no_stream_is_a_sentence(tmp_path, found, hint):
+    with pytest.raises(SeesawError, match=hint):
+        read(arrays(tmp_path, **found))
+
+
+def test_exits_may_cost_the_same(tmp_path):
+    trace = read(arrays(tmp_path, logits=LOGITS, labels=LABELS * 0, costs=[3, 3]))[1]
+    assert trace.costs.tolist() == [3, 3]
+
+
+def test_a_damaged_npz_is_a_sentence(tmp_path):
+    path = tmp_path / "m.npz"
+    np.savez_compressed(
+        path, confidences=np.random.rand(50, 2), predictions=np.zeros((50, 2)), labels=np.zeros(50)
+    )
+    data = bytearray(path.read_bytes())
+    data[60:300] = bytes(240)
+    path.write_bytes(data)
+    with pytest.raises(SeesawError, match="is no npz of plain arrays"):
+        read(path)
+
+
+class Trap:
+    def __reduce__(self):
+        return (pytest.fail, ("a pickle was run",))
+
+
+def test_a_pickle_in_an_npz_is_refused_and_not_run(tmp_path):
+    kept = np.empty(1, object)
+    kept[0] = Trap()
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|O", "fortran_order": False, "shape": (1,)})
+    path = tmp_path / "m.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("labels.npy", stream.getvalue() + pickle.dumps(kept))
+    with pytest.raises(SeesawError, match="no npz of plain arrays"):
+        read(path)
+
+
+def test_what_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch):
+    path = tmp_path / "m.npz"
+    np.savez_compressed(path, logits=np.zeros((2, 500, 10)), labels=np.zeros(500, np.int64))
+    assert path.stat().st_size < 10_000
+    monkeypatch.setattr(matrix, "LIMIT", 10_000)
+    with pytest.raises(SeesawError, match="unpacks to more than"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "hint"),
+    [
+        ("m.npz", b"junk", "no npz of plain arrays"),
+        ("m.safetensors", b"junk", "no whole trace"),
+        ("m.pkl", b"junk", "is no trace"),
+    ],
+)
+def test_another_file_is_a_sentence(tmp_path, name, content, hint):
+    with pytest.raises(SeesawError, match=hint):
+        read(written(tmp_path, content, name))
+    with pytest.raises(SeesawError, match=r"no file|is no trace"):
+        read(tmp_path / f"other-{name}")
+
+
+def test_too_large_a_file_is_not_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr(matrix, "LIMIT", 10)
+    with pytest.raises(SeesawError, match="may be repeated"):
+        read(written(tmp_path, text(ROWS)))

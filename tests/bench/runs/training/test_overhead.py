@@ -1,0 +1,108 @@
+"""What a method's training costs beside the dense network's, against clocks that the tests turn."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import Method
+from bench.kinds.build import assemble
+from bench.records.compare import untimed
+from bench.runs.request import Order
+from bench.runs.run import run
+from bench.runs.training.budget import Budget
+from bench.runs.training.lit import Log
+from bench.runs.training.overhead import NAME, SHORTEST, Overhead
+from bench.testing import AllExits, TinyBackbone, TinyTask
+
+CPU = torch.device("cpu")
+
+
+class Slow(Method):
+    """Trains as dense does, and takes as long again between its steps."""
+
+    def fit(self, net, train):
+        clock.tick(5.0)
+        train(net, after_step=lambda step: clock.tick(0.5))
+
+
+class Clock:
+    """Half a second a step, and whatever a test adds."""
+
+    now = 0.0
+
+    def tick(self, seconds):
+        self.now += seconds
+
+
+clock = Clock()
+
+
+def budget(epochs):
+    task = TinyTask()
+    recipe = task.about().recipe.model_copy(update={"epochs": epochs})
+    return Budget(task.data(Path(), 0), recipe, AllExits().loss, 0, CPU, Log())
+
+
+def build():
+    torch.manual_seed(0)
+    return assemble(TinyBackbone(), TinyTask().about(), AllExits())
+
+
+@pytest.fixture
+def turned(monkeypatch):
+    """Every clock of training shows the test's, and a step of the optimiser takes half a second of it."""
+    step = torch.optim.SGD.step
+
+    def slow(self, *words, **named):
+        clock.tick(0.5)
+        return step(self, *words, **named)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", slow)
+    for place in ("bench.runs.training.lit", "bench.runs.training.budget"):
+        monkeypatch.setattr(f"{place}.busy", lambda device: clock.now)
+
+
+def test_a_method_that_does_as_much_again_between_its_steps_takes_twice_as_long(turned):
+    lent = budget(20)
+    overhead = Overhead(build, lent, AllExits())
+    overhead.probe()
+    net, begun = build(), clock.now
+    Slow().fit(net, lent)
+    between = clock.now - begun - lent.log.lent
+    overhead.probe()
+    found = overhead.reading(between + sum(epoch.busy for epoch in lent.log.epochs))
+    assert lent.steps == 160
+    assert between == pytest.approx(5)
+    assert found.value == pytest.approx((160 * 1.0 + 5) / (160 * 0.5))
+    assert found.n == 2
+    assert found.low <= found.value <= found.high
+
+
+def test_timing_dense_steps_changes_nothing_that_is_random():
+    lent = budget(20)
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    Overhead(build, lent, AllExits()).probe()
+    assert torch.equal(torch.rand(4), expected)
+    assert lent.log.steps == 0
+
+
+def test_a_short_training_is_not_timed():
+    lent = budget(1)
+    assert lent.steps < SHORTEST
+    overhead = Overhead(build, lent, AllExits())
+    overhead.probe()
+    assert overhead.reading(1.0) is None
+
+
+def test_a_record_tells_it_and_measured_again_keeps_it(tmp_path):
+    places = {name: tmp_path / name for name in ("records", "runs", "data")}
+    small = {"policies": ("confidence",), "codecs": ("int8",), "meters": ("macs", "storage")}
+    asked = Order("blobs", "mlp_snip", recipe={"epochs": "12"}, **small, **places)
+    first = run(asked)
+    assert first.net[NAME].unit == "x"
+    again = run(asked, measure=True)
+    assert again.net[NAME] == first.net[NAME]
+    assert untimed(run(asked, again=True)) == untimed(first)

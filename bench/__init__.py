@@ -12,11 +12,9 @@ if TYPE_CHECKING:
     from bench.execution.fast import Fast as Fast
     from bench.execution.fast import fast as fast
     from bench.kinds.backbone import Backbone as Backbone
-    from bench.kinds.backbone import MeanPool as MeanPool
     from bench.kinds.backbone import channels_of as channels_of
     from bench.kinds.backbone import features_of as features_of
     from bench.kinds.backbone import places_of as places_of
-    from bench.kinds.backbone import pooled_head as pooled_head
     from bench.kinds.bases.masking import Masking as Masking
     from bench.kinds.bases.masking import Pruning as Pruning
     from bench.kinds.bases.masking import Structured as Structured
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
     from bench.kinds.exits import places as places
     from bench.kinds.meter import Found as Found
     from bench.kinds.meter import Meter as Meter
-    from bench.kinds.meter import Reading as Reading
     from bench.kinds.meter import Subject as Subject
     from bench.kinds.method import Density as Density
     from bench.kinds.method import Method as Method
@@ -55,15 +52,16 @@ if TYPE_CHECKING:
     from bench.kinds.policy import without_nan as without_nan
     from bench.kinds.task import About as About
     from bench.kinds.task import Data as Data
-    from bench.kinds.task import Recipe as Recipe
     from bench.kinds.task import Scale as Scale
     from bench.kinds.task import Split as Split
     from bench.kinds.task import Task as Task
     from bench.kinds.task import first as first
     from bench.kinds.task import hold_out as hold_out
     from bench.network.heads import HeadKind as HeadKind
+    from bench.network.heads import MeanPool as MeanPool
     from bench.network.heads import MixedPool as MixedPool
     from bench.network.heads import head_of as head_of
+    from bench.network.heads import pooled_head as pooled_head
     from bench.network.linked import Linked as Linked
     from bench.network.net import Net as Net
     from bench.network.net import Part as Part
@@ -91,6 +89,8 @@ if TYPE_CHECKING:
     from bench.plugins.plugin import Share as Share
     from bench.plugins.plugin import Whole as Whole
     from bench.plugins.plugin import choose as choose
+    from bench.records.reading import Reading as Reading
+    from bench.records.setup import Recipe as Recipe
     from bench.replay.trace import Trace as Trace
     from bench.shipping.manifest import open_part as open_part
     from bench.shipping.packed.pack import pack as pack

@@ -86,3 +86,17 @@ def writable(folder: Path, what: str, option: str) -> None:
             f"{what} cannot be written to {folder} ({error.strerror}). "
             f"Unlock or free that folder, or name another with {option} FOLDER."
         ) from error
+
+
+def cache() -> Path:
+    """The folder for what is made once on this machine.
+
+    Raises:
+        SeesawError: there is none, as the user has no home.
+    """
+    try:
+        return Path(os.environ.get("SEESAW_CACHE") or Path.home() / ".cache" / "seesaw")
+    except RuntimeError as error:
+        raise SeesawError(
+            "There is no home folder to keep things in. Name another: SEESAW_CACHE=FOLDER."
+        ) from error

@@ -8,16 +8,21 @@ import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+from bench.errors import SeesawError
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = ("seesaw-bench", "torch", "torchvision", "pytorch-lightning", "numpy", "fvcore", "scikit-learn")
 
 
 def machine(device: torch.device) -> dict[str, Any]:
     """What numbers depend on: processor, cores, threads, governor where it can be read, accelerator, system."""
-    found: dict[str, Any] = {
+    import torch
+
+    conditions: dict[str, Any] = {
         "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
@@ -27,12 +32,14 @@ def machine(device: torch.device) -> dict[str, Any]:
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
     if device.type == "cuda":
-        found["accelerator"] = torch.cuda.get_device_name(device)
-    return found
+        conditions["accelerator"] = torch.cuda.get_device_name(device)
+    return conditions
 
 
 def settle(threads: int | None, *, deterministic: bool = False) -> None:
     """Set what numbers depend on in this process: threads (all cores for None), and PyTorch's own choices."""
+    import torch
+
     if threads is not None:
         torch.set_num_threads(threads)
     if deterministic:
@@ -43,13 +50,13 @@ def settle(threads: int | None, *, deterministic: bool = False) -> None:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that numbers depend on."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 @cache
@@ -96,3 +103,20 @@ def processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` takes cuda, else mps, else cpu.
+
+    Raises:
+        SeesawError: the device is not there.
+    """
+    import torch
+
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(device for device, present in there.items() if present)
+    if not there.get(name, False):
+        present = ", ".join(device for device, is_there in there.items() if is_there)
+        raise SeesawError(f"There is no device {name!r} here. Choose auto, {present}.")
+    return torch.device(name)

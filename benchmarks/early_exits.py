@@ -28,7 +28,7 @@ from bench.network.net import Part
 from bench.plugins.plugin import choose
 from bench.records.curve import Curve
 from bench.records.record import Record, load
-from bench.replay.exits.curve import leaves_now
+from bench.replay.exits.decide import leaves_now
 
 RECORDS = Path(__file__).parent.parent / "leaderboards" / "records"
 SHARE, ACCURACY, FASTER = 0.943, 0.9925, 5.4

@@ -79,9 +79,10 @@ def texts(tmp_path, write_texts):
 @pytest.fixture(scope="session")
 def made():
     """Makes sound records without training: `made(seed, method=..., right=...)`, as a run would have written them."""
-    from bench.kinds.meter import Reading
     from bench.records.curve import Curve, Point
-    from bench.records.record import Cut, EpochRow, Exit, Layer, Named, Record, Setup
+    from bench.records.reading import Reading
+    from bench.records.record import Cut, EpochRow, Exit, Layer, Record
+    from bench.records.setup import Named, Setup
 
     def named(spec, **settings):
         return Named(name=spec.partition("[")[0], origin="seesaw-bench 1", settings=settings, spec=spec)

@@ -21,16 +21,16 @@ class Depgraph(Structured):
         _library()  # before training, not after it
         super().fit(net, train)
 
-    def masks(self, net: Net) -> dict[str, Tensor]:
-        graph, ranked = self.ranked(net)
-        return self.nearest(net, lambda share: without(net, graph, ranked, share))
+    def masks(self, net: Net, cut: int | None = None) -> dict[str, Tensor]:
+        graph, ranked = self.ranked(net, cut)
+        return self.nearest(net, lambda share: without(net, graph, ranked, share), cut)
 
-    def ranked(self, net: Net) -> tuple[Any, list[tuple[Any, Tensor]]]:
+    def ranked(self, net: Net, cut: int | None) -> tuple[Any, list[tuple[Any, Tensor]]]:
         """The library's graph, and its groups of sparse layers with the importance of each of their channels."""
         library, twin = _library(), copy.deepcopy(net).eval()
         blank = net.sample.blank(device=next(net.parameters()).device)
         graph = library.DependencyGraph().build_dependency(twin, example_inputs=blank)
-        able = self.prunable(twin)
+        able = self.prunable(twin, cut)
         importance = library.importance.GroupMagnitudeImportance(p=2)
         ranked = []
         for group in graph.get_all_groups(
@@ -47,9 +47,9 @@ class Depgraph(Structured):
             raise SeesawError("No channels of this network can go without others. Choose another method.")
         return graph, ranked
 
-    def prunable(self, net: Net) -> set[Layer]:
+    def prunable(self, net: Net, cut: int | None) -> set[Layer]:
         """The sparse layers, and depthwise ones between them: a group of channels goes through both."""
-        sparse = self.sparse(net)
+        sparse = self.sparse(net, cut)
         stages = {name.split(".")[1] for name in sparse}
         grouped = (
             layer

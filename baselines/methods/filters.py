@@ -15,9 +15,9 @@ from bench import Net, Structured, connected, hide, layers
 class Filters(Structured):
     """Structured: whole filters by their L1 norm, in the middle of training, with what depends on them."""
 
-    def masks(self, net: Net) -> dict[str, Tensor]:
-        inner, whole = [name for name in self.sparse(net) if _is_inner(net, name)], connected(net)
-        return self.nearest(net, lambda share: without(net, whole, inner, share))
+    def masks(self, net: Net, cut: int | None = None) -> dict[str, Tensor]:
+        inner, whole = [name for name in self.sparse(net, cut) if _is_inner(net, name)], connected(net)
+        return self.nearest(net, lambda share: without(net, whole, inner, share), cut)
 
 
 def without(net: Net, whole: dict[str, Tensor], names: list[str], share: float) -> dict[str, Tensor]:

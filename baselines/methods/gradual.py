@@ -23,11 +23,11 @@ class Gradual(Pruning):
                 f"gradual[start={self.start:g},stop={self.stop:g}] ends before it begins. Give start <= stop."
             )
         train(net, share=self.stop, after_step=self.after_step)
-        self.keep(net, self.magnitudes(net))
+        self.keep(net, self.magnitudes(net, train.cut), train.cut)
         train(net)
 
     def after_step(self, step: Step) -> None:
         if step.progress >= self.start and step.index % self.every == 0:
             left = 1 - (step.progress - self.start) / max(self.stop - self.start, 1e-9)
             density = 1 - (1 - self.density) * (1 - max(left, 0.0) ** 3)
-            self.keep(step.net, self.magnitudes(step.net), density)
+            self.keep(step.net, self.magnitudes(step.net, step.cut), step.cut, density)

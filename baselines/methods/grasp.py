@@ -29,7 +29,7 @@ class Grasp(Pruning):
         twin = copy.deepcopy(net).train()
         for stage in twin.exits:
             twin.head(stage).register_forward_hook(self.cooled)
-        able = [layer.weight for layer in self.sparse(twin).values()]
+        able = [layer.weight for layer in self.sparse(twin, train.cut).values()]
         weights = [layer.weight for layer in layers(twin).values()]
         inputs, labels = train.batch(self.samples * net.classes)
         chunks = list(zip(inputs.split(CHUNK), labels.split(CHUNK), strict=True))
@@ -47,7 +47,7 @@ class Grasp(Pruning):
                 product = torch.stack([(g * own).sum() for g, own in zip(whole, part, strict=True)]).sum()
                 for score, weight, hg in zip(kept, able, torch.autograd.grad(product, able), strict=True):
                     score += (weight * hg).detach()
-        self.keep(net, kept)
+        self.keep(net, kept, train.cut)
 
     def cooled(self, head: nn.Module, taken: tuple[Tensor, ...], logits: Tensor) -> Tensor:
         """Logits over the temperature."""

@@ -28,9 +28,9 @@ class Lottery(Pruning):
             max(1, math.ceil(math.log(self.density) / math.log(self.each) - 1e-9)) if self.density < 1 else 0
         )
         for number in range(1, rounds + 1):
-            masks = self.best(self.magnitudes(net), max(self.density, self.each**number))
+            masks = self.best(self.magnitudes(net, train.cut), max(self.density, self.each**number))
             net.load_state_dict(early, strict=False)
-            for layer, mask in zip(self.sparse(net).values(), masks, strict=True):
+            for layer, mask in zip(self.sparse(net, train.cut).values(), masks, strict=True):
                 hide(layer, mask)
             train.rewind(self.rewind)
             train(net)

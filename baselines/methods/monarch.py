@@ -21,8 +21,8 @@ class Monarch(Masking):
     nearest: bool = True
     """whether a layer may take its nearest feasible density; two factors hardly ever have a round one"""
 
-    def replace(self, net: Net) -> None:
-        for name, layer in self.sparse(net).items():
+    def replace(self, net: Net, cut: int | None = None) -> None:
+        for name, layer in self.sparse(net, cut).items():
             try:
                 inner = self.inner(tuple(layer.weight.shape))
             except Infeasible as error:

@@ -23,13 +23,14 @@ class NM(StraightThrough):
     decay: Annotated[float, Field(ge=0)] = 2e-4
     """extra decay of hidden weights"""
 
-    def sparse(self, net: Net) -> dict[str, Layer]:
+    def sparse(self, net: Net, cut: int | None = None) -> dict[str, Layer]:
         if self.n >= self.m:
             raise SeesawError(f"n-m[n={self.n},m={self.m}] hides no weight. Choose an n below m.")
-        found = {name: one for name, one in super().sparse(net).items() if one.weight.shape[1] % self.m == 0}
-        if not found:
+        able = super().sparse(net, cut)
+        grouped = {name: layer for name, layer in able.items() if layer.weight.shape[1] % self.m == 0}
+        if not grouped:
             raise SeesawError(f"No layer's inputs fall into groups of {self.m}. Choose another m.")
-        return found
+        return grouped
 
     def felt(self, layer: Layer, dense: Tensor, seen: Tensor, gradient: Tensor) -> None:
         gradient.add_(dense * ~seen, alpha=self.decay)

@@ -34,12 +34,12 @@ class Patterns(Masking):
 
     def fit(self, net: Net, train: Train) -> None:
         train(net, share=self.dense)
-        sets = self.pattern_sets(net)
-        for layer in self.sparse(net).values():
+        sets = self.pattern_sets(net, train.cut)
+        for layer in self.sparse(net, train.cut).values():
             layer.register_buffer(TARGET, self.projected(layer.weight.detach(), sets))
             layer.register_buffer(DUAL, torch.zeros_like(layer.weight))
         train(net, share=self.pull, before_step=lambda step: self.drawn(step, sets))
-        for layer in self.sparse(net).values():
+        for layer in self.sparse(net, train.cut).values():
             delattr(layer, TARGET)
             delattr(layer, DUAL)
             hide(layer, self.mask(layer.weight.detach(), sets))
@@ -47,7 +47,7 @@ class Patterns(Masking):
 
     def drawn(self, step: Step, sets: dict[int, Tensor]) -> None:
         """Add the penalty's gradient, rho (W - Z + U); at times Z <- projection of W + U, U <- U + W - Z."""
-        for layer in self.sparse(step.net).values():
+        for layer in self.sparse(step.net, step.cut).values():
             weight, target, dual = layer.weight.detach(), layer.get_buffer(TARGET), layer.get_buffer(DUAL)
             if step.index % self.every == 0:
                 target.copy_(self.projected(weight + dual, sets))
@@ -60,10 +60,10 @@ class Patterns(Masking):
         wanted = self.taps or max(round(size * 4 / 9), 1)
         return min(size, max(wanted, -int(-self.density * size // 1)))
 
-    def pattern_sets(self, net: Net) -> dict[int, Tensor]:
+    def pattern_sets(self, net: Net, cut: int | None = None) -> dict[int, Tensor]:
         """The most frequent natural patterns by the size of kernels: boolean (patterns, taps)."""
         found: dict[int, list[Tensor]] = {}
-        for layer in self.sparse(net).values():
+        for layer in self.sparse(net, cut).values():
             kernels = _kernels(layer)
             if (size := kernels.shape[1]) > 1:
                 found.setdefault(size, []).append(natural(kernels, self.kept_taps(size)))

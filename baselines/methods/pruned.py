@@ -14,10 +14,10 @@ class Pruned(Pruning):
     heads: bool = False
     """whether classifiers are pruned too"""
 
-    def sparse(self, net: Net) -> dict[str, Layer]:
-        return maskable(net, heads=self.heads, where=self.where)
+    def sparse(self, net: Net, cut: int | None = None) -> dict[str, Layer]:
+        return maskable(net, heads=self.heads, where=self.where, cut=cut)
 
     def fit(self, net: Net, train: Train) -> None:
         train(net, share=self.at)
-        self.keep(net, self.magnitudes(net))
+        self.keep(net, self.magnitudes(net, train.cut), train.cut)
         train(net)

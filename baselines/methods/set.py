@@ -42,7 +42,7 @@ class Set(Masking):
     """share of the budget after which masks stay"""
 
     def fit(self, net: Net, train: Train) -> None:
-        layers = self.sparse(net)
+        layers = self.sparse(net, train.cut)
         shapes = [tuple(layer.weight.shape) for layer in layers.values()]
         densities = by_layer(self.layers, shapes, self.density)
         for number, (layer, density) in enumerate(zip(layers.values(), densities, strict=True)):
@@ -58,7 +58,7 @@ class Set(Masking):
     def rewire(self, step: Step, seed: int) -> None:
         """Replace some weights of every layer."""
         share = self.drop / 2 * (1 + math.cos(math.pi * step.progress / self.stop))
-        for number, layer in enumerate(self.sparse(step.net).values()):
+        for number, layer in enumerate(self.sparse(step.net, step.cut).values()):
             mask = mask_of(layer)
             assert mask is not None
             count = round(share * int(mask.sum()))

@@ -19,9 +19,9 @@ class Snip(Pruning):
 
     def prepare(self, net: Net, train: Train) -> None:
         twin = copy.deepcopy(net).train()  # batch norm sees the batch, and the network keeps its statistics
-        weights = [layer.weight for layer in self.sparse(twin).values()]
+        weights = [layer.weight for layer in self.sparse(twin, train.cut).values()]
         gradients = torch.autograd.grad(train.loss(twin, *train.batch(self.samples)), weights)
         scores = [
             (gradient * weight).detach().abs() for gradient, weight in zip(gradients, weights, strict=True)
         ]
-        self.keep(net, scores)
+        self.keep(net, scores, train.cut)

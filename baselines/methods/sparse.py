@@ -31,7 +31,7 @@ class Sparse(Predefined):
         if not self.fan_out:
             super().prepare(net, train)
             return
-        layers = maskable(net, heads=True, where=self.where)
+        layers = maskable(net, heads=True, where=self.where, cut=train.cut)
         if len(self.fan_out) != len(layers):
             raise SeesawError(
                 f"sparse[fan_out=...] has {len(self.fan_out)} numbers for {len(layers)} layers "

@@ -35,7 +35,7 @@ class Synflow(Pruning):
             for tensor in twin.state_dict().values():
                 if tensor.is_floating_point():  # and no mask of weights that were given
                     tensor.abs_()
-        layers = list(self.sparse(twin).values())
+        layers = list(self.sparse(twin, train.cut).values())
         ones = net.sample.blank(device=train.device)
         if ones.is_floating_point():
             ones = torch.ones_like(ones, dtype=torch.double)
@@ -52,5 +52,5 @@ class Synflow(Pruning):
             with torch.no_grad():
                 for layer, mask in zip(layers, masks, strict=True):
                     layer.weight.mul_(mask)
-        for layer, mask in zip(self.sparse(net).values(), masks, strict=True):
+        for layer, mask in zip(self.sparse(net, train.cut).values(), masks, strict=True):
             hide(layer, mask)

@@ -22,7 +22,9 @@ class Wanda(Masking):
     def finalize(self, net: Net, train: Train) -> None:
         x = train.batch(self.samples)[0]
         net.eval()
-        for layer in self.sparse(net).values():  # from the input on: later layers meet what pruned ones give
+        for layer in self.sparse(
+            net, train.cut
+        ).values():  # from the input on: later layers meet what pruned ones give
             rows = (layer.weight.detach().abs() * input_norms(layer, taken(net, layer, x))).flatten(1)
             best = rows.topk(max(1, round(self.density * rows.shape[1])), dim=1).indices
             mask = torch.zeros_like(rows, dtype=torch.bool).scatter_(1, best, True)

@@ -1,25 +1,37 @@
-"""Cells: numbers of a row as a Markdown page shows them."""
+"""Cells: numbers as the tables of a board say them, in any form of it."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from bench.boards.numbers import Mean, Number
-from bench.boards.rows import Row
-from bench.boards.show.record import big
+from bench.boards.show.units import big, joules, seconds
+from bench.records.mean import Mean
+
+FORMS: dict[str, Callable[[float], str]] = {
+    "MAC": big,
+    "B": lambda value: f"{big(value)}B",
+    "s": seconds,
+    "J": joules,
+    "share": lambda value: f"{value:.2%}",
+    "x": lambda value: f"{value:.2f} x",
+}
+"""A number in words, by its unit."""
 
 
-def text(words: str) -> str:
-    """Words of a record as Markdown shows them: no element, no cell, no line of their own."""
-    plain = html.escape(" ".join(words.split()), quote=False)
-    return "".join(f"\\{letter}" if letter in "\\`*_[]|#!~" else letter for letter in plain)
+class Cell(NamedTuple):
+    """One cell of a table: its text, a smaller line below, and the number that it is sorted by; words have none."""
+
+    text: str
+    more: str = ""
+    value: float | None = None
+    number: bool = True
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text that both kinds of pages show.
+    """A table of words.
 
     Attributes:
         title: above it.
@@ -38,15 +50,9 @@ class Table:
 
 def filled(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
     """Heads and rows without the columns that nobody has anything for."""
-    found = list(rows)
-    used = [n for n in range(len(heads)) if any(cells[n] for cells in found)]
-    return [heads[n] for n in used], [[cells[n] for n in used] for cells in found]
-
-
-def share(row: Row, number: Number) -> str:
-    """An accuracy with its interval, and of how many seeds, where some lack it."""
-    mean = row.mean(number)
-    return "" if mean is None else percent(mean) + _of(row, mean)
+    cells = list(rows)
+    used = [n for n in range(len(heads)) if any(row[n] for row in cells)]
+    return [heads[n] for n in used], [[row[n] for n in used] for row in cells]
 
 
 def percent(mean: Mean) -> str:
@@ -54,30 +60,23 @@ def percent(mean: Mean) -> str:
     return f"{mean.value:.2%}" + (f" ± {mean.half * 100:.2f}" if mean.half is not None else "")
 
 
-def plain(row: Row, number: Number) -> str:
+def plain(mean: Mean | None) -> str:
     """A mean share without its interval."""
-    mean = row.mean(number)
     return "" if mean is None else f"{mean.value:.1%}"
 
 
 def cost(
-    row: Row,
-    number: Number,
-    form: Callable[[float], str],
-    *,
-    timed: bool = False,
-    in_turn: Number | None = None,
+    mean: Mean | None, form: Callable[[float], str], ratio: float | None = None, seeds: int | None = None
 ) -> str:
-    """A mean cost with its ratio to the dense parent."""
-    mean, ratio = row.mean(number, timed=timed), row.ratio(number, timed=timed, in_turn=in_turn)
+    """A mean cost with its ratio to the dense parent; and of how many seeds, where not all have it."""
     if mean is None:
         return ""
-    return form(mean.value) + (f" ({ratio:.2f} x)" if ratio is not None else "") + _of(row, mean)
+    return form(mean.value) + (f" ({ratio:.2f} x)" if ratio is not None else "") + of_seeds(mean, seeds)
 
 
-def _of(row: Row, mean: Mean) -> str:
+def of_seeds(mean: Mean, seeds: int | None) -> str:
     """How many seeds have a number, where not all do."""
-    return f" (n={mean.n})" if mean.n != len(row.records) else ""
+    return f" (n={mean.n})" if seeds is not None and mean.n != seeds else ""
 
 
 def in_bytes(value: float) -> str:

@@ -1,69 +1,29 @@
-"""What the page knows of every row: plain values for its script and its tables."""
+"""Every row as plain values, for the page's script and its tables."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
-from bench.boards.numbers import (
-    Mean,
-    Number,
-    crossings,
-    density,
-    modelled_names,
-    overhead,
-    packed,
-    payload,
-    reading,
-    training_macs,
-    work_seconds,
-)
-from bench.boards.policies import curves, judged
-from bench.boards.references import references
+from bench.boards.board import Line
+from bench.boards.last_exits import Axis, Value
+from bench.boards.numbers import crossings, whole_cost, work_seconds
+from bench.boards.policies import curves
 from bench.boards.rows import Row
-from bench.boards.show.policies import whole_cost
+from bench.records.mean import Mean
 
-TIMED = ("latency", "speedup", "energy")
-"""Axes that depend on the machine."""
+WHOLE = ("payload", "training", "density", "overhead")
+"""Axes of whole networks."""
 BUDGETS = tuple(number / 10 for number in range(1, 11))
 """Of the last exit's effective MACs: the budgets at which policies are compared."""
 
-AXES = {
-    "top1": ("top-1 accuracy", "share"),
-    "top5": ("top-5 accuracy", "share"),
-    "macs.effective": ("effective MACs", "MAC"),
-    "macs": ("dense MACs", "MAC"),
-    "bytes": ("packed bytes", "B"),
-    "latency": ("measured latency", "s"),
-    "speedup": ("times faster than the dense parent, timed in turn", "x"),
-    "memory": ("peak memory", "B"),
-    "energy": ("measured energy", "J"),
-    "payload": ("payload", "B"),
-    "density": ("weights that exist", "share"),
-    "density.effective": ("weights on a path to the exit", "share"),
-    "training": ("training MACs", "MAC"),
-    "overhead": ("training time, times the dense one's", "x"),
-}
-"""Key, title and unit of what the plot can show; modelled energies join them, one axis for each model."""
 
-
-def axes(rows: Iterable[Row]) -> dict[str, tuple[str, str]]:
-    """The axes that these rows have numbers for."""
-    models = sorted({name for row in rows for record in row.records for name in modelled_names(record)})
-    return AXES | {name: (f"energy by the model {name.removeprefix('energy.')}", "J") for name in models}
-
-
-def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
+def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
     """One row as JSON values: `[mean, half-width of the 95% interval]` for every number."""
+    row, last = line.row, {key: _value(line, key, axis) for key, axis in axes.items()}
     setup = row.setup
     exits, cuts = (getattr(row.records[0], part) if row.records else [] for part in ("exits", "cuts"))
-    whole: dict[str, Number] = {
-        "payload": payload,
-        "training": training_macs,
-        "density": density,
-        "overhead": overhead,
-    }
     return {
         "model": setup.model,
         "backbone": setup.backbone.spec,
@@ -78,21 +38,12 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
         "contested": row.reasons,
         "recipe": {key: setup.recipe[key] for key in sorted(setup.recipe)} if row.records else {},
         "budget": pair(row.mean(lambda record: record.budget)),
-        "ratios": {
-            key: short(ratio)
-            for key in keys
-            if key not in ("top1", "top5", "density", "density.effective", "overhead", "speedup")
-            and (ratio := _ratio(row, key, whole.get(key) or _number(key, -1)))
-        },
-        "whole": {key: pair(row.mean(number)) for key, number in whole.items()},
+        "ratios": {key: short(value.ratio) for key, value in last.items() if value.ratio},
+        "whole": {key: pair(last[key].mean) for key in WHOLE},
         "exits": [
             {"stage": exit_.stage}
-            | {
-                key: pair(row.mean(_number(key, number), timed=key in TIMED))
-                for key in keys
-                if key not in whole
-            }
-            for number, exit_ in enumerate(exits)
+            | {key: pair(_value(line, key, axis, n).mean) for key, axis in axes.items() if not axis.whole}
+            for n, exit_ in enumerate(exits)
         ],
         "cuts": [
             {"before": number, "codecs": _cut(row, number), "shape": cut.shape}
@@ -109,23 +60,20 @@ def row_data(row: Row, keys: Iterable[str]) -> dict[str, Any]:
                 "shipped": pair(one.shipped),
                 "times": [pair(mean) for mean in (one.macs, *one.times)],
             }
-            for one in judged(row)
+            for one in line.judged
         ],
         "references": [
             [one.name, pair(one.accuracy), pair(one.device_macs), pair(one.payload)]
-            for one in references(row)
+            for one in line.references
         ],
         "seconds": short(sum(map(work_seconds, row.records))),
     }
 
 
-def _ratio(row: Row, key: str, number: Number) -> float | None:
-    in_turn = _number("speedup", -1) if key == "latency" else None
-    return row.ratio(number, timed=key in TIMED, in_turn=in_turn)
-
-
-def _number(key: str, exit_: int) -> Number:
-    return packed(exit_) if key == "bytes" else reading(exit_, key)
+def _value(line: Line, key: str, axis: Axis, exit_: int = -1) -> Value:
+    """What an axis comes to; of one that this row has no numbers for, nothing."""
+    known = line.last if exit_ == -1 or axis.whole else line.exits[exit_]
+    return known.get(key, Value(None, None, axis.unit, 0))
 
 
 def _cut(row: Row, number: int) -> dict[str, list[Any]]:

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.boards.cells import Table, percent, plain
-from bench.boards.numbers import Mean, density, overhead, reading, work_seconds
-from bench.boards.rows import RANKED_FROM, Row, parent_of
+from bench.boards.numbers import density, overhead, reading, work_seconds
+from bench.boards.rows import RANKED_FROM, Row
 from bench.errors import SeesawError, counted
 from bench.plugins.spec import parse
-from bench.runs.request import DENSE
+from bench.records.mean import Mean
+from bench.records.setup import DENSE, parent_of
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _without_densities(board: Iterable[Row], network: str) -> list[list[str]]:
     found = [row for row in board if row.records and not density_of(row) and network_of(row) == network]
     cells = []
     for row in sorted(found, key=lambda row: row.setup.method.name != DENSE):
-        exist = "" if row.setup.method.name == DENSE else f" at {plain(row, density)}"
+        exist = "" if row.setup.method.name == DENSE else f" at {plain(row.mean(density))}"
         cells.append([row.setup.method.spec, _seeds([row]), _longer([row]), _accuracy(row) + exist])
     return cells
 

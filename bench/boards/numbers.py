@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from scipy.special import stdtrit
-
-from bench.boards.show.record import smallest
-from bench.records.record import Cut, Record
+from bench.records.curve import Curve
+from bench.records.reading import Reading
+from bench.records.record import Behind, Cut, Early, Record, Walked
 
 LOSSLESS = 0.01
 """A codec at a cut counts for the payload when it loses no more accuracy than this."""
 
 Number = Callable[[Record], float | None]
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean over seeds and the half-width of its 95% interval (None for one seed)."""
-
-    value: float
-    half: float | None
-    n: int
-
-    @classmethod
-    def of(cls, values: Iterable[float]) -> Mean | None:
-        """The mean of some values, or None of none."""
-        found = list(values)
-        if not found:
-            return None
-        if len(found) == 1:
-            return cls(found[0], None, 1)
-        t = float(stdtrit(len(found) - 1, 0.975))
-        return cls(statistics.fmean(found), t * statistics.stdev(found) / len(found) ** 0.5, len(found))
 
 
 def reading(exit_: int, name: str) -> Number:
@@ -131,3 +108,43 @@ def density(record: Record) -> float | None:
 def work_seconds(record: Record) -> float:
     """Wall time of the whole run."""
     return sum(record.seconds.values())
+
+
+SHARES = (0.25, 0.5, 0.75)
+"""Of the whole network's cost: where policies are compared."""
+
+
+def whole_cost(record: Record, curve: Curve) -> float | None:
+    """MACs of the whole network with the heads on its way, which shares of cost and areas are of."""
+    macs = record.exits[-1].readings.get("macs.effective") if record.exits else None
+    return curve.costs[-1] if curve.costs else macs.value if macs else None
+
+
+def walked_by(record: Record, batch: int) -> dict[str | None, Walked]:
+    """Walks in batches of one size, by policy; under None the network that nobody leaves early."""
+    return {walk.policy: walk for walk in record.walks if walk.batch == batch}
+
+
+def time_kept(record: Record, policy: str, batch: int) -> float | None:
+    """How many times less a policy takes for a sample than the network without its early exits."""
+    walks = walked_by(record, batch)
+    if policy not in walks or None not in walks:
+        return None
+    return walks[None].readings["latency"].value / walks[policy].readings["latency"].value
+
+
+def thriftiest(early: Early, n: int, loss: float = 0.01) -> tuple[str, Behind]:
+    """Of the codecs that lose at most this share of `n` answers to the best one, the one of the fewest bytes."""
+    best = max(behind.right for behind in early.behind.values())
+    good = [item for item in early.behind.items() if item[1].right >= best - loss * n]
+    return min(good, key=lambda item: item[1].payload)
+
+
+def smallest(readings: dict[str, Reading], suffix: str = "") -> tuple[str, float] | None:
+    """The packed format with the fewest bytes, and how many."""
+    found = {
+        name.removeprefix("bytes.").removesuffix(suffix): reading.value
+        for name, reading in readings.items()
+        if name.startswith("bytes.") and name.endswith(suffix)
+    }
+    return min(found.items(), key=lambda item: item[1]) if found else None

@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from bench.boards.rows import read, rows
+from bench.boards.board import read_boards
 from bench.boards.show.html import index
 from bench.boards.show.markdown import COMPUTED, page
-from bench.boards.streams import page as online_page
-from bench.boards.streams import read as online
+from bench.boards.streams.page import COMPUTED as STREAMS_COMPUTED
+from bench.boards.streams.page import page as stream_page
+from bench.boards.streams.read import read_stream_boards
 from bench.errors import SeesawError
 from bench.files import write_whole
 from bench.lock import alone
 from bench.records.record import schema
-from bench.records.stream import streams_of
+from bench.records.store import Store
 
 
-def texts(records: Path) -> tuple[dict[str, str], list[str]]:
+def texts(store: Store) -> tuple[dict[str, str], list[str]]:
     """Every page by its name, and a sentence for each file that is no record."""
-    found, trouble = read(records)
-    boards = rows(found)
-    streams, more = online.read(streams_of(records), records)
-    pages = {f"{name}.md": page(name, board) for name, board in boards.items()}
-    pages |= {f"online-{name}.md": online_page.page(name, board) for name, board in streams.items()}
+    boards, trouble = read_boards(store)
+    streams, more = read_stream_boards(store)
+    pages = {f"{name}.md": page(board) for name, board in boards.items()}
+    pages |= {f"online-{name}.md": stream_page(name, board) for name, board in streams.items()}
     return pages | {"index.html": index(boards, streams), "schema.json": schema()}, trouble + more
 
 
-def write_pages(records: Path, pages: Path) -> tuple[list[Path], list[str]]:
+def write_pages(store: Store, pages: Path) -> tuple[list[Path], list[str]]:
     """Write every page, and remove those of boards that are no more.
 
     Processes that write at the same time wait for each other, and each reads the records when it is its turn: so
@@ -39,12 +39,12 @@ def write_pages(records: Path, pages: Path) -> tuple[list[Path], list[str]]:
     Raises:
         SeesawError: there is no such folder of records, or the pages' cannot be written.
     """
-    if not records.is_dir():
+    if not store.records.is_dir():
         raise SeesawError(
-            f"There is no folder of records at {records}. Run something first, or name it: --records."
+            f"There is no folder of records at {store.records}. Run something first, or name it: --records."
         )
     with alone(pages / ".lock"):
-        found, trouble = texts(records)
+        found, trouble = texts(store)
         for name, text in found.items():
             write_whole(pages / name, text.encode(), "--pages")
         for old in _gone(pages, found):
@@ -52,9 +52,9 @@ def write_pages(records: Path, pages: Path) -> tuple[list[Path], list[str]]:
     return [pages / name for name in found], trouble
 
 
-def stale(records: Path, pages: Path) -> tuple[list[Path], list[str]]:
+def stale(store: Store, pages: Path) -> tuple[list[Path], list[str]]:
     """The pages that are not what the records give, and a sentence for each file that is no record."""
-    found, trouble = texts(records)
+    found, trouble = texts(store)
     old = [pages / name for name, text in found.items() if not _is(pages / name, text.encode())]
     return _gone(pages, found) + old, trouble
 
@@ -78,4 +78,4 @@ def _gone(pages: Path, found: Collection[str]) -> list[Path]:
 
 
 def _ours(text: str) -> bool:
-    return COMPUTED in text or online_page.COMPUTED in text
+    return COMPUTED in text or STREAMS_COMPUTED in text

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bench.boards.numbers import Mean
+from bench.boards.numbers import SHARES, time_kept, whole_cost
 from bench.boards.rows import Row
-from bench.boards.show.policies import BATCHES, SHARES, time_kept, whole_cost
 from bench.records.curve import Curve
-from bench.records.record import Record
+from bench.records.mean import Mean
+from bench.records.record import BATCHES, Record
 
 NOTE = (
     "Top-1 on the test split at shares of the last exit's cost. A policy's points are set and chosen on the calibration "

@@ -6,18 +6,19 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bench.boards.numbers import LOSSLESS, Mean, crossings, reading
+from bench.boards.numbers import LOSSLESS, crossings, reading
 from bench.boards.rows import Row
 from bench.records.curve import Point
+from bench.records.mean import Mean
 from bench.records.record import Record
-from bench.runs.request import DENSE
+from bench.records.setup import DENSE
 
-Outcome = tuple[float, float, float]
+ReferenceOutcome = tuple[float, float, float]
 """Accuracy, MACs on the device, bytes that cross."""
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceRow:
     """One reference of one dense network: means over its seeds."""
 
     name: str
@@ -26,39 +27,39 @@ class Reference:
     payload: Mean
 
 
-def references(row: Row) -> list[Reference]:
+def references(row: Row) -> list[ReferenceRow]:
     """The references of a dense row; none for another method's."""
     if row.setup.method.name != DENSE:
         return []
     return [found for name, of in _NAMED.items() if (found := _mean(name, row, of)) is not None]
 
 
-def _mean(name: str, row: Row, of: Callable[[Record], Outcome | None]) -> Reference | None:
+def _mean(name: str, row: Row, of: Callable[[Record], ReferenceOutcome | None]) -> ReferenceRow | None:
     found = [one for record in row.records if (one := of(record)) is not None]
     means = [Mean.of(values) for values in zip(*found, strict=True)]
     accuracy, macs, payload = means or (None, None, None)
     if accuracy is None or macs is None or payload is None:
         return None
-    return Reference(name, accuracy, macs, payload)
+    return ReferenceRow(name, accuracy, macs, payload)
 
 
-def _always_device(record: Record) -> Outcome | None:
+def _always_device(record: Record) -> ReferenceOutcome | None:
     top1, macs = (reading(-1, name)(record) for name in ("top1", "macs.effective"))
     return None if top1 is None or macs is None else (top1, macs, 0.0)
 
 
-def _always_server(picture: str) -> Callable[[Record], Outcome | None]:
-    def of(record: Record) -> Outcome | None:
+def _always_server(picture: str) -> Callable[[Record], ReferenceOutcome | None]:
+    def of(record: Record) -> ReferenceOutcome | None:
         found = crossings(record.cuts[0]).get(picture) if record.cuts else None
         return None if found is None else (found[2], 0.0, found[0])
 
     return of
 
 
-def _best_cut(record: Record) -> Outcome | None:
+def _best_cut(record: Record) -> ReferenceOutcome | None:
     whole = reading(-1, "top1")(record)
     found = [
-        (raw, top1, cut.readings["macs.effective.device"].value)
+        (raw, -top1, cut.readings["macs.effective.device"].value)
         for cut in record.cuts[1:-1]
         if "macs.effective.device" in cut.readings
         for raw, _, top1 in crossings(cut).values()
@@ -66,11 +67,13 @@ def _best_cut(record: Record) -> Outcome | None:
     ]
     if not found:
         return None
-    raw, top1, macs = min(found)
-    return top1, macs, raw
+    raw, lost, macs = min(
+        found
+    )  # of equal payloads the more accurate one, of these the cheapest on the device
+    return -lost, macs, raw
 
 
-def _best_exit(record: Record) -> Outcome | None:
+def _best_exit(record: Record) -> ReferenceOutcome | None:
     """The exit that is best on the calibration split when every sample leaves there."""
     points = [point for point in _fixed(record) if point.calibration_accuracy is not None]
     best = max(points, key=lambda point: (point.calibration_accuracy or 0.0, -point.macs), default=None)
@@ -82,13 +85,13 @@ def _fixed(record: Record) -> Iterator[Point]:
         yield from (point for point in curve.outcomes if max(point.shares) == 1.0 and not curve.reference)
 
 
-def _bound(record: Record) -> Outcome | None:
+def _bound(record: Record) -> ReferenceOutcome | None:
     points = [point for curve in record.curves if curve.reference for point in curve.outcomes]
     best = max(points, key=lambda point: (point.accuracy, -point.macs), default=None)
     return None if best is None or math.isnan(best.macs) else (best.accuracy, best.macs, 0.0)
 
 
-_NAMED: dict[str, Callable[[Record], Outcome | None]] = {
+_NAMED: dict[str, Callable[[Record], ReferenceOutcome | None]] = {
     "always on the device": _always_device,
     "always on the server, 8-bit image": _always_server("image8"),
     "always on the server, JPEG": _always_server("jpeg"),

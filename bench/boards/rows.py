@@ -7,14 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
-from bench.boards.numbers import Mean, Number, crossings, payload, reading
-from bench.errors import SeesawError
-from bench.records.checks.run import faults
-from bench.records.record import Named, Record, Setup, board_of, load
-from bench.records.store import contested
-from bench.runs.request import DENSE
+from bench.boards.numbers import Number, crossings, payload, reading
+from bench.records.mean import Mean
+from bench.records.record import Record
+from bench.records.setup import DENSE, Setup, board_of, parent_of, plan_of
+from bench.records.store import Entry
 
 RANKED_FROM = 3
 """Fewer seeds than this are shown and not ranked."""
@@ -24,32 +22,17 @@ ROUNDING = 1e-8
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A record, and why it is contested, if it is.
-
-    Attributes:
-        record: as its file says.
-        contested: by its own faults or by a maintainer.
-        sound: whether it has no faults, so that one may compute with its numbers.
-    """
-
-    record: Record
-    contested: str | None = None
-    sound: bool = True
-
-
-@dataclass(frozen=True)
 class Row:
     """One setup's records, a seed each, and those of its dense parent. Contested records count for nothing."""
 
-    entries: tuple[Entry, ...]
-    parent_entries: tuple[Entry, ...] = ()
+    entries: tuple[Entry[Record], ...]
+    parent_entries: tuple[Entry[Record], ...] = ()
 
     @cached_property
     def records(self) -> list[Record]:
         """What the numbers are computed from: records that nobody contests, or, where all are contested, sound ones."""
-        good = [e.record for e in self.entries if e.contested is None]
-        return good or [e.record for e in self.entries if e.sound]
+        good = [e.file for e in self.entries if e.contested is None]
+        return good or [e.file for e in self.entries if e.sound]
 
     @cached_property
     def alike(self) -> list[Record]:
@@ -61,12 +44,12 @@ class Row:
     @cached_property
     def parents(self) -> list[Record]:
         """The dense parent's, in the same way."""
-        return [e.record for e in self.parent_entries if e.contested is None]
+        return [e.file for e in self.parent_entries if e.contested is None]
 
     @property
     def setup(self) -> Setup:
         """What all of them were asked to be."""
-        return self.records[0].setup if self.records else self.entries[0].record.setup
+        return self.records[0].setup if self.records else self.entries[0].file.setup
 
     @property
     def plan(self) -> str:
@@ -91,7 +74,7 @@ class Row:
     @property
     def reasons(self) -> list[str]:
         """Why some of its records are contested."""
-        return [f"seed {e.record.seed}: {e.contested}" for e in self.entries if e.contested is not None]
+        return [f"seed {e.file.seed}: {e.contested}" for e in self.entries if e.contested is not None]
 
     @cached_property
     def machine(self) -> str | None:
@@ -160,48 +143,16 @@ def cut_means(row: Row, cut: int) -> list[tuple[Mean, Mean, str]]:
     return [(raw, top1, codec) for raw, top1, codec in means if raw is not None and top1 is not None]
 
 
-def plan_of(setup: Setup) -> str:
-    """The exits plan, for how long it is trained, and what else sets a setup apart from others of its model."""
-    epochs = setup.recipe.get("epochs")
-    given = [] if setup.weights is None else ["weights given"]  # what trained them, another record knows
-    told = [setup.exits.spec, *given]
-    told += [] if given and epochs == 0 else [f"{epochs} epoch{'' if epochs == 1 else 's'}"]
-    told += [] if setup.task.spec == setup.task.name else [setup.task.spec]
-    told += [] if setup.cut is None else [f"cut {setup.cut}"]
-    told += [] if setup.values is None else [f"{setup.values} weights"]
-    told += ["lean training"] if setup.lean else []
-    return ", ".join(told)
-
-
-def parent_of(setup: Setup) -> str:
-    """What the dense parent trained: the same setup with the method `dense`, about no cut."""
-    dense = Named(name=DENSE, origin="", settings={}, spec=DENSE)
-    return setup.model_copy(update={"method": dense, "cut": None, "lean": False}).trained()
-
-
-def read(folder: Path) -> tuple[list[Entry], list[str]]:
-    """All records below a folder, in order of path, and a sentence for each file that is none."""
-    found, trouble = [], []
-    for path in sorted(folder.glob("*/*/seed*.json")):
-        try:
-            record = load(path)
-            wrong = faults(record, path, folder)
-            found.append(Entry(record, contested(path, wrong), not wrong))
-        except SeesawError as error:
-            trouble.append(str(error))
-    return found, trouble
-
-
-def rows(entries: Iterable[Entry]) -> dict[str, list[Row]]:
+def rows(entries: Iterable[Entry[Record]]) -> dict[str, list[Row]]:
     """Rows by task and version: the ranked ones from the most accurate down, then the others."""
-    groups: dict[tuple[str, str, str | None], list[Entry]] = defaultdict(list)
+    groups: dict[tuple[str, str, str | None], list[Entry[Record]]] = defaultdict(list)
     for entry in entries:
-        setup = entry.record.setup
+        setup = entry.file.setup
         groups[board_of(setup), setup.trained(), setup.values].append(entry)
     groups = {key: _one_a_seed(found) for key, found in groups.items()}
     boards: dict[str, list[Row]] = defaultdict(list)
     for (board, *_), found in groups.items():
-        parents = groups.get((board, parent_of(found[0].record.setup), None), [])
+        parents = groups.get((board, parent_of(found[0].file.setup), None), [])
         boards[board].append(Row(tuple(found), tuple(parents)))
     for board in boards.values():
         board.sort(key=lambda row: (not row.ranked, -_accuracy(row), row.setup.model, row.setup.digest()))
@@ -232,14 +183,14 @@ def shared(values: Iterable[float | None]) -> list[int | None]:
     return found
 
 
-def _one_a_seed(entries: list[Entry]) -> list[Entry]:
+def _one_a_seed(entries: list[Entry[Record]]) -> list[Entry[Record]]:
     """In order of seeds; of two good records of one seed, measured differently, the newer one. Contested ones stay."""
-    best: dict[int, Entry] = {}
-    for entry in sorted(entries, key=lambda e: (e.record.created, e.record.digest)):
+    best: dict[int, Entry[Record]] = {}
+    for entry in sorted(entries, key=lambda e: (e.file.created, e.file.digest)):
         if entry.contested is None:
-            best[entry.record.seed] = entry
+            best[entry.file.seed] = entry
     contested = [entry for entry in entries if entry.contested is not None]
-    return sorted([*best.values(), *contested], key=lambda entry: entry.record.seed)
+    return sorted([*best.values(), *contested], key=lambda entry: entry.file.seed)
 
 
 def _accuracy(row: Row) -> float:

@@ -13,7 +13,7 @@ from bench.errors import SeesawError
 from bench.plugins.spec import near
 
 if TYPE_CHECKING:
-    from bench.boards.rows import Row
+    from bench.boards.board import Board
 
 
 def board(
@@ -24,10 +24,11 @@ def board(
 ) -> None:
     """Write the pages of all boards from the records: Markdown, and index.html to look at in a browser."""
     from bench.boards.pages import stale, write_pages
+    from bench.records.store import Store
 
-    pages = pages or records.parent
+    pages, store = pages or records.parent, Store(records)
     if check:
-        old, trouble = stale(records, pages)
+        old, trouble = stale(store, pages)
         if trouble:
             raise SeesawError(f"{len(trouble)} files below {records} are no records: {' '.join(trouble)}")
         if old:
@@ -37,7 +38,7 @@ def board(
             )
         out.print("Every page is what the records give.")
         return
-    written, trouble = write_pages(records, pages)
+    written, trouble = write_pages(store, pages)
     for path in written:
         out.print(str(path), soft_wrap=True)
     for sentence in trouble:
@@ -61,15 +62,15 @@ def plot(
     """Draw a board's trade-off for a paper, with 95% intervals; the caption says task version and n."""
     from bench.boards.show.figure import figure
 
-    name, rows = _one(records, task)
+    board = _one(records, task)
     wanted = options.words(backbones), options.words(methods)
-    rows = [
-        row
-        for row in rows
-        if (not wanted[0] or row.setup.backbone.spec in wanted[0])
-        and (not wanted[1] or row.setup.method.name in wanted[1])
+    lines = [
+        line
+        for line in board.lines
+        if (not wanted[0] or line.row.setup.backbone.spec in wanted[0])
+        and (not wanted[1] or line.row.setup.method.name in wanted[1])
     ]
-    path = figure(name, rows, x, y, out_ or Path(f"{name}-{y}-{x}.png"))
+    path = figure(board, lines, x, y, out_ or Path(f"{board.name}-{y}-{x}.png"))
     out.print(str(path), soft_wrap=True)
 
 
@@ -85,28 +86,26 @@ def publish(
     """Publish a board as a Weights & Biases report: its leaderboard table and its plots, with your key."""
     from bench.boards.show.wandb import publish as send
 
-    name, rows = _one(records, task)
-    out.print(send(name, rows, project, runs), soft_wrap=True)
+    out.print(send(_one(records, task), project, runs), soft_wrap=True)
 
 
-def _one(records: Path, task: str) -> tuple[str, list[Row]]:
+def _one(records: Path, task: str) -> Board:
     """The newest board of a task, or the one that is named with its version."""
-    from bench.boards.rows import read, rows
-    from bench.records.record import task_and_version
+    from bench.boards.board import read_boards
+    from bench.records.setup import task_and_version
+    from bench.records.store import Store
 
     boards = {
-        name: found for name, found in rows(read(records)[0]).items() if any(row.seeds for row in found)
+        name: board
+        for name, board in read_boards(Store(records))[0].items()
+        if any(row.seeds for row in board.rows)
     }
-    found = [
-        name
-        for name, own in boards.items()
-        if task in (name, *task_and_version(name)[:1], own[0].setup.task.spec)
-    ]
-    if not found:
+    specs = {name: board.rows[0].setup.task.spec for name, board in boards.items()}
+    able = [name for name in boards if task in (name, *task_and_version(name)[:1], specs[name])]
+    if not able:
         raise SeesawError(
             f"No record below {records} is of a task {task!r}{near(task, boards)} Run some, or name one of "
             f"{', '.join(boards) or 'none yet'}."
         )
-    named = [name for name in found if boards[name][0].setup.task.spec == task] or found
-    name = max(named, key=lambda board: task_and_version(board)[1:])
-    return name, boards[name]
+    named = [name for name in able if specs[name] == task] or able
+    return boards[max(named, key=lambda board: task_and_version(board)[1:])]

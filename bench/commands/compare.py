@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,13 +13,18 @@ from bench.commands import options
 from bench.commands.options import out
 from bench.errors import SeesawError
 
+if TYPE_CHECKING:
+    from bench.records.setup import Setup
+    from bench.records.store import Store
+
 METHODS = "dense,sparse[nearest=true],pruned,pruned[layers=uniform],random,random[layers=uniform],narrow"
 DENSITIES = "0.5,0.25,0.125,0.0625,0.03125"
 """What any method must be held against, down to where accuracy collapses (Blalock et al., MLSys 2020)."""
 
 
+@options.with_run_options
 def compare(
-    task: options.TaskSpec = "digits",
+    asked: options.RunOptions,
     backbones: options.Specs = "mlp",
     methods: options.Specs = METHODS,
     densities: Annotated[
@@ -26,22 +32,9 @@ def compare(
     ] = DENSITIES,
     seeds: options.Seeds = "0,1,2",
     workers: Annotated[int, typer.Option(min=1, help="cells at once")] = 1,
-    exits: options.ExitsSpec = "joint",
-    policies: options.Specs = options.POLICIES,
-    codecs: options.Specs = options.CODECS,
-    meters: options.Specs = options.METERS,
-    epochs: options.Epochs = None,
-    set_: options.Set = None,
-    device: options.Device = "auto",
-    cut: options.Cut = None,
-    values: options.Values = "float32",
-    lean: options.Lean = False,
     threads: Annotated[
         int | None, typer.Option(min=1, help="of each worker; an equal part of the cores where left out")
     ] = None,
-    data: options.DataSets = options.DATA,
-    records: options.Records = options.RECORDS,
-    runs: options.Runs = options.RUNS,
     pages: options.Pages = None,
     measure: options.Measure = False,
     deterministic: options.Deterministic = False,
@@ -58,58 +51,61 @@ def compare(
       seesaw compare --task mnist --methods 'dense,sparse\\[nearest=true],pruned' --densities 0.5,0.1,0.03
     """
     with out.status("Loading PyTorch ..."):
-        from bench.boards.pages import write_pages
-        from bench.boards.rows import read, rows
-        from bench.boards.show.terminal import board_columns, board_rows, board_table
-        from bench.records.mirror import leaderboard
-        from bench.records.record import board_of, is_record
+        from bench.records.record import is_record
         from bench.runs.grid import grid
         from bench.runs.progress import Cells
-        from bench.runs.request import Order, Plan
+        from bench.runs.request import ResolvedRun
         from bench.runs.workers import work_off
 
-    base = Order(
-        task, "", exits, options.words(policies), options.words(codecs), options.words(meters), 0,
-        options.recipe(set_, epochs), device, None, cut, values, lean, data, records, runs, workers > 1,
-    )  # fmt: skip
     cells = grid(
-        base,
+        asked.request("", neighbours=workers > 1),
         options.words(backbones),
         options.words(methods),
         options.words(densities),
         options.numbers(seeds),
     )
-    plans = [Plan.of(cell) for cell in cells]
-    open_ = [plan for plan in plans if measure or not is_record(plan.path)]
+    runs = [ResolvedRun.of(cell) for cell in cells]
+    open_ = [run for run in runs if measure or not is_record(run.path)]
     out.print(
-        f"{task}: {len(cells)} cells, {len(cells) - len(open_)} have a record, {len(open_)} to run.",
+        f"{asked.task}: {len(cells)} cells, {len(cells) - len(open_)} have a record, {len(open_)} to run.",
         style="bold",
     )
     threads = threads or max(1, (os.cpu_count() or 1) // workers)
-    failed: list[tuple[Plan, str]] = []
+    failed: list[tuple[str, str]] = []
     begun = time.monotonic()
-    with Cells(out, [f"{plan.setup.model} seed {plan.order.seed}" for plan in open_]) as shown:
-        for news in work_off(
-            [plan.order for plan in open_], workers, threads, deterministic=deterministic, measure=measure
-        ):
+    names = [f"{run.setup.model} seed {run.seed}" for run in open_]
+    with Cells(out, names) as shown:
+        requests = [run.request for run in open_]
+        for news in work_off(requests, workers, threads, deterministic=deterministic, measure=measure):
             shown(news)
             if news.kind == "failed":
-                failed.append((open_[news.order], news.line))
+                failed.append((names[news.number], news.line))
     if open_:
         out.print(f"{len(open_) - len(failed)} cells run in {(time.monotonic() - begun) / 60:.1f} min.")
-    entries, _ = read(records)
-    board = board_of(plans[0].setup)
-    if found := rows(entries).get(board):
-        out.print(board_table(board, found))
-        leaderboard(board, board_columns(), board_rows(found), runs)
-    written, trouble = write_pages(records, pages or records.parent)
-    for path in written:
-        out.print(str(path), soft_wrap=True)
-    for sentence in trouble:
-        out.print(f"Left out: {sentence}", style="yellow", soft_wrap=True)
-    for plan, why in failed:
-        out.print(f"Failed: {plan.setup.model} seed {plan.order.seed}: {why}", style="red", soft_wrap=True)
+    _show_board(runs[0].store, runs[0].setup, pages)
+    for name, why in failed:
+        out.print(f"Failed: {name}: {why}", style="red", soft_wrap=True)
     if failed:
         raise SeesawError(
             f"{len(failed)} of {len(cells)} cells failed. Mend what they name, then run the same command."
         )
+
+
+def _show_board(store: Store, setup: Setup, pages: Path | None) -> None:
+    """Print the board that cells stand on, mirror it, and write all pages."""
+    from bench.boards.board import read_boards
+    from bench.boards.pages import write_pages
+    from bench.boards.show.terminal import board_table
+    from bench.boards.show.wandb import plain_rows
+    from bench.records.mirror import leaderboard
+    from bench.records.setup import board_of
+
+    boards, _ = read_boards(store)
+    if board := boards.get(board_of(setup)):
+        out.print(board_table(board))
+        leaderboard(board.name, *plain_rows(board), store.runs)
+    written, trouble = write_pages(store, pages or store.records.parent)
+    for path in written:
+        out.print(str(path), soft_wrap=True)
+    for sentence in trouble:
+        out.print(f"Left out: {sentence}", style="yellow", soft_wrap=True)

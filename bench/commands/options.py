@@ -1,11 +1,15 @@
-"""Options that several commands share, and how their values are read."""
+"""Options that several commands share, declared once, and how their values are read."""
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 from rich.console import Console
@@ -13,6 +17,9 @@ from rich.console import Console
 from bench.errors import SeesawError
 from bench.plugins.spec import split
 from bench.runs import defaults
+
+if TYPE_CHECKING:
+    from bench.runs.request import RunRequest
 
 out = Console(
     highlight=False, markup=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
@@ -44,8 +51,11 @@ Cut = Annotated[
     ),
 ]
 Values = Annotated[
-    str,
-    typer.Option(help="numbers of the packed weights: float32, float16 or int8; all is measured with them"),
+    str | None,
+    typer.Option(
+        help="numbers of the packed weights: float32, float16 or int8; all is measured with them; left out: float32, "
+        "or as the run that is named had them"
+    ),
 ]
 Lean = Annotated[
     bool,
@@ -61,6 +71,82 @@ Deterministic = Annotated[
 
 RECORDS, RUNS, DATA = Path("leaderboards/records"), Path("runs"), Path("data")
 POLICIES, CODECS, METERS = map(",".join, (defaults.POLICIES, defaults.CODECS, defaults.METERS))
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options that say what a run is, beside its model and its seed: of `run`, `compare` and `pack`."""
+
+    task: TaskSpec = "digits"
+    exits: ExitsSpec = "joint"
+    policies: Specs = POLICIES
+    codecs: Specs = CODECS
+    meters: Specs = METERS
+    epochs: Epochs = None
+    set_: Set = None
+    device: Device = "auto"
+    cut: Cut = None
+    values: Values = None
+    lean: Lean = False
+    data: DataSets = DATA
+    records: Records = RECORDS
+    runs: Runs = RUNS
+
+    def request(self, model: str, **more: Any) -> RunRequest:
+        """The request of one run of a model; `more` are fields of it, such as the seed."""
+        from bench.runs.request import RunRequest
+
+        return RunRequest(
+            task=self.task,
+            model=model,
+            exits=self.exits,
+            policies=words(self.policies),
+            codecs=words(self.codecs),
+            meters=words(self.meters),
+            recipe=recipe(self.set_, self.epochs),
+            device=self.device,
+            cut=self.cut,
+            values=self.values or "float32",
+            lean=self.lean,
+            data=self.data,
+            records=self.records,
+            runs=self.runs,
+            **more,
+        )
+
+
+C = TypeVar("C", bound=Callable[..., None])
+
+
+def with_run_options(command: C) -> C:
+    """A command whose parameter `asked` stands for all of `RunOptions`, which its command line takes one by one."""
+    own = inspect.signature(command).parameters
+    hints = get_type_hints(RunOptions, include_extras=True)
+    options = [
+        inspect.Parameter(
+            one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name]
+        )
+        for one in fields(RunOptions)
+    ]
+    others = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hint)
+        for name, parameter in own.items()
+        for hint in [get_type_hints(command, include_extras=True)[name]]
+        if name != "asked"
+    ]
+    required = [one for one in others if one.default is inspect.Parameter.empty]
+    rest = [one for one in others if one.default is not inspect.Parameter.empty]
+
+    @wraps(command)
+    def expanded(**given: Any) -> None:
+        asked = RunOptions(**{one.name: given.pop(one.name) for one in fields(RunOptions)})
+        command(asked=asked, **given)
+
+    together = [*required, *options, *rest]
+    expanded.__signature__ = inspect.Signature(together)  # pyright: ignore[reportAttributeAccessIssue]
+    expanded.__annotations__ = {one.name: one.annotation for one in together}
+    del expanded.__wrapped__  # else typer reads the parameters of the command itself
+    return expanded  # pyright: ignore[reportReturnType]
 
 
 def words(text: str) -> tuple[str, ...]:

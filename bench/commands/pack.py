@@ -11,21 +11,17 @@ from rich.table import Table
 
 from bench.commands import options
 from bench.commands.options import out
-from bench.errors import SeesawError, counted
+from bench.errors import counted
 
 if TYPE_CHECKING:
     from bench.execution.fast import Fast
 
 
+@options.with_run_options
 def pack(
+    asked: options.RunOptions,
     what: Annotated[str, typer.Argument(help="path of a record, or a model that was run: backbone_method")],
     into: Annotated[Path, typer.Option("--out", help="folder for the files")],
-    cut: Annotated[
-        int | None, typer.Option(min=1, help="first stage of the server's part; left out, one file holds all")
-    ] = None,
-    values: Annotated[
-        str | None, typer.Option(help="float32, float16 or int8; as it was run where left out")
-    ] = None,
     by_exit: Annotated[
         bool, typer.Option("--by-exit", help="a part for each exit, which `seesaw run-exits` runs one by one")
     ] = False,
@@ -34,15 +30,8 @@ def pack(
     torch_export: Annotated[
         bool, typer.Option("--torch-export", help="also write exported PyTorch programs")
     ] = False,
-    task: options.TaskSpec = "digits",
-    exits: options.ExitsSpec = "joint",
     seed: Annotated[int, typer.Option(min=0, help="of the run, where a model is named")] = 0,
-    epochs: options.Epochs = None,
-    set_: options.Set = None,
     samples: Annotated[int, typer.Option(min=1, max=4096, help="test samples to check the files on")] = 64,
-    data: options.DataSets = options.DATA,
-    records: options.Records = options.RECORDS,
-    runs: options.Runs = options.RUNS,
     debug: options.Debug = False,
 ) -> None:
     """Write a trained network as packed files: the device's part and the server's, or the whole.
@@ -63,47 +52,20 @@ def pack(
     with out.status("Loading PyTorch ..."):
         from torch import get_num_threads
 
-        from bench.network.sparse.values import KINDS, Kind
         from bench.records.record import load
-        from bench.replay.exits.shipped import shipped_by
-        from bench.replay.exits.states import STATES, load_states
-        from bench.runs.request import Order, Plan
-        from bench.runs.trained import Earlier, order_of
-        from bench.shipping.parts import Shipment
+        from bench.runs.request import ResolvedRun, RunRequest
+        from bench.runs.ship import shipment_of
 
     path = Path(what)
     if path.suffix == ".json" or path.exists():
-        order = order_of(load(path), data=data, records=records, runs=runs)
+        places = {"data": asked.data, "records": asked.records, "runs": asked.runs}
+        run = ResolvedRun.of(RunRequest.of(load(path), **places))
     else:
-        order = Order(
-            task, what, exits, seed=seed, recipe=options.recipe(set_, epochs), data=data, records=records, runs=runs
-        )  # fmt: skip
-    plan = Plan.of(order)
-    kind: Kind | None = next((one for one in KINDS if one == (values or plan.values)), None)
-    if kind is None:
-        raise SeesawError(f"There are no values {values!r}. Choose {', '.join(KINDS)}.")
-    earlier = Earlier.of(plan)
-    if earlier is None:
-        raise SeesawError(
-            f"There are no weights of {plan.setup.model} on {plan.task.spec}, seed {order.seed}, in {runs}. Train it: "
-            f"seesaw run --task '{order.task}' --model '{order.model}' --seeds {order.seed}"
-        )
+        run = ResolvedRun.of(asked.request(what, seed=seed))
     with out.status("Packing ..."):
-        net = earlier.network(plan)
-        test = plan.task.plugin.data(data, order.seed)
-        inputs = test.scale(test.test.inputs[:samples])
-        about = {
-            "task": plan.task.spec, "backbone": plan.backbone.spec, "method": plan.method.spec, "exits": plan.exits.spec,
-            "seed": order.seed, "record": earlier.record.digest, "shape": plan.about.sample.shape,
-            "dtype": str(plan.about.sample.dtype).removeprefix("torch."),
-            "vocabulary": plan.about.sample.vocabulary, "classes": plan.about.classes,
-        }  # fmt: skip
-        policies = (
-            shipped_by(plan.policies, earlier.record.curves, load_states(plan.folder() / STATES))
-            if by_exit
-            else []
+        shipment = shipment_of(
+            run, into, samples=samples, values=asked.values, form=form, cut=asked.cut, by_exit=by_exit
         )
-        shipment = Shipment(net, inputs, about, into, kind, form, cut, by_exit, policies)
         shipment.pack()
         shipment.time()
         if torch_export:
@@ -111,16 +73,16 @@ def pack(
         if onnx:
             shipment.onnx()
     table = Table(
-        "part", "file", "bytes", "how", "off by", f"one sample, {counted(get_num_threads(), 'thread')}", title=f"{plan.setup.model} seed {order.seed}, checked on "
-        f"{len(inputs)} test samples", title_justify="left", title_style="bold", box=SIMPLE_HEAD,
+        "part", "file", "bytes", "how", "off by", f"one sample, {counted(get_num_threads(), 'thread')}", title=f"{run.setup.model} seed {run.seed}, checked on "
+        f"{len(shipment.inputs)} test samples", title_justify="left", title_style="bold", box=SIMPLE_HEAD,
     )  # fmt: skip
     for one in shipment.written:
         off = one.note if one.difference is None else "0" if one.difference == 0 else f"{one.difference:.1g}"
-        table.add_row(one.part, str(one.path), f"{one.bytes:,}", one.kind, off, _told(one.fast))
+        table.add_row(one.part, str(one.path), f"{one.bytes:,}", one.kind, off, _time(one.fast))
     out.print(table)
 
 
-def _told(fast: Fast | None) -> str:
+def _time(fast: Fast | None) -> str:
     """How long a part takes."""
     if fast is None:
         return ""

@@ -1,22 +1,25 @@
-"""seesaw show, diff and verify: what a record says, how two differ, whether one can be believed."""
+"""seesaw show, diff and verify: what a written file holds, how two differ, whether one can be believed.
+
+A run's record, a stream record and whatever other kind there is are one kind of file here (`bench.records.sealed`).
+"""
 
 from __future__ import annotations
 
-import tempfile
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from bench.commands import options, streams
+from bench.commands import options
 from bench.commands.options import out
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 
 if TYPE_CHECKING:
-    from bench.records.record import Record
-    from bench.records.stream import StreamRecord
+    from bench.records.sealed import Sealed
+    from bench.records.store import Store
 
 RecordPath = Annotated[Path, typer.Argument(help="path of a record, or of a stream record")]
 
@@ -26,81 +29,52 @@ def show(record: RecordPath, debug: options.Debug = False) -> None:
 
     A stream record (`seesaw replay --record`) is shown as boards show it.
     """
-    from bench.commands.run import show_record
-    from bench.records.checks.run import faults
-    from bench.records.store import contested
-    from bench.records.stream import StreamRecord, either
-    from bench.runs.request import dense_of
+    from bench.records.store import Store, open_file
 
-    found = either(record)
-    if isinstance(found, StreamRecord):
-        streams.show(record, found)
-        return
+    file = open_file(record)
+    store = Store.around(record, file)
+    shown = import_module(file.shown_by)
     table = Table(box=None, show_header=False, padding=(0, 2))
-    for name, value in {
-        "task": f"{found.setup.task.spec}, version {found.setup.task_version}",
-        "model": found.setup.model,
-        "seed": found.seed,
-        "recipe": ", ".join(f"{key} {value}" for key, value in sorted(found.setup.recipe.items())),
-        "machine": ", ".join(f"{key} {value}" for key, value in found.machine.items()),
-        "versions": ", ".join(f"{key} {value}" for key, value in found.versions.items()),
-        "commit": f"{found.commit or 'unknown'}{' and changes' if found.dirty else ''}",
-        "created": f"{found.created}, in {sum(found.seconds.values()):.0f} s",
-    }.items():
-        table.add_row(name, str(value))
+    for name, value in shown.about(file):
+        table.add_row(name, value)
     out.print(table)
-    show_record(record, dense_of(found.setup, found.seed, record.resolve().parent.parent.parent))
-    if why := contested(record, faults(found)):
+    print_file(record, store, file)
+    if why := store.contested(record, store.faults(file)):
         out.print(f"Not to be believed: {why}", style="red", soft_wrap=True)
+
+
+def print_file(path: Path, store: Store, file: Sealed | None = None) -> None:
+    """Print the tables of a written file and the sentences below them, and where it lies."""
+    from bench.records.store import open_file
+
+    file = file or open_file(path)
+    for part, style in import_module(file.shown_by).shown(file, store):
+        out.print(part, style=style, soft_wrap=isinstance(part, str))
+    out.print(f"{file.title}: {path}", soft_wrap=True)
 
 
 def diff(one: RecordPath, other: RecordPath, debug: options.Debug = False) -> None:
     """Show what differs between two records: settings, machine, versions and numbers."""
     from bench.records.compare import differences
-    from bench.records.stream import either
+    from bench.records.store import open_file
 
-    first, second = either(one), either(other)
+    first, second = open_file(one), open_file(other)
     if type(first) is not type(second):
         raise SeesawError(
             f"{one} is a {first.title} and {other} a {second.title}. Give two records of runs, or two of streams."
         )
-    told, come = (_told(found) for found in (first, second))
     table = _table("settings, machine and versions that differ", "", "first", "second")
-    for name, a, b in differences(told[0], come[0]):
+    for name, a, b in differences(first.settings(), second.settings()):
         table.add_row(name, str(a), str(b))
     out.print(table if table.row_count else "Settings, machine and versions are the same.")
     numbers = _table("numbers that differ", "number", "first", "second", "second / first")
-    here, there = told[1], come[1]
+    here, there = first.numbers(), second.numbers()
     for name in here | there:
         a, b = here.get(name), there.get(name)
         if a != b:
             ratio = f"{b / a:.4g}" if a and b is not None else "-"
             numbers.add_row(name, *("-" if one is None else f"{one:.6g}" for one in (a, b)), ratio)
     out.print(numbers if numbers.row_count else "All numbers are the same.")
-
-
-def _told(found: Record | StreamRecord) -> tuple[dict[str, Any], dict[str, float]]:
-    """What a record says beside its numbers, and its numbers by name."""
-    from bench.records import compare as beside
-    from bench.records import compare_streams as streams_beside
-    from bench.records.stream import StreamRecord
-
-    if isinstance(found, StreamRecord):
-        return streams_beside.settings(found), streams_beside.means(found)
-    return beside.settings(found), _numbers(found)
-
-
-def _numbers(record: Record) -> dict[str, float]:
-    """Every number of a record by its name, readings with their units."""
-    from bench.records.checks.run import places
-    from bench.records.compare import counts
-
-    found = {
-        f"{place}: {name}, {one.unit}": one.value
-        for place, readings in places(record)
-        for name, one in readings.items()
-    }
-    return found | dict(counts(record))
 
 
 def verify(
@@ -122,70 +96,55 @@ def verify(
     A stream record (`seesaw replay --record`) is also held against the records of its runs; with --rerun it is replayed
     from the traces that lie in the folder of runs, and every number must be the same.
     """
-    from bench.records.checks.run import faults
-    from bench.records.compare import compare
-    from bench.records.store import contested
-    from bench.records.stream import StreamRecord, either
+    from bench.records.store import Store, open_file
 
-    found = either(record)
-    if isinstance(found, StreamRecord):
-        streams.verify(record, found, records)
-        if rerun:
-            streams.replay_again(record, found, records, runs, threads)
-        return
-    inside = record.resolve().is_relative_to(records.resolve())
-    if wrong := faults(found, *((record, records) if inside else ())):
-        for sentence in wrong:
+    file, store = open_file(record), Store(records, runs)
+    if faults := store.faults(file, record):
+        for sentence in faults:
             out.print(f"- {sentence}", style="red", soft_wrap=True)
-        raise SeesawError(f"{record} is not to be believed. Run it again, or ask who made it.")
-    out.print("Schema, digest, checksum and derived numbers hold.")
-    if why := contested(record, []):
+        raise SeesawError(f"{record} is not to be believed. {file.remedy}")
+    out.print("Schema, digest, checksum, derived numbers and what other files say of it hold.")
+    if why := store.contested(record, []):
         out.print(f"A maintainer contests it: {why}", style="yellow", soft_wrap=True)
-    if not rerun:
-        return
-    rows = compare(found, _again(found, data, threads))
-    table = _table("run again", "number", "told", "found", "allowed")
-    for row in rows:
-        if not row.agrees:
-            told, again = ("-" if v is None else f"{v:.6g}" for v in (row.told, row.found))
-            table.add_row(row.name, told, again, f"{row.allowed:.3g}")
+    if rerun:
+        _made_again(record, file, store, data, threads)
+
+
+def _made_again(path: Path, file: Sealed, store: Store, data: Path, threads: int | None) -> None:
+    """Make a file again, and hold every number against the new one.
+
+    Raises:
+        SeesawError: a number contradicts it, or it cannot be made again.
+    """
+    with out.status("Loading PyTorch ..."):
+        maker = import_module(file.maker)
+        from bench.runs.progress import Shown
+
+    with Shown(out, file.name) as shown:
+        rows = file.compare(maker.again(file, store, data=data, threads=threads, report=shown))
+    wrong = [row for row in rows if not row.agrees]
     compared = sum(row.allowed is not None for row in rows)
-    out.print(f"{compared} numbers compared, {len(rows) - compared} times of another machine left out.")
-    if table.row_count:
-        out.print(table)
-    if wrong := [row for row in rows if not row.agrees and not row.timed]:
+    left_out = len(rows) - compared
+    times = f", {counted(left_out, 'time')} of another machine left out" if left_out else ""
+    out.print(f"{counted(compared, 'number')} compared{times}.")
+    if not wrong:
+        out.print("Made again, every number lies within its spread.")
+        return
+    table = _table("made again", "number", "recorded", "again", "allowed")
+    for row in wrong:
+        values = ("-" if value is None else f"{value:.9g}" for value in (row.recorded, row.again))
+        table.add_row(row.name, *values, f"{row.allowed:.3g}")
+    out.print(table)
+    if any(not row.timed for row in wrong):
+        contradict = sum(not row.timed for row in wrong)
         raise SeesawError(
-            f"{len(wrong)} of {compared} numbers contradict {record}. Compare machine and versions with "
+            f"{contradict} of {counted(compared, 'number')} contradict {path}. Compare machine and versions with "
             "`seesaw show`, and ask who made it."
         )
-    if table.row_count:
-        raise SeesawError(
-            f"{table.row_count} times lie outside their spread, and all other numbers agree. Let the machine do nothing else, "
-            "and verify it once more."
-        )
-    out.print("Run again, every number lies within its spread.")
-
-
-def _again(found: Record, data: Path, threads: int | None) -> Record:
-    """Run a record's settings again in a folder that is gone afterwards."""
-    from bench.machine import settle
-    from bench.runs.progress import Shown
-    from bench.runs.run import run
-    from bench.runs.trained import order_of
-
-    told = found.machine.get("threads")
-    threads = threads or (told if isinstance(told, int) and 0 < told <= 1024 else None)
-    settle(threads, deterministic=found.machine.get("deterministic") is True)
-    with tempfile.TemporaryDirectory() as folder:
-        order = order_of(found, data=data, records=Path(folder) / "records", runs=Path(folder) / "runs")
-        with Shown(out, f"{order.task}  {order.model}  seed {order.seed}") as shown:
-            again = run(order, shown)
-    if again.digest != found.digest:
-        raise SeesawError(
-            f"Run with what its specs say, its settings have the digest {again.digest}, not {found.digest}. "
-            "Its specs do not say what its settings say; ask who made it."
-        )
-    return again
+    raise SeesawError(
+        f"{counted(len(wrong), 'time lies', 'times lie')} outside their spread, and all other numbers agree. Let the machine "
+        "do nothing else, and verify it once more."
+    )
 
 
 def _table(title: str, *heads: str) -> Table:

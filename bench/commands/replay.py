@@ -102,30 +102,27 @@ def replay(
         from bench.drawing import pyplot
         from bench.files import writable
         from bench.machine import settle
-        from bench.records.stream import streams_of
-        from bench.replay.streams import costs as real
-        from bench.replay.streams import entrants as inputs
+        from bench.records.store import Store
+        from bench.replay.streams import costs as asked_costs
+        from bench.replay.streams import entrants as players
         from bench.replay.streams.recording import parts_of, record_of
         from bench.replay.streams.report import stream_table, write_json
         from bench.replay.streams.sweep import Sweep
 
-    settle(threads, deterministic=False)
-    swept = inputs.values(sweep or [])
-    named = inputs.entrants(policy or USUAL, swept)
+    settle(threads)
+    store = Store(records)
+    swept = players.values(sweep or [])
+    named = players.entrants(policy or USUAL, swept)
     if record and not named.chosen:
         raise SeesawError(
             f"--record keeps what plays a stream, and none of {', '.join(named.streamless)} does: what decides for each sample "
             "alone stands on the run's own record. Name an online policy too, such as splitee."
         )
     with out.status("Reading ..."):
-        network = parts_of(trace, records) if record else None
-        stream, logits = inputs.load(trace)
-        priced = real.priced(costs, trace, records, stream.exits)
-        sent = (
-            real.sends_of(trace, records, sends, arms)
-            if real.named(sends)
-            else inputs.numbers(sends, "--sends", "; or say payload.CODEC")
-        )
+        network = parts_of(trace, store) if record else None
+        stream, logits = players.load(trace)
+        priced = asked_costs.priced(costs, trace, store, stream.exits)
+        sent = asked_costs.sends_of(sends, trace, store, arms)
         if priced.note:
             out.print(priced.note, style="yellow", soft_wrap=True)
         arms_ = stream.arms(arms, priced.depths, sent)
@@ -158,10 +155,10 @@ def replay(
         )
         out.print(str(out_), soft_wrap=True)
     if network is not None:
-        asked = costs if costs is not None and real.named(costs) else priced.depths
-        sending = sends if real.named(sends) else None
-        told = record_of(*network, arms, asked, named, plan, rows, sending)
-        out.print(str(told.write(told.path(streams_of(records)))), soft_wrap=True)
+        asked = costs if costs is not None and asked_costs.named(costs) else priced.depths
+        sending = sends if asked_costs.named(sends) else None
+        stream_record = record_of(*network, arms, asked, named, plan, rows, sending)
+        out.print(str(stream_record.write(store.path(stream_record))), soft_wrap=True)
         if named.streamless:
             out.print(
                 f"Not in it: {', '.join(named.streamless)}. What decides for each sample alone stands on the run's own record.",

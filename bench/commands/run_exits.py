@@ -37,7 +37,7 @@ def run_exits(
     with out.status("Loading PyTorch and ONNX Runtime ..."):
         import torch
 
-        from bench.boards.show.record import seconds
+        from bench.boards.show.units import seconds
         from bench.kinds.task import Task
         from bench.machine import settle
         from bench.plugins.plugin import choose

@@ -10,7 +10,7 @@ from typing import ClassVar, TypeVar
 import torch
 
 from bench.execution.fast import wait
-from bench.kinds.meter import Reading
+from bench.records.reading import Reading
 
 Key = TypeVar("Key")
 

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import SeesawError
+from bench.files import cache
 from bench.lock import alone
 from bench.machine import features
 
@@ -36,20 +37,6 @@ library.define(SCHEMA)
 @torch.library.register_fake("seesaw::chain", lib=library)
 def _(x: Tensor, steps: Tensor, index: Tensor, values: Tensor, counts: list[int]) -> list[Tensor]:
     return [x.new_empty(x.shape[0], count) for count in counts]
-
-
-def cache() -> Path:
-    """The folder for what is made once on this machine.
-
-    Raises:
-        SeesawError: there is none, as the user has no home.
-    """
-    try:
-        return Path(os.environ.get("SEESAW_CACHE") or Path.home() / ".cache" / "seesaw")
-    except RuntimeError as error:
-        raise SeesawError(
-            "There is no home folder to keep things in. Name another: SEESAW_CACHE=FOLDER."
-        ) from error
 
 
 def version() -> str:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from torch import nn
 
 from bench.errors import SeesawError
+from bench.network.heads import pooled_head
 from bench.network.net import Sample
 from bench.plugins.plugin import Plugin, Positive
 
@@ -44,24 +45,6 @@ class Backbone(Plugin):
     def scaled(self, channels: int) -> int:
         """A width times `width`, at least 1."""
         return max(1, round(channels * self.width))
-
-
-def pooled_head(shape: tuple[int, ...], classes: int) -> nn.Module:
-    """Global average pooling where the tensor has places, then one linear layer.
-
-    Args:
-        shape: (channels, ...) of the tensor it takes, without the batch.
-        classes: how many logits it gives.
-    """
-    linear = nn.Linear(shape[0], classes)
-    return linear if len(shape) == 1 else nn.Sequential(MeanPool(), linear)
-
-
-class MeanPool(nn.Module):
-    """The mean over all places: (N, C, ...) to (N, C)."""
-
-    def forward(self, x):
-        return x.flatten(2).mean(2)
 
 
 def channels_of(sample: Sample) -> int:

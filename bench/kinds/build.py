@@ -1,10 +1,9 @@
-"""A network from its plugins, and from a file of weights."""
+"""A network from its plugins."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -13,35 +12,26 @@ from bench.kinds.backbone import Backbone
 from bench.kinds.exits import Exits
 from bench.kinds.method import Method
 from bench.kinds.task import About
-from bench.measuring.meters.macs import Tariff
+from bench.network.macs import Tariff
 from bench.network.net import Net
-from bench.network.sparse.mask import hide, layers, masked
-from bench.shipping.packed.unpack import unpack
 
 
-def assemble(backbone: Backbone, about: About, exits: Exits, cut: int | None = None) -> Net:
+def assemble(backbone: Backbone, about: About, exits: Exits) -> Net:
     """A backbone's stages with the plan's heads hung on them.
 
     Args:
         backbone: gives the stages.
         about: the task's inputs and classes.
         exits: hangs the heads.
-        cut: the one that the run is about, if it is about one.
 
     Raises:
-        SeesawError: no such cut, or no head on the last stage.
+        SeesawError: no head on the last stage.
     """
     net = Net(backbone.stages(about.sample), about.sample, about.classes)
     shares = Tariff.of(net).shares()
     exits.hang(net, shares, lambda stage: backbone.head(net.shape(stage), about.classes))
     if not net.exits or net.exits[-1] != len(net.stages) - 1:
         raise SeesawError(f"The exits plan {type(exits).__name__} hangs no head on the last stage. It must.")
-    if cut is not None and not 0 < cut < len(net.stages):
-        raise SeesawError(
-            f"There is no cut {cut} with a part on either side: this network has {len(net.stages)} stages. "
-            f"Name one from 1 to {len(net.stages) - 1}."
-        )
-    net.cut_before = cut
     return net
 
 
@@ -50,8 +40,22 @@ def untrained(
 ) -> tuple[Backbone, Net]:
     """The network before training, with its heads: the same initial weights for every method of a seed.
 
+    PyTorch's random generator stands afterwards where building has left it, so what training draws follows from the
+    seed too; `seeded` keeps it from the caller.
+
+    Args:
+        backbone: as asked.
+        method: may make the backbone narrower, or replace layers.
+        exits: hangs the heads.
+        about: the task's inputs and classes.
+        cut: the one that the run is about, if it is about one.
+        seed: of the initial weights.
+
     Returns:
         The backbone as built, which a method may have made narrower, and the network on the CPU.
+
+    Raises:
+        SeesawError: no such cut, or no head on the last stage.
     """
 
     def on_meta(one: Backbone) -> Net:
@@ -60,102 +64,16 @@ def untrained(
 
     built = method.reshape(backbone, on_meta)
     torch.manual_seed(seed)
-    net = assemble(built, about, exits, cut)
-    method.replace(net)
+    net = assemble(built, about, exits)
+    if cut is not None:
+        net.inner_cut(cut)
+    method.replace(net, cut)
     return built, net
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """How weights came from a file.
-
-    Attributes:
-        matched: `by name` or `by order`.
-        masks: of the layers that were sparse in the file, by name.
-    """
-
-    matched: str
-    masks: dict[str, torch.Tensor]
-
-    def check(self, net: Net) -> None:
-        """Raise where a network that was not trained has other masks than its file: its weights are not the file's.
-
-        Raises:
-            SeesawError: a mask differs.
-        """
-        own = {name: mask.cpu() for name, _, mask in masked(net)}
-        for name in {**own, **self.masks}:
-            if name not in own or name not in self.masks or not torch.equal(own[name], self.masks[name]):
-                raise SeesawError(
-                    f"The method gives {name} another mask than the file of weights has, so these are not its "
-                    "weights. Give the seed and the method that made the file, or train."
-                )
-
-
-def load_weights(net: Net, path: Path) -> Loaded:
-    """Start from a file: tensors by their names here, else in their order, as published checkpoints have them.
-
-    In order, what each tensor is (`weight`, `running_mean`, ...) must fit too. A safetensors file keeps no order, so
-    its names must be those of this network; a run's own packed file has them, and its masks.
-
-    Raises:
-        SeesawError: no such file, nothing but plain tensors allowed in it, or shapes that do not fit.
-    """
-    tensors, masks = _tensors(path)
-    found = {k: v for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
-    own = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
-    by_name = found.keys() == own.keys()
-    if not by_name:
-        if path.suffix == ".safetensors":
-            raise SeesawError(
-                f"{path} names its tensors otherwise ({next(iter(found), 'none')}, here {next(iter(own))}), and a "
-                "safetensors file keeps no order to go by. Give the PyTorch file, or rename its tensors."
-            )
-        if len(found) != len(own):
-            raise SeesawError(
-                f"{path} holds {len(found)} tensors and the network has {len(own)}. Choose the backbone's settings "
-                "to fit the file; heads of early exits are usually not in it: EXITS=single."
-            )
-        for here, there in zip(own, found, strict=True):
-            if here.rpartition(".")[2] != there.rpartition(".")[2]:
-                raise SeesawError(
-                    f"{path} has {there} where this network has {here}: their order differs. Rename the file's "
-                    "tensors to this network's names."
-                )
-        found = dict(zip(own, found.values(), strict=True))
-    for name, tensor in own.items():
-        if found[name].shape != tensor.shape:
-            raise SeesawError(
-                f"{path} has a tensor of shape {tuple(found[name].shape)} where {name} is {tuple(tensor.shape)}. "
-                "Choose the backbone's settings to fit the file."
-            )
-    net.load_state_dict(found, strict=False)
-    own_layers = layers(net)
-    for name, mask in masks.items():
-        if name not in own_layers:
-            raise SeesawError(f"{path} masks {name}, which is no layer here. Give a file of this network.")
-        hide(own_layers[name], mask)
-    return Loaded("by name" if by_name else "by order", masks)
-
-
-Tensors = dict[str, torch.Tensor]
-
-
-def _tensors(path: Path) -> tuple[Tensors, Tensors]:
-    """The tensors and masks of a safetensors file, or of a PyTorch file opened without running anything in it."""
-    from safetensors.torch import load_file
-
-    try:
-        if path.suffix == ".safetensors":
-            tensors = load_file(path)
-            packed = any(name.endswith(".weight.values") for name in tensors)
-            return unpack(path.read_bytes()) if packed else (tensors, {})
-        content: Any = torch.load(path, "cpu", weights_only=True)
-        content = content.get("state_dict", content)
-        if not all(isinstance(value, torch.Tensor) for value in content.values()):
-            raise ValueError("it holds more than tensors")
-    except Exception as error:  # damaged pickles raise almost anything; weights_only runs none of them
-        raise SeesawError(
-            f"{path} cannot be read as weights ({str(error).splitlines()[0]}). Give a safetensors file or a state dict."
-        ) from error
-    return content, {}
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Within it PyTorch draws by this seed; afterwards its generators stand where they stood before."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

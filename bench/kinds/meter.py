@@ -9,28 +9,9 @@ from typing import ClassVar
 import torch
 
 from bench.network.net import Net
-from bench.network.sparse.values import Kind
-from bench.plugins.plugin import Plugin, Settings
-
-
-class Reading(Settings):
-    """One number, with what is needed to believe it."""
-
-    value: float
-    """the number: a median where there is a spread, else a count or a mean"""
-    unit: str
-    """B, MAC, s, J, share, x (a ratio of times) or one"""
-    source: str
-    """the counter, clock, sensor or model that gave it"""
-    low: float | None = None
-    """lower quartile"""
-    high: float | None = None
-    """upper quartile"""
-    n: int | None = None
-    """how many measurements or samples"""
-
-
-Readings = dict[str, Reading]
+from bench.network.sparse.values import ValueType
+from bench.plugins.plugin import Plugin
+from bench.records.reading import Readings
 
 
 @dataclass
@@ -64,7 +45,7 @@ class Subject:
     net: Net
     device: torch.device
     report: Callable[[float, float, str], None] = lambda done, total, line: None
-    values: Kind = "float32"
+    values: ValueType = "float32"
     parent: Callable[[], Net] | None = None
 
 

@@ -29,12 +29,14 @@ class Step:
         optimizer: whose state a method may look at or change.
         index: number of this step since training began, from 0.
         progress: share of the budget's schedule done, from 0 to 1.
+        cut: the one that the run is about, by the first stage of the server's part; None where it is about none.
     """
 
     net: Net
     optimizer: torch.optim.Optimizer
     index: int
     progress: float
+    cut: int | None = None
     asked: list[tuple[Layer, float]] = field(default_factory=list)
     """layers whose dense gradient a hook asked for, with their density at that moment"""
 
@@ -53,6 +55,8 @@ class Train(Protocol):
 
     seed: int
     device: torch.device
+    cut: int | None
+    """the cut that the run is about, by the first stage of the server's part; None where it is about none"""
 
     def __call__(
         self,
@@ -120,8 +124,12 @@ class Method(Plugin):
         """
         return backbone
 
-    def replace(self, net: Net) -> None:
+    def replace(self, net: Net, cut: int | None = None) -> None:
         """Put other layers in place of some that were just built, for methods that factor or re-wire them.
+
+        Args:
+            net: just built, with its heads.
+            cut: the one that the run is about, if it is about one.
 
         Also called where a trained network is built again to be given its weights, so it may look at shapes alone.
         """
@@ -133,7 +141,11 @@ def overrides(method: Method, name: str) -> bool:
 
 
 def maskable(
-    net: Net, *, heads: bool = False, where: Literal["device", "server"] | None = None
+    net: Net,
+    *,
+    heads: bool = False,
+    where: Literal["device", "server"] | None = None,
+    cut: int | None = None,
 ) -> dict[str, Layer]:
     """The layers that methods make sparse: linear layers and convolutions of the stages.
 
@@ -144,6 +156,7 @@ def maskable(
         net: whose layers.
         heads: the heads' layers too.
         where: only those of the device's part, or of the server's; None is both.
+        cut: that parts the two, by the first stage of the server's part.
 
     Raises:
         SeesawError: one side is asked for, and the run names no cut.
@@ -157,7 +170,6 @@ def maskable(
     found = {name: layer for name, layer in found.items() if getattr(layer, "groups", 1) == 1}
     if where is None:
         return found
-    cut = net.cut_before
     if cut is None:
         raise SeesawError(
             f"where={where} needs to know the cut. Name it: --cut K (CUT=K), from 1 to {len(net.stages) - 1}."

@@ -14,15 +14,16 @@ from PIL import Image
 from torch import Tensor
 
 from bench.kinds.codec import Codec, frame
-from bench.kinds.meter import Reading, Readings
 from bench.kinds.task import Data, Split
+from bench.measuring.tracing import batches
 from bench.network.linked import ask, together
 from bench.network.net import Net
 from bench.plugins.plugin import Choice
+from bench.records.reading import Reading, Readings
 from bench.records.record import Behind, Early
-from bench.replay.exits.curve import apart, decide
+from bench.replay.exits.decide import apart, decide
 from bench.replay.exits.shipped import Shipped
-from bench.replay.trace import batches, topk
+from bench.replay.trace import topk
 
 JPEG_QUALITY = 90
 

@@ -11,16 +11,15 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from bench.boards.show.policies import BATCHES
 from bench.execution.backends import Way
 from bench.execution.clock import spread, timed, where
 from bench.execution.fast import prepared, wait
-from bench.kinds.meter import Reading
 from bench.network.linked import Linked
 from bench.network.net import Net, Part
 from bench.network.walk import Walk, walk
-from bench.records.record import Walked
-from bench.replay.exits.curve import decide, leaves_now
+from bench.records.reading import Reading
+from bench.records.record import BATCHES, Walked
+from bench.replay.exits.decide import decide, leaves_now
 from bench.replay.exits.shipped import Shipped
 from bench.replay.trace import Trace
 

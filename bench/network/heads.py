@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import SeesawError
-from bench.kinds.backbone import pooled_head
 
 GRID = 4
 """Sides of the grid that mixed and convolutional heads pool images to, at most (as Shallow-Deep Networks do)."""
@@ -80,3 +79,21 @@ class MixedPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.mixture * self.largest(x) + (1 - self.mixture) * self.mean(x)
+
+
+def pooled_head(shape: tuple[int, ...], classes: int) -> nn.Module:
+    """Global average pooling where the tensor has places, then one linear layer.
+
+    Args:
+        shape: (channels, ...) of the tensor it takes, without the batch.
+        classes: how many logits it gives.
+    """
+    linear = nn.Linear(shape[0], classes)
+    return linear if len(shape) == 1 else nn.Sequential(MeanPool(), linear)
+
+
+class MeanPool(nn.Module):
+    """The mean over all places: (N, C, ...) to (N, C)."""
+
+    def forward(self, x):
+        return x.flatten(2).mean(2)

@@ -52,8 +52,6 @@ class Net(nn.Module):
         self.sample = sample
         self.classes = classes
         self.shapes = self._shapes()
-        self.cut_before: int | None = None
-        """The cut that a run is about, by the first stage of the server's part; None where it is about none."""
 
     def _shapes(self) -> list[tuple[int, ...]]:
         """The shape, without the batch, of what each stage gives."""
@@ -159,6 +157,19 @@ class Net(nn.Module):
                 f"Cut at 0 (before the first) to {len(self.stages)} (after the last)."
             )
         return Part(self, 0, k), Part(self, k, len(self.stages))
+
+    def inner_cut(self, k: int) -> tuple[Part, Part]:
+        """The same of a cut that has stages on either side.
+
+        Raises:
+            SeesawError: there is no such cut.
+        """
+        if not 0 < k < len(self.stages):
+            raise SeesawError(
+                f"There is no cut {k} with a part on either side: this network has {len(self.stages)} stages. "
+                f"Name one from 1 to {len(self.stages) - 1}."
+            )
+        return self.cut(k)
 
 
 class Part(nn.Module):

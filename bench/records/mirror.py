@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlparse
 
 from bench.files import write_whole
-from bench.kinds.meter import Readings
-from bench.records.record import Record, Setup, board_of
-from bench.runs.training.lit import Epoch
+from bench.records.reading import Readings
+from bench.records.record import EpochRow, Record
+from bench.records.setup import Setup, board_of
 
 log = logging.getLogger("seesaw")
 T = TypeVar("T")
@@ -65,13 +65,13 @@ class Mirror:
             )
         )
 
-    def epoch(self, epoch: Epoch) -> None:
+    def epoch(self, index: int, epoch: EpochRow) -> None:
         """Log an epoch that has ended: loss, learning rate, and the training accuracy of every exit."""
-        if epoch.index < self.start:
+        if index < self.start:
             return
-        told = {"loss": epoch.loss, "lr": epoch.lr, "epoch": epoch.index, "epoch_seconds": epoch.seconds}
-        told |= {f"exit{number}/train_accuracy": share for number, share in enumerate(epoch.accuracy)}
-        self._do(lambda run: run.log(told, step=epoch.index))
+        values = {"loss": epoch.loss, "lr": epoch.lr, "epoch": index, "epoch_seconds": epoch.seconds}
+        values |= {f"exit{number}/train_accuracy": share for number, share in enumerate(epoch.accuracy)}
+        self._do(lambda run: run.log(values, step=index))
 
     def record(self, record: Record, path: Path) -> None:
         """Log the tables of exits and cuts, a summary, and the record itself as an artifact."""

@@ -3,92 +3,31 @@
 from __future__ import annotations
 
 import json
-import re
+import math
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from bench.errors import SeesawError
-from bench.kinds.meter import Reading
 from bench.plugins.plugin import Whole
+from bench.records.compare import Compared, Rerun, clocked
 from bench.records.curve import Curve
-from bench.records.sealed import MAX_SEED, Block, Sealed, slug
-from bench.records.sealed import digest as digest_of
+from bench.records.reading import Reading
+from bench.records.sealed import Block, Sealed
+from bench.records.setup import Setup, board_of, path_of
 
 SCHEMA = 2
 """Version 2: curves hold counts of samples, and those of version 1 their points."""
+BATCHES = (1, 8, 64)
+"""Sizes in which walks are timed."""
+PACKED = "weights sha256"
+"""Note of a record: the fingerprint of its packed weights."""
 
 
-class Named(Block):
-    """A plugin as it was chosen."""
-
-    name: str
-    """as announced, or a draft's place"""
-    origin: str
-    """distribution and version, or `draft` with a digest of the file"""
-    settings: dict[str, Any]
-    """every setting, defaults included"""
-    spec: str
-    """the shortest spec that says the same"""
-
-
-class Setup(Block):
-    """What was asked for. Its digest, with the task's version, is the run's identity."""
-
-    task: Named
-    task_version: Annotated[int, Field(ge=0)]
-    task_identity: dict[str, Any]
-    """what tells a user's own files from others"""
-    backbone: Named
-    backbone_identity: dict[str, Any] = Field(default_factory=dict)
-    """what tells weights that the backbone begins with from others"""
-    method: Named
-    exits: Named
-    policies: list[Named]
-    codecs: list[Named]
-    meters: list[Named]
-    recipe: dict[str, Any]
-    """epochs, batch, optimiser, schedule, augmentation as used"""
-    device: str
-    weights: str | None
-    """SHA-256 of the file of initial weights, if one was given"""
-    cut: int | None = None
-    """the cut that the run is about, by the first stage of the server's part, if one was named"""
-    values: Literal["float16", "int8"] | None = None
-    """type of the numbers in the packed weights that everything is measured with; none is float32"""
-    lean: bool = False
-    """whether predefined linear layers were trained on the weights that exist alone"""
-
-    @property
-    def model(self) -> str:
-        """The product `backbone_method`."""
-        return f"{self.backbone.spec}_{self.method.spec}"
-
-    def digest(self) -> str:
-        """Twelve hexadecimal digits of the SHA-256 over all settings; origins and spellings do not count.
-
-        Nor does a setting that is left open (none, false or empty): so a plugin may get a new setting that is open
-        by default, and its old records keep their places.
-        """
-        return self._digest(set())
-
-    def trained(self) -> str:
-        """A digest of what was trained, however it is packed and whatever was measured of it."""
-        return self._digest({"policies", "codecs", "meters", "values"})
-
-    def _digest(self, without: set[str]) -> str:
-        told = self.model_dump(mode="json") | {key: [] for key in without}
-        plugins = [told[key] for key in ("task", "backbone", "method", "exits")]
-        for plugin in [*plugins, *told["policies"], *told["codecs"], *told["meters"]]:
-            del plugin["spec"]
-            if not plugin["origin"].startswith("draft"):
-                del plugin["origin"]
-        return digest_of(told)
-
-
-class Layer(Block):
+class LayerRow(Block):
     """One linear layer or convolution."""
 
     name: str
@@ -157,7 +96,7 @@ class Cut(Block):
 
 
 class EpochRow(Block):
-    """One epoch of training."""
+    """One epoch of training, or the part of one that a method asked for."""
 
     steps: Annotated[int, Field(ge=0)]
     loss: float
@@ -175,10 +114,12 @@ class Record(Sealed):
 
     title: ClassVar[str] = "record"
     remedy: ClassVar[str] = "Run it again with --again, or remove the file."
+    folder: ClassVar[str] = "records"
+    marker: ClassVar[str] = "setup"
+    maker: ClassVar[str] = "bench.runs.run"
+    shown_by: ClassVar[str] = "bench.boards.show.record"
 
     schema_version: Annotated[int, Field(ge=1, le=SCHEMA)] = SCHEMA
-    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
-    seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
     setup: Setup
     budget: float
     """steps trained over the steps of the recipe"""
@@ -187,7 +128,7 @@ class Record(Sealed):
     curves: list[Curve]
     walks: list[Walked] = Field(default_factory=list)
     """exits really taken; none where no clock was read"""
-    layers: list[Layer]
+    layers: list[LayerRow]
     net: dict[str, Reading]
     absent: dict[str, str]
     """readings that could not be had, each with the reason"""
@@ -202,9 +143,19 @@ class Record(Sealed):
     dirty: bool | None
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
+    def asked(self) -> str:
+        return self.setup.digest()
+
     def path(self, folder: Path) -> Path:
-        """Where the record belongs below a folder of records."""
         return path_of(folder, self.setup, self.digest, self.seed)
+
+    @property
+    def board(self) -> str:
+        return board_of(self.setup)
+
+    @property
+    def name(self) -> str:
+        return f"{self.setup.model} seed {self.seed}"
 
     def save(self, folder: Path) -> Path:
         """Write the record, whole or not at all.
@@ -214,35 +165,84 @@ class Record(Sealed):
         """
         return self.write(self.path(folder))
 
+    def contradictions(self) -> Iterator[str]:
+        from bench.records.checks.run import contradictions
 
-def path_of(folder: Path, setup: Setup, digest: str, seed: int) -> Path:
-    """`<task>-v<n>/<model>-<digest>/seed<k>.json`: names are cleaned, so nothing leaves the folder."""
-    model = f"{slug(setup.backbone.name)}_{slug(setup.method.name)}-{digest}"
-    return folder / task_of(setup) / model / f"seed{seed}.json"
+        return contradictions(self)
 
+    def settings(self) -> dict[str, Any]:
+        keys = {"seed", "budget", "setup", "machine", "versions", "commit", "dirty"}
+        return self.model_dump(mode="json", include=keys)
 
-def task_of(setup: Setup) -> str:
-    """The folder of a task's records, `<task>-v<n>`."""
-    return f"{slug(setup.task.name)}-v{setup.task_version}"
+    def numbers(self) -> dict[str, float]:
+        readings = {
+            f"{place}: {name}, {reading.unit}": reading.value
+            for place, own in self.places()
+            for name, reading in own.items()
+        }
+        return readings | dict(self.counts())
 
+    def compare(self, again: Record) -> list[Compared]:
+        """Every number beside the one that running it again gives, with the difference that is allowed.
 
-def board_of(setup: Setup) -> str:
-    """The board that a record stands on: `<task>-v<n>`, and a digest behind it where the data are not the usual ones.
+        Counts must be the same. Accuracies must agree on the same machine with the same versions; elsewhere, within
+        three standard errors of the difference of two samples. Times and measured energies are compared on the same
+        machine (`bench.records.compare.Rerun`).
+        """
+        rerun = Rerun.of(self, again)
+        theirs = dict(again.places())
+        rows = [
+            rerun.reading(f"{place}: {name}", reading, theirs.get(place, {}).get(name))
+            for place, readings in self.places()
+            for name, reading in readings.items()
+        ]
+        counts = dict(again.counts())
+        return rows + [rerun.count(name, value, counts.get(name)) for name, value in self.counts()]
 
-    Networks that were judged on different data are never ranked together: settings of the task and the identity of a
-    user's own files set boards apart.
-    """
-    own = setup.task.spec.removeprefix(setup.task.name)
-    if not own and not setup.task_identity:
-        return task_of(setup)
-    data = {"settings": setup.task.settings, "identity": setup.task_identity}
-    return f"{task_of(setup)}-{digest_of(data)[:6]}"
+    def places(self) -> Iterator[tuple[str, dict[str, Reading]]]:
+        """Every place that has readings, by name."""
+        yield "the network", self.net
+        for number, exit_ in enumerate(self.exits):
+            yield f"exit {number}", exit_.readings
+        for number, cut in enumerate(self.cuts):
+            yield f"cut {number}", cut.readings
+        for walk in self.walks:
+            yield f"walks by {walk.policy or 'nobody'} in batches of {walk.batch}", walk.readings
 
+    def counts(self) -> Iterator[tuple[str, float]]:
+        """The numbers beside the readings that running it again must give, by name."""
+        yield "budget", self.budget
+        yield "steps", float(sum(row.steps for row in self.training))
+        for layer in self.layers:
+            yield f"density of {layer.name}", layer.density
+            yield f"weights of {layer.name}", float(math.prod(layer.shape))
+        for cut in self.cuts:
+            yield f"numbers that cross cut {cut.before}", float(math.prod(cut.shape))
+        for curve in self.curves:
+            for number, point in enumerate(curve.outcomes):
+                name = f"curve {curve.policy}, point {number}"
+                yield f"{name}: accuracy", point.accuracy
+                yield f"{name}: macs", point.macs
+                for exit_, share in enumerate(point.shares):
+                    yield f"{name}: share of exit {exit_}", share
 
-def task_and_version(board: str) -> tuple[str, int, bool]:
-    """The task's name, its version, and whether its data are the usual ones, from a board's name."""
-    found = re.fullmatch(r"(.+)-v(\d+)(-[0-9a-f]{6})?", board)
-    return (found[1], int(found[2]), found[3] is None) if found else (board, 0, True)
+    def right(self) -> tuple[int, list[int]]:
+        """Samples of the test split, and how many of them each exit is right about."""
+        top1 = [exit_.readings["top1"] for exit_ in self.exits if "top1" in exit_.readings]
+        right = [round(reading.value * (reading.n or 0)) for reading in top1]
+        return next((reading.n or 0 for reading in top1), 0), right
+
+    def untimed(self) -> dict[str, Any]:
+        """JSON values without what clocks, sensors and calendars put in: the same for the same seed and machine."""
+        values = self.model_dump(mode="json")
+        for key in ("seconds", "created", "checksum", "commit", "dirty"):
+            del values[key]
+        for epoch in values["training"]:
+            del epoch["seconds"]
+        for readings in [values["net"], *(part["readings"] for part in (*values["exits"], *values["cuts"]))]:
+            for name in [name for name, r in readings.items() if clocked(r["unit"], r["source"])]:
+                del readings[name]
+        return values
 
 
 def load(path: Path) -> Record:

@@ -1,56 +1,229 @@
-"""Verification: what a maintainer says against a record, and the specs by which anyone runs it again."""
+"""Store: the folders of written files and of runs, and everything that is found in them.
+
+Paths are computed here and nowhere else: of records, of the files of other kinds beside them, of runs' own folders.
+"""
 
 from __future__ import annotations
 
-import re
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from bench.errors import SeesawError
-from bench.plugins.spec import parse
-from bench.records.record import Named, Record
+from bench.files import read_plain
+from bench.records.record import PACKED, Record
+from bench.records.sealed import MAX_BYTES, Sealed, slug
+from bench.records.setup import DENSE, Setup, parent_of, path_of, task_of
+from bench.records.stream import StreamRecord
 
-NOTE = ".contested"
-"""Ending of a maintainer's note beside a record."""
+FILE_KINDS: tuple[type[Sealed], ...] = (Record, StreamRecord)
+"""Every kind of written file. What has no kind's marker is read as the first, which says what is wrong with it."""
+
+NOTE, MAX_NOTE = ".contested", 4096
+"""Ending of a maintainer's note beside a file, and the bytes of it that are read."""
+TRACE = "test.safetensors"
+"""A run's test trace, in its folder."""
+
+S = TypeVar("S", bound=Sealed)
 
 
-def contested(path: Path, wrong: list[str]) -> str | None:
-    """Why a record should not be believed: a maintainer's reason in `seed<k>.contested` beside it, or its faults."""
-    note = path.with_suffix(NOTE)
+@dataclass(frozen=True)
+class Entry(Generic[S]):
+    """A written file, and why it is contested, if it is.
+
+    Attributes:
+        file: its content.
+        contested: by its own faults, by other files or by a maintainer.
+        sound: whether it has no faults, so that one may compute with its numbers.
+    """
+
+    file: S
+    contested: str | None = None
+    sound: bool = True
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A record whose trained network still lies in its run's folder."""
+
+    record: Record
+    weights: Path
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of records with the other kinds' folders beside it, and a folder of runs.
+
+    Attributes:
+        records: of runs.
+        runs: where weights, traces and checkpoints are kept, a folder a run.
+    """
+
+    records: Path = Path("leaderboards/records")
+    runs: Path = Path("runs")
+
+    @classmethod
+    def around(cls, path: Path, file: Sealed, runs: Path = Path("runs")) -> Store:
+        """The store that a file lies in, if it lies where it belongs."""
+        home = path.resolve().parents[2]
+        return cls(home if isinstance(file, Record) else home.parent / Record.folder, runs)
+
+    def folder(self, kind: type[Sealed]) -> Path:
+        """The folder of all files of a kind."""
+        return self.records if kind is Record else self.records.parent / kind.folder
+
+    def path(self, file: Sealed) -> Path:
+        """Where a file is, or will be."""
+        return file.path(self.folder(type(file)))
+
+    def run_record(self, setup: Setup, seed: int) -> Path:
+        """Where the record of a run is, or will be."""
+        return path_of(self.records, setup, setup.digest(), seed)
+
+    def run_folder(self, record: Path) -> Path:
+        """The folder of the run that made, or will make, a record."""
+        return self.runs / record.relative_to(self.records).with_suffix("")
+
+    def trace(self, setup: Setup, seed: int) -> Path:
+        """Where a run's test trace is, or will be."""
+        return self.run_folder(self.run_record(setup, seed)) / TRACE
+
+    def faults(self, file: Sealed, path: Path | None = None) -> list[str]:
+        """What is wrong with a file: by itself, and where that is sound by other files.
+
+        Args:
+            file: its content.
+            path: where it lies; inside the store it must lie where it belongs.
+        """
+        folder = self.folder(type(file))
+        inside = path is not None and path.resolve().is_relative_to(folder.resolve())
+        return file.faults(*((path, folder) if inside else ())) or list(file.disputes(self))
+
+    def contested(self, path: Path, faults: list[str]) -> str | None:
+        """Why a file should not be believed: a maintainer's note `seed<k>.contested` beside it, or its faults."""
+        reasons = [*_note(path.with_suffix(NOTE)), *faults[:1]]
+        return " ".join(reasons) or None
+
+    def entries(self, kind: type[S]) -> tuple[list[Entry[S]], list[str]]:
+        """All files of a kind, in order of path, and a sentence for each that is none."""
+        entries, trouble = [], []
+        for path in sorted(self.folder(kind).glob("*/*/seed*.json")):
+            try:
+                file = kind.read(path)
+                faults = self.faults(file, path)
+                entries.append(Entry(file, self.contested(path, faults), not faults))
+            except SeesawError as error:
+                trouble.append(str(error))
+        return entries, trouble
+
+    def parent(self, setup: Setup, seed: int) -> Record | None:
+        """The record of the dense parent with this seed, whatever was measured of it; of several the newest."""
+        if setup.method.name == DENSE and setup.values is None:
+            return None
+        wanted = parent_of(setup)
+        parents = [
+            record
+            for _, record in self._alike(setup, DENSE, seed)
+            if record.setup.values is None and record.setup.trained() == wanted
+        ]
+        return max(parents, key=lambda record: record.created, default=None)
+
+    def trained(self, setup: Setup, seed: int) -> Trained | None:
+        """The newest sound record of the same training, whatever was measured of it then, with its weights.
+
+        Numbers that were rounded when they were packed cannot be made whole again, so they serve no others.
+        """
+        able = [
+            Trained(record, weights)
+            for path, record in self._alike(setup, setup.method.name, seed)
+            if record.setup.values in (None, setup.values)
+            and record.setup.trained() == setup.trained()
+            and (weights := self.run_folder(path) / "weights.safetensors").exists()
+        ]
+        return max(able, key=lambda one: (one.record.setup.values is None, one.record.created), default=None)
+
+    def origin(self, record: Record) -> str | None:
+        """What trained the weights that a run began from: the training of the record that has their fingerprint."""
+        setup = record.setup
+        if setup.weights is None:
+            return setup.trained()
+        for _, other in self._alike(setup, setup.method.name):
+            fingerprint = other.notes.get(PACKED)
+            known = isinstance(fingerprint, str) and fingerprint and setup.weights.startswith(fingerprint)
+            if known and other.setup.weights is None:
+                return other.setup.trained()
+        return None
+
+    def run_of(self, trace: Path) -> Record:
+        """The record of the run that made a trace.
+
+        Args:
+            trace: the run's folder, or the test trace in it.
+
+        Raises:
+            SeesawError: there is none, or no sound one.
+        """
+        if not is_run(trace):
+            raise SeesawError(
+                f"{trace} is no run's folder, nor the test trace in one. Name runs' folders, runs/TASK/MODEL/seed0; or do "
+                "without --record."
+            )
+        folder = trace if trace.is_dir() else trace.parent
+        path = self.records.joinpath(*folder.resolve().parts[-3:])
+        path = path.with_name(f"{path.name}.json")
+        if not path.is_file():
+            raise SeesawError(
+                f"{trace} is no test trace of a run with a record: there is no {path}. Name runs' folders, "
+                "runs/TASK/MODEL/seed0, and with --records where their records lie; or do without --record and readings as "
+                "costs."
+            )
+        record = Record.read(path)
+        if faults := record.faults(path, self.records):
+            raise SeesawError(
+                f"{path} is not to be believed: {faults[0]} Run the network again before its stream."
+            )
+        return record
+
+    def _alike(self, setup: Setup, method: str, seed: int | None = None) -> Iterator[tuple[Path, Record]]:
+        """The sound records of a task, a backbone's name and a method's name; a broken one is no reason to stop."""
+        model = f"{slug(setup.backbone.name)}_{slug(method)}"
+        name = "seed*.json" if seed is None else f"seed{seed}.json"
+        for path in sorted((self.records / task_of(setup)).glob(f"{model}-*/{name}")):
+            try:
+                record = Record.read(path)
+            except SeesawError:
+                continue
+            if not record.faults(path, self.records):
+                yield path, record
+
+
+def is_run(trace: Path) -> bool:
+    """Whether a trace may be a run's: its folder, or the test trace in it."""
+    return trace.is_dir() or trace.name == TRACE
+
+
+def open_file(path: Path) -> Sealed:
+    """Read a written file of any kind: its content decides which, not what it is called.
+
+    Raises:
+        SeesawError: it is of none.
+    """
     try:
-        reasons = [_said(note.read_text(encoding="utf-8"))] if note.exists() else []
-    except (OSError, UnicodeDecodeError):
-        reasons = ["It is contested for a reason that cannot be read."]
-    reasons += wrong[:1]
-    return " ".join(reasons) or None
+        values = json.loads(read_plain(path, MAX_BYTES + 1))
+    except (OSError, ValueError, RecursionError):
+        values = None  # reading it as the first kind says what is wrong
+    keys = values.keys() if isinstance(values, dict) else ()
+    return next((kind for kind in FILE_KINDS if kind.marker in keys), FILE_KINDS[0]).read(path)
 
 
-def _said(note: str) -> str:
-    return " ".join(note.split())[:300] or "It is contested, without a reason."
-
-
-def specs_of(record: Record) -> dict[str, list[str]]:
-    """The specs that run a record again.
-
-    Raises:
-        SeesawError: it was made with a draft or from a file of weights, neither of which it contains.
-    """
-    setup = record.setup
-    one = {"task": setup.task, "backbone": setup.backbone, "method": setup.method, "exits": setup.exits}
-    many = {"policies": setup.policies, "codecs": setup.codecs, "meters": setup.meters}
-    named = {key: [value] for key, value in one.items()} | many
-    return {key: [spec_of(plugin) for plugin in plugins] for key, plugins in named.items()}
-
-
-def spec_of(plugin: Named) -> str:
-    """The spec by which anyone finds a plugin that a record names.
-
-    Raises:
-        SeesawError: it is a draft.
-    """
-    spec = parse(plugin.spec)
-    inner = any(re.search(r":[A-Za-z]", value) for value in spec.settings.values())
-    if plugin.origin.startswith("draft") or ":" in spec.name or spec.name != plugin.name or inner:
-        raise SeesawError(
-            f"{plugin.name} is a draft, and a record holds no code. Announce it in a distribution to run it again."
-        )
-    return plugin.spec
+def _note(path: Path) -> list[str]:
+    """A maintainer's reason, where there is a note; nothing is read through a link, and no pipe is waited for."""
+    if not path.is_symlink() and not path.exists():
+        return []
+    try:
+        words = read_plain(path, MAX_NOTE).decode("utf-8", "replace").split()
+    except OSError:
+        return ["It is contested for a reason that cannot be read."]
+    return [" ".join(words)[:300] or "It is contested, without a reason."]

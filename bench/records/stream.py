@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import json
+import statistics
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from bench.files import read_plain
-from bench.kinds.bases.online import Arms, Online, Prices
 from bench.plugins.plugin import Count, Positive, Share, Whole
-from bench.records.record import Named, Record, Setup, load, task_of
-from bench.records.sealed import MAX_BYTES, MAX_SEED, Block, Sealed, digest, slug
+from bench.records.compare import SAME, Compared
+from bench.records.sealed import MAX_SEED, Block, Digest, Sealed, digest, slug
+from bench.records.setup import Named, Setup, task_of
+from bench.records.terms import HEAD, Arms, Prices, Terms
+
+if TYPE_CHECKING:
+    from bench.records.store import Store
 
 SCHEMA = 1
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 Cost = Annotated[float, Field(ge=0)]
-Reading = Annotated[str, Field(pattern=r"^[a-z]\S{0,199}$")]
+ReadingName = Annotated[str, Field(pattern=r"^[a-z]\S{0,199}$")]
 """The name of one: latency, energy.MODEL, payload.CODEC."""
 
 
-class Part(Block):
+class StreamPart(Block):
     """The samples of one run's test split: the stream, or one part of it after the other."""
 
     digest: Digest
@@ -75,9 +78,14 @@ class Result(Block):
     """reward that the best fixed arm would have had more at the end of each pass"""
 
     @property
-    def terms(self) -> tuple[float, float, float, float]:
-        """Alpha, layer, offload and mu."""
-        return self.alpha, self.layer, self.offload, self.mu
+    def terms(self) -> Terms:
+        """What a reward was."""
+        return Terms(self.alpha, self.layer, self.offload, self.mu)
+
+    @property
+    def name(self) -> str:
+        """The policy with its terms."""
+        return ", ".join([self.policy, *(f"{key} {value:g}" for key, value in self.terms._asdict().items())])
 
 
 class StreamRecord(Sealed):
@@ -89,20 +97,21 @@ class StreamRecord(Sealed):
     title: ClassVar[str] = "stream record"
     remedy: ClassVar[str] = "Replay it again with --record, or remove the file."
 
+    folder: ClassVar[str] = "streams"
+    marker: ClassVar[str] = "entrants"
+    maker: ClassVar[str] = "bench.replay.streams.rerun"
+    shown_by: ClassVar[str] = "bench.boards.streams.show"
+
     schema_version: Annotated[int, Field(ge=1, le=SCHEMA)] = SCHEMA
-    digest: Digest
-    """of what was asked of the stream: policies, terms, arms, costs and orders"""
-    seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
-    """of the network"""
-    parts: Annotated[list[Part], Field(min_length=1)]
+    parts: Annotated[list[StreamPart], Field(min_length=1)]
     arms: Literal["exits", "cuts"]
-    costs: Literal["layers", "measured"] | Reading | list[Cost]
+    costs: Literal["layers", "measured"] | ReadingName | list[Cost]
     """what depth is counted in, as asked: a reading's numbers differ from seed to seed, and `depths` has them"""
     depths: list[Cost]
     """what the device computes up to each arm; of measured costs, as many as there are exits for the last"""
     sends: list[Cost]
     """how many times `offload` sending costs at each arm"""
-    sending: Reading | None = None
+    sending: ReadingName | None = None
     """the reading that `sends` are of, where they were asked for by its name"""
     shuffles: Whole
     """passes, each in an order of its own; 0 for one pass in the file's order"""
@@ -135,6 +144,10 @@ class StreamRecord(Sealed):
         return task_of(self.setup)
 
     @property
+    def name(self) -> str:
+        return f"{self.setup.model}, seed {self.seed}"
+
+    @property
     def kin(self) -> str:
         """A digest that records of the same network, stream and question share, whatever their seeds."""
         return digest({"parts": [part.kin for part in self.parts], "asked": self.digest})
@@ -152,14 +165,14 @@ class StreamRecord(Sealed):
         Nor does what a reading came to where its name was asked for: seeds are measured each by themselves.
         """
         sending = "sends" if self.sending is None else "sending"
-        told = self.model_dump(mode="json", include={"arms", "costs", sending, "shuffles", "order_seed"})
+        asked = self.model_dump(mode="json", include={"arms", "costs", sending, "shuffles", "order_seed"})
         entrants = [entrant.model_dump(mode="json") for entrant in self.entrants]
         for entrant in entrants:
             if not entrant["origin"].startswith("draft"):
                 del entrant["origin"]
-        told["entrants"] = sorted(entrants, key=lambda entrant: entrant["spec"])
-        told["results"] = sorted([result.policy, *result.terms] for result in self.results)
-        return digest(told)
+        asked["entrants"] = sorted(entrants, key=lambda entrant: entrant["spec"])
+        asked["results"] = sorted([result.policy, *result.terms] for result in self.results)
+        return digest(asked)
 
     def path(self, folder: Path) -> Path:
         """`<task>-v<n>/<model>-<digest of the run>/seed<k>-<digest of the question>.json` below a folder."""
@@ -168,34 +181,67 @@ class StreamRecord(Sealed):
         model = f"{slug(self.setup.backbone.name)}_{slug(self.setup.method.name)}-{own}"
         return folder / self.board / model / f"seed{self.seed}-{self.digest}.json"
 
+    def contradictions(self) -> Iterator[str]:
+        from bench.records.checks.stream import contradictions
+
+        return contradictions(self)
+
+    def disputes(self, store: Store) -> Iterator[str]:
+        from bench.records.checks.against_runs import disputes
+
+        return disputes(self, store)
+
+    def settings(self) -> dict[str, Any]:
+        left_out = {"schema_version", "checksum", "digest", "results"}
+        values = self.model_dump(mode="json", exclude=left_out)
+        return values | {"entrants": {one["spec"]: one for one in values["entrants"]}}
+
+    def numbers(self) -> dict[str, float]:
+        """Each policy's means over the passes."""
+        n = self.samples
+        return {
+            f"{result.name}: {key}": value
+            for result in self.results
+            for key, value in {
+                "accuracy": statistics.fmean(result.right) / n,
+                "cost": statistics.fmean(result.cost),
+                "sent on": statistics.fmean(result.sent) / n,
+                "regret": statistics.fmean(result.regret),
+            }.items()
+        }
+
+    def compare(self, again: StreamRecord) -> list[Compared]:
+        """Every number of every pass; both must be the same but for rounding, since no clock gave any."""
+        here, there = dict(self._every()), dict(again._every())
+        return [
+            Compared(name, value, other, SAME * max(abs(value or 0), abs(other or 0), 1.0))
+            for name in here | there
+            for value, other in ((here.get(name), there.get(name)),)
+        ]
+
+    def _every(self) -> Iterator[tuple[str, float]]:
+        """Every number by a name of its own."""
+        lists: dict[str, list[float] | list[int]] = {"depths": self.depths, "costs of sending": self.sends}
+        for place, part in enumerate(self.parts):
+            lists |= {f"part {place}: MACs": part.costs, f"part {place}: right at each exit": part.right}
+        for result in self.results:
+            for key in ("plays", "right", "sent", "cost", "regret"):
+                lists[f"{result.name}: {key}"] = getattr(result, key)
+        for name, numbers in lists.items():
+            yield from ((f"{name}, {place}", float(number)) for place, number in enumerate(numbers))
+
     def prices(self, result: Result) -> Prices:
-        """What each arm cost a policy, from what is said of it; a baseline pays for every exit on the way."""
+        """What each arm cost a policy, by its entry here; a baseline pays for every exit on the way."""
         entrant = next((one for one in self.entrants if one.spec == result.policy), None)
-        terms = Online(
-            alpha=result.alpha,
-            layer=result.layer,
-            offload=result.offload,
-            mu=result.mu,
-            head=Online().head if entrant is None else entrant.head,
-        )
         exits = np.arange(len(self.depths)) - (self.arms == "cuts")
         arms = Arms(exits, np.array(self.depths), np.array(self.sends), self.costs != "layers")
-        return terms.prices(arms, side=entrant is None or entrant.side)
+        return result.terms.prices(
+            arms, HEAD if entrant is None else entrant.head, side=entrant is None or entrant.side
+        )
 
 
-def streams_of(records: Path) -> Path:
-    """The folder of stream records that lies beside a folder of records."""
-    return records.parent / "streams"
-
-
-def either(path: Path) -> Record | StreamRecord:
-    """Read a record of a run or a stream record: what the file says decides, not what it is called.
-
-    Raises:
-        SeesawError: it is neither.
-    """
-    try:
-        told = json.loads(read_plain(path, MAX_BYTES + 1))
-    except (OSError, ValueError, RecursionError):
-        told = None  # reading it as a record says what is wrong
-    return StreamRecord.read(path) if isinstance(told, dict) and "entrants" in told else load(path)
+def identity(part: StreamPart) -> tuple[object, ...]:
+    """What parts of one network share: a run's own weights, or a later one that began from them."""
+    setup = part.setup
+    one = setup.trained() if setup.weights is None else part.trained or setup.weights
+    return task_of(setup), setup.model, setup.exits.spec, setup.cut, setup.values, one

@@ -6,17 +6,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from bench.errors import SeesawError
 from bench.files import write_whole
-from bench.kinds.task import Data, Split
-from bench.network.net import Net
-
-BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -68,27 +63,6 @@ class Trace:
             raise SeesawError(
                 f"{path} is no whole trace ({error}). Run the network again to make it."
             ) from error
-
-
-def batches(split: Split) -> list[slice]:
-    """The rows in which a split is read."""
-    return [slice(start, start + BATCH) for start in range(0, len(split.labels), BATCH)]
-
-
-@torch.no_grad()
-def trace(net: Net, data: Data, split: Split, costs: Tensor, device: torch.device) -> Trace:
-    """Run a net, in eval mode on `device`, once over a split."""
-    net.eval()
-    logits = [
-        torch.stack(net(data.scale(split.inputs[rows].to(device)))).float().cpu() for rows in batches(split)
-    ]
-    whole = torch.cat(logits, 1)
-    if not bool(torch.isfinite(whole).all()):
-        raise SeesawError(
-            "The trained network answers with infinite or NaN logits. Lower the learning rate (--set lr=...), "
-            "or check the inputs and the weights for NaN."
-        )
-    return Trace(whole, split.labels, costs)
 
 
 def topk(logits: Tensor, labels: Tensor, k: int) -> float:

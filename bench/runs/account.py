@@ -1,4 +1,4 @@
-"""Account: everything that a run found, and the record that it comes to."""
+"""Account: what training and measuring came to, as a record."""
 
 from __future__ import annotations
 
@@ -8,137 +8,114 @@ from typing import Any
 
 import torch
 
-from bench.kinds.meter import Found, Reading, Readings
 from bench.machine import commit, machine, versions
 from bench.measuring.crossings import Crossed
-from bench.network.net import Net
 from bench.network.sparse.mask import Layer, density, layers, mask_of, pattern_of
-from bench.records import record as records
-from bench.records.curve import Curve
-from bench.records.record import Record
+from bench.records.reading import Reading, Readings
+from bench.records.record import PACKED, Cut, Exit, LayerRow, Record
 from bench.replay.exits.calibration import calibrated, disagreement, disagreements
 from bench.replay.trace import Trace, topk
-from bench.runs.request import Plan
-from bench.runs.training.budget import Budget
+from bench.runs.measure import Measured
+from bench.runs.request import ResolvedRun
+from bench.runs.train import TrainedNet
 from bench.runs.training.overhead import NAME as OVERHEAD
 
 
 @dataclass(frozen=True)
 class Account:
-    """What one run found.
+    """Everything that a run came to.
 
     Attributes:
-        plan: what was run.
-        net: trained, as unpacked from its packed bytes.
-        budget: what training spent.
-        calibration: what the network says of that split.
-        test: what it says of that one.
-        curves: of every policy.
-        crossed: by cut.
-        found: by each meter.
-        walks: exits really taken.
-        overhead: training time beside the dense network's.
-        said: notes of the run.
+        run: what was run.
+        trained: the network after training.
+        measured: the network as it was read back.
         seconds: wall time by phase.
     """
 
-    plan: Plan
-    net: Net
-    budget: Budget
-    calibration: Trace
-    test: Trace
-    curves: list[Curve]
-    crossed: dict[int, Crossed]
-    found: list[Found]
-    walks: list[records.Walked]
-    overhead: Reading | None
-    said: dict[str, Any]
+    run: ResolvedRun
+    trained: TrainedNet
+    measured: Measured
     seconds: dict[str, float]
 
     def record(self) -> Record:
         """The record, sealed."""
-        plan, order = self.plan, self.plan.order
+        run, measured = self.run, self.measured
         head, dirty = commit()
         return Record(
-            digest=plan.setup.digest(),
-            seed=order.seed,
-            setup=plan.setup,
-            budget=self.budget.spent,
+            digest=run.setup.digest(),
+            seed=run.seed,
+            setup=run.setup,
+            budget=self.trained.spent,
             exits=self._exits(),
             cuts=self._cuts(),
-            curves=self.curves,
-            walks=self.walks,
+            curves=measured.curves,
+            walks=measured.walks,
             layers=self._layers(),
             net=self._whole(),
-            absent={key: why for one in self.found for key, why in one.absent.items()},
+            absent={key: why for one in measured.readings for key, why in one.absent.items()},
             notes=self._notes(),
-            training=self._training(),
+            training=self.trained.epochs,
             seconds=self.seconds,
-            machine=machine(plan.device) | {"neighbours": order.neighbours},
+            machine=machine(run.device) | {"neighbours": run.request.neighbours},
             versions=versions(),
             commit=head,
             dirty=dirty,
         ).sealed()
 
-    def _exits(self) -> list[records.Exit]:
-        errors, thinking = calibrated(self.calibration, self.test), disagreements(self.test)
+    def _exits(self) -> list[Exit]:
+        errors, thinking = (
+            calibrated(self.measured.calibration, self.measured.test),
+            disagreements(self.measured.test),
+        )
+        test, meters = self.measured.test, self.measured.readings
         return [
-            records.Exit(
+            Exit(
                 stage=stage,
-                readings=_accuracy(self.test, number)
+                readings=_accuracy(test, number)
                 | errors[number]
                 | thinking[number]
-                | _merged(one.exits.get(number, {}) for one in self.found),
+                | _merged(one.exits.get(number, {}) for one in meters),
             )
-            for number, stage in enumerate(self.net.exits)
+            for number, stage in enumerate(self.measured.net.exits)
         ]
 
-    def _cuts(self) -> list[records.Cut]:
-        net, cuts = self.net, []
+    def _cuts(self) -> list[Cut]:
+        net, cuts = self.measured.net, []
         for k, shape in enumerate([net.sample.shape, *net.shapes]):
-            sent = self.crossed.get(k, Crossed({}, []))
-            readings = sent.readings | _merged(one.cuts.get(k, {}) for one in self.found)
-            cuts.append(records.Cut(before=k, shape=list(shape), readings=readings, early=sent.early))
+            sent = self.measured.crossed.get(k, Crossed({}, []))
+            readings = sent.readings | _merged(one.cuts.get(k, {}) for one in self.measured.readings)
+            cuts.append(Cut(before=k, shape=list(shape), readings=readings, early=sent.early))
         return cuts
 
-    def _layers(self) -> list[records.Layer]:
+    def _layers(self) -> list[LayerRow]:
         return [
-            records.Layer(
+            LayerRow(
                 name=name,
                 shape=list(layer.get_parameter("weight").shape),
                 density=density(layer),
                 pattern=pattern_of(layer),
             )
-            for name, layer in layers(self.net).items()
+            for name, layer in layers(self.measured.net).items()
         ]
 
     def _whole(self) -> Readings:
-        overhead = {} if self.overhead is None else {OVERHEAD: self.overhead}
-        return _merged(one.net for one in self.found) | disagreement(self.test) | overhead
+        trained = self.trained.overhead
+        overhead = {} if trained is None else {OVERHEAD: trained}
+        own = _merged(one.net for one in self.measured.readings)
+        return own | disagreement(self.measured.test) | overhead
 
     def _notes(self) -> dict[str, Any]:
-        net = self.net
-        found: dict[str, Any] = {key: value for one in self.found for key, value in one.notes.items()}
+        net = self.measured.net
+        notes: dict[str, Any] = {
+            key: value for one in self.measured.readings for key, value in one.notes.items()
+        }
         if severed := [name for name, layer in layers(net).items() if _severed(layer)]:
-            found["disconnected layers"] = severed
+            notes["disconnected layers"] = severed
         if carried := {str(k): n for k in range(len(net.stages)) if (n := net.carried(k))}:
-            found["exits whose logits cross, by cut"] = carried
-        if constant := [n for n, logits in enumerate(self.test.logits) if _same(logits)]:
-            found["exits that answer alike whatever the input"] = constant
-        return found | self.said
-
-    def _training(self) -> list[records.EpochRow]:
-        return [
-            records.EpochRow(
-                steps=e.steps,
-                loss=e.loss,
-                accuracy=e.accuracy,
-                lr=e.lr,
-                seconds=round(e.seconds, 3),
-                macs=e.macs,
-            )
-            for e in self.budget.log.epochs
-        ]
+            notes["exits whose logits cross, by cut"] = carried
+        if constant := [n for n, logits in enumerate(self.measured.test.logits) if _same(logits)]:
+            notes["exits that answer alike whatever the input"] = constant
+        return notes | {PACKED: self.measured.packed} | self.trained.notes
 
 
 def _same(logits: torch.Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""Grid: every combination of backbones, methods, densities and seeds on one task, as orders."""
+"""Grid: every combination of backbones, methods, densities and seeds on one task, as requests."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from bench.kinds.backbone import Backbone
 from bench.kinds.method import Method
 from bench.plugins.plugin import choose
 from bench.plugins.spec import parse
-from bench.runs.request import Order
+from bench.runs.request import RunRequest
 
 
 def grid(
-    base: Order,
+    base: RunRequest,
     backbones: Sequence[str],
     methods: Sequence[str],
     densities: Sequence[str],
     seeds: Iterable[int],
-) -> list[Order]:
+) -> list[RunRequest]:
     """The cells of a comparison, seed by seed, so that the first seed's whole picture comes first.
 
     Args:

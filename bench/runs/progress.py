@@ -26,7 +26,7 @@ WORDS = {
 
 
 class Shown:
-    """A run's report (`bench.runs.run.Report`) on a console."""
+    """A run's report (`bench.runs.phases.Report`) on a console."""
 
     def __init__(self, console: Console, title: str) -> None:
         self.console, self.title = console, title
@@ -97,10 +97,10 @@ class Cells:
 
     def __call__(self, news: News) -> None:
         """Show one piece of news."""
-        name = self.names[news.order]
+        name = self.names[news.number]
         if news.worker not in self.bars:
             self.bars[news.worker] = self.progress.add_task("", total=1, line="")
-        self.shares[news.order] = news.share if news.kind == "at" else 0.0
+        self.shares[news.number] = news.share if news.kind == "at" else 0.0
         if news.kind != "at":
             self.done += 1
             self.progress.update(self.bars[news.worker], completed=0, description="", line="")

@@ -1,4 +1,4 @@
-"""Order: what one run is. Plan: the same with its plugins found and its settings checked."""
+"""RunRequest: what one run is. ResolvedRun: the same with its plugins found and its settings checked."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from bench.kinds.exits import Exits
 from bench.kinds.meter import Meter
 from bench.kinds.method import Method
 from bench.kinds.policy import Policy, decides_alone
-from bench.kinds.task import About, Recipe, Task
-from bench.network.sparse.values import KINDS, Kind
+from bench.kinds.task import About, Task
+from bench.machine import pick_device
+from bench.network.sparse.values import ValueType, value_type
 from bench.plugins.plugin import Choice, Plugin, choose, entries
-from bench.plugins.spec import split_model
-from bench.records import record as records
+from bench.plugins.spec import render, split_model
+from bench.records.record import Record
+from bench.records.setup import DENSE, Named, Recipe, Setup, specs_of
+from bench.records.store import Store
 from bench.runs import defaults
 
-DENSE = "dense"
-"""The method that every other is compared with, found by name like any other."""
 
-
-@dataclass(frozen=True)
-class Order:
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
     """What one run is: specs, seed and places. `seesaw run` fills it from its options."""
 
     task: str
@@ -57,12 +57,45 @@ class Order:
     neighbours: bool = False
     """whether other runs are at work on this machine, and must come to rest before timings are taken"""
 
+    @classmethod
+    def of(cls, record: Record, **places: Any) -> RunRequest:
+        """The request that a record's settings come from, with places (`data`, `records`, `runs`) of its own.
+
+        Raises:
+            SeesawError: it was made with a draft or from a file of weights, neither of which it contains.
+        """
+        setup, specs = record.setup, specs_of(record.setup)
+        if setup.weights is not None:
+            raise SeesawError(
+                "This record began from a file of weights, which it does not hold. Run it by hand."
+            )
+        return cls(
+            task=specs["task"][0],
+            model=f"{specs['backbone'][0]}_{specs['method'][0]}",
+            exits=specs["exits"][0],
+            policies=tuple(specs["policies"]),
+            codecs=tuple(specs["codecs"]),
+            meters=tuple(specs["meters"]),
+            seed=record.seed,
+            recipe={key: render(value) for key, value in setup.recipe.items()},
+            device=setup.device,
+            cut=setup.cut,
+            values=setup.values or "float32",
+            lean=setup.lean,
+            **places,
+        )
+
+    @property
+    def store(self) -> Store:
+        """Where its record and its run's folder belong."""
+        return Store(self.records, self.runs)
+
 
 @dataclass(frozen=True)
-class Plan:
-    """An order with its plugins found and its settings checked: everything that can fail before work begins."""
+class ResolvedRun:
+    """A request with its plugins found and its settings checked: everything that can fail before work begins."""
 
-    order: Order
+    request: RunRequest
     task: Choice[Task]
     about: About
     backbone: Choice[Backbone]
@@ -73,49 +106,47 @@ class Plan:
     meters: list[Choice[Meter]]
     recipe: Recipe
     device: torch.device
-    setup: records.Setup
+    setup: Setup
 
     @classmethod
-    def of(cls, order: Order) -> Plan:
-        """Find every plugin of an order.
+    def of(cls, request: RunRequest) -> ResolvedRun:
+        """Find every plugin of a request.
 
         Raises:
             SeesawError: a spec, a setting of the recipe or the device is wrong.
         """
-        backbone_text, method_text = split_model(order.model, entries("backbone"))
-        task = choose(Task, order.task)
+        backbone_text, method_text = split_model(request.model, entries("backbone"))
+        task = choose(Task, request.task)
         backbone, method = choose(Backbone, backbone_text), choose(Method, method_text or DENSE)
-        exits = choose(Exits, order.exits)
-        policies = [choose(Policy, text) for text in order.policies]
+        exits = choose(Exits, request.exits)
+        policies = [choose(Policy, text) for text in request.policies]
         if streams := next((one.spec for one in policies if not decides_alone(one.plugin)), None):
             raise SeesawError(
                 f"{streams} decides on a stream of samples, not on one. Leave it out here, and replay it on the trace that "
                 f"the run leaves in its folder: seesaw replay --trace FOLDER --policy '{streams}'."
             )
-        codecs = [choose(Codec, text) for text in order.codecs]
-        meters = [choose(Meter, text) for text in order.meters]
+        codecs = [choose(Codec, text) for text in request.codecs]
+        meters = [choose(Meter, text) for text in request.meters]
         for kind, chosen in (("policy", policies), ("codec", codecs), ("meter", meters)):
             specs = [one.spec for one in chosen]
             if twice := next((spec for spec in specs if specs.count(spec) > 1), None):
                 raise SeesawError(f"The {kind} {twice} is named twice. Name it once.")
-        if method.plugin.sided and order.cut is None:
+        if method.plugin.sided and request.cut is None:
             raise SeesawError(f"{method.spec} has to know the cut. Name it: --cut K (CUT=K).")
-        values: Kind | None = next((kind for kind in KINDS if kind == order.values), None)
-        if values is None:
-            raise SeesawError(f"There are no values {order.values!r}. Choose {', '.join(KINDS)}.")
+        values = value_type(request.values)
         about = task.plugin.about()
         usual = about.recipe
-        changed = Recipe.read("the recipe", {"epochs": str(usual.epochs)} | dict(order.recipe))
-        recipe = usual.model_copy(update={key: getattr(changed, key) for key in order.recipe})
+        changed = Recipe.read("the recipe", {"epochs": str(usual.epochs)} | dict(request.recipe))
+        recipe = usual.model_copy(update={key: getattr(changed, key) for key in request.recipe})
         if about.sample.vocabulary and (recipe.crop or recipe.flip):
             raise SeesawError(
                 "A text is neither cropped nor mirrored. Leave crop and flip out of the recipe."
             )
-        device = pick_device(order.device)
-        setup = records.Setup(
+        device = pick_device(request.device)
+        setup = Setup(
             task=_named(task),
             task_version=task.plugin.version,
-            task_identity=task.plugin.identity(order.data),
+            task_identity=task.plugin.identity(request.data),
             backbone=_named(backbone),
             backbone_identity=backbone.plugin.identity(),
             method=_named(method),
@@ -125,64 +156,52 @@ class Plan:
             meters=[_named(one) for one in meters],
             recipe=recipe.model_dump(mode="json"),
             device=device.type,
-            weights=None if order.weights is None else _digest(order.weights),
-            cut=order.cut if method.plugin.sided else None,
+            weights=None if request.weights is None else _digest(request.weights),
+            cut=request.cut if method.plugin.sided else None,
             values=None if values == "float32" else values,
-            lean=order.lean and isinstance(method.plugin, Predefined),
+            lean=request.lean and isinstance(method.plugin, Predefined),
         )
         return cls(
-            order, task, about, backbone, method, exits, policies, codecs, meters, recipe, device, setup
+            request, task, about, backbone, method, exits, policies, codecs, meters, recipe, device, setup
         )
 
     @property
-    def values(self) -> Kind:
+    def values(self) -> ValueType:
         """Type of the numbers in the packed weights."""
         return self.setup.values or "float32"
 
     @property
+    def seed(self) -> int:
+        """Of the run."""
+        return self.request.seed
+
+    @property
+    def store(self) -> Store:
+        """Where its record and its folder belong."""
+        return self.request.store
+
+    @property
     def path(self) -> Path:
         """Where the record is, or will be."""
-        return records.path_of(self.order.records, self.setup, self.setup.digest(), self.order.seed)
+        return self.store.run_record(self.setup, self.seed)
 
-    def parent(self) -> Path | None:
-        """The record of the dense parent with the same seed, if that has been run."""
-        return dense_of(self.setup, self.order.seed, self.order.records)
-
+    @property
     def folder(self) -> Path:
         """The run's own folder, for weights and traces."""
-        return self.run_of(self.path)
+        return self.store.run_folder(self.path)
 
-    def run_of(self, record: Path) -> Path:
-        """The folder of the run that made a record."""
-        return self.order.runs / record.relative_to(self.order.records).with_suffix("")
-
-
-def dense_of(setup: records.Setup, seed: int, folder: Path) -> Path | None:
-    """The record of a setup's dense parent with this seed, if it lies below a folder of records."""
-    alone = {"method": _named(choose(Method, DENSE)), "cut": None, "values": None, "lean": False}
-    dense = setup.model_copy(update=alone)
-    path = records.path_of(folder, dense, dense.digest(), seed)
-    return path if path.exists() else None
+    @property
+    def title(self) -> str:
+        """What is run, in a line."""
+        setup = self.setup
+        return (
+            f"{setup.task.spec}  {setup.model}  {setup.exits.spec}  seed {self.seed}  on {self.device.type}"
+        )
 
 
-def pick_device(name: str) -> torch.device:
-    """`auto` takes cuda, else mps, else cpu.
-
-    Raises:
-        SeesawError: the device is not there.
-    """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(device for device, present in there.items() if present)
-    if not there.get(name, False):
-        present = ", ".join(device for device, is_there in there.items() if is_there)
-        raise SeesawError(f"There is no device {name!r} here. Choose auto, {present}.")
-    return torch.device(name)
-
-
-def _named(choice: Choice[Any]) -> records.Named:
+def _named(choice: Choice[Any]) -> Named:
     plugin: Plugin = choice.plugin
-    return records.Named(
+    return Named(
         name=choice.name, origin=choice.origin, settings=plugin.model_dump(mode="json"), spec=choice.spec
     )
 

@@ -1,26 +1,17 @@
-"""Earlier: a network that was trained before, to be measured again without training."""
+"""A network that was trained before, built again and given its weights without training."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from pathlib import Path
 
 from bench.errors import SeesawError
-from bench.kinds.build import untrained
+from bench.kinds.build import seeded, untrained
 from bench.network.net import Net
-from bench.plugins.spec import render
-from bench.records import record as records
-from bench.records.checks.run import faults
-from bench.records.record import Record
-from bench.records.store import specs_of
+from bench.records.record import PACKED, Record
+from bench.records.store import Trained
 from bench.replay.trace import Trace, topk
-from bench.runs.request import Order, Plan
-from bench.runs.training.lit import Epoch, Log
+from bench.runs.request import ResolvedRun
 from bench.shipping.packed.pack import restore
-
-PACKED = "weights sha256"
-"""Note of a record: the fingerprint of its packed weights."""
 
 
 def fingerprint(data: bytes) -> str:
@@ -28,108 +19,44 @@ def fingerprint(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def order_of(found: Record, *, data: Path, records: Path, runs: Path) -> Order:
-    """The order that a record's settings come from, with places of its own.
+def network_of(run: ResolvedRun, trained: Trained) -> Net:
+    """The trained network, in eval mode, on the CPU.
 
     Raises:
-        SeesawError: it was made with a draft or from a file of weights, neither of which it contains.
+        SeesawError: the file is damaged, or not the one that the record was made with.
     """
-    specs = specs_of(found)
-    if found.setup.weights is not None:
-        raise SeesawError("This record began from a file of weights, which it does not hold. Run it by hand.")
-    return Order(
-        specs["task"][0],
-        f"{specs['backbone'][0]}_{specs['method'][0]}",
-        specs["exits"][0],
-        tuple(specs["policies"]),
-        tuple(specs["codecs"]),
-        tuple(specs["meters"]),
-        found.seed,
-        {key: render(value) for key, value in found.setup.recipe.items()},
-        found.setup.device,
-        cut=found.setup.cut,
-        values=found.setup.values or "float32",
-        lean=found.setup.lean,
-        data=data,
-        records=records,
-        runs=runs,
-    )
+    plugins = run.backbone.plugin, run.method.plugin, run.exits.plugin
+    with seeded(run.seed):
+        _, net = untrained(*plugins, run.about, cut=run.setup.cut, seed=run.seed)
+    give_weights(net, trained)
+    return net.eval()
 
 
-@dataclass(frozen=True)
-class Earlier:
-    """A record whose network still lies in its run's folder."""
+def give_weights(net: Net, trained: Trained) -> None:
+    """Give a network built alike its trained weights and masks.
 
-    record: Record
-    weights: Path
-
-    @classmethod
-    def of(cls, plan: Plan) -> Earlier | None:
-        """The newest record of the same training and seed, whatever was measured of it then, with its weights."""
-        model = plan.path.parent.name.rpartition("-")[0]
-        found = []
-        for path in plan.path.parent.parent.glob(f"{model}-*/{plan.path.name}"):
-            weights = plan.run_of(path) / "weights.safetensors"
-            try:
-                record = records.load(path)
-            except SeesawError:
-                continue  # a broken record is no reason not to train
-            if faults(record, path, plan.order.records):
-                continue  # nor is one that was changed by hand
-            able = record.setup.values in (
-                None,
-                plan.setup.values,
-            )  # what is rounded cannot be made whole again
-            if able and record.setup.trained() == plan.setup.trained() and weights.exists():
-                found.append(cls(record, weights))
-        return max(found, key=lambda one: (one.record.setup.values is None, one.record.created), default=None)
-
-    def network(self, plan: Plan) -> Net:
-        """The trained network, in eval mode, on the CPU.
-
-        Raises:
-            SeesawError: the file is damaged, or not the one that the record was made with.
-        """
-        _, net = untrained(
-            plan.backbone.plugin,
-            plan.method.plugin,
-            plan.exits.plugin,
-            plan.about,
-            cut=plan.setup.cut,
-            seed=plan.order.seed,
+    Raises:
+        SeesawError: the file is damaged, or not the one that the record was made with.
+    """
+    data = trained.weights.read_bytes()
+    if trained.record.notes.get(PACKED, fingerprint(data)) != fingerprint(data):
+        raise SeesawError(
+            f"{trained.weights} is not the file that {trained.record.name} was recorded with. Train again: --again."
         )
-        self.restore(net)
-        return net.eval()
+    restore(net, data)
 
-    def restore(self, net: Net) -> None:
-        """Give a network built alike its trained weights and masks.
 
-        Raises:
-            SeesawError: the file is damaged, or not the one that the record was made with.
-        """
-        data = self.weights.read_bytes()
-        if self.record.notes.get(PACKED, fingerprint(data)) != fingerprint(data):
+def check_answers(trained: Trained, test: Trace) -> None:
+    """Raise where a network does not answer as the record of its training says.
+
+    Raises:
+        SeesawError: an exit's accuracy differs.
+    """
+    record: Record = trained.record
+    for number, exit_ in enumerate(record.exits):
+        recorded, measured = exit_.readings["top1"].value, topk(test.logits[number], test.labels, 1)
+        if abs(recorded - measured) > 1.5 / len(test.labels):  # another machine may tip a sample
             raise SeesawError(
-                f"{self.weights} is not the file that {self.record.setup.model} seed {self.record.seed} was recorded "
-                "with. Train again: --again."
+                f"The weights in {trained.weights} give exit {number} an accuracy of {measured:.4f}, and their record "
+                f"says {recorded:.4f}. They are not that record's: train again with --again."
             )
-        restore(net, data)
-
-    def log(self) -> Log:
-        """What its training had written down."""
-        rows = [row.model_dump() for row in self.record.training]
-        return Log(epochs=[Epoch(index, **row) for index, row in enumerate(rows)])
-
-    def check(self, test: Trace) -> None:
-        """Raise where the network is not the one that the record measured.
-
-        Raises:
-            SeesawError: an exit's accuracy differs.
-        """
-        for number, exit_ in enumerate(self.record.exits):
-            told, found = exit_.readings["top1"].value, topk(test.logits[number], test.labels, 1)
-            if abs(told - found) > 1.5 / len(test.labels):  # another machine may tip a sample
-                raise SeesawError(
-                    f"The weights in {self.weights} give exit {number} an accuracy of {found:.4f}, and their record "
-                    f"says {told:.4f}. They are not that record's: train again with --again."
-                )

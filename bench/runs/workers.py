@@ -1,4 +1,4 @@
-"""Workers: processes that run one order after another, so that PyTorch is loaded once in each."""
+"""Workers: processes that run one request after another, so that PyTorch is loaded once in each."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.errors import SeesawError
-from bench.runs.request import Order
+from bench.runs.request import RunRequest
 
-TELL_SECONDS = 0.25
+NEWS_SECONDS = 0.25
 """How often a worker says how far it is, at most."""
 
 
 @dataclass(frozen=True)
 class News:
-    """What became of one order, or how far it is.
+    """What became of one request, or how far it is.
 
     Attributes:
-        order: its place in the sequence of orders.
+        number: its place in the sequence of requests.
         worker: that runs it.
         kind: `at` for how far it is; `done` and `failed` end it.
         line: the phase and where it stands, or why it failed.
@@ -32,7 +32,7 @@ class News:
         seconds: since the worker began it.
     """
 
-    order: int
+    number: int
     worker: int
     kind: Literal["at", "done", "failed"]
     line: str = ""
@@ -46,7 +46,7 @@ class Worker:
     def __init__(self, number: int, threads: int, *, deterministic: bool, measure: bool) -> None:
         self.number = number
         self.setting = threads, deterministic, measure
-        self.order: int | None = None
+        self.number_at_work: int | None = None
         self.begun = 0.0
         self._start()
 
@@ -57,25 +57,25 @@ class Worker:
         self.process.start()
         theirs.close()
 
-    def give(self, number: int, order: Order) -> None:
-        """Hand it an order."""
-        self.order, self.begun = number, time.monotonic()
-        self.pipe.send(order)
+    def give(self, number: int, request: RunRequest) -> None:
+        """Hand it a request."""
+        self.number_at_work, self.begun = number, time.monotonic()
+        self.pipe.send(request)
 
-    def hear(self) -> News:
-        """The next news from it; a worker that has died is replaced, and its order has failed."""
-        assert self.order is not None
-        number, seconds = self.order, time.monotonic() - self.begun
+    def news(self) -> News:
+        """The next news from it; a worker that has died is replaced, and its request has failed."""
+        assert self.number_at_work is not None
+        number, seconds = self.number_at_work, time.monotonic() - self.begun
         try:
             kind, line, share = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
             why = f"Its process ended with {_ending(self.process.exitcode)}. Run the same command again."
-            self.order = None
+            self.number_at_work = None
             self._start()
             return News(number, self.number, "failed", why, 0.0, seconds)
         if kind != "at":
-            self.order = None
+            self.number_at_work = None
         return News(number, self.number, kind, line, share, seconds)
 
     def stop(self) -> None:
@@ -95,34 +95,39 @@ def _ending(code: int | None) -> str:
 
 
 def work_off(
-    orders: Sequence[Order], workers: int, threads: int, *, deterministic: bool = False, measure: bool = False
+    requests: Sequence[RunRequest],
+    workers: int,
+    threads: int,
+    *,
+    deterministic: bool = False,
+    measure: bool = False,
 ) -> Iterator[News]:
-    """Run orders on several workers; yields news of them until all have ended.
+    """Run requests on several workers; yields news of them until all have ended.
 
-    A failed order is reported, and the others go on. When the caller stops listening, the workers are ended.
+    A failed one is reported, and the others go on. When the caller stops listening, the workers are ended.
     """
     team = [
         Worker(n, threads, deterministic=deterministic, measure=measure)
-        for n in range(min(workers, len(orders)))
+        for n in range(min(workers, len(requests)))
     ]
-    waiting = list(enumerate(orders))[::-1]
+    waiting = list(enumerate(requests))[::-1]
     try:
         while True:
             for worker in team:
-                if worker.order is None and waiting:
+                if worker.number_at_work is None and waiting:
                     worker.give(*waiting.pop())
-            busy = [worker for worker in team if worker.order is not None]
+            busy = [worker for worker in team if worker.number_at_work is not None]
             if not busy:
                 return
-            heard = wait([worker.pipe for worker in busy], timeout=1.0)
-            yield from (worker.hear() for worker in busy if worker.pipe in heard)
+            ready = wait([worker.pipe for worker in busy], timeout=1.0)
+            yield from (worker.news() for worker in busy if worker.pipe in ready)
     finally:
         for worker in team:
             worker.stop()
 
 
 def _work(pipe: Any, threads: int, deterministic: bool, measure: bool) -> None:
-    """A worker's life: orders in, news out, until the pipe closes."""
+    """A worker's life: requests in, news out, until the pipe closes."""
     import warnings
 
     from bench.machine import settle
@@ -131,20 +136,20 @@ def _work(pipe: Any, threads: int, deterministic: bool, measure: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and ends its workers
     warnings.simplefilter("ignore", FutureWarning)
     settle(threads, deterministic=deterministic)
-    told = 0.0
+    last = 0.0
 
     def report(phase: str, done: float, total: float, line: str) -> None:
-        nonlocal told
-        if time.monotonic() - told > TELL_SECONDS:
-            told = time.monotonic()
+        nonlocal last
+        if time.monotonic() - last > NEWS_SECONDS:
+            last = time.monotonic()
             pipe.send(("at", f"{phase} {line}".strip(), done / total if phase == "train" and total else 0.0))
 
     with suppress(EOFError, BrokenPipeError):
         while True:
-            order: Any = pipe.recv()
+            request: Any = pipe.recv()
             try:
-                record = run(order, report, measure=measure)
-                pipe.send(("done", str(record.path(Path(order.records))), 1.0))
+                record = run(request, report, measure=measure)
+                pipe.send(("done", str(record.path(Path(request.records))), 1.0))
             except SeesawError as error:
                 pipe.send(("failed", str(error), 0.0))
             except (EOFError, BrokenPipeError):

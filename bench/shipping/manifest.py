@@ -17,11 +17,12 @@ from bench.kinds.backbone import Backbone
 from bench.kinds.build import untrained
 from bench.kinds.exits import Exits
 from bench.kinds.method import Method
-from bench.kinds.task import About, Recipe
+from bench.kinds.task import About
 from bench.network.net import Part, Sample
-from bench.network.sparse.values import Kind
+from bench.network.sparse.values import ValueType
 from bench.plugins.plugin import choose
 from bench.plugins.spec import drafts
+from bench.records.setup import Recipe
 from bench.shipping.packed.pack import restore
 
 MANIFEST = "manifest.json"
@@ -61,7 +62,7 @@ class Manifest(BaseModel):
     seed: Annotated[int, Field(ge=0)]
     record: str
     """digest of the record's settings"""
-    values: Kind
+    values: ValueType
     shape: Annotated[tuple[Whole, ...], Field(max_length=8)]
     """of one input, without the batch"""
     dtype: Literal["float32", "int64"]

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from bench.errors import SeesawError
 from bench.execution.clock import spread, timed
-from bench.kinds.meter import Reading
 from bench.kinds.policy import Policy
 from bench.network.walk import Walk, walk
 from bench.plugins.plugin import choose
-from bench.replay.exits.curve import decide, leaves_now
+from bench.records.reading import Reading
+from bench.replay.exits.decide import decide, leaves_now
 from bench.replay.exits.states import STATES, load_states
 from bench.shipping.manifest import MANIFEST, Manifest, announced, read_manifest, read_same
 

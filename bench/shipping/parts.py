@@ -21,7 +21,7 @@ from bench.execution.chain.chain import LEAST
 from bench.execution.fast import Fast, fast
 from bench.files import write_whole
 from bench.network.net import Net, Part
-from bench.network.sparse.values import Kind
+from bench.network.sparse.values import ValueType
 from bench.replay.exits.shipped import Shipped
 from bench.replay.exits.states import STATES, save_states
 from bench.shipping.manifest import MANIFEST, Manifest, PartFile, open_part
@@ -68,7 +68,7 @@ class Shipment:
     inputs: Tensor
     about: dict[str, Any]
     folder: Path
-    values: Kind = "float32"
+    values: ValueType = "float32"
     form: str | None = None
     cut: int | None = None
     by_exit: bool = False
@@ -78,19 +78,13 @@ class Shipment:
 
     def parts(self) -> dict[str, Part]:
         """The parts by name: the device's and the server's, one for each exit, or the whole where nothing is cut."""
-        stages = len(self.net.stages)
         if self.by_exit and self.cut is not None:
             raise SeesawError("Parts by exit have no cut. Leave one of --by-exit and --cut out.")
         if self.by_exit:
             return {f"exit{number}": part for number, part in enumerate(self.net.stretches())}
         if self.cut is None:
             return {"network": self.net.whole()}
-        if not 0 < self.cut < stages:
-            raise SeesawError(
-                f"There is no cut {self.cut} with a part on either side: this network has {stages} stages. "
-                f"Name one from 1 to {stages - 1}."
-            )
-        front, back = self.net.cut(self.cut)
+        front, back = self.net.inner_cut(self.cut)
         return {"device": front, "server": back}
 
     def pack(self) -> Manifest:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.kinds.backbone import Backbone
-from bench.measuring.meters.macs import Tariff
+from bench.network.macs import Tariff
 from bench.network.net import Net, Sample
 from bench.shipping.packed.pack import pack, restore
 from bench.testing.facts import Facts

@@ -20,7 +20,7 @@ def check_exits(exits: Exits) -> list[str]:
     reached: set[str] = set()
 
     class Watched(Method):
-        def replace(self, net: Net) -> None:
+        def replace(self, net: Net, cut: int | None = None) -> None:
             for name, parameter in net.heads.named_parameters():
                 parameter.register_hook(lambda g, name=name: reached.add(name) if bool(g.any()) else None)
 

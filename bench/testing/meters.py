@@ -8,8 +8,9 @@ from collections.abc import Iterable
 import torch
 
 from bench.kinds.build import assemble
-from bench.kinds.meter import Found, Meter, Reading, Subject
+from bench.kinds.meter import Found, Meter, Subject
 from bench.network.net import Part
+from bench.records.reading import Reading
 from bench.testing.facts import Facts
 from bench.testing.tiny import AllExits, TinyBackbone, TinyTask
 

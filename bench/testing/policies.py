@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bench.kinds.bases.online import Rule, plays_streams
 from bench.kinds.policy import Policy, Reference, State, decides_alone
 from bench.network.net import Net, Sample
-from bench.replay.exits.curve import decide, leaves_now
+from bench.replay.exits.decide import decide, leaves_now
 from bench.testing.facts import Facts
 
 

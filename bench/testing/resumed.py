@@ -10,8 +10,9 @@ import torch
 from bench.kinds.exits import Exits
 from bench.kinds.method import Method
 from bench.network.net import Net
+from bench.records.record import EpochRow
+from bench.runs.training.callbacks import Log
 from bench.runs.training.checkpoint import Checkpoints
-from bench.runs.training.lit import Epoch, Log
 from bench.testing.facts import Facts, Nonconforming
 from bench.testing.tiny import trained
 
@@ -26,8 +27,8 @@ def goes_on(facts: Facts, method: Method, exits: Exits, whole: Net) -> None:
         checkpoints = Checkpoints(Path(folder), {})
         for kept in range(1, 1000):
 
-            def end(epoch: Epoch, kept: int = kept) -> None:
-                if epoch.index == kept - 1:
+            def end(index: int, epoch: EpochRow, kept: int = kept) -> None:
+                if index == kept - 1:
                     raise _Killed
 
             try:

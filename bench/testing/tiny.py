@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from bench.kinds.backbone import Backbone
-from bench.kinds.build import assemble
+from bench.kinds.build import untrained
 from bench.kinds.exits import Exits
 from bench.kinds.method import Method
-from bench.kinds.task import About, Data, Recipe, Scale, Split, Task
+from bench.kinds.task import About, Data, Scale, Split, Task
 from bench.network.net import Net, Sample
+from bench.records.setup import Recipe
 from bench.runs.training.budget import Budget
-from bench.runs.training.lit import Log
+from bench.runs.training.callbacks import Log
 
 IMAGE = Sample((3, 16, 16))
 CLASSES = 4
@@ -71,15 +72,9 @@ def trained(
     """The tiny network trained on the tiny task."""
     task, cpu = TinyTask(), torch.device("cpu")
 
-    def build(backbone: Backbone) -> Net:
-        with torch.device("meta"):
-            return assemble(backbone, task.about(), exits)
-
-    backbone = method.reshape(TinyBackbone(), build)
-    torch.manual_seed(0)
-    net = assemble(backbone, task.about(), exits, cut=1 if method.sided else None)
-    method.replace(net)
-    budget = Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, cpu, log)
+    cut = 1 if method.sided else None
+    _, net = untrained(TinyBackbone(), method, exits, task.about(), cut=cut)
+    budget = Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, cpu, log, cut=cut)
     if train:
         exits.fit(net, budget, method)
     return net, budget

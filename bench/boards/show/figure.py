@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.boards.data import axes, row_data
-from bench.boards.rows import Row
+from bench.boards.board import Board, Line
+from bench.boards.data import line_data
+from bench.boards.last_exits import Axis, axes
 from bench.drawing import COLOURS, SHAPES, STYLE, pyplot, write
 from bench.errors import SeesawError, counted
 
@@ -15,13 +16,13 @@ SHORT = {"accuracy": "top1", "effective": "macs.effective", "storage": "bytes"}
 """Words that stand for an axis's key."""
 
 
-def figure(board: str, rows: Sequence[Row], x: str, y: str, path: Path) -> Path:
+def figure(board: Board, lines: Sequence[Line], x: str, y: str, path: Path) -> Path:
     """Draw one board's last exits, means over seeds with 95% intervals; the caption says version and n.
 
     Args:
-        board: its name, task and version.
-        rows: its rows.
-        x: key of the axis across, of `bench.boards.data.AXES` or a modelled energy's; `accuracy` is `top1`.
+        board: with the task and its version.
+        lines: the rows of it that are drawn.
+        x: key of the axis across, of `bench.boards.last_exits.AXES` or a modelled energy's; `accuracy` is `top1`.
         y: key of the axis up.
         path: what to write; its ending says the format.
 
@@ -31,19 +32,19 @@ def figure(board: str, rows: Sequence[Row], x: str, y: str, path: Path) -> Path:
     plt = pyplot(path)
     from matplotlib.ticker import PercentFormatter
 
-    known = axes(rows)
+    known = axes(line.row for line in lines)
     keys = [SHORT.get(key, key) for key in (x, y)]
     for key in keys:
         if key not in known:
             raise SeesawError(f"There is no axis {key!r}. The axes are {', '.join(known)}.")
-    told = [row_data(row, known) for row in rows]
+    data = [line_data(line, known) for line in lines]
     points = [
-        (row, a, b) for row in told if (a := _pair(row, keys[0])) is not None and (b := _pair(row, keys[1]))
+        (row, a, b) for row in data if (a := _pair(row, keys[0])) is not None and (b := _pair(row, keys[1]))
     ]
-    if not told:
-        raise SeesawError(f"No model on {board} is of these backbones and methods. Name others.")
+    if not data:
+        raise SeesawError(f"No model on {board.name} is of these backbones and methods. Name others.")
     if not points:
-        raise SeesawError(f"No model on {board} has both {keys[0]} and {keys[1]}. Choose other axes.")
+        raise SeesawError(f"No model on {board.name} has both {keys[0]} and {keys[1]}. Choose other axes.")
     methods, backbones = (sorted({row[key] for row, *_ in points}) for key in ("method", "backbone"))
     with plt.rc_context(STYLE):
         canvas, axis = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
@@ -59,14 +60,14 @@ def figure(board: str, rows: Sequence[Row], x: str, y: str, path: Path) -> Path:
         for number, backbone in enumerate(backbones):
             axis.plot([], [], SHAPES[number % len(SHAPES)], color="0.3", label=backbone)
         for key, set_scale in zip(keys, (axis.set_xscale, axis.set_yscale), strict=True):
-            if known[key][1] != "share":
+            if known[key].unit != "share":
                 set_scale("log")
         sides = (
             (axis.xaxis, axis.set_xlim, [a for _, a, _ in points]),
             (axis.yaxis, axis.set_ylim, [b for *_, b in points]),
         )
         for key, (line, limit, pairs) in zip(keys, sides, strict=True):
-            if known[key][1] == "share":
+            if known[key].unit == "share":
                 values = [pair[0] for pair in pairs]
                 air = 0.06 * (max(values) - min(values) or 0.1)
                 limit(min(values) - air, max(values) + air)  # intervals may reach beyond, also above 1
@@ -75,7 +76,7 @@ def figure(board: str, rows: Sequence[Row], x: str, y: str, path: Path) -> Path:
         axis.set_ylabel(_label(known[keys[1]]))
         axis.grid(visible=True, alpha=0.3)
         axis.legend(fontsize=8)
-        canvas.supxlabel(_caption(board, [row for row, *_ in points]), fontsize=7, color="0.35")
+        canvas.supxlabel(_caption(board.name, [row for row, *_ in points]), fontsize=7, color="0.35")
         write(canvas, path)
         plt.close(canvas)
     return path
@@ -85,9 +86,8 @@ def _pair(row: dict[str, Any], key: str) -> list[float] | None:
     return row["whole"].get(key) or (row["exits"][-1].get(key) if row["exits"] else None)
 
 
-def _label(axis: tuple[str, str]) -> str:
-    title, unit = axis
-    return title if unit == "share" else f"{title} ({unit})"
+def _label(axis: Axis) -> str:
+    return axis.title if axis.unit == "share" else f"{axis.title} ({axis.unit})"
 
 
 def _caption(board: str, rows: list[dict[str, Any]]) -> str:

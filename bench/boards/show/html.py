@@ -11,36 +11,18 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from bench.boards.cells import Table, filled
-from bench.boards.data import axes, row_data
-from bench.boards.families import side_by_side
-from bench.boards.margin import within
+from bench.boards.board import Board
+from bench.boards.cells import FORMS, Cell, Table, filled
+from bench.boards.data import line_data
+from bench.boards.last_exits import Axis, axes
+from bench.boards.numbers import SHARES
 from bench.boards.policies import NOTE
-from bench.boards.rows import Row, ranks, title_of
-from bench.boards.show.policies import BATCHES, SHARES
-from bench.boards.show.record import big, joules, seconds
 from bench.boards.streams.page import shown
-from bench.boards.streams.read import Board
+from bench.boards.streams.read import StreamBoard
 from bench.errors import counted
+from bench.records.record import BATCHES
 
 HOME = Path(__file__).parent
-FORMS = {
-    "MAC": big,
-    "B": lambda value: f"{big(value)}B",
-    "s": seconds,
-    "J": joules,
-    "share": lambda value: f"{value:.2%}",
-    "x": lambda value: f"{value:.2f} x",
-}
-
-
-class Cell(NamedTuple):
-    """One cell of the table: its text, a smaller line below, and the number that it is sorted by."""
-
-    text: str
-    more: str = ""
-    value: float | None = None
-    number: bool = True
 
 
 class Head(NamedTuple):
@@ -50,19 +32,19 @@ class Head(NamedTuple):
     number: bool = True
 
 
-def index(boards: Mapping[str, list[Row]], streams: Mapping[str, Board]) -> str:
+def index(boards: Mapping[str, Board], streams: Mapping[str, StreamBoard]) -> str:
     """The page of all boards, and of the online policies where some were recorded."""
-    found = axes(row for rows in boards.values() for row in rows)
-    told = {name: [row_data(row, found) for row in rows] for name, rows in boards.items()}
+    known = axes(row for board in boards.values() for row in board.rows)
+    values = {name: [line_data(line, known) for line in board.lines] for name, board in boards.items()}
     data = {
-        "axes": found,
+        "axes": {key: (axis.title, axis.unit) for key, axis in known.items()},
         "boards": {
             name: {
                 "rows": rows,
                 "methods": sorted({row["method"] for row in rows}),
                 "backbones": sorted({row["backbone"] for row in rows}),
             }
-            for name, rows in told.items()
+            for name, rows in values.items()
         },
     }
     online = shown(streams)
@@ -76,7 +58,7 @@ def index(boards: Mapping[str, list[Row]], streams: Mapping[str, Board]) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template("index.html.j2").render(
-        boards={name: _board(name, boards[name], rows, found) for name, rows in told.items()},
+        boards={name: _board(board, values[name], known) for name, board in boards.items()},
         data=_inside_script(data),
         style=style,
         script=script,
@@ -104,32 +86,30 @@ def _plain(table: Table) -> dict[str, Any]:
     return {"title": table.title, "note": table.note, "heads": heads, "rows": rows, "names": table.names}
 
 
-def _board(
-    name: str, rows: list[Row], told: list[dict[str, Any]], keys: Mapping[str, tuple[str, str]]
-) -> dict[str, Any]:
-    hours = sum(one["seconds"] for one in told) / 3600
-    keys = {key: axis for key, axis in keys.items() if any(_pair(one, key) for one in told)}
+def _board(board: Board, rows: list[dict[str, Any]], known: Mapping[str, Axis]) -> dict[str, Any]:
+    hours = board.seconds / 3600
+    own = {key: axis for key, axis in known.items() if any(_pair(row, key) for row in rows)}
     return {
         "heads": [
             Head("rank"),
             Head("model", number=False),
             Head("exits plan", number=False),
             Head("seeds"),
-            *(Head(title) for title, _ in keys.values()),
+            *(Head(axis.title) for axis in own.values()),
             Head("budget"),
         ],
         "rows": [
-            {"ranked": one["ranked"], "cells": _cells(place, rank, one, keys)}
-            for place, (rank, one) in enumerate(zip(ranks(rows), told, strict=True), 1)
+            {"ranked": row["ranked"], "cells": _cells(place, line.rank, row, own)}
+            for place, (line, row) in enumerate(zip(board.lines, rows, strict=True), 1)
         ],
-        "title": title_of(name, rows),
-        "models": counted(len(rows), "model"),
-        "records": counted(sum(len(row.entries) for row in rows), "record"),
+        "title": board.title,
+        "models": counted(len(board.lines), "model"),
+        "records": counted(sum(len(row.entries) for row in board.rows), "record"),
         "hours": f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes",
-        "machines": " and ".join(sorted({row.machine for row in rows if row.machine})),
-        "tables": [_plain(table) for table in (side_by_side(rows), within(rows)) if table and table.rows],
+        "machines": " and ".join(board.machines),
+        "tables": [_plain(table) for table in board.tables],
         "contested": [
-            {"model": one["model"], "reason": reason} for one in told for reason in one["contested"]
+            {"model": one["model"], "reason": reason} for one in rows for reason in one["contested"]
         ],
         "references": [
             {
@@ -139,22 +119,20 @@ def _board(
                 "macs": _text(macs, "MAC"),
                 "payload": _text(payload, "B"),
             }
-            for one in told
+            for one in rows
             for name, accuracy, macs, payload in one["references"]
         ],
     }
 
 
-def _cells(
-    place: int, rank: int | None, row: dict[str, Any], keys: Mapping[str, tuple[str, str]]
-) -> list[Cell]:
+def _cells(place: int, rank: int | None, row: dict[str, Any], own: Mapping[str, Axis]) -> list[Cell]:
     cells = [
         Cell("-" if rank is None else str(rank), value=place),
         Cell(row["model"], "contested" if row["contested"] else "", number=False),
         Cell(row["plan"], number=False),
         Cell(str(row["seeds"]), value=row["seeds"]),
     ]
-    for key, (_, unit) in keys.items():
+    for key, axis in own.items():
         pair = _pair(row, key)
         if pair is None:
             cells.append(Cell("-"))
@@ -167,7 +145,7 @@ def _cells(
             if ratio
             else ""
         )
-        cells.append(Cell(_text(pair, unit), more, pair[0]))
+        cells.append(Cell(_text(pair, axis.unit), more, pair[0]))
     budget = row["budget"]
     return [*cells, Cell(f"{budget[0]:.3g} x", value=budget[0]) if budget else Cell("-")]
 

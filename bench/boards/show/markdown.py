@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import html
+from collections.abc import Callable, Iterable, Sequence
 
-from bench.boards.cells import Table, cost, filled, in_bytes, percent, plain, share, text, times
-from bench.boards.families import side_by_side
-from bench.boards.margin import within
-from bench.boards.numbers import (
-    LOSSLESS,
-    cut_packed,
-    cut_reading,
-    modelled_names,
-    overhead,
-    packed,
-    payload,
-    reading,
-    training_macs,
-    work_seconds,
-)
+from bench.boards.board import Board, Line
+from bench.boards.cells import Table, cost, filled, in_bytes, percent, plain, times
+from bench.boards.numbers import LOSSLESS, SHARES, Number, cut_packed, cut_reading, reading
 from bench.boards.policies import NOTE as POLICIES_NOTE
-from bench.boards.policies import judged
-from bench.boards.references import references
-from bench.boards.rows import Row, cut_means, ranks, title_of
-from bench.boards.show.policies import BATCHES, SHARES
-from bench.boards.show.record import big, joules, seconds
+from bench.boards.rows import Row, cut_means
+from bench.boards.show.units import big
 from bench.errors import counted
+from bench.records.record import BATCHES
 
 COMPUTED = "Computed from `records/` by `make board`."
 """The line by which a board knows its own pages."""
@@ -38,111 +25,118 @@ NOTES = (
 )
 
 
-def page(name: str, board: list[Row]) -> str:
+LAST_HEADS = (
+    "rank", "model", "exits plan", "seeds", "top-1", "top-5", "effective MACs", "packed", "latency", "payload",
+    "energy, measured", "energy, modelled", "budget", "training MACs", "training time",
+)  # fmt: skip
+EXIT_HEADS = (
+    "model", "exits plan", "exit", "top-1", "MACs", "effective MACs", "packed", "latency", "weights", "on a path",
+    "overthinking", "underthinking", "temperature", "calibration error", "with the temperature",
+)  # fmt: skip
+CUT_HEADS = (
+    "model", "exits plan", "cut", "MACs on the device", "packed on the device", "weights", "payload", "top-1 behind it",
+)  # fmt: skip
+
+
+def page(board: Board) -> str:
     """One page: last exits, every exit, references, and what is contested and why."""
-    records = [record for row in board for record in row.records]
-    hours = sum(work_seconds(record) for record in records) / 3600
-    machines = sorted({row.machine for row in board if row.machine})
+    records = sum(len(row.records) for row in board.rows)
     lines = [
-        f"# {text(title_of(name, board))}",
+        f"# {text(board.title)}",
         "",
-        f"{counted(len(board), 'model')}, {counted(len(records), 'record')}, {hours:.2f} hours of work on {text(' and '.join(machines))}.",
+        f"{counted(len(board.lines), 'model')}, {counted(records, 'record')}, {board.seconds / 3600:.2f} hours of work on "
+        f"{text(' and '.join(board.machines))}.",
         "",
         *NOTES,
         COMPUTED,
         "",
         "## Last exits",
         "",
-        *_table(
-            ("rank", "model", "exits plan", "seeds", "top-1", "top-5", "effective MACs", "packed", "latency", "payload", "energy, measured", "energy, modelled", "budget", "training MACs", "training time"),
-            (_last(rank, row) for rank, row in zip(ranks(board), board, strict=True)),
-        ),
-        *_shown(side_by_side(board)),
-        *_shown(within(board)),
+        *_table(LAST_HEADS, map(_last, board.lines)),
+    ]
+    for table in board.tables:
+        lines += _shown(table)
+    lines += [
         "",
         "## Every exit",
         "",
-        *_table(
-            ("model", "exits plan", "exit", "top-1", "MACs", "effective MACs", "packed", "latency", "weights", "on a path",
-             "overthinking", "underthinking", "temperature", "calibration error", "with the temperature"),
-            (cells for row in board for cells in _exits(row)),
-        ),
-        *_policies(board),
+        *_table(EXIT_HEADS, (cells for line in board.lines for cells in _exits(line))),
+    ]
+    lines += _policies(board)
+    lines += [
         "",
         "## Every device's part",
         "",
-        *_table(
-            ("model", "exits plan", "cut", "MACs on the device", "packed on the device", "weights", "payload", "top-1 behind it"),
-            (cells for row in board for cells in _cuts(row)),
-        ),
-    ]  # fmt: skip
-    if found := [(row, one) for row in board for one in references(row)]:
-        lines += [
-            "", "## References", "",
-            *_table(
-                ("dense network", "reference", "top-1", "MACs on the device", "payload"),
-                (
-                    [text(f"{row.setup.backbone.spec}, {row.plan}"), one.name, percent(one.accuracy),
-                     big(one.device_macs.value), f"{big(one.payload.value)}B"]
-                    for row, one in found
-                ),
-            ),
-        ]  # fmt: skip
-    if reasons := [(row, reason) for row in board for reason in row.reasons]:
+        *_table(CUT_HEADS, (cells for row in board.rows for cells in _cuts(row))),
+    ]
+    if references := [(line.row, one) for line in board.lines for one in line.references]:
+        cells = (
+            [
+                text(f"{row.setup.backbone.spec}, {row.plan}"),
+                one.name,
+                percent(one.accuracy),
+                big(one.device_macs.value),
+                f"{big(one.payload.value)}B",
+            ]
+            for row, one in references
+        )
+        heads = ("dense network", "reference", "top-1", "MACs on the device", "payload")
+        lines += ["", "## References", "", *_table(heads, cells)]
+    if reasons := [(row, reason) for row in board.rows for reason in row.reasons]:
         lines += ["", "## Contested", ""]
         lines += [f"* {text(row.setup.model)}, {text(reason)}" for row, reason in reasons]
     return "\n".join(lines) + "\n"
 
 
+def text(words: str) -> str:
+    """Words of a record as Markdown shows them: no element, no cell, no line of their own."""
+    plain_words = html.escape(" ".join(words.split()), quote=False)
+    return "".join(f"\\{letter}" if letter in "\\`*_[]|#!~" else letter for letter in plain_words)
+
+
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A table without the columns that nobody has a number for."""
-    heads, found = filled(heads, rows)
-    lines = (" | ".join(cells) for cells in found)
+    heads, cells = filled(heads, rows)
+    lines = (" | ".join(row) for row in cells)
     return [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *(f"| {line} |" for line in lines)]
 
 
-def _last(rank: int | None, row: Row) -> list[str]:
-    setup, budget, longer = row.setup, row.mean(lambda record: record.budget), row.mean(overhead)
+def _last(line: Line) -> list[str]:
+    row, last = line.row, line.last
+    budget, longer = row.mean(lambda record: record.budget), last["overhead"].mean
+    models = sorted(key for key in last if key.startswith("energy."))
     return [
-        "-" if rank is None else str(rank),
-        text(setup.model),
+        "-" if line.rank is None else str(line.rank),
+        text(row.setup.model),
         text(row.plan),
         str(row.seeds) + (" (contested)" if row.reasons else ""),
-        share(row, reading(-1, "top1")),
-        share(row, reading(-1, "top5")),
-        cost(row, reading(-1, "macs.effective"), big),
-        cost(row, packed(-1), in_bytes),
-        cost(row, reading(-1, "latency"), seconds, timed=True, in_turn=reading(-1, "speedup")),
-        cost(row, payload, in_bytes),
-        cost(row, reading(-1, "energy"), joules, timed=True),
-        ", ".join(
-            f"{cost(row, reading(-1, name), joules)} {text(name.removeprefix('energy.'))}"
-            for name in sorted({name for record in row.records[:1] for name in modelled_names(record)})
+        *(
+            last[key].words
+            for key in ("top1", "top5", "macs.effective", "bytes", "latency", "payload", "energy")
         ),
+        ", ".join(f"{last[key].words} {text(line.axes[key].head)}" for key in models),
         f"{budget.value:.3g} x" if budget else "",
-        cost(row, training_macs, big),
+        last["training"].words,
         f"{longer.value:.2f} x" if longer else "",
     ]
 
 
-def _exits(row: Row) -> list[list[str]]:
+def _exits(line: Line) -> list[list[str]]:
+    row = line.row
     return [
         [
             text(row.setup.model),
             text(row.plan),
             f"{number} (stage {exit_.stage})",
-            share(row, reading(number, "top1")),
-            cost(row, reading(number, "macs"), big),
-            cost(row, reading(number, "macs.effective"), big),
-            cost(row, packed(number), in_bytes),
-            cost(row, reading(number, "latency"), seconds, timed=True, in_turn=reading(number, "speedup")),
-            plain(row, reading(number, "density")),
-            plain(row, reading(number, "density.effective")),
-            *(plain(row, reading(number, name)) for name in ("overthinking", "underthinking")),
+            *(values[key].words for key in ("top1", "macs", "macs.effective", "bytes", "latency")),
+            *(plain(row.mean(reading(number, name))) for name in ("density", "density.effective")),
+            *(plain(row.mean(reading(number, name))) for name in ("overthinking", "underthinking")),
             f"{hot.value:.3g}" if (hot := row.mean(reading(number, "temperature"))) else "",
-            *(plain(row, reading(number, name)) for name in ("ece", "ece.scaled")),
+            *(plain(row.mean(reading(number, name))) for name in ("ece", "ece.scaled")),
         ]
-        for number, exit_ in enumerate(row.records[0].exits if row.records else ())
+        for number, (exit_, values) in enumerate(
+            zip(row.records[0].exits if row.records else (), line.exits, strict=True)
+        )
     ]
 
 
@@ -158,9 +152,9 @@ def _cuts(row: Row) -> list[list[str]]:
                 text(row.setup.model),
                 text(row.plan),
                 str(number),
-                cost(row, cut_reading(number, "macs.effective.device"), big),
-                cost(row, cut_packed(number), in_bytes),
-                plain(row, cut_reading(number, "density.device")),
+                _cost(row, cut_reading(number, "macs.effective.device"), big),
+                _cost(row, cut_packed(number), in_bytes),
+                plain(row.mean(cut_reading(number, "density.device"))),
                 f"{in_bytes(raw.value)} {text(codec)}" if raw else "",
                 percent(top1) if top1 else "",
             ]
@@ -168,7 +162,11 @@ def _cuts(row: Row) -> list[list[str]]:
     return found
 
 
-def _policies(board: list[Row]) -> list[str]:
+def _cost(row: Row, number: Number, form: Callable[[float], str]) -> str:
+    return cost(row.mean(number), form, row.ratio(number), len(row.records))
+
+
+def _policies(board: Board) -> list[str]:
     """Every policy of every network that has early exits."""
     heads = (
         "model",
@@ -183,24 +181,22 @@ def _policies(board: list[Row]) -> list[str]:
     )
     rows = [
         [
-            text(row.setup.model),
-            text(row.plan),
+            text(line.row.setup.model),
+            text(line.row.plan),
             text(one.policy) + (" (sees labels)" if one.reference else ""),
             *(percent(mean) if mean else "" for mean in (*one.at, one.area)),
             f"{one.exit.value:.2f}" if one.exit else "",
             percent(one.shipped) if one.shipped else "",
             *(times(mean.value if mean else None) for mean in (one.macs, *one.times)),
         ]
-        for row in board
-        if row.records and len(row.records[0].exits) > 1
-        for one in judged(row)
+        for line in board.lines
+        if line.row.records and len(line.row.records[0].exits) > 1
+        for one in line.judged
     ]
     return ["", "## Policies", "", POLICIES_NOTE, "", *_table(heads, rows)] if rows else []
 
 
-def _shown(table: Table | None) -> list[str]:
+def _shown(table: Table) -> list[str]:
     """A table of text under its title."""
-    if table is None or not table.rows:
-        return []
     rows = ([text(cell) for cell in cells] for cells in table.rows)
     return ["", f"## {table.title}", "", text(table.note), "", *_table(table.heads, rows)]

@@ -7,20 +7,10 @@ from collections.abc import Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from bench.boards.show.record import big, seconds
+from bench.boards.numbers import SHARES, thriftiest, time_kept, walked_by, whole_cost
+from bench.boards.show.units import big, seconds
 from bench.records.curve import Curve
-from bench.records.record import Behind, Early, Exit, Record, Walked
-
-SHARES = (0.25, 0.5, 0.75)
-"""Of the whole network's cost: where policies are compared."""
-BATCHES = (1, 8, 64)
-"""Sizes in which walks are timed."""
-
-
-def whole_cost(record: Record, curve: Curve) -> float | None:
-    """MACs of the whole network with the heads on its way, which shares of cost and areas are of."""
-    macs = record.exits[-1].readings.get("macs.effective") if record.exits else None
-    return curve.costs[-1] if curve.costs else macs.value if macs else None
+from bench.records.record import Early, Exit, Record, Walked
 
 
 def curves_table(record: Record) -> Table | None:
@@ -52,19 +42,6 @@ def table_of(curves: Sequence[tuple[Curve, float | None]], title: str) -> Table:
             f"{spots[1].exit:.2f}" if spots[1] else "-",
         )
     return table
-
-
-def walked_by(record: Record, batch: int) -> dict[str | None, Walked]:
-    """Walks in batches of one size, by policy; under None the network that nobody leaves early."""
-    return {walk.policy: walk for walk in record.walks if walk.batch == batch}
-
-
-def time_kept(record: Record, policy: str, batch: int) -> float | None:
-    """How many times less a policy takes for a sample than the network without its early exits."""
-    walks = walked_by(record, batch)
-    if policy not in walks or None not in walks:
-        return None
-    return walks[None].readings["latency"].value / walks[policy].readings["latency"].value
 
 
 def walks_table(record: Record) -> Table | None:
@@ -128,13 +105,6 @@ def _sent(early: Early, n: int) -> str:
     rest = n - early.device
     mean = f"{big(told.payload / rest)}B" if rest else "nothing"
     return f"{early.device / n:.1%}\n{mean}\n{told.right / n:.2%}\n{codec}"
-
-
-def thriftiest(early: Early, n: int, loss: float = 0.01) -> tuple[str, Behind]:
-    """Of the codecs that lose at most this share of `n` answers to the best one, the one of the fewest bytes."""
-    best = max(behind.right for behind in early.behind.values())
-    good = [item for item in early.behind.items() if item[1].right >= best - loss * n]
-    return min(good, key=lambda item: item[1].payload)
 
 
 def _plain(title: str, caption: str | None = None) -> Table:

@@ -1,52 +1,19 @@
-"""Tables for the terminal: a record's exits and cuts, and the list of plugins."""
+"""A run's record in the terminal: its exits, its cuts, what policies come to, notes."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from bench.kinds.meter import Reading
+from bench.boards.numbers import smallest
+from bench.boards.show.policies import answers_table, curves_table, early_table, walks_table
+from bench.boards.show.units import SMALL, big, digits, joules, seconds
+from bench.records.reading import Reading
 from bench.records.record import Exit, Record
-
-_STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-_SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
-
-
-def big(value: float) -> str:
-    """A count in thousands, millions and so on: three digits."""
-    for size, letter in _STEPS:
-        if abs(value) >= size:
-            return f"{value / size:.3g} {letter}"
-    return f"{value:.3g}"
-
-
-def seconds(value: float) -> str:
-    """A time in the unit that suits it."""
-    return _scaled(value, "s")
-
-
-def joules(value: float) -> str:
-    """An energy in the unit that suits it."""
-    return _scaled(value, "J")
-
-
-def _scaled(value: float, unit: str) -> str:
-    size, prefix = next((step for step in _SMALL if value >= step[0]), _SMALL[-1])
-    return f"{_digits(value / size)} {prefix}{unit}"
-
-
-def _digits(value: float) -> str:
-    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
-
-
-def smallest(readings: dict[str, Reading], suffix: str = "") -> tuple[str, float] | None:
-    """The packed format with the fewest bytes, and how many."""
-    found = {
-        name.removeprefix("bytes.").removesuffix(suffix): reading.value
-        for name, reading in readings.items()
-        if name.startswith("bytes.") and name.endswith(suffix)
-    }
-    return min(found.items(), key=lambda item: item[1]) if found else None
+from bench.records.setup import DENSE
+from bench.records.store import Store
 
 
 def exits_table(record: Record, parent: Record | None) -> Table:
@@ -180,5 +147,42 @@ def _spread(reading: Reading | None) -> str:
         return "-"
     if reading.low is None or reading.high is None:
         return seconds(reading.value)
-    size, prefix = next((step for step in _SMALL if reading.value >= step[0]), _SMALL[-1])
-    return f"{_digits(reading.value / size)} {prefix}s\n{_digits(reading.low / size)}-{_digits(reading.high / size)}"
+    size, prefix = next((step for step in SMALL if reading.value >= step[0]), SMALL[-1])
+    return f"{digits(reading.value / size)} {prefix}s\n{digits(reading.low / size)}-{digits(reading.high / size)}"
+
+
+def about(record: Record) -> Iterator[tuple[str, str]]:
+    """What was run, and what it was made on, in words."""
+    setup = record.setup
+    yield "task", f"{setup.task.spec}, version {setup.task_version}"
+    yield "model", setup.model
+    yield "seed", str(record.seed)
+    yield "recipe", _joined(dict(sorted(setup.recipe.items())))
+    yield "machine", _joined(record.machine)
+    yield "versions", _joined(record.versions)
+    yield "commit", f"{record.commit or 'unknown'}{' and changes' if record.dirty else ''}"
+    yield "created", f"{record.created}, in {sum(record.seconds.values()):.0f} s"
+
+
+def _joined(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items())
+
+
+def shown(record: Record, store: Store) -> Iterator[tuple[Table | str, str | None]]:
+    """The record's tables, with the ratios to its dense parent's where that has been run, and notes; each with its style."""
+    parent = store.parent(record.setup, record.seed)
+    yield exits_table(record, parent), None
+    for make in (cuts_table, answers_table, curves_table, walks_table, early_table):
+        if (table := make(record)) is not None:
+            yield table, None
+    for name in ("disconnected layers", "exits that answer alike whatever the input", "counters differ"):
+        if name in record.notes:
+            yield f"Note, {name}: {record.notes[name]}", "yellow"
+    for name, why in record.absent.items():
+        yield f"No {name}: {why}.", "dim"
+    if parent is None and (record.setup.method.name != DENSE or record.setup.values is not None):
+        backbone = record.setup.backbone.spec
+        yield (
+            f"To see accuracy and size beside the dense parent's, run MODEL='{backbone}_dense' alike.",
+            "dim",
+        )

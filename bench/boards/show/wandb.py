@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from bench.boards.rows import Row
+from bench.boards.board import Board
 from bench.boards.show.markdown import page
-from bench.boards.show.terminal import board_columns, board_rows
+from bench.boards.show.terminal import COLUMNS
 from bench.errors import SeesawError
 from bench.records.mirror import PROJECT, leaderboard, logged_in
 
@@ -16,12 +16,11 @@ TIMEOUT = 20
 """Seconds that a question to W&B may take."""
 
 
-def publish(board: str, rows: list[Row], project: str | None, runs: Path) -> str:
+def publish(board: Board, project: str | None, runs: Path) -> str:
     """Save a report with the user's key, and a table of the board beside the mirrored runs.
 
     Args:
-        board: its name.
-        rows: its rows.
+        board: to publish.
         project: `entity/name` or `name`; WANDB_PROJECT and the key's own entity where left out.
         runs: folder for W&B's own files.
 
@@ -40,9 +39,9 @@ def publish(board: str, rows: list[Row], project: str | None, runs: Path) -> str
         entity = entity or wandb.Api(timeout=TIMEOUT).default_entity
         if not entity:
             raise SeesawError("Your key has no entity of its own. Name one: --project ENTITY/NAME.")
-        report = build(board, rows, entity, name)
+        report = build(board, entity, name)
         report.save()
-        leaderboard(board, board_columns(), board_rows(rows), runs)
+        leaderboard(board.name, *plain_rows(board), runs)
         return report.url
     except SeesawError:
         raise
@@ -53,7 +52,7 @@ def publish(board: str, rows: list[Row], project: str | None, runs: Path) -> str
         ) from error
 
 
-def build(board: str, rows: list[Row], entity: str, project: str) -> Any:
+def build(board: Board, entity: str, project: str) -> Any:
     """The report, not yet saved: what the board is, two plots and training curves of its runs, and its table."""
     try:
         from wandb_workspaces.reports import v2
@@ -62,7 +61,7 @@ def build(board: str, rows: list[Row], entity: str, project: str) -> Any:
             "Reports need wandb-workspaces. Install it: pip install 'seesaw-bench[publish]'."
         ) from error
     wr: Any = v2  # its names are not exported for type checkers
-    runset = wr.Runset(entity=entity, project=project, name=board, filters=f"Group == '{board}'")
+    runset = wr.Runset(entity=entity, project=project, name=board.name, filters=f"Group == '{board.name}'")
     accuracy = wr.SummaryMetric("last/top1")
     panels: list[Any] = [
         wr.ScatterPlot(
@@ -74,11 +73,29 @@ def build(board: str, rows: list[Row], entity: str, project: str) -> Any:
     return wr.Report(
         entity=entity,
         project=project,
-        title=f"Seesaw: {board}",
+        title=f"Seesaw: {board.name}",
         description="Which network, how sparse, with which exits, cut where: measured.",
         blocks=[
             wr.PanelGrid(runsets=[runset], panels=panels),
-            wr.MarkdownBlock(page(board, rows)),
+            wr.MarkdownBlock(page(board)),
         ],
         width="fluid",
     )
+
+
+def plain_rows(board: Board) -> tuple[list[str], list[list[Any]]]:
+    """The board's last exits as plain values: the columns' heads, and a list for each row."""
+    heads = [head.replace("\n", " ") for head in COLUMNS.values()]
+    rows = []
+    for line in board.lines:
+        row, top1 = line.row, line.last["top1"].mean
+        budget = row.mean(lambda record: record.budget)
+        means = [line.last[key].mean for key in COLUMNS]
+        rows.append(
+            [
+                row.setup.model, row.plan, row.setup.task.spec, row.seeds,
+                top1 and top1.value, top1 and top1.half, *(mean and mean.value for mean in means),
+                budget and budget.value,
+            ]
+        )  # fmt: skip
+    return ["model", "exits plan", "task", "seeds", "top-1", "top-1 ±", *heads, "budget"], rows

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from bench.boards.streams.section import Line
-from bench.replay.streams.tally import EARLY_EXIT
+from bench.records.terms import EARLY_EXIT
 
 
 class Claim(NamedTuple):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from bench.boards.cells import percent, text
+from bench.boards.cells import Cell, percent
 from bench.boards.data import short
-from bench.boards.numbers import Mean
+from bench.boards.show.markdown import text
 from bench.boards.streams.claims import claims
-from bench.boards.streams.read import Board, section_data
+from bench.boards.streams.read import StreamBoard, section_data
 from bench.boards.streams.section import Line, Section
 from bench.errors import counted
+from bench.records.mean import Mean
 
 COMPUTED = "Computed from `streams/` by `make board`."
 """The line by which a board knows its own pages."""
@@ -35,13 +36,6 @@ WORDS = ("policy",)
 """The columns that hold no numbers."""
 
 
-class Cell(NamedTuple):
-    """A cell's text, and the number that it is sorted by; words have none."""
-
-    text: str
-    value: float | None = None
-
-
 def rows(section: Section) -> list[list[Cell]]:
     """The cells under `HEADS`, at the costs of sending that are shown."""
     return [_cells(line) for offload in section.shown for line in section.lines(offload)]
@@ -60,10 +54,10 @@ def _cells(line: Line) -> list[Cell]:
         "regret": f"{numbers['regret'].value:z.0f}" + _half(numbers["regret"], 1, 0),
     }
     return [
-        Cell(f"{line.offload:.4g} λ", line.offload),
-        Cell("-" if line.rank is None else str(line.rank), line.rank),
+        Cell(f"{line.offload:.4g} λ", value=line.offload),
+        Cell("-" if line.rank is None else str(line.rank), value=line.rank),
         Cell(line.policy + (" (bound)" if line.kind == "bound" else "")),
-        *(Cell(words, short(numbers[key].value)) for key, words in told.items()),
+        *(Cell(words, value=short(numbers[key].value)) for key, words in told.items()),
     ]
 
 
@@ -71,7 +65,7 @@ def _half(mean: Mean, scale: float, digits: int) -> str:
     return "" if mean.half is None else f" ± {mean.half * scale:.{digits}f}"
 
 
-def page(name: str, board: Board) -> str:
+def page(name: str, board: StreamBoard) -> str:
     """One Markdown page."""
     lines = [
         f"# {TITLE} on {name}",
@@ -91,7 +85,7 @@ def page(name: str, board: Board) -> str:
     return "\n".join(lines) + "\n"
 
 
-def shown(boards: Mapping[str, Board]) -> dict[str, Any]:
+def shown(boards: Mapping[str, StreamBoard]) -> dict[str, Any]:
     """What the page's template and script show of all boards; `sections` is empty where there is nothing."""
     found = [(name, section) for name, board in boards.items() for section in board.sections]
     return {

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from bench.boards.data import pair
 from bench.boards.streams.section import BASELINES, Section
-from bench.errors import SeesawError
-from bench.records.checks.against_runs import contradictions
-from bench.records.checks.stream import faults
-from bench.records.store import contested
+from bench.records.store import Store
 from bench.records.stream import StreamRecord
 
 
 @dataclass(frozen=True)
-class Board:
+class StreamBoard:
     """A task's stream records.
 
     Attributes:
@@ -32,29 +28,21 @@ class Board:
     contested: list[tuple[str, str]]
 
 
-def read(folder: Path, records: Path) -> tuple[dict[str, Board], list[str]]:
-    """The boards of all stream records below a folder, and a sentence for each file that is none.
-
-    Args:
-        folder: of stream records; it may not be there.
-        records: of the runs that they are of.
-    """
-    good: dict[str, list[StreamRecord]] = defaultdict(list)
-    bad: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    trouble = []
-    for path in sorted(folder.glob("*/*/seed*.json")):
-        try:
-            stream = StreamRecord.read(path)
-        except SeesawError as error:
-            trouble.append(str(error))
-            continue
-        wrong = faults(stream, path, folder) or contradictions(stream, records)
-        if reason := contested(path, wrong):
-            bad[stream.board].append((f"{stream.setup.model}, seed {stream.seed}", reason))
+def read_stream_boards(store: Store) -> tuple[dict[str, StreamBoard], list[str]]:
+    """The boards of all stream records of a store, and a sentence for each file that is none."""
+    entries, trouble = store.entries(StreamRecord)
+    sound: dict[str, list[StreamRecord]] = defaultdict(list)
+    contested: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for entry in entries:
+        stream = entry.file
+        if entry.contested is None:
+            sound[stream.board].append(stream)
         else:
-            good[stream.board].append(stream)
-    names = sorted({*good, *bad})
-    return {name: Board(sections(good[name]), len(good[name]), bad[name]) for name in names}, trouble
+            contested[stream.board].append((stream.name, entry.contested))
+    names = sorted({*sound, *contested})
+    return {
+        name: StreamBoard(sections(sound[name]), len(sound[name]), contested[name]) for name in names
+    }, trouble
 
 
 def sections(streams: Iterable[StreamRecord]) -> list[Section]:

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bench.boards.numbers import Mean
-from bench.boards.rows import RANKED_FROM, plan_of, shared
+from bench.boards.rows import RANKED_FROM, shared
 from bench.errors import counted
+from bench.records.mean import Mean
+from bench.records.setup import plan_of
 from bench.records.stream import Result, StreamRecord
-from bench.replay.streams.tally import ALL_LAYERS, EARLY_EXIT
-
-BASELINES = (ALL_LAYERS, EARLY_EXIT)
+from bench.records.terms import BASELINES
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from bench.errors import SeesawError
-from bench.execution.native import cache, version
+from bench.execution.native import version
 from bench.execution.program.encode import Encoder
 from bench.execution.program.forms import Form, forms_of
 from bench.execution.program.layout import ABSENT, Room
 from bench.execution.program.program import Affine, Each, Program, Step
-from bench.files import read_plain, write_whole
+from bench.files import cache, read_plain, write_whole
 from bench.lock import alone
 from bench.machine import features
 

@@ -26,9 +26,14 @@ class Masking(Method):
     def sided(self) -> bool:
         return self.where is not None
 
-    def sparse(self, net: Net) -> dict[str, Layer]:
-        """The layers that this method makes sparse, by name, from the input on."""
-        return maskable(net, where=self.where)
+    def sparse(self, net: Net, cut: int | None = None) -> dict[str, Layer]:
+        """The layers that this method makes sparse, by name, from the input on.
+
+        Args:
+            net: whose layers.
+            cut: the one that the run is about (`train.cut`, `step.cut`).
+        """
+        return maskable(net, where=self.where, cut=cut)
 
 
 class Pruning(Masking):
@@ -52,14 +57,16 @@ class Pruning(Masking):
         shares = by_layer(self.layers, [tuple(score.shape) for score in scores], density)
         return [largest([score], share)[0] for score, share in zip(scores, shares, strict=True)]
 
-    def keep(self, net: Net, scores: Sequence[Tensor], density: float | None = None) -> None:
+    def keep(
+        self, net: Net, scores: Sequence[Tensor], cut: int | None = None, density: float | None = None
+    ) -> None:
         """Hide all weights but those with the largest scores (see `best`)."""
-        for layer, mask in zip(self.sparse(net).values(), self.best(scores, density), strict=True):
+        for layer, mask in zip(self.sparse(net, cut).values(), self.best(scores, density), strict=True):
             hide(layer, mask)
 
-    def magnitudes(self, net: Net) -> list[Tensor]:
+    def magnitudes(self, net: Net, cut: int | None = None) -> list[Tensor]:
         """The absolute weights of the sparse layers, as scores."""
-        return [layer.weight.detach().abs() for layer in self.sparse(net).values()]
+        return [layer.weight.detach().abs() for layer in self.sparse(net, cut).values()]
 
 
 class Structured(Masking):
@@ -70,22 +77,25 @@ class Structured(Masking):
     at: Density = 0.5
     """share of the budget trained before pruning"""
 
-    def masks(self, net: Net) -> dict[str, Tensor]:
+    def masks(self, net: Net, cut: int | None = None) -> dict[str, Tensor]:
         """What is left of every layer when the channels are dropped, all that depends on them too; by layers' names."""
-        raise NotImplementedError(f"{type(self).__name__} must define masks(net)")
+        raise NotImplementedError(f"{type(self).__name__} must define masks(net, cut)")
 
-    def nearest(self, net: Net, without: Callable[[float], dict[str, Tensor]]) -> dict[str, Tensor]:
+    def nearest(
+        self, net: Net, without: Callable[[float], dict[str, Tensor]], cut: int | None = None
+    ) -> dict[str, Tensor]:
         """The masks that come nearest to the density, by bisection.
 
         Args:
             net: whose sparse layers count.
             without: gives the masks of all layers when a share of channels, in [0, 1], is dropped.
+            cut: the one that the run is about.
         """
         low, high, tried = 0.0, 1.0, []
         for _ in range(12):
             share = (low + high) / 2
             masks = without(share)
-            kept = [masks[name] for name in self.sparse(net)]
+            kept = [masks[name] for name in self.sparse(net, cut)]
             density = sum(int(mask.sum()) for mask in kept) / max(sum(mask.numel() for mask in kept), 1)
             tried.append((abs(density - self.density), share, masks))
             low, high = (share, high) if density > self.density else (low, share)
@@ -93,7 +103,7 @@ class Structured(Masking):
 
     def fit(self, net: Net, train: Train) -> None:
         train(net, share=self.at)
-        for name, mask in self.masks(net).items():
+        for name, mask in self.masks(net, train.cut).items():
             if not bool(mask.all()):
                 hide(layers(net)[name], mask)
         train(net)

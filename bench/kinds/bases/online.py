@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from bench.kinds.policy import Policy, Reference
 from bench.plugins.plugin import Positive, Share
-
-
-@dataclass(frozen=True)
-class Arms:
-    """What can be played, from the shallowest: an arm is an exit, or a cut, where the device's part may end.
-
-    Attributes:
-        exits: the exit whose confidence decides, int64 (arms,); -1 where there is none and every sample is sent on.
-        depths: what the device computes until there, in layers or any other unit, float64 (arms,).
-        sends: what sending costs there, as a multiple of the setting `offload`, float64 (arms,).
-        measured: whether `depths` were measured, with the heads on the way in them.
-    """
-
-    exits: np.ndarray
-    depths: np.ndarray
-    sends: np.ndarray
-    measured: bool = False
-
-
-class Prices(NamedTuple):
-    """What each arm costs, float64 (arms,): `compute` and `send` in the reward, the other two on the bill."""
-
-    compute: np.ndarray
-    send: np.ndarray
-    booked: np.ndarray
-    booked_send: np.ndarray
+from bench.records.terms import Arms, Prices, Terms
 
 
 class Rule(Policy):
@@ -121,13 +95,14 @@ class Online(Rule):
     start: Literal["free", "booked"] = "free"
     """free: every arm learns from one of the first samples beforehand, unbooked, as the published code has it"""
 
+    @property
+    def terms(self) -> Terms:
+        """What the policy must share with others to be compared with them."""
+        return Terms(self.alpha, self.layer, self.offload, self.mu)
+
     def prices(self, arms: Arms, *, side: bool) -> Prices:
         """What each arm costs in the reward and on the bill, by the formulas above."""
-        compute = self.layer * arms.depths
-        heads = np.where(arms.exits < 0, 0, arms.exits + 1 if side else 1)
-        booked = compute if arms.measured else (1 - self.head) * compute + self.head * self.layer * heads
-        send = self.offload * arms.sends
-        return Prices(self.mu * compute, self.mu * send, booked, send)
+        return self.terms.prices(arms, self.head, side=side)
 
 
 def plays_streams(policy: Policy) -> bool:

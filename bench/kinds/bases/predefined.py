@@ -49,13 +49,13 @@ class Predefined(Masking):
         """
         raise NotImplementedError(f"{type(self).__name__} must define mask(shape, seed)")
 
-    def sparse(self, net: Net) -> dict[str, Layer]:
-        return maskable(net, heads=self.heads, where=self.where)
+    def sparse(self, net: Net, cut: int | None = None) -> dict[str, Layer]:
+        return maskable(net, heads=self.heads, where=self.where, cut=cut)
 
     def prepare(self, net: Net, train: Train) -> None:
         """Lay the pattern over every sparse layer."""
         numbers = {name: number for number, name in enumerate(maskable(net, heads=self.heads))}
-        found = self.sparse(net)
+        found = self.sparse(net, train.cut)
         shapes = [tuple(layer.weight.shape) for layer in found.values()]
         densities = by_layer(self.layers or "uniform", shapes, self.density)
         for (name, layer), density in zip(found.items(), densities, strict=True):

@@ -35,13 +35,13 @@ class StraightThrough(Masking):
 
     def fit(self, net: Net, train: Train) -> None:
         """Train for the whole budget, then hide for good what is not seen in the end."""
-        for layer in self.sparse(net).values():
+        for layer in self.sparse(net, train.cut).values():
             self.begin(layer)
             layer.register_buffer(DENSE, layer.weight.detach().clone())
             layer.register_buffer(SEEN, torch.ones_like(layer.weight, dtype=torch.bool))
             self._show(layer, 0.0)
         train(net, before_step=self.before_step, after_step=self._after)
-        for layer in self.sparse(net).values():
+        for layer in self.sparse(net, train.cut).values():
             mask = self.seen(layer, layer.get_buffer(DENSE), 1.0)
             layer.weight.data.copy_(layer.get_buffer(DENSE))
             delattr(layer, DENSE)
@@ -51,14 +51,14 @@ class StraightThrough(Masking):
 
     def before_step(self, step: Step) -> None:
         """The update is of the dense weights, with the gradient that the seen ones had."""
-        for layer in self.sparse(step.net).values():
+        for layer in self.sparse(step.net, step.cut).values():
             dense = layer.get_buffer(DENSE)
             if layer.weight.grad is not None:
                 self.felt(layer, dense, layer.get_buffer(SEEN), layer.weight.grad)
             layer.weight.data.copy_(dense)
 
     def _after(self, step: Step) -> None:
-        for layer in self.sparse(step.net).values():
+        for layer in self.sparse(step.net, step.cut).values():
             layer.get_buffer(DENSE).copy_(layer.weight.detach())
             self._show(layer, step.progress)
 

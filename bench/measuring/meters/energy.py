@@ -13,9 +13,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.kinds.meter import Found, Meter, Reading, Subject
-from bench.measuring.meters.macs import Tariff
+from bench.kinds.meter import Found, Meter, Subject
+from bench.network.macs import Tariff
 from bench.network.net import Part
+from bench.records.reading import Reading
 from bench.shipping.packed.pack import FORMS, pack
 
 MODEL = "horowitz45-v1"

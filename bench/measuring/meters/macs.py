@@ -6,169 +6,21 @@ import copy
 import logging
 import math
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
-from bench.kinds.meter import Found, Meter, Reading, Subject
+from bench.kinds.meter import Found, Meter, Subject
 from bench.kinds.method import stage_of
+from bench.network.macs import COUNTER, Tariff
 from bench.network.net import Net
 from bench.network.paths import connected, unfollowed
-from bench.network.sparse.mask import Layer, density, layers, mask_of, masked, parameters
+from bench.network.sparse.mask import layers, mask_of, parameters
+from bench.records.reading import Reading
 
-COUNTER = "torch.utils.flop_counter on meta"
 TOLERATED = 0.02
-
-
-@dataclass
-class Count:
-    """MACs of one static forward pass for one sample.
-
-    Attributes:
-        modules: MACs of every module, by its name in the net.
-        uncounted: operators that the counter does not know, and how often they ran.
-    """
-
-    modules: dict[str, int]
-    uncounted: dict[str, int]
-
-    def of(self, name: str) -> int:
-        """MACs of one module, zero where it has none."""
-        return self.modules.get(name, 0)
-
-
-class _Uncounted(TorchDispatchMode):
-    """Lists the operators that compute something and that the counter has no rule for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: Counter[str] = Counter()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if func.overloadpacket not in flop_registry and not func.is_view and func.namespace == "aten":
-            self.seen[func.overloadpacket.__name__] += 1
-        return func(*args, **(kwargs or {}))
-
-
-def count(net: Net, shape: tuple[int, ...] | None = None) -> Count:
-    """Count a net on the meta device: shapes pass through it, no numbers, so nothing takes a fused shortcut.
-
-    Args:
-        net: stays as it is.
-        shape: of another sample than the net's own.
-    """
-    ghost = copy.deepcopy(net).to("meta").eval()
-    counter, uncounted = FlopCounterMode(display=False), _Uncounted()
-    with torch.no_grad(), uncounted, counter:
-        ghost(replace(net.sample, shape=shape or net.sample.shape).blank(device="meta"))
-    root = type(ghost).__name__
-    modules = {
-        name.removeprefix(f"{root}."): sum(flops.values()) // 2
-        for name, flops in counter.get_flop_counts().items()
-        if name.startswith(f"{root}.")
-    }
-    return Count(modules, dict(uncounted.seen))
-
-
-@dataclass(frozen=True)
-class Tariff:
-    """What every stage and every head costs, dense and effective, in MACs for one sample."""
-
-    stages: list[tuple[float, float]]
-    heads: dict[int, tuple[float, float]]
-    uncounted: dict[str, int]
-
-    @classmethod
-    def of(cls, net: Net) -> Tariff:
-        """Count a net; effective MACs are each layer's dense ones times its density."""
-        found = count(net)
-        saved = {name: found.of(name) * (1 - density(layer)) for name, layer, _ in masked(net)}
-
-        def cost(prefix: str) -> tuple[float, float]:
-            dense = found.of(prefix)
-            return float(dense), dense - sum(
-                v for k, v in saved.items() if k == prefix or k.startswith(f"{prefix}.")
-            )
-
-        return cls(
-            [cost(f"stages.{index}") for index in range(len(net.stages))],
-            {stage: cost(f"heads.{stage}") for stage in net.exits},
-            found.uncounted,
-        )
-
-    def upto(self, stage: int, *, effective: bool) -> float:
-        """MACs of the stages up to and with this one and of the heads on the way."""
-        return sum(cost[effective] for cost in self.stages[: stage + 1]) + sum(
-            cost[effective] for at, cost in self.heads.items() if at <= stage
-        )
-
-    def shares(self) -> list[float]:
-        """The share of the backbone's dense MACs done after each stage; equal steps where nothing is counted."""
-        total = sum(dense for dense, _ in self.stages)
-        if total == 0:
-            return [(index + 1) / len(self.stages) for index in range(len(self.stages))]
-        done, shares = 0.0, []
-        for dense, _ in self.stages:
-            done += dense
-            shares.append(done / total)
-        return shares
-
-
-class StepCost:
-    """MACs of one training step for one sample: a forward pass, and two more backward through what is trained.
-
-    Hidden weights cost nothing, forward or backward: what sparse execution would save is counted as saved, while a
-    network that is still dense costs all of it. The input gradient of the first layer is counted with the others.
-    Products without weights, such as attention's, count backward where anything in their stage or head is trained.
-
-    Args:
-        net: in training.
-        trained: its parameters that are.
-    """
-
-    def __init__(self, net: Net, trained: Iterable[nn.Parameter]) -> None:
-        able = set(map(id, trained))
-        self.ghost = copy.deepcopy(net).to("meta")
-        self.known = layers(net)
-        self.able = {name for name, parameter in net.named_parameters() if id(parameter) in able}
-        self.by_shape: dict[tuple[int, ...], StepCost] = {net.sample.shape: self}
-        self._count(net.sample.shape)
-
-    def _count(self, shape: tuple[int, ...]) -> None:
-        found = count(self.ghost, shape)
-        self.layers = [
-            (layer, found.of(name) * (3.0 if f"{name}.weight" in self.able else 1.0), found.of(name))
-            for name, layer in self.known.items()
-        ]
-        parts = [f"stages.{index}" for index in range(len(self.ghost.stages))]
-        parts += [f"heads.{stage}" for stage in self.ghost.exits]
-        self.others = 0.0
-        for part in parts:
-            own = sum(found.of(name) for name in self.known if f"{name}.".startswith(f"{part}."))
-            trains = any(name.startswith(f"{part}.") for name in self.able)
-            self.others += (found.of(part) - own) * (3.0 if trains else 1.0)
-
-    def at(self, shape: tuple[int, ...]) -> StepCost:
-        """The cost for samples of another shape, such as shorter texts."""
-        if shape not in self.by_shape:
-            self.by_shape[shape] = other = copy.copy(self)
-            other._count(shape)
-        return self.by_shape[shape]
-
-    def now(self) -> float:
-        """With the masks as they stand."""
-        return self.others + sum(cost * density(layer) for layer, cost, _ in self.layers)
-
-    def beyond(self, asked: Iterable[tuple[Layer, float]]) -> float:
-        """What the dense weight gradients of layers cost beyond those at these densities."""
-        dense = {id(layer): once for layer, _, once in self.layers}
-        return sum(dense[id(layer)] * (1 - there) for layer, there in asked)
 
 
 def second_count(net: Net) -> tuple[float, dict[str, int]]:

@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from bench.kinds.meter import Found, Meter, Reading, Subject
+from bench.kinds.meter import Found, Meter, Subject
 from bench.network.net import Part
+from bench.records.reading import Reading
 
 
 class Memory(Meter):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from bench.kinds.meter import Found, Meter, Reading, Readings, Subject
+from bench.kinds.meter import Found, Meter, Subject
 from bench.network.net import Part
-from bench.network.sparse.values import Kind
+from bench.network.sparse.values import ValueType
+from bench.records.reading import Reading, Readings
 from bench.shipping.packed.pack import packings
 
 
@@ -27,7 +28,7 @@ class Storage(Meter):
         return found
 
 
-def _packed(part: nn.Module, values: Kind) -> Readings:
+def _packed(part: nn.Module, values: ValueType) -> Readings:
     return {
         f"bytes.{form}": Reading(value=len(data), unit="B", source="safetensors file, read back equal")
         for form, data in packings(part, values).items()

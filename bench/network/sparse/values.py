@@ -12,13 +12,27 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Kind = Literal["float32", "float16", "int8"]
-KINDS: tuple[Kind, ...] = ("float32", "float16", "int8")
+from bench.errors import SeesawError
+
+ValueType = Literal["float32", "float16", "int8"]
+VALUE_TYPES: tuple[ValueType, ...] = ("float32", "float16", "int8")
 LEVELS = 127
 _LOW_BITS = 1 << 8
 
 
-def narrow(weight: Tensor, kind: Kind) -> tuple[Tensor, Tensor | None]:
+def value_type(name: str) -> ValueType:
+    """The type of numbers of this name.
+
+    Raises:
+        SeesawError: there is none.
+    """
+    for one in VALUE_TYPES:
+        if one == name:
+            return one
+    raise SeesawError(f"There are no values {name!r}. Choose {', '.join(VALUE_TYPES)}.")
+
+
+def narrow(weight: Tensor, kind: ValueType) -> tuple[Tensor, Tensor | None]:
     """A weight as it is written.
 
     Args:

@@ -1,56 +1,55 @@
-"""What the records of its runs say against a stream record."""
+"""Checks of a stream record against the records of its runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from bench.errors import SeesawError
-from bench.records.checks.run import faults
-from bench.records.checks.stream import SAME, counts_of
-from bench.records.record import load, path_of
-from bench.records.store import contested
-from bench.records.stream import StreamRecord
-from bench.replay.streams import costs as real
+from bench.records.compare import SAME
+from bench.records.costs import depths_of, sends_of
+from bench.records.record import Record
+from bench.records.store import Store
+from bench.records.stream import StreamPart, StreamRecord
 
 
-def contradictions(stream: StreamRecord, records: Path) -> list[str]:
-    """What the records of its runs say against it; nothing of runs that have no record below the folder."""
-    found = []
+def disputes(stream: StreamRecord, store: Store) -> Iterator[str]:
+    """A sentence for each number that a run's record contradicts; nothing of runs that have no record in the store."""
     for part in stream.parts:
-        path = path_of(records, part.setup, part.digest, stream.seed)
+        path = store.run_record(part.setup, stream.seed)
         if not path.is_file():
             continue
         try:
-            run = load(path)
+            run = Record.read(path)
         except SeesawError as error:
-            found.append(str(error))
+            yield str(error)
             continue
-        if reason := contested(path, faults(run, path, records)):
-            found.append(f"The record of its run is contested: {reason}")
-        elif counts_of(run) != (part.samples, part.right):
-            found.append(f"It says that the exits are right about {part.right} samples, and {path} does not.")
-        elif part is stream.parts[0]:
-            found += _readings(stream, path, records)
-    return found
+        if reason := store.contested(path, run.faults(path, store.records)):
+            yield f"The record of its run is contested: {reason}"
+        else:
+            yield from _against(stream, part, run, str(path))
 
 
-def _readings(stream: StreamRecord, run: Path, records: Path) -> Iterator[str]:
-    """What the first run's record measured otherwise, of costs that were asked for by a reading's name."""
-    trace = run.with_suffix("") / "test.safetensors"  # it need not be there: its place names the record
-    try:
-        if stream.reading:
-            depths = real.depths_of([trace], records, stream.reading)
-            yield from _other(stream.reading, stream.depths[-len(depths) :], depths, run)
-        if stream.sending:
-            sends = real.sends_of([trace], records, stream.sending, stream.arms)
-            yield from _other(stream.sending, stream.sends, sends, run)
-    except SeesawError as error:
-        yield str(error)
+def _against(stream: StreamRecord, part: StreamPart, run: Record, path: str) -> Iterator[str]:
+    if run.right() != (part.samples, part.right):
+        yield f"It says that the exits are right about {part.right} samples, and {path} does not."
+    elif part is stream.parts[0]:
+        try:
+            yield from _costs(stream, run, path)
+        except SeesawError as error:
+            yield str(error)
 
 
-def _other(name: str, told: list[float], found: list[float], run: Path) -> Iterator[str]:
-    if len(told) != len(found) or not np.allclose(told, found, rtol=SAME):
-        yield f"It says that its arms cost {told} by {name}, and by {run} it is {found}."
+def _costs(stream: StreamRecord, run: Record, path: str) -> Iterator[str]:
+    """Costs that were asked for by a reading's name, and that the first run's record measured otherwise."""
+    if stream.reading:
+        depths = depths_of(run, stream.reading)
+        yield from _differ(stream.reading, stream.depths[-len(depths) :], depths, path)
+    if stream.sending:
+        yield from _differ(stream.sending, stream.sends, sends_of(run, stream.sending, stream.arms), path)
+
+
+def _differ(name: str, stated: list[float], measured: list[float], path: str) -> Iterator[str]:
+    if len(stated) != len(measured) or not np.allclose(stated, measured, rtol=SAME):
+        yield f"It says that its arms cost {stated} by {name}, and by {path} it is {measured}."

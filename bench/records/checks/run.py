@@ -1,4 +1,4 @@
-"""Faults: whether a record says what its own numbers imply.
+"""Checks of a run's record: whether it holds what its own numbers imply.
 
 A record stores measurements, and several of them imply each other: an operating point's cost follows from its
 shares and the exits' costs, the last cut's device part is the whole network, an accuracy is a whole number of
@@ -8,19 +8,13 @@ samples. A number changed by hand shows in one of them, or in the checksum.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
-from itertools import chain
-from pathlib import Path
 
-from pydantic import ValidationError
-
-from bench.errors import SeesawError
-from bench.kinds.meter import Reading
-from bench.kinds.task import Recipe
-from bench.plugins.spec import parse, render
+from bench.records.checks.parts import settings_faults
+from bench.records.compare import SAME
 from bench.records.curve import Curve
-from bench.records.record import Exit, Named, Record, Setup
+from bench.records.reading import Reading
+from bench.records.record import Exit, Record
 
 COST = "macs.effective"
 UNITS = {
@@ -38,89 +32,19 @@ UNITS = {
     },
 }
 """The unit of a reading, by the first part of its name."""
-SAME = 1e-6
-"""Shares that differ by less are the same share of the samples, as float32 and float64 say it."""
 
 
-def faults(record: Record, path: Path | None = None, folder: Path | None = None) -> list[str]:
-    """What is wrong with a record, a sentence each; nothing for a sound one.
-
-    Args:
-        record: as its file says.
-        path: where it lies; with `folder`, whether it lies where it belongs.
-        folder: of all records.
-    """
-    found: list[str] = []
-    if path is not None and folder is not None and record.path(folder).resolve() != path.resolve():
-        found.append(f"It lies at {path}, and its settings belong to {record.path(folder)}.")
-    curves = (_curve(record, curve) for curve in record.curves)
-    parts = (
-        _identity(record),
-        settings_faults(record.setup),
-        _readings(record),
-        _exits(record),
-        _thinking(record),
-        _cuts(record),
-        _budget(record),
-        _walks(record),
-        _early(record),
-    )
-    try:
-        for sentence in chain(*parts, *curves):
-            found.append(sentence)
-    except (ArithmeticError, ValueError, TypeError) as error:
-        found.append(f"Its numbers cannot be computed with ({error}).")
-    return found
-
-
-def settings_faults(setup: Setup) -> Iterator[str]:
-    """What is wrong with what was asked for: specs, names of plugins, the recipe."""
-    several = (*setup.policies, *setup.codecs, *setup.meters)
-    for plugin in (setup.task, setup.backbone, setup.method, setup.exits, *several):
-        yield from spec_faults(plugin)
-    for plugin in (setup.task, setup.backbone, setup.method):
-        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", plugin.name) and ":" not in plugin.name:
-            yield f"{plugin.name!r} is no plugin's name."
-    try:
-        Recipe.model_validate(setup.recipe)
-    except ValidationError as error:
-        yield f"Its recipe is none ({error.errors()[0]['msg']})."
-
-
-def spec_faults(plugin: Named) -> Iterator[str]:
-    """Specs are what people read: each must say what the settings beside it say."""
-    try:
-        spec = parse(plugin.spec)
-    except SeesawError as error:
-        yield str(error)
-        return
-    if spec.name != plugin.name:
-        yield f"{plugin.name} has a spec of another name, {plugin.spec!r}."
-    for key, said in spec.settings.items():
-        if key not in plugin.settings or render(plugin.settings[key]) != said:
-            yield f"The spec {plugin.spec!r} says {key}={said}, and its settings do not."
-
-
-def _identity(record: Record) -> Iterator[str]:
-    if not record.intact:
-        yield "Its checksum is not that of its content: it was changed after it was written."
-    if record.digest != record.setup.digest():
-        yield f"Its settings have the digest {record.setup.digest()}, and it says {record.digest}."
-
-
-def places(record: Record) -> Iterator[tuple[str, dict[str, Reading]]]:
-    """Every place of a record that has readings, by name."""
-    yield "the network", record.net
-    for number, exit_ in enumerate(record.exits):
-        yield f"exit {number}", exit_.readings
-    for number, cut in enumerate(record.cuts):
-        yield f"cut {number}", cut.readings
-    for walk in record.walks:
-        yield f"walks by {walk.policy or 'nobody'} in batches of {walk.batch}", walk.readings
+def contradictions(record: Record) -> Iterator[str]:
+    """A sentence for each number that others contradict; nothing for a sound record."""
+    yield from settings_faults(record.setup)
+    for check in (_readings, _exits, _thinking, _cuts, _budget, _walks, _early):
+        yield from check(record)
+    for curve in record.curves:
+        yield from _curve(record, curve)
 
 
 def _readings(record: Record) -> Iterator[str]:
-    for place, readings in places(record):
+    for place, readings in record.places():
         for name, r in readings.items():
             if r.value < 0:
                 yield f"{name} of {place} is negative."

@@ -1,60 +1,33 @@
-"""What is wrong with a stream record: what its own numbers contradict."""
+"""Checks of a stream record: what its own numbers contradict."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import chain
-from pathlib import Path
 
 import numpy as np
 
 from bench.errors import counted
-from bench.records.checks.run import settings_faults, spec_faults
-from bench.records.record import Record, task_of
-from bench.records.stream import Part, Result, StreamRecord
-from bench.replay.streams.tally import ALL_LAYERS, EARLY_EXIT
+from bench.records.checks.parts import settings_faults, spec_faults
+from bench.records.compare import SAME
+from bench.records.stream import Result, StreamRecord, identity
+from bench.records.terms import ALL_LAYERS, BASELINES
 
-BASELINES = (ALL_LAYERS, EARLY_EXIT)
-SAME = 1e-6
-"""Sums that differ by less, as a share, differ by rounding."""
 SMALL = 1e-9
 """No unit of cost is smaller, and none more than its inverse."""
 
 
-def faults(stream: StreamRecord, path: Path | None = None, folder: Path | None = None) -> list[str]:
-    """What is wrong with a stream record, a sentence each; nothing for a sound one.
-
-    Args:
-        stream: as its file says.
-        path: where it lies; with `folder`, whether it lies where it belongs.
-        folder: of all stream records.
-    """
-    found: list[str] = []
-    if path is not None and folder is not None and stream.path(folder).resolve() != path.resolve():
-        found.append(f"It lies at {path}, and its settings belong to {stream.path(folder)}.")
-    parts = (_identity(stream), _network(stream), _entrants(stream), _arms(stream))
-    try:
-        found += chain(*parts)
-        if not found:  # what follows computes with numbers of these shapes
-            found += chain(*(_result(stream, result) for result in stream.results), _baselines(stream))
-    except (ArithmeticError, LookupError, ValueError, TypeError) as error:
-        found.append(f"Its numbers cannot be computed with ({error}).")
-    return found
+def contradictions(stream: StreamRecord) -> Iterator[str]:
+    """A sentence for each number that others contradict; nothing for a sound one."""
+    sentences = [*_parts(stream), *_network(stream), *_entrants(stream), *_arms(stream)]
+    yield from sentences
+    if not sentences:  # what follows computes with numbers of these shapes
+        for result in stream.results:
+            yield from _result(stream, result)
+        yield from _baselines(stream)
 
 
-def counts_of(run: Record) -> tuple[int, list[int]]:
-    """Samples of a run's test split, and how many of them each exit is right about."""
-    told = [exit_.readings.get("top1") for exit_ in run.exits]
-    right = [round(one.value * (one.n or 0)) for one in told if one is not None]
-    return next((one.n or 0 for one in told if one is not None), 0), right
-
-
-def _identity(stream: StreamRecord) -> Iterator[str]:
-    if not stream.intact:
-        yield "Its checksum is not that of its content: it was changed after it was written."
-    if stream.digest != stream.asked():
-        yield f"What it asks has the digest {stream.asked()}, and it says {stream.digest}."
+def _parts(stream: StreamRecord) -> Iterator[str]:
     for part in stream.parts:
         if part.digest != part.setup.digest():
             yield f"Its run's settings have the digest {part.setup.digest()}, and it says {part.digest}."
@@ -70,13 +43,6 @@ def _network(stream: StreamRecord) -> Iterator[str]:
             yield f"Its exits cannot be right about {part.right} of {counted(part.samples, 'sample')}."
         if part.costs != sorted(part.costs) or part.costs != stream.parts[0].costs:
             yield f"The costs of its exits, {part.costs}, do not rise, or differ from part to part."
-
-
-def identity(part: Part) -> tuple[object, ...]:
-    """What parts of one network share: a run's own weights, or a later one that began from them."""
-    setup = part.setup
-    one = setup.trained() if setup.weights is None else part.trained or setup.weights
-    return task_of(setup), setup.model, setup.exits.spec, setup.cut, setup.values, one
 
 
 def _entrants(stream: StreamRecord) -> Iterator[str]:

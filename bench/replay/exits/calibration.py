@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import root_scalar
 from torch import Tensor
 
-from bench.kinds.meter import Reading, Readings
+from bench.records.reading import Reading, Readings
 from bench.replay.trace import Trace
 
 BINS = 15

@@ -35,7 +35,7 @@ def save_states(path: Path, found: Mapping[str, Sequence[State]]) -> None:
 def load_states(path: Path) -> dict[str, list[State]]:
     """The states of policies, by their specs in the order of their operating points.
 
-    Any process that gives one to `bench.replay.exits.curve.leaves_now`, with the policy, decides as the run did.
+    Any process that gives one to `bench.replay.exits.decide.leaves_now`, with the policy, decides as the run did.
 
     Raises:
         SeesawError: no file, or no whole one.

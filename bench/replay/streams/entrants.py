@@ -16,9 +16,9 @@ from bench.kinds.bases.online import Online, Rule, plays_streams
 from bench.kinds.policy import Policy, Reference, decides_alone
 from bench.plugins.plugin import Choice, choose
 from bench.plugins.spec import near, parse, render
+from bench.records.terms import Terms
 from bench.replay.streams.matrix import read
 from bench.replay.streams.stream import Stream
-from bench.replay.streams.tally import Terms
 from bench.replay.trace import Trace
 
 CHANCE = 0.1
@@ -106,7 +106,7 @@ def _swept(
             if key not in Terms._fields and (key in own or getattr(plugin, key) != setting.default)
         ]
         name = f"{choice.name}[{','.join(told)}]" if told else choice.name
-        found[name, Terms.of(plugin)] = plugin
+        found[name, plugin.terms] = plugin
     return found
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from bench.drawing import COLOURS, SHAPES, STYLE, pyplot, write
 from bench.errors import counted
-from bench.replay.streams.tally import ALL_LAYERS, EARLY_EXIT, Row, Terms, varied
+from bench.records.terms import ALL_LAYERS, EARLY_EXIT, Terms
+from bench.replay.streams.tally import PolicyRow, varied
 
 DASHES = ("-", "-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)))
 """Of as many policies as there are colours, of the next ones, and so on. Bounds are dotted, and (b) is dashed."""
@@ -23,11 +24,11 @@ LINEAR = 10
 AXES = {"accuracy": "accuracy", "cost": "mean cost of a sample, booked"}
 
 Looks = dict[str, dict[str, Any]]
-Panels = dict[str, list[Row]]
+Panels = dict[str, list[PolicyRow]]
 
 
 def figures(
-    rows: Sequence[Row], marks: np.ndarray, folder: Path, across: str = "offload", ending: str = "png"
+    rows: Sequence[PolicyRow], marks: np.ndarray, folder: Path, across: str = "offload", ending: str = "png"
 ) -> list[Path]:
     """Draw regret, accuracy and cost, a panel for all that shares what a reward is, and write each to a file.
 
@@ -45,7 +46,7 @@ def figures(
     firsts = _firsts(rows)
     learning = [row for row in rows if row.terms in firsts and not row.bound]
 
-    def draw(axis: Any, what: str, own: Sequence[Row]) -> None:
+    def draw(axis: Any, what: str, own: Sequence[PolicyRow]) -> None:
         if what == "regret":
             _regret(axis, own, marks, looks)
         elif swept:
@@ -60,7 +61,7 @@ def figures(
     return paths
 
 
-def _firsts(rows: Sequence[Row]) -> set[Terms]:
+def _firsts(rows: Sequence[PolicyRow]) -> set[Terms]:
     """For every policy, alpha, layer and mu the terms with the first cost of sending on."""
     found: dict[tuple[Any, ...], Terms] = {}
     for row in rows:
@@ -68,7 +69,7 @@ def _firsts(rows: Sequence[Row]) -> set[Terms]:
     return set(found.values())
 
 
-def _looks(rows: Sequence[Row]) -> Looks:
+def _looks(rows: Sequence[PolicyRow]) -> Looks:
     """Of each name a label, and a colour, shape and dash that no other has: the same in all plots, bounds last."""
     found: Looks = {
         ALL_LAYERS: {"color": "black", "marker": "<", "linestyle": "-"},
@@ -87,7 +88,7 @@ def _looks(rows: Sequence[Row]) -> Looks:
     }
 
 
-def _panels(rows: Sequence[Row], apart: set[str]) -> Panels:
+def _panels(rows: Sequence[PolicyRow], apart: set[str]) -> Panels:
     """Rows by the terms in which they differ, in words, but for those that are drawn across."""
     found: Panels = {}
     for row in rows:
@@ -96,7 +97,7 @@ def _panels(rows: Sequence[Row], apart: set[str]) -> Panels:
     return found
 
 
-def _caption(rows: Sequence[Row], apart: set[str]) -> str:
+def _caption(rows: Sequence[PolicyRow], apart: set[str]) -> str:
     """What all panels share."""
     alike = [f"{k} {v:g}" for k, v in rows[0].terms._asdict().items() if k not in varied(rows)]
     n, panels = len(rows[0].tallies), len(_panels(rows, apart))
@@ -106,7 +107,11 @@ def _caption(rows: Sequence[Row], apart: set[str]) -> str:
 
 
 def _figure(
-    path: Path, panels: Panels, caption: str, draw: Callable[[Any, str, Sequence[Row]], None], looks: Looks
+    path: Path,
+    panels: Panels,
+    caption: str,
+    draw: Callable[[Any, str, Sequence[PolicyRow]], None],
+    looks: Looks,
 ) -> None:
     """Draw panels that share their axes, with one legend beside them, and write them to a file."""
     shown = list(panels.items())[:PANELS]
@@ -152,7 +157,7 @@ def _legend(canvas: Any, looks: Looks) -> tuple[float, float] | None:
     return box.width / canvas.dpi, box.height / canvas.dpi + 0.3
 
 
-def _regret(axis: Any, rows: Sequence[Row], marks: np.ndarray, looks: Looks) -> None:
+def _regret(axis: Any, rows: Sequence[PolicyRow], marks: np.ndarray, looks: Looks) -> None:
     """A line and a band for each row of one panel."""
     step = -(-len(marks) // 8)
     for number, row in enumerate(rows):
@@ -168,22 +173,22 @@ def _regret(axis: Any, rows: Sequence[Row], marks: np.ndarray, looks: Looks) -> 
         )  # always computing all layers would flatten every other line
 
 
-def _lines(axis: Any, rows: Sequence[Row], what: str, across: str, looks: Looks) -> None:
+def _lines(axis: Any, rows: Sequence[PolicyRow], what: str, across: str, looks: Looks) -> None:
     """A line for each name of one panel."""
     for name in dict.fromkeys(row.name for row in rows):
         own = [row for row in rows if row.name == name]
-        points = sorted((getattr(row.terms, across), *row.mean(what)) for row in own)
+        points = sorted((getattr(row.terms, across), *row.mean(what).interval) for row in own)
         at, mean, low, high = (np.array(column) for column in zip(*points, strict=True))
         axis.errorbar(at, mean, yerr=[mean - low, high - mean], capsize=2, **looks[name])
     axis.set_xlabel("cost of sending a sample on (offload)" if across == "offload" else across)
     axis.set_ylabel(AXES[what])
 
 
-def _dots(axis: Any, rows: Sequence[Row], what: str, looks: Looks) -> None:
+def _dots(axis: Any, rows: Sequence[PolicyRow], what: str, looks: Looks) -> None:
     """A row for each name of one panel: without a sweep there is nothing to draw against."""
     names = list(looks)
     for row in rows:
-        mean, low, high = row.mean(what)
+        mean, low, high = row.mean(what).interval
         axis.errorbar(
             mean,
             names.index(row.name),

@@ -16,7 +16,7 @@ from numba import cfunc, njit
 from numba.core import config
 
 from bench.errors import SeesawError
-from bench.execution.native import cache
+from bench.files import cache
 
 if not config.CACHE_DIR:  # pyright: ignore[reportAttributeAccessIssue] # NUMBA_CACHE_DIR names another
     with suppress(SeesawError):  # without a home numba looks for a folder itself

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from bench.errors import SeesawError, counted
-from bench.replay.streams.stream import SURPLUS, Stream, rising
+from bench.records.terms import rising
+from bench.replay.streams.stream import SURPLUS, Stream
 from bench.replay.trace import Trace
 
 LIMIT = 1 << 32

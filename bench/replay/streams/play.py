@@ -11,7 +11,8 @@ from numba import from_dtype, typeof, types
 from numba.core.errors import NumbaError
 
 from bench.errors import SeesawError
-from bench.kinds.bases.online import Arms, Online, Prices, Rule
+from bench.kinds.bases.online import Online, Rule
+from bench.records.terms import Arms, Prices
 from bench.replay.streams import loop
 from bench.replay.streams.stream import Stream
 from bench.replay.streams.tally import Tally

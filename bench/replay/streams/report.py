@@ -14,8 +14,10 @@ from rich.table import Table
 from bench.errors import counted
 from bench.files import write_whole
 from bench.records.curve import Curve
+from bench.records.mean import Mean
+from bench.records.terms import ALL_LAYERS, EARLY_EXIT
 from bench.replay.streams.sweep import Sweep
-from bench.replay.streams.tally import ALL_LAYERS, EARLY_EXIT, Mean, Row, against, varied
+from bench.replay.streams.tally import PolicyRow, against, varied
 
 SCHEMA = 1
 """Raised when a key of the JSON file changes its meaning or goes."""
@@ -24,7 +26,7 @@ NUMBERS = ("accuracy", "cost", "sent", "regret")
 BASELINES = (ALL_LAYERS, EARLY_EXIT)
 
 
-def stream_table(sweep: Sweep, rows: Sequence[Row]) -> Table:
+def stream_table(sweep: Sweep, rows: Sequence[PolicyRow]) -> Table:
     """A row a policy, and each beside (a) and (b) of the same terms: what it costs more, how many points it is righter."""
     differ = varied(rows)
     alike = ", ".join(f"{k} {v:g}" for k, v in rows[0].terms._asdict().items() if k not in differ)
@@ -70,7 +72,7 @@ def _told(mean: Mean, form: str, half: str) -> str:
 
 
 def write_json(
-    path: Path, about: dict[str, Any], sweep: Sweep, rows: Sequence[Row], curves: Sequence[Curve]
+    path: Path, about: dict[str, Any], sweep: Sweep, rows: Sequence[PolicyRow], curves: Sequence[Curve]
 ) -> None:
     """Write everything that was replayed to one file, whole or not at all.
 
@@ -95,7 +97,7 @@ def write_json(
     write_whole(path, json.dumps(told, indent=1, allow_nan=False).encode(), "--out")
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: PolicyRow) -> dict[str, Any]:
     each = {what: [getattr(one, what) for one in row.tallies] for what in ("accuracy", "cost", "sent")}
     each["regret"] = [float(one.regret[-1]) for one in row.tallies]
     return {
@@ -103,7 +105,11 @@ def _row(row: Row) -> dict[str, Any]:
         "bound": row.bound,
         **row.terms._asdict(),
         "settings": dict(row.settings),
-        **{what: row.mean(what)._asdict() | {"each": each[what]} for what in NUMBERS},
+        **{
+            what: dict(zip(("value", "low", "high"), row.mean(what).interval, strict=True))
+            | {"each": each[what]}
+            for what in NUMBERS
+        },
         "regret at marks": dict(zip(("value", "low", "high"), row.regret().tolist(), strict=True)),
         "plays": np.mean([one.plays for one in row.tallies], 0).tolist(),
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.errors import SeesawError, counted
-from bench.kinds.bases.online import Arms
+from bench.records.terms import Arms, rising
 from bench.replay.trace import Trace
 
 SURPLUS = 1e-6
@@ -149,16 +149,6 @@ class Stream:
                 "0, none less than the one before: 1:2.5:4."
             )
         return depths
-
-
-def rising(costs: np.ndarray, exits: int) -> bool:
-    """Whether these are finite costs of so many exits, each above 0 and none less than the one before."""
-    return (
-        costs.shape == (exits,)
-        and bool(np.isfinite(costs).all())
-        and costs[0] > 0
-        and bool((np.diff(costs) >= 0).all())
-    )
 
 
 def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:

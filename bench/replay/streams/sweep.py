@@ -11,11 +11,12 @@ from threading import Lock
 import numpy as np
 import torch
 
-from bench.kinds.bases.online import Arms, Online, Prices, Rule
+from bench.kinds.bases.online import Online, Rule
 from bench.kinds.policy import Reference
+from bench.records.terms import ALL_LAYERS, EARLY_EXIT, Arms, Prices, Terms
 from bench.replay.streams.play import best_fixed, blank, play, rules, settings, tally
 from bench.replay.streams.stream import Stream
-from bench.replay.streams.tally import ALL_LAYERS, EARLY_EXIT, Row, Tally, Terms
+from bench.replay.streams.tally import PolicyRow, Tally
 
 MARKS = 200
 """At how many places of the stream regret is told."""
@@ -25,7 +26,7 @@ MARKS = 200
 class Player:
     """Who plays for a row: a policy under terms, or an arm for every sample that is known beforehand."""
 
-    row: Row
+    row: PolicyRow
     terms: Online
     prices: Prices
     best: int
@@ -61,7 +62,7 @@ class Sweep:
 
     def run(
         self, threads: int | None = None, report: Callable[[int, int], None] = lambda done, total: None
-    ) -> list[Row]:
+    ) -> list[PolicyRow]:
         """Play everything.
 
         Args:
@@ -108,16 +109,16 @@ class Sweep:
         """Everyone who plays, in the order of the rows. References pay as `Online` does: for one exit, not for all."""
         groups: dict[Terms, list[tuple[str, Online]]] = {}
         for name, policy in self.policies:
-            groups.setdefault(Terms.of(policy), []).append((name, policy))
-        for terms, group in (groups or {Terms.of(Online()): []}).items():
+            groups.setdefault(policy.terms, []).append((name, policy))
+        for terms, group in (groups or {Online().terms: []}).items():
             usual = Online(**terms._asdict())
             walked, alone = (usual.prices(self.arms, side=side) for side in (True, False))
             best = best_fixed(self.stream, self.arms, alone, terms.alpha)
             for name, known in ((ALL_LAYERS, self.last()), (EARLY_EXIT, self.first_sure(terms.alpha))):
-                yield Player(Row(name, terms), usual, walked, best, known=known)
+                yield Player(PolicyRow(name, terms), usual, walked, best, known=known)
             for name, one in [*group, *self.guests]:
                 own = one if isinstance(one, Online) else usual
-                row = Row(name, terms, isinstance(one, Reference), one.model_dump(mode="json"))
+                row = PolicyRow(name, terms, isinstance(one, Reference), one.model_dump(mode="json"))
                 if isinstance(one, Reference):
                     known = self._hindsight(one, alone, terms.alpha)
                     yield Player(row, own, alone, best, known=known)

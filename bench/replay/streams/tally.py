@@ -1,53 +1,20 @@
-"""Rows: what policies come to on a stream, over its reshufflings."""
+"""Tallies: what policies come to on a stream, over its reshufflings."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
 
-from bench.kinds.bases.online import Online
-
-ALL_LAYERS, EARLY_EXIT = "(a) all layers", "(b) early exit"
-"""What every policy is held against: (a) the whole network on the device, and (b) leaving at the first sure exit."""
-
-
-class Terms(NamedTuple):
-    """What policies must share to be compared: their settings that say what a reward is."""
-
-    alpha: float
-    layer: float
-    offload: float
-    mu: float
-
-    @classmethod
-    def of(cls, policy: Online) -> Terms:
-        """A policy's."""
-        return cls(policy.alpha, policy.layer, policy.offload, policy.mu)
-
-
-class Mean(NamedTuple):
-    """A mean over reshufflings, and the ends of its 95% interval (Student's t); the mean thrice for one."""
-
-    value: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Mean:
-        """Of at least one value."""
-        mean, n = float(np.mean(values)), len(values)
-        if n == 1:
-            return cls(mean, mean, mean)
-        half = float(stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(n))
-        return cls(mean, mean - half, mean + half)
+from bench.records.mean import Mean
+from bench.records.terms import Terms
 
 
 @dataclass
-class Row:
+class PolicyRow:
     """One policy, or one thing that policies are held against, under its terms.
 
     Attributes:
@@ -66,18 +33,22 @@ class Row:
 
     def label(self, terms: Collection[str] = ()) -> str:
         """Its name with some of its terms, for where they tell rows apart."""
-        told = [f"{name}={value:g}" for name, value in self.terms._asdict().items() if name in terms]
-        return " ".join([self.name, *told]) + (" (bound)" if self.bound else "")
+        terms_ = [f"{name}={value:g}" for name, value in self.terms._asdict().items() if name in terms]
+        return " ".join([self.name, *terms_]) + (" (bound)" if self.bound else "")
 
     def mean(self, what: str) -> Mean:
         """Of `accuracy`, `cost`, `sent`, or `regret` at the end."""
         values = [getattr(one, what) for one in self.tallies]
-        return Mean.of([float(value[-1]) if what == "regret" else value for value in values])
+        mean = Mean.of(float(value[-1]) if what == "regret" else value for value in values)
+        assert mean is not None
+        return mean
 
     def regret(self) -> np.ndarray:
         """Mean, low and high end at every mark, float64 (3, marks)."""
-        told = np.stack([one.regret for one in self.tallies])
-        return np.array([Mean.of(at) for at in told.T]).T
+        each = np.stack([one.regret for one in self.tallies])
+        mean, n = each.mean(0), len(each)
+        half = stdtrit(n - 1, 0.975) * each.std(0, ddof=1) / np.sqrt(n) if n > 1 else np.zeros_like(mean)
+        return np.array([mean, mean - half, mean + half])
 
 
 @dataclass(frozen=True)
@@ -99,13 +70,13 @@ class Tally:
     plays: np.ndarray
 
 
-def against(rows: Sequence[Row], row: Row, name: str) -> tuple[float, float]:
+def against(rows: Sequence[PolicyRow], row: PolicyRow, name: str) -> tuple[float, float]:
     """What a row costs less or more than (a) or (b), as a share of that, and how much righter it is, in points."""
     other = next(one for one in rows if one.terms == row.terms and one.name == name)
     cost, accuracy = (one.value for one in (other.mean("cost"), other.mean("accuracy")))
     return row.mean("cost").value / cost - 1, 100 * (row.mean("accuracy").value - accuracy)
 
 
-def varied(rows: Sequence[Row]) -> set[str]:
+def varied(rows: Sequence[PolicyRow]) -> set[str]:
     """The terms in which rows differ."""
     return {name for name in Terms._fields if len({getattr(row.terms, name) for row in rows}) > 1}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 import pytorch_lightning as pl
@@ -15,15 +15,18 @@ from bench.errors import SeesawError
 from bench.execution.lean.lean import small
 from bench.kinds.exits import Loss
 from bench.kinds.method import Hook
-from bench.kinds.task import Data, Recipe
-from bench.measuring.meters.macs import StepCost
+from bench.kinds.task import Data
+from bench.network.macs import StepCost
 from bench.network.net import Net
+from bench.records.setup import Recipe
+from bench.runs.training.callbacks import Hooks, Journal, Keep, Log, MacsCount, Masks, Standing, busy
 from bench.runs.training.checkpoint import START_ANEW, Checkpoint, Moments, set_random_state
-from bench.runs.training.lit import FAST, LitNet, Log, busy
+from bench.runs.training.data import TrainData
+from bench.runs.training.lit import FAST, LitNet
 
 
 class Budget:
-    """A training budget: so many steps of a schedule over the train split (`bench.kinds.method.Train`).
+    """A training budget: so many steps of a schedule over the train split (`bench.Train`).
 
     Args:
         data: the task's splits.
@@ -33,6 +36,7 @@ class Budget:
         device: where it trains.
         log: where training writes what it does.
         lean: train layers with a predefined pattern on the weights that exist alone, where no hook looks at weights.
+        cut: the one that the run is about, if it is about one.
     """
 
     def __init__(
@@ -45,10 +49,13 @@ class Budget:
         log: Log | None = None,
         *,
         lean: bool = False,
+        cut: int | None = None,
     ) -> None:
-        self.data, self.recipe, self.seed, self.device, self.lean = data, recipe, seed, device, lean
+        batch = min(recipe.batch, len(data.train.labels))
+        self.data, self.recipe = data, recipe.model_copy(update={"batch": batch})
+        self.seed, self.device, self.lean, self.cut = seed, device, lean, cut
         self.log = log or Log()
-        self.per_epoch = len(data.train.labels) // min(recipe.batch, len(data.train.labels))
+        self.per_epoch = len(data.train.labels) // batch
         self.steps = recipe.epochs * self.per_epoch
         self.at = 0
         self._loss = loss
@@ -63,7 +70,7 @@ class Budget:
         before_step: Hook | None = None,
         after_step: Hook | None = None,
     ) -> None:
-        """Train for a share of the budget from where the schedule stands (`bench.kinds.method.Train`)."""
+        """Train for a share of the budget from where the schedule stands (`bench.Train`)."""
         stop = self.steps if share is None else min(self.steps, self.at + round(share * self.steps))
         if stop <= self.at:
             return
@@ -72,40 +79,34 @@ class Budget:
         named = net.named_parameters()
         parameters = [p for name, p in named if self._trained is None or name in self._trained]
         cost = StepCost(net, parameters)
+        hooks = Hooks(before_step, after_step)
         hooked = before_step is not None or after_step is not None
-        batch = min(self.recipe.batch, len(self.data.train.labels))
-        with small(net, batch) if self.lean and not hooked else nullcontext({}) as moved:
-            parameters = [moved.get(id(parameter), parameter) for parameter in parameters]
+        lean = small(net, self.recipe.batch) if self.lean and not hooked else nullcontext({})
+        with lean as moved:
             start, checkpoint = self._gone_on(net, call, stop)
-            chosen = set(map(id, parameters))
+            chosen = {id(moved.get(id(parameter), parameter)) for parameter in parameters}
             for parameter in net.parameters():
                 parameter.requires_grad_(id(parameter) in chosen)
             net.train().to(memory_format=FAST)
-            lit = LitNet(
-                net,
-                self._loss,
-                self.recipe,
-                self.log,
-                parameters=parameters,
-                start=start,
-                total=self.steps,
-                epochs=self.steps / self.per_epoch,
-                batch=batch,
-                before_step=before_step,
-                after_step=after_step,
-                cost=cost,
-                ended=lambda optimizer, step: self._keep(net, optimizer, call, step),
-                moments=self._moments if checkpoint is None else checkpoint.moments(net),
-                random=None if checkpoint is None else checkpoint.random(),
-            )
+            lit = LitNet(net, self._loss, self.recipe, self.steps, start, self.cut)
+            standing = Standing(self._moments) if checkpoint is None else _standing(checkpoint, net)
+            masks = Masks(net)
+            count = MacsCount(cost, masks)
+            journal = Journal(self.log, count, self.steps / self.per_epoch)
             if start < stop:
-                data = self.data.between(self.recipe, self.seed, start, stop)
+                data = TrainData(self.data, self.recipe, self.seed, start, stop)
                 epochs = -(-stop // self.per_epoch) - start // self.per_epoch
-                with memory_told(net, self, batch):
-                    _fit(lit, data, epochs, self.device)
-            set_random_state(lit.random)
+                with memory_named(net, self):
+                    _fit(
+                        lit,
+                        data,
+                        epochs,
+                        self.device,
+                        [standing, hooks, masks, count, journal, Keep(self.log, call)],
+                    )
+            set_random_state(standing.random)
             # what is lean has other parameters the next time
-            self._moments = {} if moved else lit.moments
+            self._moments = {} if moved else standing.moments
         net.to(self.device).to(memory_format=torch.contiguous_format).eval().requires_grad_(True)
         self.at = stop
         self.log.lent += busy(self.device) - begun
@@ -120,10 +121,6 @@ class Budget:
         saved.to_net(net)
         self.log.restore(saved.book)
         return saved.step, saved
-
-    def _keep(self, net: Net, optimizer: torch.optim.Optimizer, call: int, step: int) -> None:
-        if self.log.checkpoints is not None:
-            self.log.checkpoints.write(call, Checkpoint.of(net, optimizer, step, self.log.book()))
 
     def rewind(self, progress: float = 0.0) -> None:
         """Set the schedule back to a share of the budget; the optimiser starts afresh."""
@@ -146,7 +143,14 @@ class Budget:
     ) -> Budget:
         """A share of the budget with a schedule of its own (`bench.kinds.exits.Budget`)."""
         part = Budget(
-            self.data, self.recipe, loss or self._loss, self.seed, self.device, self.log, lean=self.lean
+            self.data,
+            self.recipe,
+            loss or self._loss,
+            self.seed,
+            self.device,
+            self.log,
+            lean=self.lean,
+            cut=self.cut,
         )
         part.steps = round(share * self.steps)
         part._trained = None if parameters is None else frozenset(parameters)
@@ -158,7 +162,13 @@ class Budget:
         return self.log.steps / self.steps if self.steps else 0.0
 
 
-def _fit(lit: LitNet, data: Data, epochs: int, device: torch.device) -> None:
+def _standing(checkpoint: Checkpoint, net: Net) -> Standing:
+    return Standing(checkpoint.moments(net), checkpoint.random())
+
+
+def _fit(
+    lit: LitNet, data: TrainData, epochs: int, device: torch.device, callbacks: Sequence[pl.Callback]
+) -> None:
     """Run Lightning without its own chatter, loggers and checkpoints."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -173,6 +183,7 @@ def _fit(lit: LitNet, data: Data, epochs: int, device: torch.device) -> None:
             enable_progress_bar=False,
             enable_model_summary=False,
             reload_dataloaders_every_n_epochs=0,
+            callbacks=list(callbacks),
         )
         try:
             trainer.fit(lit, datamodule=data)
@@ -181,7 +192,7 @@ def _fit(lit: LitNet, data: Data, epochs: int, device: torch.device) -> None:
 
 
 @contextmanager
-def memory_told(net: Net, budget: Budget, batch: int) -> Iterator[None]:
+def memory_named(net: Net, budget: Budget) -> Iterator[None]:
     """Turn the end of memory into a sentence that names a batch that fits."""
     try:
         yield
@@ -191,6 +202,7 @@ def memory_told(net: Net, budget: Budget, batch: int) -> Iterator[None]:
             raise
         reason = str(error).splitlines()[0].rstrip(".")
     net.zero_grad(set_to_none=True)
+    batch = budget.recipe.batch
     size = batch // 2
     while size and not _fits(net, budget, size):
         size //= 2

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.kinds.exits import Exits
-from bench.kinds.meter import Reading
 from bench.kinds.method import Method
 from bench.network.net import Net
+from bench.records.reading import Reading
 from bench.runs.training.budget import Budget
+from bench.runs.training.callbacks import Log
 from bench.runs.training.checkpoint import random_state, set_random_state
-from bench.runs.training.lit import Log
 
 NAME = "training.overhead"
 WARM = 3
@@ -50,7 +50,7 @@ class Overhead:
         part = Budget(whole.data, whole.recipe, self.exits.loss, whole.seed, whole.device, log)
         part.steps = count
         self.exits.fit(net, part, Method())
-        return sum(epoch.busy for epoch in log.epochs) / log.steps
+        return log.work / log.steps
 
     def reading(self, seconds: float) -> Reading | None:
         """A method's whole training over the dense network's.

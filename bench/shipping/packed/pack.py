@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bench.errors import SeesawError
 from bench.network.sparse.mask import MASK, hide, layers, mask_of, masked, pattern_of, reveal
-from bench.network.sparse.values import Kind, narrow, widen
+from bench.network.sparse.values import ValueType, narrow, widen
 from bench.shipping.packed.formats import FORMATS, Tensors
 from bench.shipping.packed.unpack import SCALE, foreign, metadata, unpack, weight_of
 
@@ -32,7 +32,7 @@ def inference_state(module: nn.Module) -> Tensors:
 FORMS = ("dense", *FORMATS, "mixed")
 
 
-def pack(module: nn.Module, form: str, values: Kind = "float32") -> bytes | None:
+def pack(module: nn.Module, form: str, values: ValueType = "float32") -> bytes | None:
     """A network or a part of one as the bytes of a safetensors file.
 
     Args:
@@ -88,7 +88,7 @@ def _told(mask: Tensor, form: str, pattern: str | None) -> tuple[dict[str, objec
     return None if index is None else (about | ({"pattern": pattern} if form == "pattern" else {}), index)
 
 
-def _narrowed(name: str, weight: Tensor, values: Kind) -> Tensors:
+def _narrowed(name: str, weight: Tensor, values: ValueType) -> Tensors:
     if weight.dtype != torch.float32:
         raise SeesawError(
             f"{name} is {str(weight.dtype).removeprefix('torch.')}, and packed files begin with float32. Pack net.float()."
@@ -121,7 +121,7 @@ def restore(module: nn.Module, data: bytes) -> None:
             reveal(layer)  # the file holds weights that this mask would hide
 
 
-def rounded(module: nn.Module, values: Kind) -> None:
+def rounded(module: nn.Module, values: ValueType) -> None:
     """Give every layer the weights that are read back when they are written with these values."""
     with torch.no_grad():
         for layer in layers(module).values():
@@ -131,7 +131,7 @@ def rounded(module: nn.Module, values: Kind) -> None:
             )
 
 
-def packings(module: nn.Module, values: Kind = "float32") -> dict[str, bytes]:
+def packings(module: nn.Module, values: ValueType = "float32") -> dict[str, bytes]:
     """The network in every format that applies, each read back and found equal.
 
     Args:

@@ -10,8 +10,9 @@ from baselines.backbones.bert import Bert
 from bench import Backbone, Net, Sample, SeesawError, Task
 from bench.kinds.build import assemble
 from bench.kinds.exits import Exits
-from bench.kinds.task import About, Recipe
+from bench.kinds.task import About
 from bench.plugins.plugin import choose
+from bench.records.setup import Recipe
 from bench.testing import check_backbone
 
 WORDS = [

@@ -6,7 +6,7 @@ from torch import nn
 
 from bench import About, Backbone, Exits, Recipe, Sample
 from bench.kinds.build import assemble
-from bench.measuring.meters.macs import Tariff
+from bench.network.macs import Tariff
 from bench.plugins.plugin import choose
 
 ABOUT = About(10, Sample((1, 28, 28)), Recipe(epochs=1))

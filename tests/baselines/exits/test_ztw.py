@@ -7,8 +7,9 @@ from baselines.exits.ztw import Cascaded
 from bench import Exits, Linked, Method, Policy, Trace
 from bench.plugins.plugin import choose
 from bench.records.checks.run import faults
-from bench.replay.exits.curve import curve, leaves_now
-from bench.runs.request import Order, Plan
+from bench.replay.exits.curve import curve
+from bench.replay.exits.decide import leaves_now
+from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 from bench.runs.trained import Earlier
 from bench.shipping.manifest import open_part
@@ -103,10 +104,10 @@ def done(tmp_path_factory):
     top = tmp_path_factory.mktemp("ztw")
     places = {name: top / name for name in ("records", "runs", "data")}
     meters = ("macs", "storage", "memory", "latency[rounds=3]")
-    order = Order(
+    order = RunRequest(
         "blobs", "lenet[width=0.25]_pruned", "ztw[everywhere=true]", codecs=("int8",), meters=meters, **places
     )
-    record, plan = run(order), Plan.of(order)
+    record, plan = run(order), ResolvedRun.of(order)
     data = plan.task.plugin.data(order.data, 0)
     return plan, record, Earlier.of(plan).network(plan), data.scale(data.test.inputs)
 

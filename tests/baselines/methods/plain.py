@@ -10,6 +10,7 @@ from torch import nn
 
 from bench import Data, Method, Net, Recipe, Sample, Scale, Split, choose, layers, mask_of, maskable
 from bench.runs.training.budget import Budget
+from bench.runs.training.data import Strides
 
 CPU = torch.device("cpu")
 
@@ -136,7 +137,7 @@ def trained_plainly(net, train, seen, felt):
     """
     recipe, dense, momentum, told = train.recipe, weights(net), {}, []
     part = {name: seen(name, weight, 0.0) for name, weight in dense.items()}
-    strides = train.data.between(recipe, train.seed, 0, train.steps).train_dataloader()
+    strides = Strides(train.data.train, recipe, train.seed, 0, train.steps)
     stream = (
         pair for _ in range(recipe.epochs) for several in strides for pair in steps_of(several, recipe.batch)
     )

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.func import functional_call
 
+from bench.runs.training.data import Strides
 from tests.baselines.methods.plain import best, budget, convolutions, cross_entropy, method
 from tests.baselines.methods.test_set import changes, trained
 
@@ -30,7 +31,7 @@ def test_a_step_that_rewires_updates_nothing_and_the_others_do():
 def test_the_gradient_that_it_grows_by_is_that_of_every_place():
     """Against the derivative by what is added to each weight, hidden or not, on the first step's batch."""
     net, train = convolutions(), budget(epochs=1, shape=(2, 4, 4))
-    inputs, labels = next(iter(train.data.between(train.recipe, train.seed, 0, 5).train_dataloader()))[:2]
+    inputs, labels = next(iter(Strides(train.data.train, train.recipe, train.seed, 0, 5)))[:2]
     method("rigl[density=0.2]").fit(net, train)
     moment, state = train.gradients[0], train.calls[0][2]
     start = {name: tensor for name, tensor in state.items() if not name.endswith("_mask")}

@@ -9,7 +9,7 @@ from bench import Method, SeesawError, choose, hide, layers, mask_from, mask_of,
 from bench.kinds.bases.predefined import Predefined
 from bench.kinds.build import assemble
 from bench.plugins.plugin import entries
-from bench.runs.request import Order, Plan
+from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.training.budget import Budget
 from bench.testing import AllExits, TinyBackbone, TinyTask
 from tests.baselines.methods.plain import erk
@@ -92,7 +92,9 @@ def test_a_layer_has_the_pattern_that_it_has_when_all_are_sparse():
 
 def test_what_is_usual_may_be_said(tmp_path):
     def digest(model, **more):
-        return Plan.of(Order("blobs", model, records=tmp_path, runs=tmp_path, **more)).setup.digest()
+        return ResolvedRun.of(
+            RunRequest("blobs", model, records=tmp_path, runs=tmp_path, **more)
+        ).setup.digest()
 
     assert digest("mlp_sparse") == digest("mlp_sparse[where=all,layers=uniform]")
     assert digest("mlp_pruned") == digest("mlp_pruned[layers=global]") != digest("mlp_pruned[layers=erk]")

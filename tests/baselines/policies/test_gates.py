@@ -5,7 +5,8 @@ from scipy.optimize import minimize
 
 from baselines.policies.gates import Gates, _conditional, _prices, solved
 from bench import Trace
-from bench.replay.exits.curve import curve, decide
+from bench.replay.exits.curve import curve
+from bench.replay.exits.decide import decide
 
 
 def test_a_gate_sees_the_four_numbers_written_out(trace_of):

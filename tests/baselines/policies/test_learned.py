@@ -7,7 +7,8 @@ from baselines.policies.confidence import Confidence
 from baselines.policies.eenet import Eenet
 from baselines.policies.gates import Gates
 from bench import SeesawError, Trace
-from bench.replay.exits.curve import curve, leave
+from bench.replay.exits.curve import curve
+from bench.replay.exits.decide import leave
 
 LEARNED = pytest.mark.parametrize("policy", [Gates(), Eenet(budgets=5, steps=60)], ids=["gates", "eenet"])
 

@@ -2,7 +2,7 @@
 
 from bench.boards.families import families, side_by_side, without_density
 from bench.boards.rows import read, rows
-from bench.records.record import Named
+from bench.records.setup import Named
 
 
 def named(name, density=None, **more):

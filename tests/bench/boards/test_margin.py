@@ -4,7 +4,7 @@ import pytest
 
 from bench.boards.margin import loss, savings, within
 from bench.boards.rows import read, rows
-from bench.records.record import Named
+from bench.records.setup import Named
 
 DENSE = (160, 180)
 

@@ -14,12 +14,14 @@ import pytest
 from bench import SeesawError
 from bench.boards.cells import cost
 from bench.boards.data import AXES, row_data
-from bench.boards.numbers import Mean, payload, reading, training_macs
+from bench.boards.numbers import payload, reading, training_macs
 from bench.boards.pages import stale, write_pages
 from bench.boards.references import references
-from bench.boards.rows import plan_of, ranks, read, rows
+from bench.boards.rows import ranks, read, rows
+from bench.records.mean import Mean
 from bench.records.record import Record
 from bench.records.sealed import checksum
+from bench.records.setup import plan_of
 from tests.bench.edited import edited, set_
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"

@@ -7,8 +7,8 @@ from bench.boards.data import row_data
 from bench.boards.policies import judged
 from bench.boards.rows import read, rows
 from bench.boards.show.markdown import page
-from bench.kinds.meter import Reading
 from bench.records.curve import Counts, Curve
+from bench.records.reading import Reading
 from bench.records.record import Walked
 
 COSTS = [1000.0, 3000.0]

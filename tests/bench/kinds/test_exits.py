@@ -22,7 +22,7 @@ from bench import (
 )
 from bench.kinds.build import assemble
 from bench.plugins.plugin import choose, entries
-from bench.records.sealed import said
+from bench.records.sealed import stated
 from bench.testing import trained
 
 SHARES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
@@ -85,7 +85,7 @@ def test_a_single_exit_is_as_near_as_any_stage_is(costs, data):
     ],
 )
 @pytest.mark.parametrize("plan", ["joint", "frozen", "distilled", "equilibrium", "ztw", "sdn"])
-def test_where_exits_hang_is_said_the_same_way_for_every_plan(plan, settings, stages):
+def test_where_exits_hang_is_stated_the_same_way_for_every_plan(plan, settings, stages):
     found = choose(EarlyExits, f"{plan}{settings}").plugin.stages(SHARES)
     assert found == ([0, 2, 3, 5, 6, 8, 9] if (plan, settings) == ("sdn", "") else stages)
 
@@ -116,7 +116,7 @@ def test_a_head_is_asked_for_by_name_and_the_last_exit_keeps_the_backbones_own()
 
 
 def test_settings_left_open_do_not_count_so_old_records_keep_their_places():
-    told = {plan: said(choose(Exits, plan).settings) for plan in ("joint", "frozen", "single")}
+    told = {plan: stated(choose(Exits, plan).settings) for plan in ("joint", "frozen", "single")}
     assert told == {"joint": {"exits": 3}, "frozen": {"exits": 3, "backbone": 0.75}, "single": {}}
     own = choose(Exits, "joint[head=own]")
     assert own.settings == choose(Exits, "joint").settings

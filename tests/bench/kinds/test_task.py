@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from bench import Data, Recipe, Scale, SeesawError, Split, first, hold_out
-from bench.kinds.task import Batch, Strides, augment, shortened
+from bench.runs.training.data import Batch, Strides, augment, shortened
 
 
 def split(count=50):

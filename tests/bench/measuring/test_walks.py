@@ -11,7 +11,7 @@ from bench.kinds.build import assemble
 from bench.measuring.walks import Walker, bare, execute, walked
 from bench.network.linked import Linked
 from bench.network.net import Net, Sample
-from bench.replay.exits.curve import decide, leaves_now
+from bench.replay.exits.decide import decide, leaves_now
 from bench.replay.exits.shipped import Shipped
 from bench.replay.trace import Trace
 from bench.testing import AllExits, TinyBackbone, TinyTask

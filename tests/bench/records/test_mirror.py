@@ -11,7 +11,7 @@ import pytest
 import wandb
 
 from bench.records import mirror as track
-from bench.runs.request import Order
+from bench.runs.request import RunRequest
 from bench.runs.run import run
 
 
@@ -27,7 +27,7 @@ def offline(monkeypatch, tmp_path):
 
 def order(places, **changes):
     small = {"policies": ("confidence",), "codecs": ("int8",), "meters": ("macs", "storage")}
-    return Order(**({"task": "blobs", "model": "mlp_sparse", **small, **places} | changes))
+    return RunRequest(**({"task": "blobs", "model": "mlp_sparse", **small, **places} | changes))
 
 
 def read_back(places):

@@ -5,8 +5,9 @@ import pytest
 
 from bench import SeesawError
 from bench.records.curve import Counts, Curve, Point
-from bench.records.record import Named, Record, Setup, load, path_of, schema
+from bench.records.record import Record, load, schema
 from bench.records.sealed import checksum
+from bench.records.setup import Named, Setup, path_of
 
 
 def named(name="dense", **changes):

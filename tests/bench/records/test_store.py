@@ -1,7 +1,8 @@
 import pytest
 
 from bench import SeesawError
-from bench.records.store import contested, specs_of
+from bench.records.setup import specs_of
+from bench.records.store import contested
 from tests.bench.edited import edited, set_
 
 

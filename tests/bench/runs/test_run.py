@@ -6,22 +6,24 @@ from safetensors.torch import save_file
 
 from bench import SeesawError, Trace, unpack
 from bench.boards.rows import read, rows
-from bench.kinds.build import assemble, load_weights
+from bench.kinds.build import assemble
 from bench.kinds.policy import Policy
 from bench.plugins.plugin import choose
 from bench.records.compare import untimed
 from bench.records.record import load
-from bench.replay.exits.curve import curve, leaves_now
+from bench.replay.exits.curve import curve
+from bench.replay.exits.decide import leaves_now
 from bench.replay.exits.states import load_states
-from bench.runs.request import Order, Plan
+from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import Run, run
 from bench.shipping.packed.pack import restore
+from bench.shipping.packed.weights import load_weights
 
 QUICK = {"policies": ("confidence", "fixed", "oracle"), "meters": ("macs", "storage")}
 
 
 def order(places, model="mlp_sparse", **changes):
-    return Order(**({"task": "blobs", "model": model, **QUICK, **places} | changes))
+    return RunRequest(**({"task": "blobs", "model": model, **QUICK, **places} | changes))
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +31,8 @@ def done(tmp_path_factory):
     """One whole run with every meter."""
     top = tmp_path_factory.mktemp("run")
     places = {name: top / name for name in ("records", "runs", "data")}
-    asked = Order(task="blobs", model="resnet[depth=8]_sparse", **places)
-    return Plan.of(asked), run(asked)
+    asked = RunRequest(task="blobs", model="resnet[depth=8]_sparse", **places)
+    return ResolvedRun.of(asked), run(asked)
 
 
 def test_the_record_lies_where_its_settings_say(done):
@@ -137,7 +139,7 @@ def test_every_method_runs_with_every_exits_plan(places, method, exits):
 
 def test_all_methods_of_a_seed_start_from_the_same_weights(places):
     nets = [
-        Run(Plan.of(order(places, f"mlp_{method}")), lambda *said: None).build()
+        Run(ResolvedRun.of(order(places, f"mlp_{method}")), lambda *said: None).build()
         for method in ("dense", "sparse", "pruned")
     ]
     for net in nets[1:]:
@@ -201,7 +203,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_training(places, tmp_pa
 
 def checkpoint(places, exits="single"):
     """A network's tensors under another code base's names, in the same order."""
-    plan = Plan.of(order(places, "resnet[depth=8]", exits=exits))
+    plan = ResolvedRun.of(order(places, "resnet[depth=8]", exits=exits))
     net = assemble(plan.backbone.plugin, plan.about, plan.exits.plugin)
     with torch.no_grad():
         for parameter in net.parameters():
@@ -224,7 +226,7 @@ def test_a_published_checkpoint_is_measured_as_it_is(places, tmp_path, counters)
     assert record.training == []
     assert record.budget == 0
     assert record.setup.weights is not None
-    tensors = unpack((Plan.of(asked).folder() / "weights.safetensors").read_bytes())[0]
+    tensors = unpack((ResolvedRun.of(asked).folder() / "weights.safetensors").read_bytes())[0]
     for name, value in net.state_dict().items():
         if value.dim():
             assert torch.equal(tensors[name], value)
@@ -278,9 +280,9 @@ def test_no_checkpoint_runs_a_strangers_code(places, tmp_path, content, capsys):
 
 def test_the_dense_parent_is_found(places):
     dense = run(order(places, "mlp"))
-    plan = Plan.of(order(places, "mlp_sparse"))
+    plan = ResolvedRun.of(order(places, "mlp_sparse"))
     assert plan.parent() == dense.path(places["records"])
-    assert Plan.of(order(places, "mlp_sparse", seed=3)).parent() is None
+    assert ResolvedRun.of(order(places, "mlp_sparse", seed=3)).parent() is None
 
 
 CUTOFF = """
@@ -337,7 +339,7 @@ def test_narrow_values_are_measured_without_training_and_everything_is_measured_
     assert narrow.digest != whole.digest
     ends = [record.exits[-1].readings for record in (narrow, whole)]
     assert ends[0]["bytes.pattern"].value < 0.8 * ends[1]["bytes.pattern"].value
-    plan = Plan.of(order(places, values=values))
+    plan = ResolvedRun.of(order(places, values=values))
     data = (plan.folder() / "weights.safetensors").read_bytes()
     assert len(data) == ends[0]["bytes.pattern"].value
     net = Run(plan, lambda *_: None).build()
@@ -361,7 +363,7 @@ def test_rounded_weights_are_never_taken_for_whole_ones(places):
 
 def test_unknown_values_are_a_sentence(places):
     with pytest.raises(SeesawError, match=r"no values 'int4'\. Choose float32, float16, int8"):
-        Plan.of(order(places, values="int4"))
+        ResolvedRun.of(order(places, values="int4"))
 
 
 def test_lean_training_is_training_on_the_weights_that_exist(places):
@@ -377,14 +379,14 @@ def test_lean_training_is_training_on_the_weights_that_exist(places):
 
 
 def test_lean_means_nothing_where_no_pattern_is_predefined(places):
-    asked = Plan.of(order(places, model="mlp_pruned", lean=True))
+    asked = ResolvedRun.of(order(places, model="mlp_pruned", lean=True))
     assert not asked.setup.lean
-    assert asked.setup.digest() == Plan.of(order(places, model="mlp_pruned")).setup.digest()
+    assert asked.setup.digest() == ResolvedRun.of(order(places, model="mlp_pruned")).setup.digest()
 
 
 def test_the_dense_parent_of_a_lean_run_is_the_dense_run(places):
     dense = run(order(places, model="mlp"))
-    assert Plan.of(order(places, lean=True)).parent() == dense.path(places["records"])
+    assert ResolvedRun.of(order(places, lean=True)).parent() == dense.path(places["records"])
 
 
 def test_exits_are_taken_where_a_clock_is_read_and_at_every_cut_with_exits_before_it(done, places):

@@ -19,18 +19,19 @@ from bench.kinds.method import Method
 from bench.network.net import Net
 from bench.plugins.plugin import choose
 from bench.records.checks.run import faults
-from bench.records.record import Record, load, path_of
-from bench.runs.request import Order, Plan
+from bench.records.record import Record, load
+from bench.records.setup import path_of
+from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 from bench.runs.training.budget import Budget
-from bench.runs.training.lit import Log
+from bench.runs.training.callbacks import Log
 from bench.testing import TinyTask
 
 SMALL = {"policies": ("confidence",), "codecs": ("int8",), "meters": ("macs", "storage")}
 
 
 def order(places, **changes):
-    return Order(**({"task": "blobs", "model": "mlp", **SMALL, **places} | changes))
+    return RunRequest(**({"task": "blobs", "model": "mlp", **SMALL, **places} | changes))
 
 
 def full(monkeypatch, after):
@@ -103,7 +104,7 @@ def test_the_end_of_memory_names_a_batch_that_fits(error):
 
 def test_a_corrupt_record_among_good_ones_does_not_stop_a_run(places):
     run(order(places))
-    path = Plan.of(order(places)).path
+    path = ResolvedRun.of(order(places)).path
     path.write_text(path.read_text()[:200])
     with pytest.raises(SeesawError, match=r"no whole record.*--again"):
         run(order(places))
@@ -141,7 +142,7 @@ def test_no_spec_ends_in_more_than_a_sentence(model, task, exits, tmp_path_facto
     for changes in ({"model": model}, {"task": task}, {"exits": exits}):
         places = {name: top / name for name in ("records", "runs", "data")}
         try:
-            plan = Plan.of(order(places, **changes))
+            plan = ResolvedRun.of(order(places, **changes))
         except SeesawError as error:
             told = str(error)
         else:

@@ -7,12 +7,12 @@ import torch
 
 from bench import Backbone, Exits, Method, Net, SeesawError, Task, maskable, parameters
 from bench.kinds.build import untrained
-from bench.measuring.meters.macs import StepCost
+from bench.network.macs import StepCost
 from bench.network.sparse.mask import masked
 from bench.plugins.plugin import choose, entries
 from bench.records.checks.run import faults
 from bench.replay.trace import Trace
-from bench.runs.request import Order, Plan
+from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 from bench.runs.trained import Earlier
 from bench.runs.training.budget import Budget
@@ -30,9 +30,11 @@ def done(tmp_path_factory, write_texts):
     places = {"records": top / "records", "runs": top / "runs", "data": write_texts(top / "data")}
     recipe = {"epochs": "6", "lr": "0.01", "batch": "16"}
     meters = ("macs", "storage", "latency[rounds=3]", "memory", "energy")
-    asked = Order(task=TASK, model=f"{MODEL}_pruned[density=0.5]", recipe=recipe, meters=meters, **places)
+    asked = RunRequest(
+        task=TASK, model=f"{MODEL}_pruned[density=0.5]", recipe=recipe, meters=meters, **places
+    )
     record = run(asked)
-    return Plan.of(asked), record
+    return ResolvedRun.of(asked), record
 
 
 def test_it_learns_and_its_record_is_sound(done):
@@ -76,7 +78,7 @@ def test_execution_gives_what_the_trace_says(done):
 
 def test_a_stream_is_measured_with_the_same_network(done):
     plan, _ = done
-    order = Order(
+    order = RunRequest(
         task=TASK.replace("]", ",stream=imdb]"), model=plan.order.model, recipe={"epochs": "0"},
         weights=plan.folder() / "weights.safetensors", meters=("macs",), data=plan.order.data,
         records=plan.order.records, runs=plan.order.runs,
@@ -223,7 +225,7 @@ def test_steps_without_needless_places_train_the_same_network_for_less(done, mon
 )
 def test_what_is_not_for_texts_is_a_sentence(done, model, recipe, hint):
     where = done[0].order
-    order = Order(
+    order = RunRequest(
         task=TASK, model=model, recipe=recipe, data=where.data, records=where.records, runs=where.runs
     )
     with pytest.raises(SeesawError, match=hint):
@@ -232,4 +234,4 @@ def test_what_is_not_for_texts_is_a_sentence(done, model, recipe, hint):
 
 def test_a_transformer_takes_no_images(places):
     with pytest.raises(SeesawError, match="is no text"):
-        run(Order(task="blobs", model=MODEL, **places))
+        run(RunRequest(task="blobs", model=MODEL, **places))

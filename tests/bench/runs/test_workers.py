@@ -8,7 +8,7 @@ import pytest
 from bench import SeesawError, cli
 from bench.commands import options
 from bench.runs.grid import at_densities, grid
-from bench.runs.request import Order
+from bench.runs.request import RunRequest
 from bench.runs.workers import work_off
 
 SMALL = {"policies": ("confidence",), "codecs": ("int8",), "meters": ("macs",)}
@@ -24,7 +24,7 @@ class Dying(Method):
 
 
 def base(places):
-    return Order(**{"task": "blobs", "model": "", **SMALL, **places})
+    return RunRequest(**{"task": "blobs", "model": "", **SMALL, **places})
 
 
 def test_a_grid_runs_dense_once_and_every_density_of_the_others(places):

@@ -10,9 +10,9 @@ import torch
 
 from bench import SeesawError
 from bench.cli import app
-from bench.replay.exits.curve import decide
+from bench.replay.exits.decide import decide
 from bench.replay.exits.states import STATES, load_states, save_states
-from bench.runs.request import Order, Plan
+from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 from bench.runs.trained import Earlier
 from bench.shipping.manifest import MANIFEST, open_part
@@ -32,7 +32,7 @@ def shipped(tmp_path_factory):
 
     top = tmp_path_factory.mktemp("by-exit")
     places = {name: top / name for name in ("records", "runs", "data")}
-    plan = Plan.of(Order(task="blobs", model=MODEL, **QUICK, **places))
+    plan = ResolvedRun.of(RunRequest(task="blobs", model=MODEL, **QUICK, **places))
     run(plan.order)
     given = [word for name, path in places.items() for word in (f"--{name}", str(path))]
     command = ["pack", str(plan.path), "--by-exit", "--onnx", "--out", str(top / "out"), *given]

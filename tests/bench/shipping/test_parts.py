@@ -10,7 +10,7 @@ import torch
 
 from bench import Fast, SeesawError, fast
 from bench.execution.backends import Way
-from bench.runs.request import Order, Plan
+from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 from bench.runs.trained import Earlier
 from bench.shipping.manifest import MANIFEST, open_part, read_manifest
@@ -24,9 +24,11 @@ def trained(tmp_path_factory):
     """A plan whose network was trained, and inputs."""
     top = tmp_path_factory.mktemp("trained")
     places = {name: top / name for name in ("records", "runs", "data")}
-    order = Order(task="blobs", model="resnet[depth=8,width=0.5]_sparse[nearest=true]", **QUICK, **places)
+    order = RunRequest(
+        task="blobs", model="resnet[depth=8,width=0.5]_sparse[nearest=true]", **QUICK, **places
+    )
     run(order)
-    plan = Plan.of(order)
+    plan = ResolvedRun.of(order)
     data = plan.task.plugin.data(order.data, 0)
     return plan, data.scale(data.test.inputs[:40])
 

@@ -2,16 +2,10 @@ from io import StringIO
 
 from rich.console import Console
 
-from bench.boards.show.policies import (
-    answers_table,
-    curves_table,
-    early_table,
-    time_kept,
-    walks_table,
-    whole_cost,
-)
-from bench.kinds.meter import Reading
+from bench.boards.numbers import time_kept, whole_cost
+from bench.boards.show.policies import answers_table, curves_table, early_table, walks_table
 from bench.records.curve import Counts, Curve
+from bench.records.reading import Reading
 from bench.records.record import Behind, Early, Walked
 
 

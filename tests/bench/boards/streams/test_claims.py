@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench.boards.numbers import Mean
 from bench.boards.streams.claims import claims
 from bench.boards.streams.section import Line
+from bench.records.mean import Mean
 
 NAMES = {"(a) all layers": "baseline", "(b) early exit": "baseline", "oracle": "bound"}
 

@@ -13,8 +13,8 @@ from bench.execution.lean.lean import small
 from bench.execution.lean.linear import PackedLinear
 from bench.execution.lean.products import PRODUCTS
 from bench.plugins.plugin import choose
+from bench.runs.training.callbacks import Log
 from bench.runs.training.checkpoint import Checkpoints
-from bench.runs.training.lit import Log
 from bench.shipping.packed.pack import inference_state, pack, restore
 from bench.testing import AllExits, trained
 

@@ -13,7 +13,8 @@ from baselines.backbones.transformer import Transformer
 from baselines.backbones.vgg import Vgg
 from bench import Net, Sample, Subject, hide, layers, parameters
 from bench.kinds.build import assemble
-from bench.measuring.meters.macs import Macs, StepCost, Tariff, count, second_count
+from bench.measuring.meters.macs import Macs, second_count
+from bench.network.macs import StepCost, Tariff, count
 from bench.testing import AllExits, TinyBackbone, TinyTask
 
 CIFAR = Sample((3, 32, 32))

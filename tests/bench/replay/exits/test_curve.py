@@ -11,7 +11,8 @@ from baselines.policies.oracle import Oracle
 from bench import Policy, Reference, SeesawError, Trace
 from bench.kinds.policy import decides_alone
 from bench.plugins.plugin import choose, entries
-from bench.replay.exits.curve import curve, decide, leave, leaves_now
+from bench.replay.exits.curve import curve
+from bench.replay.exits.decide import decide, leave, leaves_now
 from bench.testing.policies import Replayed
 
 COSTS = torch.tensor([10.0, 25.0, 60.0], dtype=torch.float64)

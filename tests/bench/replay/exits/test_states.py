@@ -8,7 +8,7 @@ from baselines.policies.eenet import Eenet
 from baselines.policies.gates import Gates
 from baselines.policies.never import Never
 from bench import SeesawError, Trace
-from bench.replay.exits.curve import decide
+from bench.replay.exits.decide import decide
 from bench.replay.exits.states import load_states, save_states
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench import SeesawError, Trace
-from bench.kinds.meter import Reading
+from bench.records.reading import Reading
 from bench.records.record import Record
 from bench.replay.streams.costs import depths_of, level, named, priced, sends_of
 

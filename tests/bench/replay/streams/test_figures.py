@@ -5,8 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from bench.records.terms import ALL_LAYERS, EARLY_EXIT, Terms
 from bench.replay.streams import figures as drawn
-from bench.replay.streams.tally import ALL_LAYERS, EARLY_EXIT, Row, Tally, Terms
+from bench.replay.streams.tally import PolicyRow, Tally
 
 MARKS = np.arange(10, 210, 10)
 
@@ -17,7 +18,7 @@ def row(name, alpha=0.7, offload=0.5, bound=False, regret=100.0):
         Tally(alpha + more, offload + more, 0.5, np.linspace(0, regret, len(MARKS)), np.ones(2) / 2)
         for more in (0.0, 0.1)
     ]
-    return Row(name, Terms(alpha, 0.1, offload, 1.0), bound, {}, tallies)
+    return PolicyRow(name, Terms(alpha, 0.1, offload, 1.0), bound, {}, tallies)
 
 
 def group(*names, **terms):

@@ -14,7 +14,7 @@ from baselines.policies.splitee import Splitee
 from baselines.policies.splitee_s import SpliteeS
 from baselines.policies.thompson import Thompson
 from bench import Online, Rule, SeesawError
-from bench.kinds.bases.online import Arms
+from bench.records.terms import Arms
 from bench.replay.streams.play import best_fixed, play, tally
 from bench.replay.streams.stream import Stream
 

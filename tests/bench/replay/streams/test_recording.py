@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from bench import SeesawError, Trace
+from bench.records.record import PACKED
 from bench.replay.streams.recording import parts_of
 from bench.replay.streams.stream import Stream
-from bench.runs.trained import PACKED
 
 
 def test_every_number_is_that_of_a_loop_over_the_samples(streamed, traced, tmp_path):

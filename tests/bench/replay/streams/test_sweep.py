@@ -11,10 +11,12 @@ from baselines.policies.sliding_window import SlidingWindow
 from baselines.policies.splitee import Splitee
 from baselines.policies.splitee_s import SpliteeS
 from bench import Online, SeesawError
+from bench.records.mean import Mean
+from bench.records.terms import ALL_LAYERS, EARLY_EXIT
 from bench.replay.streams.play import play
 from bench.replay.streams.stream import Stream
 from bench.replay.streams.sweep import Sweep
-from bench.replay.streams.tally import ALL_LAYERS, EARLY_EXIT, Mean, against
+from bench.replay.streams.tally import against
 
 
 def stream(samples=300, exits=5, seed=0):
@@ -125,8 +127,8 @@ def test_references_are_what_brute_force_over_arms_finds(kind):
 def test_a_mean_has_students_interval():
     values = [1.0, 2.0, 4.0, 4.5]
     low, high = stats.t.interval(0.95, 3, np.mean(values), stats.sem(values))
-    assert Mean.of(values) == pytest.approx((np.mean(values), low, high))
-    assert Mean.of([2.0]) == (2, 2, 2)
+    assert Mean.of(values).interval == pytest.approx((np.mean(values), low, high))
+    assert Mean.of([2.0]).interval == (2, 2, 2)
 
 
 def test_regret_is_told_at_every_sample_of_a_short_stream_and_at_200_places_of_a_long_one():

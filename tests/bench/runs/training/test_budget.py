@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench import Data, Net, Recipe, Sample, Scale, SeesawError, Split, hide
-from bench.kinds.task import Strides
 from bench.runs.training.budget import Budget
+from bench.runs.training.data import Strides
 from bench.runs.training.lit import learning_rate
 
 CPU = torch.device("cpu")

@@ -14,7 +14,7 @@ from torch import nn
 
 from bench import Net, Sample, SeesawError
 from bench.records.compare import untimed
-from bench.runs.request import Order, Plan
+from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 from bench.runs.training.checkpoint import Checkpoint, Checkpoints
 
@@ -27,7 +27,7 @@ class Killed(BaseException):
 
 def order(top, model, exits="joint", **changes):
     places = {name: top / name for name in ("records", "runs", "data")}
-    return Order("blobs", model, exits, recipe={"epochs": "4"}, **QUICK, **places, **changes)
+    return RunRequest("blobs", model, exits, recipe={"epochs": "4"}, **QUICK, **places, **changes)
 
 
 def killed_after(count):
@@ -44,7 +44,7 @@ def killed_after(count):
 
 
 def weights(asked):
-    return (Plan.of(asked).folder() / "weights.safetensors").read_bytes()
+    return (ResolvedRun.of(asked).folder() / "weights.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, model, exits, more):
     found = run(broken, lambda phase, done, total, line: steps.append(done) if phase == "train" else None)
     assert untimed(found) == untimed(expected)
     assert weights(broken) == weights(whole)
-    assert not list((Plan.of(broken).folder()).glob("checkpoints/*"))
+    assert not list((ResolvedRun.of(broken).folder()).glob("checkpoints/*"))
 
 
 def test_only_what_was_not_finished_is_trained_again(tmp_path):
@@ -101,7 +101,7 @@ def test_again_that_was_cut_short_goes_on(tmp_path):
         )
         assert untimed(found) == untimed(whole)
         assert min(trained) > 2 if not again else min(trained) <= 1
-    assert not (Plan.of(asked).folder() / "again").exists()
+    assert not (ResolvedRun.of(asked).folder() / "again").exists()
 
 
 @pytest.mark.parametrize("damage", ["cut short", "nonsense", "another seed's", "another version's"])
@@ -109,7 +109,7 @@ def test_a_damaged_or_foreign_checkpoint_is_a_sentence_and_the_run_begins_anew(t
     asked = order(tmp_path, "mlp")
     with pytest.raises(Killed):
         run(asked, killed_after(2))
-    path = next(Plan.of(asked).folder().glob("checkpoints/*"))
+    path = next(ResolvedRun.of(asked).folder().glob("checkpoints/*"))
     data = path.read_bytes()
     if damage == "cut short":
         path.write_bytes(data[: len(data) // 2])
@@ -225,10 +225,10 @@ def test_a_record_is_measured_again_on_demand_and_its_weights_must_be_its_own(tm
     second = run(asked, lambda phase, *_: phases.append(phase), measure=True)
     assert "train" not in phases
     assert [e.readings for e in second.exits] == [e.readings for e in first.exits]
-    path = Plan.of(asked).folder() / "weights.safetensors"
+    path = ResolvedRun.of(asked).folder() / "weights.safetensors"
     other = order(tmp_path / "other", "mlp_pruned", seed=1)
     run(other)
-    path.write_bytes((Plan.of(other).folder() / "weights.safetensors").read_bytes())
+    path.write_bytes((ResolvedRun.of(other).folder() / "weights.safetensors").read_bytes())
     with pytest.raises(SeesawError, match="not the file that"):
         run(asked, measure=True)
     path.unlink()

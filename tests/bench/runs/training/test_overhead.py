@@ -8,10 +8,10 @@ import torch
 from bench import Method
 from bench.kinds.build import assemble
 from bench.records.compare import untimed
-from bench.runs.request import Order
+from bench.runs.request import RunRequest
 from bench.runs.run import run
 from bench.runs.training.budget import Budget
-from bench.runs.training.lit import Log
+from bench.runs.training.callbacks import Log
 from bench.runs.training.overhead import NAME, SHORTEST, Overhead
 from bench.testing import AllExits, TinyBackbone, TinyTask
 
@@ -71,7 +71,7 @@ def test_a_method_that_does_as_much_again_between_its_steps_takes_twice_as_long(
     Slow().fit(net, lent)
     between = clock.now - begun - lent.log.lent
     overhead.probe()
-    found = overhead.reading(between + sum(epoch.busy for epoch in lent.log.epochs))
+    found = overhead.reading(between + lent.log.work)
     assert lent.steps == 160
     assert between == pytest.approx(5)
     assert found.value == pytest.approx((160 * 1.0 + 5) / (160 * 0.5))
@@ -100,7 +100,7 @@ def test_a_short_training_is_not_timed():
 def test_a_record_tells_it_and_measured_again_keeps_it(tmp_path):
     places = {name: tmp_path / name for name in ("records", "runs", "data")}
     small = {"policies": ("confidence",), "codecs": ("int8",), "meters": ("macs", "storage")}
-    asked = Order("blobs", "mlp_snip", recipe={"epochs": "12"}, **small, **places)
+    asked = RunRequest("blobs", "mlp_snip", recipe={"epochs": "12"}, **small, **places)
     first = run(asked)
     assert first.net[NAME].unit == "x"
     again = run(asked, measure=True)

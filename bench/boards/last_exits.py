@@ -1,0 +1,136 @@
+"""Last exits: the numbers by which boards set networks side by side, defined once for every form of a board."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from bench.boards.cells import FORMS, cost, of_seeds, percent
+from bench.boards.numbers import (
+    Number,
+    density,
+    modelled_names,
+    overhead,
+    packed,
+    payload,
+    reading,
+    training_macs,
+)
+from bench.boards.rows import Row
+from bench.records.mean import Mean
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One number of a network, or of each of its exits.
+
+    Attributes:
+        title: in words, with what it is of.
+        head: of a table's column.
+        unit: share, MAC, B, s, J or x.
+        of: the number of one exit (-1 is the last); of a whole network the same for all.
+        whole: whether it is of the whole network.
+        timed: whether it depends on the machine, so that only one machine's count.
+        versus: whether its ratio to the dense parent's is shown.
+        in_turn: its ratio to a parent that was timed in turn, where there is such a reading.
+    """
+
+    title: str
+    head: str
+    unit: str
+    of: Callable[[int], Number]
+    whole: bool = False
+    timed: bool = False
+    versus: bool = True
+    in_turn: Callable[[int], Number] | None = None
+
+    def value(self, row: Row, exit_: int = -1) -> Value:
+        """Its mean over a row's seeds, at one exit, and the ratio to the dense parent."""
+        number = self.of(exit_)
+        in_turn = self.in_turn(exit_) if self.in_turn else None
+        ratio = row.ratio(number, timed=self.timed, in_turn=in_turn) if self.versus else None
+        return Value(row.mean(number, timed=self.timed), ratio, self.unit, len(row.records))
+
+
+@dataclass(frozen=True)
+class Value:
+    """What an axis comes to for a row.
+
+    Attributes:
+        mean: over the seeds that have it.
+        ratio: how many times less than the dense parent.
+        unit: of the mean.
+        seeds: that the row has.
+    """
+
+    mean: Mean | None
+    ratio: float | None
+    unit: str
+    seeds: int
+
+    @property
+    def words(self) -> str:
+        """In one line: a share with its interval, a cost with its ratio, and of how many seeds, where not all have it."""
+        if self.mean is None or self.unit != "share":
+            return cost(self.mean, FORMS[self.unit], self.ratio, self.seeds)
+        return percent(self.mean) + of_seeds(self.mean, self.seeds)
+
+    @property
+    def lines(self) -> str:
+        """In two lines, the second for the interval or the ratio; `-` where there is no number."""
+        if self.mean is None:
+            return "-"
+        first = FORMS[self.unit](self.mean.value)
+        if self.unit == "share":
+            return first + (f"\n± {self.mean.half * 100:.2f}" if self.mean.half is not None else "")
+        return f"{first}\n{f'{self.ratio:.2f} x' if self.ratio is not None else ''}"
+
+
+def _of_exit(name: str) -> Callable[[int], Number]:
+    return lambda exit_: reading(exit_, name)
+
+
+def _of_network(number: Number) -> Callable[[int], Number]:
+    return lambda exit_: number
+
+
+AXES = {
+    "top1": Axis("top-1 accuracy", "top-1", "share", _of_exit("top1"), versus=False),
+    "top5": Axis("top-5 accuracy", "top-5", "share", _of_exit("top5"), versus=False),
+    "macs.effective": Axis("effective MACs", "effective MACs", "MAC", _of_exit("macs.effective")),
+    "macs": Axis("dense MACs", "MACs", "MAC", _of_exit("macs")),
+    "bytes": Axis("packed bytes", "packed", "B", packed),
+    "latency": Axis(
+        "measured latency", "latency", "s", _of_exit("latency"), timed=True, in_turn=_of_exit("speedup")
+    ),
+    "speedup": Axis(
+        "times faster than the dense parent, timed in turn", "speedup", "x", _of_exit("speedup"), timed=True, versus=False
+    ),
+    "memory": Axis("peak memory", "memory", "B", _of_exit("memory")),
+    "energy": Axis("measured energy", "energy, measured", "J", _of_exit("energy"), timed=True),
+    "payload": Axis("payload", "payload", "B", _of_network(payload), whole=True),
+    "density": Axis("weights that exist", "weights", "share", _of_network(density), whole=True, versus=False),
+    "density.effective": Axis(
+        "weights on a path to the exit", "on a path", "share", _of_exit("density.effective"), versus=False
+    ),
+    "training": Axis("training MACs", "training MACs", "MAC", _of_network(training_macs), whole=True),
+    "overhead": Axis(
+        "training time, times the dense one's", "training time", "x", _of_network(overhead), whole=True, versus=False
+    ),
+}  # fmt: skip
+"""By key, in the order of tables; modelled energies join them, one axis for each model."""
+
+
+def axes(rows: Iterable[Row]) -> dict[str, Axis]:
+    """The axes, with those of the models of energy that these rows have."""
+    models = sorted({name for row in rows for record in row.records for name in modelled_names(record)})
+    return AXES | {
+        name: Axis(f"energy by the model {(own := name.removeprefix('energy.'))}", own, "J", _of_exit(name))
+        for name in models
+    }
+
+
+def last_exit(row: Row, keys: Iterable[str] | None = None) -> dict[str, Value]:
+    """What the axes come to for a row's last exit, or some of them, by key."""
+    own = axes([row])
+    return {key: own[key].value(row) for key in (own if keys is None else keys) if key in own}

@@ -1,0 +1,37 @@
+"""Numbers in the unit that suits them."""
+
+from __future__ import annotations
+
+_STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
+
+
+def big(value: float) -> str:
+    """A count in thousands, millions and so on: three digits."""
+    for size, letter in _STEPS:
+        if abs(value) >= size:
+            return f"{value / size:.3g} {letter}"
+    return f"{value:.3g}"
+
+
+def seconds(value: float) -> str:
+    """A time in the unit that suits it."""
+    return scaled(value, "s")
+
+
+def joules(value: float) -> str:
+    """An energy in the unit that suits it."""
+    return scaled(value, "J")
+
+
+def scaled(value: float, unit: str) -> str:
+    """A small number with the prefix of its unit that suits it."""
+    size, prefix = next((step for step in SMALL if value >= step[0]), SMALL[-1])
+    return f"{digits(value / size)} {prefix}{unit}"
+
+
+def digits(value: float) -> str:
+    """Three digits, or more where the number is whole and larger."""
+    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"

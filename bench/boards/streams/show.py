@@ -1,0 +1,47 @@
+"""A stream record in the terminal, as boards show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from bench.boards.streams.claims import claims
+from bench.boards.streams.page import HEADS, WORDS, rows
+from bench.boards.streams.read import sections
+from bench.boards.streams.section import Section
+from bench.records.store import Store
+from bench.records.stream import StreamRecord
+
+
+def about(stream: StreamRecord) -> Iterator[tuple[str, str]]:
+    """The runs and the code that it was made from."""
+    for part in stream.parts:
+        yield "run", f"{part.setup.task.spec}, {part.setup.model}, {part.digest}, seed {stream.seed}"
+    yield "versions", ", ".join(f"{key} {value}" for key, value in sorted(stream.versions.items()))
+    yield "commit", f"{stream.commit or 'unknown'}{' and changes' if stream.dirty else ''}"
+
+
+def shown(stream: StreamRecord, store: Store) -> Iterator[tuple[Table | str, str | None]]:
+    """Its sections, each with what papers claim; numbers that contradict each other make no table."""
+    for section in [] if stream.faults() else sections([stream]):
+        yield section.title, "bold"
+        yield _table(section), None
+        for sentence in (section.about, *claims(section.every)):
+            yield sentence, None
+
+
+def _table(section: Section) -> Table:
+    """A section's rows; one seed has no rank."""
+    table = Table(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    columns = [place for place, head in enumerate(HEADS) if head != "rank"]
+    longest = max(len(cells[HEADS.index("policy")].text) for cells in rows(section))
+    for head in (HEADS[place] for place in columns):
+        if head in WORDS:
+            table.add_column(head, overflow="fold", min_width=min(longest, 30))
+        else:
+            table.add_column(head.replace(" ", "\n"), justify="right", no_wrap=True)
+    for cells in rows(section):
+        table.add_row(*(cells[place].text for place in columns))
+    return table

@@ -1,0 +1,141 @@
+"""The second half of a run: a trained network packed, traced, replayed, and measured as it was read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from bench.files import write_whole
+from bench.kinds.meter import Found, Meter, Subject
+from bench.kinds.task import Data
+from bench.measuring.crossings import Crossed, crossings
+from bench.measuring.tracing import trace
+from bench.measuring.walks import SAMPLES, walked
+from bench.network.macs import Tariff
+from bench.network.net import Net
+from bench.plugins.plugin import Choice
+from bench.records.curve import Curve
+from bench.records.record import Walked
+from bench.records.setup import DENSE
+from bench.records.store import Trained
+from bench.replay.exits.shipped import Shipped, recorded, shipped_by
+from bench.replay.exits.states import STATES, save_states
+from bench.replay.trace import Trace
+from bench.runs.phases import Phases
+from bench.runs.request import ResolvedRun
+from bench.runs.train import dense_parent
+from bench.runs.trained import check_answers, fingerprint
+from bench.shipping.packed.pack import packings, restore, rounded
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What measuring a network came to.
+
+    Attributes:
+        net: as unpacked from its packed bytes.
+        packed: the fingerprint of these bytes.
+        calibration: trace of that split.
+        test: trace of that one.
+        curves: of every policy.
+        crossed: by cut.
+        readings: of every meter.
+        walks: exits really taken.
+    """
+
+    net: Net
+    packed: str
+    calibration: Trace
+    test: Trace
+    curves: list[Curve]
+    crossed: dict[int, Crossed]
+    readings: list[Found]
+    walks: list[Walked]
+
+
+def measure(
+    run: ResolvedRun, net: Net, data: Data, phases: Phases, earlier: Trained | None = None
+) -> Measured:
+    """Measure a trained network; everything is of the network as it was read back from its packed bytes.
+
+    Args:
+        run: what is run; its folder takes weights, traces and states.
+        net: trained.
+        data: the task's splits.
+        phases: the run's clock.
+        earlier: the record whose weights these are, if they were trained before.
+
+    Raises:
+        SeesawError: a codec, a meter or a policy fails, or the weights are not the earlier record's.
+    """
+    with phases("pack"):
+        net, packed = _repacked(run, net)
+    with phases("trace"):
+        calibration, test = _traces(run, net, data)
+    if earlier is not None and earlier.record.setup.values == run.setup.values:
+        check_answers(earlier, test)
+    curves, shipped = _replay(run, calibration, test, phases)
+    with phases("cuts") as report:
+        crossed = crossings(net, data, data.test, run.codecs, run.device, shipped, report)
+    clocks = [meter for meter in run.meters if meter.plugin.quiet]
+    readings = [_read(run, meter, net, phases) for meter in run.meters if meter not in clocks]
+    with phases.still():
+        readings += [_read(run, meter, net, phases) for meter in clocks]
+        walks = _walks(run, net, data, shipped, test, phases) if clocks else []
+    return Measured(net, packed, calibration, test, curves, crossed, readings, walks)
+
+
+def _repacked(run: ResolvedRun, net: Net) -> tuple[Net, str]:
+    """Write the network in its smallest packed format, and go on with what is read back; and its fingerprint."""
+    net.cpu().eval()
+    rounded(net, run.values)
+    packed = min(packings(net, run.values).values(), key=len)
+    file = run.folder / "weights.safetensors"
+    write_whole(file, packed, "--runs")
+    restore(net, file.read_bytes())
+    return net.to(run.device), fingerprint(packed)
+
+
+def _traces(run: ResolvedRun, net: Net, data: Data) -> tuple[Trace, Trace]:
+    """The calibration and the test trace, kept in the run's folder."""
+    tariff = Tariff.of(net)
+    costs = torch.tensor([tariff.upto(stage, effective=True) for stage in net.exits], dtype=torch.float64)
+    splits = {"calibration": data.calibration, "test": data.test}
+    traces = {name: trace(net, data, split, costs, run.device) for name, split in splits.items()}
+    for name, one in traces.items():
+        one.save(run.folder / f"{name}.safetensors", split=name)
+    return traces["calibration"], traces["test"]
+
+
+def _replay(
+    run: ResolvedRun, calibration: Trace, test: Trace, phases: Phases
+) -> tuple[list[Curve], list[Shipped]]:
+    """Every policy's curve, with the states of its operating points kept in the run's folder; and those to ship."""
+    curves, states = [], {}
+    with phases("replay") as report:
+        for number, choice in enumerate(run.policies):
+            report(number, len(run.policies), choice.spec)
+            curve, states[choice.spec] = recorded(choice, calibration, test)
+            curves.append(curve)
+        save_states(run.folder / STATES, states)
+        return curves, shipped_by(run.policies, curves, states)
+
+
+def _read(run: ResolvedRun, meter: Choice[Meter], net: Net, phases: Phases) -> Found:
+    """One meter's readings."""
+    with phases(meter.name) as report:
+        parent = None if run.method.name == DENSE else dense_parent(run)
+        return meter.plugin.measure(Subject(net, run.device, report, run.values, parent))
+
+
+def _walks(
+    run: ResolvedRun, net: Net, data: Data, shipped: Sequence[Shipped], test: Trace, phases: Phases
+) -> list[Walked]:
+    """Exits really taken, on the clock; nothing for a network of one exit."""
+    if len(net.exits) == 1:
+        return []
+    with phases("walks") as report:
+        x = data.scale(data.test.inputs[:SAMPLES].to(run.device))
+        return walked(net, x, shipped, test, report)

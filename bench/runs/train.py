@@ -1,0 +1,128 @@
+"""The first half of a run: a network built and trained, or built and given the weights that were trained before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from bench.kinds.backbone import Backbone
+from bench.kinds.build import assemble, seeded, untrained
+from bench.kinds.task import Data
+from bench.machine import versions
+from bench.network.net import Net
+from bench.records.mirror import Mirror
+from bench.records.reading import Reading
+from bench.records.record import EpochRow
+from bench.records.store import Trained
+from bench.runs.phases import Phases
+from bench.runs.request import ResolvedRun
+from bench.runs.trained import give_weights
+from bench.runs.training.budget import Budget
+from bench.runs.training.callbacks import Log, busy
+from bench.runs.training.checkpoint import Checkpoints
+from bench.runs.training.overhead import NAME as OVERHEAD
+from bench.runs.training.overhead import Overhead
+from bench.shipping.packed.weights import Loaded, load_weights
+
+
+@dataclass(frozen=True)
+class TrainedNet:
+    """A network with its trained weights.
+
+    Attributes:
+        net: on the run's device.
+        spent: steps trained over the steps of the recipe.
+        epochs: of its training.
+        overhead: the training's time beside the dense network's; None where it was too short to time.
+        notes: for the record.
+    """
+
+    net: Net
+    spent: float
+    epochs: list[EpochRow]
+    overhead: Reading | None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def checkpoints_of(run: ResolvedRun) -> Checkpoints:
+    """The run's checkpoints, made with these versions and threads."""
+    identity = {
+        "run": f"{run.setup.digest()} seed {run.seed}",
+        "threads": torch.get_num_threads(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        **versions(),
+    }
+    return Checkpoints(run.folder / "checkpoints", identity)
+
+
+def dense_parent(run: ResolvedRun) -> Callable[[], Net]:
+    """Builds the dense parent before training, on the run's device; what is random goes on as if it had not."""
+
+    def build() -> Net:
+        with seeded(run.seed):
+            return assemble(run.backbone.plugin, run.about, run.exits.plugin).to(run.device)
+
+    return build
+
+
+def train(
+    run: ResolvedRun, data: Data, phases: Phases, mirror: Mirror, checkpoints: Checkpoints
+) -> TrainedNet:
+    """Build the network and let the method train it, going on from the last checkpoint."""
+    built, net, loaded = _built(run, phases)
+    budget = _budget(run, data)
+    dense = Overhead(dense_parent(run), budget, run.exits.plugin)
+    with phases("dense steps"):
+        dense.probe()
+    with phases("train") as report:
+        log = budget.log = Log(report=report, ended=mirror.epoch, checkpoints=checkpoints)
+        begun = busy(run.device)
+        run.exits.plugin.fit(net, budget, run.method.plugin)
+        between = busy(run.device) - begun - log.lent
+    with phases("dense steps"):
+        dense.probe()
+    if loaded is not None and not log.steps:
+        loaded.check(net)
+    phases.seconds["train"] = round(phases.seconds["train"] + log.earlier, 3)
+    notes = _built_notes(run, built, loaded)
+    return TrainedNet(net, budget.spent, log.epochs, dense.reading(between + log.work), notes)
+
+
+def trained_before(run: ResolvedRun, data: Data, phases: Phases, earlier: Trained) -> TrainedNet:
+    """Build the network and give it the weights of an earlier run of the same training."""
+    built, net, loaded = _built(run, phases)
+    give_weights(net, earlier)
+    record = earlier.record
+    budget = _budget(run, data, Log(epochs=list(record.training)))
+    phases.seconds["train"] = record.seconds.get("train", 0.0)
+    origin = {"created": record.created, "commit": record.commit}
+    notes = _built_notes(run, built, None) | {"trained": record.notes.get("trained", origin)}
+    notes |= {} if loaded is None else {"weights matched": loaded.matched}
+    return TrainedNet(net, budget.spent, budget.log.epochs, record.net.get(OVERHEAD), notes)
+
+
+def _built(run: ResolvedRun, phases: Phases) -> tuple[Backbone, Net, Loaded | None]:
+    """The network before training, with the same initial weights for every method of a seed."""
+    plugins = run.backbone.plugin, run.method.plugin, run.exits.plugin
+    with phases("build"):
+        built, net = untrained(*plugins, run.about, cut=run.setup.cut, seed=run.seed)
+        weights = run.request.weights
+        loaded = None if weights is None else load_weights(net, weights)
+    return built, net.to(run.device), loaded
+
+
+def _budget(run: ResolvedRun, data: Data, log: Log | None = None) -> Budget:
+    loss, setup = run.exits.plugin.loss, run.setup
+    return Budget(data, run.recipe, loss, run.seed, run.device, log, lean=setup.lean, cut=setup.cut)
+
+
+def _built_notes(run: ResolvedRun, built: Backbone, loaded: Loaded | None) -> dict[str, Any]:
+    notes: dict[str, Any] = {}
+    if built != run.backbone.plugin:
+        notes["backbone as built"] = built.model_dump(mode="json")
+    if loaded is not None:
+        notes["weights matched"] = loaded.matched
+    return notes

@@ -1,0 +1,251 @@
+"""What happens beside the steps of training: hooks of methods, masks, counts, what is kept, what is written down.
+
+Lightning calls callbacks in the order in which they are given. Here that is: `Standing`, `Hooks`, `Masks`, `MacsCount`,
+`Journal`, `Keep`; so gradients are a hook's before masks are kept, and an epoch is written down before it is kept.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from bench.errors import SeesawError
+from bench.kinds.method import Hook, Step
+from bench.network.macs import StepCost
+from bench.network.net import Net
+from bench.network.sparse.keep import Keeper
+from bench.records.record import EpochRow
+from bench.runs.training.checkpoint import Checkpoint, Checkpoints, Moments, random_state, set_random_state
+from bench.runs.training.lit import LitNet, Pass, StepCallback, learning_rate
+
+REPORT_SECONDS = 1.0
+"""Training reports after every batch of steps, and at least this often."""
+
+
+def busy(device: torch.device) -> float:
+    """A clock of the time at work: the processor's on a CPU, so that waiting does not count, else the wall's."""
+    return time.process_time() if device.type == "cpu" else time.monotonic()
+
+
+@dataclass
+class Log:
+    """What training has come to so far, shared by a budget and its portions."""
+
+    epochs: list[EpochRow] = field(default_factory=list)
+    calls: int = 0
+    """of `train`, this far"""
+    report: Callable[[float, float, str], None] = lambda done, total, line: None
+    """called often with epochs done, epochs expected, and a short line"""
+    ended: Callable[[int, EpochRow], None] = lambda index, epoch: None
+    """called with every epoch that has ended and its number, also in an earlier sitting"""
+    checkpoints: Checkpoints | None = None
+    work: float = 0.0
+    """time at work within epochs (see `busy`)"""
+    earlier: float = 0.0
+    """seconds trained in earlier sittings"""
+    lent: float = 0.0
+    """time at work within calls of `train`, in this sitting"""
+
+    @property
+    def steps(self) -> int:
+        """Trained so far."""
+        return sum(epoch.steps for epoch in self.epochs)
+
+    def book(self) -> dict[str, Any]:
+        """The part that a checkpoint keeps."""
+        return {"epochs": [epoch.model_dump() for epoch in self.epochs], "work": self.work}
+
+    def restore(self, book: dict[str, Any]) -> None:
+        """Go on from what a checkpoint kept."""
+        before = len(self.epochs)
+        self.epochs = [EpochRow.model_validate(epoch) for epoch in book["epochs"]]
+        self.work = float(book["work"])
+        self.earlier = sum(epoch.seconds for epoch in self.epochs)
+        for index, epoch in list(enumerate(self.epochs))[before:]:
+            self.ended(index, epoch)
+
+
+class Standing(pl.Callback):
+    """Where the optimiser and the random generators stand: set before an epoch, taken after it.
+
+    The generators stand as the last epoch left them, whatever Lightning drew in between.
+
+    Args:
+        moments: of the optimiser, by parameter.
+        random: state of the generators; as they stand now where left out.
+    """
+
+    def __init__(self, moments: Moments, random: Mapping[str, Tensor] | None = None) -> None:
+        self.moments, self.random = moments, random_state() if random is None else random
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Give the optimiser its moments."""
+        assert isinstance(pl_module, LitNet)
+        for parameter in pl_module.trained:
+            if parameter in self.moments:
+                pl_module.optimizer.state[parameter] = self.moments[parameter]
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Set the generators back."""
+        set_random_state(self.random)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the state of both."""
+        assert isinstance(pl_module, LitNet)
+        self.random, self.moments = random_state(), dict(pl_module.optimizer.state)
+
+
+class Hooks(StepCallback):
+    """A method's own hooks; what they do counts as the method's."""
+
+    def __init__(self, before: Hook | None, after: Hook | None) -> None:
+        self.before, self.after = before, after
+
+    def before_update(self, step: Step, done: Pass) -> None:
+        """The hook between gradients and update."""
+        if self.before is not None:
+            self.before(step)
+
+    def after_update(self, step: Step, done: Pass) -> None:
+        """The hook after the update."""
+        if self.after is not None:
+            self.after(step)
+
+
+class Masks(StepCallback):
+    """Keeps hidden weights hidden: their gradients and optimiser states are zero at every update."""
+
+    def __init__(self, net: Net) -> None:
+        self.keeper = Keeper(net)
+
+    def before_update(self, step: Step, done: Pass) -> None:
+        """Keep them."""
+        self.keeper.keep(step.optimizer)
+
+    @property
+    def changes(self) -> int:
+        """How often masks have changed."""
+        return self.keeper.seen
+
+
+class MacsCount(StepCallback):
+    """Counts the multiply-accumulates of an epoch's steps, with the masks as they stand at each."""
+
+    def __init__(self, cost: StepCost, masks: Masks) -> None:
+        self.cost, self.masks = cost, masks
+        self.macs, self.changes = 0.0, -1
+        self.by_shape: dict[tuple[int, ...], float] = {}
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin at 0."""
+        self.macs, self.changes, self.by_shape = 0.0, -1, {}
+
+    def before_update(self, step: Step, done: Pass) -> None:
+        """Add the step's."""
+        samples, shape = len(done.inputs), tuple(done.inputs.shape[1:])
+        if step.asked:
+            self.macs += self.cost.at(shape).beyond(step.asked) * samples
+        if self.changes != self.masks.changes:
+            self.changes, self.by_shape = self.masks.changes, {}
+        if shape not in self.by_shape:
+            self.by_shape[shape] = self.cost.at(shape).now()
+        self.macs += self.by_shape[shape] * samples
+
+
+class Journal(StepCallback):
+    """Writes an epoch down, says how far it is, and stops training that has diverged.
+
+    Args:
+        log: written.
+        count: of multiply-accumulates.
+        epochs: of the whole schedule, for reports.
+    """
+
+    def __init__(self, log: Log, count: MacsCount, epochs: float) -> None:
+        self.log, self.count, self.epochs = log, count, epochs
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin the sums."""
+        assert isinstance(pl_module, LitNet)
+        device = pl_module.device
+        self.loss = torch.zeros((), device=device)
+        self.right = torch.zeros(len(pl_module.net.exits), dtype=torch.long, device=device)
+        self.steps, self.samples = 0, 0
+        self.reported = self.begun = time.monotonic()
+        self.busy = busy(device)
+
+    def after_update(self, step: Step, done: Pass) -> None:
+        """Add a step to the sums, which stay on the device."""
+        with torch.no_grad():
+            self.loss += done.loss
+            self.right += torch.stack(done.logits).argmax(2).eq(done.labels).sum(1)
+        self.steps += 1
+        self.samples += len(done.labels)
+        if time.monotonic() - self.reported > REPORT_SECONDS:
+            self._report(step.index + 1, step.progress)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Report after every batch of steps."""
+        assert isinstance(pl_module, LitNet)
+        self._report(pl_module.index, pl_module.index / pl_module.total)
+
+    def _report(self, index: int, progress: float) -> None:
+        """Say how far training is, and stop it where the loss is no number any more."""
+        self.reported = time.monotonic()
+        loss, accuracy = self._so_far()
+        if not math.isfinite(loss):
+            raise SeesawError(
+                f"The training loss became {loss} at step {index}. "
+                "Lower the learning rate (--set lr=...), or check the inputs for NaN."
+            )
+        line = f"loss {loss:.3f}, accuracy {' '.join(f'{share:.1%}' for share in accuracy)}"
+        self.log.report(progress * self.epochs, self.epochs, line)
+
+    def _so_far(self) -> tuple[float, list[float]]:
+        """This epoch's mean loss, and the accuracy of every exit."""
+        return float(self.loss) / max(self.steps, 1), (self.right / max(self.samples, 1)).tolist()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the epoch down."""
+        assert isinstance(pl_module, LitNet)
+        loss, accuracy = self._so_far()
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in pl_module.trained):
+            raise SeesawError(
+                f"Training diverged: weights became infinite or NaN by step {pl_module.index}. "
+                "Lower the learning rate (--set lr=...), or check the inputs for NaN."
+            )
+        self.log.work += busy(pl_module.device) - self.busy
+        self.log.epochs.append(
+            EpochRow(
+                steps=self.steps,
+                loss=loss,
+                accuracy=accuracy,
+                lr=learning_rate(pl_module.recipe, (pl_module.index - 1) / pl_module.total),
+                seconds=round(time.monotonic() - self.begun, 3),
+                macs=self.count.macs,
+            )
+        )
+
+
+class Keep(pl.Callback):
+    """Keeps a checkpoint at the end of every epoch, where there is a place for them, and announces the epoch."""
+
+    def __init__(self, log: Log, call: int) -> None:
+        self.log, self.call = log, call
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write it."""
+        assert isinstance(pl_module, LitNet)
+        if self.log.checkpoints is not None:
+            kept = Checkpoint.of(pl_module.net, pl_module.optimizer, pl_module.index, self.log.book())
+            self.log.checkpoints.write(self.call, kept)
+        self.log.ended(len(self.log.epochs) - 1, self.log.epochs[-1])

@@ -1,0 +1,119 @@
+"""The train split in batches of several steps, drawn by seed and epoch, as Lightning serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bench.kinds.task import Data, Split
+from bench.records.setup import Recipe
+
+STRIDE_BYTES, STRIDE_STEPS = 8 << 20, 16
+"""What a batch holds at most."""
+STEP_PLACES = 8
+"""A step of texts has a multiple of so many places: few different shapes, each of which is counted once."""
+
+
+class Batch(NamedTuple):
+    """Several steps' samples on their way to the device, with the augmentation drawn for them.
+
+    `shift` is (n, 2): the crop's top and left, from 0 to twice the padding; `flip` is boolean (n,).
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    shift: Tensor | None = None
+    flip: Tensor | None = None
+
+
+class Strides:
+    """The train split as batches of several steps each, shuffled by (seed, epoch), from one step to another.
+
+    The augmentation is drawn here, on the CPU, so that the same seed gives the same batches on every device.
+    An epoch's last, incomplete step is left out; the next epoch shuffles anew. There is no length: Lightning
+    would take the first epoch's, which may be a part of one, for that of all.
+    """
+
+    def __init__(self, split: Split, recipe: Recipe, seed: int, start: int, stop: int) -> None:
+        self.split, self.recipe, self.seed = split, recipe, seed
+        self.batch = min(recipe.batch, len(split.labels))
+        self.per_epoch = len(split.labels) // self.batch
+        self.step, self.stop = start, stop
+        step_bytes = split.inputs[0].nbytes * self.batch
+        self.steps = max(1, min(STRIDE_STEPS, STRIDE_BYTES // step_bytes))
+
+    def __iter__(self) -> Iterator[Batch]:
+        epoch, first = divmod(self.step, self.per_epoch)
+        last = min(self.per_epoch, self.stop - epoch * self.per_epoch)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        order = torch.randperm(len(self.split.labels), generator=generator)
+        shift = flip = None
+        if self.recipe.crop:
+            shift = torch.randint(2 * self.recipe.crop + 1, (len(order), 2), generator=generator)
+        if self.recipe.flip:
+            flip = torch.rand(len(order), generator=generator) < 0.5
+        for step in range(first, last, self.steps):
+            stop = min(step + self.steps, last)
+            rows = slice(step * self.batch, stop * self.batch)
+            self.step += stop - step
+            yield Batch(
+                self.split.inputs[order[rows]],
+                self.split.labels[order[rows]],
+                None if shift is None else shift[rows],
+                None if flip is None else flip[rows],
+            )
+
+
+def augment(batch: Batch, crop: int) -> Tensor:
+    """The inputs of a batch, uint8 (n, C, H, W), shifted and mirrored as was drawn for them."""
+    x = batch.inputs
+    if batch.shift is not None:
+        height, width = x.shape[-2:]
+        windows = F.pad(x, [crop] * 4).unfold(2, height, 1).unfold(3, width, 1)
+        rows = torch.arange(len(x), device=x.device)
+        x = windows[rows, :, batch.shift[:, 0], batch.shift[:, 1]]
+    if batch.flip is not None:
+        x = torch.where(batch.flip[:, None, None, None], x.flip(-1), x)
+    return x
+
+
+def shortened(steps: Sequence[Tensor]) -> list[Tensor]:
+    """Steps of texts, each (n, places), without the last places where all of a step's texts pad, by eights.
+
+    A network for texts answers alike with fewer such places; most texts are far shorter than the longest.
+    """
+    places = steps[0].shape[1]
+    at = torch.arange(1, places + 1, device=steps[0].device)
+    longest = torch.stack([((ids != 0) * at).max() for ids in steps]).tolist()
+    eights = [max(1, -(-number // STEP_PLACES)) for number in longest]
+    return [ids[:, : STEP_PLACES * count] for ids, count in zip(steps, eights, strict=True)]
+
+
+class TrainData(pl.LightningDataModule):
+    """The steps of a schedule from `start` to before `stop`, augmented and scaled on the device that trains.
+
+    Args:
+        data: the task's splits, of which the train split is served.
+        recipe: batch and augmentation.
+        seed: orders the samples and draws the augmentation.
+        start: first step.
+        stop: the step after the last.
+    """
+
+    def __init__(self, data: Data, recipe: Recipe, seed: int, start: int, stop: int) -> None:
+        super().__init__()
+        self.data, self.recipe = data, recipe
+        self.strides = Strides(data.train, recipe, seed, start, stop)
+
+    def train_dataloader(self) -> Strides:
+        """Batches of several steps each."""
+        return self.strides
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        """Inputs as the network takes them, and labels."""
+        return self.data.scale(augment(batch, self.recipe.crop)), batch.labels

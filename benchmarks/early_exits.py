@@ -19,16 +19,25 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bench import About, Backbone, Exits, Net, Policy, Recipe, Sample
+from bench import (
+    About,
+    Backbone,
+    Exits,
+    Net,
+    Part,
+    Policy,
+    Recipe,
+    Record,
+    Sample,
+    choose,
+    fast,
+    leaves_now,
+    load,
+)
 from bench.execution.clock import timed
-from bench.execution.fast import fast
 from bench.kinds.build import assemble
 from bench.measuring.walks import Walker, bare
-from bench.network.net import Part
-from bench.plugins.plugin import choose
 from bench.records.curve import Curve
-from bench.records.record import Record, load
-from bench.replay.exits.decide import leaves_now
 
 RECORDS = Path(__file__).parent.parent / "leaderboards" / "records"
 SHARE, ACCURACY, FASTER = 0.943, 0.9925, 5.4

@@ -8,12 +8,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from bench import Backbone, Method, Net, Sample, hide, mask_from, mask_of
+from bench import Backbone, Method, Net, Sample, choose, hide, layers, mask_from, mask_of, parameters
 from bench.execution.backends import BLOCKS
 from bench.execution.chain.chain import chain_of
 from bench.execution.lean.linear import PackedLinear
-from bench.network.sparse.mask import layers, parameters
-from bench.plugins.plugin import choose
 
 SEED = type("Seed", (), {"seed": 0, "device": torch.device("cpu")})()
 SHARED, DIAGONAL, DEGREE = "shared[{},outputs=16]", "diagonal[{}]", "sparse[{}]"

@@ -19,8 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.records.compare import untimed
-from bench.records.record import load
+from bench import load
 
 COMMAND = [
     "run",
@@ -87,7 +86,7 @@ def outcome(folder: Path) -> tuple[dict[str, object], bytes]:
     """The numbers of the one record, and the one packed network."""
     (record,) = folder.glob("leaderboards/records/*/*/seed0.json")
     (weights,) = folder.glob("runs/*/*/seed0/weights.safetensors")
-    return untimed(load(record)), weights.read_bytes()
+    return load(record).untimed(), weights.read_bytes()
 
 
 def left_over(folder: Path) -> list[str]:

@@ -21,12 +21,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from bench import Backbone, Method, Net, Sample, hide, mask_from, masked
+from bench import Backbone, Method, Net, Sample, choose, hide, mask_from, masked
 from bench.execution import native
 from bench.execution.lean.conv import PackedConv, fastest
 from bench.execution.lean.lean import small
 from bench.execution.lean.linear import PackedLinear
-from bench.plugins.plugin import choose
 
 SEED = type("Seed", (), {"seed": 0, "device": torch.device("cpu")})()
 PATTERNS = {

@@ -19,8 +19,7 @@ import numpy as np
 import threadpoolctl
 import torch
 
-from bench import Policy
-from bench.plugins.plugin import choose
+from bench import Policy, choose
 from bench.replay.streams.entrants import entrants, values
 from bench.replay.streams.matrix import read
 from bench.replay.streams.play import play

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import torch
 
-from bench import Policy, Trace
+from bench import Policy, Trace, choose
 from bench.kinds.policy import decides_alone
-from bench.plugins.plugin import choose, entries
+from bench.plugins.plugin import entries
 from bench.replay.exits.curve import curve
 
 

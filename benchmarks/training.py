@@ -19,9 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from bench import About, Backbone, Data, Exits, Recipe, Sample, Scale, Split
-from bench.network.net import Net
-from bench.plugins.plugin import choose
+from bench import About, Backbone, Data, Exits, Net, Recipe, Sample, Scale, Split, choose
 from bench.runs.training.budget import Budget
 
 CPU = torch.device("cpu")

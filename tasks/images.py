@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from bench import About, Count, Data, Positive, Scale, SeesawError, Split, first, hold_out
+from bench import About, Count, Data, Positive, Scale, SeesawError, Split, hold_out, random_subset
 from tasks.distort import Distorted
 
 CHECKED = ".checked"
@@ -117,9 +117,9 @@ class ImageTask(Distorted):
                 f"These images have {channels} channels, and mean and std have {len(scale.mean)} and "
                 f"{len(scale.std)} numbers. Give one a channel, joined by ':'."
             )
-        train = first(train, self.train)
+        train = random_subset(train, self.train)
         train, calibration = hold_out(train, max(1, round(self.calibration * len(train.labels))))
-        return Data(train, calibration, first(self.distort(test, scale), self.test), scale)
+        return Data(train, calibration, random_subset(self.distort(test, scale), self.test), scale)
 
     def _check(self, name: str, split: Split, about: About) -> None:
         if tuple(split.inputs.shape[1:]) != about.sample.shape:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench import SeesawError, Split, first, hold_out
+from bench import SeesawError, Split, hold_out, random_subset
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +79,8 @@ class Texts:
         return Texts(one or (), two, self.labels[rows])
 
     def some(self, count: int | None) -> Texts:
-        """So many at random (`bench.first`)."""
-        return self if count is None else self.take(first(self._numbers(), count).inputs)
+        """So many at random (`bench.random_subset`)."""
+        return self if count is None else self.take(random_subset(self._numbers(), count).inputs)
 
     def parted(self, count: int) -> tuple[Texts, Texts]:
         """All but so many, and these (`bench.hold_out`)."""

@@ -81,7 +81,7 @@ def made():
     """Makes sound records without training: `made(seed, method=..., right=...)`, as a run would have written them."""
     from bench.records.curve import Curve, Point
     from bench.records.reading import Reading
-    from bench.records.record import Cut, EpochRow, Exit, Layer, Record
+    from bench.records.record import Cut, EpochRow, Exit, LayerRow, Record
     from bench.records.setup import Named, Setup
 
     def named(spec, **settings):
@@ -141,7 +141,7 @@ def made():
         return Record(
             digest=setup.digest(), seed=seed, setup=setup, budget=1.0, exits=exits, cuts=cuts,
             curves=[Curve(policy="fixed", reference=False, points=points)],
-            layers=[Layer(name="stages.0", shape=[16, 64], density=scale, pattern=None)],
+            layers=[LayerRow(name="stages.0", shape=[16, 64], density=scale, pattern=None)],
             net={}, absent={}, notes={},
             training=[EpochRow(steps=10, loss=1.0, accuracy=[0.5, 0.5], lr=0.1, seconds=1.0, macs=9e5)] * 2,
             seconds={"train": 2.0}, machine={"processor": "made", "threads": 1}, versions={}, commit=None,
@@ -193,7 +193,8 @@ def timed(traced):
 @pytest.fixture(scope="session")
 def streamed(traced):
     """Replays made traces as `seesaw replay --record` does: `streamed(home, seed, ...)` gives an unwritten stream record."""
-    from bench.replay.streams import costs as real
+    from bench.records.costs import depths_of, sends_of
+    from bench.records.store import Store
     from bench.replay.streams import entrants as inputs
     from bench.replay.streams.recording import parts_of, record_of
     from bench.replay.streams.sweep import Sweep
@@ -203,13 +204,15 @@ def streamed(traced):
         folders=None, offloads=("0.1", "0.3", "0.6"), sending=None, order_seed=0, **changes,
     ):  # fmt: skip
         folders = folders or [traced(home, seed, **changes)]
-        network = parts_of(folders, home / "records")
+        store = Store(home / "records", home / "runs")
+        network = parts_of(folders, store)
         named = inputs.entrants(policies, {"offload": offloads})
         stream, _ = inputs.load(folders)
         online = [(name, one) for (name, _), one in named.online.items()]
         named_cost = isinstance(costs, str) and costs not in ("layers", "measured")
-        priced = real.depths_of(folders, home / "records", costs) if named_cost else costs
-        sends = real.sends_of(folders, home / "records", sending, arms) if sending else ()
+        run = store.run_of(folders[0])
+        priced = depths_of(run, costs) if named_cost else costs
+        sends = sends_of(run, sending, arms) if sending else ()
         guests = list(named.guests.items())
         sweep = Sweep(stream, stream.arms(arms, priced, sends), online, guests, shuffles, order_seed)
         return record_of(*network, arms, costs, named, sweep, sweep.run(threads=1), sending)

@@ -41,7 +41,7 @@ class Transformer(Backbone):
 
     def stages(self, sample: Sample) -> list[nn.Module]:
         width = self.heads * max(1, round(self.width / self.heads))
-        stages: list[nn.Module] = [Layer(width, self.heads, self.dropout) for _ in range(self.layers)]
+        stages: list[nn.Module] = [EncoderLayer(width, self.heads, self.dropout) for _ in range(self.layers)]
         embedding = Embedding(sample.vocabulary, places_of(sample), width, self.dropout)
         return [nn.Sequential(embedding, stages[0]), *stages[1:]]
 
@@ -64,7 +64,7 @@ class Embedding(nn.Module):
         return silenced(self.dropout(self.norm(x)), told(ids))
 
 
-class Layer(nn.Module):
+class EncoderLayer(nn.Module):
     """Attention among the tokens, then two linear layers at each, both beside a shortcut and normalised after it."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:

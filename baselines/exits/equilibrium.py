@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench import Budget, EarlyExits, Method, Net
+from bench import EarlyExits, LentBudget, Method, Net
 
 
 class Equilibrium(EarlyExits):
@@ -25,7 +25,7 @@ class Equilibrium(EarlyExits):
         last, *early = (F.cross_entropy(answer, labels) for answer in reversed(logits))
         return sum(early, start=last)
 
-    def fit(self, net: Net, train: Budget, method: Method) -> None:
+    def fit(self, net: Net, train: LentBudget, method: Method) -> None:
         with rescaled(net):
             method.fit(net, train)
 

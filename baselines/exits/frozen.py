@@ -7,7 +7,7 @@ al., ICML 2019). The early exits cost the backbone no accuracy, and it does noth
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench import Budget, EarlyExits, Method, Net, Share, parted
+from bench import EarlyExits, LentBudget, Method, Net, Share, early_head_parameters
 
 
 class Frozen(EarlyExits):
@@ -19,8 +19,8 @@ class Frozen(EarlyExits):
     def loss(self, logits: list[Tensor], labels: Tensor, progress: float) -> Tensor:
         return F.cross_entropy(logits[-1], labels)
 
-    def fit(self, net: Net, train: Budget, method: Method) -> None:
-        early, rest = parted(net)
+    def fit(self, net: Net, train: LentBudget, method: Method) -> None:
+        early, rest = early_head_parameters(net)
         method.fit(net, train.portion(self.backbone, parameters=rest))
         if early:
             train.portion(1 - self.backbone, loss=_early_loss, parameters=early)(net)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from bench import Budget, EarlyExits, HeadOf, Method, Net, Positive, SeesawError, parted
+from bench import EarlyExits, HeadOf, LentBudget, Method, Net, Positive, SeesawError, early_head_parameters
 
 
 class Joint(EarlyExits):
@@ -40,10 +40,10 @@ class Joint(EarlyExits):
             start=labels.new_zeros((), dtype=logits[0].dtype),
         )
 
-    def fit(self, net: Net, train: Budget, method: Method) -> None:
+    def fit(self, net: Net, train: LentBudget, method: Method) -> None:
         if self.alone is None:
             return super().fit(net, train, method)
-        _, network = parted(net)
+        _, network = early_head_parameters(net)
         method.fit(net, train.portion(self.alone, loss=_last, parameters=network))
         train.portion(1 - self.alone)(net)
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from bench import Budget, EarlyExits, HeadOf, Linked, Method, Net, Share, parted
+from bench import EarlyExits, HeadOf, LentBudget, Linked, Method, Net, Share, early_head_parameters
 
 
 class Ztw(EarlyExits):
@@ -42,8 +42,8 @@ class Ztw(EarlyExits):
     def loss(self, logits: list[Tensor], labels: Tensor, progress: float) -> Tensor:
         return F.cross_entropy(logits[-1], labels)
 
-    def fit(self, net: Net, train: Budget, method: Method) -> None:
-        early, rest = parted(net)
+    def fit(self, net: Net, train: LentBudget, method: Method) -> None:
+        early, rest = early_head_parameters(net)
         heads = [head for head in net.heads.values() if isinstance(head, Cascaded)]
         weights = [f"heads.{stage}.{own}" for stage in net.exits[:-1] for own in ("weights", "bias")]
         method.fit(net, train.portion(self.backbone, parameters=rest))
@@ -85,10 +85,10 @@ class Cascaded(Linked):
         own = self.head(x)
         return own + self.previous(self.norm(earlier[-1].detach())) if earlier else own
 
-    def answer(self, said: Tensor, earlier: Sequence[Tensor]) -> Tensor:
+    def answer(self, own: Tensor, earlier: Sequence[Tensor]) -> Tensor:
         if self.alone:
-            return said
-        weighted = zip(self.weights.exp() / len(self.weights), [*earlier, said], strict=True)
+            return own
+        weighted = zip(self.weights.exp() / len(self.weights), [*earlier, own], strict=True)
         return sum((weight * logits for weight, logits in weighted), start=self.bias)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import Predefined, SeesawError, Whole, degree, noise, over_kernels
+from bench import Predefined, SeesawError, Whole, degree, over_kernels, seeded_noise
 
 
 class ClashFree(Predefined):
@@ -56,7 +56,7 @@ class ClashFree(Predefined):
             order = np.arange(z)
             if self.dither:
                 drawn = 0 if self.type == 3 else sweep
-                order = np.argsort(noise(seed, fan_out * z + drawn, z), kind="stable")
+                order = np.argsort(seeded_noise(seed, fan_out * z + drawn, z), kind="stable")
             begun = edges[len(edges) - len(edges) % fan_in :]  # of the output that this sweep goes on with
             missing = -len(edges) % fan_in
             address = np.empty((depth, z), dtype=np.int64)
@@ -72,14 +72,14 @@ class ClashFree(Predefined):
     ) -> np.ndarray:
         """The order in which one sweep reads one memory; the `first` ones are none of those taken."""
         if self.type == 1:
-            drawn = noise(seed, sweep * z + memory, depth)
+            drawn = seeded_noise(seed, sweep * z + memory, depth)
             late = (
                 np.isin(np.arange(depth), list(taken))
                 if set(np.argsort(drawn)[:first].tolist()) & taken
                 else 0
             )
             return np.argsort(drawn + late, kind="stable")
-        start = int(noise(seed, 0 if self.type == 3 else sweep, z)[memory] * depth)
+        start = int(seeded_noise(seed, 0 if self.type == 3 else sweep, z)[memory] * depth)
         cycles = np.arange(depth)
         able = (n for n in range(depth) if not taken & {(start + n + c) % depth for c in range(first)})
         return (start + next(able, 0) + cycles) % depth

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import Predefined, degree, noise, over_kernels
+from bench import Predefined, degree, over_kernels, seeded_noise
 
 
 class Diagonal(Predefined):
@@ -26,5 +26,5 @@ class Diagonal(Predefined):
             f"in diagonals between {inputs} inputs and {outputs} outputs",
             nearest=self.nearest,
         )
-        offsets = np.argsort(noise(seed, 0, ring), kind="stable")[:count]
+        offsets = np.argsort(seeded_noise(seed, 0, ring), kind="stable")[:count]
         return over_kernels(torch.from_numpy(degree.cyclic_mask(inputs, outputs, offsets)), shape)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import Infeasible, Predefined, degree, noise, over_kernels
+from bench import Infeasible, Predefined, degree, over_kernels, seeded_noise
 
 
 class Group(Predefined):
@@ -20,7 +20,7 @@ class Group(Predefined):
     def mask(self, shape: Sequence[int], seed: int) -> Tensor:
         outputs, inputs = shape[:2]
         groups = self._groups(inputs, outputs)
-        place = np.argsort(np.argsort(noise(seed, 0, inputs), kind="stable"))
+        place = np.argsort(np.argsort(seeded_noise(seed, 0, inputs), kind="stable"))
         of_input, of_output = place * groups // inputs, np.arange(outputs) * groups // outputs
         return over_kernels(torch.from_numpy(of_output[:, None] == of_input), shape)
 

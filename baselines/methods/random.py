@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import Predefined, noise
+from bench import Predefined, seeded_noise
 
 
 class Random(Predefined):
@@ -22,7 +22,9 @@ class Random(Predefined):
 
     def mask(self, shape: Sequence[int], seed: int) -> Tensor:
         count = round(self.density * math.prod(shape))
-        drawn = np.stack([noise(seed, row, math.prod(shape[1:])) for row in range(shape[0])]).reshape(-1)
+        drawn = np.stack([seeded_noise(seed, row, math.prod(shape[1:])) for row in range(shape[0])]).reshape(
+            -1
+        )
         mask = np.zeros(drawn.shape, dtype=bool)
         mask[np.argsort(drawn, kind="stable")[:count]] = True
         return torch.from_numpy(mask.reshape(tuple(shape)))

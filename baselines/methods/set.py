@@ -23,7 +23,7 @@ from bench import (
     hide,
     largest,
     mask_of,
-    noise,
+    seeded_noise,
 )
 
 
@@ -74,7 +74,9 @@ class Set(Masking):
 
 def drawn(layer: Layer, seed: int) -> Tensor:
     """Uniform numbers of a weight's shape that depend on the seed alone."""
-    rows = [torch.from_numpy(noise(seed, row, layer.weight[0].numel())) for row in range(len(layer.weight))]
+    rows = [
+        torch.from_numpy(seeded_noise(seed, row, layer.weight[0].numel())) for row in range(len(layer.weight))
+    ]
     return torch.stack(rows).reshape(layer.weight.shape).to(layer.weight.device)
 
 

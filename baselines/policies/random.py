@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import Rule, Whole, geometric_shares, noise
+from bench import Rule, Whole, geometric_shares, seeded_noise
 
 SPREAD = 16.0
 """Of the weights: the sum goes round many times between two samples, and hardly moves when a kernel rounds otherwise."""
@@ -43,4 +43,4 @@ class Random(Rule):
 
 @cache
 def _weights(seed: int, classes: int) -> Tensor:
-    return torch.from_numpy(noise(seed, 0, classes) - 0.5) * SPREAD
+    return torch.from_numpy(seeded_noise(seed, 0, classes) - 0.5) * SPREAD

@@ -18,7 +18,7 @@ from bench.execution.gathered import gather, gathers
 from bench.network.net import Part
 
 log = logging.getLogger(__name__)
-Run = Callable[[Tensor], list[Tensor]]
+Runnable = Callable[[Tensor], list[Tensor]]
 
 DENSE = "dense kernels"
 """PyTorch's own, on zeros too."""
@@ -36,10 +36,10 @@ class Way:
     """
 
     name: str
-    prepare: Callable[[Part, Tensor], Run]
+    prepare: Callable[[Part, Tensor], Runnable]
 
 
-Ready = list[tuple[Way, Run]]
+Ready = list[tuple[Way, Runnable]]
 """Ways, each with the part prepared by it."""
 
 
@@ -102,7 +102,7 @@ def _blocks(batch: int) -> list[int]:
     return [n for n in BLOCKS if n <= 2 * batch]
 
 
-def _chained(part: Part, x: Tensor, *, lanes: int) -> Run:
+def _chained(part: Part, x: Tensor, *, lanes: int) -> Runnable:
     return chain_of(part, part.run, torch.zeros_like(x[:1]), lanes)
 
 
@@ -115,7 +115,7 @@ def _layouts(part: Part, x: Tensor, kernels: str, *changes: Callable[[Part], obj
     return [Way(f"{kernels}, channels first", as_told), Way(f"{kernels}, channels last", last)]
 
 
-def _as_it_is(part: Part, x: Tensor) -> Run:
+def _as_it_is(part: Part, x: Tensor) -> Runnable:
     return part.run
 
 
@@ -129,7 +129,7 @@ class _Copies:
     def __init__(self, *changes: Callable[[Part], object]) -> None:
         self.changes, self.memo = changes, dict[Any, Any]()
 
-    def __call__(self, part: Part, x: Tensor) -> Run:
+    def __call__(self, part: Part, x: Tensor) -> Runnable:
         with torch.inference_mode(False):
             twin = copy.deepcopy(part, self.memo)
             for change in self.changes:

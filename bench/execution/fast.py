@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import SeesawError
-from bench.execution.backends import DENSE, Ready, Run, Way, ways_of
+from bench.execution.backends import DENSE, Ready, Runnable, Way, ways_of
 from bench.execution.chain.builder import Unsupported
 from bench.network.net import Part
 
@@ -34,7 +34,7 @@ class Fast:
     """
 
     way: Way
-    run: Run
+    run: Runnable
     reason: str | None
     seconds: dict[str, float]
 

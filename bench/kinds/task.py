@@ -118,7 +118,7 @@ def hold_out(split: Split, count: int, seed: int = 0) -> tuple[Split, Split]:
     return Split(split.inputs[rest], split.labels[rest]), Split(split.inputs[out], split.labels[out])
 
 
-def first(split: Split, count: int | None, seed: int = 0) -> Split:
+def random_subset(split: Split, count: int | None, seed: int = 0) -> Split:
     """A random subset of `count` samples, or the whole split for None; smaller subsets lie within larger ones."""
     if count is None:
         return split

@@ -13,23 +13,24 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from bench.kinds.codec import Codec, frame
+from bench.kinds.codec import Codec
+from bench.kinds.frame import write_frame
+from bench.kinds.sending import Message, send
 from bench.kinds.task import Data, Split
 from bench.measuring.tracing import batches
-from bench.network.linked import ask, together
 from bench.network.net import Net
 from bench.plugins.plugin import Choice
 from bench.records.reading import Reading, Readings
 from bench.records.record import Behind, Early
 from bench.replay.exits.decide import apart, decide
+from bench.replay.exits.scores import top
 from bench.replay.exits.shipped import Shipped
-from bench.replay.trace import topk
 
 JPEG_QUALITY = 90
 
 
-class Tally:
-    """Payloads and answers of one codec at one cut, gathered batch by batch.
+class CodecTally:
+    """Bytes and answers of one codec at one cut, gathered batch by batch.
 
     Args:
         shipped: policies that decide who crosses.
@@ -42,26 +43,16 @@ class Tally:
         """(exits, N, classes), a batch each; of the last exit alone where no policy decides"""
         self.shipped = shipped
 
-    def add(
-        self,
-        payloads: list[bytes],
-        shape: tuple[int, ...],
-        logits: Sequence[Tensor],
-        said: Sequence[Tensor] = (),
-    ) -> None:
-        """Count one batch: payloads as they are and in their frames, and the logits behind the decoder.
+    def add(self, messages: Sequence[Message], answers: Sequence[Tensor]) -> None:
+        """Count one batch.
 
         Args:
-            payloads: of each sample's feature.
-            shape: of a feature.
-            logits: of each exit, (N, classes): the device's, and behind the decoder the server's.
-            said: by earlier exits, each (N, classes); it crosses as float32, in a frame of its own.
+            messages: of each sample.
+            answers: logits of each exit, (N, classes): the device's, and behind the decoder the server's.
         """
-        beside = b"".join(one[0].float().cpu().numpy().tobytes() for one in said)
-        head = frame(beside, (len(said), *said[0].shape[1:])) if said else b""
-        self.raw += [len(payload) + len(beside) for payload in payloads]
-        self.framed += [len(frame(payload, shape)) + len(head) for payload in payloads]
-        self.answers.append(torch.stack(list(logits if self.shipped else logits[-1:])))
+        self.raw += [one.payload for one in messages]
+        self.framed += [len(one.frames) for one in messages]
+        self.answers.append(torch.stack(list(answers if self.shipped else answers[-1:])))
 
     def behind(self, labels: Tensor, local: int) -> list[tuple[int, Behind]]:
         """By each policy, how many samples leave at the first `local` exits, and what the others send."""
@@ -95,12 +86,8 @@ class Tally:
         return {
             f"payload.{name}": bytes_of(self.raw),
             f"framed.{name}": bytes_of(self.framed),
-            f"top1.{name}": Reading(
-                value=topk(logits, labels, 1), unit="share", source=source, n=len(labels)
-            ),
-            f"top5.{name}": Reading(
-                value=topk(logits, labels, 5), unit="share", source=source, n=len(labels)
-            ),
+            f"top1.{name}": Reading(value=top(logits, labels, 1), unit="share", source=source, n=len(labels)),
+            f"top5.{name}": Reading(value=top(logits, labels, 5), unit="share", source=source, n=len(labels)),
         }
 
 
@@ -129,8 +116,8 @@ def crossings(
     """Send every sample of a split through every codec at every cut.
 
     Cut 0 sends the input: as the 8-bit image and as JPEG, where inputs are images; as its token ids without padding,
-    where they are texts. The last cut sends nothing. Where exits behind a cut hear what those before it said, that is
-    sent with the feature, as it is.
+    where they are texts. The last cut sends nothing. Where heads behind a cut read the logits of those before it, these
+    are sent with the feature.
 
     Args:
         net: in eval mode, on `device`.
@@ -144,53 +131,63 @@ def crossings(
     Returns:
         By cut, without the last.
     """
-    tallies: dict[int, dict[str, Tally]] = {
-        k: defaultdict(partial(Tally, shipped if _local(net, k) else ())) for k in range(len(net.stages))
+    tallies: dict[int, dict[str, CodecTally]] = {
+        k: defaultdict(partial(CodecTally, shipped if _local(net, k) else ())) for k in range(len(net.stages))
     }
+    cuts = [net.crossing(k) for k in range(len(net.stages))]
     for rows in batches(split):
         report(rows.start, len(split.labels), "features through codecs")
         raw = split.inputs[rows]
-        x = data.scale(raw.to(device))
-        through, said, whole = [x], [], []
-        for index, stage in enumerate(net.stages):
-            through.append(stage(through[-1]))
-            if index in net.exits:
-                answer, word = ask(net.head(index), through[-1], said)
-                whole.append(answer.float().cpu())
-                said.append(word)
-        if raw.dtype == torch.uint8 and raw.dim() == 4:
-            for name, (payloads, images) in {"image8": as_bytes(raw), "jpeg": as_jpeg(raw)}.items():
-                same = torch.equal(images, raw)
-                answer = whole if same else behind(net, 0, data.scale(images.to(device)))
-                tallies[0][name].add(payloads, tuple(raw.shape[1:]), answer)
-        if net.sample.vocabulary:
-            for ids, answer in zip(as_ids(raw, net.sample.vocabulary), whole[-1], strict=True):
-                tallies[0]["ids"].add([ids.tobytes()], ids.shape, [answer[None]])
+        features, (_, answers, logits) = net.passed(data.scale(raw.to(device)))
+        whole = [one.float().cpu() for one in answers]
+        for name, (messages, seen) in _inputs(net, raw).items():
+            if seen is None or torch.equal(seen, raw):
+                answer = whole
+            else:
+                answer = behind(net, 0, data.scale(seen.to(device)))
+            tallies[0][name].add(messages, answer)
         for k in range(1, len(net.stages)):
-            feature, heard = through[k].float().cpu(), said[: net.carried(k)]
-            shape = tuple(feature.shape[1:])
+            x = cuts[k].join(features[k], logits).float().cpu()
             for codec in codecs:
-                payloads = [codec.plugin.encode(one) for one in feature]
-                decoded = torch.stack([codec.plugin.decode(payload, shape) for payload in payloads])
-                same = torch.equal(decoded, feature)
+                messages, arrived = send(cuts[k], x, codec.plugin)
                 local = whole[: _local(net, k)]
-                answers = whole if same else [*local, *behind(net, k, decoded.to(device), heard)]
-                tallies[k][codec.spec].add(payloads, shape, answers, heard)
+                same = torch.equal(arrived, x)
+                answer = whole if same else [*local, *behind(net, k, arrived.to(device))]
+                tallies[k][codec.spec].add(messages, answer)
     return {
         k: Crossed(
             {
                 key: one
-                for name, tally in found.items()
+                for name, tally in by_codec.items()
                 for key, one in tally.readings(split.labels, name).items()
             },
-            _early(found, split.labels, shipped, _local(net, k)),
+            _early(by_codec, split.labels, shipped, _local(net, k)),
         )
-        for k, found in tallies.items()
+        for k, by_codec in tallies.items()
+    }
+
+
+def _inputs(net: Net, raw: Tensor) -> dict[str, tuple[list[Message], Tensor | None]]:
+    """The messages of inputs as they are, by form, and what a receiver sees; None where that is the same.
+
+    Images go as their 8-bit values and as JPEG, texts as token ids.
+    """
+    forms: dict[str, tuple[list[bytes], Tensor | None]] = {}
+    if raw.dtype == torch.uint8 and raw.dim() == 4:
+        forms |= {"image8": as_bytes(raw), "jpeg": as_jpeg(raw)}
+    if net.sample.vocabulary:
+        ids = as_ids(raw, net.sample.vocabulary)
+        messages = [Message(one.nbytes, write_frame(one.tobytes(), one.shape, "input")) for one in ids]
+        return {"ids": (messages, None)}
+    shape = tuple(raw.shape[1:])
+    return {
+        name: ([Message(len(one), write_frame(one, shape, "input")) for one in payloads], seen)
+        for name, (payloads, seen) in forms.items()
     }
 
 
 def _early(
-    tallies: Mapping[str, Tally], labels: Tensor, shipped: Sequence[Shipped], local: int
+    tallies: Mapping[str, CodecTally], labels: Tensor, shipped: Sequence[Shipped], local: int
 ) -> list[Early]:
     """What each policy leaves and sends at a cut with `local` exits on the device."""
     if not local:
@@ -212,9 +209,9 @@ def _local(net: Net, k: int) -> int:
     return sum(stage < k for stage in net.exits)
 
 
-def behind(net: Net, k: int, feature: Tensor, said: Sequence[Tensor] = ()) -> list[Tensor]:
+def behind(net: Net, k: int, x: Tensor) -> list[Tensor]:
     """The logits of the server's exits for what arrived at cut k, on the CPU."""
-    return [one.float().cpu() for one in net.cut(k)[1].run(together(feature, said))[1:]]
+    return [one.float().cpu() for one in net.cut(k)[1].run(x)[1:]]
 
 
 def as_bytes(images: Tensor) -> tuple[list[bytes], Tensor]:

@@ -31,7 +31,7 @@ ROUNDS, SECONDS = 5, 3.0
 """Of timing, at most."""
 
 Leave = Callable[[Tensor], Tensor]
-Run = Callable[[Tensor], Sequence[Tensor]]
+Runnable = Callable[[Tensor], Sequence[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Walker:
         """seconds within stretches so far"""
 
     def __call__(self, x: Tensor, leave: Leave) -> Walk:
-        """Run from exit to exit (`bench.network.net.walk`)."""
+        """Runnable from exit to exit (`bench.network.net.walk`)."""
         return walk(self.stretches, x, leave)
 
     def _run(self, number: int, x: Tensor) -> Sequence[Tensor]:
@@ -81,7 +81,7 @@ class Walker:
         self.inside += time.perf_counter() - begun
         return answers
 
-    def _ready(self, batch: int) -> list[Run]:
+    def _ready(self, batch: int) -> list[Runnable]:
         """The stretches as they are fastest for batches of about this size."""
         if batch not in self.runs:
             size = max((size for size in self.sizes if size <= 2 * batch), default=min(self.sizes))
@@ -89,12 +89,12 @@ class Walker:
         return self.runs[batch]
 
 
-def _prepared(net: Net, parts: Sequence[Part], x: Tensor) -> list[Run]:
+def _prepared(net: Net, parts: Sequence[Part], x: Tensor) -> list[Runnable]:
     """What runs each part, one after the other, on batches of this size."""
 
     @torch.no_grad()
-    def runs(way: Way) -> list[Run]:
-        found, inputs = list[Run](), x
+    def runs(way: Way) -> list[Runnable]:
+        found, inputs = list[Runnable](), x
         for part in parts:
             found.append(way.prepare(part, inputs))
             inputs = found[-1](inputs)[0]
@@ -201,7 +201,7 @@ def execute(
 
 
 @torch.no_grad()
-def _walks(run: Run, x: Tensor) -> int:
+def _walks(run: Runnable, x: Tensor) -> int:
     """How many batches like this one are walked in a round."""
     run(x)
     begun = time.perf_counter()
@@ -228,6 +228,6 @@ class _Walks:
         self.exits = torch.cat(found).cpu()
 
 
-def _all(run: Run, batches: Sequence[Tensor]) -> None:
+def _all(run: Runnable, batches: Sequence[Tensor]) -> None:
     for batch in batches:
         run(batch)

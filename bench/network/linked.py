@@ -1,42 +1,36 @@
-"""Linked heads: those that see what earlier heads said. What they hear crosses every cut that lies between."""
+"""Linked heads: those that read the logits of earlier ones. These cross every cut that lies between."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 
 class Linked(nn.Module):
-    """A head that also sees what earlier heads said, and that may answer otherwise than it says itself.
+    """A head that also reads the logits of earlier heads, and whose exit may answer otherwise than by its own.
 
-    A head that is no such one says what it answers, and sees nothing but its stage's tensor.
+    A head that is no such one answers by its own logits, and reads nothing but its stage's tensor.
     """
 
     def forward(self, x: Tensor, earlier: Sequence[Tensor]) -> Tensor:
-        """What the head says, for later heads to see: logits (N, classes).
+        """The head's own logits, (N, classes), which later heads read.
 
         Args:
             x: the tensor of the stage that the head hangs on.
-            earlier: what each head before this one said, (N, classes), from the shallowest.
+            earlier: the own logits of each head before this one, (N, classes), from the shallowest.
         """
         raise NotImplementedError(f"{type(self).__name__} must define forward(x, earlier)")
 
-    def answer(self, said: Tensor, earlier: Sequence[Tensor]) -> Tensor:
-        """The exit's logits, (N, classes): what the head said, if it is not overridden. No place for layers."""
-        return said
+    def answer(self, own: Tensor, earlier: Sequence[Tensor]) -> Tensor:
+        """The exit's logits, (N, classes): the head's own, if it is not overridden. No place for layers."""
+        return own
 
 
-def ask(head: nn.Module, x: Tensor, earlier: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """What any head answers, and what it says to later ones."""
+def logits_of(head: nn.Module, x: Tensor, earlier: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """The logits of the exit, and the head's own, which later heads read; both (N, classes)."""
     if isinstance(head, Linked):
-        said = head(x, earlier)
-        return head.answer(said, earlier), said
-    logits = head(x)
-    return logits, logits
-
-
-def together(feature: Tensor, said: Sequence[Tensor]) -> Tensor:
-    """What crosses a cut: the feature as it is, or, flattened, with what heads before the cut said behind it."""
-    return torch.cat([feature.flatten(1), *said], 1) if said else feature
+        own = head(x, earlier)
+        return head.answer(own, earlier), own
+    own = head(x)
+    return own, own

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from bench.errors import SeesawError
-from bench.network.linked import Linked, ask, together
+from bench.network.crossing import Crossing
+from bench.network.forward import Forward, forward
+from bench.network.linked import Linked
 from bench.network.walk import Walk, walk
 
 
@@ -99,30 +100,29 @@ class Net(nn.Module):
         return self.heads[str(stage)]
 
     def linked(self, stage: int) -> bool:
-        """Whether the head on a stage sees what earlier heads said."""
+        """Whether the head on a stage reads the logits of earlier heads."""
         return isinstance(self.head(stage), Linked)
 
     def carried(self, k: int) -> int:
-        """How many heads before cut k are heard by heads behind it, so that what they said crosses too."""
-        heard = any(self.linked(stage) for stage in self.exits if stage >= k)
-        return sum(stage < k for stage in self.exits) if heard else 0
+        """How many heads before cut k are read by heads behind it, so that their logits cross too."""
+        read = any(self.linked(stage) for stage in self.exits if stage >= k)
+        return sum(stage < k for stage in self.exits) if read else 0
 
-    def crossing(self, k: int) -> tuple[int, ...]:
-        """The shape, without the batch, of the tensor that crosses cut k (see `together`)."""
-        shape = self.shapes[k - 1] if k else self.sample.shape
-        count = self.carried(k)
-        return (math.prod(shape) + count * self.classes,) if count else shape
+    def crossing(self, k: int) -> Crossing:
+        """What crosses cut k."""
+        return Crossing(self.shapes[k - 1] if k else self.sample.shape, self.carried(k), self.classes)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """The logits of every exit, each (N, classes), from the shallowest."""
-        answers, said = [], []
-        for index, stage in enumerate(self.stages):
-            x = stage(x)
-            if str(index) in self.heads:
-                answer, word = ask(self.head(index), x, said)
-                answers.append(answer)
-                said.append(word)
-        return answers
+        return forward(self._numbered(), self.heads, x).answers
+
+    def passed(self, x: Tensor) -> tuple[list[Tensor], Forward]:
+        """The features that cross each cut, from the input on, and the whole pass."""
+        features = [x]
+        return features, forward(self._numbered(), self.heads, x, seen=features.append)
+
+    def _numbered(self) -> Iterator[tuple[str, nn.Module]]:
+        return ((str(number), stage) for number, stage in enumerate(self.stages))
 
     def walk(self, x: Tensor, leave: Callable[[Tensor], Tensor]) -> Walk:
         """Run stage by stage, let samples leave, and go on with the others regrouped in one smaller batch.
@@ -175,9 +175,8 @@ class Net(nn.Module):
 class Part(nn.Module):
     """The stages from `start` to before `stop`, with the heads that hang on them, shared with the whole net.
 
-    It gives its last stage's tensor, with what its heads and those before it said where heads behind it hear that;
-    the part that holds the net's last stage gives the last exit's logits. It takes what the part before it gives. A
-    part without stages gives what it takes.
+    It takes what crosses the cut before it and gives what crosses the one behind it; the part that holds the net's
+    last stage gives the last exit's logits. A part without stages gives what it takes.
     """
 
     def __init__(self, net: Net, start: int, stop: int) -> None:
@@ -186,12 +185,9 @@ class Part(nn.Module):
         self.stages = nn.ModuleDict({str(i): net.stages[i] for i in range(start, stop)})
         self.heads = nn.ModuleDict({str(i): net.head(i) for i in net.exits if start <= i < stop})
         self.final = start < stop == len(net.stages)
-        self.shape = net.shapes[start - 1] if start else net.sample.shape
-        self.takes, self.gives = (net.carried(k) * net.classes for k in (start, stop))
-        """how many logits of earlier exits come with the feature, and go on with it"""
-        self.classes = net.classes
-        heard = any(isinstance(head, Linked) for head in self.heads.values())
-        self.heads_first = bool(heard or self.takes or self.gives)
+        self.takes, self.gives = net.crossing(start), net.crossing(stop)
+        linked = any(isinstance(head, Linked) for head in self.heads.values())
+        self.heads_first = bool(linked or self.takes.carried or self.gives.carried)
         """whether what this part gives takes the heads on the way"""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -204,24 +200,11 @@ class Part(nn.Module):
 
     def answers(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """What `forward` gives, and the logits of every exit on the way, the final one included."""
-        logits = []
-        x, said = self._apart(x)
-        for index, stage in self.stages.items():
-            x = stage(x)
-            if index in self.heads:
-                answer, word = ask(self.heads[index], x, said)
-                logits.append(answer)
-                said.append(word)
-        return (logits[-1] if self.final else together(x, said if self.gives else [])), logits
+        x, earlier = self.takes.part(x)
+        x, answers, logits = forward(self.stages.items(), self.heads, x, earlier)
+        return (answers[-1] if self.final else self.gives.join(x, logits)), answers
 
     def run(self, x: Tensor) -> list[Tensor]:
         """What `forward` gives, and behind it the logits of every exit on the way."""
         out, logits = self.answers(x)
         return [out, *logits]
-
-    def _apart(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The feature, and what earlier heads said, from what crosses."""
-        if not self.takes:
-            return x, []
-        feature, said = x[:, : -self.takes], x[:, -self.takes :]
-        return feature.reshape(x.shape[0], *self.shape), list(said.split(self.classes, 1))

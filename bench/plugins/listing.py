@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from bench import _HOME
 from bench.errors import SeesawError
 from bench.plugins.plugin import entries
 
@@ -135,9 +134,17 @@ def _home(tree: ast.Module, module: str, base: ast.expr) -> tuple[str, str] | No
     return None
 
 
+@cache
+def _homes() -> dict[str, str]:
+    """The module that each public name of `bench` is defined in, by the stub that type checkers read."""
+    stub = ast.parse((Path(__file__).parents[1] / "__init__.pyi").read_text(encoding="utf-8"))
+    lines = (node for node in stub.body if isinstance(node, ast.ImportFrom))
+    return {alias.name: node.module or "" for node in lines for alias in node.names}
+
+
 def _follow(source: str, module: str, name: str) -> tuple[str, str] | None:
     if source == "bench":
-        return (f"bench.{_HOME[name]}", name) if name in _HOME else None
+        return (f"bench.{_homes()[name]}", name) if name in _homes() else None
     if source.startswith("."):
         source = importlib.util.resolve_name(source, module.rpartition(".")[0])
     return (source, name) if source.split(".")[0] != "pydantic" else None

@@ -6,6 +6,7 @@ Paths are computed here and nowhere else: of records, of the files of other kind
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ NOTE, MAX_NOTE = ".contested", 4096
 TRACE = "test.safetensors"
 """A run's test trace, in its folder."""
 
+log = logging.getLogger("seesaw")
 S = TypeVar("S", bound=Sealed)
 
 
@@ -193,10 +195,13 @@ class Store:
         for path in sorted((self.records / task_of(setup)).glob(f"{model}-*/{name}")):
             try:
                 record = Record.read(path)
-            except SeesawError:
+            except SeesawError as error:
+                log.warning("Left out: %s", error)
                 continue
-            if not record.faults(path, self.records):
-                yield path, record
+            if faults := record.faults(path, self.records):
+                log.warning("Left out: %s is not to be believed. %s", path, faults[0])
+                continue
+            yield path, record
 
 
 def is_run(trace: Path) -> bool:

@@ -63,10 +63,3 @@ class Trace:
             raise SeesawError(
                 f"{path} is no whole trace ({error}). Run the network again to make it."
             ) from error
-
-
-def topk(logits: Tensor, labels: Tensor, k: int) -> float:
-    """The share of samples whose label is among the k largest logits; 1 where there are no more than k classes."""
-    if logits.shape[-1] <= k:
-        return 1.0
-    return float((logits.topk(k).indices == labels[:, None]).any(1).double().mean())

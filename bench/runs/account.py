@@ -11,10 +11,9 @@ import torch
 from bench.machine import commit, machine, versions
 from bench.measuring.crossings import Crossed
 from bench.network.sparse.mask import Layer, density, layers, mask_of, pattern_of
-from bench.records.reading import Reading, Readings
+from bench.records.reading import Readings
 from bench.records.record import PACKED, Cut, Exit, LayerRow, Record
-from bench.replay.exits.calibration import calibrated, disagreement, disagreements
-from bench.replay.trace import Trace, topk
+from bench.replay.exits.calibration import accuracies, calibrated, disagreement, disagreements
 from bench.runs.measure import Measured
 from bench.runs.request import ResolvedRun
 from bench.runs.train import TrainedNet
@@ -63,20 +62,14 @@ class Account:
         ).sealed()
 
     def _exits(self) -> list[Exit]:
-        errors, thinking = (
-            calibrated(self.measured.calibration, self.measured.test),
-            disagreements(self.measured.test),
-        )
-        test, meters = self.measured.test, self.measured.readings
+        traces, meters = (self.measured.calibration, self.measured.test), self.measured.readings
+        of_answers = zip(accuracies(*traces), calibrated(*traces), disagreements(traces[1]), strict=True)
         return [
             Exit(
                 stage=stage,
-                readings=_accuracy(test, number)
-                | errors[number]
-                | thinking[number]
-                | _merged(one.exits.get(number, {}) for one in meters),
+                readings=_merged(own) | _merged(one.exits.get(number, {}) for one in meters),
             )
-            for number, stage in enumerate(self.measured.net.exits)
+            for number, (stage, own) in enumerate(zip(self.measured.net.exits, of_answers, strict=True))
         ]
 
     def _cuts(self) -> list[Cut]:
@@ -132,11 +125,3 @@ def _severed(layer: Layer) -> bool:
 
 def _merged(found: Iterable[Readings]) -> Readings:
     return {name: reading for readings in found for name, reading in readings.items()}
-
-
-def _accuracy(test: Trace, number: int) -> Readings:
-    logits, n = test.logits[number], len(test.labels)
-    return {
-        f"top{k}": Reading(value=topk(logits, test.labels, k), unit="share", source="test split", n=n)
-        for k in (1, 5)
-    }

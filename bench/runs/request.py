@@ -24,7 +24,7 @@ from bench.plugins.plugin import Choice, Plugin, choose, entries
 from bench.plugins.spec import render, split_model
 from bench.records.record import Record
 from bench.records.setup import DENSE, Named, Recipe, Setup, specs_of
-from bench.records.store import Store
+from bench.records.store import Store, Trained
 from bench.runs import defaults
 
 
@@ -189,6 +189,10 @@ class ResolvedRun:
     def folder(self) -> Path:
         """The run's own folder, for weights and traces."""
         return self.store.run_folder(self.path)
+
+    def trained(self) -> Trained | None:
+        """The network that was trained before, whatever was measured of it, where its weights are there."""
+        return self.store.trained(self.setup, self.seed)
 
     @property
     def title(self) -> str:

@@ -57,7 +57,7 @@ def run(
         if begin:
             checkpoints.clear()
             anew.touch()
-        earlier = None if anew.exists() else one.store.trained(one.setup, one.seed)
+        earlier = None if anew.exists() else one.trained()
         quiet = Quiet(request.runs / "timing.lock", SETTLE if request.neighbours else 0.0)
         record = _mirrored(one, Phases(report, quiet), earlier, begin=begin)
         checkpoints.clear()

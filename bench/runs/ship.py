@@ -37,7 +37,7 @@ def shipment_of(
     Raises:
         SeesawError: it was not trained here, or there are no such values.
     """
-    trained = run.store.trained(run.setup, run.seed)
+    trained = run.trained()
     if trained is None:
         request = run.request
         raise SeesawError(

@@ -9,7 +9,8 @@ from bench.kinds.build import seeded, untrained
 from bench.network.net import Net
 from bench.records.record import PACKED, Record
 from bench.records.store import Trained
-from bench.replay.trace import Trace, topk
+from bench.replay.exits.scores import top
+from bench.replay.trace import Trace
 from bench.runs.request import ResolvedRun
 from bench.shipping.packed.pack import restore
 
@@ -54,7 +55,7 @@ def check_answers(trained: Trained, test: Trace) -> None:
     """
     record: Record = trained.record
     for number, exit_ in enumerate(record.exits):
-        recorded, measured = exit_.readings["top1"].value, topk(test.logits[number], test.labels, 1)
+        recorded, measured = exit_.readings["top1"].value, top(test.logits[number], test.labels, 1)
         if abs(recorded - measured) > 1.5 / len(test.labels):  # another machine may tip a sample
             raise SeesawError(
                 f"The weights in {trained.weights} give exit {number} an accuracy of {measured:.4f}, and their record "

@@ -1,4 +1,4 @@
-"""Exits in ONNX Runtime: a folder of parts by exit, run one after the other, where what has left is not run on."""
+"""OnnxExits in ONNX Runtime: a folder of parts by exit, run one after the other, where what has left is not run on."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ MAX_STATES, MAX_MODEL = 1 << 28, 1 << 31
 ROUNDS, SECONDS = 15, 10.0
 """Of timing, at most."""
 
-Run = Callable[[Tensor], list[Tensor]]
+Runnable = Callable[[Tensor], list[Tensor]]
 
 
 @dataclass(frozen=True)
-class Exits:
+class OnnxExits:
     """A network as ONNX files, one for each exit, and a policy at its operating point.
 
     Attributes:
@@ -40,12 +40,12 @@ class Exits:
     """
 
     manifest: Manifest
-    stretches: Sequence[Run]
+    stretches: Sequence[Runnable]
     policy: Policy
     state: dict[str, Tensor]
 
     def __call__(self, x: Tensor) -> Walk:
-        """Run a batch from exit to exit; who leaves is not run on.
+        """Runnable a batch from exit to exit; who leaves is not run on.
 
         Args:
             x: inputs, (N, *sample), as the network takes them.
@@ -79,7 +79,7 @@ class Exits:
         return taken, whole
 
 
-def open_exits(folder: Path, policy: str, threads: int = 1) -> Exits:
+def open_exits(folder: Path, policy: str, threads: int = 1) -> OnnxExits:
     """Parts by exit from a folder that `seesaw pack --by-exit --onnx` wrote.
 
     Args:
@@ -125,7 +125,7 @@ def open_exits(folder: Path, policy: str, threads: int = 1) -> Exits:
                 f"{path} is no ONNX file ({str(error).splitlines()[0]}). Pack it again."
             ) from error
         stretches.append(partial(_run, session))
-    return Exits(manifest, stretches, choose(Policy, policy).plugin, states[0])
+    return OnnxExits(manifest, stretches, choose(Policy, policy).plugin, states[0])
 
 
 def _run(session: Any, x: Tensor) -> list[Tensor]:

@@ -109,7 +109,7 @@ class Shipment:
                 stages=(part.start, part.stop),
                 exits=tuple(int(stage) for stage in part.heads),
             )
-        crossing = None if self.cut is None else self.net.crossing(self.cut)
+        crossing = None if self.cut is None else self.net.crossing(self.cut).joined
         told = {"cut": self.cut, "crossing": crossing, "values": self.values, "parts": files}
         if self.by_exit and self.policies:
             save_states(self.folder / STATES, {one.spec: [one.state] for one in self.policies})

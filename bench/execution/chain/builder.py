@@ -11,7 +11,7 @@ from torch import Tensor
 from bench.errors import SeesawError
 from bench.execution.chain.tape import Ref, Tape, pair
 from bench.execution.program.layout import ABSENT, Buffer, Room
-from bench.execution.program.program import Affine, Each, Step, Zero
+from bench.execution.program.program import Affine, Each, ProgramStep, Zero
 from bench.execution.row_groups import Group
 
 
@@ -51,7 +51,7 @@ class Draft:
     def __init__(self, tape: Tape, lanes: int) -> None:
         self.tape, self.lanes = tape, lanes
         self.room = Room(lanes)
-        self.steps: list[Step] = []
+        self.steps: list[ProgramStep] = []
         self.uses = tape.uses()
         self.values: dict[int, Value | Pending] = {}
         self.pad = max((max(pair(c.args[4])) for c in tape.calls if c.name == "convolution"), default=0)

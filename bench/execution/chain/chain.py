@@ -13,7 +13,7 @@ from bench.execution.chain.compile import program_of
 from bench.execution.chain.tape import watch
 from bench.execution.program.choices import choices
 from bench.execution.program.encode import Code, Encoder
-from bench.execution.program.forms import Choice
+from bench.execution.program.forms import FormChoice
 
 TOLERANCE = 1e-4
 """By how much a chain may differ from the network it was made from, relative to the largest answer."""
@@ -46,7 +46,7 @@ def chain_of(
     run: Callable[[Tensor], Sequence[Tensor]],
     example: Tensor,
     lanes: int,
-    form: Choice | None = None,
+    form: FormChoice | None = None,
 ) -> Chain:
     """A module as a chain, checked against the module itself.
 

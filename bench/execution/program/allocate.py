@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bench.execution.program.layout import ABSENT, LINE, Buffer, Room
-from bench.execution.program.program import Affine, Each, Input, Output, Program, Step, Zero
+from bench.execution.program.program import Affine, Each, Input, Output, Program, ProgramStep, Zero
 
 
 def settle(program: Program) -> Program:
@@ -42,7 +42,7 @@ def settle(program: Program) -> Program:
     return Program(steps, Room(room.lanes, list(settled.values())), program.counts, program.shapes)
 
 
-def _places(step: Step) -> Iterator[np.ndarray]:
+def _places(step: ProgramStep) -> Iterator[np.ndarray]:
     """All places that a step reads or writes; one of each buffer is enough."""
     if isinstance(step, Affine):
         yield np.array([step.out])
@@ -61,7 +61,7 @@ def _places(step: Step) -> Iterator[np.ndarray]:
         yield step.to if isinstance(step, Input) else step.come
 
 
-def _moved(step: Step, to, room: Room, settled: dict[int, Buffer]) -> Step:
+def _moved(step: ProgramStep, to, room: Room, settled: dict[int, Buffer]) -> ProgramStep:
     def one(place: int) -> int:
         return int(to(np.array([place]))[0])
 

@@ -21,7 +21,7 @@ from bench.execution.native import version
 from bench.execution.program.encode import Encoder
 from bench.execution.program.forms import Form, forms_of
 from bench.execution.program.layout import ABSENT, Room
-from bench.execution.program.program import Affine, Each, Program, Step
+from bench.execution.program.program import Affine, Each, Program, ProgramStep
 from bench.files import cache, read_plain, write_whole
 from bench.lock import alone
 from bench.machine import features
@@ -143,7 +143,7 @@ def _alone(layer: Affine, room: Room, form: Form) -> Callable[[], object]:
     read = layer.columns[layer.columns != ABSENT]
     if layer.more is not None:
         read = np.append(read, layer.more[0])
-    zeros: list[Step] = []
+    zeros: list[ProgramStep] = []
     for number in np.unique(room.of(read)):
         buffer = room.buffers[number]
         to = np.arange(buffer.base, buffer.base + buffer.size, room.lanes)

@@ -14,17 +14,17 @@ from bench.execution.chain.builder import Unsupported
 from bench.execution.native import chain
 from bench.execution.program.allocate import settle
 from bench.execution.program.buffers import Blobs
-from bench.execution.program.forms import FORMS, LANES, Choice, Form, doubled
+from bench.execution.program.forms import FORMS, LANES, Form, FormChoice, doubled
 from bench.execution.program.layer_rows import gathered, grouped, looked_up, slid
 from bench.execution.program.layout import ABSENT
-from bench.execution.program.program import Affine, Each, Input, Program, Step, Zero
+from bench.execution.program.program import Affine, Each, Input, Program, ProgramStep, Zero
 
 FIELDS = (
     "op", "form", "chunk", "chunks", "bias", "low", "high", "work", "come", "out", "more", "mask", "outer", "inner",
     "length", "in_outer", "in_inner", "out_outer", "out_inner", "more_outer", "more_inner", "out_row", "more_row",
     "index", "count", "places",
 )  # fmt: skip
-"""Of a step, in the order of `Step` in kernels/runs.h."""
+"""Of a step, in the order of `ProgramStep` in kernels/runs.h."""
 AFFINE, SUM, MAX, ZERO, INPUT, OUTPUT, COPY = range(7)
 SLACK = 8 * LANES
 """Floats after the last buffer, for vectors that begin within it."""
@@ -53,7 +53,7 @@ class Code:
 class Encoder:
     """Collects what the steps of a program say in lists of numbers."""
 
-    def __init__(self, program: Program, form: Choice) -> None:
+    def __init__(self, program: Program, form: FormChoice) -> None:
         self.program, self.form = program, form
         self.lanes = program.room.lanes
         self.steps: list[list[int]] = []
@@ -78,7 +78,7 @@ class Encoder:
             program.counts,
         )
 
-    def _step(self, step: Step, form: Form | None) -> None:
+    def _step(self, step: ProgramStep, form: Form | None) -> None:
         if isinstance(step, Affine):
             assert form is not None
             self._affine(step, form)

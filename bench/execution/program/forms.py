@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.execution.program.layout import ABSENT, Room
-from bench.execution.program.program import Affine, Each, Program, Step
+from bench.execution.program.program import Affine, Each, Program, ProgramStep
 
 FORMS = ("runs", "broadcast", "slide", "gather", "lookup")
 """In the order of `Form` in kernels/chain.cpp."""
@@ -48,13 +48,13 @@ def forms_of(layer: Affine) -> list[Form]:
     return forms + runs[:1]
 
 
-Choice = Callable[[Affine, Room], Form]
+FormChoice = Callable[[Affine, Room], Form]
 """Tells the form for a layer of a room."""
 
 
 def doubled(program: Program, forms: dict[int, Form]) -> tuple[Program, dict[int, Form]]:
     """The program with inputs that stand twice before every layer that slides along them."""
-    steps: list[Step] = []
+    steps: list[ProgramStep] = []
     found: dict[int, Form] = {}
     room = replace(program.room, buffers=list(program.room.buffers))
     for n, step in enumerate(program.steps):

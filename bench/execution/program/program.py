@@ -94,14 +94,14 @@ class Output:
     come: np.ndarray
 
 
-Step = Affine | Each | Zero | Input | Output
+ProgramStep = Affine | Each | Zero | Input | Output
 
 
 @dataclass
 class Program:
     """Steps in order, over the buffers of one room."""
 
-    steps: list[Step]
+    steps: list[ProgramStep]
     room: Room
     counts: list[int]
     """numbers of every answer"""

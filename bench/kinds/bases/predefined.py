@@ -22,7 +22,7 @@ class Predefined(Masking):
     """The contract: `mask` gives one layer's pattern; the default `prepare` lays one over every sparse layer.
 
     A packed file holds no index of such a layer, only the method's spec and a seed. So `mask` must give equal
-    patterns for equal arguments on every machine and in every version: draw with `bench.noise`, which never changes.
+    patterns for equal arguments on every machine and in every version: draw with `bench.seeded_noise`, which never changes.
     """
 
     density: Density = 0.125

@@ -1,1 +1,3 @@
-"""Masks, the arithmetic of patterns, and the packed formats."""
+"""Masks: which weights of a network exist, and the arithmetic of patterns."""
+
+from bench.network.sparse import degree as degree

@@ -93,7 +93,7 @@ def degree_mask(inputs: int, outputs: int, fan_out: int, seed: int) -> np.ndarra
     left = np.full(inputs, fan_out)
     mask = np.zeros((outputs, inputs), dtype=bool)
     for row in range(outputs):
-        order = noise(seed, row, inputs)
+        order = seeded_noise(seed, row, inputs)
         order[left == outputs - row] += 1
         order[left == 0] -= 1
         chosen = np.argsort(-order, kind="stable")[:fan_in]
@@ -113,7 +113,7 @@ def balanced_mask(inputs: int, outputs: int, fan_in: int, seed: int) -> np.ndarr
     used = np.zeros(inputs)
     mask = np.zeros((outputs, inputs), dtype=bool)
     for row in range(outputs):
-        chosen = np.argsort(used + noise(seed, row, inputs), kind="stable")[:fan_in]
+        chosen = np.argsort(used + seeded_noise(seed, row, inputs), kind="stable")[:fan_in]
         mask[row, chosen] = True
         used[chosen] += 1
     return mask
@@ -150,7 +150,7 @@ def period_of(mask: np.ndarray) -> tuple[int, int]:
     return found[0], found[1]
 
 
-def noise(seed: int, row: int, count: int) -> np.ndarray:
+def seeded_noise(seed: int, row: int, count: int) -> np.ndarray:
     """Uniform numbers in [0, 1) from (seed, row, place) by SplitMix64 (Steele et al., OOPSLA 2014).
 
     Written out here because packed files keep only the seed: the numbers may never change.

@@ -1,15 +1,14 @@
-"""Answers: how well each exit's probabilities are calibrated, and where early and late exits disagree."""
+"""Answers of exits: accuracy, how well probabilities are calibrated, and where early and late exits disagree."""
 
 from __future__ import annotations
 
-import torch
 from scipy.optimize import root_scalar
 from torch import Tensor
 
 from bench.records.reading import Reading, Readings
+from bench.replay.exits.scores import BINS, calibration_error, top
 from bench.replay.trace import Trace
 
-BINS = 15
 COLDEST, HOTTEST = 0.01, 100.0
 """Between which a temperature is looked for; logits that are always right would take 0."""
 
@@ -40,20 +39,17 @@ def temperature(logits: Tensor, labels: Tensor) -> float:
     return 1 / root_scalar(slope, bracket=(1 / HOTTEST, 1 / COLDEST), xtol=1e-9).root
 
 
-def calibration_error(logits: Tensor, labels: Tensor, bins: int = BINS) -> float:
-    """Expected calibration error: the mean distance of confidence and accuracy over bins of equal width.
+def accuracies(calibration: Trace, test: Trace) -> list[Readings]:
+    """Of every exit: `top1` and `top5` on the test split, and `calibration.top1` on the calibration split."""
+    return [
+        {f"top{k}": _accuracy(there, test, k, "test split") for k in (1, 5)}
+        | {"calibration.top1": _accuracy(here, calibration, 1, "calibration split")}
+        for here, there in zip(calibration.logits, test.logits, strict=True)
+    ]
 
-    Args:
-        logits: (N, classes); samples with a NaN are left out.
-        labels: int64 (N,).
-        bins: of the largest softmax probability; a bin holds its upper end (Guo et al., ICML 2017).
-    """
-    known = ~logits.isnan().any(1)
-    sure, answers = logits[known].double().softmax(1).max(1)
-    gap = (answers == labels[known]).double() - sure
-    place = (sure * bins).ceil().long().clamp(1, bins) - 1
-    total = torch.zeros(bins, dtype=torch.float64).index_add(0, place, gap)
-    return float(total.abs().sum()) / max(len(sure), 1)
+
+def _accuracy(logits: Tensor, split: Trace, k: int, source: str) -> Reading:
+    return Reading(value=top(logits, split.labels, k), unit="share", source=source, n=len(split.labels))
 
 
 def calibrated(calibration: Trace, test: Trace) -> list[Readings]:

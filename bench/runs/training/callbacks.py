@@ -169,7 +169,7 @@ class Journal(StepCallback):
     """
 
     def __init__(self, log: Log, count: MacsCount, epochs: float) -> None:
-        self.log, self.count, self.epochs = log, count, epochs
+        self.history, self.count, self.epochs = log, count, epochs
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin the sums."""
@@ -208,7 +208,7 @@ class Journal(StepCallback):
                 "Lower the learning rate (--set lr=...), or check the inputs for NaN."
             )
         line = f"loss {loss:.3f}, accuracy {' '.join(f'{share:.1%}' for share in accuracy)}"
-        self.log.report(progress * self.epochs, self.epochs, line)
+        self.history.report(progress * self.epochs, self.epochs, line)
 
     def _so_far(self) -> tuple[float, list[float]]:
         """This epoch's mean loss, and the accuracy of every exit."""
@@ -223,8 +223,8 @@ class Journal(StepCallback):
                 f"Training diverged: weights became infinite or NaN by step {pl_module.index}. "
                 "Lower the learning rate (--set lr=...), or check the inputs for NaN."
             )
-        self.log.work += busy(pl_module.device) - self.busy
-        self.log.epochs.append(
+        self.history.work += busy(pl_module.device) - self.busy
+        self.history.epochs.append(
             EpochRow(
                 steps=self.steps,
                 loss=loss,
@@ -240,12 +240,12 @@ class Keep(pl.Callback):
     """Keeps a checkpoint at the end of every epoch, where there is a place for them, and announces the epoch."""
 
     def __init__(self, log: Log, call: int) -> None:
-        self.log, self.call = log, call
+        self.history, self.call = log, call
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write it."""
         assert isinstance(pl_module, LitNet)
-        if self.log.checkpoints is not None:
-            kept = Checkpoint.of(pl_module.net, pl_module.optimizer, pl_module.index, self.log.book())
-            self.log.checkpoints.write(self.call, kept)
-        self.log.ended(len(self.log.epochs) - 1, self.log.epochs[-1])
+        if self.history.checkpoints is not None:
+            kept = Checkpoint.of(pl_module.net, pl_module.optimizer, pl_module.index, self.history.book())
+            self.history.checkpoints.write(self.call, kept)
+        self.history.ended(len(self.history.epochs) - 1, self.history.epochs[-1])

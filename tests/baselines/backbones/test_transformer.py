@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from baselines.backbones.places import SILENT, Pooled, standing
-from baselines.backbones.transformer import Layer, Transformer
+from baselines.backbones.transformer import EncoderLayer, Transformer
 from baselines.codecs.float16 import Float16
 from baselines.codecs.int8 import Int8
 from bench import Net, Sample, SeesawError
@@ -46,7 +46,7 @@ def twin(layer, width, heads):
 
 
 def test_a_layer_is_pytorchs_own_where_tokens_stand():
-    layer = Layer(16, 4, 0.0)
+    layer = EncoderLayer(16, 4, 0.0)
     nn.init.normal_(layer.norm1.weight, 1, 0.1)
     nn.init.normal_(layer.norm2.bias, 0, 0.1)
     there = texts([10, 4, 7]) != 0

@@ -6,12 +6,11 @@ import torch
 from baselines.exits.ztw import Cascaded
 from bench import Exits, Linked, Method, Policy, Trace
 from bench.plugins.plugin import choose
-from bench.records.checks.run import faults
 from bench.replay.exits.curve import curve
 from bench.replay.exits.decide import leaves_now
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
-from bench.runs.trained import Earlier
+from bench.runs.trained import network_of
 from bench.shipping.manifest import open_part
 from bench.shipping.parts import Shipment
 from bench.testing import trained
@@ -105,16 +104,21 @@ def done(tmp_path_factory):
     places = {name: top / name for name in ("records", "runs", "data")}
     meters = ("macs", "storage", "memory", "latency[rounds=3]")
     order = RunRequest(
-        "blobs", "lenet[width=0.25]_pruned", "ztw[everywhere=true]", codecs=("int8",), meters=meters, **places
+        task="blobs",
+        model="lenet[width=0.25]_pruned",
+        exits="ztw[everywhere=true]",
+        codecs=("int8",),
+        meters=meters,
+        **places,
     )
     record, plan = run(order), ResolvedRun.of(order)
     data = plan.task.plugin.data(order.data, 0)
-    return plan, record, Earlier.of(plan).network(plan), data.scale(data.test.inputs)
+    return plan, record, network_of(plan, plan.trained()), data.scale(data.test.inputs)
 
 
 def test_execution_leaves_where_replay_says_with_the_same_logits(done):
     plan, _, net, inputs = done
-    calibration, test = (Trace.load(plan.folder() / f"{n}.safetensors") for n in ("calibration", "test"))
+    calibration, test = (Trace.load(plan.folder / f"{n}.safetensors") for n in ("calibration", "test"))
     policy = choose(Policy, "confidence").plugin
     for point in curve(policy, calibration, test)[::6]:
         with torch.no_grad():
@@ -126,7 +130,7 @@ def test_execution_leaves_where_replay_says_with_the_same_logits(done):
 
 def test_the_record_is_sound_and_counts_what_crosses(done):
     plan, record, net, _ = done
-    assert faults(record) == []
+    assert record.faults() == []
     assert record.notes["exits whose logits cross, by cut"] == {"1": 1, "2": 2}
     feature = torch.Size(net.shape(0)).numel() + 8  # int8, and its scale
     assert record.cuts[1].readings["payload.int8"].value == feature + 4 * plan.about.classes

@@ -28,7 +28,7 @@ SHAPES = ((32, 16), (16, 32), (64, 64), (48, 32), (16, 16, 3, 3), (32, 16, 5, 5)
 class Untrained:
     """What a method is lent, where it must not train."""
 
-    seed, device = 0, torch.device("cpu")
+    seed, device, cut = 0, torch.device("cpu"), None
 
 
 def method(spec):
@@ -73,7 +73,7 @@ def test_a_line_makes_the_mask_again(name):
         choose(Backbone, "resnet[depth=8]").plugin, TinyTask().about(), choose(Exits, "joint").plugin
     )
     assert isinstance(chosen, Predefined)
-    chosen.prepare(net, type("Train", (), {"seed": 4})())
+    chosen.prepare(net, type("Train", (), {"seed": 4, "cut": None})())
     lines = [layer for layer in net.modules() if getattr(layer, "weight_pattern", None)]
     assert len(lines) == len(maskable(net))
     for layer in lines:
@@ -317,7 +317,7 @@ def test_random_counts_follow_erk_exactly():
     net = assemble(
         choose(Backbone, "mlp[widths=32:16]").plugin, TinyTask().about(), choose(Exits, "joint").plugin
     )
-    method("random[density=0.2]").prepare(net, type("Train", (), {"seed": 0})())
+    method("random[density=0.2]").prepare(net, type("Train", (), {"seed": 0, "cut": None})())
     layers = [layer for layer in net.modules() if hasattr(layer, "weight_mask")]
     shapes = [tuple(layer.weight.shape) for layer in layers]
     for layer, density in zip(layers, plain.erk(shapes, 0.2), strict=True):

@@ -7,7 +7,7 @@ import torch
 
 from bench import Method, SeesawError, choose, hide, layers, mask_from, mask_of, maskable
 from bench.kinds.bases.predefined import Predefined
-from bench.kinds.build import assemble
+from bench.kinds.build import assemble, untrained
 from bench.plugins.plugin import entries
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.training.budget import Budget
@@ -25,10 +25,10 @@ def trained(spec, cut=None):
     task, exits = TinyTask(), AllExits()
     method = choose(Method, spec).plugin
     torch.manual_seed(0)
-    net = assemble(TinyBackbone(), task.about(), exits, cut)
+    net = assemble(TinyBackbone(), task.about(), exits)
     before = maskable(net)
-    method.replace(net)
-    method.fit(net, Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, CPU))
+    method.replace(net, cut)
+    method.fit(net, Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, CPU, cut=cut))
     return net, before
 
 
@@ -86,14 +86,14 @@ def test_a_pattern_says_only_what_concerns_its_layer(spec):
 def test_a_layer_has_the_pattern_that_it_has_when_all_are_sparse():
     whole, _ = trained("sparse")
     server, _ = trained("sparse[where=server]", cut=1)
-    for name, layer in maskable(server, where="server").items():
+    for name, layer in maskable(server, where="server", cut=1).items():
         assert torch.equal(mask_of(layer), mask_of(layers(whole)[name]))
 
 
 def test_what_is_usual_may_be_said(tmp_path):
     def digest(model, **more):
         return ResolvedRun.of(
-            RunRequest("blobs", model, records=tmp_path, runs=tmp_path, **more)
+            RunRequest(task="blobs", model=model, records=tmp_path, runs=tmp_path, **more)
         ).setup.digest()
 
     assert digest("mlp_sparse") == digest("mlp_sparse[where=all,layers=uniform]")
@@ -107,15 +107,14 @@ def test_what_is_usual_may_be_said(tmp_path):
 @pytest.mark.parametrize("cut", [0, 3, 7])
 def test_a_cut_with_nothing_on_one_side_is_a_sentence(cut):
     with pytest.raises(SeesawError, match=r"no cut .*from 1 to 2"):
-        assemble(TinyBackbone(), TinyTask().about(), AllExits(), cut)
+        untrained(TinyBackbone(), Method(), AllExits(), TinyTask().about(), cut=cut)
 
 
 def test_methods_for_one_side_refuse_a_network_without_a_cut():
     net = assemble(TinyBackbone(), TinyTask().about(), AllExits())
     with pytest.raises(SeesawError, match="needs to know the cut"):
         maskable(net, where="device")
-    net.cut_before = 1
-    assert list(maskable(net, where="server")) == ["stages.1.0", "stages.2.2"]
+    assert list(maskable(net, where="server", cut=1)) == ["stages.1.0", "stages.2.2"]
     hide(maskable(net)["stages.1.0"], torch.zeros(32, 16, 3, 3, dtype=torch.bool))
 
 
@@ -132,7 +131,7 @@ def of_mobilenet(width="0.25"):
 def test_synflow_empties_no_layer_where_activations_are_bounded():
     net = of_mobilenet()
     choose(Method, "synflow[density=0.25]").plugin.prepare(
-        net, type("Seed", (), {"seed": 0, "device": CPU})()
+        net, type("Seed", (), {"seed": 0, "device": CPU, "cut": None})()
     )
     kept = [float(mask_of(layer).float().mean()) for layer in maskable(net).values()]
     assert min(kept) > 0
@@ -166,6 +165,5 @@ def test_the_masks_of_a_method_that_hides_at_the_end_are_taken_too():
 
 def test_a_side_without_layers_is_a_sentence():
     net = of_mobilenet()
-    net.cut_before = 1
     with pytest.raises(SeesawError, match="where=device finds no layer"):
-        maskable(net, where="device")
+        maskable(net, where="device", cut=1)

@@ -135,7 +135,7 @@ def test_depgraph_hides_what_the_library_would_cut_out():
     import torch_pruning as tp
 
     net, twin = chain(), chain()
-    masks = without_channels(net, *method("depgraph").ranked(net), 0.4)
+    masks = without_channels(net, *method("depgraph").ranked(net, None), 0.4)
     able = maskable(twin).values()
     tp.pruner.BasePruner(
         twin.eval(),

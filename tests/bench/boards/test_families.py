@@ -1,8 +1,9 @@
 """Methods side by side, against boards whose answers are known by construction."""
 
+from bench.boards.board import read_boards
 from bench.boards.families import families, side_by_side, without_density
-from bench.boards.rows import read, rows
 from bench.records.setup import Named
+from bench.records.store import Store
 
 
 def named(name, density=None, **more):
@@ -20,7 +21,7 @@ def board(made, folder, *rights):
             record = made(seed, right=(100, right))
             setup = record.setup.model_copy(update={"method": method})
             record.model_copy(update={"setup": setup, "digest": setup.digest()}).save(folder)
-    return rows(read(folder)[0])["digits-v1"]
+    return read_boards(Store(folder))[0]["digits-v1"].rows
 
 
 def test_methods_stand_by_density_the_best_first_where_most_have_one(made, tmp_path):

@@ -2,9 +2,10 @@
 
 import pytest
 
+from bench.boards.board import read_boards
 from bench.boards.margin import loss, savings, within
-from bench.boards.rows import read, rows
 from bench.records.setup import Named
+from bench.records.store import Store
 
 DENSE = (160, 180)
 
@@ -32,7 +33,7 @@ def board(made, tmp_path):
             record = made(seed, right=right, scale=density)
             setup = record.setup.model_copy(update={"method": method(density)})
             record.model_copy(update={"setup": setup, "digest": setup.digest()}).save(tmp_path)
-    return rows(read(tmp_path)[0])["digits-v1"]
+    return read_boards(Store(tmp_path))[0]["digits-v1"].rows
 
 
 def test_the_last_density_before_any_exit_loses_more_counts(board):

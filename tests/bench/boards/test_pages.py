@@ -12,16 +12,18 @@ from pathlib import Path
 import pytest
 
 from bench import SeesawError
-from bench.boards.cells import cost
-from bench.boards.data import AXES, row_data
+from bench.boards.board import Line, read_boards
+from bench.boards.data import line_data
+from bench.boards.last_exits import AXES
 from bench.boards.numbers import payload, reading, training_macs
 from bench.boards.pages import stale, write_pages
 from bench.boards.references import references
-from bench.boards.rows import ranks, read, rows
+from bench.boards.rows import ranks
 from bench.records.mean import Mean
 from bench.records.record import Record
 from bench.records.sealed import checksum
 from bench.records.setup import plan_of
+from bench.records.store import Store
 from tests.bench.edited import edited, set_
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
@@ -39,7 +41,7 @@ def records(made, tmp_path):
 
 
 def board(records):
-    return rows(read(records)[0])["digits-v1"]
+    return read_boards(Store(records))[0]["digits-v1"].rows
 
 
 def test_ranked_rows_come_first_from_the_most_accurate_down(records):
@@ -66,7 +68,7 @@ def test_ratios_are_to_the_dense_parent_and_times_of_the_machine_with_most_seeds
     assert sparse.mean(latency, timed=True).n == 3
     assert sparse.mean(latency).n == 4
     assert sparse.ratio(latency, timed=True) == pytest.approx(4)
-    assert "(n=3)" in cost(sparse, latency, str, timed=True)
+    assert "(n=3)" in AXES["latency"].value(sparse).words
     for seed in (8, 9, 10):
         made(seed, "sparse", scale=0.25).model_copy(update={"machine": {"processor": "other"}}).save(records)
     sparse = board(records)[1]
@@ -88,8 +90,8 @@ def test_times_taken_in_turn_with_the_parents_are_the_ratio_that_is_shown(made, 
     in_turn = reading(-1, "speedup")
     assert sparse.ratio(reading(-1, "latency"), timed=True, in_turn=in_turn) == 2.5
     assert sparse.ratio(reading(0, "latency"), timed=True, in_turn=reading(0, "speedup")) == pytest.approx(4)
-    assert row_data(sparse, AXES)["ratios"]["latency"] == 2.5
-    assert "(2.50 x)" in cost(sparse, reading(-1, "latency"), str, timed=True, in_turn=in_turn)
+    assert line_data(Line(sparse, None), AXES)["ratios"]["latency"] == 2.5
+    assert "(2.50 x)" in AXES["latency"].value(sparse).words
 
 
 def test_a_contested_record_counts_for_nothing_and_its_reason_is_shown(records, tmp_path):
@@ -101,7 +103,7 @@ def test_a_contested_record_counts_for_nothing_and_its_reason_is_shown(records, 
     assert dense.seeds == 2
     assert not dense.ranked
     assert dense.mean(reading(-1, "top1")).value == pytest.approx(0.905)
-    write_pages(records, tmp_path / "pages")
+    write_pages(Store(records), tmp_path / "pages")
     for page in ("index.html", "digits-v1.md"):
         assert "changed after it was written" in (tmp_path / "pages" / page).read_text()
 
@@ -131,7 +133,7 @@ def test_a_number_that_some_seeds_lack_says_of_how_many_it_is(records, made, tmp
     assert dense.mean(reading(-1, "latency")).n == 2
     assert len(dense.alike) == 2
     assert dense.mean(payload).n == 2
-    write_pages(records, tmp_path / "pages")
+    write_pages(Store(records), tmp_path / "pages")
     assert "ms (n=2)" in (tmp_path / "pages" / "digits-v1.md").read_text()
 
 
@@ -168,10 +170,10 @@ def test_no_record_keeps_the_others_from_their_board(made, tmp_path, place, valu
     made(0, "dense").save(folder)
     for seed in range(seeds):
         edit(made(seed, "sparse").save(folder), *place, value=value)
-    write_pages(folder, tmp_path / "pages")
+    write_pages(Store(folder), tmp_path / "pages")
     page = (tmp_path / "pages" / "digits-v1.md").read_text()
     assert "| mlp\\_dense | joint, 2 epochs |" in page
-    found, trouble = read(folder)
+    found, trouble = Store(folder).entries(Record)
     assert sum(entry.contested is not None for entry in found) + len(trouble) == seeds
 
 
@@ -179,7 +181,7 @@ def test_no_record_keeps_the_others_from_their_board(made, tmp_path, place, valu
 def test_a_number_that_is_none_is_no_record(made, tmp_path, number):
     path = made().save(tmp_path)
     path.write_text(path.read_text().replace('"epochs": 2', f'"epochs": {number}'))
-    found, trouble = read(tmp_path)
+    found, trouble = Store(tmp_path).entries(Record)
     assert found == []
     assert "no whole record" in trouble[0]
 
@@ -194,7 +196,7 @@ def test_only_plain_files_are_read(made, tmp_path, kind):
         path.mkdir()
     else:
         path.symlink_to("/dev/zero" if kind == "device" else other)
-    found, trouble = read(tmp_path)
+    found, trouble = Store(tmp_path).entries(Record)
     assert found == []
     assert "cannot be read" in trouble[0]
 
@@ -210,7 +212,9 @@ def test_what_sets_a_row_apart_is_said(made, tmp_path):
     for changes in ({}, {"task": part}, {"cut": 1}, {"recipe": {"epochs": 1, "batch": 10}}):
         setup = made().setup.model_copy(update=changes)
         made().model_copy(update={"setup": setup, "digest": setup.digest()}).save(tmp_path)
-    plans = {row.plan for found in rows(read(tmp_path)[0]).values() for row in found}
+    plans = {
+        row.plan for found in [one.rows for one in read_boards(Store(tmp_path))[0].values()] for row in found
+    }
     assert plans == {
         "joint, 2 epochs", "joint, 2 epochs, digits[train=9]", "joint, 2 epochs, cut 1", "joint, 1 epoch"
     }  # fmt: skip
@@ -222,11 +226,11 @@ def test_networks_that_were_judged_on_different_data_are_never_ranked_together(m
     for changes in ({}, {"task": part}, {"task_identity": {"files": "a"}}, {"task_identity": {"files": "b"}}):
         setup = made().setup.model_copy(update=changes)
         made().model_copy(update={"setup": setup, "digest": setup.digest()}).save(tmp_path / "records")
-    boards = rows(read(tmp_path / "records")[0])
+    boards = {name: one.rows for name, one in read_boards(Store(tmp_path / "records"))[0].items()}
     assert [len(found) for found in boards.values()] == [1, 1, 1, 1]
     assert "digits-v1" in boards
     assert all(re.fullmatch(r"digits-v1(-[0-9a-f]{6})?", name) for name in boards)
-    write_pages(tmp_path / "records", tmp_path / "pages")
+    write_pages(Store(tmp_path / "records"), tmp_path / "pages")
     heads = {path.read_text().splitlines()[0] for path in (tmp_path / "pages").glob("digits-v1-*.md")}
     apart = task_digest(boards, "digits[noise=0.5]")
     assert rf"# digits-v1-{apart}: digits\[noise=0.5\]" in heads
@@ -266,13 +270,13 @@ def test_payloads_of_other_codecs_are_no_ratio(made, tmp_path):
 
 def test_words_are_shown_as_they_are_written(records, tmp_path):
     next(records.glob("*/mlp_dense-*/seed0.json")).with_suffix(".contested").write_text("It's Bob's.")
-    write_pages(records, tmp_path / "pages")
+    write_pages(Store(records), tmp_path / "pages")
     assert "It's Bob's." in (tmp_path / "pages" / "digits-v1.md").read_text()
 
 
 def test_versions_never_mix(records, made):
     made(0, task_version=2).save(records)
-    assert list(rows(read(records)[0])) == ["digits-v1", "digits-v2"]
+    assert list(read_boards(Store(records))[0]) == ["digits-v1", "digits-v2"]
 
 
 def test_payload_training_and_references_are_the_hand_counts(records):
@@ -291,25 +295,25 @@ def test_pages_are_a_pure_function_of_the_records(records, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(records, copy)
     for folder, pages in ((records, "a"), (copy, "b")):
-        write_pages(folder, tmp_path / pages)
+        write_pages(Store(folder), tmp_path / pages)
     for page in (tmp_path / "a").glob("[!.]*"):
         assert page.read_bytes() == (tmp_path / "b" / page.name).read_bytes()
 
 
 def test_a_stale_page_is_found_and_a_strangers_page_left_alone(records, made, tmp_path):
     pages = tmp_path / "pages"
-    write_pages(records, pages)
+    write_pages(Store(records), pages)
     (pages / "notes-v2.md").write_text("mine")
-    assert stale(records, pages) == ([], [])
+    assert stale(Store(records), pages) == ([], [])
     made(0, task_version=2).save(records)
-    assert {path.name for path in stale(records, pages)[0]} == {"digits-v2.md", "index.html"}
-    write_pages(records, pages)
+    assert {path.name for path in stale(Store(records), pages)[0]} == {"digits-v2.md", "index.html"}
+    write_pages(Store(records), pages)
     (pages / "digits-v1.md").write_bytes(b"\xff")
-    assert {path.name for path in stale(records, pages)[0]} == {"digits-v1.md"}
-    write_pages(records, pages)
+    assert {path.name for path in stale(Store(records), pages)[0]} == {"digits-v1.md"}
+    write_pages(Store(records), pages)
     shutil.rmtree(records / "digits-v2")
-    assert {path.name for path in stale(records, pages)[0]} == {"digits-v2.md", "index.html"}
-    write_pages(records, pages)
+    assert {path.name for path in stale(Store(records), pages)[0]} == {"digits-v2.md", "index.html"}
+    write_pages(Store(records), pages)
     assert not (pages / "digits-v2.md").exists()
     assert (pages / "notes-v2.md").read_text() == "mine"
 
@@ -317,7 +321,7 @@ def test_a_stale_page_is_found_and_a_strangers_page_left_alone(records, made, tm
 def write_one(folder, pages, told, seed):
     record = Record.model_validate(told | {"seed": seed})
     record.save(Path(folder))
-    write_pages(Path(folder), Path(pages))
+    write_pages(Store(Path(folder)), Path(pages))
 
 
 def test_sixteen_processes_lose_no_record_and_tear_no_page(made, tmp_path):
@@ -330,10 +334,10 @@ def test_sixteen_processes_lose_no_record_and_tear_no_page(made, tmp_path):
     for process in team:
         process.join()
     assert [process.exitcode for process in team] == [0] * 16
-    found, trouble = read(folder)
+    found, trouble = Store(folder).entries(Record)
     assert len(found) == 16
     assert trouble == []
-    assert stale(folder, pages) == ([], [])
+    assert stale(Store(folder), pages) == ([], [])
 
 
 def test_two_boards_merged_by_git_are_one(made, tmp_path):
@@ -347,7 +351,7 @@ def test_two_boards_merged_by_git_are_one(made, tmp_path):
 
     def commit(seed):
         made(seed).save(tmp_path / "records")
-        write_pages(tmp_path / "records", tmp_path)
+        write_pages(Store(tmp_path / "records"), tmp_path)
         git("add", "-A")
         git("commit", "-m", f"seed {seed}")
 
@@ -366,8 +370,8 @@ def test_two_boards_merged_by_git_are_one(made, tmp_path):
         word for line in merged.stdout.splitlines() if "CONFLICT" in line for word in line.split("/")
     ]
     assert "<<<<" not in (tmp_path / "digits-v1.md").read_text()
-    write_pages(tmp_path / "records", tmp_path)
-    assert len(read(tmp_path / "records")[0]) == 3
+    write_pages(Store(tmp_path / "records"), tmp_path)
+    assert len(Store(tmp_path / "records").entries(Record)[0]) == 3
     assert "| 3 | 90.00%" in (tmp_path / "digits-v1.md").read_text()
 
 
@@ -391,7 +395,7 @@ def evil(made):
 
 def test_a_records_words_cannot_leave_the_text_of_a_page(made, tmp_path):
     evil(made).save(tmp_path / "records")
-    write_pages(tmp_path / "records", tmp_path / "pages")
+    write_pages(Store(tmp_path / "records"), tmp_path / "pages")
     page = (tmp_path / "pages" / "index.html").read_text()
     assert page.count("<script") == 2
     assert "<img" not in page
@@ -422,7 +426,7 @@ def look(page, width=1200):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 def test_the_page_works_from_disk_under_its_own_policy(records, tmp_path):
-    write_pages(records, tmp_path / "pages")
+    write_pages(Store(records), tmp_path / "pages")
     seen = look(tmp_path / "pages" / "index.html")
     assert seen.count('class="point') == 3
     assert "3 points of 3 models" in seen
@@ -434,7 +438,7 @@ def test_the_page_works_from_disk_under_its_own_policy(records, tmp_path):
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 def test_a_record_with_a_script_in_its_name_runs_nothing(made, tmp_path):
     evil(made).save(tmp_path / "records")
-    write_pages(tmp_path / "records", tmp_path / "pages")
+    write_pages(Store(tmp_path / "records"), tmp_path / "pages")
     seen = look(tmp_path / "pages" / "index.html")
     assert "<title>Seesaw leaderboards</title>" in seen
     assert "<img" not in seen
@@ -443,8 +447,8 @@ def test_a_record_with_a_script_in_its_name_runs_nothing(made, tmp_path):
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 def test_a_page_without_records_says_how_to_begin(tmp_path):
     with pytest.raises(SeesawError, match=r"no folder of records.*--records\."):
-        write_pages(tmp_path / "records", tmp_path / "pages")
+        write_pages(Store(tmp_path / "records"), tmp_path / "pages")
     assert not (tmp_path / "pages").exists()
     (tmp_path / "records").mkdir()
-    write_pages(tmp_path / "records", tmp_path / "pages")
+    write_pages(Store(tmp_path / "records"), tmp_path / "pages")
     assert "There is no record yet" in look(tmp_path / "pages" / "index.html")

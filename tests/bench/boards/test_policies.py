@@ -3,13 +3,15 @@ import re
 
 import pytest
 
-from bench.boards.data import row_data
+from bench.boards.board import Board, Line, read_boards
+from bench.boards.data import line_data
+from bench.boards.last_exits import AXES
 from bench.boards.policies import judged
-from bench.boards.rows import read, rows
 from bench.boards.show.markdown import page
 from bench.records.curve import Counts, Curve
 from bench.records.reading import Reading
 from bench.records.record import Walked
+from bench.records.store import Store
 
 COSTS = [1000.0, 3000.0]
 
@@ -36,7 +38,7 @@ def board(made, tmp_path):
         curve("fixed", (0, 180, 180), (200, 160, 150)),
     ]
     made(1).model_copy(update={"curves": more}).save(tmp_path)
-    (row,) = rows(read(tmp_path)[0])["digits-v1"]
+    (row,) = read_boards(Store(tmp_path))[0]["digits-v1"].rows
     return row
 
 
@@ -76,18 +78,18 @@ def test_where_it_would_be_shipped_macs_and_times_are_how_many_times_less(board)
     assert gates.macs.value == 1.5
     assert [mean and mean.value for mean in gates.times] == [1.5, 0.5, None]
     assert next(one for one in judged(board) if one.policy == "oracle").shipped is None
-    assert "| 1.50 x | 1.50 x | 0.50 x | |" in " ".join(page("digits-v1", [board]).split())
+    assert "| 1.50 x | 1.50 x | 0.50 x | |" in " ".join(page(Board.of("digits-v1", [board])).split())
 
 
 def test_the_page_and_the_plot_show_them(board):
-    text = page("digits-v1", [board])
+    text = page(Board.of("digits-v1", [board]))
     line = next(
         line for line in text.splitlines() if line.startswith("| mlp\\_dense") and "| gates |" in line
     )
     assert re.findall(r"\d+\.\d+%", line) == ["86.50%", "93.00%", "59.83%", "93.00%"]
     assert re.findall(r"\d+\.\d+ x", line) == ["1.50 x"]
     assert "oracle (sees labels)" in text
-    told = {one["policy"]: one for one in row_data(board, ())["policies"]}
+    told = {one["policy"]: one for one in line_data(Line(board, None), AXES)["policies"]}
     assert json.loads(json.dumps(told["gates"]["at"]))[2] == [0.93, None]
     assert told["gates"]["points"][-1][1:] == [[2000.0, None], [0.93, None]]
 
@@ -96,6 +98,6 @@ def test_a_network_of_one_exit_has_no_policies_to_compare(made, tmp_path):
     one = made(0)
     one = one.model_copy(update={"exits": one.exits[1:], "curves": []})
     one.save(tmp_path)
-    (row,) = rows(read(tmp_path)[0])["digits-v1"]
+    (row,) = read_boards(Store(tmp_path))[0]["digits-v1"].rows
     assert judged(row) == []
-    assert "## Policies" not in page("digits-v1", [row])
+    assert "## Policies" not in page(Board.of("digits-v1", [row]))

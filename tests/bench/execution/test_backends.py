@@ -31,7 +31,7 @@ def net():
 @pytest.mark.parametrize("batch", [1, 16])
 def test_what_was_chosen_runs_batches_of_any_size(net, batch):
     for part in net.cut(2):
-        x = torch.randn(40, *part.shape)
+        x = torch.randn(40, *part.takes.joined)
         found = fast(part, x[:batch])
         assert found.seconds[found.way.name] == min(found.seconds.values())
         assert found.speedup >= 1

@@ -15,10 +15,10 @@ from bench import (
     Recipe,
     Sample,
     SeesawError,
+    early_head_parameters,
+    exit_stages,
     masked,
-    nearest,
-    parted,
-    places,
+    stages_near,
 )
 from bench.kinds.build import assemble
 from bench.plugins.plugin import choose, entries
@@ -31,37 +31,37 @@ ABOUT = About(4, Sample((3, 16, 16)), Recipe(epochs=1))
 
 def test_three_exits_stand_at_a_quarter_a_half_and_all():
     shares = [i / 10 for i in range(1, 11)]
-    assert places(shares, 3) == [1, 4, 9]
+    assert exit_stages(shares, 3) == [1, 4, 9]
 
 
 def test_a_backbone_with_fewer_stages_gets_an_exit_at_each():
-    assert places([0.9, 1.0], 3) == [0, 1]
-    assert places([1.0], 3) == [0]
+    assert exit_stages([0.9, 1.0], 3) == [0, 1]
+    assert exit_stages([1.0], 3) == [0]
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_the_last_stage_always_has_one(count):
-    assert places([0.1, 0.2, 0.4, 0.9, 1.0], count)[-1] == 4
+    assert exit_stages([0.1, 0.2, 0.4, 0.9, 1.0], count)[-1] == 4
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=12), st.integers(1, 12))
 def test_places_are_distinct_and_rise(costs, count):
     total = sum(costs)
     shares = [sum(costs[: i + 1]) / total for i in range(len(costs))]
-    found = places(shares, count)
+    found = exit_stages(shares, count)
     assert found == sorted(set(found))
     assert len(found) == min(count, len(costs))
 
 
 def test_exits_stand_nearest_to_the_shares_that_are_asked_for():
-    assert nearest(SHARES, (0.16, 0.34, 0.71)) == [1, 2, 6, 9]
-    assert nearest(SHARES, (0.9, 0.12)) == [0, 8, 9]
-    assert nearest(SHARES, ()) == [9]
+    assert stages_near(SHARES, (0.16, 0.34, 0.71)) == [1, 2, 6, 9]
+    assert stages_near(SHARES, (0.9, 0.12)) == [0, 8, 9]
+    assert stages_near(SHARES, ()) == [9]
 
 
 def test_two_exits_for_one_stage_take_neighbours_and_too_many_take_every_stage():
-    assert nearest([0.1, 0.8, 1.0], (0.1, 0.1)) == [0, 1, 2]
-    assert nearest([0.1, 0.8, 1.0], (0.15, 0.3, 0.45, 0.6, 0.75, 0.9)) == [0, 1, 2]
+    assert stages_near([0.1, 0.8, 1.0], (0.1, 0.1)) == [0, 1, 2]
+    assert stages_near([0.1, 0.8, 1.0], (0.15, 0.3, 0.45, 0.6, 0.75, 0.9)) == [0, 1, 2]
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=2, max_size=9), st.data())
@@ -69,7 +69,7 @@ def test_a_single_exit_is_as_near_as_any_stage_is(costs, data):
     total = sum(costs)
     shares = [sum(costs[: i + 1]) / total for i in range(len(costs))]
     target = data.draw(st.floats(0, 1))
-    stage, last = nearest(shares, [target])
+    stage, last = stages_near(shares, [target])
     assert last == len(costs) - 1
     assert abs(shares[stage] - target) == min(abs(share - target) for share in shares[:-1])
 
@@ -134,7 +134,7 @@ def test_a_spec_says_the_same_when_it_is_read_again(plan):
 
 def test_a_network_parts_into_early_heads_and_the_rest():
     net = assemble(ResNet(depth=8), ABOUT, choose(Exits, "joint").plugin)
-    early, rest = parted(net)
+    early, rest = early_head_parameters(net)
     assert sorted(early + rest) == sorted(name for name, _ in net.named_parameters())
     heads = {
         f"heads.{stage}.{name}" for stage in net.exits[:-1] for name, _ in net.head(stage).named_parameters()

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from bench import Data, Recipe, Scale, SeesawError, Split, first, hold_out
+from bench import Data, Recipe, Scale, SeesawError, Split, hold_out, random_subset
 from bench.runs.training.data import Batch, Strides, augment, shortened
 
 
@@ -85,15 +85,15 @@ def test_what_is_held_out_is_not_in_the_rest():
 
 
 def test_a_smaller_subset_lies_within_a_larger_one():
-    small, large = first(split(), 5), first(split(), 20)
+    small, large = random_subset(split(), 5), random_subset(split(), 20)
     assert set(small.labels.tolist()) < set(large.labels.tolist())
-    assert first(split(), None).labels is not None
+    assert random_subset(split(), None).labels is not None
 
 
 @pytest.mark.parametrize("count", [0, -1, 51])
 def test_a_subset_that_is_not_there_is_refused(count):
     with pytest.raises(SeesawError, match="Ask for fewer"):
-        first(split(), count)
+        random_subset(split(), count)
     with pytest.raises(SeesawError, match="Ask for fewer"):
         hold_out(split(), count if count else 50)
 

@@ -74,7 +74,7 @@ def test_a_linked_head_hears_what_earlier_heads_said_wherever_the_net_is_cut(hea
         torch.testing.assert_close(final, expected[-1])
         torch.testing.assert_close(back(front(x)), expected[-1])
         if k < 4:
-            assert tuple(crossing.shape[1:]) == net.crossing(k)
+            assert tuple(crossing.shape[1:]) == net.crossing(k).joined
             torch.testing.assert_close(front(x), crossing)
 
 
@@ -87,10 +87,10 @@ def test_a_part_in_the_middle_hands_on_what_it_heard_and_what_its_heads_said():
 def test_what_was_said_crosses_where_somebody_behind_hears_it_and_nowhere_else():
     net = linked_net()
     assert [net.carried(k) for k in range(5)] == [0, 1, 2, 3, 0]
-    assert [net.crossing(k) for k in range(4)] == [(3,), (4 + 2,), (4 + 4,), (5 + 6,)]
+    assert [net.crossing(k).joined for k in range(4)] == [(3,), (4 + 2,), (4 + 4,), (5 + 6,)]
     deaf = linked_net(("linked", "linked", "plain", "plain"))
     assert [deaf.carried(k) for k in range(5)] == [0, 1, 0, 0, 0]
-    assert deaf.crossing(2) == (4,)
+    assert deaf.crossing(2).joined == (4,)
 
 
 def test_a_walk_regroups_what_was_said_with_the_samples_that_go_on():

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.records.compare import compare, differences, settings
+from bench.records.compare import differences
 from tests.bench.edited import edited, set_
 
 
@@ -11,8 +11,8 @@ def latency(value, low, high):
 
 def test_a_time_may_lie_within_its_own_stated_spread_but_no_claim_to_be_faster_is_helped_by_one(made):
     def agrees(told, found):
-        records = (edited(made(), latency(*one)) for one in (told, found))
-        (row,) = (row for row in compare(*records) if row.name == "exit 0: latency")
+        one, other = (edited(made(), latency(*one)) for one in (told, found))
+        (row,) = (row for row in one.compare(other) if row.name == "exit 0: latency")
         return row.agrees
 
     assert agrees((64e-6, 47e-6, 103e-6), (24e-6, 23e-6, 26e-6))
@@ -39,26 +39,26 @@ def test_a_time_may_lie_within_its_own_stated_spread_but_no_claim_to_be_faster_i
     ],
 )
 def test_a_run_again_says_what_is_allowed_and_not_the_record(made, change):
-    assert not all(row.agrees for row in compare(edited(made(), change), made()))
+    assert not all(row.agrees for row in edited(made(), change).compare(made()))
 
 
 def test_a_run_again_must_give_the_same_counts_and_like_times(made):
     told = made()
-    assert all(row.agrees for row in compare(told, made()))
-    wrong = {row.name for row in compare(told, made(right=(150, 180))) if not row.agrees}
+    assert all(row.agrees for row in told.compare(made()))
+    wrong = {row.name for row in told.compare(made(right=(150, 180))) if not row.agrees}
     assert wrong == {"exit 0: top1", "curve fixed, point 1: accuracy"}
     slower = edited(told, set_("exits", 0, "readings", "latency", "value", value=1.1e-3))
-    assert all(row.agrees for row in compare(told, slower))
+    assert all(row.agrees for row in told.compare(slower))
     other = edited(made(right=(158, 178)), set_("machine", "processor", value="another"))
-    rows = compare(told, other)
+    rows = told.compare(other)
     assert all(row.agrees for row in rows)
     assert any(row.allowed is None and "latency" in row.name for row in rows)
-    assert not all(row.agrees for row in compare(told, made(scale=0.5)))
+    assert not all(row.agrees for row in told.compare(made(scale=0.5)))
 
 
 def test_what_differs_is_named(made):
     found = {
-        name: values for name, *values in differences(settings(made()), settings(made(1, method="sparse")))
+        name: values for name, *values in differences(made().settings(), made(1, method="sparse").settings())
     }
     assert found["seed"] == [0, 1]
     assert found["setup.method.spec"] == ["dense", "sparse"]

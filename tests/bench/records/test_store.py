@@ -1,22 +1,75 @@
+import os
+
 import pytest
 
 from bench import SeesawError
 from bench.records.setup import specs_of
-from bench.records.store import contested
+from bench.records.store import Store, open_file
 from tests.bench.edited import edited, set_
 
 
 def test_a_maintainers_reason_contests_a_sound_record(made, tmp_path):
     path = made().save(tmp_path)
-    assert contested(path, []) is None
+    assert Store(tmp_path).contested(path, []) is None
     path.with_suffix(".contested").write_text("Trained on\nthe test split.")
-    assert contested(path, []) == "Trained on the test split."
+    assert Store(tmp_path).contested(path, []) == "Trained on the test split."
     path.with_suffix(".contested").write_text("")
-    assert contested(path, []) == "It is contested, without a reason."
+    assert Store(tmp_path).contested(path, []) == "It is contested, without a reason."
 
 
 @pytest.mark.parametrize("spec", ["evil.py:Evil", "sparse[inner=evil.py:Evil]", "other"])
 def test_a_strangers_code_is_never_run_again(made, spec):
     record = edited(made(), set_("setup", "method", "spec", value=spec))
     with pytest.raises(SeesawError, match="is a draft"):
-        specs_of(record)
+        specs_of(record.setup)
+
+
+def test_a_note_that_is_a_link_or_a_pipe_is_not_read(made, tmp_path):
+    path = made().save(tmp_path)
+    secret = tmp_path / "secret"
+    secret.write_text("a key")
+    note = path.with_suffix(".contested")
+    note.symlink_to(secret)
+    assert Store(tmp_path).contested(path, []) == "It is contested for a reason that cannot be read."
+    note.unlink()
+    os.mkfifo(note)
+    assert Store(tmp_path).contested(path, []) == "It is contested for a reason that cannot be read."
+
+
+def test_the_dense_parent_is_found_whatever_was_measured_of_it(made, tmp_path):
+    store, sparse = Store(tmp_path), made(0, "sparse", scale=0.25)
+    assert store.parent(sparse.setup, 0) is None
+    older = made(0).model_copy(update={"created": "2026-01-01T00:00:00+00:00"})
+    older.save(tmp_path)
+    assert store.parent(sparse.setup, 0) == older.sealed()
+    newer = made(0, codecs=[]).model_copy(update={"created": "2026-02-01T00:00:00+00:00"})
+    newer.save(tmp_path)
+    assert store.parent(sparse.setup, 0) == newer.sealed()
+    assert store.parent(sparse.setup, 1) is None
+    assert store.parent(made(0, recipe={"epochs": 3, "batch": 10}).setup, 0) is None
+    assert store.parent(older.setup, 0) is None, "it has no parent itself"
+
+
+def test_the_network_trained_before_is_the_newest_sound_record_with_its_weights(made, tmp_path):
+    store = Store(tmp_path / "records", tmp_path / "runs")
+    one = made(0, codecs=[])
+    path = one.save(store.records)
+    assert store.trained(made(0).setup, 0) is None, "its weights are not there"
+    weights = store.run_folder(path) / "weights.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    found = store.trained(made(0).setup, 0)
+    assert (found.record, found.weights) == (one, weights)
+    assert store.trained(made(0, "sparse").setup, 0) is None
+    path.write_text(path.read_text().replace('"budget": 1.0', '"budget": 2.0'))
+    assert store.trained(made(0).setup, 0) is None, "it was changed by hand"
+
+
+def test_files_of_every_kind_lie_beside_each_other_and_are_known_by_their_content(streamed, made, tmp_path):
+    store = Store(tmp_path / "records", tmp_path / "runs")
+    stream, run = streamed(tmp_path), made(3)
+    for file in (stream, run):
+        path = file.write(store.path(file))
+        assert open_file(path) == file.sealed()
+        assert Store.around(path, file, store.runs) == Store(store.records.resolve(), store.runs)
+        assert store.faults(file.sealed(), path) == []

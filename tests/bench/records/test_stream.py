@@ -4,12 +4,13 @@ import re
 import pytest
 
 from bench import SeesawError
-from bench.records.stream import StreamRecord, either, streams_of
+from bench.records.store import Store, open_file
+from bench.records.stream import StreamRecord
 
 
 def test_a_stream_record_comes_back_from_its_file_and_lies_beside_its_runs_records(streamed, tmp_path):
     one = streamed(tmp_path)
-    folder = streams_of(tmp_path / "records")
+    folder = Store(tmp_path / "records").folder(StreamRecord)
     path = one.write(one.path(folder))
     assert StreamRecord.read(path) == one.sealed()
     (run,) = (tmp_path / "records").glob("*/*/seed0.json")
@@ -20,8 +21,8 @@ def test_a_stream_record_comes_back_from_its_file_and_lies_beside_its_runs_recor
 def test_what_a_file_says_tells_whether_it_is_of_a_stream_and_not_its_name(streamed, tmp_path):
     stream = streamed(tmp_path)
     (run,) = (tmp_path / "records").glob("*/*/seed0.json")
-    assert either(stream.write(tmp_path / "seed0.json")) == stream.sealed()
-    assert either(run.rename(tmp_path / "seed0-0123456789ab.json")).digest == stream.parts[0].digest
+    assert open_file(stream.write(tmp_path / "seed0.json")) == stream.sealed()
+    assert open_file(run.rename(tmp_path / "seed0-0123456789ab.json")).digest == stream.parts[0].digest
     for text, hint in (
         ("[1", "no whole record"),
         ("[]", "no whole record"),
@@ -29,9 +30,9 @@ def test_what_a_file_says_tells_whether_it_is_of_a_stream_and_not_its_name(strea
     ):
         (tmp_path / "x.json").write_text(text)
         with pytest.raises(SeesawError, match=hint):
-            either(tmp_path / "x.json")
+            open_file(tmp_path / "x.json")
     with pytest.raises(SeesawError, match="cannot be read"):
-        either(tmp_path / "none.json")
+        open_file(tmp_path / "none.json")
 
 
 def test_the_same_question_has_the_same_place_and_another_has_another(streamed, tmp_path):

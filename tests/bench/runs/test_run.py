@@ -5,17 +5,18 @@ import torch
 from safetensors.torch import save_file
 
 from bench import SeesawError, Trace, unpack
-from bench.boards.rows import read, rows
-from bench.kinds.build import assemble
+from bench.boards.board import read_boards
+from bench.kinds.build import assemble, untrained
 from bench.kinds.policy import Policy
 from bench.plugins.plugin import choose
-from bench.records.compare import untimed
 from bench.records.record import load
+from bench.records.store import Store
 from bench.replay.exits.curve import curve
 from bench.replay.exits.decide import leaves_now
 from bench.replay.exits.states import load_states
 from bench.runs.request import ResolvedRun, RunRequest
-from bench.runs.run import Run, run
+from bench.runs.run import run
+from bench.runs.trained import network_of
 from bench.shipping.packed.pack import restore
 from bench.shipping.packed.weights import load_weights
 
@@ -38,7 +39,7 @@ def done(tmp_path_factory):
 def test_the_record_lies_where_its_settings_say(done):
     plan, record = done
     assert load(plan.path) == record
-    assert record.path(plan.order.records) == plan.path
+    assert record.path(plan.request.records) == plan.path
 
 
 def test_the_record_tells_everything(done):
@@ -85,13 +86,11 @@ def test_device_and_server_are_the_whole(done):
 def test_execution_and_replay_agree_on_every_sample(done):
     plan, record = done
     net = assemble(plan.backbone.plugin, plan.about, plan.exits.plugin)
-    restore(net, (plan.folder() / "weights.safetensors").read_bytes())
+    restore(net, (plan.folder / "weights.safetensors").read_bytes())
     net.eval()
-    calibration, test = (
-        Trace.load(plan.folder() / f"{name}.safetensors") for name in ("calibration", "test")
-    )
-    states = load_states(plan.folder() / "policies.safetensors")
-    data = plan.task.plugin.data(plan.order.data, 0)
+    calibration, test = (Trace.load(plan.folder / f"{name}.safetensors") for name in ("calibration", "test"))
+    states = load_states(plan.folder / "policies.safetensors")
+    data = plan.task.plugin.data(plan.request.data, 0)
     inputs = data.scale(data.test.inputs)
     for name in (one.policy for one in record.curves if not one.reference):
         policy = choose(Policy, name).plugin
@@ -111,7 +110,7 @@ def test_execution_and_replay_agree_on_every_sample(done):
 
 def test_the_packed_file_is_the_storage_reading(done):
     plan, record = done
-    data = (plan.folder() / "weights.safetensors").read_bytes()
+    data = (plan.folder / "weights.safetensors").read_bytes()
     assert len(data) == record.exits[-1].readings["bytes.pattern"].value
     assert len(unpack(data)[1]) == sum(layer.density < 1 for layer in record.layers)
 
@@ -119,9 +118,9 @@ def test_the_packed_file_is_the_storage_reading(done):
 def test_the_same_seed_gives_the_same_record_and_another_seed_another(places):
     one, again = run(order(places)), run(order(places | {"records": places["records"] / "b"}))
     other = run(order(places, seed=1))
-    assert untimed(one) == untimed(again)
+    assert one.untimed() == again.untimed()
     assert one.digest == other.digest
-    assert untimed(one)["exits"] != untimed(other)["exits"]
+    assert one.untimed()["exits"] != other.untimed()["exits"]
 
 
 @pytest.mark.parametrize(
@@ -138,9 +137,10 @@ def test_every_method_runs_with_every_exits_plan(places, method, exits):
 
 
 def test_all_methods_of_a_seed_start_from_the_same_weights(places):
+    runs = [ResolvedRun.of(order(places, f"mlp_{method}")) for method in ("dense", "sparse", "pruned")]
     nets = [
-        Run(ResolvedRun.of(order(places, f"mlp_{method}")), lambda *said: None).build()
-        for method in ("dense", "sparse", "pruned")
+        untrained(one.backbone.plugin, one.method.plugin, one.exits.plugin, one.about, seed=one.seed)[1]
+        for one in runs
     ]
     for net in nets[1:]:
         for name, value in nets[0].state_dict().items():
@@ -226,7 +226,7 @@ def test_a_published_checkpoint_is_measured_as_it_is(places, tmp_path, counters)
     assert record.training == []
     assert record.budget == 0
     assert record.setup.weights is not None
-    tensors = unpack((ResolvedRun.of(asked).folder() / "weights.safetensors").read_bytes())[0]
+    tensors = unpack((ResolvedRun.of(asked).folder / "weights.safetensors").read_bytes())[0]
     for name, value in net.state_dict().items():
         if value.dim():
             assert torch.equal(tensors[name], value)
@@ -258,7 +258,7 @@ def test_a_safetensors_file_is_taken_by_names(places, tmp_path):
 
 def test_a_runs_own_packed_file_can_be_started_from(done, places):
     plan, record = done
-    weights = plan.folder() / "weights.safetensors"
+    weights = plan.folder / "weights.safetensors"
     asked = order(places, "resnet[depth=8]", weights=weights, recipe={"epochs": "0"})
     again = run(asked)
     assert [e.readings["top1"] for e in again.exits] == [e.readings["top1"] for e in record.exits]
@@ -281,8 +281,8 @@ def test_no_checkpoint_runs_a_strangers_code(places, tmp_path, content, capsys):
 def test_the_dense_parent_is_found(places):
     dense = run(order(places, "mlp"))
     plan = ResolvedRun.of(order(places, "mlp_sparse"))
-    assert plan.parent() == dense.path(places["records"])
-    assert ResolvedRun.of(order(places, "mlp_sparse", seed=3)).parent() is None
+    assert plan.store.parent(plan.setup, 0) == dense
+    assert plan.store.parent(plan.setup, 3) is None
 
 
 CUTOFF = """
@@ -309,7 +309,7 @@ def test_a_network_that_no_path_leads_through_is_told(places, tmp_path):
 
 def test_a_sparse_file_under_another_mask_is_refused(done, places):
     plan, record = done
-    weights = plan.folder() / "weights.safetensors"
+    weights = plan.folder / "weights.safetensors"
     asked = {"weights": weights, "recipe": {"epochs": "0"}}
     same = run(order(places, "resnet[depth=8]_sparse", **asked))
     assert same.exits[-1].readings["top1"] == record.exits[-1].readings["top1"]
@@ -340,16 +340,15 @@ def test_narrow_values_are_measured_without_training_and_everything_is_measured_
     ends = [record.exits[-1].readings for record in (narrow, whole)]
     assert ends[0]["bytes.pattern"].value < 0.8 * ends[1]["bytes.pattern"].value
     plan = ResolvedRun.of(order(places, values=values))
-    data = (plan.folder() / "weights.safetensors").read_bytes()
+    data = (plan.folder / "weights.safetensors").read_bytes()
     assert len(data) == ends[0]["bytes.pattern"].value
-    net = Run(plan, lambda *_: None).build()
-    restore(net, data)
-    trace = Trace.load(plan.folder() / "test.safetensors")
+    network_of(plan, plan.trained())
+    trace = Trace.load(plan.folder / "test.safetensors")
     assert ends[0]["top1"].value == pytest.approx(
         float((trace.logits[-1].argmax(1) == trace.labels).float().mean()), abs=1e-6
     )
     assert run(order(places, values=values), again=True).exits == narrow.exits
-    found = rows(read(places["records"])[0])["blobs-v1"]
+    found = read_boards(Store(places["records"]))[0]["blobs-v1"].rows
     assert sorted(row.plan for row in found) == ["joint, 3 epochs", f"joint, 3 epochs, {values} weights"]
 
 
@@ -386,7 +385,8 @@ def test_lean_means_nothing_where_no_pattern_is_predefined(places):
 
 def test_the_dense_parent_of_a_lean_run_is_the_dense_run(places):
     dense = run(order(places, model="mlp"))
-    assert ResolvedRun.of(order(places, lean=True)).parent() == dense.path(places["records"])
+    plan = ResolvedRun.of(order(places, lean=True))
+    assert plan.store.parent(plan.setup, 0) == dense
 
 
 def test_exits_are_taken_where_a_clock_is_read_and_at_every_cut_with_exits_before_it(done, places):

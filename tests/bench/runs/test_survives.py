@@ -18,7 +18,6 @@ from bench.kinds.exits import Exits
 from bench.kinds.method import Method
 from bench.network.net import Net
 from bench.plugins.plugin import choose
-from bench.records.checks.run import faults
 from bench.records.record import Record, load
 from bench.records.setup import path_of
 from bench.runs.request import ResolvedRun, RunRequest
@@ -109,7 +108,7 @@ def test_a_corrupt_record_among_good_ones_does_not_stop_a_run(places):
     with pytest.raises(SeesawError, match=r"no whole record.*--again"):
         run(order(places))
     assert run(order(places), again=True).budget == 1
-    assert faults(load(path)) == []
+    assert load(path).faults() == []
 
 
 def test_deterministic_algorithms_are_told_in_the_record(places):
@@ -148,7 +147,7 @@ def test_no_spec_ends_in_more_than_a_sentence(model, task, exits, tmp_path_facto
         else:
             told = "."
             assert plan.path.resolve().is_relative_to(top.resolve())
-            assert plan.folder().resolve().is_relative_to(top.resolve())
+            assert plan.folder.resolve().is_relative_to(top.resolve())
         assert told.rstrip()[-1] in ".?)]:'", told
     assert list(top.iterdir()) == []
 
@@ -180,7 +179,7 @@ def test_no_record_ends_in_more_than_a_sentence_or_lies_outside(data, made, tmp_
         record = load(path)
     except SeesawError:
         return
-    assert isinstance(faults(record, path, folder), list)
+    assert isinstance(record.faults(path, folder), list)
     assert record.path(folder).resolve().is_relative_to(folder.resolve())
 
 

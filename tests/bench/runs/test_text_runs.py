@@ -10,11 +10,10 @@ from bench.kinds.build import untrained
 from bench.network.macs import StepCost
 from bench.network.sparse.mask import masked
 from bench.plugins.plugin import choose, entries
-from bench.records.checks.run import faults
 from bench.replay.trace import Trace
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
-from bench.runs.trained import Earlier
+from bench.runs.trained import network_of
 from bench.runs.training.budget import Budget
 from bench.shipping.manifest import open_part
 from bench.shipping.parts import Shipment
@@ -40,7 +39,7 @@ def done(tmp_path_factory, write_texts):
 def test_it_learns_and_its_record_is_sound(done):
     plan, record = done
     assert record.exits[-1].readings["top1"].value > 0.9
-    assert faults(record, plan.path, plan.order.records) == []
+    assert record.faults(plan.path, plan.request.records) == []
     assert set(record.absent) <= {"energy", "bytes.pattern"}
 
 
@@ -68,9 +67,9 @@ def test_ids_cross_before_the_network_and_features_in_every_codec_within_it(done
 
 def test_execution_gives_what_the_trace_says(done):
     plan, _ = done
-    net = Earlier.of(plan).network(plan)
-    trace = Trace.load(plan.folder() / "test.safetensors")
-    inputs = plan.task.plugin.data(plan.order.data, 0).test.inputs.long()
+    net = network_of(plan, plan.trained())
+    trace = Trace.load(plan.folder / "test.safetensors")
+    inputs = plan.task.plugin.data(plan.request.data, 0).test.inputs.long()
     walk = net.walk(inputs, lambda seen: torch.arange(seen.shape[1]) % 2 == 0)
     found = trace.logits[walk.exits, torch.arange(len(inputs))]
     torch.testing.assert_close(walk.logits, found, atol=1e-4, rtol=1e-4)
@@ -79,24 +78,24 @@ def test_execution_gives_what_the_trace_says(done):
 def test_a_stream_is_measured_with_the_same_network(done):
     plan, _ = done
     order = RunRequest(
-        task=TASK.replace("]", ",stream=imdb]"), model=plan.order.model, recipe={"epochs": "0"},
-        weights=plan.folder() / "weights.safetensors", meters=("macs",), data=plan.order.data,
-        records=plan.order.records, runs=plan.order.runs,
+        task=TASK.replace("]", ",stream=imdb]"), model=plan.request.model, recipe={"epochs": "0"},
+        weights=plan.folder / "weights.safetensors", meters=("macs",), data=plan.request.data,
+        records=plan.request.records, runs=plan.request.runs,
     )  # fmt: skip
     streamed = choose(Task, order.task).plugin.data(order.data, 0).test
-    right = Earlier.of(plan).network(plan)(streamed.inputs.long())[-1].argmax(1) == streamed.labels
+    right = network_of(plan, plan.trained())(streamed.inputs.long())[-1].argmax(1) == streamed.labels
     told = run(order).exits[-1].readings["top1"]
     assert (told.value, told.n) == (float(right.double().mean()), 18)
 
 
 def test_shipped_parts_answer_as_the_network_does(done, tmp_path):
     plan, record = done
-    inputs = plan.task.plugin.data(plan.order.data, 0).test.inputs[:9].long()
+    inputs = plan.task.plugin.data(plan.request.data, 0).test.inputs[:9].long()
     about = {
         "task": plan.task.spec, "backbone": plan.backbone.spec, "method": plan.method.spec, "exits": plan.exits.spec,
         "seed": 0, "record": record.digest, "shape": (10,), "dtype": "int64", "vocabulary": 300, "classes": 2,
     }  # fmt: skip
-    ship = Shipment(Earlier.of(plan).network(plan), inputs, about, tmp_path, cut=1)
+    ship = Shipment(network_of(plan, plan.trained()), inputs, about, tmp_path, cut=1)
     ship.pack()
     assert all(one.difference is not None and one.difference < 1e-4 for one in ship.written)
     with torch.no_grad():
@@ -127,7 +126,7 @@ def test_every_method_makes_a_transformer(done, name):
         choose(Exits, "joint[exits=2]").plugin,
         plan.backbone.plugin.model_copy(update={"layers": 2}),
     )
-    data = plan.task.plugin.data(plan.order.data, 0)
+    data = plan.task.plugin.data(plan.request.data, 0)
     budget = Budget(
         data, plan.about.recipe.model_copy(update={"batch": 60}), exits.loss, 0, torch.device("cpu")
     )
@@ -144,7 +143,7 @@ def test_every_method_makes_a_transformer(done, name):
 def test_synflow_lets_flow_through_queries_and_keys_and_needs_no_particular_token(done):
     plan, _ = done
     method, exits = choose(Method, "synflow[density=0.2,rounds=10]").plugin, choose(Exits, "single").plugin
-    train, found = Namespace(device=torch.device("cpu")), []
+    train, found = Namespace(device=torch.device("cpu"), cut=None), []
     for scale in (1.0, -7.0):
         _, net = untrained(plan.backbone.plugin, method, exits, plan.about)
         net.stages[0][0].tokens.weight.data.mul_(scale)
@@ -180,7 +179,7 @@ def test_narrow_finds_a_width_of_equal_parameters(done):
 def test_lean_training_is_training_on_the_weights_that_exist(done):
     plan, _ = done
     method, exits = choose(Method, "shared[nearest=true]").plugin, choose(Exits, "single").plugin
-    data, found = plan.task.plugin.data(plan.order.data, 0), []
+    data, found = plan.task.plugin.data(plan.request.data, 0), []
     for lean in (False, True):
         backbone, net = untrained(
             plan.backbone.plugin.model_copy(update={"dropout": 0.0}), method, exits, plan.about
@@ -198,7 +197,7 @@ def test_steps_without_needless_places_train_the_same_network_for_less(done, mon
     """Texts here have at most eight tokens of ten."""
     plan, _ = done
     backbone = plan.backbone.plugin.model_copy(update={"dropout": 0.0})
-    exits, data = choose(Exits, "joint").plugin, plan.task.plugin.data(plan.order.data, 0)
+    exits, data = choose(Exits, "joint").plugin, plan.task.plugin.data(plan.request.data, 0)
     recipe, found = plan.about.recipe.model_copy(update={"epochs": 1, "batch": 40, "optimizer": "sgd"}), []
     for shortens in (True, False):
         if not shortens:
@@ -224,7 +223,7 @@ def test_steps_without_needless_places_train_the_same_network_for_less(done, mon
     ],
 )
 def test_what_is_not_for_texts_is_a_sentence(done, model, recipe, hint):
-    where = done[0].order
+    where = done[0].request
     order = RunRequest(
         task=TASK, model=model, recipe=recipe, data=where.data, records=where.records, runs=where.runs
     )

@@ -50,7 +50,7 @@ def test_a_worker_that_dies_fails_its_cell_and_the_others_go_on(places, tmp_path
     (tmp_path / "dying.py").write_text(DYING)
     models = ["mlp", f"mlp_{tmp_path / 'dying.py'}:Dying", "mlp_sparse[density=0.3]", "mlp_pruned"]
     orders = [replace(base(places), model=model) for model in models]
-    ends = {news.order: news for news in work_off(orders, 1, 1) if news.kind != "at"}
+    ends = {news.number: news for news in work_off(orders, 1, 1) if news.kind != "at"}
     assert [ends[number].kind for number in range(4)] == ["done", "failed", "failed", "done"]
     assert "SIGKILL; memory may have run out" in ends[1].line
     assert "not feasible" in ends[2].line

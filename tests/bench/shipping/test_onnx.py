@@ -14,7 +14,7 @@ from bench.replay.exits.decide import decide
 from bench.replay.exits.states import STATES, load_states, save_states
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
-from bench.runs.trained import Earlier
+from bench.runs.trained import network_of
 from bench.shipping.manifest import MANIFEST, open_part
 from bench.shipping.onnx import open_exits
 
@@ -33,7 +33,7 @@ def shipped(tmp_path_factory):
     top = tmp_path_factory.mktemp("by-exit")
     places = {name: top / name for name in ("records", "runs", "data")}
     plan = ResolvedRun.of(RunRequest(task="blobs", model=MODEL, **QUICK, **places))
-    run(plan.order)
+    run(plan.request)
     given = [word for name, path in places.items() for word in (f"--{name}", str(path))]
     command = ["pack", str(plan.path), "--by-exit", "--onnx", "--out", str(top / "out"), *given]
     found = CliRunner().invoke(app, command, catch_exceptions=False)
@@ -42,7 +42,7 @@ def shipped(tmp_path_factory):
 
 
 def inputs(plan):
-    data = plan.task.plugin.data(plan.order.data, 0)
+    data = plan.task.plugin.data(plan.request.data, 0)
     return data.scale(data.test.inputs), data.test.labels
 
 
@@ -56,12 +56,12 @@ def assert_same(found, expected):
 def test_samples_leave_where_the_trained_network_and_replay_have_them_leave(shipped, policy, batch):
     plan, folder, _ = shipped
     exits, (x, _) = open_exits(folder, policy), inputs(plan)
-    states = load_states(plan.folder() / STATES)[policy]
+    states = load_states(plan.folder / STATES)[policy]
     assert_same(exits.state, states[exits.manifest.policies[policy]])
     state = states[len(states) // 3]
     exits = replace(exits, state=state)
     with torch.no_grad():
-        logits = torch.stack(Earlier.of(plan).network(plan)(x))
+        logits = torch.stack(network_of(plan, plan.trained())(x))
     expected = decide(exits.policy, [state], logits)[0]
     assert policy == "gates" or 0 < int((expected == 0).sum()) < len(x)
     walks = [exits(one) for one in x.split(batch)]
@@ -75,7 +75,7 @@ def test_samples_leave_where_the_trained_network_and_replay_have_them_leave(ship
 def test_what_has_left_is_not_run_on(shipped):
     plan, folder, _ = shipped
     exits, (x, _) = open_exits(folder, "confidence"), inputs(plan)
-    states, ran = load_states(plan.folder() / STATES)["confidence"], []
+    states, ran = load_states(plan.folder / STATES)["confidence"], []
 
     def counted(number, stretch):
         return lambda x: ran.append((number, len(x))) or stretch(x)
@@ -92,7 +92,7 @@ def test_the_packed_parts_beside_them_are_the_network(shipped):
     plan, folder, _ = shipped
     x, _ = inputs(plan)
     with torch.no_grad():
-        expected, feature = Earlier.of(plan).network(plan)(x), x
+        expected, feature = network_of(plan, plan.trained())(x), x
         for number, logits in enumerate(expected):
             feature, found = open_part(folder, f"exit{number}").answers(feature)
             assert torch.equal(found[0], logits)

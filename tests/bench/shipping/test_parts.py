@@ -12,7 +12,7 @@ from bench import Fast, SeesawError, fast
 from bench.execution.backends import Way
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
-from bench.runs.trained import Earlier
+from bench.runs.trained import network_of
 from bench.shipping.manifest import MANIFEST, open_part, read_manifest
 from bench.shipping.parts import Shipment
 
@@ -35,14 +35,14 @@ def trained(tmp_path_factory):
 
 def shipment(trained, folder, **more):
     plan, inputs = trained
-    earlier = Earlier.of(plan)
+    earlier = plan.trained()
     about = {
         "task": plan.task.spec, "backbone": plan.backbone.spec, "method": plan.method.spec, "exits": plan.exits.spec,
         "seed": 0, "record": earlier.record.digest, "shape": plan.about.sample.shape, "dtype": "float32",
         "classes": plan.about.classes,
     }  # fmt: skip
     inputs = more.pop("inputs", inputs)
-    return Shipment(earlier.network(plan), inputs, about, folder, **({"cut": 2} | more))
+    return Shipment(network_of(plan, earlier), inputs, about, folder, **({"cut": 2} | more))
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_packed_parts_run_in_the_way_that_is_fastest_here(trained, packed, tmp_p
     assert all(written.fast.speedup >= 1 for written in packed.written)
     device = fast(open_part(tmp_path, "device"), trained[1][:1])
     server = fast(
-        open_part(tmp_path, "server"), packed.net(trained[1])[-1].new_zeros(1, *packed.net.crossing(2))
+        open_part(tmp_path, "server"), packed.net(trained[1])[-1].new_zeros(1, *packed.net.crossing(2).joined)
     )
     for x in (trained[1], trained[1][:1]):
         crossing, *early = device(x)

@@ -11,16 +11,17 @@ import pytest
 from bench import cli
 from bench.boards.pages import stale, write_pages
 from bench.boards.streams.page import HEADS
-from bench.boards.streams.read import read
+from bench.boards.streams.read import read_stream_boards
 from bench.records.sealed import checksum
-from bench.records.stream import StreamRecord, streams_of
+from bench.records.store import Store
+from bench.records.stream import StreamRecord
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
 RIGHT = ((158, 178), (160, 180), (162, 182))
 
 
 def keep(stream, home):
-    return stream.write(stream.path(streams_of(home / "records")))
+    return stream.write(stream.path(Store(home / "records").folder(StreamRecord)))
 
 
 @pytest.fixture
@@ -33,13 +34,13 @@ def home(streamed, tmp_path):
 
 
 def board(home):
-    found, trouble = read(streams_of(home / "records"), home / "records")
+    found, trouble = read_stream_boards(Store(home / "records"))
     assert trouble == []
     return found["digits-v1"]
 
 
 def page(home, name="online-digits-v1.md"):
-    write_pages(home / "records", home / "pages")
+    write_pages(Store(home / "records"), home / "pages")
     return (home / "pages" / name).read_text()
 
 
@@ -181,7 +182,7 @@ def test_a_heading_of_its_own_tells_nothing_more(streamed, tmp_path):
 
 def test_without_stream_records_nothing_of_it_shows(made, tmp_path):
     made().save(tmp_path / "records")
-    write_pages(tmp_path / "records", tmp_path / "pages")
+    write_pages(Store(tmp_path / "records"), tmp_path / "pages")
     assert not list((tmp_path / "pages").glob("online-*"))
     told = (tmp_path / "pages" / "index.html").read_text()
     assert 'id="online"' not in told
@@ -190,14 +191,14 @@ def test_without_stream_records_nothing_of_it_shows(made, tmp_path):
 
 def test_a_stale_page_is_found_and_one_of_a_stream_that_is_no_more_is_removed(home, streamed):
     records, pages = home / "records", home / "pages"
-    write_pages(records, pages)
-    assert stale(records, pages) == ([], [])
+    write_pages(Store(records), pages)
+    assert stale(Store(records), pages) == ([], [])
     keep(streamed(home, 3), home)
-    assert {path.name for path in stale(records, pages)[0]} >= {"online-digits-v1.md", "index.html"}
-    shutil.rmtree(streams_of(records))
-    assert "online-digits-v1.md" in {path.name for path in stale(records, pages)[0]}
+    assert {path.name for path in stale(Store(records), pages)[0]} >= {"online-digits-v1.md", "index.html"}
+    shutil.rmtree(Store(records).folder(StreamRecord))
+    assert "online-digits-v1.md" in {path.name for path in stale(Store(records), pages)[0]}
     (pages / "online-mine-v1.md").write_text("mine")
-    write_pages(records, pages)
+    write_pages(Store(records), pages)
     assert not (pages / "online-digits-v1.md").exists()
     assert (pages / "online-mine-v1.md").exists()
 
@@ -232,11 +233,13 @@ def forge(path, *place, value):
     ids=lambda one: ".".join(map(str, one)) if isinstance(one, tuple) else "",
 )  # fmt: skip
 def test_no_stream_record_keeps_the_others_from_their_board(home, place, value):
-    forge(next(streams_of(home / "records").glob("*/mlp_sparse-*/*.json")), *place, value=value)
+    forge(
+        next(Store(home / "records").folder(StreamRecord).glob("*/mlp_sparse-*/*.json")), *place, value=value
+    )
     told = page(home)
     assert "## mlp\\_dense" in told
     assert "mlp\\_sparse, joint" not in told
-    found, _ = read(streams_of(home / "records"), home / "records")
+    found, _ = read_stream_boards(Store(home / "records"))
     assert sum(len(one.contested) for one in found.values()) == 1
 
 
@@ -248,7 +251,7 @@ def test_empty_costs_where_depth_is_measured_are_a_fault_and_no_crash(streamed, 
 
 
 def test_a_contested_stream_and_one_of_a_contested_run_are_told_with_the_reason(home):
-    stream = next(streams_of(home / "records").glob("*/mlp_sparse-*/*.json"))
+    stream = next(Store(home / "records").folder(StreamRecord).glob("*/mlp_sparse-*/*.json"))
     stream.with_suffix(".contested").write_text("Bob's matrix.")
     run = next((home / "records").glob("*/mlp_dense-*/seed0.json"))
     run.with_suffix(".contested").write_text("Trained on test.")
@@ -260,17 +263,17 @@ def test_a_contested_stream_and_one_of_a_contested_run_are_told_with_the_reason(
 
 
 def test_a_file_that_is_no_stream_record_is_told_and_left_out(home):
-    path = streams_of(home / "records") / "digits-v1" / "x" / "seed0-0123456789ab.json"
+    path = Store(home / "records").folder(StreamRecord) / "digits-v1" / "x" / "seed0-0123456789ab.json"
     path.parent.mkdir()
     path.write_text('{"seed": 1e999}')
-    _, trouble = write_pages(home / "records", home / "pages")
+    _, trouble = write_pages(Store(home / "records"), home / "pages")
     assert len(trouble) == 1
     assert "no whole stream record" in trouble[0]
     assert "4 stream records" in page(home)
 
 
 def test_the_command_verifies_a_stream_record_and_refuses_a_forged_one(home, monkeypatch, capsys):
-    path = next(streams_of(home / "records").glob("*/mlp_sparse-*/*.json"))
+    path = next(Store(home / "records").folder(StreamRecord).glob("*/mlp_sparse-*/*.json"))
 
     def verify():
         monkeypatch.setattr("sys.argv", ["seesaw", "verify", str(path), "--records", str(home / "records")])
@@ -280,7 +283,7 @@ def test_the_command_verifies_a_stream_record_and_refuses_a_forged_one(home, mon
 
     code, told = verify()
     assert code == 0
-    assert "records of its runs hold" in told.out
+    assert "what other files say of it hold" in told.out
     forge(path, "results", 2, "cost", value=[0.01, 0.01])
     code, told = verify()
     assert code == 1
@@ -298,11 +301,10 @@ def evil(path):
 
 
 def test_its_words_cannot_leave_the_text_of_a_page(home, monkeypatch):
-    evil(next(streams_of(home / "records").glob("*/mlp_sparse-*/*.json")))
+    evil(next(Store(home / "records").folder(StreamRecord).glob("*/mlp_sparse-*/*.json")))
     for unnoticed in (False, True):
         if unnoticed:
-            for check in ("faults", "contradictions"):
-                monkeypatch.setattr(f"bench.boards.streams.read.{check}", lambda *_: [])
+            monkeypatch.setattr(Store, "faults", lambda *_: [])
         told = page(home, "index.html")
         assert told.count("<script") == 2
         assert "<img" not in told
@@ -320,7 +322,7 @@ CHROMIUM = next(
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 def test_the_page_draws_both_figures_and_shows_one_networks_table(home):
-    write_pages(home / "records", home / "pages")
+    write_pages(Store(home / "records"), home / "pages")
     seen = subprocess.run(
         [
             CHROMIUM, "--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=500,900",

@@ -44,8 +44,7 @@ METHODS = (
 
 
 class Seed:
-    seed = 0
-    device = torch.device("cpu")
+    seed, device, cut = 0, torch.device("cpu"), None
 
 
 def network(spec, shape, method="dense"):

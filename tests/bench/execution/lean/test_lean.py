@@ -91,8 +91,8 @@ class _Killed(BaseException):
 def test_lean_training_that_is_cut_short_goes_on_to_the_same_network(product, tmp_path, monkeypatch):
     whole = trained_lean(method_of("group"), only=product, monkeypatch=monkeypatch)
 
-    def end(epoch):
-        if epoch.index == 0:
+    def end(index, epoch):
+        if index == 0:
             raise _Killed
 
     log = Log(ended=end, checkpoints=Checkpoints(tmp_path, {}))

@@ -51,11 +51,11 @@ def test_the_noise_never_changes(seed, row):
     key = _splitmix64((seed + golden) & word)
     key = _splitmix64(key ^ _splitmix64((row * golden + 1) & word))
     expected = [(_splitmix64((key + i * golden) & word) >> 11) * 2.0**-53 for i in range(1, 6)]
-    assert degree.noise(seed, row, 5).tolist() == expected
+    assert degree.seeded_noise(seed, row, 5).tolist() == expected
 
 
 def test_noise_is_uniform():
-    values = np.concatenate([degree.noise(3, row, 1000) for row in range(20)])
+    values = np.concatenate([degree.seeded_noise(3, row, 1000) for row in range(20)])
     assert abs(values.mean() - 0.5) < 0.01
     assert np.histogram(values, 10, (0, 1))[0].min() > 1800
 

@@ -1,16 +1,16 @@
-from bench.records.checks.against_runs import contradictions
+from bench.records.store import Store
 
 
 def test_the_records_of_its_runs_may_contradict_it(streamed, made, tmp_path):
     record = streamed(tmp_path)
     records = tmp_path / "records"
     made(0, right=(150, 180)).save(records)
-    assert "does not" in contradictions(record, records)[0]
+    assert "does not" in next(record.disputes(Store(records)))
     next(records.glob("*/*/seed0.json")).with_suffix(".contested").write_text("Trained on the test split.")
-    assert contradictions(record, records) == [
+    assert list(record.disputes(Store(records))) == [
         "The record of its run is contested: Trained on the test split."
     ]
-    assert contradictions(record, tmp_path / "elsewhere") == []
+    assert list(record.disputes(Store(tmp_path / "elsewhere"))) == []
 
 
 def test_the_record_of_its_run_knows_what_a_named_reading_came_to(streamed, timed, tmp_path):
@@ -19,12 +19,12 @@ def test_the_record_of_its_run_knows_what_a_named_reading_came_to(streamed, time
     assert (record.costs, record.depths, record.sending, record.sends) == (
         "latency", [0.5, 2.0], "payload.int8", [0.25, 0.0],
     )  # fmt: skip
-    assert contradictions(record, tmp_path / "records") == []
+    assert list(record.disputes(Store(tmp_path / "records"))) == []
     for change, told in (({"last": 8e-3}, "by latency"), ({"payload": 32.0}, "by payload.int8")):
         timed(tmp_path, **change)
-        (sentence,) = contradictions(record, tmp_path / "records")
+        (sentence,) = list(record.disputes(Store(tmp_path / "records")))
         assert told in sentence
     timed(tmp_path)
     for wrong, told in (({"costs": "energy.none"}, "no"), ({"sending": "payload.zip"}, "payload.zip")):
-        (sentence,) = contradictions(record.model_copy(update=wrong), tmp_path / "records")
+        (sentence,) = record.model_copy(update=wrong).disputes(Store(tmp_path / "records"))
         assert told in sentence

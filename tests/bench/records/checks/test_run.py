@@ -1,6 +1,5 @@
 import pytest
 
-from bench.records.checks.run import faults
 from bench.records.record import load
 from tests.bench.edited import edited, set_
 
@@ -8,7 +7,7 @@ from tests.bench.edited import edited, set_
 def test_a_sound_record_has_no_fault(made, tmp_path):
     record = made()
     path = record.save(tmp_path)
-    assert faults(record) == faults(load(path), path, tmp_path) == []
+    assert record.faults() == load(path).faults(path, tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -32,7 +31,7 @@ def test_a_sound_record_has_no_fault(made, tmp_path):
     ],
 )
 def test_an_edited_number_shows_even_under_a_new_checksum(made, change, hint):
-    found = " ".join(faults(edited(made(), change)))
+    found = " ".join(edited(made(), change).faults())
     assert (found == "") if hint is None else any(part in found for part in hint.split("|"))
 
 
@@ -57,8 +56,8 @@ def thinking(over, under):
 
 
 def test_counts_and_thinking_that_fit_are_no_fault(made):
-    assert not faults(edited(made(), set_("curves", 0, value=counted([[200, 0], [0, 200]], [160, 180]))))
-    assert not faults(edited(made(), set_("exits", 0, "readings", value=thinking(5, 25))))
+    assert not edited(made(), set_("curves", 0, value=counted([[200, 0], [0, 200]], [160, 180]))).faults()
+    assert not edited(made(), set_("exits", 0, "readings", value=thinking(5, 25))).faults()
 
 
 @pytest.mark.parametrize(
@@ -97,7 +96,7 @@ def test_counts_and_thinking_that_fit_are_no_fault(made):
     ],
 )
 def test_what_a_forger_would_try_is_a_fault(made, change, hint):
-    assert hint in " ".join(faults(edited(made(), change)))
+    assert hint in " ".join(edited(made(), change).faults())
 
 
 def walked(policy="never", point=0, left=(150, 50), moved=3, latency=2e-3, routing=1e-3):
@@ -127,7 +126,7 @@ def with_exits_taken(walk, at_cut):
 
 
 def test_exits_that_were_taken_are_no_fault(made):
-    assert not faults(edited(made(), with_exits_taken(walked(), early())))
+    assert not edited(made(), with_exits_taken(walked(), early())).faults()
 
 
 @pytest.mark.parametrize(
@@ -149,16 +148,16 @@ def test_exits_that_were_taken_are_no_fault(made):
     ],
 )
 def test_what_exits_taken_say_must_fit_their_curve(made, change, hint):
-    assert hint in " ".join(faults(edited(made(), change)))
+    assert hint in " ".join(edited(made(), change).faults())
 
 
 def test_any_edit_shows_in_the_checksum(made):
     record = edited(made(), set_("machine", "processor", value="a faster one"), sealed=False)
-    assert "changed after it was written" in faults(record)[0]
+    assert "changed after it was written" in record.faults()[0]
 
 
 def test_a_record_in_anothers_place_is_contested(made, tmp_path):
     path = made().save(tmp_path)
     moved = path.with_name("seed5.json")
     path.rename(moved)
-    assert "settings belong to" in " ".join(faults(load(moved), moved, tmp_path))
+    assert "settings belong to" in " ".join(load(moved).faults(moved, tmp_path))

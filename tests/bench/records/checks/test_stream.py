@@ -2,9 +2,8 @@ import json
 
 import pytest
 
-from bench.records.checks.against_runs import contradictions
-from bench.records.checks.stream import faults
 from bench.records.sealed import checksum
+from bench.records.store import Store
 from bench.records.stream import StreamRecord
 
 
@@ -37,15 +36,15 @@ def test_what_was_replayed_has_no_fault(streamed, tmp_path, changes):
     record = streamed(tmp_path, **changes).sealed()
     folder = tmp_path / "streams"
     path = record.write(record.path(folder))
-    assert faults(StreamRecord.read(path), path, folder) == []
-    assert contradictions(record, tmp_path / "records") == []
+    assert StreamRecord.read(path).faults(path, folder) == []
+    assert list(record.disputes(Store(tmp_path / "records"))) == []
 
 
 def test_a_change_by_hand_shows_and_so_does_another_place(told, tmp_path):
     record = StreamRecord.model_validate(told | {"seed": 3})
-    assert "changed after it was written" in faults(record)[0]
+    assert "changed after it was written" in record.faults()[0]
     sound = StreamRecord.model_validate(told)
-    assert "its settings belong to" in faults(sound, tmp_path / "x.json", tmp_path)[0]
+    assert "its settings belong to" in sound.faults(tmp_path / "x.json", tmp_path)[0]
 
 
 SPLITEE = 2
@@ -86,7 +85,7 @@ SPLITEE = 2
     ],
 )
 def test_what_a_forger_would_try_is_a_fault(told, place, value, hint):
-    found = " ".join(faults(forged(told, *place, value=value)))
+    found = " ".join(forged(told, *place, value=value).faults())
     assert any(part in found for part in hint.split("|")), found
 
 
@@ -94,8 +93,8 @@ def test_costs_by_a_reading_are_as_many_as_exits_at_the_last(streamed, timed, tm
     record = streamed(tmp_path, folders=[timed(tmp_path)], costs="latency")
     for depths in ([0.5, 3.0], [2.0], [0.5, 1.0, 2.0]):
         forgery = forged(json.loads(record.sealed().model_dump_json()), "depths", value=depths)
-        assert "does not cost 2" in faults(forgery)[0]
+        assert "does not cost 2" in forgery.faults()[0]
 
 
 def test_another_question_than_its_digest_says_is_a_fault(told):
-    assert "What it asks has the digest" in faults(forged(told, "order_seed", value=7, asked=False))[0]
+    assert "What it asks has the digest" in forged(told, "order_seed", value=7, asked=False).faults()[0]

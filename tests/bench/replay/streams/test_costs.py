@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from bench import SeesawError, Trace
+from bench.records.costs import depths_of, level
 from bench.records.reading import Reading
 from bench.records.record import Record
-from bench.replay.streams.costs import depths_of, level, named, priced, sends_of
+from bench.records.store import Store
+from bench.replay.streams.costs import named, priced, sends_of
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def run(traced, tmp_path):
         told["exits"][1]["readings"]["latency"].update(value=4e-3, low=4e-3, high=4e-3)
         change(told)
         Record.model_validate(told).sealed().save(tmp_path / "records")
-        return [folder], tmp_path / "records"
+        return [folder], Store(tmp_path / "records", tmp_path / "runs")
 
     return save
 
@@ -45,7 +47,9 @@ def test_a_reading_is_told_from_numbers(text, name):
 
 def test_depths_are_what_the_clock_says_of_the_exits_the_last_as_many_as_exits(run):
     assert priced("latency", *run(), 2).depths == pytest.approx([0.5, 2.0])
-    assert priced("macs", *run(), 2).depths == depths_of(*run(), "macs") == pytest.approx([2 / 3, 2.0])
+    (folder,), store = run()
+    depths = depths_of(store.run_of(folder), "macs")
+    assert priced("macs", [folder], store, 2).depths == depths == pytest.approx([2 / 3, 2.0])
 
 
 @pytest.mark.parametrize(
@@ -94,8 +98,8 @@ def test_sending_costs_what_crosses_behind_an_exit_as_a_share_of_the_input(run):
         told["cuts"][1]["readings"]["payload.int8"]["value"] = 16.0
         told["cuts"][1]["readings"]["framed.int8"]["value"] = 40.0
 
-    assert sends_of(*run(change), "payload.int8", "exits") == [0.25, 0.0]
-    assert sends_of(*run(change), "framed.int8", "cuts") == [1.0, 0.5, 0.0]
+    assert sends_of("payload.int8", *run(change), "exits") == [0.25, 0.0]
+    assert sends_of("framed.int8", *run(change), "cuts") == [1.0, 0.5, 0.0]
 
 
 def test_what_nobody_measured_or_does_not_rise_is_a_sentence(run):
@@ -109,4 +113,4 @@ def test_what_nobody_measured_or_does_not_rise_is_a_sentence(run):
     with pytest.raises(
         SeesawError, match=r"Not every cut of mlp_dense has bytes by 'payload.zip'.*payload.int8"
     ):
-        sends_of(*run(), "payload.zip", "exits")
+        sends_of("payload.zip", *run(), "exits")

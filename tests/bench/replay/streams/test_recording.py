@@ -4,6 +4,7 @@ import torch
 
 from bench import SeesawError, Trace
 from bench.records.record import PACKED
+from bench.records.store import Store
 from bench.replay.streams.recording import parts_of
 from bench.replay.streams.stream import Stream
 
@@ -53,27 +54,27 @@ def test_a_policy_is_told_without_the_terms_that_its_results_tell(streamed, tmp_
 
 def test_a_trace_without_a_sound_record_or_of_another_network_is_a_sentence(traced, tmp_path):
     folder, records = traced(tmp_path), tmp_path / "records"
-    assert parts_of([folder], records)[0] == 0
-    assert parts_of([folder / "test.safetensors"], records) == parts_of([folder], records)
+    assert parts_of([folder], Store(records))[0] == 0
+    assert parts_of([folder / "test.safetensors"], Store(records)) == parts_of([folder], Store(records))
     for wrong in (tmp_path / "m.csv", folder / "calibration.safetensors"):
         with pytest.raises(
             SeesawError, match=r"no run's folder, nor the test trace in one.*do without --record"
         ):
-            parts_of([wrong], records)
+            parts_of([wrong], Store(records))
     with pytest.raises(SeesawError, match=r"no test trace of a run with a record.*do without --record"):
-        parts_of([tmp_path / "runs"], records)
+        parts_of([tmp_path / "runs"], Store(records))
     with pytest.raises(SeesawError, match="not of one network and one seed"):
-        parts_of([folder, traced(tmp_path, 1)], records)
+        parts_of([folder, traced(tmp_path, 1)], Store(records))
     with pytest.raises(SeesawError, match="not of one network and one seed"):
-        parts_of([folder, traced(tmp_path, method="sparse")], records)
+        parts_of([folder, traced(tmp_path, method="sparse")], Store(records))
     one = Trace.load(folder / "test.safetensors")
     Trace(one.logits.flip(0), one.labels, one.costs).save(folder / "test.safetensors")
     with pytest.raises(SeesawError, match="is not the trace that"):
-        parts_of([folder], records)
+        parts_of([folder], Store(records))
     path = next(records.glob("*/mlp_dense-*/seed0.json"))
     path.write_text(path.read_text().replace('"seed": 0', '"seed": 5'))
     with pytest.raises(SeesawError, match="not to be believed"):
-        parts_of([folder], records)
+        parts_of([folder], Store(records))
 
 
 def test_a_stream_changes_midway_where_a_run_began_from_the_firsts_weights(made, traced, streamed, tmp_path):
@@ -83,18 +84,18 @@ def test_a_stream_changes_midway_where_a_run_began_from_the_firsts_weights(made,
     known.write(path)
     untrained = {"recipe": {"epochs": 0, "batch": 10}, "right": (100, 150)}
     noisy = traced(tmp_path, weights="ab" * 32, **untrained)
-    _, parts = parts_of([clean, noisy], records)
+    _, parts = parts_of([clean, noisy], Store(records))
     assert parts[1].trained == parts[0].trained == known.setup.trained()
     record = streamed(tmp_path, folders=[clean, noisy])
     assert record.samples == 400
     assert record.path(tmp_path).parent != streamed(tmp_path, folders=[clean]).path(tmp_path).parent
     strange = traced(tmp_path, weights="cd" * 32, **untrained)
-    assert parts_of([strange], records)[1][0].trained is None
+    assert parts_of([strange], Store(records))[1][0].trained is None
     with pytest.raises(SeesawError, match="not of one network"):
-        parts_of([clean, strange], records)
+        parts_of([clean, strange], Store(records))
     begun = made(0, weights="ef" * 32).model_copy(update={"notes": {PACKED: "cd" * 8}})
     begun.save(records)  # whose own weights came from elsewhere
-    assert parts_of([strange], records)[1][0].trained is None
+    assert parts_of([strange], Store(records))[1][0].trained is None
 
 
 def test_measured_costs_are_the_runs_own(streamed, tmp_path):

@@ -1,7 +1,8 @@
 import pytest
 
 from bench import SeesawError
-from bench.replay.streams.rerun import again, others, traces_of
+from bench.records.store import Store
+from bench.replay.streams.rerun import again
 
 
 @pytest.mark.parametrize(
@@ -11,33 +12,33 @@ from bench.replay.streams.rerun import again, others, traces_of
 )  # fmt: skip
 def test_what_was_asked_is_asked_again_and_gives_the_same_record(streamed, tmp_path, asked):
     record = streamed(tmp_path, **asked)
-    found = again(record, traces_of(record, tmp_path / "runs"), tmp_path / "records", threads=1)
-    assert found == record
-    compared, differ = others(record, found)
-    assert differ == []
-    assert compared >= sum(len(one.cost) for one in record.results)
+    anew = again(record, Store(tmp_path / "records", tmp_path / "runs"), threads=1)
+    assert anew == record
+    rows = record.compare(anew)
+    assert all(row.agrees for row in rows)
+    assert len(rows) >= sum(len(one.cost) for one in record.results)
 
 
-def test_each_list_of_numbers_that_differs_is_told_once_and_rounding_is_no_difference(streamed, tmp_path):
+def test_numbers_that_differ_are_named_and_rounding_is_no_difference(streamed, tmp_path):
     record = streamed(tmp_path)
     result = record.results[2]
     near, far, short = (
         record.model_copy(update={"results": [*record.results[:2], result.model_copy(update=change), *record.results[3:]]})
         for change in (
-            {"cost": [cost * (1 + 1e-8) for cost in result.cost]}, {"sent": [count + 1 for count in result.sent]},
+            {"cost": [cost * (1 + 1e-8) for cost in result.cost]}, {"sent": [result.sent[0] + 1, *result.sent[1:]]},
             {"right": result.right[:1]},
         )
     )  # fmt: skip
-    assert others(record, near)[1] == []
-    (one,) = others(record, far)[1]
-    assert one.name.endswith(": sent")
-    assert (one.told, one.found) == (result.sent[0], result.sent[0] + 1)
-    (one,) = others(record, short)[1]
-    assert (one.told, one.found) == (result.right[1], None)
+    assert all(row.agrees for row in record.compare(near))
+    (one,) = (row for row in record.compare(far) if not row.agrees)
+    assert one.name.endswith(": sent, 0")
+    assert (one.recorded, one.again) == (result.sent[0], result.sent[0] + 1)
+    (one,) = (row for row in record.compare(short) if not row.agrees)
+    assert (one.recorded, one.again) == (result.right[1], None)
 
 
 def test_a_draft_is_never_loaded(streamed, tmp_path):
     record = streamed(tmp_path)
     draft = record.entrants[0].model_copy(update={"spec": "evil.py:Evil", "name": "evil.py:Evil"})
     with pytest.raises(SeesawError, match="is a draft, and a record holds no code"):
-        again(record.model_copy(update={"entrants": [draft]}), [], tmp_path)
+        again(record.model_copy(update={"entrants": [draft]}), Store(tmp_path / "records", tmp_path / "runs"))

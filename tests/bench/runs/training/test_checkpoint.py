@@ -13,7 +13,6 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from bench import Net, Sample, SeesawError
-from bench.records.compare import untimed
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 from bench.runs.training.checkpoint import Checkpoint, Checkpoints
@@ -27,7 +26,9 @@ class Killed(BaseException):
 
 def order(top, model, exits="joint", **changes):
     places = {name: top / name for name in ("records", "runs", "data")}
-    return RunRequest("blobs", model, exits, recipe={"epochs": "4"}, **QUICK, **places, **changes)
+    return RunRequest(
+        task="blobs", model=model, exits=exits, recipe={"epochs": "4"}, **QUICK, **places, **changes
+    )
 
 
 def killed_after(count):
@@ -44,7 +45,7 @@ def killed_after(count):
 
 
 def weights(asked):
-    return (ResolvedRun.of(asked).folder() / "weights.safetensors").read_bytes()
+    return (ResolvedRun.of(asked).folder / "weights.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -64,9 +65,9 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, model, exits, more):
             run(broken, killed_after(count))
     steps = []
     found = run(broken, lambda phase, done, total, line: steps.append(done) if phase == "train" else None)
-    assert untimed(found) == untimed(expected)
+    assert found.untimed() == expected.untimed()
     assert weights(broken) == weights(whole)
-    assert not list((ResolvedRun.of(broken).folder()).glob("checkpoints/*"))
+    assert not list((ResolvedRun.of(broken).folder).glob("checkpoints/*"))
 
 
 def test_only_what_was_not_finished_is_trained_again(tmp_path):
@@ -99,9 +100,9 @@ def test_again_that_was_cut_short_goes_on(tmp_path):
             lambda _, done, __, line, seen=trained: seen.append(done) if "loss" in line else None,
             again=again,
         )
-        assert untimed(found) == untimed(whole)
+        assert found.untimed() == whole.untimed()
         assert min(trained) > 2 if not again else min(trained) <= 1
-    assert not (ResolvedRun.of(asked).folder() / "again").exists()
+    assert not (ResolvedRun.of(asked).folder / "again").exists()
 
 
 @pytest.mark.parametrize("damage", ["cut short", "nonsense", "another seed's", "another version's"])
@@ -109,7 +110,7 @@ def test_a_damaged_or_foreign_checkpoint_is_a_sentence_and_the_run_begins_anew(t
     asked = order(tmp_path, "mlp")
     with pytest.raises(Killed):
         run(asked, killed_after(2))
-    path = next(ResolvedRun.of(asked).folder().glob("checkpoints/*"))
+    path = next(ResolvedRun.of(asked).folder.glob("checkpoints/*"))
     data = path.read_bytes()
     if damage == "cut short":
         path.write_bytes(data[: len(data) // 2])
@@ -121,7 +122,7 @@ def test_a_damaged_or_foreign_checkpoint_is_a_sentence_and_the_run_begins_anew(t
         path.write_bytes(_with_header(data, lambda text: text.replace(old, new)))
     found = run(asked)
     assert re.search(rf"{re.escape(str(path))} is .*checkpoint.* trained again\.", caplog.text)
-    assert untimed(found) == untimed(run(order(tmp_path / "whole", "mlp")))
+    assert found.untimed() == run(order(tmp_path / "whole", "mlp")).untimed()
 
 
 def _with_header(data, change):
@@ -225,10 +226,10 @@ def test_a_record_is_measured_again_on_demand_and_its_weights_must_be_its_own(tm
     second = run(asked, lambda phase, *_: phases.append(phase), measure=True)
     assert "train" not in phases
     assert [e.readings for e in second.exits] == [e.readings for e in first.exits]
-    path = ResolvedRun.of(asked).folder() / "weights.safetensors"
+    path = ResolvedRun.of(asked).folder / "weights.safetensors"
     other = order(tmp_path / "other", "mlp_pruned", seed=1)
     run(other)
-    path.write_bytes((ResolvedRun.of(other).folder() / "weights.safetensors").read_bytes())
+    path.write_bytes((ResolvedRun.of(other).folder / "weights.safetensors").read_bytes())
     with pytest.raises(SeesawError, match="not the file that"):
         run(asked, measure=True)
     path.unlink()

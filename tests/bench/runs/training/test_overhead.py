@@ -7,7 +7,6 @@ import torch
 
 from bench import Method
 from bench.kinds.build import assemble
-from bench.records.compare import untimed
 from bench.runs.request import RunRequest
 from bench.runs.run import run
 from bench.runs.training.budget import Budget
@@ -59,7 +58,7 @@ def turned(monkeypatch):
         return step(self, *words, **named)
 
     monkeypatch.setattr(torch.optim.SGD, "step", slow)
-    for place in ("bench.runs.training.lit", "bench.runs.training.budget"):
+    for place in ("bench.runs.training.callbacks", "bench.runs.training.budget"):
         monkeypatch.setattr(f"{place}.busy", lambda device: clock.now)
 
 
@@ -100,9 +99,9 @@ def test_a_short_training_is_not_timed():
 def test_a_record_tells_it_and_measured_again_keeps_it(tmp_path):
     places = {name: tmp_path / name for name in ("records", "runs", "data")}
     small = {"policies": ("confidence",), "codecs": ("int8",), "meters": ("macs", "storage")}
-    asked = RunRequest("blobs", "mlp_snip", recipe={"epochs": "12"}, **small, **places)
+    asked = RunRequest(task="blobs", model="mlp_snip", recipe={"epochs": "12"}, **small, **places)
     first = run(asked)
     assert first.net[NAME].unit == "x"
     again = run(asked, measure=True)
     assert again.net[NAME] == first.net[NAME]
-    assert untimed(run(asked, again=True)) == untimed(first)
+    assert run(asked, again=True).untimed() == first.untimed()

@@ -1,0 +1,81 @@
+"""Frames: payloads as they travel between device and server; measuring counts the same bytes.
+
+A frame is a head of 12 bytes, then 4 bytes for each size of the tensor's shape, then the payload. The head holds the
+letters SW, the version, what the payload is of and how many sizes follow (four bits each), the payload's length, and a
+CRC-32 of everything else. A message is one frame or several in a row. Numbers are little-endian.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
+
+from bench.errors import SeesawError
+
+Content = Literal["feature", "logits", "input"]
+"""What a payload is of: a feature through a codec, logits of earlier exits in float32, or an input."""
+
+_CONTENTS: tuple[Content, ...] = get_args(Content)
+_MAGIC, _VERSION = b"SW", 2
+_START, _END = struct.Struct("<2sBBI"), struct.Struct("<I")
+HEAD = _START.size + _END.size
+"""Bytes of a frame's head."""
+MAX_PAYLOAD, MAX_SIZES = 1 << 30, 8
+"""Bytes of a payload, and numbers of its tensor; sizes of its shape."""
+
+
+class Frame(NamedTuple):
+    """One payload, the shape of its tensor without the batch, and what it is of."""
+
+    payload: bytes
+    shape: tuple[int, ...]
+    content: Content = "feature"
+
+
+def write_frame(payload: bytes, shape: Sequence[int], content: Content = "feature") -> bytes:
+    """A payload as it travels."""
+    start = _START.pack(_MAGIC, _VERSION, _CONTENTS.index(content) << 4 | len(shape), len(payload))
+    body = struct.pack(f"<{len(shape)}I", *shape) + payload
+    return start + _END.pack(zlib.crc32(body, zlib.crc32(start))) + body
+
+
+def read_frames(message: bytes, limit: int = MAX_PAYLOAD) -> list[Frame]:
+    """The frames of a whole message.
+
+    Args:
+        message: one frame or several in a row.
+        limit: bytes of a payload, and numbers of a tensor, that are too many.
+
+    Raises:
+        SeesawError: cut short, damaged, too large, or no frame at all.
+    """
+    frames, at = [], 0
+    while at < len(message) or not frames:
+        frame, at = _read(message, at, limit)
+        frames.append(frame)
+    return frames
+
+
+def _read(message: bytes, at: int, limit: int) -> tuple[Frame, int]:
+    """One frame, and where the next one begins."""
+    if len(message) - at < HEAD:
+        raise SeesawError("A frame is shorter than its head. Ask for it again.")
+    magic, version, kind, length = _START.unpack_from(message, at)
+    content, sizes = kind >> 4, kind & 15
+    if magic != _MAGIC or version != _VERSION or content >= len(_CONTENTS) or sizes > MAX_SIZES:
+        raise SeesawError("A message is no frame of this version. Use the same seesaw-bench on both sides.")
+    begin, end = at + HEAD, at + HEAD + 4 * sizes + length
+    (checksum,) = _END.unpack_from(message, at + _START.size)
+    if length > limit or end > len(message):
+        raise SeesawError(
+            f"A frame is damaged or too large: {len(message) - begin} bytes for {end - begin}. Ask for it again."
+        )
+    if zlib.crc32(message[begin:end], zlib.crc32(message[at : at + _START.size])) != checksum:
+        raise SeesawError("A frame is damaged: its checksum is not that of its bytes. Ask for it again.")
+    shape = struct.unpack_from(f"<{sizes}I", message, begin)
+    if math.prod(shape) > limit:
+        raise SeesawError(f"A frame holds a tensor of shape {shape}, which is too large. Send smaller ones.")
+    return Frame(message[begin + 4 * sizes : end], shape, _CONTENTS[content]), end

@@ -1,0 +1,121 @@
+"""Records as a pandas DataFrame: a row an exit, a cut, an operating point of a policy, or a walk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from bench.errors import SeesawError
+from bench.plugins.spec import near
+from bench.records.reading import Reading
+from bench.records.record import Record
+from bench.records.store import Store
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Rows = Literal["exits", "cuts", "points", "walks"]
+
+
+def dataframe(records: Path | str | Record | Iterable[Record], rows: Rows = "exits") -> DataFrame:
+    """Records as a table.
+
+    Columns are called as in the records: settings of the run first (`task`, `model`, ..., `seed`), then the row's own, then
+    its readings by their names (`top1`, `macs.effective`, `latency`), with `NAME.low` and `NAME.high` for quartiles.
+    `frame.attrs["units"]` gives the unit of every reading's column: MAC, B, s, J, share, x or one.
+
+    Args:
+        records: some, or a folder of them, of which those count that have no faults and nobody contests.
+        rows: `exits` and `cuts` of networks; `points` of policies' curves; `walks` on the clock.
+
+    Raises:
+        SeesawError: pandas is not installed, or there are no such rows.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise SeesawError("Tables need pandas. Install it: pip install 'seesaw-bench[lab]'.") from error
+    if rows not in get_args(Rows):
+        raise SeesawError(
+            f"There are no rows {rows!r}{near(rows, get_args(Rows))} Choose {', '.join(get_args(Rows))}."
+        )
+    units: dict[str, str] = {}
+    found = [
+        _run(record) | row | _readings(readings, units)
+        for record in _records(records)
+        for row, readings in _ROWS[rows](record)
+    ]
+    frame = pandas.DataFrame(found)
+    frame.attrs["units"] = units
+    return frame
+
+
+def _records(records: Path | str | Record | Iterable[Record]) -> Iterable[Record]:
+    if isinstance(records, Record):
+        return [records]
+    if isinstance(records, Path | str):
+        entries, _ = Store(Path(records)).entries(Record)
+        return [entry.file for entry in entries if entry.contested is None]
+    return records
+
+
+def _run(record: Record) -> dict[str, Any]:
+    """What all rows of a record share."""
+    setup = record.setup
+    return {
+        "board": record.board,
+        "task": setup.task.spec,
+        "model": setup.model,
+        "backbone": setup.backbone.spec,
+        "method": setup.method.spec,
+        "density": setup.method.settings.get("density"),
+        "exits_plan": setup.exits.spec,
+        "values": setup.values or "float32",
+        "epochs": setup.recipe.get("epochs"),
+        "seed": record.seed,
+        "budget": record.budget,
+        "processor": record.machine.get("accelerator") or record.machine.get("processor"),
+        "threads": record.machine.get("threads"),
+        "digest": record.digest,
+    }
+
+
+def _readings(readings: dict[str, Reading], units: dict[str, str]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for name, reading in readings.items():
+        ends = {name: reading.value, f"{name}.low": reading.low, f"{name}.high": reading.high}
+        for column, value in ends.items():
+            if value is not None:
+                values[column], units[column] = value, reading.unit
+    return values
+
+
+_Row = tuple[dict[str, Any], dict[str, Reading]]
+
+
+def _exits(record: Record) -> Iterator[_Row]:
+    for number, exit_ in enumerate(record.exits):
+        last = number == len(record.exits) - 1
+        yield {"exit": number, "stage": exit_.stage, "last": last}, exit_.readings
+
+
+def _cuts(record: Record) -> Iterator[_Row]:
+    for cut in record.cuts:
+        yield {"before": cut.before, "shape": tuple(cut.shape)}, cut.readings
+
+
+def _points(record: Record) -> Iterator[_Row]:
+    for curve in record.curves:
+        for number, point in enumerate(curve.outcomes):
+            own = {"policy": curve.policy, "reference": curve.reference, "point": number}
+            yield own | point.model_dump(exclude={"thresholds"}), {}
+
+
+def _walks(record: Record) -> Iterator[_Row]:
+    for walk in record.walks:
+        own = {"policy": walk.policy, "point": walk.point, "batch": walk.batch, "moved": walk.moved}
+        yield own | {"left": tuple(walk.left)}, walk.readings
+
+
+_ROWS = {"exits": _exits, "cuts": _cuts, "points": _points, "walks": _walks}

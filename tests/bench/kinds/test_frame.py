@@ -1,0 +1,46 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import SeesawError, read_frames, write_frame
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(0, 90), max_size=4))
+def test_a_frame_comes_back(payload, shape):
+    message = write_frame(payload, tuple(shape))
+    assert read_frames(message) == [(payload, tuple(shape), "feature")]
+    assert len(message) == len(payload) + 12 + 4 * len(shape)
+
+
+@given(st.binary(max_size=60))
+def test_foreign_bytes_are_a_sentence(message):
+    with pytest.raises(SeesawError):
+        read_frames(message)
+
+
+@given(st.data())
+def test_a_flipped_bit_is_found(data):
+    message = bytearray(write_frame(b"payload of a sample", (3, 4)))
+    message[data.draw(st.integers(0, len(message) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    with pytest.raises(SeesawError):
+        read_frames(bytes(message))
+
+
+def test_a_frame_that_speaks_of_too_much_is_refused():
+    with pytest.raises(SeesawError, match="too large"):
+        read_frames(write_frame(b"", (1 << 20, 1 << 20)))
+
+
+def test_frames_in_a_row_are_one_message_and_none_may_be_cut_short():
+    message = write_frame(b"abc", (3,)) + write_frame(b"12345678", (1, 2), "logits")
+    assert [one.content for one in read_frames(message)] == ["feature", "logits"]
+    assert [one.payload for one in read_frames(message)] == [b"abc", b"12345678"]
+    for end in range(len(message)):
+        if end != len(write_frame(b"abc", (3,))):
+            with pytest.raises(SeesawError):
+                read_frames(message[:end])
+
+
+def test_no_payload_above_a_limit_is_read():
+    with pytest.raises(SeesawError, match="too large"):
+        read_frames(write_frame(b"x" * 100, (100,)), limit=99)

@@ -2,6 +2,7 @@
 
 from .errors import Infeasible as Infeasible
 from .errors import SeesawError as SeesawError
+from .errors import needing as needing
 from .execution.fast import Fast as Fast
 from .execution.fast import fast as fast
 from .kinds.backbone import Backbone as Backbone
@@ -30,7 +31,7 @@ from .kinds.exits import Loss as Loss
 from .kinds.frame import Frame as Frame
 from .kinds.frame import read_frames as read_frames
 from .kinds.frame import write_frame as write_frame
-from .kinds.meter import Found as Found
+from .kinds.meter import Measurement as Measurement
 from .kinds.meter import Meter as Meter
 from .kinds.meter import Subject as Subject
 from .kinds.method import Density as Density

@@ -1,4 +1,4 @@
-"""The command line: arguments in, one call out. PyTorch is imported by what needs it, not before."""
+"""The command line: arguments in, one call out. Only commands that need PyTorch import it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from bench.commands import boards, compare, kernels, options, pack, plugins, records, replay, run, run_exits
-from bench.errors import SeesawError
+from bench.errors import SeesawError, lab_error
 
 app = typer.Typer(
     name="seesaw",
@@ -44,7 +44,7 @@ def _root(debug: options.Debug = False) -> None:
 
 
 class Stopped(BaseException):
-    """Ctrl-C, by another name: typer would end the program with its own words."""
+    """Ctrl-C as another exception: at a KeyboardInterrupt, typer would end the program with its own words."""
 
 
 def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
@@ -93,6 +93,8 @@ def main() -> None:
     except Exception as error:
         if debug or "PYTEST_CURRENT_TEST" in os.environ:
             raise
+        if isinstance(error, ImportError) and (missing := lab_error(error)):
+            _fail(str(missing), 1)
         _fail(
             f"{type(error).__name__}: {error}. This is a fault in Seesaw or a plugin: --debug shows where.", 2
         )

@@ -1,4 +1,4 @@
-"""Drawing: what all figures share. matplotlib is an extra."""
+"""Drawing: colours, style and files of all figures. matplotlib is an extra."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from bench.errors import SeesawError
+from bench.errors import SeesawError, needing
 from bench.files import write_whole
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8f7a00", "#7a7a7a")
@@ -15,15 +15,13 @@ STYLE = {"svg.hashsalt": "seesaw", "font.size": 9}
 
 
 def pyplot(path: Path) -> Any:
-    """Matplotlib's pyplot, without a screen, once sure that it can write the file.
+    """Matplotlib's pyplot, without a screen, for a figure at this path.
 
     Raises:
-        SeesawError: matplotlib is not there, or the file's ending is of no known format.
+        SeesawError: matplotlib is not there, or the path ends in none of .png, .svg and .pdf.
     """
-    try:
+    with needing("plot", "Figures need"):
         import matplotlib
-    except ImportError as error:
-        raise SeesawError("Figures need matplotlib. Install it: pip install 'seesaw-bench[plot]'.") from error
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
@@ -33,7 +31,7 @@ def pyplot(path: Path) -> Any:
 
 
 def write(canvas: Any, path: Path) -> None:
-    """Whole or not at all, without dates: the same numbers give the same file."""
+    """Write a figure whole or not at all, without dates: the same numbers give the same file."""
     stream = io.BytesIO()
     metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix, {"Software": None})
     canvas.savefig(stream, format=path.suffix[1:], dpi=200, metadata=metadata)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+LAB = (
+    *("PIL", "fvcore", "jinja2", "numba", "pandas", "pynvml", "pytorch_lightning"),
+    *("scipy", "sklearn", "torchmetrics", "torchvision", "wandb"),
+)
+"""The modules of the extra `lab`: what trains, measures and draws boards, and no device needs."""
 
 
 def counted(number: float, one: str, many: str = "") -> str:
@@ -16,6 +23,33 @@ class SeesawError(Exception):
 
     The command line prints it without a traceback and exits with 1; `--debug` shows the traceback.
     """
+
+
+@contextmanager
+def needing(extra: str, what: str) -> Iterator[None]:
+    """Around imports: where one fails, the error names the extra of this distribution that brings the module.
+
+    Args:
+        extra: its name in `pyproject.toml`.
+        what: the subject of the sentence, with its verb: `Figures need`, `depgraph needs`.
+
+    Raises:
+        SeesawError: a module is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise SeesawError(f"{what} {error.name}. Install it: pip install 'seesaw-bench[{extra}]'.") from error
+
+
+def lab_error(error: ImportError) -> SeesawError | None:
+    """The sentence for a module of the laboratory that is not installed; None where it is another module."""
+    if (error.name or "").partition(".")[0] not in LAB:
+        return None
+    return SeesawError(
+        f"This needs {error.name}, which is not installed: a device can do without it, the laboratory cannot. "
+        "Install the laboratory: pip install 'seesaw-bench[lab]'."
+    )
 
 
 class Infeasible(SeesawError):

@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files: written whole or not at all, read within bounds, and the cache folder."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tempfile import TemporaryFile
 from bench.errors import SeesawError
 
 DRAFT = ".part"
-"""Ending of what is not yet whole; nothing reads such a file."""
+"""Ending of a file that is not yet whole; nothing reads such a file."""
 
 
 def sweep(*folders: Path) -> None:
-    """Remove what killed writers have left in folders that nobody else writes now."""
+    """Remove the drafts that killed writers have left in folders that nobody else writes now."""
     for folder in folders:
         for draft in folder.glob(f".*{DRAFT}"):
             draft.unlink(missing_ok=True)
 
 
 def read_plain(path: Path, limit: int) -> bytes:
-    """The first bytes of a plain file; no link is followed, and no pipe or device is waited for.
+    """The first `limit` bytes of a plain file; no link is followed, and no pipe or device is waited for.
 
     Raises:
         OSError: it cannot be read, or is no plain file.
@@ -42,12 +42,12 @@ def write_whole(path: Path, data: bytes, option: str) -> None:
     """Write a file beside its place, flush it to the disk, and move it there in one step.
 
     Args:
-        path: where it belongs; folders above it are made.
-        data: all of it.
-        option: of the command line, that names another folder.
+        path: its place; folders above it are made.
+        data: its whole content.
+        option: of the command line, by which one names another folder; for the error.
 
     Raises:
-        SeesawError: the folder cannot be written; what was there before is untouched.
+        SeesawError: the folder cannot be written; the file that was there before is untouched.
     """
     draft = path.with_name(f".{path.name}.{token_hex(4)}{DRAFT}")
     try:
@@ -66,13 +66,13 @@ def write_whole(path: Path, data: bytes, option: str) -> None:
         ) from error
 
 
-def writable(folder: Path, what: str, option: str) -> None:
-    """Find out before long work, not after it, that a folder cannot be written.
+def writable(folder: Path, content: str, option: str) -> None:
+    """Check before long work, not after it, that a folder can be written.
 
     Args:
         folder: made where it is not there.
-        what: is to be written.
-        option: that names another folder.
+        content: that is to be written, in words, for the error: `Records`.
+        option: by which one names another folder, for the error.
 
     Raises:
         SeesawError: it cannot be written.
@@ -83,13 +83,13 @@ def writable(folder: Path, what: str, option: str) -> None:
             pass
     except OSError as error:
         raise SeesawError(
-            f"{what} cannot be written to {folder} ({error.strerror}). "
+            f"{content} cannot be written to {folder} ({error.strerror}). "
             f"Unlock or free that folder, or name another with {option} FOLDER."
         ) from error
 
 
 def cache() -> Path:
-    """The folder for what is made once on this machine.
+    """The folder of files that are made once on this machine, such as compiled kernels.
 
     Raises:
         SeesawError: there is none, as the user has no home.

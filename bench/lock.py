@@ -13,7 +13,7 @@ from bench.errors import SeesawError
 
 @contextmanager
 def alone(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold a lock file; where another process holds it, say so once and wait.
+    """Hold a lock file; where another process holds it, call `waiting` once and wait.
 
     Raises:
         SeesawError: the file cannot be made.
@@ -41,21 +41,21 @@ class Quiet:
 
     Args:
         path: the lock file that they share.
-        settle: seconds that the others are given to come to rest; 0 for a run that knows it is alone.
+        settle: seconds that the others are given to come to rest; 0 for a run without others.
     """
 
     def __init__(self, path: Path, settle: float = 0.0) -> None:
         self.lock, self.settle = FileLock(path), settle
 
     @contextmanager
-    def asked(self, sleep: Callable[[float], None]) -> Iterator[None]:
-        """Keep the others still for a while."""
+    def hold(self, sleep: Callable[[float], None]) -> Iterator[None]:
+        """Within it the others hold still, after `settle` seconds in which they come to rest."""
         with self.lock:
             sleep(self.settle)
             yield
 
-    def heed(self) -> None:
-        """Wait while another run takes its timings."""
+    def wait(self) -> None:
+        """Wait while another run takes its timings; a run that takes its own does not wait."""
         if not self.lock.is_locked:
             with self.lock:
                 pass

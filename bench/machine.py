@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import time
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,8 +19,23 @@ if TYPE_CHECKING:
 PACKAGES = ("seesaw-bench", "torch", "torchvision", "pytorch-lightning", "numpy", "fvcore", "scikit-learn")
 
 
+class Clock:
+    """Wall time. What measures takes one as an argument, so that a test can hand in its own."""
+
+    def __call__(self) -> float:
+        """Seconds since some moment."""
+        return time.perf_counter()
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        time.sleep(seconds)
+
+
+WALL = Clock()
+
+
 def machine(device: torch.device) -> dict[str, Any]:
-    """What numbers depend on: processor, cores, threads, governor where it can be read, accelerator, system."""
+    """The conditions of numbers: processor, cores, threads, governor where readable, accelerator, system."""
     import torch
 
     conditions: dict[str, Any] = {
@@ -37,13 +53,18 @@ def machine(device: torch.device) -> dict[str, Any]:
 
 
 def settle(threads: int | None, *, deterministic: bool = False) -> None:
-    """Set what numbers depend on in this process: threads (all cores for None), and PyTorch's own choices."""
+    """Set the conditions that numbers depend on in this process.
+
+    Args:
+        threads: of PyTorch; its own number where None.
+        deterministic: whether PyTorch may use deterministic algorithms only.
+    """
     import torch
 
     if threads is not None:
         torch.set_num_threads(threads)
     if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what PyTorch asks for on CUDA
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # PyTorch requires it on CUDA
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
 
@@ -91,10 +112,10 @@ def _read(path: str) -> str | None:
 
 
 def features() -> list[str]:
-    """The processor's name and its instruction sets, where the system tells them: what native code depends on."""
+    """The processor's name and its instruction sets, which native code depends on; empty if not listed."""
     lines = (_read("/proc/cpuinfo") or "").splitlines()
-    told = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
-    return [processor(), told]
+    sets = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
+    return [processor(), sets]
 
 
 def processor() -> str:
@@ -106,17 +127,17 @@ def processor() -> str:
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` takes cuda, else mps, else cpu.
+    """The device of this name; `auto` takes cuda, else mps, else cpu.
 
     Raises:
         SeesawError: the device is not there.
     """
     import torch
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    names = [device for device, is_available in available.items() if is_available]
     if name == "auto":
-        name = next(device for device, present in there.items() if present)
-    if not there.get(name, False):
-        present = ", ".join(device for device, is_there in there.items() if is_there)
-        raise SeesawError(f"There is no device {name!r} here. Choose auto, {present}.")
+        name = names[0]
+    if name not in names:
+        raise SeesawError(f"There is no device {name!r} here. Choose auto, {', '.join(names)}.")
     return torch.device(name)

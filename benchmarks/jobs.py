@@ -13,7 +13,7 @@ from bench.execution.backends import BLOCKS
 from bench.execution.chain.chain import chain_of
 from bench.execution.lean.linear import PackedLinear
 
-SEED = type("Seed", (), {"seed": 0, "device": torch.device("cpu")})()
+SEED = type("Seed", (), {"seed": 0, "device": torch.device("cpu"), "cut": None})()
 SHARED, DIAGONAL, DEGREE = "shared[{},outputs=16]", "diagonal[{}]", "sparse[{}]"
 
 

@@ -27,7 +27,7 @@ from bench.execution.lean.conv import PackedConv, fastest
 from bench.execution.lean.lean import small
 from bench.execution.lean.linear import PackedLinear
 
-SEED = type("Seed", (), {"seed": 0, "device": torch.device("cpu")})()
+SEED = type("Seed", (), {"seed": 0, "device": torch.device("cpu"), "cut": None})()
 PATTERNS = {
     "shared": "shared[density={},outputs=16,nearest=true]", "group": "group[density={},nearest=true]",
     "block": "block[density={},size=8,nearest=true]", "kernel": "kernel[density={},nearest=true]",

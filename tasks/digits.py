@@ -20,9 +20,9 @@ class Digits(Distorted):
     def data(self, root: Path, seed: int) -> Data:
         from sklearn.datasets import load_digits
 
-        found: Any = load_digits()
-        images = np.round(found.images * (255 / 16)).astype(np.uint8)
-        rest, test = hold_out(split_of(images, found.target), 450)
+        digits: Any = load_digits()
+        images = np.round(digits.images * (255 / 16)).astype(np.uint8)
+        rest, test = hold_out(split_of(images, digits.target), 450)
         train, calibration = hold_out(rest, 150, seed=1)
         scale = Scale((0.3053,), (0.3760,))
         return Data(train, calibration, self.distort(test, scale), scale)

@@ -15,7 +15,7 @@ ROWS = 500
 
 
 class Distorted(Task):
-    """A task whose test images may be blurred and noisy; training and calibration see them as they are."""
+    """A task whose test images may be blurred and noisy; training and calibration images stay as they are."""
 
     noise: Positive | None = None
     """deviation of Gaussian noise on the test images, where 1 is the deviation of a channel (std); none adds none"""
@@ -23,7 +23,7 @@ class Distorted(Task):
     """deviation of a Gaussian blur of the test images, in pixels, before the noise; none blurs none"""
 
     def distort(self, test: Split, scale: Scale) -> Split:
-        """The test split as it is met: the same for every seed."""
+        """The test split with blur and noise: the same for every seed."""
         if self.noise is None and self.blur is None:
             return test
         generator = torch.Generator().manual_seed(0)

@@ -39,7 +39,11 @@ class Folder(ImageTask):
 
     @property
     def root(self) -> Path:
-        """The folder; a sentence where there is none."""
+        """The folder.
+
+        Raises:
+            SeesawError: there is none.
+        """
         root = Path(self.path).expanduser()
         if not self.path or not root.is_dir():
             missing = f"{self.path} is no folder" if self.path else "The task folder needs a path"
@@ -48,7 +52,7 @@ class Folder(ImageTask):
 
     @property
     def names(self) -> list[str]:
-        """Names of the classes, sorted; none for arrays and idx files."""
+        """Names of the classes, sorted; empty for arrays and idx files."""
         top = self.root / "train" if (self.root / "train").is_dir() else self.root
         return sorted(d.name for d in top.iterdir() if d.is_dir() and any(_images(d)))
 
@@ -66,7 +70,7 @@ class Folder(ImageTask):
         return 3 if self.colour == "rgb" else 1, self.size, self.size
 
     def identity(self, root: Path) -> dict[str, Any]:
-        """Two folders at one path, or one folder changed, are different data."""
+        """A digest of the files: two folders at one path, or one folder changed, are different data."""
         return {"files": fingerprint([p for p in self.root.rglob("*") if p.is_file()], self.root)}
 
     def data(self, root: Path, seed: int) -> Data:
@@ -77,17 +81,17 @@ class Folder(ImageTask):
         return self._parted(train, test, self._scale(train))
 
     def _scale(self, train: Split) -> Scale:
-        """As set, else each channel's own mean and deviation over training images spread evenly over all."""
+        """Mean and deviation as set, else each channel's own, over training images at equal steps."""
         values = train.inputs[:: max(1, len(train.inputs) >> 12)].float() / 255
         mean = self.mean or tuple(values.mean((0, 2, 3)).tolist())
         return Scale(mean, self.std or tuple(values.std((0, 2, 3)).clamp(min=1e-3).tolist()))
 
     def _splits(self) -> list[Split]:
-        """Train and test, or one split that is still to be parted."""
+        """The train and the test split, or one split that is still to be parted."""
         if (self.root / "train.npz").exists():
             return [self._fit(read_arrays(self.root / f"{name}.npz")) for name in ("train", "test")]
-        if found := read_idx(self.root):
-            return [self._fit(split) for split in found]
+        if splits := read_idx(self.root):
+            return [self._fit(split) for split in splits]
         if not self.names:
             raise SeesawError(f"{self.root} holds no images that Seesaw knows. Put there {LAYOUTS}.")
         tops = [self.root / name for name in ("train", "test")]
@@ -100,7 +104,7 @@ class Folder(ImageTask):
         return [self._decode(top) for top in (tops if tops[0].is_dir() else [self.root])]
 
     def _decode(self, top: Path) -> Split:
-        """Every image below a folder a class."""
+        """The images below `top`, which holds a folder for each class."""
         names = self.names
         unknown = {d.name for d in top.iterdir() if d.is_dir() and any(_images(d))} - set(names)
         if unknown:
@@ -127,7 +131,7 @@ class Folder(ImageTask):
             raise SeesawError(f"{path} is no whole image ({error}). Replace or remove it.") from error
 
     def _resized(self, picture: Image.Image) -> Image.Image:
-        """The colour and size asked for: the shorter side is scaled, the longer one cropped in the middle."""
+        """A picture in the task's colour and size: the shorter side scaled, the longer cropped in the middle."""
         if picture.mode.startswith("I"):  # 16 bits a pixel: Pillow would clip them to 255 instead of scaling
             picture = Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8))
         if picture.mode == "F":
@@ -136,14 +140,14 @@ class Folder(ImageTask):
             )
         picture = picture.convert("RGB" if self.colour == "rgb" else "L")
         scale = self.size / min(picture.size)
-        wide, high = (max(self.size, round(side * scale)) for side in picture.size)
-        left, top = (wide - self.size) // 2, (high - self.size) // 2
-        if picture.size != (wide, high):
-            picture = picture.resize((wide, high), Image.Resampling.BILINEAR)
+        width, height = (max(self.size, round(side * scale)) for side in picture.size)
+        left, top = (width - self.size) // 2, (height - self.size) // 2
+        if picture.size != (width, height):
+            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
         return picture.crop((left, top, left + self.size, top + self.size))
 
     def _fit(self, split: Split) -> Split:
-        """Arrays in the colour and size asked for."""
+        """Arrays in the task's colour and size."""
         if split.inputs.shape[1] not in (1, 3, 4):
             raise SeesawError(
                 f"{self.root} holds arrays of {split.inputs.shape[1]} channels. Write 1, 3 or 4 (with an alpha)."

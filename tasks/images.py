@@ -1,4 +1,4 @@
-"""What the image tasks share: settings for subsets and scaling, and the two layouts they are read from."""
+"""The base of image tasks: settings for subsets and scaling, and the two layouts that they are read from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHOLE_BYTES = 1 << 28
 """Data sets up to this size are digested whole."""
 
 EDGE_BYTES = 1 << 16
-"""Of a larger set's files, so much from the beginning and the end."""
+"""Of each file of a larger set, so much is digested from the beginning and the end."""
 
 _BROKEN = (
     OSError,
@@ -42,7 +42,7 @@ _BROKEN = (
 
 
 _digests: dict[tuple[Any, ...], str] = {}
-"""Digests of data at hand, by their files' sizes and times: reading them takes a second."""
+"""Digests of data on disk, by their files' sizes and times: to read them takes a second."""
 
 
 class ImageTask(Distorted):
@@ -62,11 +62,11 @@ class ImageTask(Distorted):
 
     folder: ClassVar[str]
     """where `train.npz` and `test.npz` lie below root"""
-    known: ClassVar[str] = ""
-    """digest of the official data (`content`), where it is known"""
+    official_digest: ClassVar[str] = ""
+    """digest of the official data (`content`); empty where none is on record"""
 
     def sources(self, root: Path) -> list[Path]:
-        """Official files below root that `on_disk` reads."""
+        """The official files below root that `on_disk` reads."""
         return []
 
     def on_disk(self, root: Path) -> tuple[Split, Split] | None:
@@ -90,7 +90,7 @@ class ImageTask(Distorted):
         return self._parted(train, test, Scale(self.mean, self.std))
 
     def identity(self, root: Path) -> dict[str, Any]:
-        """Files by the official names that are not the official data are other data."""
+        """Nothing for the official data, else a digest: other data may have files of the official names."""
         if (root / self.folder / CHECKED).exists():
             return {}
         files = [root / self.folder / f"{name}.npz" for name in ("train", "test")] + self.sources(root)
@@ -99,9 +99,9 @@ class ImageTask(Distorted):
             *((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in files if p.exists()),
         )
         if stamp not in _digests:
-            found = self._at_hand(root)
-            _digests[stamp] = "" if found is None else content(*found)
-        return {} if _digests[stamp] in ("", self.known) else {"content": _digests[stamp]}
+            splits = self._at_hand(root)
+            _digests[stamp] = "" if splits is None else content(*splits)
+        return {} if _digests[stamp] in ("", self.official_digest) else {"content": _digests[stamp]}
 
     def _at_hand(self, root: Path) -> tuple[Split, Split] | None:
         arrays = [root / self.folder / f"{name}.npz" for name in ("train", "test")]
@@ -110,7 +110,7 @@ class ImageTask(Distorted):
         return self.on_disk(root)
 
     def _parted(self, train: Split, test: Split, scale: Scale) -> Data:
-        """The three splits, with the subsets and the distortion asked for."""
+        """The three splits, with the subsets and the distortion of the settings."""
         channels = train.inputs.shape[1]
         if not len(scale.mean) == len(scale.std) == channels:
             raise SeesawError(
@@ -187,12 +187,12 @@ def fetch(open_one: Callable[[bool], object], where: str, root: Path) -> tuple[o
     """The training and test set of a torchvision class: from disk, else downloaded and checked against checksums.
 
     Args:
-        open_one: takes train or not, gives the data set with download allowed; checks what it fetched.
-        where: which files belong where.
+        open_one: from whether it is the training set to the data set, downloaded and checked where absent.
+        where: which files belong where, in words.
         root: folder of data sets.
 
     Raises:
-        SeesawError: neither on disk nor to be had.
+        SeesawError: neither on disk nor to be fetched.
     """
     try:
         return open_one(True), open_one(False)
@@ -230,7 +230,7 @@ def fingerprint(files: list[Path], root: Path) -> str:
 
 
 def read_idx(root: Path) -> tuple[Split, Split] | None:
-    """Training and test split from the four idx files of the MNIST family, plain or gzipped; None where they are not."""
+    """Training and test split from four idx files like MNIST's, plain or gzipped; None if one is absent."""
     splits = []
     for stem in ("train", "t10k"):
         paths = [_plain_or_gz(root / f"{stem}-{what}-ubyte") for what in ("images-idx3", "labels-idx1")]

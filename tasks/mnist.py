@@ -16,7 +16,7 @@ class Mnist(ImageTask):
     """of the one channel on the scale 0..1, divided by"""
 
     folder: ClassVar[str] = "mnist"
-    known: ClassVar[str] = "05ab87c0464c87c8"
+    official_digest: ClassVar[str] = "05ab87c0464c87c8"
     files: ClassVar[str] = "MNIST"
     epochs: ClassVar[int] = 3
 
@@ -40,8 +40,8 @@ class Mnist(ImageTask):
         from torchvision import datasets
 
         kind: Any = getattr(datasets, self.files)
-        found: Any = fetch(lambda train: kind(str(root), train=train, download=True), self.places(root), root)
-        train, test = (split_of(one.data.numpy(), one.targets.numpy()) for one in found)
+        sets: Any = fetch(lambda train: kind(str(root), train=train, download=True), self.places(root), root)
+        train, test = (split_of(one.data.numpy(), one.targets.numpy()) for one in sets)
         return train, test
 
 
@@ -54,6 +54,6 @@ class FashionMnist(Mnist):
     """of the one channel on the scale 0..1, divided by"""
 
     folder: ClassVar[str] = "fashion-mnist"
-    known: ClassVar[str] = "023af56f2df4044c"
+    official_digest: ClassVar[str] = "023af56f2df4044c"
     files: ClassVar[str] = "FashionMNIST"
     epochs: ClassVar[int] = 4

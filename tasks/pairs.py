@@ -14,7 +14,7 @@ INFERENCE = {"0": 0, "entailment": 0, "1": 1, "neutral": 1, "2": 2, "contradicti
 
 
 class Mrpc(TextTask):
-    """MRPC: two sentences from the news; whether they say the same."""
+    """MRPC: two sentences from the news; whether they mean the same."""
 
     name: ClassVar[str] = "mrpc"
     words: ClassVar[Mapping[str, int]] = PARAPHRASE
@@ -36,7 +36,7 @@ class Qqp(TextTask):
 
 
 class Rte(TextTask):
-    """RTE: a premise from the news and a hypothesis; whether the one entails the other."""
+    """RTE: a premise from the news and a hypothesis; whether the first entails the second."""
 
     name: ClassVar[str] = "rte"
     words: ClassVar[Mapping[str, int]] = ENTAILMENT
@@ -46,7 +46,7 @@ class Rte(TextTask):
 
 
 class SciTail(TextTask):
-    """SciTail: a sentence from the web and a statement of science; whether the one entails the other."""
+    """SciTail: a sentence from the web and a statement of science; whether the first entails the second."""
 
     name: ClassVar[str] = "scitail"
     words: ClassVar[Mapping[str, int]] = ENTAILMENT

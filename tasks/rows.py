@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 FIRST = ("text", "sentence", "review", "s1", "sentence1", "premise", "question1", "#1 String")
 SECOND = ("s2", "sentence2", "hypothesis", "question2", "#2 String")
 LABEL = ("label", "gold_label", "is_duplicate", "Quality", "sentiment")
-"""What columns are called in the wild."""
+"""Names of the columns in published files."""
 
 UNLABELLED = {"-", "-1", ""}
-"""What stands where annotators did not agree, or labels are kept back."""
+"""Labels of samples on which annotators did not agree, or whose label is kept back."""
 
 BREAKS = ("<br />", "\\n")
-"""How line breaks stand in some published texts."""
+"""Line breaks as some published texts write them."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Layout:
 
     Attributes:
         train: path of the training texts.
-        dev: of those to choose by; they calibrate where there is a test split beside them, else they are it.
-        test: of the test texts, of which the first that exists counts; only such as have labels.
-        columns: of files that name none.
-        words: what labels are called, where the task's own words do not hold.
-        broken: rows of the official file that may be cut short; so many at most are left out, which is said.
+        dev: path of the development texts: the calibration split beside a test split, else the test split.
+        test: paths of the test texts, of which the first that exists counts; files with labels only.
+        columns: of files without a header.
+        words: (label in the files, class), where the task's own words do not hold.
+        broken: rows of the official file that may be cut short; so many at most are left out, with a warning.
     """
 
     train: str
@@ -52,14 +52,14 @@ class Layout:
     broken: int = 0
 
     def files(self, root: Path) -> dict[str, Path]:
-        """The splits that are there: `train`, `test`, and `dev` where it is not the test split."""
-        there = {"train": [self.train], "dev": [self.dev], "test": self.test}
-        found = {
+        """The paths of the splits that exist: `train`, `test`, and `dev` where it is not the test split."""
+        candidates = {"train": [self.train], "dev": [self.dev], "test": self.test}
+        paths = {
             split: path
-            for split, names in there.items()
+            for split, names in candidates.items()
             if (path := next((root / name for name in names if name and (root / name).exists()), None))
         }
-        return found if "test" in found or "dev" not in found else found | {"test": found.pop("dev")}
+        return paths if "test" in paths or "dev" not in paths else paths | {"test": paths.pop("dev")}
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Texts:
     labels: Tensor
 
     def take(self, rows: Tensor) -> Texts:
-        """Some of the samples, by number."""
+        """The samples of these numbers."""
         one, two = (
             None if side is None else tuple(side[row] for row in rows.tolist())
             for side in (self.first, self.second)
@@ -79,11 +79,11 @@ class Texts:
         return Texts(one or (), two, self.labels[rows])
 
     def some(self, count: int | None) -> Texts:
-        """So many at random (`bench.random_subset`)."""
+        """`count` samples at random (`bench.random_subset`); all for None."""
         return self if count is None else self.take(random_subset(self._numbers(), count).inputs)
 
     def parted(self, count: int) -> tuple[Texts, Texts]:
-        """All but so many, and these (`bench.hold_out`)."""
+        """All but `count` samples, and these (`bench.hold_out`)."""
         rest, out = hold_out(self._numbers(), count)
         return self.take(rest.inputs), self.take(out.inputs)
 
@@ -91,7 +91,7 @@ class Texts:
         return Split(torch.arange(len(self.labels)), self.labels)
 
     def digest(self) -> str:
-        """Of every text and label, whatever file they came in."""
+        """A digest of every text and label, whatever file they came in."""
         digest = hashlib.sha256(self.labels.numpy().tobytes())
         for side in (self.first, self.second or ()):
             digest.update(json.dumps(side).encode())
@@ -103,12 +103,12 @@ def read(path: Path, layout: Layout, words: Mapping[str, int], *, pairs: bool) -
 
     Args:
         path: jsonl, tsv or csv.
-        layout: what the file has no header for.
-        words: class by what labels are called.
+        layout: gives columns where the file has no header, and words of its own.
+        words: class by label.
         pairs: whether a sample is two texts.
 
     Raises:
-        SeesawError: cut short, or not such a file; it says what is wrong where.
+        SeesawError: cut short, or not such a file; the message names the place.
     """
     about = path.stat()
     stamp = (about.st_size, about.st_mtime_ns)
@@ -126,7 +126,7 @@ def _read(
     broken: int,
 ) -> Texts:
     try:
-        found = list(_folder(path, words) if path.is_dir() else _records(path, columns))
+        records = list(_folder(path, words) if path.is_dir() else _records(path, columns))
     except RecursionError as error:
         raise SeesawError(
             f"{path} cannot be read as text: a line is no sample. Put another file there."
@@ -134,11 +134,11 @@ def _read(
     except (OSError, ValueError, csv.Error) as error:
         raise SeesawError(f"{path} cannot be read as text ({error}). Put the whole file there.") from error
     texts, classes = [], dict(words)
-    short = [number for number, record in enumerate(found, 1) if None in record.values()]
+    short = [number for number, record in enumerate(records, 1) if None in record.values()]
     left_out = set(short if len(short) <= broken else ())
     if left_out:
         log.warning("%s: records %s are cut short, and left out.", path, ", ".join(map(str, short)))
-    for number, record in enumerate(found, 1):
+    for number, record in enumerate(records, 1):
         if number in left_out:
             continue
         label = _field(path, number, record, LABEL, "label")

@@ -1,7 +1,7 @@
-"""What the text tasks share: settings, the three splits, tokens, and training on one set to test on another.
+"""The base of text tasks: settings, the three splits, tokens, and training on one set to test on another.
 
-`stream` is the setting of SplitEE (Bajpai et al., 2023): the network and its thresholds come from one set, and what
-streams past comes from another one with the same classes.
+`stream` is the setting of SplitEE (Bajpai et al., 2023): the network and its thresholds come from one set,
+and the samples of the stream from another one with the same classes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tasks.tokens import LEAST, Tokens, borrowed, trained
 FINE_TUNING = Recipe(
     epochs=5, batch=32, optimizer="adamw", lr=2e-5, weight_decay=0.1, schedule="one-cycle", warmup=0.06
 )
-"""Of a pretrained network, which a pretrained tokenizer is for: SplitEE's own."""
+"""The recipe of fine-tuning, used with a pretrained tokenizer: SplitEE's own."""
 
 
 class TextTask(Task):
@@ -43,7 +43,7 @@ class TextTask(Task):
 
     name: ClassVar[str]
     words: ClassVar[Mapping[str, int]]
-    """class by what labels are called"""
+    """class by label"""
     pairs: ClassVar[bool] = False
     epochs: ClassVar[int] = 3
     official: ClassVar[tuple[Layout, ...]] = ()
@@ -52,7 +52,7 @@ class TextTask(Task):
     @field_validator("train", mode="before")
     @classmethod
     def _is_no_task(cls, value: object) -> object:
-        """A count, or a sentence for who meant the task to train on."""
+        """Refuse the name of a task in place of a count: it was meant as the task to train on."""
         if isinstance(value, str) and value.isidentifier():
             raise ValueError(
                 f"train is a number of samples; to train on {value} and test on {cls.name}, say {value}[stream={cls.name}]"
@@ -78,16 +78,16 @@ class TextTask(Task):
         return Data(split(train), split(calibration), split(test.some(self.test)), torch.Tensor.long)
 
     def identity(self, root: Path) -> dict[str, Any]:
-        """Other texts by the same names are other data, and so is what another tokenizer makes of them."""
+        """Digests of texts and tokens: files of the same names may hold other texts, or get other tokens."""
         if "train" not in self._files(root) or "test" not in self._streamed()._files(root):
             return {}
         texts = self._texts(root)
         names = ("train", "calibration", "test")
-        found = {name: one.digest() for name, one in zip(names, texts, strict=True)}
-        return found | {"tokens": self._tokens(root, texts[0]).digest()}
+        digests = {name: one.digest() for name, one in zip(names, texts, strict=True)}
+        return digests | {"tokens": self._tokens(root, texts[0]).digest()}
 
     def _texts(self, root: Path) -> tuple[Texts, Texts, Texts]:
-        """Training, calibration and test samples; of the last all that there are."""
+        """Training, calibration and test samples; the test samples are all that exist."""
         train = self._read(root, "train").some(self.train)
         test = self._streamed()._read(root, "test")
         if "dev" in self._files(root):
@@ -132,25 +132,25 @@ class TextTask(Task):
         return flat, *plain, *self.official
 
     def _files(self, root: Path) -> dict[str, tuple[Path, Layout]]:
-        """The splits of the first layout that has both to train and to test on, else of the first that has either."""
-        found = [
+        """The files of the first layout with a train and a test split, else of the first with either."""
+        layouts = [
             {split: (path, layout) for split, path in layout.files(root).items()}
             for layout in self._layouts()
         ]
-        return max(found, key=lambda files: len(files.keys() & {"train", "test"}))
+        return max(layouts, key=lambda files: len(files.keys() & {"train", "test"}))
 
     def _read(self, root: Path, split: str) -> Texts:
-        found = self._files(root)
-        if split not in found:
+        files = self._files(root)
+        if split not in files:
             raise SeesawError(f"The {split} split of {self.name} is not below {root}. {self._places(split)}")
-        path, layout = found[split]
+        path, layout = files[split]
         return read(path, layout, self.words, pairs=self.pairs)
 
     def _places(self, split: str) -> str:
-        able = [
+        candidates = [
             name
             for layout in self._layouts()
             for name in ((layout.train,) if split == "train" else (*layout.test, layout.dev))
             if name
         ]
-        return f"Put one of these there: {', '.join(able)}; or name the folder that has it with SEESAW_DATA."
+        return f"Put one of these there: {', '.join(candidates)}; or name the folder that has it with SEESAW_DATA."

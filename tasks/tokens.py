@@ -17,16 +17,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import SeesawError, pretrained
+from bench import SeesawError, needing, pretrained
 
 SPECIAL = ("[PAD]", "[CLS]", "[SEP]")
-"""Of a tokenizer that is trained here, by their ids; 0 pads, as everywhere."""
+"""The special tokens of a tokenizer that is trained here, by their ids; 0 pads, as everywhere."""
 
 RULES = "lower case, words and marks apart, bytes in pairs, 1"
-"""Changes with whatever makes other tokens of the same texts."""
+"""To be changed with whatever makes other tokens of the same texts: kept tokenizers go by it."""
 
 LEAST = 256 + len(SPECIAL)
-"""Every byte is a token, so nothing is unknown."""
+"""The smallest vocabulary: every byte is a token, so that any text has tokens."""
 
 CHUNK = 10_000
 """Texts that are encoded at once."""
@@ -34,13 +34,13 @@ CHUNK = 10_000
 
 @dataclass(frozen=True)
 class Tokens:
-    """A tokenizer of the library `tokenizers`, and how many ids it knows."""
+    """A tokenizer of the library `tokenizers`, and the number of its ids."""
 
     backend: Any
     size: int
 
     def ids(self, first: Sequence[str], second: Sequence[str] | None, length: int) -> Tensor:
-        """Texts, or pairs of them, as ids (N, length): the longer one is cut first, what is left is 0.
+        """Texts, or pairs of them, as ids (N, length): of a pair the longer text is cut first; the rest is 0.
 
         int16 where every id fits, else int32.
         """
@@ -55,12 +55,12 @@ class Tokens:
         return torch.from_numpy(out)
 
     def digest(self) -> str:
-        """Of all its rules."""
+        """A digest of all its rules."""
         return _digest(self.backend.to_str())
 
 
-_held: dict[str, Tokens] = {}
-"""Tokenizers of this process, by what they were trained on."""
+_trained: dict[str, Tokens] = {}
+"""Tokenizers of this process, by a digest of the texts that they were trained on."""
 
 
 def trained(texts: Sequence[str], vocabulary: int, folder: Path, name: str) -> Tokens:
@@ -69,15 +69,15 @@ def trained(texts: Sequence[str], vocabulary: int, folder: Path, name: str) -> T
     Raises:
         SeesawError: the library is missing.
     """
-    known = _digest(json.dumps([RULES, vocabulary, *texts]))
-    if known not in _held:
-        path = folder / f"{name}-tokens-{known}.json"
+    digest = _digest(json.dumps([RULES, vocabulary, *texts]))
+    if digest not in _trained:
+        path = folder / f"{name}-tokens-{digest}.json"
         backend = _kept(path)
         if backend is None:
             backend = _train(texts, vocabulary)
             _keep(path, backend)
-        _held[known] = Tokens(backend, backend.get_vocab_size())
-    return _held[known]
+        _trained[digest] = Tokens(backend, backend.get_vocab_size())
+    return _trained[digest]
 
 
 def _train(texts: Sequence[str], vocabulary: int) -> Any:
@@ -106,7 +106,7 @@ def _train(texts: Sequence[str], vocabulary: int) -> Any:
 
 
 def _kept(path: Path) -> Any | None:
-    """The tokenizer of a file; None where there is none, or no whole one."""
+    """The tokenizer of a file; None where the file is absent or not whole."""
     try:
         return tokenizers().Tokenizer.from_str(path.read_text(encoding="utf-8"))
     except SeesawError:
@@ -128,14 +128,14 @@ def borrowed(name: str) -> Tokens:
     """A pretrained tokenizer, by its name on the hub or by its folder.
 
     Raises:
-        SeesawError: it is not to be had (`bench.pretrained`), or pads with another id than 0.
+        SeesawError: it cannot be loaded (`bench.pretrained`), or pads with another id than 0.
     """
-    found = pretrained("AutoTokenizer", name)
-    if not getattr(found, "is_fast", False) or found.pad_token_id != 0:
+    tokenizer = pretrained("AutoTokenizer", name)
+    if not getattr(tokenizer, "is_fast", False) or tokenizer.pad_token_id != 0:
         raise SeesawError(
-            f"The tokenizer {name!r} pads with id {found.pad_token_id}, and here 0 does. Choose one of BERT's kind."
+            f"The tokenizer {name!r} pads with id {tokenizer.pad_token_id}, and here 0 does. Choose one of BERT's kind."
         )
-    return Tokens(found.backend_tokenizer, len(found))
+    return Tokens(tokenizer.backend_tokenizer, len(tokenizer))
 
 
 def tokenizers() -> ModuleType:
@@ -145,12 +145,8 @@ def tokenizers() -> ModuleType:
         SeesawError: it is missing.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it warns of every process that is started
-    try:
+    with needing("text", "Texts need the library"):
         import tokenizers as library
-    except ImportError as error:
-        raise SeesawError(
-            "Texts need the library tokenizers. Install it: pip install 'seesaw-bench[text]'."
-        ) from error
     return library
 
 

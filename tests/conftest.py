@@ -1,8 +1,10 @@
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,46 @@ CACHE = _cache()
 
 def pytest_unconfigure():
     shutil.rmtree(CACHE, ignore_errors=True)
+
+
+def _lacking(reason):
+    """Skip a test whose tool is not here, loudly; where every tool must be here (`.ci/run` says so), fail it."""
+    (pytest.fail if os.environ.get("SEESAW_TESTS") == "all" else pytest.skip)(reason)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Which tests did not run, and why: the last lines, in yellow."""
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"NOT RUN: {count} x {reason.removeprefix('Skipped: ')}", yellow=True)
+
+
+@pytest.fixture(scope="session")
+def compiler():
+    """For tests of what is compiled: the native kernels are here."""
+    from bench.execution import native
+
+    if (reason := native.missing()) is not None:
+        _lacking(f"no native kernels: {reason}")
+
+
+@pytest.fixture(scope="session")
+def look():
+    """Gives a page's elements after its script has run, as Chromium sees them from disk: `look(page, width=1200)`."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    if (browser := next(filter(None, map(shutil.which, names)), None)) is None:
+        _lacking("no Chromium here: apt-get install chromium")
+
+    def look(page, width=1200):
+        return subprocess.run(
+            [
+                browser, "--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},900",
+                "--virtual-time-budget=4000", "--dump-dom", f"file://{page}",
+            ],
+            capture_output=True, text=True, timeout=60, check=True,
+        ).stdout  # fmt: skip
+
+    return look
 
 
 @pytest.fixture(autouse=True)
@@ -78,75 +120,8 @@ def texts(tmp_path, write_texts):
 
 @pytest.fixture(scope="session")
 def made():
-    """Makes sound records without training: `made(seed, method=..., right=...)`, as a run would have written them."""
-    from bench.records.curve import Curve, Point
-    from bench.records.reading import Reading
-    from bench.records.record import Cut, EpochRow, Exit, LayerRow, Record
-    from bench.records.setup import Named, Setup
-
-    def named(spec, **settings):
-        return Named(name=spec.partition("[")[0], origin="seesaw-bench 1", settings=settings, spec=spec)
-
-    def reading(value, unit="share", **more):
-        return Reading(value=value, unit=unit, source="made", **more)
-
-    def make(seed=0, method="dense", right=(160, 180), scale=1.0, samples=200, task="digits", **changes):
-        shares = [count / samples for count in right]
-        costs = [1000.0 * scale, 3000.0 * scale]
-        timed = {"unit": "s", "low": 0.9e-3 * scale, "high": 1.2e-3 * scale, "n": 30}
-        exits = [
-            Exit(
-                stage=number,
-                readings={
-                    "top1": reading(share, n=samples),
-                    "top5": reading(1.0, n=samples),
-                    "macs": reading(costs[number] / scale, "MAC"),
-                    "macs.effective": reading(costs[number], "MAC"),
-                    "bytes.dense": reading(4000.0 * (number + 1), "B"),
-                    "bytes.indexed": reading(4000.0 * (number + 1) * scale, "B"),
-                    "latency": reading(1e-3 * scale, **timed),
-                    "energy.model-v1": reading(1e-6 * scale, "J"),
-                },
-            )
-            for number, share in enumerate(shares)
-        ]
-        crossing = {
-            "payload.int8": reading(64.0, "B"),
-            "framed.int8": reading(80.0, "B"),
-            "top1.int8": reading(shares[-1], n=samples),
-        }
-        image = {name.replace("int8", "image8"): one for name, one in crossing.items()}
-        cuts = [
-            Cut(before=0, shape=[1, 8, 8], readings=image),
-            Cut(
-                before=1,
-                shape=[16],
-                readings=crossing | {"macs.effective.device": reading(900.0 * scale, "MAC")},
-            ),
-            Cut(before=2, shape=[10], readings={"macs.effective.device": reading(costs[-1], "MAC")}),
-        ]
-        points = [
-            Point(
-                thresholds=[None, None], accuracy=shares[number], macs=costs[number],
-                shares=[float(number == 0), float(number == 1)], calibration_accuracy=shares[number],
-                calibration_macs=costs[number],
-            )
-            for number in (1, 0)
-        ]  # fmt: skip
-        setup = Setup(**({
-            "task": named(task), "task_version": 1, "task_identity": {}, "backbone": named("mlp"),
-            "method": named(method), "exits": named("joint"), "policies": [], "codecs": [named("int8")],
-            "meters": [], "recipe": {"epochs": 2, "batch": 10}, "device": "cpu", "weights": None,
-        } | changes))  # fmt: skip
-        return Record(
-            digest=setup.digest(), seed=seed, setup=setup, budget=1.0, exits=exits, cuts=cuts,
-            curves=[Curve(policy="fixed", reference=False, points=points)],
-            layers=[LayerRow(name="stages.0", shape=[16, 64], density=scale, pattern=None)],
-            net={}, absent={}, notes={},
-            training=[EpochRow(steps=10, loss=1.0, accuracy=[0.5, 0.5], lr=0.1, seconds=1.0, macs=9e5)] * 2,
-            seconds={"train": 2.0}, machine={"processor": "made", "threads": 1}, versions={}, commit=None,
-            dirty=None,
-        ).sealed()  # fmt: skip
+    """Makes sound records without training: `made(seed, method=..., right=...)`, as a run writes them today."""
+    from tests.bench.made import make
 
     return make
 
@@ -183,7 +158,7 @@ def timed(traced):
         path = home / "records" / folder.relative_to(home / "runs").with_suffix(".json")
         told = json.loads(path.read_text())
         told["exits"][1]["readings"]["latency"].update(value=last, low=last, high=last)
-        told["cuts"][1]["readings"]["payload.int8"]["value"] = payload
+        told["cuts"][1]["readings"]["payload.int8"].update(value=payload, low=payload, high=payload)
         Record.model_validate(told).sealed().save(home / "records")
         return folder
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from baselines.backbones.places import Pool, Pooled, silenced, standing, told
+from baselines.backbones.places import Pool, Pooled, token_places, token_places_of_ids, zero_padded
 from bench import Backbone, Sample, SeesawError, places_of, pretrained, revision
 
 
@@ -17,9 +17,9 @@ class Bert(Backbone):
     """Pretrained BERT by its name on the hub or its folder; every layer a stage. Its task needs tokenizer=NAME too."""
 
     name: str = "bert-base-uncased"
-    """on the hub, or a folder with config, weights and tokenizer; of BERT's own architecture"""
+    """of the model on the hub, or a folder with config, weights and tokenizer; of BERT's own architecture"""
     pool: Pool = "first"
-    """what a classifier looks at: the mean over the tokens, or the first one"""
+    """input of a classifier: the mean over the tokens, or the first one"""
 
     @property
     def example(self) -> Sample:
@@ -47,7 +47,7 @@ class Bert(Backbone):
         return [nn.Sequential(Opening(model.embeddings, tokenizer.sep_token_id), first), *others]
 
     def config(self) -> Any:
-        """The architecture, with the inner widths that `width` asks for."""
+        """The architecture, with inner widths scaled by `width`."""
         config = pretrained("AutoConfig", self.name)
         if config.model_type != "bert":
             raise SeesawError(
@@ -74,7 +74,7 @@ class Bert(Backbone):
 
 
 class Opening(nn.Module):
-    """Token ids (N, places) to features (N, width, places); what stands behind the first separator is a second text."""
+    """Token ids (N, places) to features (N, width, places); a second text follows the first separator."""
 
     def __init__(self, embeddings: nn.Module, separator: int) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class Opening(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         ends = (ids == self.separator).long()
         second = ((ends.cumsum(1) - ends) > 0).long()
-        return silenced(self.embeddings(input_ids=ids, token_type_ids=second), told(ids))
+        return zero_padded(self.embeddings(input_ids=ids, token_type_ids=second), token_places_of_ids(ids))
 
 
 class Inner(nn.Module):
@@ -94,5 +94,5 @@ class Inner(nn.Module):
         self.layer = layer
 
     def forward(self, x: Tensor) -> Tensor:
-        there = standing(x)
-        return silenced(self.layer(x.transpose(1, 2), there[:, None, None]), there)
+        places = token_places(x)
+        return zero_padded(self.layer(x.transpose(1, 2), places[:, None, None]), places)

@@ -1,8 +1,9 @@
 """The LeNet of BranchyNet (Teerapittayanon et al., ICPR 2016), as its published code has it.
 
-Three 5x5 convolutions with padding 3, to 5, 10 and 20 channels, each with 2x2 pooling and ReLU, and a linear layer of
-84 without activation. Its early head is a 3x3 convolution of twice the channels, pooling, ReLU and a linear layer; the
-published one hangs on the first convolution, which pools here for both: EXITS='joint[at=0,weights=1:0.3,alone=0.33]'.
+Three 5x5 convolutions with padding 3, to 5, 10 and 20 channels, each with 2x2 pooling and ReLU, and a linear
+layer of 84 without activation. Its early head is a 3x3 convolution of twice the channels, pooling, ReLU and a
+linear layer; the published one hangs on the first convolution, which pools here for both:
+EXITS='joint[at=0,weights=1:0.3,alone=0.33]'.
 """
 
 from torch import nn

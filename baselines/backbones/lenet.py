@@ -1,7 +1,7 @@
 """LeNet (LeCun et al., Proc. IEEE 1998): two convolutions with pooling, then fully connected layers.
 
-Padding keeps it working from 8x8 images on, and the widths make densities down to 1/16 feasible in every layer.
-Early heads see a 4x4 grid of each channel: features this shallow say little in their global mean.
+Padding keeps it working from 8x8 images on, and the widths make densities down to 1/16 feasible in every
+layer. Early heads read a 4x4 grid of each channel: the global mean of features this shallow holds little.
 """
 
 from math import ceil

@@ -1,7 +1,7 @@
 """Transformer encoder (Vaswani et al., NeurIPS 2017), trained from scratch on token ids; every layer is a stage.
 
-Each layer normalises after its additions, as BERT does (Devlin et al., NAACL 2019): so an exit can hang on any of
-them. The embedding, with a learnt vector for every place, belongs to the first stage.
+Each layer normalises after its additions, as BERT does (Devlin et al., NAACL 2019): so an exit can hang on
+any of them. The embedding, with a learnt vector for every place, belongs to the first stage.
 """
 
 from typing import Annotated
@@ -11,14 +11,14 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from baselines.backbones.places import Pool, Pooled, silenced, standing, told
+from baselines.backbones.places import Pool, Pooled, token_places, token_places_of_ids, zero_padded
 from bench import Backbone, Count, Sample, Share, places_of
 
 TOKEN, PLACE = 0.02, 0.002
 """Deviations of the vectors before training: BERT's for tokens, and less for places, of which the last are rarely seen."""
 
 EXPANSION = 4
-"""Width of the inner layer of two, over that of a token."""
+"""Width between the two linear layers, over that of a token."""
 
 
 class Transformer(Backbone):
@@ -33,7 +33,7 @@ class Transformer(Backbone):
     dropout: Share = 0.1
     """share of a layer's numbers dropped in training"""
     pool: Pool = "mean"
-    """what a classifier looks at: the mean over the tokens, or the first one"""
+    """input of a classifier: the mean over the tokens, or the first one"""
 
     @property
     def example(self) -> Sample:
@@ -61,7 +61,7 @@ class Embedding(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         x = self.tokens(ids) + self.places.weight[: ids.shape[1]]
-        return silenced(self.dropout(self.norm(x)), told(ids))
+        return zero_padded(self.dropout(self.norm(x)), token_places_of_ids(ids))
 
 
 class EncoderLayer(nn.Module):
@@ -76,10 +76,10 @@ class EncoderLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        there, x = standing(x), x.transpose(1, 2)
-        x = self.norm1(x + self.dropout(self.attention(x, there)))
+        places, x = token_places(x), x.transpose(1, 2)
+        x = self.norm1(x + self.dropout(self.attention(x, places)))
         x = self.norm2(x + self.dropout(self.inner(x)))
-        return silenced(x, there)
+        return zero_padded(x, places)
 
 
 class Attention(nn.Module):
@@ -90,10 +90,10 @@ class Attention(nn.Module):
         self.heads = heads
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
 
-    def forward(self, x: Tensor, there: Tensor) -> Tensor:
+    def forward(self, x: Tensor, places: Tensor) -> Tensor:
         query, key, value = (
             layer(x).unflatten(2, (self.heads, -1)).transpose(1, 2)
             for layer in (self.query, self.key, self.value)
         )
-        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=there[:, None, None])
-        return self.out(seen.transpose(1, 2).flatten(2))
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=places[:, None, None])
+        return self.out(mixed.transpose(1, 2).flatten(2))

@@ -1,4 +1,4 @@
-"""Features in half precision: two bytes a value, little-endian; what is too large becomes the largest number."""
+"""Features in half precision: two bytes a value, little-endian; too large ones become the largest number."""
 
 import numpy as np
 import torch

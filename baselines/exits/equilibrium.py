@@ -1,10 +1,10 @@
-"""Gradient equilibrium: what flows back from many exits is rescaled, so that early stages are not swamped by it.
+"""Gradient equilibrium: the gradients of many exits are rescaled, lest they swamp the early stages.
 
 Li et al., "Improved Techniques for Training Adaptive Deep Networks", ICCV 2019: at exit i of K, counted
 from 1, the gradient from the head is multiplied by 1 / (K - i + 1) and that from the stages behind by
-(K - i) / (K - i + 1). So every stage is trained by the mean loss of the exits at and behind it, and not by their sum;
-heads get their own gradient whole. Optimisers that divide gradients by their size, as AdamW does, undo that: train
-with --set optimizer=sgd.
+(K - i) / (K - i + 1). So every stage is trained by the mean loss of the exits at and behind it, and not by
+their sum; heads keep their own gradient whole. Optimisers that divide gradients by their size, as AdamW does,
+undo that: train with --set optimizer=sgd.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,12 +32,12 @@ class Equilibrium(EarlyExits):
 
 @contextmanager
 def rescaled(net: Net) -> Iterator[None]:
-    """Rescale the gradients of a network at its exits for a while; what it answers stays the same."""
+    """Within it, the gradients of a network are rescaled at its exits; its logits stay the same."""
     hooks = []
     for number, stage in enumerate(net.exits[:-1]):
         left = len(net.exits) - number
-        hooks.append(net.head(stage).register_forward_pre_hook(_give_back(1 / left)))
-        hooks.append(net.stages[stage + 1].register_forward_pre_hook(_give_back((left - 1) / left)))
+        hooks.append(net.head(stage).register_forward_pre_hook(_rescale(1 / left)))
+        hooks.append(net.stages[stage + 1].register_forward_pre_hook(_rescale((left - 1) / left)))
     try:
         yield
     finally:
@@ -45,8 +45,8 @@ def rescaled(net: Net) -> Iterator[None]:
             hook.remove()
 
 
-def _give_back(share: float) -> Callable[[Any, tuple[Tensor, ...]], tuple[Tensor, ...]]:
-    """A hook by which a module gives back a share of the gradient of its input."""
+def _rescale(share: float) -> Callable[[Any, tuple[Tensor, ...]], tuple[Tensor, ...]]:
+    """A hook that multiplies the gradient of a module's input by a share."""
 
     def hook(module: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         x, *others = inputs

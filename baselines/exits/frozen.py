@@ -1,7 +1,7 @@
-"""Frozen backbone: first the network with its last exit, then the early heads alone on what it learnt.
+"""Frozen backbone: first the network with its last exit, then the early heads alone on its features.
 
 The two stages of DeeBERT (Xin et al., ACL 2020) and the "IC-only" training of Shallow-Deep Networks (Kaya et
-al., ICML 2019). The early exits cost the backbone no accuracy, and it does nothing for them.
+al., ICML 2019). The early exits cost the backbone no accuracy, and it is not trained for them.
 """
 
 import torch.nn.functional as F

@@ -1,7 +1,8 @@
 """Joint training: the weighted sum of every exit's cross-entropy (BranchyNet, Teerapittayanon et al., ICPR 2016).
 
-BranchyNet trains the network alone before its branches join: its LeNet has `weights=1:0.3` and, with 50 of 150 epochs,
-`alone=0.33`. A method then does its work in that share, and what it hid stays hidden while all exits train.
+BranchyNet trains the network alone before its branches join: its LeNet has `weights=1:0.3` and, with 50 of
+150 epochs, `alone=0.33`. A method then does its work in that share, and the weights that it hid stay hidden
+while all exits train.
 """
 
 from collections.abc import Sequence

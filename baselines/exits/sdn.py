@@ -1,8 +1,8 @@
 """Shallow-Deep Networks: internal classifiers whose losses count little at first and more as training goes on.
 
 Kaya, Hong & Dumitras, ICML 2019: six heads with mixed pooling at 15, 30, ..., 90% of the MACs; the loss is
-sum_i t_i CE_i + CE_last with t_i(e) = min(C_i, 0.01 + e C_i / E) at epoch e of E, and C_i = 0.15, 0.30, ..., 0.90.
-Here e / E is the share of the schedule done, at every step.
+sum_i t_i CE_i + CE_last with t_i(e) = min(C_i, 0.01 + e C_i / E) at epoch e of E, and
+C_i = 0.15, 0.30, ..., 0.90. Here e / E is the share of the schedule done, at every step.
 """
 
 from collections.abc import Sequence

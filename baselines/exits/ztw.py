@@ -1,10 +1,11 @@
-"""Zero Time Waste: no early answer is thrown away; later heads see it, and exits answer with an ensemble.
+"""Zero Time Waste: no early logits are thrown away; later heads read them, and exits answer with an ensemble.
 
-Wolczyk et al., NeurIPS 2021. The backbone and its last exit are trained first and then stand still. Cascade: every
-early head also takes the logits of the head before, normalised, without a gradient. Ensembles: early exit m then
-answers with softmax(log b_m + sum_j w_mj log p_j) over the early heads j up to m, where b > 0 and w > 0 are trained
-last, on heads that stand still; w are the exponentials of free numbers over m, as in the authors' code. The last exit
-answers alone. log p and the logits differ by one number for a sample, which a softmax does not see.
+Wolczyk et al., NeurIPS 2021. The backbone and its last exit are trained first and then stand still. Cascade:
+every early head also takes the logits of the head before, normalised, without a gradient. Ensembles: early
+exit m then answers with softmax(log b_m + sum_j w_mj log p_j) over the early heads j up to m, where b > 0 and
+w > 0 are trained last, on heads that stand still; w are the exponentials of free numbers over m, as in the
+authors' code. The last exit answers alone. log p and the logits differ by one number for a sample, which a
+softmax does not see.
 """
 
 from collections.abc import Sequence
@@ -19,12 +20,12 @@ from bench import EarlyExits, HeadOf, LentBudget, Linked, Method, Net, Share, ea
 
 
 class Ztw(EarlyExits):
-    """Zero Time Waste: heads on a frozen backbone see earlier heads' answers, and exits answer with ensembles."""
+    """Zero Time Waste: heads on a frozen backbone read earlier heads' logits, and exits are ensembles."""
 
     backbone: Share = 0.75
     """share of the budget for the backbone and its last exit"""
     ensembles: Share = 0.05
-    """share for the weights of the ensembles, at the end; the heads get what is between"""
+    """share for the weights of the ensembles, at the end; the heads get the share between"""
 
     @model_validator(mode="after")
     def _within_the_budget(self) -> Self:
@@ -60,11 +61,11 @@ class Ztw(EarlyExits):
 
 
 class Cascaded(Linked):
-    """An early head that sees the head before, and answers for all heads up to itself.
+    """An early head that reads the logits of the head before; its exit is an ensemble of all heads so far.
 
     Args:
-        head: (N, ...) to (N, classes), ending in a linear layer: adding a linear map of the logits before is then the
-            same as giving that layer both as its input.
+        head: (N, ...) to (N, classes), ending in a linear layer: to add a linear map of the logits before is
+            then the same as to give that layer both as its input.
         number: how many early heads there are before.
         classes: how many logits it gives.
     """
@@ -79,7 +80,7 @@ class Cascaded(Linked):
         self.bias = nn.Parameter(torch.zeros(classes))
         """log b_m"""
         self.alone = False
-        """whether it answers for itself alone, while heads are trained"""
+        """whether its exit has its own logits alone, while heads are trained"""
 
     def forward(self, x: Tensor, earlier: Sequence[Tensor]) -> Tensor:
         own = self.head(x)

@@ -21,10 +21,10 @@ class Block(Predefined):
 
     def mask(self, shape: Sequence[int], seed: int) -> Tensor:
         outputs, inputs = shape[:2]
-        high, wide = math.gcd(outputs, self.size), math.gcd(inputs, self.size)
-        rows, columns = outputs // high, inputs // wide
+        height, width = math.gcd(outputs, self.size), math.gcd(inputs, self.size)
+        rows, columns = outputs // height, inputs // width
         steps = math.gcd(columns, rows)
-        where = f"in blocks of {high} x {wide} between {inputs} inputs and {outputs} outputs"
+        where = f"in blocks of {height} x {width} between {inputs} inputs and {outputs} outputs"
         count = degree.units(self.density, steps, where, nearest=self.nearest)
         blocks = degree.degree_mask(columns, rows, rows * count // steps, seed)
-        return over_kernels(torch.from_numpy(np.kron(blocks, np.ones((high, wide), bool))), shape)
+        return over_kernels(torch.from_numpy(np.kron(blocks, np.ones((height, width), bool))), shape)

@@ -1,7 +1,8 @@
 """Clash-free patterns: inputs lie in z memories, and every cycle reads each memory once, so no two reads clash.
 
-Dey et al., "Pre-Defined Sparse Neural Networks with Hardware Acceleration", JETCAS 2019. Neuron a*z + m is in memory
-m at address a. A sweep reads every input once, and a fan-out of f takes f sweeps; edges go to the outputs in order.
+Dey et al., "Pre-Defined Sparse Neural Networks with Hardware Acceleration", JETCAS 2019. Neuron a*z + m is in
+memory m at address a. A sweep reads every input once, and a fan-out of f takes f sweeps; edges go to the
+outputs in order.
 """
 
 import math
@@ -48,8 +49,8 @@ class ClashFree(Predefined):
     def interleaved(self, inputs: int, fan_out: int, z: int, seed: int, fan_in: int = 1) -> np.ndarray:
         """The input of every edge, int64 (inputs * fan_out,), in the order in which edges go to the outputs.
 
-        An output whose edges span two sweeps must not meet an input twice: what it has from the first sweep, the
-        second one begins elsewhere. Where the drawn addresses do so anyway, they are kept.
+        An output whose edges span two sweeps must not meet an input twice: where the drawn addresses of the
+        second sweep would begin with inputs that it has from the first, they are changed.
         """
         depth, edges = inputs // z, np.empty(0, dtype=np.int64)
         for sweep in range(fan_out):
@@ -57,12 +58,12 @@ class ClashFree(Predefined):
             if self.dither:
                 drawn = 0 if self.type == 3 else sweep
                 order = np.argsort(seeded_noise(seed, fan_out * z + drawn, z), kind="stable")
-            begun = edges[len(edges) - len(edges) % fan_in :]  # of the output that this sweep goes on with
+            begun = edges[len(edges) - len(edges) % fan_in :]  # of the output that this sweep completes
             missing = -len(edges) % fan_in
             address = np.empty((depth, z), dtype=np.int64)
             for place, memory in enumerate(order.tolist()):
                 taken = begun[begun % z == memory] // z
-                first = len(range(place, missing, z))  # cycles of this memory that still go to that output
+                first = len(range(place, missing, z))  # cycles of this memory that complete that output
                 address[:, place] = self._addresses(depth, sweep, memory, z, seed, set(taken.tolist()), first)
             edges = np.concatenate([edges, (address * z + order).reshape(-1)])
         return edges
@@ -70,7 +71,7 @@ class ClashFree(Predefined):
     def _addresses(
         self, depth: int, sweep: int, memory: int, z: int, seed: int, taken: set[int], first: int
     ) -> np.ndarray:
-        """The order in which one sweep reads one memory; the `first` ones are none of those taken."""
+        """The order in which a sweep reads a memory; the `first` first addresses are not among `taken`."""
         if self.type == 1:
             drawn = seeded_noise(seed, sweep * z + memory, depth)
             late = (
@@ -81,14 +82,14 @@ class ClashFree(Predefined):
             return np.argsort(drawn + late, kind="stable")
         start = int(seeded_noise(seed, 0 if self.type == 3 else sweep, z)[memory] * depth)
         cycles = np.arange(depth)
-        able = (n for n in range(depth) if not taken & {(start + n + c) % depth for c in range(first)})
-        return (start + next(able, 0) + cycles) % depth
+        turns = (n for n in range(depth) if not taken & {(start + n + c) % depth for c in range(first)})
+        return (start + next(turns, 0) + cycles) % depth
 
 
 def possible(inputs: int, fan_out: int, z: int, type: int, fan_in: int | None = None) -> int:
     """How many clash-free patterns there are (Dey et al. 2019, table I); with dither where the fan-in is given.
 
-    Of the z! orders of the memories those make another pattern that give an output other memories.
+    Of the z! orders of the memories only those are counted apart that give some output other memories.
     """
     depth, orders = inputs // z, 1
     if fan_in is not None:
@@ -97,5 +98,5 @@ def possible(inputs: int, fan_out: int, z: int, type: int, fan_in: int | None = 
                 f"There is no count for {z} memories at fan-in {fan_in}: neither divides the other."
             )
         orders = math.factorial(z) // math.factorial(fan_in) ** (z // fan_in) if fan_in < z else 1
-    found = {1: math.factorial(depth) ** z, 2: depth**z, 3: depth**z}[type] * orders
-    return found if type == 3 else found**fan_out
+    per_sweep = {1: math.factorial(depth) ** z, 2: depth**z, 3: depth**z}[type] * orders
+    return per_sweep if type == 3 else per_sweep**fan_out

@@ -1,8 +1,8 @@
 """DepGraph: drop channels that depend on each other together, those whose group has the smallest mean norm.
 
-Fang et al., "DepGraph: Towards Any Structural Pruning", CVPR 2023. The authors' library Torch-Pruning finds the
-groups and their importance; here they are ranked over the whole network and hidden, and every group keeps a channel.
-Needs the extra `depgraph`: pip install 'seesaw-bench[depgraph]'.
+Fang et al., "DepGraph: Towards Any Structural Pruning", CVPR 2023. The authors' library Torch-Pruning finds
+the groups and their importance; here channels are ranked over the whole network and hidden, and one in each
+group stays. Needs the extra `depgraph`: pip install 'seesaw-bench[depgraph]'.
 """
 
 import copy
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench import Layer, Net, SeesawError, Structured, Train, layers
+from bench import Layer, Net, SeesawError, Structured, Train, layers, needing
 
 
 class Depgraph(Structured):
@@ -30,25 +30,25 @@ class Depgraph(Structured):
         library, twin = _library(), copy.deepcopy(net).eval()
         blank = net.sample.blank(device=next(net.parameters()).device)
         graph = library.DependencyGraph().build_dependency(twin, example_inputs=blank)
-        able = self.prunable(twin, cut)
+        prunable = self.prunable(twin, cut)
         importance = library.importance.GroupMagnitudeImportance(p=2)
         ranked = []
         for group in graph.get_all_groups(
-            ignored_layers=[one for one in layers(twin).values() if one not in able]
+            ignored_layers=[one for one in layers(twin).values() if one not in prunable]
         ):
             rows = [
                 dependency.target.module
                 for dependency, _ in group
                 if graph.is_out_channel_pruning_fn(dependency.handler)
             ]
-            if all(module in able for module in rows if module in set(layers(twin).values())):
+            if all(module in prunable for module in rows if module in set(layers(twin).values())):
                 ranked.append((group, importance(group).detach()))
         if not ranked:
             raise SeesawError("No channels of this network can go without others. Choose another method.")
         return graph, ranked
 
     def prunable(self, net: Net, cut: int | None) -> set[Layer]:
-        """The sparse layers, and depthwise ones between them: a group of channels goes through both."""
+        """The sparse layers, and depthwise ones between them: a group of channels passes through both."""
         sparse = self.sparse(net, cut)
         stages = {name.split(".")[1] for name in sparse}
         grouped = (
@@ -60,7 +60,7 @@ class Depgraph(Structured):
 
 
 def without(net: Net, graph: Any, ranked: list[tuple[Any, Tensor]], share: float) -> dict[str, Tensor]:
-    """The masks of all layers when a share of the ranked channels goes, the least important ones."""
+    """The masks of all layers when a share of the ranked channels is dropped, the least important ones."""
     scores = torch.cat([importance for _, importance in ranked]).sort().values
     edge = scores[min(round(share * len(scores)), len(scores) - 1)]
     masks = {name: torch.ones_like(layer.weight, dtype=torch.bool) for name, layer in layers(net).items()}
@@ -79,10 +79,6 @@ def without(net: Net, graph: Any, ranked: list[tuple[Any, Tensor]], share: float
 
 
 def _library() -> Any:
-    try:
+    with needing("depgraph", "depgraph needs the library"):
         import torch_pruning
-    except ImportError as error:
-        raise SeesawError(
-            "depgraph needs the library torch-pruning. Install it: pip install 'seesaw-bench[depgraph]'."
-        ) from error
     return torch_pruning

@@ -1,7 +1,7 @@
 """Cyclic diagonals: a weight exists where input and output differ by one of a few offsets, round the edge.
 
-The static form of DynaDiag (Tyagi et al., ICML 2025) and of the rows that clash-free memories read; an index costs
-one number a diagonal.
+The static form of DynaDiag (Tyagi et al., ICML 2025) and of the rows that clash-free memories read; an index
+costs one number a diagonal.
 """
 
 import math

@@ -1,7 +1,8 @@
-"""Filter pruning: drop the filters with the smallest sum of absolute weights, and all that only they fed.
+"""Filter pruning: drop the filters of the smallest absolute sums, and all weights that only they feed.
 
-Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017: the same share of filters in every layer; where a
-shortcut adds to a layer's output, that layer keeps its filters. In a linear layer a filter is a neuron.
+Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017: the same share of filters in every layer;
+where a shortcut adds to a layer's output, that layer keeps its filters. In a linear layer a filter is a
+neuron.
 """
 
 import copy
@@ -13,7 +14,7 @@ from bench import Net, Structured, connected, hide, layers
 
 
 class Filters(Structured):
-    """Structured: whole filters by their L1 norm, in the middle of training, with what depends on them."""
+    """Structured: whole filters by their L1 norm, in mid-training, with the weights that depend on them."""
 
     def masks(self, net: Net, cut: int | None = None) -> dict[str, Tensor]:
         inner, whole = [name for name in self.sparse(net, cut) if _is_inner(net, name)], connected(net)
@@ -21,7 +22,7 @@ class Filters(Structured):
 
 
 def without(net: Net, whole: dict[str, Tensor], names: list[str], share: float) -> dict[str, Tensor]:
-    """The masks that are left when these layers lose a share of their filters, the smallest; one stays.
+    """The masks of all layers when some lose a share of their filters, the smallest; one at least stays.
 
     Args:
         net: as it is.
@@ -39,7 +40,7 @@ def without(net: Net, whole: dict[str, Tensor], names: list[str], share: float) 
 
 
 def _left(before: Tensor, after: Tensor) -> Tensor:
-    """All but the filters and the input channels that were on a path and are on none; taps that see only padding stay."""
+    """All but the filters and input channels that are no longer on a path; taps on padding alone stay."""
     left = torch.ones_like(after)
     for side in (0, 1):
         gone = before.movedim(side, 0).flatten(1).any(1) & ~after.movedim(side, 0).flatten(1).any(1)

@@ -1,8 +1,8 @@
 """GraSP: before training, keep the connections that preserve the flow of gradients.
 
-Wang et al., "Picking Winning Tickets Before Training by Preserving Gradient Flow", ICLR 2020, equation 8: with g the
-gradient and H the Hessian of the loss, S = -w * Hg; the weights with the highest S are removed. As in the authors'
-code g is that of every linear layer's and convolution's weights, the dense ones' too.
+Wang et al., "Picking Winning Tickets Before Training by Preserving Gradient Flow", ICLR 2020, equation 8:
+with g the gradient and H the Hessian of the loss, S = -w * Hg; the weights with the highest S are removed. As
+in the authors' code, g is the gradient of all linear and convolutional weights, those of dense layers too.
 """
 
 import copy
@@ -14,7 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from bench import Count, Net, Positive, Pruning, Train, layers
 
 CHUNK = 256
-"""Samples at once: the second derivative keeps all that lies between."""
+"""Samples at once: the second derivative keeps every activation in memory."""
 
 
 class Grasp(Pruning):
@@ -29,7 +29,7 @@ class Grasp(Pruning):
         twin = copy.deepcopy(net).train()
         for stage in twin.exits:
             twin.head(stage).register_forward_hook(self.cooled)
-        able = [layer.weight for layer in self.sparse(twin, train.cut).values()]
+        scored = [layer.weight for layer in self.sparse(twin, train.cut).values()]
         weights = [layer.weight for layer in layers(twin).values()]
         inputs, labels = train.batch(self.samples * net.classes)
         chunks = list(zip(inputs.split(CHUNK), labels.split(CHUNK), strict=True))
@@ -38,17 +38,19 @@ class Grasp(Pruning):
             loss = train.loss(twin, x, y) * (len(y) / len(labels))
             return torch.autograd.grad(loss, weights, create_graph=graph, materialize_grads=True)
 
-        kept = [torch.zeros_like(weight) for weight in able]  # -S
+        scores = [torch.zeros_like(weight) for weight in scored]  # -S
         with sdpa_kernel(SDPBackend.MATH):  # no fused attention has a second derivative
             parts = [gradients(x, y, graph=False) for x, y in chunks]
             whole = [torch.stack(part).sum(0) for part in zip(*parts, strict=True)]
             for x, y in chunks:
                 part = gradients(x, y, graph=True)
                 product = torch.stack([(g * own).sum() for g, own in zip(whole, part, strict=True)]).sum()
-                for score, weight, hg in zip(kept, able, torch.autograd.grad(product, able), strict=True):
+                for score, weight, hg in zip(
+                    scores, scored, torch.autograd.grad(product, scored), strict=True
+                ):
                     score += (weight * hg).detach()
-        self.keep(net, kept, train.cut)
+        self.keep(net, scores, train.cut)
 
-    def cooled(self, head: nn.Module, taken: tuple[Tensor, ...], logits: Tensor) -> Tensor:
-        """Logits over the temperature."""
+    def cooled(self, head: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> Tensor:
+        """A hook on a head: its logits over the temperature."""
         return logits / self.temperature

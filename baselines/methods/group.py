@@ -1,7 +1,7 @@
-"""Groups: channels fall into groups that see only their own inputs, which a permutation mixes anew in every layer.
+"""Groups: channels form groups that read only their own inputs, which a permutation mixes in every layer.
 
-Grouped convolution with a channel permutation (Zhang et al., ShuffleNet, CVPR 2018; Zhang et al., Interleaved Group
-Convolutions, ICCV 2017), the permutation being random and predefined.
+Grouped convolution with a channel permutation (Zhang et al., ShuffleNet, CVPR 2018; Zhang et al., Interleaved
+Group Convolutions, ICCV 2017), the permutation being random and predefined.
 """
 
 import math
@@ -27,12 +27,12 @@ class Group(Predefined):
     def _groups(self, inputs: int, outputs: int) -> int:
         """How many groups make the density; their number divides both widths."""
         common = math.gcd(inputs, outputs)
-        able = [n for n in range(1, common + 1) if common % n == 0]
-        best = min(able, key=lambda n: (abs(1 / n - self.density), n))
+        divisors = [n for n in range(1, common + 1) if common % n == 0]
+        best = min(divisors, key=lambda n: (abs(1 / n - self.density), n))
         if not self.nearest and not degree.same(1 / best, self.density):
             near = {
-                max(n for n in able if 1 / n >= self.density),
-                min((n for n in able if 1 / n <= self.density), default=common),
+                max(n for n in divisors if 1 / n >= self.density),
+                min((n for n in divisors if 1 / n <= self.density), default=common),
             }
             where = f"in groups between {inputs} inputs and {outputs} outputs"
             raise Infeasible(self.density, where, {1 / n: f"{n} groups" for n in sorted(near)})

@@ -1,8 +1,9 @@
 """Kernel supports: which taps of a kernel exist repeats periodically within and across filters.
 
-Kundu et al., "Pre-defined Sparsity for Low-Complexity Convolutional Neural Networks", IEEE TC 2020 (pSConv). With
-period P, channel pair (o, i) has support (o + i + 1) mod P; supports are taps nearest to a corner of the kernel, the
-four corners in turn. Where there are weights enough, one kernel in each period keeps all its taps ("boosting").
+Kundu et al., "Pre-defined Sparsity for Low-Complexity Convolutional Neural Networks", IEEE TC 2020 (pSConv).
+With period P, channel pair (o, i) has support (o + i + 1) mod P; supports are taps nearest to a corner of the
+kernel, the four corners in turn. Where there are weights enough, one kernel in each period keeps all its taps
+("boosting").
 """
 
 import itertools

@@ -1,7 +1,8 @@
 """Lottery tickets: train, remove the smallest fifth, go back to early weights, train again, until sparse enough.
 
-Frankle & Carbin, "The Lottery Ticket Hypothesis", ICLR 2019, with rewinding to an early step (Frankle et al., "Linear
-Mode Connectivity", ICML 2020). Weights, schedule and data order all restart from there. Every round costs a training.
+Frankle & Carbin, "The Lottery Ticket Hypothesis", ICLR 2019, with rewinding to an early step (Frankle et al.,
+"Linear Mode Connectivity", ICML 2020). Weights, schedule and data order all restart from there. Every round
+costs a training.
 """
 
 import math

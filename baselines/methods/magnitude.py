@@ -1,6 +1,7 @@
-"""Magnitude pruning at another method's densities by layer: whether that method chooses better weights, or only layers.
+"""Magnitude pruning at another method's densities by layer: does that method choose weights, or only layers?
 
-The control of Blalock et al., "What is the State of Neural Network Pruning?", MLSys 2020, beside `random` and `shuffled`.
+The control of Blalock et al., "What is the State of Neural Network Pruning?", MLSys 2020, beside `random` and
+`shuffled`.
 """
 
 from bench import Density, Method, Net, Train, choose, hide, largest, layers, masks_of

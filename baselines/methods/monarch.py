@@ -1,8 +1,9 @@
 """Monarch: a weight matrix is a product of two block-diagonal ones with a permutation between.
 
-Dao et al., "Monarch: Expressive Structured Matrices for Efficient and Accurate Training", ICML 2022: M = P L P' R.
-Here R and L are grouped 1x1 convolutions and P is a channel shuffle; in a convolution R has the kernel and L mixes
-its channels (interleaved group convolution, Zhang et al., ICCV 2017). Predefined, with no index at all.
+Dao et al., "Monarch: Expressive Structured Matrices for Efficient and Accurate Training", ICML 2022:
+M = P L P' R. Here R and L are grouped 1x1 convolutions and P is a channel shuffle; in a convolution R has the
+kernel and L mixes its channels (interleaved group convolution, Zhang et al., ICCV 2017). Predefined, with no
+index at all.
 """
 
 import math
@@ -56,12 +57,13 @@ def unit(shape: Sequence[int]) -> float:
 class Factors(nn.Module):
     """P L P' R in place of a layer.
 
-    The weights number `inner` times its inputs and outputs, however many blocks there are: there are as many as let
-    every input still reach every output, and make the inner width no larger than the layer's.
+    The weights number `inner` times its inputs and outputs, whatever the number of blocks. That is the
+    largest with which every input still reaches every output and the inner width is no larger than the
+    layer's.
 
     Args:
-        layer: a linear layer or a 2-D convolution; gives shapes, stride, padding, bias, device, and its weights'
-            deviation, so that the product starts as the layer would.
+        layer: a linear layer or a 2-D convolution; gives shapes, stride, padding, bias, device, and its
+            weights' deviation, so that the product starts as the layer would.
         inner: channels between the factors for each block.
 
     Raises:
@@ -71,8 +73,8 @@ class Factors(nn.Module):
     def __init__(self, layer: Layer, inner: int) -> None:
         super().__init__()
         outputs, inputs = layer.weight.shape[:2]
-        able = [n for n in range(1, inner + 1) if math.gcd(inputs, outputs) % n == 0]
-        self.blocks = max((n for n in able if n * inner <= max(inputs, outputs)), default=1)
+        divisors = [n for n in range(1, inner + 1) if math.gcd(inputs, outputs) % n == 0]
+        self.blocks = max((n for n in divisors if n * inner <= max(inputs, outputs)), default=1)
         width, bias = self.blocks * inner, layer.bias is not None
         at = {"device": layer.weight.device, "dtype": layer.weight.dtype}
         if isinstance(layer, nn.Linear):
@@ -88,7 +90,7 @@ class Factors(nn.Module):
                 f"monarch knows linear layers and 2-D convolutions, not {type(layer).__name__}. Choose another."
             )
         if not layer.weight.is_meta:
-            # R keeps the variance of its inputs, and L does with it what the layer would
+            # R keeps the variance of its inputs, and L changes it as the layer would
             nn.init.normal_(self.right.weight, std=self.right.weight[0].numel() ** -0.5)
             gain = layer.weight[0].numel() ** 0.5 * float(layer.weight.detach().std(correction=0))
             nn.init.normal_(self.left.weight, std=gain * inner**-0.5)

@@ -1,9 +1,9 @@
 """Movement pruning: keep the weights that training moves away from zero.
 
-Sanh et al., "Movement Pruning: Adaptive Sparsity by Fine-Tuning", NeurIPS 2020, section 3: the forward pass sees the
-weights with the highest scores S of each layer; weights get the gradient of what is seen, and scores go straight
-through, S <- S - dL/dW * W, hidden weights included. The density falls on the cubic schedule of Zhu & Gupta. Meant
-for fine-tuning a trained network (`--weights`).
+Sanh et al., "Movement Pruning: Adaptive Sparsity by Fine-Tuning", NeurIPS 2020, section 3: the forward pass
+sees the weights with the highest scores S of each layer; visible weights get their gradient, and scores go
+straight through, S <- S - dL/dW * W, hidden weights included. The density falls on the cubic schedule of Zhu
+& Gupta. Meant for fine-tuning a trained network (`--weights`).
 """
 
 import torch
@@ -30,11 +30,11 @@ class Movement(StraightThrough):
     def finish(self, layer: Layer) -> None:
         delattr(layer, SCORE)
 
-    def felt(self, layer: Layer, dense: Tensor, seen: Tensor, gradient: Tensor) -> None:
+    def adjust(self, layer: Layer, dense: Tensor, visible: Tensor, gradient: Tensor) -> None:
         layer.get_buffer(SCORE).sub_(gradient * dense)
-        gradient.mul_(seen)
+        gradient.mul_(visible)
 
-    def seen(self, layer: Layer, dense: Tensor, progress: float) -> Tensor:
+    def visible(self, layer: Layer, dense: Tensor, progress: float) -> Tensor:
         left = 1 - (progress - self.start) / max(self.stop - self.start, 1e-9)
         kept = 1 - (1 - self.density) * (1 - min(max(left, 0.0), 1.0) ** 3)
         return largest([layer.get_buffer(SCORE)], kept)[0]

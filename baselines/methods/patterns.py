@@ -1,9 +1,9 @@
 """Kernel patterns: every kernel keeps one of a few patterns of taps, and weak kernels go altogether.
 
-Niu et al., "PatDNN: Achieving Real-Time DNN Execution on Mobile Devices with Pattern-based Weight Pruning", ASPLOS
-2020, section 4: a kernel's natural pattern is its centre and its three largest other taps; the most frequent ones
-make the pattern set; connectivity pruning keeps the kernels of largest norm; ADMM draws the weights there, then they
-are masked and trained on. Layers without kernels are pruned by magnitude.
+Niu et al., "PatDNN: Achieving Real-Time DNN Execution on Mobile Devices with Pattern-based Weight Pruning",
+ASPLOS 2020, section 4: a kernel's natural pattern is its centre and its three largest other taps; the most
+frequent ones make the pattern set; connectivity pruning keeps the kernels of largest norm; ADMM draws the
+weights to that form, then they are masked and trained on. Layers without kernels are pruned by magnitude.
 """
 
 import torch
@@ -38,15 +38,15 @@ class Patterns(Masking):
         for layer in self.sparse(net, train.cut).values():
             layer.register_buffer(TARGET, self.projected(layer.weight.detach(), sets))
             layer.register_buffer(DUAL, torch.zeros_like(layer.weight))
-        train(net, share=self.pull, before_step=lambda step: self.drawn(step, sets))
+        train(net, share=self.pull, before_step=lambda step: self.add_penalty(step, sets))
         for layer in self.sparse(net, train.cut).values():
             delattr(layer, TARGET)
             delattr(layer, DUAL)
             hide(layer, self.mask(layer.weight.detach(), sets))
         train(net)
 
-    def drawn(self, step: Step, sets: dict[int, Tensor]) -> None:
-        """Add the penalty's gradient, rho (W - Z + U); at times Z <- projection of W + U, U <- U + W - Z."""
+    def add_penalty(self, step: Step, sets: dict[int, Tensor]) -> None:
+        """Add the gradient rho (W - Z + U); every `every` steps Z <- projection of W + U, U <- U + W - Z."""
         for layer in self.sparse(step.net, step.cut).values():
             weight, target, dual = layer.weight.detach(), layer.get_buffer(TARGET), layer.get_buffer(DUAL)
             if step.index % self.every == 0:
@@ -56,25 +56,25 @@ class Patterns(Masking):
                 layer.weight.grad.add_(weight - target + dual, alpha=self.rho)
 
     def kept_taps(self, size: int) -> int:
-        """Taps that a kernel of so many keeps."""
+        """The number of taps that a kernel of `size` taps keeps."""
         wanted = self.taps or max(round(size * 4 / 9), 1)
         return min(size, max(wanted, -int(-self.density * size // 1)))
 
     def pattern_sets(self, net: Net, cut: int | None = None) -> dict[int, Tensor]:
-        """The most frequent natural patterns by the size of kernels: boolean (patterns, taps)."""
-        found: dict[int, list[Tensor]] = {}
+        """The most frequent natural patterns, by the number of a kernel's taps: boolean (patterns, taps)."""
+        patterns: dict[int, list[Tensor]] = {}
         for layer in self.sparse(net, cut).values():
             kernels = _kernels(layer)
             if (size := kernels.shape[1]) > 1:
-                found.setdefault(size, []).append(natural(kernels, self.kept_taps(size)))
+                patterns.setdefault(size, []).append(natural(kernels, self.kept_taps(size)))
         sets = {}
-        for size, parts in found.items():
+        for size, parts in patterns.items():
             unique, counts = torch.cat(parts).unique(dim=0, return_counts=True)
             sets[size] = unique[counts.argsort(descending=True, stable=True)[: self.patterns]]
         return sets
 
     def mask(self, weight: Tensor, sets: dict[int, Tensor]) -> Tensor:
-        """The pattern that keeps most of each kernel's norm, in the kernels that keep most."""
+        """The mask of the pattern that keeps most of each kernel's norm, in the kernels that keep most."""
         kernels = weight.flatten(2).flatten(0, 1) if weight.dim() > 2 else weight.reshape(-1, 1)
         size = kernels.shape[1]
         if size == 1:
@@ -86,7 +86,7 @@ class Patterns(Masking):
         return (sets[size][best.indices] & keep[:, None]).reshape(weight.shape)
 
     def projected(self, weight: Tensor, sets: dict[int, Tensor]) -> Tensor:
-        """The nearest weight that has patterns and few enough kernels."""
+        """The nearest weight whose kernels have patterns and are few enough."""
         return weight * self.mask(weight, sets)
 
 

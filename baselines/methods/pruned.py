@@ -1,6 +1,7 @@
 """Magnitude pruning: train, drop the smallest weights of the whole network at once, fine-tune.
 
-Janowsky 1989; Han et al., NeurIPS 2015. The schedule goes on where it stood, so the budget stays the dense one's.
+Janowsky 1989; Han et al., NeurIPS 2015. The schedule goes on where it stood, so the budget stays the dense
+one's.
 """
 
 from bench import Density, Layer, Net, Pruning, Train, maskable

@@ -1,9 +1,10 @@
-"""RadiX-Net: layers are sums of cyclic shifts by powers of a radix, so all inputs reach all outputs, and equally often.
+"""RadiX-Net: layers sum cyclic shifts by powers of a radix, so all inputs reach all outputs equally often.
 
-Robinett & Kepner, "RadiX-Net: Structured Sparse Matrices for Deep Neural Networks", IPDPSW 2019: with radices N_1,
-N_2, ... layer i joins places that differ by j * v_i, j < N_i, where v_i is the product of the radices before it.
-Here all radices are one, k, which gives every layer one density; where the places are no power of it, the last of
-the layers steps by places / k instead of k^(digits - 1), and all paths are still equally many.
+Robinett & Kepner, "RadiX-Net: Structured Sparse Matrices for Deep Neural Networks", IPDPSW 2019: with radices
+N_1, N_2, ... layer i joins places that differ by j * v_i, j < N_i, where v_i is the product of the radices
+before it. Here all radices are one, k, which gives every layer one density; where the places are no power of
+it, the last of the layers steps by places / k instead of k^(digits - 1), and all paths are still equally
+many.
 """
 
 import math
@@ -30,12 +31,12 @@ class Radix(Predefined):
 
     def _radix(self, inputs: int, outputs: int, ring: int) -> int:
         """The radix that makes the density."""
-        able = [radix for radix in range(1, ring + 1) if strides(ring, radix)]
-        best = min(able, key=lambda radix: abs(radix / ring - self.density))
+        feasible = [radix for radix in range(1, ring + 1) if strides(ring, radix)]
+        best = min(feasible, key=lambda radix: abs(radix / ring - self.density))
         if not self.nearest and not degree.same(best / ring, self.density):
             near = {
-                max((n for n in able if n / ring <= self.density), default=able[0]),
-                min(n for n in able if n / ring >= self.density),
+                max((n for n in feasible if n / ring <= self.density), default=feasible[0]),
+                min(n for n in feasible if n / ring >= self.density),
             }
             where = f"in cyclic shifts between {inputs} inputs and {outputs} outputs"
             raise Infeasible(self.density, where, {n / ring: f"{n}/{ring}" for n in sorted(near)})
@@ -43,7 +44,7 @@ class Radix(Predefined):
 
 
 def strides(ring: int, radix: int) -> list[int]:
-    """The steps of successive layers between so many places, after which all paths are equally many; none where no steps do that."""
+    """The steps of successive layers on a ring, after which all paths are equally many; empty if none are."""
     if ring == radix:
         return [1]
     if radix == 1 or ring % radix:

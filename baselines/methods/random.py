@@ -1,6 +1,7 @@
 """Random masks with Erdos-Renyi-Kernel or uniform densities: the control that any choice of weights must beat.
 
-Liu et al., "The Unreasonable Effectiveness of Random Pruning", ICLR 2022. Fixed through training, so predefined too.
+Liu et al., "The Unreasonable Effectiveness of Random Pruning", ICLR 2022. Fixed through training, so
+predefined too.
 """
 
 import math

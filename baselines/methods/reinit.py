@@ -1,7 +1,8 @@
-"""Reinitialised weights under another method's masks: whether the masks matter without the weights they came with.
+"""Reinitialised weights under another method's masks: do the masks matter without the weights they came with?
 
-The control of Frankle & Carbin, ICLR 2019 ("random reinitialization"), and of Frankle et al., ICLR 2021. A weight's new
-values are its own in another order, so they have the distribution that its rule of initialisation gave, whatever it is.
+The control of Frankle & Carbin, ICLR 2019 ("random reinitialization"), and of Frankle et al., ICLR 2021. A
+weight's new values are its own in another order, so they keep the distribution of its rule of initialisation,
+whatever that is.
 """
 
 import torch

@@ -17,5 +17,5 @@ class Rigl(Set):
         for parameter in step.net.parameters():
             parameter.grad = None  # a step that rewires updates no weight
 
-    def wish(self, step: Step, layer: Layer, seed: int) -> Tensor:
+    def growth(self, step: Step, layer: Layer, seed: int) -> Tensor:
         return step.dense_gradient(layer).abs()

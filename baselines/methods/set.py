@@ -1,7 +1,7 @@
 """SET: every so often the smallest weights give way to as many others, drawn at random.
 
-Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity inspired by network
-science", Nature Communications 2018; with the cosine schedule of Evci et al. 2020.
+Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity inspired by
+network science", Nature Communications 2018; with the cosine schedule of Evci et al. 2020.
 """
 
 import math
@@ -51,7 +51,7 @@ class Set(Masking):
         train(net)
 
     def change(self, step: Step, seed: int) -> None:
-        """Rewire, where this step is one for it."""
+        """Rewire at every `every`-th step."""
         if step.index > 0 and step.index % self.every == 0:
             self.rewire(step, seed)
 
@@ -64,11 +64,11 @@ class Set(Masking):
             count = round(share * int(mask.sum()))
             size = layer.weight.detach().abs().masked_fill(~mask, torch.inf)
             kept = mask & ~_lowest(size, count)
-            wish = self.wish(step, layer, (seed * 1000 + number) * 1_000_003 + step.index)
-            hide(layer, kept | _lowest(-wish.masked_fill(kept, -torch.inf), count))
+            growth = self.growth(step, layer, (seed * 1000 + number) * 1_000_003 + step.index)
+            hide(layer, kept | _lowest(-growth.masked_fill(kept, -torch.inf), count))
 
-    def wish(self, step: Step, layer: Layer, seed: int) -> Tensor:
-        """How much each weight that does not exist should: here, at random."""
+    def growth(self, step: Step, layer: Layer, seed: int) -> Tensor:
+        """The scores by which hidden weights are grown, the highest first: here, random ones."""
         return drawn(layer, seed)
 
 
@@ -81,7 +81,7 @@ def drawn(layer: Layer, seed: int) -> Tensor:
 
 
 def _lowest(values: Tensor, count: int) -> Tensor:
-    """The places of the `count` smallest values."""
-    found = torch.zeros(values.numel(), dtype=torch.bool, device=values.device)
-    found[values.flatten().argsort(stable=True)[:count]] = True
-    return found.reshape(values.shape)
+    """A mask of the `count` smallest values."""
+    mask = torch.zeros(values.numel(), dtype=torch.bool, device=values.device)
+    mask[values.flatten().argsort(stable=True)[:count]] = True
+    return mask.reshape(values.shape)

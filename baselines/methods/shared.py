@@ -1,6 +1,6 @@
 """Shared index sets: neighbouring outputs read the same inputs, so that one index serves them all.
 
-What lets a CPU run fixed fan-in near its limit: the gathered inputs are used by a whole group of outputs.
+It lets a CPU run fixed fan-in near its limit: the gathered inputs serve a whole group of outputs.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Shuffled masks: another method's densities by layer, its masks shuffled within each layer.
 
-The sanity check of Frankle et al., "Pruning Neural Networks at Initialization: Why Are We Missing the Mark?", ICLR
-2021: where a method does no better than its own shuffled mask, it chooses densities and not weights.
+The sanity check of Frankle et al., "Pruning Neural Networks at Initialization: Why Are We Missing the Mark?",
+ICLR 2021: where a method does no better than its own shuffled mask, it chooses densities and not weights.
 """
 
 import torch

@@ -1,7 +1,7 @@
 """SNIP: before training, keep the connections whose removal would change the loss most.
 
-Lee et al., "SNIP: Single-shot Network Pruning based on Connection Sensitivity", ICLR 2019, equation 4: |g * w| on one
-batch, the largest over the whole network.
+Lee et al., "SNIP: Single-shot Network Pruning based on Connection Sensitivity", ICLR 2019, equation 4:
+|g * w| on one batch, the largest over the whole network.
 """
 
 import copy

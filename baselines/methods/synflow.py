@@ -1,10 +1,11 @@
-"""SynFlow: before training and without data, remove in many rounds what carries least synaptic flow.
+"""SynFlow: before training and without data, remove in many rounds the weights of the least synaptic flow.
 
-Tanaka et al., "Pruning neural networks without any data by iteratively conserving synaptic flow", NeurIPS 2020,
-algorithm 1: with all parameters replaced by their absolute values and an input of ones, R is the sum of the outputs
-and a weight's score |w * dR/dw|; in round k the density is density^(k/rounds). The paper has no transformers: here
-every token's vector is ones too, attention lets flow (`bench.FlowingAttention`), and normalisation of a sample by
-itself is left out, as it would hold the flow constant.
+Tanaka et al., "Pruning neural networks without any data by iteratively conserving synaptic flow", NeurIPS
+2020, algorithm 1: with all parameters replaced by their absolute values and an input of ones, R is the sum of
+the outputs and a weight's score |w * dR/dw|; in round k the density is density^(k/rounds). The paper has no
+transformers: here every token's vector is ones too, attention is a sum of positive products
+(`bench.FlowingAttention`), and normalisation of a sample by itself is left out, as it would hold the flow
+constant.
 """
 
 import copy
@@ -33,7 +34,7 @@ class Synflow(Pruning):
                     nn.init.ones_(module.weight)
         with torch.no_grad():
             for tensor in twin.state_dict().values():
-                if tensor.is_floating_point():  # and no mask of weights that were given
+                if tensor.is_floating_point():  # and not a mask, which loaded weights may bring
                     tensor.abs_()
         layers = list(self.sparse(twin, train.cut).values())
         ones = net.sample.blank(device=train.device)

@@ -1,7 +1,8 @@
 """Wanda: after training, each output keeps the weights with the largest |weight| x norm of their input.
 
-Sun et al., "A Simple and Effective Pruning Approach for Large Language Models", ICLR 2024. One shot, no fine-tuning;
-comparing within an output gives every output the same fan-in. In a convolution the input is a channel at a tap.
+Sun et al., "A Simple and Effective Pruning Approach for Large Language Models", ICLR 2024. One shot, no
+fine-tuning; comparing within an output gives every output the same fan-in. In a convolution the input is a
+channel at a tap.
 """
 
 import torch
@@ -22,31 +23,30 @@ class Wanda(Masking):
     def finalize(self, net: Net, train: Train) -> None:
         x = train.batch(self.samples)[0]
         net.eval()
-        for layer in self.sparse(
-            net, train.cut
-        ).values():  # from the input on: later layers meet what pruned ones give
-            rows = (layer.weight.detach().abs() * input_norms(layer, taken(net, layer, x))).flatten(1)
+        # from the input on: later layers read outputs of pruned ones
+        for layer in self.sparse(net, train.cut).values():
+            rows = (layer.weight.detach().abs() * input_norms(layer, layer_input(net, layer, x))).flatten(1)
             best = rows.topk(max(1, round(self.density * rows.shape[1])), dim=1).indices
             mask = torch.zeros_like(rows, dtype=torch.bool).scatter_(1, best, True)
             hide(layer, mask.reshape(layer.weight.shape))
 
 
-def taken(net: Net, layer: Layer, x: Tensor) -> Tensor:
-    """What a layer takes when the network sees x."""
-    found: list[Tensor] = []
+def layer_input(net: Net, layer: Layer, x: Tensor) -> Tensor:
+    """The input of a layer when the network reads x."""
+    tensors: list[Tensor] = []
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        found.append(inputs[0])
+        tensors.append(inputs[0])
 
     handle = layer.register_forward_pre_hook(note)
     with torch.no_grad():
         net(x)
     handle.remove()
-    return found[0]
+    return tensors[0]
 
 
 def input_norms(layer: Layer, x: Tensor) -> Tensor:
-    """The L2 norm of what each weight of one output meets, over samples and places; of that output's shape."""
+    """The L2 norm of each weight's inputs, over samples and places; of the shape of one output's weights."""
     if isinstance(layer, nn.Conv2d):
         patches = F.unfold(_padded(layer, x), layer.kernel_size, layer.dilation, 0, layer.stride)
         return patches.movedim(1, 0).flatten(1).norm(dim=1).reshape(layer.weight.shape[1:])

@@ -1,4 +1,4 @@
-"""The best arm that is the same for all samples, with hindsight: what regret is counted against."""
+"""The best arm that is the same for all samples, with hindsight: regret is counted against it."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from bench import Reference
 
 
 class BestFixed(Reference):
-    """Always plays the arm whose mean reward turns out best. It knows the whole stream: a bound, never ranked."""
+    """Always plays the arm of the best mean reward. It sees the whole stream: a bound, never ranked."""
 
     def hindsight(self, rewards: Tensor, costs: Tensor, right: Tensor) -> Tensor:
         return torch.full(rewards.shape[1:], int(rewards.mean(1).argmax()))

@@ -11,7 +11,7 @@ from bench import Policy, geometric_shares
 
 
 class Budgeted(Policy):
-    """Leave when the largest softmax probability is among the best of those still there: 39 plans of shares."""
+    """Leave when the largest softmax probability is among the best still there: 39 plans of shares."""
 
     def score(self, logits: Tensor) -> Tensor:
         return logits.softmax(-1).amax(-1)
@@ -25,21 +25,21 @@ class Budgeted(Policy):
 def planned(scores: Tensor, shares: Sequence[Fraction]) -> Tensor:
     """Thresholds at which floor(q_k N) of the samples still there leave at exit k, those of the largest scores.
 
-    Samples of one score leave together. Where that has left fewer than floor(q_k N), nobody leaves at exit k; the
-    published protocol has it so.
+    Samples of one score leave together. Where that has left fewer than floor(q_k N), nobody leaves at exit k;
+    the published protocol does so.
 
     Args:
-        scores: on the calibration split, (exits, N); NaN is no score.
+        scores: on the calibration split, (exits, N); NaN does not count.
         shares: of all samples, for each exit.
 
     Returns:
-        (exits,); the last one is of no account.
+        (exits,); the last one is not used.
     """
     there = torch.ones(scores.shape[1], dtype=torch.bool)
     row = scores.new_full((len(scores),), torch.inf)
     for exit_, share in enumerate(shares[:-1]):
-        count, found = math.floor(share * len(there)), scores[exit_, there & ~scores[exit_].isnan()]
-        if 0 < count <= len(found):
-            row[exit_] = found.topk(count).values[-1]
+        count, remaining = math.floor(share * len(there)), scores[exit_, there & ~scores[exit_].isnan()]
+        if 0 < count <= len(remaining):
+            row[exit_] = remaining.topk(count).values[-1]
         there &= ~(scores[exit_] >= row[exit_])
     return row

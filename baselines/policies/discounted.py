@@ -18,11 +18,11 @@ class Discounted(Online):
     """how much is explored; the paper's 2 * B * sqrt(xi)"""
 
     gamma: Annotated[float, Field(gt=0, lt=1)] = 0.999
-    """what is left of a reward's weight after one more sample"""
+    """factor on a reward's weight with every sample that passes"""
 
     @staticmethod
     def index(arm: Any, own: Any, t: int, luck: float, rng: np.random.Generator) -> float:
-        """Discounted mean, and c * sqrt(ln n / discounted plays) on top; n: what all samples so far weigh."""
+        """Discounted mean, plus c * sqrt(ln n / discounted plays); n: the weight of all samples so far."""
         if arm.plays == 0:
             return math.inf
         plays = arm.plays * own.gamma ** (t - arm.when)
@@ -31,7 +31,7 @@ class Discounted(Online):
 
     @staticmethod
     def update(arm: Any, own: Any, t: int, reward: float) -> None:
-        """Plays and rewards as they weigh at sample t, and one more."""
+        """Discount plays and rewards to sample t, and add one of each."""
         left = own.gamma ** (t - arm.when)
         arm.plays = arm.plays * left + 1
         arm.total = arm.total * left + reward

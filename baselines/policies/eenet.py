@@ -1,16 +1,17 @@
 """A scheduler learned for a budget: scores of exits, and an assignment of samples to them (EENet: Ilhan et al., WACV 2024).
 
-From an answer's probabilities, their largest, 1 - entropy / log(classes), and the scores of the exits before, exit k
-gives two numbers: a score q_k, linear and squashed, of how likely it is right; and by a small network an r_k, where
-the softmax of r over the exits assigns the sample. Three losses, of which the first moves q alone and the others r:
-binary cross-entropy of q_k against being right, each exit's samples weighted by their assignment; a times the
-divergence of the assignment from q^beta, normalised over the exits; and b |expected cost - budget| / budget. In
-execution a sample leaves where q_k reaches a threshold, set so that as many leave as were assigned.
+From an exit's probabilities, their largest, 1 - entropy / log(classes), and the scores of the exits before,
+exit k gets two numbers: a score q_k, linear and squashed, of how likely it is right; and by a small network
+an r_k, where the softmax of r over the exits assigns the sample. Of three losses the first trains q alone and
+the others r: binary cross-entropy of q_k against being right, each exit's samples weighted by their
+assignment; a times the divergence of the assignment from q^beta, normalised over the exits; and b |expected
+cost - budget| / budget. In execution a sample leaves where q_k reaches a threshold, set so that as many leave
+as were assigned.
 
-It differs from the published code, which does not run: q is squashed instead of clipped, so that it has a slope
-everywhere; r is not squashed before its softmax, which would forbid most budgets; the numbers are standardised; q and
-r, which share no weight, step together; and shares that would exceed the budget are mixed with the cheapest exit's
-until they keep to it.
+It differs from the published code, which does not run: q is squashed instead of clipped, so that it has a
+slope everywhere; r is not squashed before its softmax, which would forbid most budgets; the numbers are
+standardised; q and r, which share no weight, step together; and shares that would exceed the budget are mixed
+with the cheapest exit's until they keep to it.
 """
 
 import math
@@ -23,7 +24,7 @@ from bench import Count, Policy, Positive, State, Whole, without_nan
 
 
 class Eenet(Policy):
-    """Leave where a learned score reaches what keeps to a budget: even steps from the dearest exit to the cheapest."""
+    """Leave where a learned score reaches a budget's threshold: even steps from the dearest exit down."""
 
     budgets: Count = 12
     """how many"""
@@ -59,15 +60,17 @@ class Eenet(Policy):
         weights, shares = self._descend((numbers - mean) / spread, right, costs, budgets)
         slopes = weights[..., : numbers.shape[-1]] / spread[:, 0]
         offsets = weights[..., -1] - (slopes * mean[:, 0]).sum(-1)
-        found = torch.cat([slopes, weights[..., numbers.shape[-1] : -1], offsets[..., None]], -1).double()
+        per_budget = torch.cat(
+            [slopes, weights[..., numbers.shape[-1] : -1], offsets[..., None]], -1
+        ).double()
         return [
             {"weights": one, "thresholds": planned(exit_scores(numbers, one), within(share, costs, budget))}
-            for one, share, budget in zip(found, shares, budgets, strict=True)
+            for one, share, budget in zip(per_budget, shares, budgets, strict=True)
         ]
 
     def leaves(self, scores: Tensor, state: State) -> Tensor:
-        found = exit_scores(scores, state["weights"])
-        return found >= state["thresholds"][: len(found), None]
+        q = exit_scores(scores, state["weights"])
+        return q >= state["thresholds"][: len(q), None]
 
     def _descend(
         self, numbers: Tensor, right: Tensor, costs: Tensor, budgets: Tensor
@@ -164,17 +167,19 @@ def within(shares: Tensor, costs: Tensor, budget: Tensor) -> Tensor:
 
 
 def planned(scores: Tensor, shares: Tensor) -> Tensor:
-    """Thresholds, (exits,), at which no fewer leave at each exit than planned, of those still there the best.
+    """Thresholds, (exits,), at which no fewer leave at each exit than planned: the best of those still there.
 
-    A threshold lies halfway to the next score, so that a score which is rounded otherwise is on the same side; where
-    all leave, there is none.
+    A threshold lies halfway to the next score, so that a score which is rounded otherwise is on the same
+    side; where all leave, it is -inf.
     """
     there = torch.ones(scores.shape[1], dtype=torch.bool)
     row = scores.new_full((len(scores),), torch.inf)
     for exit_, share in enumerate(shares[:-1].tolist()):
-        found = scores[exit_, there].sort(descending=True).values
-        count = min(math.ceil(share * len(there) - 1e-6), len(found))
+        remaining = scores[exit_, there].sort(descending=True).values
+        count = min(math.ceil(share * len(there) - 1e-6), len(remaining))
         if count > 0:
-            row[exit_] = (found[count - 1] + found[count]) / 2 if count < len(found) else -torch.inf
+            row[exit_] = (
+                (remaining[count - 1] + remaining[count]) / 2 if count < len(remaining) else -torch.inf
+            )
         there &= scores[exit_] < row[exit_]
     return row

@@ -1,4 +1,4 @@
-"""Every sample leaves at the same exit: the reference that says what deciding by sample is worth."""
+"""Every sample leaves at the same exit: the reference for the worth of deciding sample by sample."""
 
 import torch
 from torch import Tensor

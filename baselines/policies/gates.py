@@ -1,10 +1,11 @@
 """Gates that learn from the losses of all exits when to leave (JEI-DNN: Regol et al., ICLR 2024).
 
-Gate l gives g_l = sigmoid(w_l u_l + b_l) from four numbers u_l of its exit's answer. A sample leaves at exit l with
-probability P_l = max(0, min(g_l, 1 - g_1 - ... - g_{l-1})), so with Q_l = P_l / prod_{k<l} (1 - Q_k) where it has
-come so far, and in execution where Q_l >= 1/2. The paper alternates two steps: classifiers trained under the weights
-P_l, and gates by binary cross-entropy against 1[l >= l*], l* = argmin_l CE_l + lambda cost_l. Here the network is
-trained, so the second step is left; it is convex, and is solved instead of descended.
+Gate l gives g_l = sigmoid(w_l u_l + b_l) from four numbers u_l of its exit's answer. A sample leaves at exit
+l with probability P_l = max(0, min(g_l, 1 - g_1 - ... - g_{l-1})), so with Q_l = P_l / prod_{k<l} (1 - Q_k)
+where it has come so far, and in execution where Q_l >= 1/2. The paper alternates two steps: classifiers
+trained under the weights P_l, and gates by binary cross-entropy against 1[l >= l*], l* = argmin_l CE_l +
+lambda cost_l. Here the network is trained already, so only the second step remains; it is convex, and is solved
+instead of descended.
 """
 
 import torch
@@ -14,7 +15,7 @@ from bench import Policy, Positive, State, without_nan
 
 
 class Gates(Policy):
-    """Leave where a learned gate says that no later exit is worth its cost; a price of cost for each point."""
+    """Leave where a learned gate finds no later exit worth its cost; a price of cost for each point."""
 
     clip: Positive = 5.0
     """largest weight of the samples that should leave against those that should not, where they are fewer"""
@@ -48,9 +49,9 @@ class Gates(Policy):
         balance = ((targets.shape[1] - ones) / ones).nan_to_num(1.0).clamp(1 / self.clip, self.clip)
         mean, spread = features.mean(0), features.std(0, correction=0) + 1e-6
         inputs = torch.cat([(features - mean) / spread, torch.ones(len(features), 1, dtype=torch.float64)], 1)
-        found = solved(inputs, targets, torch.where(targets > 0, balance, 1.0), self.decay)
-        slopes = found[:, :4] / spread
-        return torch.cat([slopes, found[:, 4:] - (slopes @ mean)[:, None]], 1)
+        weights = solved(inputs, targets, torch.where(targets > 0, balance, 1.0), self.decay)
+        slopes = weights[:, :4] / spread
+        return torch.cat([slopes, weights[:, 4:] - (slopes @ mean)[:, None]], 1)
 
 
 def _entropy(logits: Tensor) -> Tensor:
@@ -63,20 +64,20 @@ def _prices(loss: Tensor, share: Tensor, points: int) -> Tensor:
         ((loss[exit_] - loss[exit_ + 1 :]) / (share[exit_ + 1 :] - share[exit_])[:, None]).amax(0)
         for exit_ in range(len(loss) - 1)
     ]
-    found = torch.cat([torch.zeros(1, dtype=torch.float64), *changes])
-    found = found[(found > 0) & found.isfinite()].sort().values
-    places = torch.linspace(0, len(found) - 1, points - 1).round().long() if len(found) else []
-    return torch.cat([torch.zeros(1, dtype=torch.float64), found[places]]).unique_consecutive()
+    prices = torch.cat([torch.zeros(1, dtype=torch.float64), *changes])
+    prices = prices[(prices > 0) & prices.isfinite()].sort().values
+    places = torch.linspace(0, len(prices) - 1, points - 1).round().long() if len(prices) else []
+    return torch.cat([torch.zeros(1, dtype=torch.float64), prices[places]]).unique_consecutive()
 
 
 def _conditional(gates: Tensor) -> Tensor:
-    """Q_l of every exit from all g_l, (exits, N). A gate that has no answer, NaN, stays shut."""
-    gone, still, found = torch.zeros_like(gates[0]), torch.ones_like(gates[0]), []
+    """Q_l of every exit from all g_l, (exits, N). A gate of NaN stays shut."""
+    gone, still, chances = torch.zeros_like(gates[0]), torch.ones_like(gates[0]), []
     for gate in gates.nan_to_num(0.0):
         leaving = torch.minimum(gate, 1 - gone).clamp(min=0)
-        found.append((leaving / still).nan_to_num(1.0).clamp(0, 1))
-        gone, still = gone + gate, still * (1 - found[-1])
-    return torch.stack(found)
+        chances.append((leaving / still).nan_to_num(1.0).clamp(0, 1))
+        gone, still = gone + gate, still * (1 - chances[-1])
+    return torch.stack(chances)
 
 
 def solved(inputs: Tensor, targets: Tensor, weights: Tensor, decay: float) -> Tensor:
@@ -93,25 +94,25 @@ def solved(inputs: Tensor, targets: Tensor, weights: Tensor, decay: float) -> Te
     """
     count, size = inputs.shape
     squares = (inputs[:, :, None] * inputs[:, None]).reshape(count, -1)
-    found = torch.zeros(len(targets), size, dtype=inputs.dtype)
+    solution = torch.zeros(len(targets), size, dtype=inputs.dtype)
 
     def loss(of: Tensor) -> Tensor:
         logits = of @ inputs.T
         each = torch.nn.functional.softplus(logits) - targets * logits
         return (weights * each).mean(1) + decay / 2 * of.square().sum(1)
 
-    now = loss(found)
+    now = loss(solution)
     for _ in range(50):
-        chance = torch.sigmoid(found @ inputs.T)
-        slope = (weights * (chance - targets)) @ inputs / count + decay * found
+        chance = torch.sigmoid(solution @ inputs.T)
+        slope = (weights * (chance - targets)) @ inputs / count + decay * solution
         if slope.abs().max() < 1e-9:
             break
         bend = (weights * chance * (1 - chance)) @ squares / count
         bend = bend.reshape(-1, size, size) + decay * torch.eye(size, dtype=inputs.dtype)
         step = torch.linalg.solve(bend, slope)
-        new = loss(found - step)
+        new = loss(solution - step)
         while bool((worse := new > now * (1 + 1e-12)).any()):
             step[worse] /= 2
-            new = loss(found - step)
-        found, now = found - step, new
-    return found
+            new = loss(solution - step)
+        solution, now = solution - step, new
+    return solution

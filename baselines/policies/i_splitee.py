@@ -5,7 +5,7 @@ from bench import Share
 
 
 class ISplitee(SpliteeS):
-    """SplitEE-S over a network's exits, heads for nothing; the paper's MobileNetV2: --costs 3:6:9:12:15:18:19."""
+    """SplitEE-S over exits whose heads cost nothing; the paper's MobileNetV2: --costs 3:6:9:12:15:18:19."""
 
     alpha: Share = 0.5
     """confidence from which the device's answer stands"""

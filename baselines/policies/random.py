@@ -1,4 +1,4 @@
-"""By lot: the reference that says what looking at the answers, or learning from them, is worth."""
+"""By lot: the reference for the worth of looking at logits, or of learning from them."""
 
 from functools import cache
 from itertools import accumulate
@@ -17,9 +17,9 @@ SPREAD = 16.0
 class Random(Rule):
     """Samples leave by lot, in the shares of `budgeted`, whatever the answers are; on a stream, any arm is played.
 
-    Replay and execution must draw the same lot for a sample wherever it stands in its batch. So the lot is made of
-    the sample's own numbers: the fractional part of a weighted sum of the first exit's logits. Samples of equal
-    logits have equal lots.
+    Replay and execution must draw the same lot for a sample wherever it stands in its batch. So the lot is
+    made of the sample's own numbers: the fractional part of a weighted sum of the first exit's logits.
+    Samples of equal logits have equal lots.
     """
 
     seed: Whole = 0

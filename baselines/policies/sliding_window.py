@@ -9,7 +9,7 @@ from bench import Count, Online, Positive
 
 
 class SlidingWindow(Online):
-    """UCB1 from the last samples alone: what was learnt before is forgotten."""
+    """UCB1 from the last samples alone: earlier rewards are forgotten."""
 
     c: Positive = 1.0
     """how much is explored; the paper's B * sqrt(xi)"""

@@ -6,12 +6,12 @@ from baselines.policies.splitee import Splitee
 
 
 class SpliteeS(Splitee):
-    """UCB1 over exits; every exit on the way is evaluated and paid for, and teaches what it would have got."""
+    """UCB1 over exits; every exit on the way is evaluated and paid for, and its arm learns too."""
 
     side: ClassVar[bool] = True
 
     unseen: Literal["assumed", "skipped"] = "assumed"
-    """what an unsure exit learns where nothing was sent: the last exit's confidence as published, or nothing"""
+    """where nothing was sent, unsure exits learn the last exit's confidence as published (assumed), or nothing"""
 
     def assumes(self) -> bool:
         return self.unseen == "assumed"

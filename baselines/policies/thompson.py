@@ -9,7 +9,7 @@ from bench import Online, Positive
 
 
 class Thompson(Online):
-    """Plays the arm that is best in a draw from what is believed of each arm's mean reward."""
+    """Plays the arm that is best in a draw from the belief about each arm's mean reward."""
 
     c: Positive = 1.0
     """standard deviation of a belief before anything is learnt; 1 in the paper"""

@@ -1,7 +1,8 @@
 """Leave when enough of the exits so far give this one's answer (after Sun et al., Ensemble Internal Classifiers, 2021).
 
-Theirs counts the votes for the class that has most of them. A count rises at the exit that votes for it alone, so
-the first exit at which it reaches the threshold is one that gives this answer, and the two rules are the same.
+Theirs counts the votes for the class that has most of them. A class gains votes only at exits that vote for
+it, so the exit at which its count first reaches the threshold gives that answer itself, and the two rules are
+the same.
 """
 
 import torch

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from bench.boards.axes import Axis, Value, axes
 from bench.boards.cells import Table
 from bench.boards.families import side_by_side
-from bench.boards.last_exits import Axis, Value, axes
 from bench.boards.margin import within
 from bench.boards.numbers import work_seconds
-from bench.boards.policies import Judged, judged
+from bench.boards.policies import PolicyRow, policy_rows
 from bench.boards.references import ReferenceRow, references
 from bench.boards.rows import Row, ranks, rows
 from bench.records.record import Record
@@ -23,7 +23,7 @@ class Line:
     """One row of a board.
 
     Attributes:
-        row: its seeds.
+        row: the records of its seeds.
         rank: by accuracy; None below three seeds.
     """
 
@@ -32,17 +32,17 @@ class Line:
 
     @cached_property
     def axes(self) -> dict[str, Axis]:
-        """What can be shown of it."""
+        """The axes that can be shown of it, by key."""
         return axes([self.row])
 
     @cached_property
     def last(self) -> dict[str, Value]:
-        """What the axes come to at the last exit, by key."""
+        """The values of the axes at the last exit, by key."""
         return {key: axis.value(self.row) for key, axis in self.axes.items()}
 
     @cached_property
     def exits(self) -> list[dict[str, Value]]:
-        """What the axes of exits come to at each, by key."""
+        """The values of the axes of single exits: for each exit, by key."""
         records = self.row.records
         own = {key: axis for key, axis in self.axes.items() if not axis.whole}
         return [
@@ -51,13 +51,13 @@ class Line:
         ]
 
     @cached_property
-    def judged(self) -> list[Judged]:
-        """What its policies come to."""
-        return judged(self.row)
+    def policies(self) -> list[PolicyRow]:
+        """Its policies, each as means over seeds."""
+        return policy_rows(self.row)
 
     @cached_property
     def references(self) -> list[ReferenceRow]:
-        """What any method must be held against, of a dense row."""
+        """The reference points of a dense row; none for another method's."""
         return references(self.row)
 
 
@@ -67,7 +67,7 @@ class Board:
 
     Attributes:
         name: of the task with its version.
-        lines: one a row.
+        lines: one for each row.
     """
 
     name: str
@@ -85,38 +85,38 @@ class Board:
 
     @property
     def title(self) -> str:
-        """Its name, with the spec of its data where they are not the usual ones."""
+        """Its name, with the spec of its data where that is not the usual one."""
         task = self.lines[0].row.setup.task
         return self.name if task.spec == task.name else f"{self.name}: {task.spec}"
 
     @cached_property
     def axes(self) -> dict[str, Axis]:
-        """What can be shown of some of its rows."""
+        """The axes that can be shown of its rows, by key."""
         return axes(self.rows)
 
     @cached_property
     def tables(self) -> list[Table]:
         """Its tables of words: methods by density, and how far each goes within the margin."""
-        found = (side_by_side(self.rows), within(self.rows))
-        return [table for table in found if table is not None and table.rows]
+        tables = (side_by_side(self.rows), within(self.rows))
+        return [table for table in tables if table is not None and table.rows]
 
     @cached_property
     def seconds(self) -> float:
-        """Wall time of all its runs."""
+        """Wall time of all runs that count."""
         return sum(work_seconds(record) for row in self.rows for record in row.records)
 
     @property
     def machines(self) -> list[str]:
-        """On which its rows were timed."""
+        """The machines on which its rows were timed."""
         return sorted({row.machine for row in self.rows if row.machine})
 
 
 def boards(entries: Iterable[Entry[Record]]) -> dict[str, Board]:
     """The boards of some records, by name."""
-    return {name: Board.of(name, found) for name, found in rows(entries).items()}
+    return {name: Board.of(name, own) for name, own in rows(entries).items()}
 
 
 def read_boards(store: Store) -> tuple[dict[str, Board], list[str]]:
-    """The boards of a store's records, and a sentence for each file that is none."""
+    """The boards of a store's records, by name, and a sentence for each file that is no record."""
     entries, trouble = store.entries(Record)
     return boards(entries), trouble

@@ -1,4 +1,4 @@
-"""Cells: numbers as the tables of a board say them, in any form of it."""
+"""Cells: numbers as text, the same in every form of a board, and tables of them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ FORMS: dict[str, Callable[[float], str]] = {
     "share": lambda value: f"{value:.2%}",
     "x": lambda value: f"{value:.2f} x",
 }
-"""A number in words, by its unit."""
+"""By unit, the function that writes a number of it."""
 
 
 class Cell(NamedTuple):
-    """One cell of a table: its text, a smaller line below, and the number that it is sorted by; words have none."""
+    """One cell: its text, a smaller line below, and the number that it is sorted by; words have none."""
 
     text: str
     more: str = ""
@@ -31,13 +31,13 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """A table of words.
+    """A table of text.
 
     Attributes:
         title: above it.
-        note: what its numbers are.
-        heads: of the columns; of those that nobody has anything for, none is shown.
-        rows: cells.
+        note: explains its numbers.
+        heads: of the columns; a column whose cells are all empty is not shown.
+        rows: their cells.
         names: how many columns, from the first, are names and not numbers.
     """
 
@@ -49,7 +49,7 @@ class Table:
 
 
 def filled(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows without the columns that nobody has anything for."""
+    """Heads and rows without the columns whose cells are all empty."""
     cells = list(rows)
     used = [n for n in range(len(heads)) if any(row[n] for row in cells)]
     return [heads[n] for n in used], [[row[n] for n in used] for row in cells]
@@ -68,19 +68,19 @@ def plain(mean: Mean | None) -> str:
 def cost(
     mean: Mean | None, form: Callable[[float], str], ratio: float | None = None, seeds: int | None = None
 ) -> str:
-    """A mean cost with its ratio to the dense parent; and of how many seeds, where not all have it."""
+    """A mean cost, its ratio to the dense parent, and the number of seeds where not all have it."""
     if mean is None:
         return ""
     return form(mean.value) + (f" ({ratio:.2f} x)" if ratio is not None else "") + of_seeds(mean, seeds)
 
 
 def of_seeds(mean: Mean, seeds: int | None) -> str:
-    """How many seeds have a number, where not all do."""
+    """The number of seeds that a mean is over, where not all have it."""
     return f" (n={mean.n})" if seeds is not None and mean.n != seeds else ""
 
 
 def in_bytes(value: float) -> str:
-    """Bytes, shortened."""
+    """A number of bytes, shortened."""
     return f"{big(value)}B"
 
 

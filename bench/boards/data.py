@@ -6,21 +6,21 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from bench.boards.axes import Axis, Value
 from bench.boards.board import Line
-from bench.boards.last_exits import Axis, Value
 from bench.boards.numbers import crossings, whole_cost, work_seconds
 from bench.boards.policies import curves
 from bench.boards.rows import Row
 from bench.records.mean import Mean
 
 WHOLE = ("payload", "training", "density", "overhead")
-"""Axes of whole networks."""
+"""Keys of the axes that are of whole networks."""
 BUDGETS = tuple(number / 10 for number in range(1, 11))
-"""Of the last exit's effective MACs: the budgets at which policies are compared."""
+"""The budgets at which policies are compared, as shares of the last exit's effective MACs."""
 
 
 def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
-    """One row as JSON values: `[mean, half-width of the 95% interval]` for every number."""
+    """One row as JSON values: `[mean, half-width of the 95% interval]` for every mean."""
     row, last = line.row, {key: _value(line, key, axis) for key, axis in axes.items()}
     setup = row.setup
     exits, cuts = (getattr(row.records[0], part) if row.records else [] for part in ("exits", "cuts"))
@@ -60,7 +60,7 @@ def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
                 "shipped": pair(one.shipped),
                 "times": [pair(mean) for mean in (one.macs, *one.times)],
             }
-            for one in line.judged
+            for one in line.policies
         ],
         "references": [
             [one.name, pair(one.accuracy), pair(one.device_macs), pair(one.payload)]
@@ -71,27 +71,27 @@ def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
 
 
 def _value(line: Line, key: str, axis: Axis, exit_: int = -1) -> Value:
-    """What an axis comes to; of one that this row has no numbers for, nothing."""
-    known = line.last if exit_ == -1 or axis.whole else line.exits[exit_]
-    return known.get(key, Value(None, None, axis.unit, 0))
+    """The value of an axis; without a mean where this row has no numbers for it."""
+    values = line.last if exit_ == -1 or axis.whole else line.exits[exit_]
+    return values.get(key, Value(None, None, axis.unit, 0))
 
 
 def _cut(row: Row, number: int) -> dict[str, list[Any]]:
-    """Payload and accuracy by codec."""
-    found: dict[str, list[tuple[float, float, float]]] = {}
+    """By codec: payload, framed payload and accuracy behind the cut."""
+    by_codec: dict[str, list[tuple[float, float, float]]] = {}
     for record in row.records:
         if number < len(record.cuts):
             for codec, numbers in crossings(record.cuts[number]).items():
-                found.setdefault(codec, []).append(numbers)
+                by_codec.setdefault(codec, []).append(numbers)
     return {
         codec: [pair(Mean.of(values)) for values in zip(*numbers, strict=True)]
-        for codec, numbers in found.items()
+        for codec, numbers in by_codec.items()
     }
 
 
 def _points(row: Row, policy: str) -> list[list[Any]]:
-    """Budget as a share, MACs and accuracy of the point that calibration chooses within it."""
-    found = []
+    """For each budget: its share, and MACs and accuracy of the point that calibration chooses within it."""
+    at_budgets = []
     for share in BUDGETS:
         points = [
             (point.macs, point.accuracy)
@@ -100,8 +100,8 @@ def _points(row: Row, policy: str) -> list[list[Any]]:
         ]
         if points:
             macs, accuracy = (Mean.of(values) for values in zip(*points, strict=True))
-            found.append([share, pair(macs), pair(accuracy)])
-    return found
+            at_budgets.append([share, pair(macs), pair(accuracy)])
+    return at_budgets
 
 
 def pair(mean: Mean | None) -> list[float | None] | None:
@@ -110,5 +110,5 @@ def pair(mean: Mean | None) -> list[float | None] | None:
 
 
 def short(value: float) -> float:
-    """Six significant digits: the same on every machine, and short."""
+    """A number with six significant digits, the same on every machine; 0 where it is not finite."""
     return float(f"{value:.6g}") if math.isfinite(value) else 0.0

@@ -1,4 +1,4 @@
-"""Families: one method on one network at all its densities, and the table that sets all of them side by side."""
+"""Families: one method on one network at all its densities, and the table that compares all of them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Family:
     """One method on one network, from its largest density down.
 
     Attributes:
-        network: backbone, exits plan and epochs.
+        network: backbone and exits plan, with the epochs and what else sets a row apart.
         method: its spec without the density.
-        rows: one a density.
+        rows: one for each density.
     """
 
     network: str
@@ -32,63 +32,63 @@ class Family:
 
 def families(board: Iterable[Row]) -> list[Family]:
     """Every method of a board that has densities, in the board's order."""
-    found: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    rows_of: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in board:
         if row.setup.method.name != DENSE and row.records and density_of(row):
             key = network_of(row), parent_of(row.setup), without_density(row.setup.method.spec)
-            found[key].append(row)
+            rows_of[key].append(row)
     return [
         Family(network, method, tuple(sorted(rows, key=density_of, reverse=True)))
-        for (network, _, method), rows in found.items()
+        for (network, _, method), rows in rows_of.items()
     ]
 
 
 def network_of(row: Row) -> str:
-    """Backbone, exits plan and epochs."""
+    """Backbone and exits plan, with the epochs and what else sets the row apart."""
     return f"{row.setup.backbone.spec}, {row.plan}"
 
 
 def density_of(row: Row) -> float:
-    """What its method was asked for; 0 where it has no density."""
+    """The density that its method was set to; 0 where it has no such setting."""
     return float(row.setup.method.settings.get("density") or 0)
 
 
 def without_density(spec: str) -> str:
-    """A method's spec, whatever its density; as it is where it is none, as a stranger's record may say anything."""
+    """A method's spec without its density; unchanged where it is no spec, as in a stranger's record."""
     try:
-        told = parse(spec)
+        parts = parse(spec)
     except SeesawError:
         return spec
-    left = [f"{key}={value}" for key, value in told.settings.items() if key != "density"]
-    return f"{told.name}[{','.join(left)}]" if left else told.name
+    left = [f"{key}={value}" for key, value in parts.settings.items() if key != "density"]
+    return f"{parts.name}[{','.join(left)}]" if left else parts.name
 
 
 def side_by_side(board: list[Row]) -> Table | None:
     """Accuracy by method and density, the best first; None where no network has several densities."""
     by_network: dict[str, list[Family]] = defaultdict(list)
-    for one in sorted(families(board), key=lambda one: one.network):
-        by_network[one.network].append(one)
-    several = {name: found for name, found in by_network.items() if any(len(one.rows) > 1 for one in found)}
-    asked = sorted(
-        {density_of(row) for found in several.values() for one in found for row in one.rows}, reverse=True
+    for family in sorted(families(board), key=lambda one: one.network):
+        by_network[family.network].append(family)
+    several = {name: own for name, own in by_network.items() if any(len(one.rows) > 1 for one in own)}
+    densities = sorted(
+        {density_of(row) for own in several.values() for family in own for row in family.rows}, reverse=True
     )
-    if not asked:
+    if not densities:
         return None
     cells: list[list[str]] = []
-    for network, found in several.items():
-        cells += [[network, *told, *[""] * len(asked)] for told in _without_densities(board, network)]
-        cells += [[network, *_by_density(one, asked)] for one in _best_first(found)]
+    for network, own in several.items():
+        cells += [[network, *line, *[""] * len(densities)] for line in _without_densities(board, network)]
+        cells += [[network, *_by_density(family, densities)] for family in _best_first(own)]
     return Table(
         "Accuracy by method and density",
         "Top-1 of the last exit, by the share of weights that stay; the best first at the density that most methods "
-        f"have. Training time: over the dense network's. {' '.join(map(_told, several.items()))}",
+        f"have. Training time: over the dense network's. {' '.join(map(_summary, several.items()))}",
         (
             "network",
             "method",
             "seeds",
             "training time",
             "none asked for",
-            *(f"{share:.4g}" for share in asked),
+            *(f"{share:.4g}" for share in densities),
         ),
         cells,
         names=2,
@@ -96,36 +96,37 @@ def side_by_side(board: list[Row]) -> Table | None:
 
 
 def _without_densities(board: Iterable[Row], network: str) -> list[list[str]]:
-    """What the table says of a network's rows that nobody asked a density of, the dense one first."""
-    found = [row for row in board if row.records and not density_of(row) and network_of(row) == network]
+    """The cells of a network's rows without a density, the dense one first."""
+    rows = [row for row in board if row.records and not density_of(row) and network_of(row) == network]
     cells = []
-    for row in sorted(found, key=lambda row: row.setup.method.name != DENSE):
+    for row in sorted(rows, key=lambda row: row.setup.method.name != DENSE):
         exist = "" if row.setup.method.name == DENSE else f" at {plain(row.mean(density))}"
         cells.append([row.setup.method.spec, _seeds([row]), _longer([row]), _accuracy(row) + exist])
     return cells
 
 
-def _by_density(one: Family, asked: Iterable[float]) -> list[str]:
-    """What it says of a method."""
-    at = {density_of(row): _accuracy(row) for row in one.rows}
-    return [one.method, _seeds(one.rows), _longer(one.rows), "", *(at.get(share, "") for share in asked)]
+def _by_density(family: Family, densities: Iterable[float]) -> list[str]:
+    """The cells of a method."""
+    at = {density_of(row): _accuracy(row) for row in family.rows}
+    accuracies = (at.get(density, "") for density in densities)
+    return [family.method, _seeds(family.rows), _longer(family.rows), "", *accuracies]
 
 
-def _best_first(found: list[Family]) -> list[Family]:
-    """By accuracy at the density that most methods have."""
-    common = Counter(density_of(row) for one in found for row in one.rows)
+def _best_first(own: list[Family]) -> list[Family]:
+    """Families sorted by accuracy at the density that most methods have; of several such the smallest one."""
+    common = Counter(density_of(row) for family in own for row in family.rows)
     most = max(common, key=lambda share: (common[share], -share))
-    return sorted(found, key=lambda one: (-_accuracy_at(one, most), one.method))
+    return sorted(own, key=lambda family: (-_accuracy_at(family, most), family.method))
 
 
-def _told(one: tuple[str, list[Family]]) -> str:
-    """What was compared on a network, and what it took."""
-    network, found = one
-    rows = [row for family in found for row in family.rows]
+def _summary(network_and_families: tuple[str, list[Family]]) -> str:
+    """How many methods, densities, seeds and records were compared on a network, in how many hours."""
+    network, own = network_and_families
+    rows = [row for family in own for row in family.rows]
     seconds = sum(work_seconds(record) for row in rows for record in row.records)
     densities = counted(len({density_of(row) for row in rows}), "density", "densities")
     return (
-        f"{network}: {counted(len(found), 'method')}, {densities}, {_seeds(rows)} seeds, "
+        f"{network}: {counted(len(own), 'method')}, {densities}, {_seeds(rows)} seeds, "
         f"{counted(sum(len(row.records) for row in rows), 'record')}, {seconds / 3600:.1f} hours of work."
     )
 
@@ -138,8 +139,8 @@ def _accuracy(row: Row) -> str:
 
 
 def _accuracy_at(family: Family, density: float) -> float:
-    found = (row.mean(reading(-1, "top1")) for row in family.rows if density_of(row) == density)
-    return next((mean.value for mean in found if mean is not None), 0.0)
+    means = (row.mean(reading(-1, "top1")) for row in family.rows if density_of(row) == density)
+    return next((mean.value for mean in means if mean is not None), 0.0)
 
 
 def _seeds(rows: Iterable[Row]) -> str:

@@ -12,7 +12,7 @@ from bench.boards.rows import Row
 from bench.records.record import Record
 
 MARGIN = 0.005
-"""Of accuracy, that counts as no loss."""
+"""Share of accuracy that counts as no loss."""
 TITLE = f"Within {MARGIN * 100:g} points of the dense network, at every exit"
 NOTE = (
     "From the largest density down, the last one before any exit loses more. How many times less than the dense "
@@ -26,10 +26,10 @@ HEADS = (
 
 @dataclass(frozen=True)
 class Saving:
-    """One method on one network, from its largest density down.
+    """How sparse one method on one network becomes before it loses more accuracy than the margin.
 
     Attributes:
-        network: backbone, exits plan and epochs.
+        network: backbone and exits plan, with the epochs and what else sets a row apart.
         method: its spec without the density.
         best: the row of the smallest density before it breaks; None where the largest one breaks already.
         breaks: the row at which it first loses more than the margin; None where none does.
@@ -41,7 +41,7 @@ class Saving:
     breaks: Row | None
 
     def whole(self, of: Row) -> tuple[float | None, float | None]:
-        """How many times less than dense the whole network stores, and how many times less it computes."""
+        """How many times less the whole network stores, and computes, than the dense one."""
         return of.ratio(packed(-1)), of.ratio(reading(-1, "macs.effective"))
 
     def worst_exit(self, of: Row) -> tuple[float | None, float | None]:
@@ -62,19 +62,19 @@ def _least(row: Row, numbers: Iterable[Number]) -> float | None:
 
 
 def loss(row: Row) -> float:
-    """The accuracy that a row loses against its dense parent, at the exit that loses most; negative where it gains."""
+    """The accuracy lost against the dense parent, at the exit that loses most; negative for a gain."""
     exits = range(len(row.records[0].exits))
     return max(_mean(row.parents, n) - _mean(row.records, n) for n in exits)
 
 
 def _mean(records: list[Record], exit_: int) -> float:
-    found = [value for record in records if (value := reading(exit_, "top1")(record)) is not None]
-    return sum(found) / len(found) if found else 0.0
+    accuracies = [value for record in records if (value := reading(exit_, "top1")(record)) is not None]
+    return sum(accuracies) / len(accuracies) if accuracies else 0.0
 
 
 def savings(board: Iterable[Row]) -> list[Saving]:
-    """Every method that has a density and a dense parent, by network, the largest saving of bytes first."""
-    found = []
+    """One for each method with a density and a dense parent; by network, the largest saving first."""
+    all_savings = []
     for family in families(row for row in board if row.parents):
         best = breaks = None
         for row in family.rows:
@@ -82,8 +82,8 @@ def savings(board: Iterable[Row]) -> list[Saving]:
                 breaks = row
                 break
             best = row
-        found.append(Saving(family.network, family.method, best, breaks))
-    return sorted(found, key=lambda one: (one.network, -_bytes(one), one.method))
+        all_savings.append(Saving(family.network, family.method, best, breaks))
+    return sorted(all_savings, key=lambda one: (one.network, -_bytes(one), one.method))
 
 
 def _bytes(saving: Saving) -> float:
@@ -91,7 +91,7 @@ def _bytes(saving: Saving) -> float:
 
 
 def within(board: Iterable[Row]) -> Table:
-    """How far each method goes within the margin."""
+    """The table of all savings."""
     rows = []
     for one in savings(board):
         cells = [one.network, one.method, f"{density_of(one.best):.4g}" if one.best else "none"]

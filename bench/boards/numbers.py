@@ -1,4 +1,4 @@
-"""Numbers: what a board tells of a record, one function each, and their mean over seeds."""
+"""Numbers: the values that boards take from a record, one function each."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ LOSSLESS = 0.01
 """A codec at a cut counts for the payload when it loses no more accuracy than this."""
 
 Number = Callable[[Record], float | None]
+"""Takes one number from a record; None where the record does not have it."""
 
 
 def reading(exit_: int, name: str) -> Number:
@@ -21,8 +22,8 @@ def reading(exit_: int, name: str) -> Number:
     def find(record: Record) -> float | None:
         if not -len(record.exits) <= exit_ < len(record.exits):
             return None
-        found = record.exits[exit_].readings.get(name)
-        return None if found is None else found.value
+        entry = record.exits[exit_].readings.get(name)
+        return None if entry is None else entry.value
 
     return find
 
@@ -33,8 +34,8 @@ def packed(exit_: int) -> Number:
     def find(record: Record) -> float | None:
         if not -len(record.exits) <= exit_ < len(record.exits):
             return None
-        found = smallest(record.exits[exit_].readings)
-        return None if found is None else found[1]
+        format_and_bytes = smallest(record.exits[exit_].readings)
+        return None if format_and_bytes is None else format_and_bytes[1]
 
     return find
 
@@ -43,8 +44,8 @@ def cut_reading(cut: int, name: str) -> Number:
     """A reading of one cut."""
 
     def find(record: Record) -> float | None:
-        found = record.cuts[cut].readings.get(name) if cut < len(record.cuts) else None
-        return None if found is None else found.value
+        entry = record.cuts[cut].readings.get(name) if cut < len(record.cuts) else None
+        return None if entry is None else entry.value
 
     return find
 
@@ -53,25 +54,25 @@ def cut_packed(cut: int) -> Number:
     """The fewest bytes that the device's part of a cut was packed into."""
 
     def find(record: Record) -> float | None:
-        found = smallest(record.cuts[cut].readings, ".device") if cut < len(record.cuts) else None
-        return None if found is None else found[1]
+        format_and_bytes = smallest(record.cuts[cut].readings, ".device") if cut < len(record.cuts) else None
+        return None if format_and_bytes is None else format_and_bytes[1]
 
     return find
 
 
 def overhead(record: Record) -> float | None:
     """How many times as long its training took as the dense network's."""
-    found = record.net.get("training.overhead")
-    return None if found is None else found.value
+    ratio = record.net.get("training.overhead")
+    return None if ratio is None else ratio.value
 
 
 def modelled_names(record: Record) -> set[str]:
-    """The readings of energy by a model, `energy.MODEL`."""
+    """The names of its readings of energy by a model, `energy.MODEL`."""
     return {name for exit_ in record.exits for name in exit_.readings if name.startswith("energy.")}
 
 
 def crossings(cut: Cut) -> dict[str, tuple[float, float, float]]:
-    """Payload in bytes, framed payload and accuracy behind it, by codec."""
+    """By codec: payload in bytes, framed payload in bytes, and accuracy behind the cut."""
     values = {name: one.value for name, one in cut.readings.items()}
     return {
         codec: (values[f"payload.{codec}"], values[f"framed.{codec}"], values[f"top1.{codec}"])
@@ -83,19 +84,19 @@ def crossings(cut: Cut) -> dict[str, tuple[float, float, float]]:
 def payload(record: Record) -> float | None:
     """The fewest bytes at an inner cut whose codec costs at most `LOSSLESS` of the last exit's accuracy."""
     whole = reading(-1, "top1")(record)
-    found = [
+    payloads = [
         raw
         for cut in record.cuts[1:-1]
         for raw, _, top1 in crossings(cut).values()
         if whole is not None and top1 >= whole - LOSSLESS
     ]
-    return min(found, default=None)
+    return min(payloads, default=None)
 
 
 def training_macs(record: Record) -> float | None:
-    """Multiply-accumulates of training, or None where the record does not say."""
-    found = [epoch.macs for epoch in record.training if epoch.macs is not None]
-    return sum(found) if len(found) == len(record.training) else None
+    """Multiply-accumulates of training; None where an epoch does not have them."""
+    macs = [epoch.macs for epoch in record.training if epoch.macs is not None]
+    return sum(macs) if len(macs) == len(record.training) else None
 
 
 def density(record: Record) -> float | None:
@@ -111,22 +112,22 @@ def work_seconds(record: Record) -> float:
 
 
 SHARES = (0.25, 0.5, 0.75)
-"""Of the whole network's cost: where policies are compared."""
+"""The costs at which policies are compared, as shares of the whole network's."""
 
 
 def whole_cost(record: Record, curve: Curve) -> float | None:
-    """MACs of the whole network with the heads on its way, which shares of cost and areas are of."""
+    """MACs of the whole network with the heads on its way, of which costs are shares; None if not counted."""
     macs = record.exits[-1].readings.get("macs.effective") if record.exits else None
     return curve.costs[-1] if curve.costs else macs.value if macs else None
 
 
 def walked_by(record: Record, batch: int) -> dict[str | None, Walked]:
-    """Walks in batches of one size, by policy; under None the network that nobody leaves early."""
+    """The walks in batches of one size, by policy; under None the walk in which no sample leaves early."""
     return {walk.policy: walk for walk in record.walks if walk.batch == batch}
 
 
 def time_kept(record: Record, policy: str, batch: int) -> float | None:
-    """How many times less a policy takes for a sample than the network without its early exits."""
+    """How many times less time a policy takes for a sample than the network without its early exits."""
     walks = walked_by(record, batch)
     if policy not in walks or None not in walks:
         return None
@@ -134,17 +135,17 @@ def time_kept(record: Record, policy: str, batch: int) -> float | None:
 
 
 def thriftiest(early: Early, n: int, loss: float = 0.01) -> tuple[str, Behind]:
-    """Of the codecs that lose at most this share of `n` answers to the best one, the one of the fewest bytes."""
+    """The codec with the fewest bytes among those at most `loss * n` right answers below the best one."""
     best = max(behind.right for behind in early.behind.values())
     good = [item for item in early.behind.items() if item[1].right >= best - loss * n]
     return min(good, key=lambda item: item[1].payload)
 
 
 def smallest(readings: dict[str, Reading], suffix: str = "") -> tuple[str, float] | None:
-    """The packed format with the fewest bytes, and how many."""
-    found = {
+    """The packed format with the fewest bytes, and their number; None where nothing was packed."""
+    sizes = {
         name.removeprefix("bytes.").removesuffix(suffix): reading.value
         for name, reading in readings.items()
         if name.startswith("bytes.") and name.endswith(suffix)
     }
-    return min(found.items(), key=lambda item: item[1]) if found else None
+    return min(sizes.items(), key=lambda item: item[1]) if sizes else None

@@ -1,4 +1,4 @@
-"""Pages: everything below `leaderboards/` that is computed from records and stream records, and from nothing else."""
+"""Pages: the files below `leaderboards/` that are computed from records, and from nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.records.store import Store
 
 
 def texts(store: Store) -> tuple[dict[str, str], list[str]]:
-    """Every page by its name, and a sentence for each file that is no record."""
+    """The text of every page, by its name, and a sentence for each file that is no record."""
     boards, trouble = read_boards(store)
     streams, more = read_stream_boards(store)
     pages = {f"{name}.md": page(board) for name, board in boards.items()}
@@ -30,33 +30,33 @@ def texts(store: Store) -> tuple[dict[str, str], list[str]]:
 def write_pages(store: Store, pages: Path) -> tuple[list[Path], list[str]]:
     """Write every page, and remove those of boards that are no more.
 
-    Processes that write at the same time wait for each other, and each reads the records when it is its turn: so
-    the last one has seen them all.
+    Processes that write at the same time wait for each other, and each reads the records when it is its turn:
+    so the last one has read them all.
 
     Returns:
         The pages written, and a sentence for each file that is no record.
 
     Raises:
-        SeesawError: there is no such folder of records, or the pages' cannot be written.
+        SeesawError: there is no such folder of records, or the folder of pages cannot be written.
     """
     if not store.records.is_dir():
         raise SeesawError(
             f"There is no folder of records at {store.records}. Run something first, or name it: --records."
         )
     with alone(pages / ".lock"):
-        found, trouble = texts(store)
-        for name, text in found.items():
+        new, trouble = texts(store)
+        for name, text in new.items():
             write_whole(pages / name, text.encode(), "--pages")
-        for old in _gone(pages, found):
+        for old in _gone(pages, new):
             old.unlink()
-    return [pages / name for name in found], trouble
+    return [pages / name for name in new], trouble
 
 
 def stale(store: Store, pages: Path) -> tuple[list[Path], list[str]]:
-    """The pages that are not what the records give, and a sentence for each file that is no record."""
-    found, trouble = texts(store)
-    old = [pages / name for name, text in found.items() if not _is(pages / name, text.encode())]
-    return _gone(pages, found) + old, trouble
+    """The pages that the records give otherwise, and a sentence for each file that is no record."""
+    new, trouble = texts(store)
+    old = [pages / name for name, text in new.items() if not _is(pages / name, text.encode())]
+    return _gone(pages, new) + old, trouble
 
 
 def _is(page: Path, text: bytes) -> bool:
@@ -66,13 +66,13 @@ def _is(page: Path, text: bytes) -> bool:
         return False
 
 
-def _gone(pages: Path, found: Collection[str]) -> list[Path]:
-    """Pages that a board wrote, and that no record gives any more; a page by anyone else is left alone."""
+def _gone(pages: Path, names: Collection[str]) -> list[Path]:
+    """The pages of earlier boards whose names are not among these; a page by anyone else is left alone."""
     return [
         old
         for old in sorted(pages.glob("*-v*.md"))
         if old.is_file()
-        and old.name not in found
+        and old.name not in names
         and _ours(old.read_text(encoding="utf-8", errors="replace"))
     ]
 

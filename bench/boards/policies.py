@@ -1,4 +1,4 @@
-"""Policies of a row: means over seeds of what their curves come to."""
+"""Policies of a row: means over seeds of the numbers of their curves."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ NOTE = (
 
 
 @dataclass(frozen=True)
-class Judged:
+class PolicyRow:
     """One policy of one row.
 
     Attributes:
         policy: its spec.
         reference: whether it saw labels.
         at: top-1 at each of `SHARES` of the last exit's cost.
-        area: below top-1 over cost; None for a reference, which has one point.
+        area: the one below top-1 over cost, as a share; None for a reference, which has one point.
         exit: the mean exit, from 0, at half the last exit's cost.
         shipped: top-1 at the point at which it would be shipped.
         macs: how many times fewer MACs it takes there than the last exit.
@@ -48,11 +48,11 @@ class Judged:
     times: tuple[Mean | None, ...]
 
 
-def judged(row: Row) -> list[Judged]:
-    """Every policy that some record of a row has, in the records' order."""
+def policy_rows(row: Row) -> list[PolicyRow]:
+    """One for every policy that some record of a row has, in the records' order."""
     kinds = {curve.policy: curve.reference for record in row.records for curve in record.curves}
     return [
-        Judged(
+        PolicyRow(
             policy,
             reference,
             tuple(
@@ -73,14 +73,14 @@ def curves(row: Row, policy: str) -> Iterator[tuple[Record, Curve]]:
 
 
 def _mean(row: Row, policy: str, number: Callable[[Curve, float], float | None]) -> Mean | None:
-    found = (
+    values = (
         number(curve, full) for record, curve in curves(row, policy) if (full := whole_cost(record, curve))
     )
-    return Mean.of(value for value in found if value is not None)
+    return Mean.of(value for value in values if value is not None)
 
 
 def _shipped(row: Row, policy: str) -> tuple[Mean | None, Mean | None, tuple[Mean | None, ...]]:
-    """Accuracy, MACs and times where each seed's policy would be shipped."""
+    """At each seed's shipped point: accuracy, how many times fewer MACs, how many times less time."""
     top1, macs = [], []
     for record, curve in curves(row, policy):
         if (number := curve.shipped) is not None and (full := whole_cost(record, curve)):

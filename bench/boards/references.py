@@ -1,4 +1,4 @@
-"""References: what any method on a board must be held against, computed from dense parents' records."""
+"""References: the points that every method is compared with, computed from dense networks' records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.records.record import Record
 from bench.records.setup import DENSE
 
 ReferenceOutcome = tuple[float, float, float]
-"""Accuracy, MACs on the device, bytes that cross."""
+"""Accuracy, MACs on the device, bytes that cross to the server."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ def references(row: Row) -> list[ReferenceRow]:
     """The references of a dense row; none for another method's."""
     if row.setup.method.name != DENSE:
         return []
-    return [found for name, of in _NAMED.items() if (found := _mean(name, row, of)) is not None]
+    return [line for name, of in _REFERENCES.items() if (line := _mean(name, row, of)) is not None]
 
 
 def _mean(name: str, row: Row, of: Callable[[Record], ReferenceOutcome | None]) -> ReferenceRow | None:
-    found = [one for record in row.records if (one := of(record)) is not None]
-    means = [Mean.of(values) for values in zip(*found, strict=True)]
+    outcomes = [one for record in row.records if (one := of(record)) is not None]
+    means = [Mean.of(values) for values in zip(*outcomes, strict=True)]
     accuracy, macs, payload = means or (None, None, None)
     if accuracy is None or macs is None or payload is None:
         return None
@@ -50,27 +50,25 @@ def _always_device(record: Record) -> ReferenceOutcome | None:
 
 def _always_server(picture: str) -> Callable[[Record], ReferenceOutcome | None]:
     def of(record: Record) -> ReferenceOutcome | None:
-        found = crossings(record.cuts[0]).get(picture) if record.cuts else None
-        return None if found is None else (found[2], 0.0, found[0])
+        crossing = crossings(record.cuts[0]).get(picture) if record.cuts else None
+        return None if crossing is None else (crossing[2], 0.0, crossing[0])
 
     return of
 
 
 def _best_cut(record: Record) -> ReferenceOutcome | None:
     whole = reading(-1, "top1")(record)
-    found = [
+    able = [
         (raw, -top1, cut.readings["macs.effective.device"].value)
         for cut in record.cuts[1:-1]
         if "macs.effective.device" in cut.readings
         for raw, _, top1 in crossings(cut).values()
         if whole is not None and top1 >= whole - LOSSLESS
     ]
-    if not found:
+    if not able:
         return None
-    raw, lost, macs = min(
-        found
-    )  # of equal payloads the more accurate one, of these the cheapest on the device
-    return -lost, macs, raw
+    raw, minus_top1, macs = min(able)  # of equal payloads the more accurate, then the cheapest on the device
+    return -minus_top1, macs, raw
 
 
 def _best_exit(record: Record) -> ReferenceOutcome | None:
@@ -91,7 +89,7 @@ def _bound(record: Record) -> ReferenceOutcome | None:
     return None if best is None or math.isnan(best.macs) else (best.accuracy, best.macs, 0.0)
 
 
-_NAMED: dict[str, Callable[[Record], ReferenceOutcome | None]] = {
+_REFERENCES: dict[str, Callable[[Record], ReferenceOutcome | None]] = {
     "always on the device": _always_device,
     "always on the server, 8-bit image": _always_server("image8"),
     "always on the server, JPEG": _always_server("jpeg"),

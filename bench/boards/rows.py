@@ -1,4 +1,4 @@
-"""Rows: all seeds of one setup as one line of a board."""
+"""Rows: all seeds of one training as one line of a board."""
 
 from __future__ import annotations
 
@@ -18,52 +18,55 @@ RANKED_FROM = 3
 """Fewer seeds than this are shown and not ranked."""
 
 ROUNDING = 1e-8
-"""Means that differ by less are the same: they were added up in another order, or written with nine digits."""
+"""Means that differ by less are equal: they were added up in another order, or written with nine digits."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One setup's records, a seed each, and those of its dense parent. Contested records count for nothing."""
+    """The records of one training, and those of its dense parent.
+
+    Of both there is one uncontested record for each seed, and every contested one.
+    """
 
     entries: tuple[Entry[Record], ...]
     parent_entries: tuple[Entry[Record], ...] = ()
 
     @cached_property
     def records(self) -> list[Record]:
-        """What the numbers are computed from: records that nobody contests, or, where all are contested, sound ones."""
+        """The records that count: those that nobody contests, or, where all are contested, the sound ones."""
         good = [e.file for e in self.entries if e.contested is None]
         return good or [e.file for e in self.entries if e.sound]
 
     @cached_property
     def alike(self) -> list[Record]:
-        """Those of them that were measured alike: with the codecs, meters and policies that most were."""
-        found = [record.setup.digest() for record in self.records]
-        usual = max(found, key=lambda digest: (found.count(digest), digest), default=None)
-        return [record for record, digest in zip(self.records, found, strict=True) if digest == usual]
+        """Those of them that were measured with the codecs, meters and policies with which most were."""
+        digests = [record.setup.digest() for record in self.records]
+        usual = max(digests, key=lambda digest: (digests.count(digest), digest), default=None)
+        return [record for record, digest in zip(self.records, digests, strict=True) if digest == usual]
 
     @cached_property
     def parents(self) -> list[Record]:
-        """The dense parent's, in the same way."""
+        """The dense parent's records that nobody contests."""
         return [e.file for e in self.parent_entries if e.contested is None]
 
     @property
     def setup(self) -> Setup:
-        """What all of them were asked to be."""
+        """The setup of the first one; the others may differ from it in policies, codecs and meters."""
         return self.records[0].setup if self.records else self.entries[0].file.setup
 
     @property
     def plan(self) -> str:
-        """The exits plan, for how long it is trained, and what else sets a row apart: a part of the data, a cut."""
+        """The exits plan, the epochs, and what else sets a row apart: a part of the data, a cut."""
         return plan_of(self.setup)
 
     @property
     def board(self) -> str:
-        """The board that it stands on."""
+        """The name of the board that it stands on."""
         return board_of(self.setup)
 
     @property
     def seeds(self) -> int:
-        """How many uncontested ones there are."""
+        """The number of uncontested records."""
         return sum(e.contested is None for e in self.entries)
 
     @property
@@ -78,18 +81,19 @@ class Row:
 
     @cached_property
     def machine(self) -> str | None:
-        """What most of its seeds were timed on, of several such the one last used; None without a record.
+        """The machine on which most of its seeds were timed, of several such the one last used.
 
-        Times are of these seeds alone.
+        Times are of these seeds alone. None without a record.
         """
-        found: dict[str, list[str]] = defaultdict(list)
+        dates: dict[str, list[str]] = defaultdict(list)
         for record in self.records:
-            found[_machine(record)].append(record.created)
-        return max(found, key=lambda machine: (len(found[machine]), max(found[machine])), default=None)
+            dates[_machine(record)].append(record.created)
+        return max(dates, key=lambda machine: (len(dates[machine]), max(dates[machine])), default=None)
 
     def mean(self, number: Number, *, timed: bool = False) -> Mean | None:
-        """A number's mean over the seeds that have it; of the payload, over those that tried the same codecs; of a time,
-        over those that were timed on the row's machine.
+        """A number's mean over the seeds that have it.
+
+        Of the payload, over those that were measured alike; of a time, over those timed on the row's machine.
         """
         return self._mean(number, self.machine if timed else None)
 
@@ -100,14 +104,14 @@ class Row:
         return Mean.of(value for record in records if (value := number(record)) is not None)
 
     def ratio(self, number: Number, *, timed: bool = False, in_turn: Number | None = None) -> float | None:
-        """How many times less than the dense parent: the ratio of the means; of times that were taken in turn with the
-        parent's, the mean of those ratios.
+        """How many times less than the dense parent: the ratio of the means.
 
-        None where either lacks it, for times where no parent was timed on the row's machine, and for the payload where
-        they did not try the same codecs.
+        Of times that were taken in turn with the parent's, the mean of the ratios. None for the dense parent itself,
+        where either lacks the number, for times where no parent was timed on the row's machine, and for the payload
+        where they did not try the same codecs.
         """
-        if in_turn is not None and (found := self.mean(in_turn, timed=True)) is not None:
-            return found.value
+        if in_turn is not None and (timed_ratio := self.mean(in_turn, timed=True)) is not None:
+            return timed_ratio.value
         if (self.setup.method.name == DENSE and self.setup.values is None) or not self.parents:
             return None
         parents = Row(self.parent_entries)
@@ -119,50 +123,45 @@ class Row:
 
 
 def _codecs(row: Row) -> set[str]:
-    """That the records behind a row's payload tried."""
+    """The codecs that were tried in the records that a row's payload is computed from."""
     return {codec.spec for record in row.alike for codec in record.setup.codecs}
 
 
 def _machine(record: Record) -> str:
-    told = record.machine
-    name = told.get("accelerator") or told.get("processor") or "unknown processor"
-    threads = told.get("threads")
+    machine = record.machine
+    name = machine.get("accelerator") or machine.get("processor") or "unknown processor"
+    threads = machine.get("threads")
     return f"{name}, {threads} thread{'' if threads == 1 else 's'}"
 
 
 def cut_means(row: Row, cut: int) -> list[tuple[Mean, Mean, str]]:
-    """Mean payload, mean accuracy behind it, and codec, of the records that were measured alike."""
-    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    """For each codec: mean payload, mean accuracy behind the cut, codec; of records measured alike."""
+    by_codec: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for record in row.alike:
         if cut < len(record.cuts):
             for codec, (raw, _, top1) in crossings(record.cuts[cut]).items():
-                found[codec].append((raw, top1))
+                by_codec[codec].append((raw, top1))
     means = [
-        (*(Mean.of(values) for values in zip(*pairs, strict=True)), codec) for codec, pairs in found.items()
+        (*(Mean.of(values) for values in zip(*pairs, strict=True)), codec)
+        for codec, pairs in by_codec.items()
     ]
     return [(raw, top1, codec) for raw, top1, codec in means if raw is not None and top1 is not None]
 
 
 def rows(entries: Iterable[Entry[Record]]) -> dict[str, list[Row]]:
-    """Rows by task and version: the ranked ones from the most accurate down, then the others."""
+    """Rows by board: the ranked ones from the most accurate down, then the others."""
     groups: dict[tuple[str, str, str | None], list[Entry[Record]]] = defaultdict(list)
     for entry in entries:
         setup = entry.file.setup
         groups[board_of(setup), setup.trained(), setup.values].append(entry)
-    groups = {key: _one_a_seed(found) for key, found in groups.items()}
+    groups = {key: _one_a_seed(group) for key, group in groups.items()}
     boards: dict[str, list[Row]] = defaultdict(list)
-    for (board, *_), found in groups.items():
-        parents = groups.get((board, parent_of(found[0].file.setup), None), [])
-        boards[board].append(Row(tuple(found), tuple(parents)))
+    for (board, *_), group in groups.items():
+        parents = groups.get((board, parent_of(group[0].file.setup), None), [])
+        boards[board].append(Row(tuple(group), tuple(parents)))
     for board in boards.values():
         board.sort(key=lambda row: (not row.ranked, -_accuracy(row), row.setup.model, row.setup.digest()))
     return dict(sorted(boards.items()))
-
-
-def title_of(name: str, board: Sequence[Row]) -> str:
-    """A board's name, with the spec of its data where they are not the usual ones."""
-    spec = board[0].setup.task.spec
-    return name if spec == board[0].setup.task.name else f"{name}: {spec}"
 
 
 def ranks(board: Sequence[Row]) -> list[int | None]:
@@ -171,20 +170,20 @@ def ranks(board: Sequence[Row]) -> list[int | None]:
 
 
 def shared(values: Iterable[float | None]) -> list[int | None]:
-    """Ranks of sorted numbers, from 1: numbers that only rounding parts share one, and who has no number has no rank."""
-    found: list[int | None] = []
+    """Ranks of sorted numbers, from 1: those that differ by rounding alone share one; None has no rank."""
+    places: list[int | None] = []
     rank, place, before = 0, 0, math.inf
     for value in values:
         if value is not None:
             place += 1
             rank = rank if math.isclose(value, before, rel_tol=ROUNDING, abs_tol=ROUNDING) else place
             before = value
-        found.append(None if value is None else rank)
-    return found
+        places.append(None if value is None else rank)
+    return places
 
 
 def _one_a_seed(entries: list[Entry[Record]]) -> list[Entry[Record]]:
-    """In order of seeds; of two good records of one seed, measured differently, the newer one. Contested ones stay."""
+    """Entries in order of seeds; of several uncontested ones of one seed the newest. Contested ones stay."""
     best: dict[int, Entry[Record]] = {}
     for entry in sorted(entries, key=lambda e: (e.file.created, e.file.digest)):
         if entry.contested is None:

@@ -1,1 +1,1 @@
-"""Commands: one file for each thing that the command line does."""
+"""Commands: one file for each command, or for a few that belong together."""

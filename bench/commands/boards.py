@@ -59,7 +59,7 @@ def plot(
     records: options.Records = options.RECORDS,
     debug: options.Debug = False,
 ) -> None:
-    """Draw a board's trade-off for a paper, with 95% intervals; the caption says task version and n."""
+    """Draw a board's trade-off for a paper, with 95% intervals; the caption has task version and n."""
     from bench.boards.show.figure import figure
 
     board = _one(records, task)
@@ -101,11 +101,11 @@ def _one(records: Path, task: str) -> Board:
         if any(row.seeds for row in board.rows)
     }
     specs = {name: board.rows[0].setup.task.spec for name, board in boards.items()}
-    able = [name for name in boards if task in (name, *task_and_version(name)[:1], specs[name])]
-    if not able:
+    candidates = [name for name in boards if task in (name, *task_and_version(name)[:1], specs[name])]
+    if not candidates:
         raise SeesawError(
             f"No record below {records} is of a task {task!r}{near(task, boards)} Run some, or name one of "
             f"{', '.join(boards) or 'none yet'}."
         )
-    named = [name for name in able if specs[name] == task] or able
-    return boards[max(named, key=lambda board: task_and_version(board)[1:])]
+    candidates = [name for name in candidates if specs[name] == task] or candidates
+    return boards[max(candidates, key=lambda board: task_and_version(board)[1:])]

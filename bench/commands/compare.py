@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 METHODS = "dense,sparse[nearest=true],pruned,pruned[layers=uniform],random,random[layers=uniform],narrow"
 DENSITIES = "0.5,0.25,0.125,0.0625,0.03125"
-"""What any method must be held against, down to where accuracy collapses (Blalock et al., MLSys 2020)."""
+"""The usual cells: references for any method, to where accuracy collapses (Blalock et al., MLSys 2020)."""
 
 
 @options.with_run_options
 def compare(
-    asked: options.RunOptions,
+    run_options: options.RunOptions,
     backbones: options.Specs = "mlp",
     methods: options.Specs = METHODS,
     densities: Annotated[
@@ -42,8 +42,8 @@ def compare(
 ) -> None:
     """Run every combination of backbones, methods, densities and seeds on a task, and show the board.
 
-    A cell that has a record is not run again, one that was stopped goes on, one that fails is reported while the
-    others go on. The same command finishes what is left.
+    A cell that has a record is not run again (with --measure it is measured again), one that was stopped goes on,
+    one that fails is reported while the others go on. The same command finishes the cells that are left.
 
     Examples:
       seesaw compare --task digits --backbones mlp,lenet --seeds 0,1,2 --workers 2
@@ -58,33 +58,33 @@ def compare(
         from bench.runs.workers import work_off
 
     cells = grid(
-        asked.request("", neighbours=workers > 1),
+        run_options.request("", neighbours=workers > 1),
         options.words(backbones),
         options.words(methods),
         options.words(densities),
         options.numbers(seeds),
     )
     runs = [ResolvedRun.of(cell) for cell in cells]
-    open_ = [run for run in runs if measure or not is_record(run.path)]
+    open_ = [run for run in runs if measure or not (run.is_done and is_record(run.path))]
     out.print(
-        f"{asked.task}: {len(cells)} cells, {len(cells) - len(open_)} have a record, {len(open_)} to run.",
+        f"{run_options.task}: {len(cells)} cells, {len(cells) - len(open_)} have a record, {len(open_)} to run.",
         style="bold",
     )
     threads = threads or max(1, (os.cpu_count() or 1) // workers)
     failed: list[tuple[str, str]] = []
     begun = time.monotonic()
     names = [f"{run.setup.model} seed {run.seed}" for run in open_]
-    with Cells(out, names) as shown:
+    with Cells(out, names) as progress:
         requests = [run.request for run in open_]
         for news in work_off(requests, workers, threads, deterministic=deterministic, measure=measure):
-            shown(news)
+            progress(news)
             if news.kind == "failed":
                 failed.append((names[news.number], news.line))
     if open_:
         out.print(f"{len(open_) - len(failed)} cells run in {(time.monotonic() - begun) / 60:.1f} min.")
     _show_board(runs[0].store, runs[0].setup, pages)
-    for name, why in failed:
-        out.print(f"Failed: {name}: {why}", style="red", soft_wrap=True)
+    for name, reason in failed:
+        out.print(f"Failed: {name}: {reason}", style="red", soft_wrap=True)
     if failed:
         raise SeesawError(
             f"{len(failed)} of {len(cells)} cells failed. Mend what they name, then run the same command."

@@ -18,10 +18,10 @@ def kernels(
     ] = False,
     debug: options.Debug = False,
 ) -> None:
-    """Build the native kernels if they are not there, and say what was chosen for this machine.
+    """Build the native kernels if they are not there, and print what was chosen for this machine.
 
-    Which form computes a layer is measured once for each kind of layer, and kept in the cache (SEESAW_CACHE, or
-    ~/.cache/seesaw) with the machine's description. SEESAW_NATIVE=0 leaves the native kernels out.
+    Which form computes a layer is measured once for each kind of layer, and kept in the cache (SEESAW_CACHE,
+    or ~/.cache/seesaw) with the machine's description. SEESAW_NATIVE=0 leaves the native kernels out.
     """
     with out.status("Looking for the native kernels; building them takes half a minute ..."):
         from bench.execution import native
@@ -37,9 +37,9 @@ def kernels(
         from bench.execution.program.choices import read
 
         machine, forms = read(file)
-        told = f"{len(forms)} choices for {machine[0]}, {machine[-1]}" if machine else "no choices"
+        choices = f"{len(forms)} choices for {machine[0]}, {machine[-1]}" if machine else "no choices"
         if again:
             file.unlink(missing_ok=True)
-        out.print(f"{'Forgotten' if again else 'Known'}: {told} ({file.name})", soft_wrap=True)
+        out.print(f"{'Forgotten' if again else 'Known'}: {choices} ({file.name})", soft_wrap=True)
     if not files:
         out.print("Nothing was chosen yet: the next measurement of latency chooses.")

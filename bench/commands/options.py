@@ -64,7 +64,13 @@ Lean = Annotated[
         help="train the linear layers and convolutions of predefined methods on the weights that exist alone",
     ),
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="of the processor; all where left out")]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="of the processor; left out: PyTorch's own number (replay: all cores; verify: the record's number)",
+    ),
+]
 Deterministic = Annotated[
     bool, typer.Option("--deterministic", help="let PyTorch use deterministic algorithms only (slower)")
 ]
@@ -75,7 +81,7 @@ POLICIES, CODECS, METERS = map(",".join, (defaults.POLICIES, defaults.CODECS, de
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The options that say what a run is, beside its model and its seed: of `run`, `compare` and `pack`."""
+    """The options that define a run, beside its model and its seed: of `run`, `compare` and `pack`."""
 
     task: TaskSpec = "digits"
     exits: ExitsSpec = "joint"
@@ -93,7 +99,7 @@ class RunOptions:
     runs: Runs = RUNS
 
     def request(self, model: str, **more: Any) -> RunRequest:
-        """The request of one run of a model; `more` are fields of it, such as the seed."""
+        """The request of one run of a model; `more` are other fields of it, such as the seed."""
         from bench.runs.request import RunRequest
 
         return RunRequest(
@@ -119,7 +125,7 @@ C = TypeVar("C", bound=Callable[..., None])
 
 
 def with_run_options(command: C) -> C:
-    """A command whose parameter `asked` stands for all of `RunOptions`, which its command line takes one by one."""
+    """Give a command all options of `RunOptions`; its function takes them as one, `run_options`."""
     own = inspect.signature(command).parameters
     hints = get_type_hints(RunOptions, include_extras=True)
     options = [
@@ -132,15 +138,15 @@ def with_run_options(command: C) -> C:
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hint)
         for name, parameter in own.items()
         for hint in [get_type_hints(command, include_extras=True)[name]]
-        if name != "asked"
+        if name != "run_options"
     ]
     required = [one for one in others if one.default is inspect.Parameter.empty]
     rest = [one for one in others if one.default is not inspect.Parameter.empty]
 
     @wraps(command)
     def expanded(**given: Any) -> None:
-        asked = RunOptions(**{one.name: given.pop(one.name) for one in fields(RunOptions)})
-        command(asked=asked, **given)
+        run_options = RunOptions(**{one.name: given.pop(one.name) for one in fields(RunOptions)})
+        command(run_options=run_options, **given)
 
     together = [*required, *options, *rest]
     expanded.__signature__ = inspect.Signature(together)  # pyright: ignore[reportAttributeAccessIssue]
@@ -150,31 +156,31 @@ def with_run_options(command: C) -> C:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Specs or words joined by commas."""
+    """The specs or words in a text, where commas join them."""
     return tuple(part.strip() for part in split(text, ",") if part.strip())
 
 
 def numbers(text: str) -> list[int]:
-    """Seeds joined by commas.
+    """The seeds in a text, where commas join them.
 
     Raises:
-        SeesawError: not whole numbers from 0.
+        SeesawError: not whole numbers from 0 below 2^53.
     """
     try:
-        found = [int(part) for part in text.split(",")]
-        if any(not 0 <= number < 1 << 53 for number in found):
+        seeds = [int(part) for part in text.split(",")]
+        if any(not 0 <= seed < 1 << 53 for seed in seeds):
             raise ValueError(text)
     except ValueError as error:
         raise SeesawError(
             f"{text!r} is no list of seeds. Write whole numbers from 0 below 2^53, joined by commas: 0,1,2."
         ) from error
-    return found
+    return seeds
 
 
 def recipe(changes: list[str] | None, epochs: int | None) -> dict[str, str]:
-    """The settings of the recipe to change, from `--set` and `--epochs`."""
-    found = dict(_setting(word) for word in changes or [])
-    return found if epochs is None else found | {"epochs": str(epochs)}
+    """The settings of the recipe that `--set` and `--epochs` change."""
+    settings = dict(_setting(word) for word in changes or [])
+    return settings if epochs is None else settings | {"epochs": str(epochs)}
 
 
 def _setting(word: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""seesaw pack: a trained network as the files that one ships."""
+"""seesaw pack: a trained network as files for a device and a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @options.with_run_options
 def pack(
-    asked: options.RunOptions,
+    run_options: options.RunOptions,
     what: Annotated[str, typer.Argument(help="path of a record, or a model that was run: backbone_method")],
     into: Annotated[Path, typer.Option("--out", help="folder for the files")],
     by_exit: Annotated[
@@ -36,11 +36,11 @@ def pack(
 ) -> None:
     """Write a trained network as packed files: the device's part and the server's, or the whole.
 
-    The files are read back and run on samples of the test split beside the network itself. Packed files hold only the
-    weights that exist, and run here by what is fastest, which `bench.fast(bench.open_part(folder, part), x)` gives;
-    the table tells how long one sample takes, and how many times longer by PyTorch's dense kernels. ONNX files and
-    exported programs hold zeros too, for tools that know no masks. Parts by exit come with the policies of the run,
-    each at the point at which one would ship it.
+    The files are read back and run on samples of the test split beside the network itself. Packed files hold only
+    the weights that exist; here they run in the fastest way, which
+    `bench.fast(bench.open_part(folder, part), x)` gives. The table shows how long one sample takes, and how many
+    times longer by PyTorch's dense kernels. ONNX files and exported programs hold zeros too, for tools without
+    masks. Parts by exit come with the policies of the run, each at the point at which one would ship it.
 
     Examples:
       seesaw pack leaderboards/records/digits-v1/resnet_sparse-9b9b82ee7b4c/seed0.json --cut 4 --out shipped
@@ -58,13 +58,19 @@ def pack(
 
     path = Path(what)
     if path.suffix == ".json" or path.exists():
-        places = {"data": asked.data, "records": asked.records, "runs": asked.runs}
+        places = {"data": run_options.data, "records": run_options.records, "runs": run_options.runs}
         run = ResolvedRun.of(RunRequest.of(load(path), **places))
     else:
-        run = ResolvedRun.of(asked.request(what, seed=seed))
+        run = ResolvedRun.of(run_options.request(what, seed=seed))
     with out.status("Packing ..."):
         shipment = shipment_of(
-            run, into, samples=samples, values=asked.values, form=form, cut=asked.cut, by_exit=by_exit
+            run,
+            into,
+            samples=samples,
+            values=run_options.values,
+            form=form,
+            cut=run_options.cut,
+            by_exit=by_exit,
         )
         shipment.pack()
         shipment.time()
@@ -83,9 +89,9 @@ def pack(
 
 
 def _time(fast: Fast | None) -> str:
-    """How long a part takes."""
+    """The time of one sample and the way, beside dense kernels', in words; empty for a file not timed."""
     if fast is None:
         return ""
-    taken = f"{fast.seconds[fast.way.name] * 1e6:.0f} us by {fast.way.name.partition(',')[0]}"
+    time = f"{fast.seconds[fast.way.name] * 1e6:.0f} us by {fast.way.name.partition(',')[0]}"
     longer = f"{fast.speedup:.1f}"
-    return taken if longer == "1.0" else f"{taken}; dense {longer} x as long"
+    return time if longer == "1.0" else f"{time}; dense {longer} x as long"

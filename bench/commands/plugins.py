@@ -1,4 +1,4 @@
-"""seesaw list, check and new: the plugins there are, their contracts, and a skeleton for another."""
+"""seesaw list, check and new: all plugins, their kinds' contracts, and a skeleton of a new one."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def check(
 
 
 def _kind_of(spec: str) -> str:
-    """The one kind that announces this name, or that a draft's class derives from."""
+    """The one kind that has a plugin of this name, or that a draft's class derives from."""
     name = parse(spec).name
     if ":" in name:
         import bench
@@ -70,14 +70,14 @@ def _kind_of(spec: str) -> str:
     if len(kinds) == 1:
         return kinds[0]
     if not kinds:
-        known = [other for kind in KINDS for other in entries(kind)]
-        raise SeesawError(f"No plugin is called {name!r}{near(name, known)} `seesaw list` shows all.")
+        names = [other for kind in KINDS for other in entries(kind)]
+        raise SeesawError(f"No plugin is called {name!r}{near(name, names)} `seesaw list` shows all.")
     raise SeesawError(f"{name!r} is a {' and a '.join(kinds)}. Say which: --kind {kinds[0]}.")
 
 
 def new(
     kind: Annotated[str, typer.Argument(help=f"one of {', '.join(KINDS)}")],
-    name: Annotated[str, typer.Argument(help="as specs will say it: small letters, digits and hyphens")],
+    name: Annotated[str, typer.Argument(help="as in specs: small letters, digits and hyphens")],
     debug: options.Debug = False,
 ) -> None:
     """Write a skeleton plugin and its test, and announce it in pyproject.toml."""

@@ -1,6 +1,6 @@
-"""seesaw show, diff and verify: what a written file holds, how two differ, whether one can be believed.
+"""seesaw show, diff and verify: the content of a written file, the differences of two, and its checks.
 
-A run's record, a stream record and whatever other kind there is are one kind of file here (`bench.records.sealed`).
+They treat every kind of written file (a run's record, a stream record, ...) alike: see `bench.records.sealed`.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ RecordPath = Annotated[Path, typer.Argument(help="path of a record, or of a stre
 def show(record: RecordPath, debug: options.Debug = False) -> None:
     """Print a record: its tables, its settings, and the machine it was made on.
 
-    A stream record (`seesaw replay --record`) is shown as boards show it.
+    A stream record (`seesaw replay --record`) is shown as on its board.
     """
     from bench.records.store import Store, open_file
 
     file = open_file(record)
     store = Store.around(record, file)
-    shown = import_module(file.shown_by)
+    view = import_module(file.shown_by)
     table = Table(box=None, show_header=False, padding=(0, 2))
-    for name, value in shown.about(file):
+    for name, value in view.about(file):
         table.add_row(name, value)
     out.print(table)
     print_file(record, store, file)
-    if why := store.contested(record, store.faults(file)):
-        out.print(f"Not to be believed: {why}", style="red", soft_wrap=True)
+    if reason := store.contested(record, store.faults(file)):
+        out.print(f"Not to be believed: {reason}", style="red", soft_wrap=True)
 
 
 def print_file(path: Path, store: Store, file: Sealed | None = None) -> None:
-    """Print the tables of a written file and the sentences below them, and where it lies."""
+    """Print the tables of a written file, the sentences below them, and its path."""
     from bench.records.store import open_file
 
     file = file or open_file(path)
@@ -54,7 +54,7 @@ def print_file(path: Path, store: Store, file: Sealed | None = None) -> None:
 
 
 def diff(one: RecordPath, other: RecordPath, debug: options.Debug = False) -> None:
-    """Show what differs between two records: settings, machine, versions and numbers."""
+    """Show the differences between two records: settings, machine, versions and numbers."""
     from bench.records.compare import differences
     from bench.records.store import open_file
 
@@ -90,11 +90,11 @@ def verify(
 ) -> None:
     """Check a record: schema, digest, checksum, and every number that others imply.
 
-    With --rerun it is run again in a folder of its own, and every number must lie within its stated spread: counts
-    exactly, accuracies exactly on the same machine and within three standard errors elsewhere, times only on the
-    same machine. A record made with a draft or from a file of weights cannot be run again, for it holds neither.
-    A stream record (`seesaw replay --record`) is also held against the records of its runs; with --rerun it is replayed
-    from the traces that lie in the folder of runs, and every number must be the same.
+    With --rerun it is run again in a folder of its own, and every number must lie within its stated spread:
+    counts exactly, accuracies exactly on the same machine and within three standard errors elsewhere, times only
+    on the same machine. A record made with a draft or from a file of weights cannot be run again, for it holds
+    neither. A stream record (`seesaw replay --record`) is also compared with the records of its runs; with --rerun
+    it is replayed from the traces that lie in the folder of runs, and every number must be the same.
     """
     from bench.records.store import Store, open_file
 
@@ -104,24 +104,24 @@ def verify(
             out.print(f"- {sentence}", style="red", soft_wrap=True)
         raise SeesawError(f"{record} is not to be believed. {file.remedy}")
     out.print("Schema, digest, checksum, derived numbers and what other files say of it hold.")
-    if why := store.contested(record, []):
-        out.print(f"A maintainer contests it: {why}", style="yellow", soft_wrap=True)
+    if reason := store.contested(record, []):
+        out.print(f"A maintainer contests it: {reason}", style="yellow", soft_wrap=True)
     if rerun:
-        _made_again(record, file, store, data, threads)
+        _make_again(record, file, store, data, threads)
 
 
-def _made_again(path: Path, file: Sealed, store: Store, data: Path, threads: int | None) -> None:
-    """Make a file again, and hold every number against the new one.
+def _make_again(path: Path, file: Sealed, store: Store, data: Path, threads: int | None) -> None:
+    """Make a file again, and compare every number with the new one.
 
     Raises:
         SeesawError: a number contradicts it, or it cannot be made again.
     """
     with out.status("Loading PyTorch ..."):
         maker = import_module(file.maker)
-        from bench.runs.progress import Shown
+        from bench.runs.progress import RunProgress
 
-    with Shown(out, file.name) as shown:
-        rows = file.compare(maker.again(file, store, data=data, threads=threads, report=shown))
+    with RunProgress(out, file.name) as progress:
+        rows = file.compare(maker.again(file, store, data=data, threads=threads, report=progress))
     wrong = [row for row in rows if not row.agrees]
     compared = sum(row.allowed is not None for row in rows)
     left_out = len(rows) - compared

@@ -1,4 +1,4 @@
-"""seesaw replay: policies over traces, and over anyone's confidences, without running a network."""
+"""seesaw replay: policies on traces, and on anyone's confidences, without running a network."""
 
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ def replay(
     costs: Annotated[
         str | None,
         typer.Option(
-            help="layers; measured (a trace's MACs, an npz's `costs`); one number for each exit: 1:2.5:4; or what the "
-            "run's record says of its exits: latency, energy.MODEL; left out: layers, and measured for per-sample policies"
+            help="layers; measured (a trace's MACs, an npz's `costs`); one number for each exit: 1:2.5:4; or a "
+            "reading of the exits in the run's record: latency, energy.MODEL; left out: layers, and measured for "
+            "per-sample policies"
         ),
     ] = None,
     sends: Annotated[
@@ -57,7 +58,7 @@ def replay(
     ] = "",
     calibration: Annotated[
         Path | None,
-        typer.Option(help="what per-sample policies take thresholds from; a run's own where left out"),
+        typer.Option(help="trace for the thresholds of per-sample policies; the run's own where left out"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="of orders and draws")] = 0,
     threads: options.Threads = None,
@@ -73,18 +74,19 @@ def replay(
     records: options.Records = options.RECORDS,
     debug: options.Debug = False,
 ) -> None:
-    """Replay policies on what a network's exits said: a million questions without running it again.
+    """Replay policies on the outputs of a network's exits: a million questions without running it again.
 
-    Online policies (splitee, splitee-s, thompson, ...) meet the samples one by one, never see a label, and learn at which
-    exit to stop or send on. Each is shown beside (a), all layers on the device, and (b), leaving at the first exit whose
-    confidence reaches alpha. Per-sample policies (confidence, entropy, ...) get their curve, where there are logits.
+    Online policies (splitee, splitee-s, thompson, ...) meet the samples one by one, never see a label, and learn
+    at which exit to stop or send on. Each is shown beside (a), all layers on the device, and (b), leaving at the
+    first exit whose confidence reaches alpha. Per-sample policies (confidence, entropy, ...) get their curve, where
+    there are logits.
 
-    A CSV has a confidence and a prediction for every exit and the label last; an npz has `confidences` and `predictions`
-    (samples, exits), or `logits` (exits, samples, classes), and `labels`. A reward charges alpha, layer (the paper's
-    lambda), offload and mu, settings of every online policy: `seesaw list policy` shows them.
+    A CSV has a confidence and a prediction for every exit and the label last; an npz has `confidences` and
+    `predictions` (samples, exits), or `logits` (exits, samples, classes), and `labels`. A reward charges alpha,
+    layer (the paper's lambda), offload and mu, settings of every online policy: `seesaw list policy` shows them.
 
-    With --record, what a run's stream came to is kept as a file that `seesaw board` makes pages of: one for a network, its
-    seed and what was asked. Several traces must then be of one network and seed.
+    With --record, the results on a run's stream are kept in a file, from which `seesaw board` makes pages: one file
+    for each network, seed and question. Several traces must then be of one network and seed.
 
     Examples:
       seesaw replay --trace confidences.csv --policy 'splitee\\[offload=0.5]' --policy random
@@ -103,44 +105,47 @@ def replay(
         from bench.files import writable
         from bench.machine import settle
         from bench.records.store import Store
-        from bench.replay.streams import costs as asked_costs
-        from bench.replay.streams import entrants as players
+        from bench.replay.streams import costs as cost_options
+        from bench.replay.streams import entrants as entrant_options
         from bench.replay.streams.recording import parts_of, record_of
         from bench.replay.streams.report import stream_table, write_json
         from bench.replay.streams.sweep import Sweep
 
     settle(threads)
     store = Store(records)
-    swept = players.values(sweep or [])
-    named = players.entrants(policy or USUAL, swept)
-    if record and not named.chosen:
+    swept = entrant_options.values(sweep or [])
+    entrants = entrant_options.entrants(policy or USUAL, swept)
+    if record and not entrants.chosen:
         raise SeesawError(
-            f"--record keeps what plays a stream, and none of {', '.join(named.streamless)} does: what decides for each sample "
+            f"--record keeps what plays a stream, and none of {', '.join(entrants.streamless)} does: what decides for each sample "
             "alone stands on the run's own record. Name an online policy too, such as splitee."
         )
     with out.status("Reading ..."):
         network = parts_of(trace, store) if record else None
-        stream, logits = players.load(trace)
-        priced = asked_costs.priced(costs, trace, store, stream.exits)
-        sent = asked_costs.sends_of(sends, trace, store, arms)
+        stream, logits = entrant_options.load(trace)
+        priced = cost_options.priced(costs, trace, store, stream.exits)
+        send_costs = cost_options.sends_of(sends, trace, store, arms)
         if priced.note:
             out.print(priced.note, style="yellow", soft_wrap=True)
-        arms_ = stream.arms(arms, priced.depths, sent)
-        curves = _curves(named, logits, trace, calibration, priced)
+        arms_ = stream.arms(arms, priced.depths, send_costs)
+        curves = _curves(entrants, logits, trace, calibration, priced)
     if figures is not None:
-        pyplot(figures / f"regret.{ending}")  # before the work begins: it may not be there
-    for folder, what, option in ((out_ and out_.parent, "Numbers", "--out"), (figures, "Plots", "--figures")):
+        pyplot(figures / f"regret.{ending}")  # fails before the work begins, not after it
+    for folder, content, option in (
+        (out_ and out_.parent, "Numbers", "--out"),
+        (figures, "Plots", "--figures"),
+    ):
         if folder is not None:
-            writable(folder, what, option)
-    online = [(name, one) for (name, _), one in named.online.items()]
-    plan = Sweep(stream, arms_, online, list(named.guests.items()), shuffles, seed)
+            writable(folder, content, option)
+    online = [(name, one) for (name, _), one in entrants.online.items()]
+    plan = Sweep(stream, arms_, online, list(entrants.guests.items()), shuffles, seed)
     begun = time.perf_counter()
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         console=out, transient=True, disable=not out.is_terminal,
-    ) as shown:  # fmt: skip
-        bar = shown.add_task("streams played", total=None)
-        rows = plan.run(threads, lambda done, total: shown.update(bar, completed=done, total=total))
+    ) as progress:  # fmt: skip
+        bar = progress.add_task("streams played", total=None)
+        rows = plan.run(threads, lambda done, total: progress.update(bar, completed=done, total=total))
     out.print(stream_table(plan, rows))
     if curves:
         title = f"per sample, nothing sent on: top-1 at shares of the last exit's cost ({priced.unit}), points chosen on calibration"
@@ -155,13 +160,13 @@ def replay(
         )
         out.print(str(out_), soft_wrap=True)
     if network is not None:
-        asked = costs if costs is not None and asked_costs.named(costs) else priced.depths
-        sending = sends if asked_costs.named(sends) else None
-        stream_record = record_of(*network, arms, asked, named, plan, rows, sending)
+        depths = costs if costs is not None and cost_options.names_reading(costs) else priced.depths
+        sending = sends if cost_options.names_reading(sends) else None
+        stream_record = record_of(*network, arms, depths, entrants, plan, rows, sending)
         out.print(str(stream_record.write(store.path(stream_record))), soft_wrap=True)
-        if named.streamless:
+        if entrants.streamless:
             out.print(
-                f"Not in it: {', '.join(named.streamless)}. What decides for each sample alone stands on the run's own record.",
+                f"Not in it: {', '.join(entrants.streamless)}. What decides for each sample alone stands on the run's own record.",
                 style="yellow",
                 soft_wrap=True,
             )
@@ -174,19 +179,19 @@ def replay(
 
 
 def _curves(
-    named: Entrants, test: Trace | None, traces: list[Path], calibration: Path | None, priced: Priced
+    entrants: Entrants, test: Trace | None, traces: list[Path], calibration: Path | None, priced: Priced
 ) -> list[Curve]:
-    """Curves of those that decide for each sample by itself, where one was named that can do nothing else."""
+    """The curves of policies that decide for each sample alone; none if all of them can play a stream."""
     from bench.replay.exits.shipped import recorded
     from bench.replay.streams.entrants import calibration_of
 
-    who = named.needs_logits
-    if who is None:
+    policy = entrants.needs_logits
+    if policy is None:
         return []
     if test is None:
         raise SeesawError(
-            f"{who} needs the logits of every class, and {traces[0]} has confidences alone. Give an npz with `logits`; or leave "
+            f"{policy} needs the logits of every class, and {traces[0]} has confidences alone. Give an npz with `logits`; or leave "
             "it out: early exit at one threshold is row (b), at several --sweep alpha=0.5:0.6:...:0.9."
         )
-    before = priced.of(calibration_of(traces[0], calibration, test, who))
-    return [recorded(choice, before, priced.of(test))[0] for choice in named.alone.values()]
+    before = priced.of(calibration_of(traces[0], calibration, test, policy))
+    return [recorded(choice, before, priced.of(test))[0] for choice in entrants.alone.values()]

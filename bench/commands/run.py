@@ -1,4 +1,4 @@
-"""seesaw run: one model, one record a seed."""
+"""seesaw run: one model, one record for each seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.commands.records import print_file
 
 @options.with_run_options
 def run(
-    asked: options.RunOptions,
+    run_options: options.RunOptions,
     model: Annotated[str, typer.Option(help="backbone_method")] = "resnet_sparse",
     seeds: options.Seeds = "0",
     weights: Annotated[Path | None, typer.Option(help="safetensors or state dict to start from")] = None,
@@ -29,10 +29,11 @@ def run(
     """Train a network, measure it, and write its record.
 
     Prints a table of exits (MACs, parameters, packed bytes, accuracy, latency, energy) and a table of cuts
-    (the device's part, payload per codec, accuracy behind it). What has a record already is shown, not run; a run
-    that was stopped goes on after its last finished epoch; what was trained before and measured otherwise (with
-    fewer codecs, say) is not trained again. Every run is mirrored to Weights & Biases: online when
-    logged in, offline otherwise (`wandb sync` later), not at all with WANDB_MODE=disabled.
+    (the device's part, payload per codec, accuracy behind it). A run that has a record is only shown, unless
+    --again or --measure is given; one that was stopped goes on after its last finished epoch; a network that
+    was trained before and measured otherwise (with fewer codecs, say) is not trained again. Every run is
+    mirrored to Weights & Biases: online when logged in, offline otherwise (`wandb sync` later), not at all with
+    WANDB_MODE=disabled.
 
     Examples:
       seesaw run --task cifar100 --model 'resnet\\[depth=32]_pruned\\[density=0.1]' --seeds 0,1,2
@@ -45,17 +46,16 @@ def run(
     """
     with out.status("Loading PyTorch ..."):
         from bench.machine import settle
-        from bench.runs.progress import Shown
+        from bench.runs.progress import RunProgress
         from bench.runs.request import ResolvedRun
-        from bench.runs.run import is_done
         from bench.runs.run import run as run_one
 
     settle(threads, deterministic=deterministic)
     for seed in options.numbers(seeds):
-        one = ResolvedRun.of(asked.request(model, seed=seed, weights=weights))
-        if is_done(one) and not again and not measure:
+        one = ResolvedRun.of(run_options.request(model, seed=seed, weights=weights))
+        if one.is_done and not again and not measure:
             out.print(f"Already run, so the record is shown; --again runs it anew: {one.path}")
         else:
-            with Shown(out, one.title) as shown:
-                run_one(one.request, shown, again=again, measure=measure)
+            with RunProgress(out, one.title) as progress:
+                run_one(one.request, progress, again=again, measure=measure)
         print_file(one.path, one.store)

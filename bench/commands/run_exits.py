@@ -1,4 +1,4 @@
-"""seesaw run-exits: early exits that stop for real, with ONNX Runtime."""
+"""seesaw run-exits: early exits really taken, with ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ def run_exits(
     data: options.DataSets = options.DATA,
     debug: options.Debug = False,
 ) -> None:
-    """Run a packed network from exit to exit with ONNX Runtime; who leaves is not run on.
+    """Run a packed network from exit to exit with ONNX Runtime; a sample that leaves is run no further.
 
-    Each sample leaves where the policy says, at the operating point at which one would ship it: cheapest on the
-    calibration split within half a point of its best accuracy there. Prints who left where and how many of them
-    rightly, whether replay has them leave there too, and the time of a sample beside that of going on to the end.
+    Each sample leaves where the policy decides, at the operating point at which one would ship it: cheapest on
+    the calibration split within half a point of its best accuracy there. Prints how many samples left at each
+    exit and how many of them rightly, whether replay has them leave there too, and the time of a sample beside
+    that of going on to the end.
 
     Examples:
       seesaw pack resnet_sparse --by-exit --onnx --out shipped
@@ -46,19 +47,19 @@ def run_exits(
 
     settle(threads, deterministic=False)
     exits = open_exits(folder, policy, threads)
-    told = exits.manifest
-    announced(told.task)
+    manifest = exits.manifest
+    announced(manifest.task)
     with out.status("Running ..."):
-        split = choose(Task, told.task).plugin.data(data, told.seed)
+        split = choose(Task, manifest.task).plugin.data(data, manifest.seed)
         x, labels = split.scale(split.test.inputs[:samples]), split.test.labels[:samples]
         walks = [exits(one) for one in x.split(batch)]
         left = torch.cat([one.exits for one in walks])
         right = torch.cat([one.logits for one in walks]).argmax(1) == labels
-        moved = int((left != torch.cat([exits.expected(one) for one in x.split(500)])).sum())
+        differing = int((left != torch.cat([exits.expected(one) for one in x.split(500)])).sum())
         full = torch.cat([exits.whole(one)[-1] for one in x.split(500)]).argmax(1) == labels
         taken, whole = exits.clock(x[:clock], batch)
     table = Table(
-        "exit", "left here", "of all", "rightly", title=f"{told.backbone}_{told.method} on {told.task}, {policy}, "
+        "exit", "left here", "of all", "rightly", title=f"{manifest.backbone}_{manifest.method} on {manifest.task}, {policy}, "
         f"{len(x)} test samples in batches of {batch}", title_justify="left", title_style="bold", box=SIMPLE_HEAD,
     )  # fmt: skip
     for number in range(len(exits.stretches)):
@@ -70,5 +71,5 @@ def run_exits(
         f"accuracy {float(right.double().mean()):.2%}; where nobody leaves, {float(full.double().mean()):.2%}\n"
         f"a sample takes {seconds(taken.value)}, and {seconds(whole.value)} where nobody leaves: "
         f"{whole.value / taken.value:.2f} x as fast ({taken.source})\n"
-        f"replay of the same files has {'all' if not moved else f'all but {moved}'} of them leave at the same exits"
+        f"replay of the same files has {'all' if not differing else f'all but {differing}'} of them leave at the same exits"
     )

@@ -1,4 +1,4 @@
-"""Ways: how a part of a network can be executed here."""
+"""Backends: the ways in which a part of a network can be executed here."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 Runnable = Callable[[Tensor], list[Tensor]]
 
 DENSE = "dense kernels"
-"""PyTorch's own, on zeros too."""
+"""PyTorch's own kernels, which compute with zeros too."""
 BLOCKS = (16, 32, 64)
-"""Samples that a chain takes side by side, of which the fastest is chosen; one at a time below half the first."""
+"""Samples that a chain takes side by side; the fastest is chosen. Batches below half the first go singly."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Way:
 
     Attributes:
         name: of the kernels, in words.
-        prepare: gives what runs a part on inputs like these, as `Part.run` does.
+        prepare: makes the runnable of a part for inputs like these; its outputs are those of `Part.run`.
     """
 
     name: str
@@ -40,28 +40,28 @@ class Way:
 
 
 Ready = list[tuple[Way, Runnable]]
-"""Ways, each with the part prepared by it."""
+"""Ways, each with the runnable of a part that it prepared."""
 
 
 def ways_of(part: Part, x: Tensor, *, chains: bool = True) -> tuple[Ready, str | None]:
-    """The ways in which a part runs on inputs like these; and why no chain is among them, or None where one is.
+    """The ways in which a part runs on inputs like these; and why no chain is among them (None where one is).
 
     The first is PyTorch's own dense kernels; the last, where no chain runs, are gathered products.
     """
-    found = _ready(_layouts(part, x, DENSE), part, x)
+    ready = _ready(_layouts(part, x, DENSE), part, x)
     try:
         if not chains:
             raise Unsupported("chains were left out")
-        return found + _chains(part, x), None
+        return ready + _chains(part, x), None
     except Unsupported as error:
         if x.dtype == torch.float32 and gathers(part):
-            found += _ready(_layouts(part, x, "gathered products", partial(gather, made={})), part, x)
-        return found, str(error)
+            ready += _ready(_layouts(part, x, "gathered products", partial(gather, made={})), part, x)
+        return ready, str(error)
 
 
 def _ready(ways: Sequence[Way], part: Part, x: Tensor) -> Ready:
-    """The first way, and those of the others in which the part runs: not everything takes every layout of images."""
-    found = [(ways[0], ways[0].prepare(part, x))]
+    """The first way, and those of the others in which the part runs: some modules lack a layout of images."""
+    ready = [(ways[0], ways[0].prepare(part, x))]
     for way in ways[1:]:
         try:
             run = way.prepare(part, x)
@@ -70,8 +70,8 @@ def _ready(ways: Sequence[Way], part: Part, x: Tensor) -> Ready:
         except RuntimeError as error:
             log.info("The part does not run by %s: %s", way.name, error)
             continue
-        found.append((way, run))
-    return found
+        ready.append((way, run))
+    return ready
 
 
 def _chains(part: Part, x: Tensor) -> Ready:
@@ -84,16 +84,16 @@ def _chains(part: Part, x: Tensor) -> Ready:
         raise Unsupported(f"chains run on the CPU, not on {x.device.type}")
     if x.dtype != torch.float32:
         raise Unsupported(f"chains take float32, not {x.dtype}")
-    found: Ready = []
+    ready: Ready = []
     for lanes in _blocks(len(x)):
         way = Way(f"native chain, {lanes} side by side", partial(_chained, lanes=lanes))
         try:
-            found.append((way, way.prepare(part, x)))
+            ready.append((way, way.prepare(part, x)))
         except Unsupported:
-            if not found:
+            if not ready:
                 raise
             break
-    return found
+    return ready
 
 
 def _blocks(batch: int) -> list[int]:
@@ -107,12 +107,12 @@ def _chained(part: Part, x: Tensor, *, lanes: int) -> Runnable:
 
 
 def _layouts(part: Part, x: Tensor, kernels: str, *changes: Callable[[Part], object]) -> list[Way]:
-    """PyTorch's own kernels, in the layouts of images that it has, on parts changed so."""
-    as_told = _Copies(*changes) if changes else _as_it_is
+    """PyTorch's own kernels in its layouts of images, on parts with these changes."""
+    first = _Copies(*changes) if changes else _as_it_is
     if not any(isinstance(module, nn.Conv2d) for module in part.modules()):
-        return [Way(kernels, as_told)]
+        return [Way(kernels, first)]
     last = _Copies(*changes, _channels_last)
-    return [Way(f"{kernels}, channels first", as_told), Way(f"{kernels}, channels last", last)]
+    return [Way(f"{kernels}, channels first", first), Way(f"{kernels}, channels last", last)]
 
 
 def _as_it_is(part: Part, x: Tensor) -> Runnable:
@@ -124,7 +124,7 @@ def _channels_last(part: Part) -> None:
 
 
 class _Copies:
-    """Copies of parts, changed; what the parts share, the copies share."""
+    """Changed copies of parts; modules that the parts share are shared by the copies too."""
 
     def __init__(self, *changes: Callable[[Part], object]) -> None:
         self.changes, self.memo = changes, dict[Any, Any]()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, TypeVar
 
 import torch
 
 from bench.execution.fast import wait
+from bench.machine import WALL, Clock
 from bench.records.reading import Reading
 
 Key = TypeVar("Key")
@@ -18,7 +18,7 @@ PAUSE = 0.02
 """Seconds to wait when something else disturbs the machine."""
 
 DISTURBED = 1.25
-"""How much longer than at its best the probe may take."""
+"""The longest time of the probe, over its shortest, in a round that counts."""
 
 
 def timed(
@@ -27,37 +27,39 @@ def timed(
     rounds: int,
     seconds: float,
     report: Callable[[int], None] = lambda done: None,
+    clock: Clock = WALL,
 ) -> tuple[dict[Key, list[float]], int]:
     """Seconds of every job in every round, and how many rounds had to be taken although the machine was disturbed.
 
     All jobs are timed in turn, round by round, so that a slow moment of the machine falls on all alike.
 
     Args:
-        jobs: what is timed.
+        jobs: the calls to time, by key.
         device: where they run.
         rounds: how many, at most.
         seconds: stop after the round in which this much time has passed; three rounds are taken in any case.
         report: called with the rounds done.
+        clock: of all times.
     """
     times: dict[Key, list[float]] = {key: [] for key in jobs}
-    probe, done, disturbed = Probe(device), 0, 0
+    probe, done, disturbed = Probe(device, clock), 0, 0
     with torch.no_grad():
         for job in jobs.values():
             job()
             job()
-        begun = time.perf_counter()
-        while done < rounds and (done < 3 or time.perf_counter() - begun < seconds):
-            late = time.perf_counter() - begun > seconds / 2
+        begun = clock()
+        while done < rounds and (done < 3 or clock() - begun < seconds):
+            late = clock() - begun > seconds / 2
             if not late and probe.disturbed():
-                time.sleep(PAUSE)
+                clock.sleep(PAUSE)
                 continue
             report(done)
-            found = {key: _once(job, device) for key, job in jobs.items()}
+            lap = {key: _once(job, device, clock) for key, job in jobs.items()}
             if probe.disturbed():
                 if not late:
                     continue
                 disturbed += 1
-            for key, taken in found.items():
+            for key, taken in lap.items():
                 times[key].append(taken)
             done += 1
     return times, disturbed
@@ -70,16 +72,17 @@ def spread(times: Sequence[float], source: str) -> Reading:
 
 
 class Probe:
-    """A fixed piece of work, by whose time one tells whether something else disturbs the machine.
+    """A fixed piece of work; its time shows whether something else disturbs the machine.
 
-    A round of timings counts when the probe before and after it took at most `DISTURBED` times the shortest that this
-    process has seen. On an accelerator, which nobody else is supposed to use, nothing is disturbed.
+    A round of timings counts when the probe before and after it took at most `DISTURBED` times the shortest
+    time in this process. On an accelerator, supposed to have no other user, nothing is disturbed.
     """
 
     shortest: ClassVar[dict[int, float]] = {}
     """by the number of threads"""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, clock: Clock = WALL) -> None:
+        self.clock = clock
         self.works = device.type == "cpu"
         self.matrix = torch.ones(192, 192)
         self.threads = torch.get_num_threads()
@@ -88,9 +91,9 @@ class Probe:
                 self._time()
 
     def _time(self) -> float:
-        start = time.perf_counter()
+        start = self.clock()
         torch.mm(self.matrix, self.matrix)
-        seconds = time.perf_counter() - start
+        seconds = self.clock() - start
         self.shortest[self.threads] = min(seconds, self.shortest.get(self.threads, seconds))
         return seconds
 
@@ -102,16 +105,16 @@ class Probe:
         return seconds > DISTURBED * self.shortest[self.threads]
 
 
-def _once(job: Callable[[], object], device: torch.device) -> float:
+def _once(job: Callable[[], object], device: torch.device, clock: Clock) -> float:
     wait(device)
-    start = time.perf_counter()
+    start = clock()
     job()
     wait(device)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def where(device: torch.device) -> str:
-    """A device in words."""
+    """A device in words, the CPU with its number of threads."""
     if device.type == "cpu":
         return f"cpu, {torch.get_num_threads()} threads"
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

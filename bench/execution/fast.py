@@ -27,10 +27,10 @@ class Fast:
     """A part, executed in the way that is fastest here.
 
     Attributes:
-        way: which was fastest.
-        run: the part in this way, without keeping PyTorch from recording gradients.
-        reason: why no chain was among the ways that were compared, or None where one was.
-        seconds: that each way took on a batch like the one to choose by, the median, by its name.
+        way: the fastest one.
+        run: the part in this way; PyTorch may record gradients.
+        reason: why no chain was among the ways that were compared; None where one was.
+        seconds: the median of each way on a batch like the one to choose by, by the way's name.
     """
 
     way: Way
@@ -39,9 +39,9 @@ class Fast:
     seconds: dict[str, float]
 
     def __call__(self, x: Tensor) -> list[Tensor]:
-        """What `Part.run` gives: the feature that goes on, or the last logits; behind it the logits of every exit.
+        """The outputs of `Part.run`: the feature for the next part (or last logits), the logits of its exits.
 
-        Within `torch.inference_mode()` nothing else is done: elsewhere, not to record gradients takes a microsecond.
+        No gradients are recorded; where they are on, switching them off takes a microsecond.
         """
         if not torch.is_grad_enabled():
             return self.run(x)
@@ -50,7 +50,7 @@ class Fast:
 
     @property
     def speedup(self) -> float:
-        """How many times longer PyTorch's dense kernels take, in the faster layout of images."""
+        """The time of PyTorch's dense kernels, in their faster layout of images, over that of this way."""
         dense = min(seconds for name, seconds in self.seconds.items() if name.startswith(DENSE))
         return dense / self.seconds[self.way.name]
 
@@ -63,7 +63,7 @@ def fast(part: Part, x: Tensor, *, chains: bool = True) -> Fast:
 
     Args:
         part: in eval mode; `net.whole()` for all of a network.
-        x: a batch of what the part takes, of as many samples as it will be given; it runs on other batches too.
+        x: a batch of inputs of the part, as large as the usual ones; other batches run too.
         chains: whether chains are among the ways.
 
     Raises:
@@ -100,26 +100,26 @@ def _medians(ways: Ready, x: Tensor) -> dict[str, float]:
 
 
 def prepared(part: Part, x: Tensor, prepare: Callable[[Way], T]) -> tuple[Way, T, str | None]:
-    """What the fastest way prepares; chains are left out where one of the parts that are prepared runs as none.
+    """The fastest way, and what it prepares; without chains where a prepared part cannot run as one.
 
     Args:
         part: to choose the way by, in eval mode.
-        x: a batch of what it takes.
-        prepare: makes what will be run, by a way.
+        x: a batch of its inputs.
+        prepare: makes the runnables in a given way.
 
     Returns:
-        The way; what `prepare` made by it; and why no chain was among the ways, or None where one was.
+        The way; the result of `prepare` for it; and why no chain was among the ways (None where one was).
     """
-    found = fast(part, x)
+    chosen = fast(part, x)
     try:
-        return found.way, prepare(found.way), found.reason
-    except Unsupported:  # of a part that the whole does not show, such as one that only sends
-        found = fast(part, x, chains=False)
-        return found.way, prepare(found.way), "a part of the network runs as no chain"
+        return chosen.way, prepare(chosen.way), chosen.reason
+    except Unsupported:  # by a part that the whole does not show, such as one that only sends
+        chosen = fast(part, x, chains=False)
+        return chosen.way, prepare(chosen.way), "a part of the network runs as no chain"
 
 
 def wait(device: torch.device) -> None:
-    """Let an accelerator finish what it was given."""
+    """Wait until an accelerator has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

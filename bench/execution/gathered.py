@@ -1,8 +1,8 @@
-"""Gathered products: layers whose rows share their inputs, as few dense products of PyTorch's own, on any device.
+"""Gathered products: layers whose rows share their inputs, as dense products of PyTorch's own, on any device.
 
 Rows of equal support form a group; its inputs are gathered, and all groups become one batched product, or one
-convolution in groups. So `shared`, `block` and `group` patterns, and whole filters that are gone, cost what exists of
-them without a kernel of ours: on an accelerator, and where there is no compiler.
+convolution in groups. So `shared`, `block` and `group` patterns, and filters without weights, cost only their existing
+weights without kernels of our own: on an accelerator, and where there is no compiler.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from bench.execution.row_groups import Group, groups_of
 from bench.network.sparse.mask import Layer, mask_of, masked
 
 WORTH, HIGH = 0.6, 1.5
-"""A layer is gathered where its groups, filled up to equal sizes, cost at most this share of the dense layer, and have at
-least so many rows in the mean."""
+"""A layer is gathered where its groups, filled up to equal sizes, cost at most this share of the dense layer,
+and have at least so many rows on average."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Gathers:
     """Groups filled up to equal sizes.
 
     Attributes:
-        columns: which input columns each group reads, int64 (groups, fan-in); 0 where it reads fewer.
-        rows: which group's which row each output is, int64 (outputs,): group * height + row.
+        columns: the input columns that each group reads, int64 (groups, fan-in), filled up with channel 0.
+        rows: the place of each output among the rows of all groups, int64 (outputs,): group * height + row.
         values: the weights, float32 (groups, height, fan-in), 0 where there are none.
     """
 
@@ -39,7 +39,7 @@ class Gathers:
 
     @classmethod
     def of(cls, groups: list[Group], taps: int = 1) -> Self | None:
-        """None where that is not worth it, or where a group reads some taps of a channel and not all.
+        """Groups filled up; None where they have too few rows, or one reads only some taps of a channel.
 
         Args:
             groups: of the rows of a weight, columns being (channel, tap).
@@ -121,16 +121,16 @@ class GatheredConv(nn.Module):
 
 
 def gathers(module: nn.Module) -> bool:
-    """Whether it is worth it for any layer."""
+    """Whether gathering is worth it for any layer."""
     return any(_gathered(layer) is not None for _, layer, _ in masked(module))
 
 
 def gather(module: nn.Module, made: dict[nn.Module, nn.Module]) -> None:
-    """Put gathered layers in the place of those for which it is worth it.
+    """Replace the layers for which gathering is worth it.
 
     Args:
-        module: whose layers.
-        made: what was made of layers before, themselves where it was not worth it; grows.
+        module: its layers are replaced.
+        made: the replacements so far, by layer, or the layer itself where that is not worth it; grows.
     """
     for name, layer, mask in list(masked(module)):
         if layer not in made:

@@ -40,33 +40,33 @@ def _(x: Tensor, steps: Tensor, index: Tensor, values: Tensor, counts: list[int]
 
 
 def version() -> str:
-    """Of the kernels: what was measured of others does not hold for them."""
+    """The version of the kernels; measurements of one version do not hold for another."""
     return f"kernels {hashlib.sha256(b''.join(path.read_bytes() for path in SOURCES)).hexdigest()[:12]}"
 
 
 def missing() -> str | None:
-    """Why the native kernels cannot be had here, or None when they are loaded; builds them at the first call."""
-    found = kernels()
-    return found if isinstance(found, str) else None
+    """Why there are no native kernels here, or None where they are loaded; the first call builds them."""
+    module = kernels()
+    return module if isinstance(module, str) else None
 
 
 def chain(x: Tensor, steps: Tensor, index: Tensor, values: Tensor, counts: list[int]) -> list[Tensor]:
-    """The operator `seesaw::chain`, in fewer microseconds where nobody listens to operators."""
-    listened = torch.compiler.is_compiling() or torch._C._is_torch_function_mode_enabled()
-    if listened or type(x) is not Tensor:
+    """The operator `seesaw::chain`, some microseconds faster where nothing intercepts operators."""
+    is_intercepted = torch.compiler.is_compiling() or torch._C._is_torch_function_mode_enabled()
+    if is_intercepted or type(x) is not Tensor:
         return torch.ops.seesaw.chain.default(x, steps, index, values, counts)
     return kernels().chain(x, steps, index, values, counts)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @functools.cache
 def kernels() -> ModuleType | str:
-    """The library, whose operators are PyTorch's once it is loaded; or why it cannot be had."""
+    """The library, loaded, with its operators registered in PyTorch; or the reason why there is none."""
     if os.environ.get("SEESAW_NATIVE") == "0":
         return "SEESAW_NATIVE=0 leaves the native kernels out"
     try:
-        found = _built()
-        loader = ExtensionFileLoader(found.stem, str(found))
-        module = module_from_spec(ModuleSpec(found.stem, loader, origin=str(found)))
+        file = _built()
+        loader = ExtensionFileLoader(file.stem, str(file))
+        module = module_from_spec(ModuleSpec(file.stem, loader, origin=str(file)))
         loader.exec_module(module)
     except (OSError, RuntimeError, ImportError, subprocess.SubprocessError, SeesawError) as error:
         reason = next((line for line in reversed(str(error).splitlines()) if "error" in line), str(error))
@@ -80,27 +80,27 @@ def _built() -> Path:
     Raises:
         OSError: no compiler, or the folder cannot be written.
         RuntimeError: the compiler fails.
-        SeesawError: there is no such folder, or nothing in it can be locked.
+        SeesawError: there is no folder for the cache, or a file in it cannot be locked.
     """
-    told = [version(), *FLAGS, torch.__version__, EXTENSION_SUFFIXES[0], *features()]
-    name = f"seesaw_{hashlib.sha256(chr(10).join(told).encode()).hexdigest()[:12]}"
+    parts = [version(), *FLAGS, torch.__version__, EXTENSION_SUFFIXES[0], *features()]
+    name = f"seesaw_{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()[:12]}"
     folder = cache() / name
-    found = folder / f"{name}.so"
-    if found.exists():
-        return found
+    file = folder / f"{name}.so"
+    if file.exists():
+        return file
     if shutil.which(os.environ.get("CXX", "c++")) is None:
         raise FileNotFoundError("error: there is no C++ compiler (c++) on the path")
     folder.mkdir(parents=True, exist_ok=True)
     with alone(cache() / f"{name}.lock"):
-        if not found.exists():
+        if not file.exists():
             log.info("Building the native kernels, once for this machine (half a minute).")
-            _build(name, found)
-    return found
+            _build(name, file)
+    return file
 
 
-def _build(name: str, found: Path) -> None:
-    """Build in a folder of its own, and move the library to its place when it is whole."""
-    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it misses a GPU
+def _build(name: str, file: Path) -> None:
+    """Build the library in a folder of its own, and move it to its place when it is whole."""
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns that there is no GPU
     from torch.utils.cpp_extension import load
 
     before = os.environ.get("PATH")
@@ -109,10 +109,10 @@ def _build(name: str, found: Path) -> None:
         [sysconfig.get_path("scripts"), os.defpath if before is None else before]
     )
     try:
-        with TemporaryDirectory(dir=found.parent) as folder:
+        with TemporaryDirectory(dir=file.parent) as folder:
             files = [str(path) for path in SOURCES if path.suffix == ".cpp"]
             load(name, files, extra_cflags=FLAGS, build_directory=folder, is_python_module=False)
-            os.replace(Path(folder) / found.name, found)
+            os.replace(Path(folder) / file.name, file)
     finally:
         if before is None:
             del os.environ["PATH"]

@@ -1,4 +1,4 @@
-"""Supports: which places a row of weights reads, and which rows read the same."""
+"""Row groups: the rows of a weight that read the same places."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def groups_of(weight: np.ndarray, mask: np.ndarray | None) -> list[Group]:
 
     Args:
         weight: float32 (rows, columns).
-        mask: which weights exist, boolean of the same shape; None where all do.
+        mask: the weights that exist, boolean of the same shape; None where all do.
     """
     if mask is None:
         return [Group(np.arange(len(weight)), np.arange(weight.shape[1]), weight.T.copy())]

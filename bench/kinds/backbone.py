@@ -16,8 +16,8 @@ from bench.plugins.plugin import Plugin, Positive
 class Backbone(Plugin):
     """The contract: `stages` gives the list; `head` has a default; `width` scales every inner width.
 
-    `width` is how the control `narrow` makes a smaller dense network of any backbone, so `stages` must obey it:
-    write every inner width as `self.scaled(64)`.
+    `width` is how the control `narrow` makes a smaller dense network of any backbone, so `stages` must obey
+    it: write every inner width as `self.scaled(64)`.
     """
 
     kind: ClassVar[str] = "backbone"
@@ -27,7 +27,7 @@ class Backbone(Plugin):
 
     @property
     def example(self) -> Sample:
-        """A sample such as it takes, to check it on."""
+        """The form of a sample that it takes, for checks."""
         return Sample((3, 16, 16))
 
     def stages(self, sample: Sample) -> list[nn.Module]:
@@ -39,7 +39,7 @@ class Backbone(Plugin):
         return pooled_head(shape, classes)
 
     def identity(self) -> dict[str, Any]:
-        """What beside its settings tells weights that it begins with from others: a digest of files, a revision."""
+        """The identity of its initial weights, beside its settings: a digest of files, a revision."""
         return {}
 
     def scaled(self, channels: int) -> int:
@@ -65,7 +65,7 @@ def features_of(sample: Sample) -> int:
     """How many numbers one sample holds.
 
     Raises:
-        SeesawError: the sample is a text, whose numbers are names of tokens and no quantities.
+        SeesawError: the sample is a text, whose numbers are names of tokens and not quantities.
     """
     if sample.vocabulary:
         raise SeesawError(

@@ -40,19 +40,19 @@ def untrained(
 ) -> tuple[Backbone, Net]:
     """The network before training, with its heads: the same initial weights for every method of a seed.
 
-    PyTorch's random generator stands afterwards where building has left it, so what training draws follows from the
-    seed too; `seeded` keeps it from the caller.
+    PyTorch's random generator stays where building has left it, so the draws of training follow from the seed
+    too; `seeded` keeps that from the caller.
 
     Args:
-        backbone: as asked.
+        backbone: of the run.
         method: may make the backbone narrower, or replace layers.
         exits: hangs the heads.
         about: the task's inputs and classes.
-        cut: the one that the run is about, if it is about one.
+        cut: of the run, if it has one.
         seed: of the initial weights.
 
     Returns:
-        The backbone as built, which a method may have made narrower, and the network on the CPU.
+        The backbone as built, perhaps narrower than that of the run, and the network on the CPU.
 
     Raises:
         SeesawError: no such cut, or no head on the last stage.

@@ -1,4 +1,4 @@
-"""Exits: where heads hang, what they look like and how they are trained."""
+"""Exits: the places of heads, their kinds and their training."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from bench.network.net import Net
 from bench.plugins.plugin import Plugin
 
 Loss = Callable[[list[Tensor], Tensor, float], Tensor]
+"""From the logits of every exit, the labels and the progress, as `Exits.loss`, to a scalar."""
 HeadOf = Callable[[int], nn.Module]
+"""From a stage to the backbone's own head for it."""
 
 
 class LentBudget(Train, Protocol):
-    """What a plan is lent: training, and the means to lend a method less than all of it."""
+    """The budget lent to a plan: training, and portions of it that the plan may lend to a method."""
 
     def portion(
         self, share: float, *, loss: Loss | None = None, parameters: Iterable[str] | None = None
     ) -> Train:
         """A share of the budget with a schedule of its own, perhaps another loss, perhaps fewer parameters.
 
-        Parameters are told by their names in the net, so that a method may also train a copy of it. Modules none of
-        whose parameters train keep their running statistics too.
+        Parameters are given by their names in the net, so that a method may also train a copy of it. Modules
+        none of whose parameters train keep their running statistics too.
         """
         ...
 

@@ -1,8 +1,9 @@
 """Frames: payloads as they travel between device and server; measuring counts the same bytes.
 
-A frame is a head of 12 bytes, then 4 bytes for each size of the tensor's shape, then the payload. The head holds the
-letters SW, the version, what the payload is of and how many sizes follow (four bits each), the payload's length, and a
-CRC-32 of everything else. A message is one frame or several in a row. Numbers are little-endian.
+A frame is a head of 12 bytes, then 4 bytes for each size of the tensor's shape, then the payload. The head
+holds the letters SW, the version, the kind of content and how many sizes follow (four bits each), the
+payload's length, and a CRC-32 of everything else. A message is one frame or several in a row. Numbers are
+little-endian.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Literal, NamedTuple, get_args
 from bench.errors import SeesawError
 
 Content = Literal["feature", "logits", "input"]
-"""What a payload is of: a feature through a codec, logits of earlier exits in float32, or an input."""
+"""The kinds of payload: a feature through a codec, logits of earlier exits in float32, or an input."""
 
 _CONTENTS: tuple[Content, ...] = get_args(Content)
 _MAGIC, _VERSION = b"SW", 2
@@ -24,11 +25,11 @@ _START, _END = struct.Struct("<2sBBI"), struct.Struct("<I")
 HEAD = _START.size + _END.size
 """Bytes of a frame's head."""
 MAX_PAYLOAD, MAX_SIZES = 1 << 30, 8
-"""Bytes of a payload, and numbers of its tensor; sizes of its shape."""
+"""The most bytes of a payload, or numbers of its tensor; the most sizes of its shape."""
 
 
 class Frame(NamedTuple):
-    """One payload, the shape of its tensor without the batch, and what it is of."""
+    """One payload, the shape of its tensor without the batch, and its kind of content."""
 
     payload: bytes
     shape: tuple[int, ...]
@@ -36,7 +37,7 @@ class Frame(NamedTuple):
 
 
 def write_frame(payload: bytes, shape: Sequence[int], content: Content = "feature") -> bytes:
-    """A payload as it travels."""
+    """A payload as the bytes of a frame."""
     start = _START.pack(_MAGIC, _VERSION, _CONTENTS.index(content) << 4 | len(shape), len(payload))
     body = struct.pack(f"<{len(shape)}I", *shape) + payload
     return start + _END.pack(zlib.crc32(body, zlib.crc32(start))) + body
@@ -47,7 +48,7 @@ def read_frames(message: bytes, limit: int = MAX_PAYLOAD) -> list[Frame]:
 
     Args:
         message: one frame or several in a row.
-        limit: bytes of a payload, and numbers of a tensor, that are too many.
+        limit: the most bytes of a payload, and the most numbers of a tensor.
 
     Raises:
         SeesawError: cut short, damaged, too large, or no frame at all.
@@ -60,7 +61,7 @@ def read_frames(message: bytes, limit: int = MAX_PAYLOAD) -> list[Frame]:
 
 
 def _read(message: bytes, at: int, limit: int) -> tuple[Frame, int]:
-    """One frame, and where the next one begins."""
+    """The frame that begins at `at`, and where the next one begins."""
     if len(message) - at < HEAD:
         raise SeesawError("A frame is shorter than its head. Ask for it again.")
     magic, version, kind, length = _START.unpack_from(message, at)

@@ -15,8 +15,8 @@ from bench.records.reading import Readings
 
 
 @dataclass
-class Found:
-    """What a meter found: readings by place, and what it could not find, each with its reason."""
+class Measurement:
+    """The result of a meter: readings by place, and the reason for each that is absent."""
 
     net: Readings = field(default_factory=dict)
     exits: dict[int, Readings] = field(default_factory=dict)
@@ -24,22 +24,22 @@ class Found:
     cuts: dict[int, Readings] = field(default_factory=dict)
     """by cut, from 0 to the number of stages"""
     absent: dict[str, str] = field(default_factory=dict)
-    """name of a reading, and why there is none"""
+    """by name of a reading, the reason why there is none"""
     notes: dict[str, object] = field(default_factory=dict)
-    """what belongs into the record beside the numbers"""
+    """further entries for the record, beside the readings"""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured.
+    """The network to measure, and how.
 
     Attributes:
         net: the network as unpacked from its packed bytes, in eval mode, on `device`.
         device: where it runs.
         report: called with work done, work expected and a short line while long measurements go on.
-        values: type of the numbers that its weights are packed in; the weights are such as it can say.
-        parent: builds its dense parent, untrained, on `device`, so that the two can be timed in turn; None where it is
-            dense itself.
+        values: type of the numbers that its weights are packed in, and rounded to.
+        parent: builds its dense parent, untrained, on `device`, so that the two can be timed in turn; None
+            where the network is dense itself.
     """
 
     net: Net
@@ -50,12 +50,12 @@ class Subject:
 
 
 class Meter(Plugin):
-    """The contract: `measure` looks at tensors and clocks, never at what a method claims."""
+    """The contract: `measure` looks at tensors and clocks, never at claims of a method."""
 
     kind: ClassVar[str] = "meter"
     quiet: ClassVar[bool] = False
-    """whether it reads clocks or sensors, so that other runs on this machine should hold still meanwhile"""
+    """whether it reads clocks or sensors, so that other runs on this machine should pause meanwhile"""
 
-    def measure(self, subject: Subject) -> Found:
-        """Measure the whole network, every exit, every cut, or what of these makes sense."""
+    def measure(self, subject: Subject) -> Measurement:
+        """Measure the whole network, every exit, every cut, or those of them that make sense."""
         raise NotImplementedError(f"{type(self).__name__} must define measure(subject)")

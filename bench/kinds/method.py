@@ -22,14 +22,14 @@ Density = Annotated[float, Field(gt=0, le=1)]
 
 @dataclass
 class Step:
-    """Where training stands when a hook is called.
+    """The state of training when a hook is called.
 
     Attributes:
         net: the network; in `before_step` its gradients are dense, hidden weights included.
         optimizer: whose state a method may look at or change.
         index: number of this step since training began, from 0.
         progress: share of the budget's schedule done, from 0 to 1.
-        cut: the one that the run is about, by the first stage of the server's part; None where it is about none.
+        cut: of the run, by the first stage of the server's part; None where it has none.
     """
 
     net: Net
@@ -37,12 +37,12 @@ class Step:
     index: int
     progress: float
     cut: int | None = None
-    asked: list[tuple[Layer, float]] = field(default_factory=list)
-    """layers whose dense gradient a hook asked for, with their density at that moment"""
+    dense_gradients: list[tuple[Layer, float]] = field(default_factory=list)
+    """layers whose dense gradient a hook took in this step, with their density at that moment"""
 
     def dense_gradient(self, layer: Layer) -> Tensor:
         """The gradient of all of a layer's weights, hidden ones too, in `before_step`; training's MACs count it."""
-        self.asked.append((layer, density(layer)))
+        self.dense_gradients.append((layer, density(layer)))
         gradient = layer.weight.grad
         return torch.zeros_like(layer.weight) if gradient is None else gradient
 
@@ -51,12 +51,12 @@ Hook = Callable[[Step], None]
 
 
 class Train(Protocol):
-    """What the benchmark lends to a method: training within one budget, and a look at the train split."""
+    """The training that the benchmark lends to a method, within one budget, and a look at the train split."""
 
     seed: int
     device: torch.device
     cut: int | None
-    """the cut that the run is about, by the first stage of the server's part; None where it is about none"""
+    """the run's cut, by the first stage of the server's part; None where it has none"""
 
     def __call__(
         self,
@@ -66,7 +66,7 @@ class Train(Protocol):
         before_step: Hook | None = None,
         after_step: Hook | None = None,
     ) -> None:
-        """Train for a share of the budget, going on where the schedule stands; None is all that is left.
+        """Train for a share of the budget, from where the schedule stands; None is all that is left.
 
         `before_step` runs between the gradients and the update, `after_step` after the update. Masks are kept
         by the benchmark: gradients and optimiser state of hidden weights are zero at every update. A method
@@ -97,7 +97,7 @@ class Method(Plugin):
 
     @property
     def sided(self) -> bool:
-        """Whether the method treats the device's and the server's part differently, and so has to know the cut."""
+        """Whether the method treats the device's and the server's part differently, and so needs the cut."""
         return False
 
     def fit(self, net: Net, train: Train) -> None:
@@ -116,10 +116,10 @@ class Method(Plugin):
         """After training."""
 
     def reshape(self, backbone: Backbone, build: Callable[[Backbone], Net]) -> Backbone:
-        """The backbone to build instead of the asked one, for methods that change widths.
+        """The backbone to build instead of the run's, for methods that change widths.
 
         Args:
-            backbone: as asked.
+            backbone: of the run.
             build: gives a backbone's whole network with its heads, on the meta device (shapes, no numbers).
         """
         return backbone
@@ -129,9 +129,9 @@ class Method(Plugin):
 
         Args:
             net: just built, with its heads.
-            cut: the one that the run is about, if it is about one.
+            cut: of the run, if it has one.
 
-        Also called where a trained network is built again to be given its weights, so it may look at shapes alone.
+        Also called where a trained network is built again for its weights, so it may look at shapes alone.
         """
 
 
@@ -150,7 +150,7 @@ def maskable(
     """The layers that methods make sparse: linear layers and convolutions of the stages.
 
     Left dense, as in the literature: the first convolution, grouped and depthwise convolutions, and the heads
-    (unless asked for). Biases and normalisation are never masked.
+    (unless `heads`). Biases and normalisation are never masked.
 
     Args:
         net: whose layers.
@@ -159,27 +159,29 @@ def maskable(
         cut: that parts the two, by the first stage of the server's part.
 
     Raises:
-        SeesawError: one side is asked for, and the run names no cut.
+        SeesawError: `where` names a side and the run no cut, or that side has no such layer.
     """
-    found = {f"stages.{name}": layer for name, layer in layers(net.stages).items()}
-    first = next(iter(found), None)
-    if first is not None and not isinstance(found[first], nn.Linear):
-        del found[first]
+    candidates = {f"stages.{name}": layer for name, layer in layers(net.stages).items()}
+    first = next(iter(candidates), None)
+    if first is not None and not isinstance(candidates[first], nn.Linear):
+        del candidates[first]
     if heads:
-        found |= {f"heads.{name}": layer for name, layer in layers(net.heads).items()}
-    found = {name: layer for name, layer in found.items() if getattr(layer, "groups", 1) == 1}
+        candidates |= {f"heads.{name}": layer for name, layer in layers(net.heads).items()}
+    candidates = {name: layer for name, layer in candidates.items() if getattr(layer, "groups", 1) == 1}
     if where is None:
-        return found
+        return candidates
     if cut is None:
         raise SeesawError(
             f"where={where} needs to know the cut. Name it: --cut K (CUT=K), from 1 to {len(net.stages) - 1}."
         )
-    there = {name: layer for name, layer in found.items() if (stage_of(name) < cut) == (where == "device")}
-    if not there:
+    side = {
+        name: layer for name, layer in candidates.items() if (stage_of(name) < cut) == (where == "device")
+    }
+    if not side:
         raise SeesawError(
             f"where={where} finds no layer to make sparse on that side of cut {cut}. Name another cut, or leave where out."
         )
-    return there
+    return side
 
 
 def stage_of(name: str) -> int:

@@ -12,15 +12,15 @@ from bench.errors import SeesawError
 from bench.plugins.plugin import Plugin
 
 State = dict[str, Tensor]
-"""One operating point: plain tensors by name, all that execution in another process needs beside the policy."""
+"""One operating point: plain tensors by name. Execution in another process needs it and the policy alone."""
 
 
 class Policy(Plugin):
-    """The contract: `score` says how ready each sample is to leave, `thresholds` the operating points.
+    """The contract: `score` gives the readiness of each sample to leave, `thresholds` the operating points.
 
     A sample leaves at the first exit whose score reaches that exit's threshold, at the last one in any case.
-    Operating points come from the calibration split. Its labels are lent to `learn`, and to no other verb; those of
-    the test split to none.
+    Operating points come from the calibration split. Its labels are lent to `learn`, and to no other verb;
+    those of the test split to none.
     """
 
     kind: ClassVar[str] = "policy"
@@ -29,11 +29,12 @@ class Policy(Plugin):
         """Readiness to leave.
 
         Args:
-            logits: (exits so far, N, classes). During execution only the exits passed so far are there, so row
-                e of the answer may depend on rows 0..e alone, and in them on the sample's own column alone.
+            logits: (exits so far, N, classes). Execution has only the exits passed so far, so row e of the
+                result may depend on rows 0..e alone, and in them on the sample's own column alone.
 
         Returns:
-            (exits so far, N), larger is readier; (exits so far, N, numbers) for a policy that defines `leaves`.
+            (exits so far, N), larger is readier; (exits so far, N, numbers) for a policy that defines
+            `leaves`.
         """
         raise NotImplementedError(f"{type(self).__name__} must define score(logits)")
 
@@ -55,11 +56,12 @@ class Policy(Plugin):
         Args:
             logits: of the calibration split, (exits, N, classes).
             labels: of the calibration split, int64 (N,).
-            costs: of leaving at each exit, (exits,): in MACs, or in what else the trace counts, such as seconds.
+            costs: of leaving at each exit, (exits,): in MACs, or in another unit of the trace, such as
+                seconds.
             points: how many are wanted, at most.
 
         Returns:
-            A state for each, from never leaving early to always. Thresholds, where it has any, are called so.
+            A state for each, from never leaving early to always. Thresholds, if any, are named `thresholds`.
         """
         return [{"thresholds": row} for row in self.thresholds(self.score(logits), points)]
 
@@ -67,8 +69,8 @@ class Policy(Plugin):
         """Where samples would leave at one operating point; the first exit counts, and the last one lets all leave.
 
         Args:
-            scores: what `score` gave, of the exits so far. Row e of the answer may depend on rows 0..e alone.
-            state: one that `learn` gave.
+            scores: of `score`, at the exits so far. Row e of the result may depend on rows 0..e alone.
+            state: of `learn`.
 
         Returns:
             Boolean (exits so far, N).
@@ -77,9 +79,9 @@ class Policy(Plugin):
 
 
 class Reference(Policy):
-    """A bound that a policy can be held against. It sees what no policy may, so it is shown as one and never ranked.
+    """A bound for policies. It sees labels or a whole stream, as no policy may, so it is never ranked.
 
-    It defines `choose` for samples that are alone, `hindsight` for a stream of them, or both.
+    It defines `choose` for single samples, `hindsight` for a stream of them, or both.
     """
 
     def choose(self, logits: Tensor, labels: Tensor, costs: Tensor) -> Tensor:
@@ -93,12 +95,12 @@ class Reference(Policy):
         raise NotImplementedError(f"{type(self).__name__} must define choose(logits, labels, costs)")
 
     def hindsight(self, rewards: Tensor, costs: Tensor, right: Tensor) -> Tensor:
-        """The arm of every sample of a stream (`bench.Online`), known to its end: int64 (N,).
+        """The arm of every sample of a stream (`bench.Online`), with the whole stream in view: int64 (N,).
 
         Args:
             rewards: of each arm and sample, float64 (arms, N).
             costs: booked, float64 (arms, N).
-            right: whether the answer would be, boolean (arms, N).
+            right: whether the arm's answer would be right, boolean (arms, N).
         """
         raise NotImplementedError(f"{type(self).__name__} must define hindsight(rewards, costs, right)")
 
@@ -111,7 +113,7 @@ def decides_alone(policy: Policy) -> bool:
 
 
 def shared_quantiles(scores: Tensor, points: int) -> Tensor:
-    """One threshold for all exits, at equal steps through the sorted early scores: (points, exits). NaN is no score."""
+    """One threshold for all exits, at equal steps through the sorted early scores but NaN: (points, exits)."""
     early = scores[:-1].flatten()
     early = early[~early.isnan()].sort().values
     if len(early) == 0:
@@ -124,23 +126,23 @@ def shared_quantiles(scores: Tensor, points: int) -> Tensor:
 def geometric_shares(exits: int) -> list[list[Fraction]]:
     """Shares of samples for each exit, q_k proportional to p^k, for p = 39/20, 38/20, ..., 1/20.
 
-    They are the 39 budgets of MSDNet (Huang et al., ICLR 2018), from the dearest, as fractions: so that a share of a
-    number of samples is a whole number where it should be one.
+    They are the 39 budgets of MSDNet (Huang et al., ICLR 2018), from the dearest; as fractions, so that a
+    share of some samples is exactly a whole number where it should be.
     """
     powers = ([Fraction(step, 20) ** exit_ for exit_ in range(exits)] for step in range(39, 0, -1))
     return [[power / sum(row) for power in row] for row in powers]
 
 
 def without_nan(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The samples, (exits, n, classes) and (n,), that every exit has an answer for: what one can learn from.
+    """The samples without NaN in the logits of any exit, (exits, n, classes), and their labels, (n,).
 
     Raises:
         SeesawError: there is none.
     """
-    known = ~logits.isnan().any(-1).any(0)
-    if not bool(known.any()):
+    whole = ~logits.isnan().any(-1).any(0)
+    if not bool(whole.any()):
         raise SeesawError(
             "Every calibration sample has NaN among its logits, so no policy can learn from them. Check the network "
             "or the file that they come from."
         )
-    return logits[:, known], labels[known]
+    return logits[:, whole], labels[whole]

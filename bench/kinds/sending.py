@@ -1,4 +1,4 @@
-"""Sending: what crosses a cut through a codec, as messages, and what arrives. Measuring, device and server share it."""
+"""Sending: tensors that cross a cut, through a codec to messages and back: measured, and in service."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bench.network.crossing import Crossing
 
 
 class Message(NamedTuple):
-    """What one sample sends.
+    """The bytes that one sample sends.
 
     Attributes:
-        payload: bytes of the feature, and of the logits that go with it, as they are.
-        frames: the same as they travel.
+        payload: how many the encoded feature and the logits with it take, unframed.
+        frames: feature and logits as they travel.
     """
 
     payload: int
@@ -31,12 +31,12 @@ def send(cut: Crossing, x: Tensor, codec: Codec) -> tuple[list[Message], Tensor]
     """Send a batch across a cut.
 
     Args:
-        cut: what crosses there.
-        x: what the part before it gives, (N, *cut.joined).
+        cut: shape of the feature, and number of the logits that go with it.
+        x: output of the part before it, (N, *cut.joined).
         codec: of the feature; logits cross as float32.
 
     Returns:
-        A message for each sample, and what arrives, float32 on the CPU, (N, *cut.joined).
+        A message for each sample, and the tensor that arrives, float32 on the CPU, (N, *cut.joined).
     """
     feature, earlier = cut.part(x.detach().float().cpu())
     logits = torch.stack(earlier, 1).numpy().astype("<f4") if earlier else None
@@ -51,7 +51,7 @@ def message(cut: Crossing, payload: bytes, logits: np.ndarray | None = None) -> 
     """The message of one sample.
 
     Args:
-        cut: what crosses there.
+        cut: shape of the feature, and number of the logits that go with it.
         payload: the encoded feature.
         logits: of the earlier exits that go with it, float32 (carried, classes).
     """
@@ -63,10 +63,10 @@ def message(cut: Crossing, payload: bytes, logits: np.ndarray | None = None) -> 
 
 
 def receive(cut: Crossing, messages: Sequence[bytes], codec: Codec) -> Tensor:
-    """What the part behind a cut takes, float32 on the CPU, (N, *cut.joined).
+    """The input of the part behind a cut, float32 on the CPU, (N, *cut.joined).
 
     Args:
-        cut: what crosses there.
+        cut: shape of the feature, and number of the logits that go with it.
         messages: as they travelled, one a sample.
         codec: of the feature.
 
@@ -77,8 +77,8 @@ def receive(cut: Crossing, messages: Sequence[bytes], codec: Codec) -> Tensor:
     for one in messages:
         feature, *beside = read_frames(one)
         shapes = [(frame.content, frame.shape) for frame in beside]
-        wanted = [("logits", (cut.carried, cut.classes))] if cut.carried else []
-        if (feature.content, feature.shape) != ("feature", cut.shape) or shapes != wanted:
+        expected = [("logits", (cut.carried, cut.classes))] if cut.carried else []
+        if (feature.content, feature.shape) != ("feature", cut.shape) or shapes != expected:
             raise SeesawError(
                 f"A message of a feature {feature.shape} and {len(beside)} frames beside it does not fit a cut of "
                 f"features {cut.shape}. Use the same network, cut and version on both sides."
@@ -93,7 +93,7 @@ def _logits(payload: bytes, shape: tuple[int, ...]) -> Tensor:
     """Logits as they were sent.
 
     Raises:
-        SeesawError: they are not as many as their shape says.
+        SeesawError: their number is not that of their shape.
     """
     if len(payload) != 4 * shape[0] * shape[1]:
         raise SeesawError(f"{len(payload)} bytes are no logits of shape {shape}. Ask for them again.")

@@ -43,10 +43,10 @@ class Data:
     """Three splits in memory.
 
     Attributes:
-        train: what the weights are trained on.
-        calibration: what thresholds, temperatures and gates are set on.
+        train: samples for the weights.
+        calibration: samples for thresholds, temperatures and gates.
         test: read once, at the end.
-        scale: from inputs as the splits hold them to what the network takes.
+        scale: from inputs of the splits to inputs of the network.
 
     Raises:
         SeesawError: a split without samples.
@@ -65,12 +65,12 @@ class Data:
 
 @dataclass(frozen=True)
 class About:
-    """What a task is, before any file is read.
+    """The properties of a task, before any file is read.
 
     Attributes:
         classes: how many.
-        sample: what one input looks like to the network.
-        recipe: how it is trained.
+        sample: the form of one input of the network.
+        recipe: of training.
     """
 
     classes: int
@@ -79,7 +79,7 @@ class About:
 
 
 class Task(Plugin):
-    """The contract: `about` says what it is, `data` loads the splits.
+    """The contract: `about` gives classes, samples and recipe, `data` loads the splits.
 
     Whatever could move a number raises `version`: other splits, another recipe, other scaling.
     """
@@ -99,12 +99,13 @@ class Task(Plugin):
             seed: of the run.
 
         Raises:
-            SeesawError: files are absent, cut short or not what they should be; it says which to put where.
+            SeesawError: files are absent, cut short or others than they should be; it names which to put
+                where.
         """
         raise NotImplementedError(f"{type(self).__name__} must define data(root, seed)")
 
     def identity(self, root: Path) -> dict[str, Any]:
-        """What beside settings and version tells these data from others: a digest of a user's own files, say."""
+        """The identity of the data, beside settings and version: such as a digest of a user's own files."""
         return {}
 
 

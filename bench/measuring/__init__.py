@@ -1,1 +1,1 @@
-"""A trained network measured: what crosses its cuts, exits taken on the clock, meters."""
+"""A trained network measured: tensors across its cuts, exits taken on the clock, meters."""

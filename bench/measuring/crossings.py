@@ -1,4 +1,4 @@
-"""Crossings: what a feature costs in bytes at each cut, and what a codec does to the accuracy behind it."""
+"""Crossings: the bytes of a feature at each cut, and the accuracy behind the cut with each codec."""
 
 from __future__ import annotations
 
@@ -30,45 +30,47 @@ JPEG_QUALITY = 90
 
 
 class CodecTally:
-    """Bytes and answers of one codec at one cut, gathered batch by batch.
+    """Bytes and logits of one codec at one cut, collected batch by batch.
 
     Args:
-        shipped: policies that decide who crosses.
+        shipped: policies that decide which samples cross.
     """
 
     def __init__(self, shipped: Sequence[Shipped] = ()) -> None:
         self.raw: list[int] = []
         self.framed: list[int] = []
-        self.answers: list[Tensor] = []
-        """(exits, N, classes), a batch each; of the last exit alone where no policy decides"""
+        self.logits: list[Tensor] = []
+        """(exits, N, classes) for each batch; of the last exit alone where no policy decides"""
         self.shipped = shipped
 
-    def add(self, messages: Sequence[Message], answers: Sequence[Tensor]) -> None:
+    def add(self, messages: Sequence[Message], logits: Sequence[Tensor]) -> None:
         """Count one batch.
 
         Args:
-            messages: of each sample.
-            answers: logits of each exit, (N, classes): the device's, and behind the decoder the server's.
+            messages: one for each sample.
+            logits: of each exit, (N, classes): the device's, then the server's, from the decoded feature.
         """
-        self.raw += [one.payload for one in messages]
-        self.framed += [len(one.frames) for one in messages]
-        self.answers.append(torch.stack(list(answers if self.shipped else answers[-1:])))
+        self.raw += [message.payload for message in messages]
+        self.framed += [len(message.frames) for message in messages]
+        self.logits.append(torch.stack(list(logits if self.shipped else logits[-1:])))
 
     def behind(self, labels: Tensor, local: int) -> list[tuple[int, Behind]]:
-        """By each policy, how many samples leave at the first `local` exits, and what the others send."""
+        """For each policy: samples that leave at the first `local` exits; others' bytes and right answers."""
         raw, framed = torch.tensor(self.raw), torch.tensor(self.framed)
-        seen, each = torch.cat(self.answers, 1), torch.arange(len(labels))
-        found = []
+        logits, samples = torch.cat(self.logits, 1), torch.arange(len(labels))
+        counts = []
         for one in self.shipped:
-            exits = apart(decide, one.policy, [one.state], seen)[0]
-            crosses, right = exits >= local, seen[exits, each].argmax(1) == labels
+            exits = apart(decide, one.policy, [one.state], logits)[0]
+            crosses, right = exits >= local, logits[exits, samples].argmax(1) == labels
             sums = (int(part.sum()) for part in (raw[crosses], framed[crosses], right))
-            found.append((int((~crosses).sum()), Behind(**dict(zip(Behind.model_fields, sums, strict=True)))))
-        return found
+            counts.append(
+                (int((~crosses).sum()), Behind(**dict(zip(Behind.model_fields, sums, strict=True))))
+            )
+        return counts
 
     def readings(self, labels: Tensor, name: str) -> Readings:
         """Payload, framed payload and accuracy under the codec's name."""
-        logits, source = torch.cat(self.answers, 1)[-1], f"codec {name}, test split"
+        logits, source = torch.cat(self.logits, 1)[-1], f"codec {name}, test split"
 
         def bytes_of(counts: list[int]) -> Reading:
             quarter, half, rest = (
@@ -92,11 +94,12 @@ class CodecTally:
 
 
 class Crossed(NamedTuple):
-    """What crossings at one cut come to.
+    """The measurements at one cut.
 
     Attributes:
         readings: `payload.C` and `framed.C` in bytes, `top1.C` and `top5.C`, for every codec C.
-        early: what every policy leaves on the device and sends, where exits are there.
+        early: for each policy, the samples that leave on the device and the bytes of the others; empty where
+            the device has no exit.
     """
 
     readings: Readings
@@ -115,21 +118,20 @@ def crossings(
 ) -> dict[int, Crossed]:
     """Send every sample of a split through every codec at every cut.
 
-    Cut 0 sends the input: as the 8-bit image and as JPEG, where inputs are images; as its token ids without padding,
-    where they are texts. The last cut sends nothing. Where heads behind a cut read the logits of those before it, these
-    are sent with the feature.
+    Cut 0 sends the input: images as 8-bit values and as JPEG, texts as token ids without padding. The last
+    cut sends nothing. Where heads behind a cut read the logits of heads before it, these go with the feature.
 
     Args:
         net: in eval mode, on `device`.
-        data: that the split is of.
-        split: its samples are sent.
-        codecs: through which, at every cut but the first and the last.
-        device: that computes.
+        data: the data that the split belongs to.
+        split: the samples to send.
+        codecs: for every cut but the first and the last.
+        device: where the network computes.
         shipped: policies that decide which samples cross.
-        report: is told how far it is.
+        report: called with the samples done, all samples, and a line of text.
 
     Returns:
-        By cut, without the last.
+        The measurements by cut, without the last cut.
     """
     tallies: dict[int, dict[str, CodecTally]] = {
         k: defaultdict(partial(CodecTally, shipped if _local(net, k) else ())) for k in range(len(net.stages))
@@ -138,28 +140,28 @@ def crossings(
     for rows in batches(split):
         report(rows.start, len(split.labels), "features through codecs")
         raw = split.inputs[rows]
-        features, (_, answers, logits) = net.passed(data.scale(raw.to(device)))
-        whole = [one.float().cpu() for one in answers]
-        for name, (messages, seen) in _inputs(net, raw).items():
-            if seen is None or torch.equal(seen, raw):
-                answer = whole
+        features, (_, exit_logits, head_logits) = net.passed(data.scale(raw.to(device)))
+        whole = [one.float().cpu() for one in exit_logits]
+        for name, (messages, received) in _inputs(net, raw).items():
+            if received is None or torch.equal(received, raw):
+                after = whole
             else:
-                answer = behind(net, 0, data.scale(seen.to(device)))
-            tallies[0][name].add(messages, answer)
+                after = behind(net, 0, data.scale(received.to(device)))
+            tallies[0][name].add(messages, after)
         for k in range(1, len(net.stages)):
-            x = cuts[k].join(features[k], logits).float().cpu()
+            x = cuts[k].join(features[k], head_logits).float().cpu()
             for codec in codecs:
                 messages, arrived = send(cuts[k], x, codec.plugin)
                 local = whole[: _local(net, k)]
                 same = torch.equal(arrived, x)
-                answer = whole if same else [*local, *behind(net, k, arrived.to(device))]
-                tallies[k][codec.spec].add(messages, answer)
+                after = whole if same else [*local, *behind(net, k, arrived.to(device))]
+                tallies[k][codec.spec].add(messages, after)
     return {
         k: Crossed(
             {
-                key: one
+                key: reading
                 for name, tally in by_codec.items()
-                for key, one in tally.readings(split.labels, name).items()
+                for key, reading in tally.readings(split.labels, name).items()
             },
             _early(by_codec, split.labels, shipped, _local(net, k)),
         )
@@ -168,9 +170,9 @@ def crossings(
 
 
 def _inputs(net: Net, raw: Tensor) -> dict[str, tuple[list[Message], Tensor | None]]:
-    """The messages of inputs as they are, by form, and what a receiver sees; None where that is the same.
+    """By form, the messages of the inputs, and the inputs as decoded; None where these are the same.
 
-    Images go as their 8-bit values and as JPEG, texts as token ids.
+    Images are sent as their 8-bit values and as JPEG, texts as token ids.
     """
     forms: dict[str, tuple[list[bytes], Tensor | None]] = {}
     if raw.dtype == torch.uint8 and raw.dim() == 4:
@@ -181,36 +183,36 @@ def _inputs(net: Net, raw: Tensor) -> dict[str, tuple[list[Message], Tensor | No
         return {"ids": (messages, None)}
     shape = tuple(raw.shape[1:])
     return {
-        name: ([Message(len(one), write_frame(one, shape, "input")) for one in payloads], seen)
-        for name, (payloads, seen) in forms.items()
+        name: ([Message(len(one), write_frame(one, shape, "input")) for one in payloads], received)
+        for name, (payloads, received) in forms.items()
     }
 
 
 def _early(
     tallies: Mapping[str, CodecTally], labels: Tensor, shipped: Sequence[Shipped], local: int
 ) -> list[Early]:
-    """What each policy leaves and sends at a cut with `local` exits on the device."""
+    """For each policy, with `local` exits on the device: samples that leave, and bytes of the others."""
     if not local:
         return []
-    found = {name: tally.behind(labels, local) for name, tally in tallies.items()}
+    counts = {name: tally.behind(labels, local) for name, tally in tallies.items()}
     return [
         Early(
             policy=one.spec,
             point=one.point,
-            device=next((rows[number][0] for rows in found.values()), 0),
-            behind={name: rows[number][1] for name, rows in found.items()},
+            device=next((rows[number][0] for rows in counts.values()), 0),
+            behind={name: rows[number][1] for name, rows in counts.items()},
         )
         for number, one in enumerate(shipped)
     ]
 
 
 def _local(net: Net, k: int) -> int:
-    """How many exits are on the device's side of cut k."""
+    """The number of exits on the device's side of cut k."""
     return sum(stage < k for stage in net.exits)
 
 
 def behind(net: Net, k: int, x: Tensor) -> list[Tensor]:
-    """The logits of the server's exits for what arrived at cut k, on the CPU."""
+    """The logits of the server's exits from the tensor x that arrived at cut k, on the CPU."""
     return [one.float().cpu() for one in net.cut(k)[1].run(x)[1:]]
 
 
@@ -220,14 +222,14 @@ def as_bytes(images: Tensor) -> tuple[list[bytes], Tensor]:
 
 
 def as_ids(texts: Tensor, vocabulary: int) -> list[np.ndarray]:
-    """Each text's token ids, of (N, places), without the padding behind them: two bytes an id, or four where needed."""
+    """Each text's token ids, of (N, places), without padding: two bytes an id, or four where needed."""
     kind = "<u2" if vocabulary <= 1 << 16 else "<u4"
     return [np.trim_zeros(one, "b").astype(kind) for one in texts.numpy()]
 
 
 def as_jpeg(images: Tensor) -> tuple[list[bytes], Tensor]:
-    """Each image as JPEG (quality 90, 4:2:0), and what a receiver sees; 2 channels or more than 3 go as grey ones."""
-    payloads, seen = [], []
+    """Each image as JPEG (quality 90, 4:2:0), and as decoded; other than 3 channels go as one grey image."""
+    payloads, decoded = [], []
     channels, height, width = images.shape[1:]
     rows = images.permute(0, 2, 3, 1) if channels == 3 else images.reshape(-1, channels * height, width)
     for one in rows.contiguous().numpy():
@@ -236,6 +238,6 @@ def as_jpeg(images: Tensor) -> tuple[list[bytes], Tensor]:
         picture.save(stream, "JPEG", quality=JPEG_QUALITY)
         payloads.append(stream.getvalue())
         with Image.open(io.BytesIO(payloads[-1])) as back:
-            seen.append(np.asarray(back))
-    back_again = torch.from_numpy(np.stack(seen))
-    return payloads, back_again.permute(0, 3, 1, 2) if channels == 3 else back_again.reshape(images.shape)
+            decoded.append(np.asarray(back))
+    received = torch.from_numpy(np.stack(decoded))
+    return payloads, received.permute(0, 3, 1, 2) if channels == 3 else received.reshape(images.shape)

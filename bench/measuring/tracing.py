@@ -14,13 +14,13 @@ BATCH = 500
 
 
 def batches(split: Split) -> list[slice]:
-    """The rows in which a split is read."""
+    """Slices of a split's samples, at most `BATCH` in each."""
     return [slice(start, start + BATCH) for start in range(0, len(split.labels), BATCH)]
 
 
 @torch.no_grad()
 def trace(net: Net, data: Data, split: Split, costs: Tensor, device: torch.device) -> Trace:
-    """Run a net, in eval mode on `device`, once over a split."""
+    """Run a net, which is on `device`, once over a split, in eval mode; `costs` go into the trace."""
     net.eval()
     logits = [
         torch.stack(net(data.scale(split.inputs[rows].to(device)))).float().cpu() for rows in batches(split)

@@ -1,9 +1,8 @@
-"""Execution: exits really taken, on the clock, by the fastest way that this machine has for each size of batch."""
+"""Walks: exits really taken, on the clock, in the fastest way here for each size of batch."""
 
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from bench.execution.backends import Way
 from bench.execution.clock import spread, timed, where
 from bench.execution.fast import prepared, wait
+from bench.machine import WALL, Clock
 from bench.network.linked import Linked
 from bench.network.net import Net, Part
 from bench.network.walk import Walk, walk
@@ -24,11 +24,11 @@ from bench.replay.exits.shipped import Shipped
 from bench.replay.trace import Trace
 
 SAMPLES, WALKS = 256, 64
-"""Samples of the test split, and walks in batches of one size, that are taken in every round, at most."""
+"""At most so many samples of the test split, and at most so many batches of one size in a round."""
 LEAST, EACH = 16, 0.05
-"""Samples that are taken at least; more while a round of one policy in batches of one size stays within these seconds."""
+"""At least so many samples; more while a round, for one policy and size, stays within these seconds."""
 ROUNDS, SECONDS = 5, 3.0
-"""Of timing, at most."""
+"""Limits of timing."""
 
 Leave = Callable[[Tensor], Tensor]
 Runnable = Callable[[Tensor], Sequence[Tensor]]
@@ -36,13 +36,13 @@ Runnable = Callable[[Tensor], Sequence[Tensor]]
 
 @dataclass(frozen=True)
 class Timed:
-    """What walking takes for one sample.
+    """The times of walks, for one sample.
 
     Attributes:
-        latency: seconds a sample, all in all.
-        routing: of these, seconds to decide who leaves and to regroup the others; None where nobody may.
-        exits: where each sample left, int64 (samples,); None where nobody may.
-        samples: how many, from the first.
+        latency: all seconds.
+        routing: those of them that decide which samples leave and regroup the others; None without a policy.
+        exits: the exit where each sample left, int64 (samples,); None without a policy.
+        samples: the number of samples, from the first.
     """
 
     latency: Reading
@@ -52,15 +52,23 @@ class Timed:
 
 
 class Walker:
-    """A network from exit to exit, every stretch ready for batches of several sizes in the way that is fastest there.
+    """A network from exit to exit, each stretch prepared in the fastest way for each of several batch sizes.
 
     Args:
         net: in eval mode.
         x: inputs to choose the ways by, as many as the largest batch.
         sizes: of batches.
+        clock: of all times.
     """
 
-    def __init__(self, net: Net, x: Tensor, sizes: Sequence[int] = BATCHES) -> None:
+    def __init__(
+        self,
+        net: Net,
+        x: Tensor,
+        sizes: Sequence[int] = BATCHES,
+        clock: Clock = WALL,
+    ) -> None:
+        self.clock = clock
         parts, self.device = net.stretches(), x.device
         self.runs = {size: _prepared(net, parts, x[:size]) for size in sizes}
         self.sizes = tuple(self.runs)
@@ -69,20 +77,20 @@ class Walker:
         """seconds within stretches so far"""
 
     def __call__(self, x: Tensor, leave: Leave) -> Walk:
-        """Runnable from exit to exit (`bench.network.net.walk`)."""
+        """Take a batch from exit to exit (`bench.network.walk`)."""
         return walk(self.stretches, x, leave)
 
     def _run(self, number: int, x: Tensor) -> Sequence[Tensor]:
         runs = self._ready(len(x))
-        begun = time.perf_counter()
-        answers = runs[number](x)
+        begun = self.clock()
+        outputs = runs[number](x)
         if not x.is_cpu:
             wait(self.device)
-        self.inside += time.perf_counter() - begun
-        return answers
+        self.inside += self.clock() - begun
+        return outputs
 
     def _ready(self, batch: int) -> list[Runnable]:
-        """The stretches as they are fastest for batches of about this size."""
+        """The stretches prepared for the largest size of at most twice this batch, else for the smallest."""
         if batch not in self.runs:
             size = max((size for size in self.sizes if size <= 2 * batch), default=min(self.sizes))
             self.runs[batch] = self.runs[size]
@@ -90,27 +98,27 @@ class Walker:
 
 
 def _prepared(net: Net, parts: Sequence[Part], x: Tensor) -> list[Runnable]:
-    """What runs each part, one after the other, on batches of this size."""
+    """The runnable of each part, in order, in the way that is fastest for batches like x."""
 
     @torch.no_grad()
     def runs(way: Way) -> list[Runnable]:
-        found, inputs = list[Runnable](), x
+        runnables, inputs = list[Runnable](), x
         for part in parts:
-            found.append(way.prepare(part, inputs))
-            inputs = found[-1](inputs)[0]
-        return found
+            runnables.append(way.prepare(part, inputs))
+            inputs = runnables[-1](inputs)[0]
+        return runnables
 
     return prepared(net.whole(), x, runs)[1]
 
 
 def bare(net: Net) -> Net:
-    """The network without its early exits, as it would be shipped if nobody left early; linked heads stay."""
+    """The network without its early exits; all heads stay where the last one reads the logits of others."""
     if isinstance(net.head(net.exits[-1]), Linked):
         return net
-    found = copy.copy(net)
-    found._modules = dict(net._modules)
-    found.heads = nn.ModuleDict({str(net.exits[-1]): net.head(net.exits[-1])})
-    return found
+    twin = copy.copy(net)
+    twin._modules = dict(net._modules)
+    twin.heads = nn.ModuleDict({str(net.exits[-1]): net.head(net.exits[-1])})
+    return twin
 
 
 def walked(
@@ -120,24 +128,24 @@ def walked(
     test: Trace,
     report: Callable[[float, float, str], None] = lambda done, total, line: None,
 ) -> list[Walked]:
-    """What walking takes by each policy at its shipped point, as a record says it.
+    """Timed walks of each policy at its shipped point, and of the network without early exits, for a record.
 
     Args:
         net: in eval mode.
         x: the first inputs of the test split, (N, *sample).
         shipped: policies, each at one operating point.
-        test: what the network said of the test split, to hold against where samples left.
-        report: is told how far it is.
+        test: the trace of the test split; its replay gives the exits to compare with.
+        report: called with the rounds done, all rounds, and a line of text.
     """
     by_spec = {one.spec: one for one in shipped}
     leaves = {spec: leaves_now(one.policy, one.state) for spec, one in by_spec.items()}
     logits, last = test.logits[:, : len(x)], len(net.exits) - 1
     expected = {spec: decide(one.policy, [one.state], logits)[0] for spec, one in by_spec.items()}
-    found = []
+    blocks = []
     for (spec, size), one in execute(net, x, leaves, report).items():
         exits = torch.full((one.samples,), last) if one.exits is None else one.exits
         readings = {"latency": one.latency} | ({} if one.routing is None else {"routing": one.routing})
-        found.append(
+        blocks.append(
             Walked(
                 policy=spec,
                 point=None if spec is None else by_spec[spec].point,
@@ -147,7 +155,7 @@ def walked(
                 readings=readings,
             )
         )
-    return found
+    return blocks
 
 
 def execute(
@@ -156,23 +164,25 @@ def execute(
     leaves: Mapping[str, Leave],
     report: Callable[[float, float, str], None] = lambda done, total, line: None,
     sizes: Sequence[int] = BATCHES,
+    clock: Clock = WALL,
 ) -> dict[tuple[str | None, int], Timed]:
-    """Time walks by several policies, and the network that nobody leaves, at several sizes of batches, in turn.
+    """Time walks of several policies, and the network without early exits, in turn, for several batch sizes.
 
     Args:
         net: in eval mode.
         x: inputs, (N, *sample).
-        leaves: by a policy's spec, who leaves (`Net.walk`).
-        report: is told how far it is.
+        leaves: by a policy's spec, the choice of samples that leave (`leave` of `Net.walk`).
+        report: called with the rounds done, all rounds, and a line of text.
         sizes: of batches.
+        clock: of all times.
 
     Returns:
-        By policy and size; under None the network without its early exits.
+        Times by policy and size; those of the network without its early exits under None.
     """
     sizes = [size for size in sizes if size <= len(x)] or [len(x)]
-    walker, whole = Walker(net, x[: max(sizes)], sizes), bare(net)
+    walker, whole = Walker(net, x[: max(sizes)], sizes, clock), bare(net)
     runs = {size: _prepared(whole, [whole.whole()], x[:size])[0] for size in sizes}
-    batches = {size: x[: size * _walks(run, x[:size])].split(size) for size, run in runs.items()}
+    batches = {size: x[: size * _walks(run, x[:size], clock)].split(size) for size, run in runs.items()}
     walks: dict[tuple[str | None, int], _Walks] = {
         (spec, size): _Walks(walker, leave, batches[size]) for spec, leave in leaves.items() for size in sizes
     }
@@ -186,34 +196,35 @@ def execute(
             one.round = done
         report(done, ROUNDS, "exits really taken")
 
-    times, _ = timed(jobs, x.device, ROUNDS, SECONDS, begin)
-    found = {}
-    for (spec, size), taken in times.items():
+    times, _ = timed(jobs, x.device, ROUNDS, SECONDS, begin, clock)
+    results = {}
+    for (spec, size), seconds in times.items():
         source, count = f"clock, {where(x.device)}, batches of {size}", sum(map(len, batches[size]))
-        by = walks.get((spec, size))
-        found[spec, size] = Timed(
-            spread([one / count for one in taken], source),
-            None if by is None else spread([by.routing[n] / count for n in range(len(taken))], source),
-            None if by is None else by.exits,
+        own = walks.get((spec, size))
+        results[spec, size] = Timed(
+            spread([one / count for one in seconds], source),
+            None if own is None else spread([own.routing[n] / count for n in range(len(seconds))], source),
+            None if own is None else own.exits,
             count,
         )
-    return found
+    return results
 
 
 @torch.no_grad()
-def _walks(run: Runnable, x: Tensor) -> int:
-    """How many batches like this one are walked in a round."""
+def _walks(run: Runnable, x: Tensor, clock: Clock) -> int:
+    """The number of batches like this one in a round."""
     run(x)
-    begun = time.perf_counter()
+    begun = clock()
     run(x)
     wait(x.device)
-    affordable = int(EACH / (time.perf_counter() - begun))
+    affordable = int(EACH / (clock() - begun))
     return max(-(-LEAST // len(x)), min(WALKS, affordable))
 
 
 class _Walks:
-    """One policy's walks over all batches of a size, and what routing took in each round: a round that was disturbed is
-    taken again, and counts for nothing.
+    """One policy's walks over all batches of a size, and the seconds of routing in each round.
+
+    A disturbed round is repeated under the same number, so that its seconds are replaced.
     """
 
     def __init__(self, walker: Walker, leave: Leave, batches: Sequence[Tensor]) -> None:
@@ -222,10 +233,11 @@ class _Walks:
         self.exits = torch.empty(0, dtype=torch.long)
 
     def __call__(self) -> None:
-        begun, inside = time.perf_counter(), self.walker.inside
-        found = [self.walker(batch, self.leave).exits for batch in self.batches]
-        self.routing[self.round] = time.perf_counter() - begun - (self.walker.inside - inside)
-        self.exits = torch.cat(found).cpu()
+        clock = self.walker.clock
+        begun, inside = clock(), self.walker.inside
+        exits = [self.walker(batch, self.leave).exits for batch in self.batches]
+        self.routing[self.round] = clock() - begun - (self.walker.inside - inside)
+        self.exits = torch.cat(exits).cpu()
 
 
 def _all(run: Runnable, batches: Sequence[Tensor]) -> None:

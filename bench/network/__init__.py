@@ -1,1 +1,1 @@
-"""What a network is: stages, heads, exits, cuts, and which of its weights exist."""
+"""The network: stages, heads, exits, cuts, and which of its weights exist."""

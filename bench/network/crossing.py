@@ -1,4 +1,4 @@
-"""Crossing: what crosses a cut, a feature and the logits of earlier exits where later heads read them."""
+"""Crossing: the feature that crosses a cut, and the logits of earlier exits where later heads read them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Crossing:
-    """What crosses one cut, for one sample.
+    """The tensors that cross one cut, for one sample.
 
     Attributes:
         shape: of the feature, without the batch.
@@ -26,12 +26,12 @@ class Crossing:
 
     @property
     def joined(self) -> tuple[int, ...]:
-        """The shape, without the batch, of the one tensor that holds all of it (`join`)."""
+        """The shape, without the batch, of the one tensor that holds feature and logits (`join`)."""
         numbers = self.carried * self.classes
         return (math.prod(self.shape) + numbers,) if numbers else self.shape
 
     def join(self, feature: Tensor, earlier: Sequence[Tensor]) -> Tensor:
-        """One tensor: the feature as it is; or, flattened, with the logits behind it, (N, *joined).
+        """One tensor, (N, *joined): the feature as it is, or flattened with the logits behind it.
 
         Args:
             feature: (N, *shape).

@@ -11,17 +11,17 @@ from bench.network.linked import logits_of
 
 
 class Forward(NamedTuple):
-    """What a pass through some stages gives.
+    """The result of a pass through some stages.
 
     Attributes:
         feature: of the last stage.
-        answers: the logits of every exit on the way, each (N, classes).
-        logits: the own logits of every head before and on the way, which later heads read.
+        exit_logits: of every exit on the way, each (N, classes).
+        head_logits: the own logits of every head before and on the way, which later heads read.
     """
 
     feature: Tensor
-    answers: list[Tensor]
-    logits: list[Tensor]
+    exit_logits: list[Tensor]
+    head_logits: list[Tensor]
 
 
 def forward(
@@ -29,24 +29,24 @@ def forward(
     heads: Mapping[str, nn.Module] | nn.ModuleDict,
     x: Tensor,
     earlier: Sequence[Tensor] = (),
-    seen: Callable[[Tensor], object] | None = None,
+    on_feature: Callable[[Tensor], object] | None = None,
 ) -> Forward:
     """Run stages one after the other, and the head on each that carries one.
 
     Args:
         stages: with their numbers as words.
         heads: by the number of the stage.
-        x: what the first stage takes, (N, ...).
+        x: input of the first stage, (N, ...).
         earlier: the own logits of the heads before the first stage, each (N, classes).
-        seen: called with the feature of every stage; a feature that nobody keeps is let go.
+        on_feature: called with the feature of every stage, so that features need not all be kept.
     """
-    answers, logits = [], list(earlier)
+    exit_logits, head_logits = [], list(earlier)
     for number, stage in stages:
         x = stage(x)
-        if seen is not None:
-            seen(x)
+        if on_feature is not None:
+            on_feature(x)
         if number in heads:
-            answer, own = logits_of(heads[number], x, logits)
-            answers.append(answer)
-            logits.append(own)
-    return Forward(x, answers, logits)
+            answer, own = logits_of(heads[number], x, head_logits)
+            exit_logits.append(answer)
+            head_logits.append(own)
+    return Forward(x, exit_logits, head_logits)

@@ -1,4 +1,4 @@
-"""Heads: what early exits may look like, whatever the backbone."""
+"""Heads of early exits that fit any backbone."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from torch import Tensor, nn
 from bench.errors import SeesawError
 
 GRID = 4
-"""Sides of the grid that mixed and convolutional heads pool images to, at most (as Shallow-Deep Networks do)."""
+"""Largest sides of the grid that mixed and convolutional heads pool to (as Shallow-Deep Networks do)."""
 
-Made = Literal["pool", "mixed", "conv", "norm"]
-"""Kinds of heads that any backbone may have."""
+GeneralKind = Literal["pool", "mixed", "conv", "norm"]
+"""Kinds of heads that fit any backbone."""
 
-HeadKind = Made | Literal["own"]
-"""These, or the backbone's own."""
+HeadKind = GeneralKind | Literal["own"]
+"""One of these, or the backbone's own head."""
 
 
-def head_of(kind: Made, shape: tuple[int, ...], classes: int) -> nn.Module:
+def head_of(kind: GeneralKind, shape: tuple[int, ...], classes: int) -> nn.Module:
     """A classifier for features of a shape: (N, *shape) to (N, classes).
 
-    `pool` is the mean over all places and a linear layer; `norm` the same behind batch norm (Bajpai et al., I-SplitEE,
-    2024); `mixed` a learnt mixture of mean and largest values on a grid of up to 4 x 4 places, and a linear layer
-    (Kaya et al., Shallow-Deep Networks, ICML 2019); `conv` a 3x3 convolution of as many channels with stride 2 and
-    ReLU, the mean on such a grid, and a linear layer. Where features have no places, nothing is pooled or convolved.
+    `pool` is the mean over all places and a linear layer; `norm` the same behind batch norm (Bajpai et al.,
+    I-SplitEE, 2024); `mixed` a learnt mixture of mean and largest values on a grid of up to 4 x 4 places, and
+    a linear layer (Kaya et al., Shallow-Deep Networks, ICML 2019); `conv` a 3x3 convolution of as many
+    channels with stride 2 and ReLU, the mean on such a grid, and a linear layer. Where features have no
+    places, nothing is pooled or convolved.
 
     Args:
-        kind: what the head is made of.
+        kind: of the head.
         shape: (channels,), or (channels, height, width).
         classes: how many logits it gives.
 
     Raises:
-        SeesawError: features of another shape, where `pool` alone has an answer.
+        SeesawError: the features have another shape, which only `pool` takes.
     """
     if kind == "pool":
         return pooled_head(shape, classes)
@@ -68,7 +69,7 @@ class MixedPool(nn.Module):
     """a * largest + (1 - a) * mean of places, with a learnt (Lee et al., AISTATS 2016); a starts at 1/2.
 
     Args:
-        kernel: height and width of what is pooled to one place; the last ones may be smaller.
+        kernel: height and width of a window that is pooled to one place; windows at the end may be smaller.
     """
 
     def __init__(self, kernel: tuple[int, int]) -> None:

@@ -1,4 +1,4 @@
-"""Linked heads: those that read the logits of earlier ones. These cross every cut that lies between."""
+"""Linked heads: heads that read the logits of earlier heads, which then cross every cut in between."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 
 class Linked(nn.Module):
-    """A head that also reads the logits of earlier heads, and whose exit may answer otherwise than by its own.
+    """A head that also reads the logits of earlier heads; the logits of its exit may differ from its own.
 
-    A head that is no such one answers by its own logits, and reads nothing but its stage's tensor.
+    Any other head reads its stage's tensor alone, and its own logits are those of its exit.
     """
 
     def forward(self, x: Tensor, earlier: Sequence[Tensor]) -> Tensor:
@@ -23,12 +23,12 @@ class Linked(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} must define forward(x, earlier)")
 
     def answer(self, own: Tensor, earlier: Sequence[Tensor]) -> Tensor:
-        """The exit's logits, (N, classes): the head's own, if it is not overridden. No place for layers."""
+        """The exit's logits, (N, classes): the head's own unless overridden. Layers belong in `forward`."""
         return own
 
 
 def logits_of(head: nn.Module, x: Tensor, earlier: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """The logits of the exit, and the head's own, which later heads read; both (N, classes)."""
+    """Returns (logits of the exit, the head's own logits, which later heads read), both (N, classes)."""
     if isinstance(head, Linked):
         own = head(x, earlier)
         return head.answer(own, earlier), own

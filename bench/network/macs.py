@@ -24,7 +24,7 @@ class Count:
 
     Attributes:
         modules: MACs of every module, by its name in the net.
-        uncounted: operators that the counter does not know, and how often they ran.
+        uncounted: operators that the counter has no rule for, and how often they ran.
     """
 
     modules: dict[str, int]
@@ -40,11 +40,11 @@ class _Uncounted(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: Counter[str] = Counter()
+        self.operators: Counter[str] = Counter()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if func.overloadpacket not in flop_registry and not func.is_view and func.namespace == "aten":
-            self.seen[func.overloadpacket.__name__] += 1
+            self.operators[func.overloadpacket.__name__] += 1
         return func(*args, **(kwargs or {}))
 
 
@@ -65,12 +65,12 @@ def count(net: Net, shape: tuple[int, ...] | None = None) -> Count:
         for name, flops in counter.get_flop_counts().items()
         if name.startswith(f"{root}.")
     }
-    return Count(modules, dict(uncounted.seen))
+    return Count(modules, dict(uncounted.operators))
 
 
 @dataclass(frozen=True)
 class Tariff:
-    """What every stage and every head costs, dense and effective, in MACs for one sample."""
+    """The cost of every stage and every head, (dense, effective), in MACs for one sample."""
 
     stages: list[tuple[float, float]]
     heads: dict[int, tuple[float, float]]
@@ -79,11 +79,11 @@ class Tariff:
     @classmethod
     def of(cls, net: Net) -> Tariff:
         """Count a net; effective MACs are each layer's dense ones times its density."""
-        found = count(net)
-        saved = {name: found.of(name) * (1 - density(layer)) for name, layer, _ in masked(net)}
+        macs = count(net)
+        saved = {name: macs.of(name) * (1 - density(layer)) for name, layer, _ in masked(net)}
 
         def cost(prefix: str) -> tuple[float, float]:
-            dense = found.of(prefix)
+            dense = macs.of(prefix)
             return float(dense), dense - sum(
                 v for k, v in saved.items() if k == prefix or k.startswith(f"{prefix}.")
             )
@@ -91,7 +91,7 @@ class Tariff:
         return cls(
             [cost(f"stages.{index}") for index in range(len(net.stages))],
             {stage: cost(f"heads.{stage}") for stage in net.exits},
-            found.uncounted,
+            macs.uncounted,
         )
 
     def upto(self, stage: int, *, effective: bool) -> float:
@@ -113,38 +113,39 @@ class Tariff:
 
 
 class StepCost:
-    """MACs of one training step for one sample: a forward pass, and two more backward through what is trained.
+    """MACs of one training step for one sample: a forward pass, and twice as many backward in trained layers.
 
-    Hidden weights cost nothing, forward or backward: what sparse execution would save is counted as saved, while a
-    network that is still dense costs all of it. The input gradient of the first layer is counted with the others.
-    Products without weights, such as attention's, count backward where anything in their stage or head is trained.
+    Hidden weights cost nothing, forward or backward: what sparse execution would save is counted as saved,
+    while a network that is still dense costs all of it. The input gradient of the first layer is counted with
+    the others. Products without weights, such as attention's, count backward where anything in their stage or
+    head is trained.
 
     Args:
         net: in training.
-        trained: its parameters that are.
+        trained: those of its parameters that are trained.
     """
 
     def __init__(self, net: Net, trained: Iterable[nn.Parameter]) -> None:
-        able = set(map(id, trained))
+        ids = set(map(id, trained))
         self.ghost = copy.deepcopy(net).to("meta")
-        self.known = layers(net)
-        self.able = {name for name, parameter in net.named_parameters() if id(parameter) in able}
+        self.by_name = layers(net)
+        self.trained = {name for name, parameter in net.named_parameters() if id(parameter) in ids}
         self.by_shape: dict[tuple[int, ...], StepCost] = {net.sample.shape: self}
         self._count(net.sample.shape)
 
     def _count(self, shape: tuple[int, ...]) -> None:
-        found = count(self.ghost, shape)
+        macs = count(self.ghost, shape)
         self.layers = [
-            (layer, found.of(name) * (3.0 if f"{name}.weight" in self.able else 1.0), found.of(name))
-            for name, layer in self.known.items()
+            (layer, macs.of(name) * (3.0 if f"{name}.weight" in self.trained else 1.0), macs.of(name))
+            for name, layer in self.by_name.items()
         ]
         parts = [f"stages.{index}" for index in range(len(self.ghost.stages))]
         parts += [f"heads.{stage}" for stage in self.ghost.exits]
         self.others = 0.0
         for part in parts:
-            own = sum(found.of(name) for name in self.known if f"{name}.".startswith(f"{part}."))
-            trains = any(name.startswith(f"{part}.") for name in self.able)
-            self.others += (found.of(part) - own) * (3.0 if trains else 1.0)
+            own = sum(macs.of(name) for name in self.by_name if f"{name}.".startswith(f"{part}."))
+            trains = any(name.startswith(f"{part}.") for name in self.trained)
+            self.others += (macs.of(part) - own) * (3.0 if trains else 1.0)
 
     def at(self, shape: tuple[int, ...]) -> StepCost:
         """The cost for samples of another shape, such as shorter texts."""
@@ -154,10 +155,10 @@ class StepCost:
         return self.by_shape[shape]
 
     def now(self) -> float:
-        """With the masks as they stand."""
+        """The cost with the masks as they stand."""
         return self.others + sum(cost * density(layer) for layer, cost, _ in self.layers)
 
-    def beyond(self, asked: Iterable[tuple[Layer, float]]) -> float:
-        """What the dense weight gradients of layers cost beyond those at these densities."""
+    def beyond(self, dense_gradients: Iterable[tuple[Layer, float]]) -> float:
+        """The cost of layers' dense weight gradients beyond that of gradients at these densities."""
         dense = {id(layer): once for layer, _, once in self.layers}
-        return sum(dense[id(layer)] * (1 - there) for layer, there in asked)
+        return sum(dense[id(layer)] * (1 - share) for layer, share in dense_gradients)

@@ -17,10 +17,10 @@ from bench.network.walk import Walk, walk
 
 @dataclass(frozen=True)
 class Sample:
-    """What one input looks like, without the batch: a shape such as (3, 32, 32), and the type of its numbers.
+    """The form of one input, without the batch: a shape such as (3, 32, 32), and the type of its numbers.
 
-    A text is a row of token ids: shape (places,), int64, `vocabulary` different ids from 0 on, of which 0 pads at the
-    end. `vocabulary` is 0 for what is no text.
+    A text is a row of token ids: shape (places,), int64, `vocabulary` different ids from 0 on, of which 0
+    pads at the end. `vocabulary` is 0 for any other sample.
     """
 
     shape: tuple[int, ...]
@@ -36,12 +36,12 @@ class Net(nn.Module):
     """Stages in a row, heads hung on some of them; the last stage always carries a head.
 
     Args:
-        stages: modules, tensor in, tensor out; stage i + 1 takes what stage i gives.
-        sample: what one input looks like.
+        stages: modules, tensor in, tensor out; stage i + 1 takes the output of stage i.
+        sample: the form of one input.
         classes: how many logits a head gives.
 
     Raises:
-        SeesawError: a stage does not take what the stage before it gives.
+        SeesawError: a stage does not take the output of the stage before it.
     """
 
     def __init__(self, stages: Sequence[nn.Module], sample: Sample, classes: int) -> None:
@@ -55,7 +55,7 @@ class Net(nn.Module):
         self.shapes = self._shapes()
 
     def _shapes(self) -> list[tuple[int, ...]]:
-        """The shape, without the batch, of what each stage gives."""
+        """The shape, without the batch, of each stage's output."""
         shapes = []
         was = self.training
         self.eval()
@@ -74,7 +74,7 @@ class Net(nn.Module):
         return shapes
 
     def shape(self, stage: int) -> tuple[int, ...]:
-        """The shape, without the batch, of what a stage gives."""
+        """The shape, without the batch, of a stage's output."""
         self._exists(stage)
         return self.shapes[stage]
 
@@ -109,17 +109,17 @@ class Net(nn.Module):
         return sum(stage < k for stage in self.exits) if read else 0
 
     def crossing(self, k: int) -> Crossing:
-        """What crosses cut k."""
+        """The tensors that cross cut k."""
         return Crossing(self.shapes[k - 1] if k else self.sample.shape, self.carried(k), self.classes)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """The logits of every exit, each (N, classes), from the shallowest."""
-        return forward(self._numbered(), self.heads, x).answers
+        return forward(self._numbered(), self.heads, x).exit_logits
 
     def passed(self, x: Tensor) -> tuple[list[Tensor], Forward]:
-        """The features that cross each cut, from the input on, and the whole pass."""
+        """The features that cross each cut, from the input on, and the result of the whole pass."""
         features = [x]
-        return features, forward(self._numbered(), self.heads, x, seen=features.append)
+        return features, forward(self._numbered(), self.heads, x, on_feature=features.append)
 
     def _numbered(self) -> Iterator[tuple[str, nn.Module]]:
         return ((str(number), stage) for number, stage in enumerate(self.stages))
@@ -130,7 +130,7 @@ class Net(nn.Module):
         Args:
             x: inputs, (N, *sample).
             leave: takes the logits so far of the samples still on their way, (exits so far, n, classes), and
-                gives which of them leave here, boolean (n,). It is not asked at the last exit.
+                gives which of them leave here, boolean (n,). Not called at the last exit.
 
         Returns:
             Exits and logits in the order of the inputs.
@@ -138,7 +138,7 @@ class Net(nn.Module):
         return walk([part.run for part in self.stretches()], x, leave)
 
     def whole(self) -> Part:
-        """All of it as one part."""
+        """The whole network as one part."""
         return Part(self, 0, len(self.stages))
 
     def stretches(self) -> list[Part]:
@@ -149,7 +149,7 @@ class Net(nn.Module):
     def cut(self, k: int) -> tuple[Part, Part]:
         """The device's part (stages before k) and the server's (stages from k on): back(front(x)) is the whole.
 
-        k runs from 0 (the input is sent) to the number of stages (nothing is sent but the answer).
+        k runs from 0 (the input is sent) to the number of stages (only the last logits are sent).
         """
         if not 0 <= k <= len(self.stages):
             raise SeesawError(
@@ -159,7 +159,7 @@ class Net(nn.Module):
         return Part(self, 0, k), Part(self, k, len(self.stages))
 
     def inner_cut(self, k: int) -> tuple[Part, Part]:
-        """The same of a cut that has stages on either side.
+        """The two parts (`cut`) of a cut that has stages on either side.
 
         Raises:
             SeesawError: there is no such cut.
@@ -175,8 +175,8 @@ class Net(nn.Module):
 class Part(nn.Module):
     """The stages from `start` to before `stop`, with the heads that hang on them, shared with the whole net.
 
-    It takes what crosses the cut before it and gives what crosses the one behind it; the part that holds the net's
-    last stage gives the last exit's logits. A part without stages gives what it takes.
+    Its input crosses the cut before it, its output the cut behind it; the part that holds the net's last
+    stage gives the last exit's logits. A part without stages gives its input.
     """
 
     def __init__(self, net: Net, start: int, stop: int) -> None:
@@ -185,26 +185,26 @@ class Part(nn.Module):
         self.stages = nn.ModuleDict({str(i): net.stages[i] for i in range(start, stop)})
         self.heads = nn.ModuleDict({str(i): net.head(i) for i in net.exits if start <= i < stop})
         self.final = start < stop == len(net.stages)
-        self.takes, self.gives = net.crossing(start), net.crossing(stop)
+        self.incoming, self.outgoing = net.crossing(start), net.crossing(stop)
         linked = any(isinstance(head, Linked) for head in self.heads.values())
-        self.heads_first = bool(linked or self.takes.carried or self.gives.carried)
-        """whether what this part gives takes the heads on the way"""
+        self.needs_heads = bool(linked or self.incoming.carried or self.outgoing.carried)
+        """whether the output depends on the heads on the way"""
 
     def forward(self, x: Tensor) -> Tensor:
         """The tensor that crosses the cut, or the final logits."""
-        if self.heads_first:
+        if self.needs_heads:
             return self.answers(x)[0]
         for stage in self.stages.values():
             x = stage(x)
         return self.heads[str(self.stop - 1)](x) if self.final else x
 
     def answers(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """What `forward` gives, and the logits of every exit on the way, the final one included."""
-        x, earlier = self.takes.part(x)
-        x, answers, logits = forward(self.stages.items(), self.heads, x, earlier)
-        return (answers[-1] if self.final else self.gives.join(x, logits)), answers
+        """The output of `forward`, and the logits of every exit on the way, the final one included."""
+        x, earlier = self.incoming.part(x)
+        x, exit_logits, head_logits = forward(self.stages.items(), self.heads, x, earlier)
+        return (exit_logits[-1] if self.final else self.outgoing.join(x, head_logits)), exit_logits
 
     def run(self, x: Tensor) -> list[Tensor]:
-        """What `forward` gives, and behind it the logits of every exit on the way."""
+        """The output of `forward`, and behind it the logits of every exit on the way."""
         out, logits = self.answers(x)
         return [out, *logits]

@@ -1,8 +1,8 @@
-"""Paths: which weights lie on a way from the input to an answer. The others exist and do nothing.
+"""Paths: which weights lie on a way from the input to an exit's logits. The others exist and do nothing.
 
-"Effective sparsity" (Vysogorets & Kempe, "Connectivity Matters", JMLR 2023), by their section 3: with every existing
-weight positive, every bias zero and an input of ones, a weight is on a path where the gradient of the answers' sum
-is positive.
+"Effective sparsity" (Vysogorets & Kempe, "Connectivity Matters", JMLR 2023), by their section 3: with every
+existing weight positive, every bias zero and an input of ones, a weight is on a path where the gradient of
+the logits' sum is positive.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def connected(net: Net, exits: Sequence[int] | None = None) -> dict[str, Tensor]
         return {}
     x = net.sample.blank(device=next(ghost.parameters()).device)
     with FlowingAttention():
-        answers = ghost(torch.ones_like(x, dtype=torch.double) if x.is_floating_point() else x)
-    chosen = answers if exits is None else [answers[number] for number in exits]
+        logits = ghost(torch.ones_like(x, dtype=torch.double) if x.is_floating_point() else x)
+    chosen = logits if exits is None else [logits[number] for number in exits]
     gradients = torch.autograd.grad(
-        torch.stack([logits.sum() for logits in chosen]).sum(),
+        torch.stack([one.sum() for one in chosen]).sum(),
         [layer.weight for layer in places.values()],
         allow_unused=True,
     )
@@ -61,27 +61,28 @@ def connected(net: Net, exits: Sequence[int] | None = None) -> dict[str, Tensor]
 def unfollowed(net: Net) -> str | None:
     """The first layer that paths cannot be followed through, by name; None where they can through all.
 
-    In a dense network every weight lies on a path. Where the analysis says otherwise, the network does something that
-    has no place in it (an attention of its own making, a gate), and what it says of sparse layers is wrong too. A tap
-    that only ever sees padding is not asked for.
+    In a dense network every weight lies on a path. Where `connected` misses one, the network has an operation
+    that it does not model (an attention of its own making, a gate), and the masks of sparse layers are wrong
+    too. Of a kernel one tap is enough: others may only ever meet padding.
     """
     dense = copy.deepcopy(net)
     for layer in layers(dense).values():
         if (mask := mask_of(layer)) is not None:
             mask.fill_(True)
-    for name, found in connected(dense).items():
-        if not bool((found.flatten(2).any(2) if found.dim() > 2 else found).all()):
+    for name, on_path in connected(dense).items():
+        if not bool((on_path.flatten(2).any(2) if on_path.dim() > 2 else on_path).all()):
             return name
     return None
 
 
 class FlowingAttention(TorchFunctionMode):
-    """Within it, attention lets flow what is connected: a sum of positive products instead of a softmax.
+    """Within this mode, attention is a sum of positive products instead of a softmax, so paths go through it.
 
-    Under equal weights all places look alike, and a softmax over equal scores has no gradient: queries and keys would
-    count as cut off. Instead `values * (1 + s / s) / 2`, with s the mean over the places of query times key and the
-    divisor held fixed: positive, of the size of the values, and with a gradient for just those numbers of a query
-    whose partner in the key is not zero, and the other way round. Values, and the way to them, count in any case.
+    Under equal weights all places look alike, and a softmax over equal scores has no gradient: queries and
+    keys would count as cut off. Instead `values * (1 + s / s) / 2`, with s the mean over the places of query
+    times key and the divisor held fixed: positive, of the size of the values, and with a gradient for just
+    those numbers of a query whose partner in the key is not zero, and the other way round. Values, and the
+    paths to them, count in any case.
     """
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
@@ -98,7 +99,7 @@ def _flowing(query: Tensor, key: Tensor, value: Tensor, *args: object, **kwargs:
 
 
 def _ghost(net: Net) -> Net:
-    """A copy in which every number stands for a connection: each unit gives the mean of what it sees."""
+    """A copy in which every number stands for a connection: each unit gives the mean of its inputs."""
     ghost = copy.deepcopy(net).double().eval()
     for module in list(ghost.modules()):
         for name, child in module.named_children():

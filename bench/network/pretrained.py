@@ -1,4 +1,4 @@
-"""What others have trained, through the library transformers: from a folder, or by its name on the hub."""
+"""Pretrained models and tokenizers, through the library transformers: from a folder or from the hub."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlparse
 from urllib.request import getproxies
 
-from bench.errors import SeesawError
+from bench.errors import SeesawError, needing
 
 
 def pretrained(kind: str, name: str, **settings: Any) -> Any:
@@ -19,11 +19,11 @@ def pretrained(kind: str, name: str, **settings: Any) -> Any:
 
     Args:
         kind: of the class, such as `AutoModel`.
-        name: a folder, or a name on the hub: what was fetched once is taken from its cache.
+        name: a folder, or a name on the hub, whose files are fetched once and then taken from its cache.
         settings: of `from_pretrained`.
 
     Raises:
-        SeesawError: the library is missing, or there is no such thing to be had.
+        SeesawError: the library is missing, or the object is neither on disk nor to be fetched.
     """
     load = getattr(_library(), kind).from_pretrained
     try:
@@ -42,10 +42,10 @@ def pretrained(kind: str, name: str, **settings: Any) -> Any:
 
 
 def revision(name: str) -> dict[str, str]:
-    """What tells these weights from others of the same name: the hub's commit, or a digest of a folder's files.
+    """The identity of the weights of this name: the hub's commit, or a digest of a folder's files.
 
     Raises:
-        SeesawError: there is no such thing to be had.
+        SeesawError: they are neither on disk nor to be fetched.
     """
     commit = getattr(pretrained("AutoConfig", name), "_commit_hash", None)
     if commit is not None:
@@ -64,19 +64,15 @@ def _line(error: Exception) -> str:
 
 def _library() -> ModuleType:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it warns of every process that is started
-    try:
+    with needing("text", "Pretrained encoders need the library"):
         import transformers
-    except ImportError as error:
-        raise SeesawError(
-            "What is pretrained needs the library transformers. Install it: pip install 'seesaw-bench[text]'."
-        ) from error
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     return transformers
 
 
 def _reachable() -> bool:
-    """Whether the hub's name is known here: the library would ask for it six times, for most of a minute."""
+    """Whether the hub's name resolves here: the library would try it six times, for most of a minute."""
     if getproxies():
         return True
     try:

@@ -1,4 +1,4 @@
-"""Walks: from exit to exit, where samples that are ready leave and the others go on together."""
+"""Walks: a batch goes from exit to exit; samples that are ready leave, and the others go on together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class Walk(NamedTuple):
-    """What a walk did: which exit each sample took, (N,), and the logits it left with, (N, classes)."""
+    """The result of a walk: the exit that each sample took, (N,), and its logits there, (N, classes)."""
 
     exits: Tensor
     logits: Tensor
@@ -23,10 +23,11 @@ def walk(
     """Run from exit to exit, let samples leave, and go on with the others regrouped in one smaller batch.
 
     Args:
-        stretches: each takes what the one before it gives first, and gives what goes on and, last, its exit's logits.
+        stretches: each takes the first output of the one before it, and gives the tensor that goes on and,
+            last, its exit's logits.
         x: inputs, (N, ...).
-        leave: takes the logits so far of the samples still on their way, (exits so far, n, classes), and gives which of
-            them leave here, boolean (n,). It is not asked at the last exit.
+        leave: takes the logits so far of the samples still on their way, (exits so far, n, classes), and
+            gives which of them leave here, boolean (n,). Not called at the last exit.
 
     Returns:
         Exits and logits in the order of the inputs.
@@ -35,22 +36,22 @@ def walk(
         return _walk_alone(stretches, x, leave)
     where = torch.arange(len(x), device=x.device)
     exits = torch.full((len(x),), len(stretches) - 1, device=x.device)
-    seen = logits = x.new_empty(0)
+    history = logits = x.new_empty(0)
     for number, stretch in enumerate(stretches):
         x, *_, answer = stretch(x)
         answer = answer.float()
         if number == 0:
-            logits, seen = answer.clone(), answer[None]
+            logits, history = answer.clone(), answer[None]
         else:
             logits[where] = answer
-            seen = torch.cat([seen, answer[None]])
+            history = torch.cat([history, answer[None]])
         if number == len(stretches) - 1:
             break
-        gone = leave(seen)
+        gone = leave(history)
         if gone.any():
             exits[where[gone]] = number
             stay = ~gone
-            where, x, seen = where[stay], x[stay], seen[:, stay]
+            where, x, history = where[stay], x[stay], history[:, stay]
             if not len(where):
                 break
     return Walk(exits, logits)
@@ -59,14 +60,14 @@ def walk(
 def _walk_alone(
     stretches: Sequence[Callable[[Tensor], Sequence[Tensor]]], x: Tensor, leave: Callable[[Tensor], Tensor]
 ) -> Walk:
-    """The same for one sample, of which nothing has to be regrouped."""
-    seen: list[Tensor] = []
+    """`walk` for one sample, where nothing has to be regrouped."""
+    history: list[Tensor] = []
     for stretch in stretches:
         x, *_, answer = stretch(x)
-        seen.append(answer.float())
-        if len(seen) == len(stretches) or leave(torch.stack(seen)):
+        history.append(answer.float())
+        if len(history) == len(stretches) or leave(torch.stack(history)):
             break
-    return Walk(_alone(len(seen) - 1, x.device).clone(), seen[-1])
+    return Walk(_alone(len(history) - 1, x.device).clone(), history[-1])
 
 
 @cache

@@ -1,1 +1,1 @@
-"""How a plugin is spelled, found, listed and begun."""
+"""Plugins: their specs, how they are found and listed, and how a new one is begun."""

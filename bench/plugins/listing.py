@@ -1,4 +1,4 @@
-"""Cards: what a plugin is and what its settings are, read from its source without importing it.
+"""Cards: the first line and the settings of plugins, read from their source without importing it.
 
 `seesaw list` must not pay for PyTorch, nor run the code of every plugin that happens to be installed.
 """
@@ -17,7 +17,7 @@ from bench.plugins.plugin import entries
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: its name, its default as written, and what it means."""
+    """One setting: its name, its default as a spec writes it, and its meaning."""
 
     name: str
     default: str
@@ -29,11 +29,11 @@ class Card:
     """A plugin at a glance.
 
     Attributes:
-        name: as specs say it.
+        name: as in specs.
         origin: the distribution that announces it.
         line: the first line of its docstring.
         settings: its own and those of the classes it derives from, nearest first.
-        trouble: why there is no more to say, or empty.
+        trouble: the reason why there is no line and are no settings, or empty.
     """
 
     name: str
@@ -45,19 +45,19 @@ class Card:
 
 def cards(kind: str) -> list[Card]:
     """A card for every announced plugin of a kind, by name."""
-    found = []
+    result = []
     for name, claims in entries(kind).items():
         origin = " and ".join(f"{c.dist.name} {c.dist.version}" if c.dist else "?" for c in claims)
         if len(claims) > 1:
-            found.append(Card(name, origin, trouble="claimed twice: uninstall one of the two distributions"))
+            result.append(Card(name, origin, trouble="claimed twice: uninstall one of the two distributions"))
             continue
         module, _, attribute = claims[0].value.partition(":")
         try:
             line, settings = _read(module, attribute)
-            found.append(Card(name, origin, line, settings))
+            result.append(Card(name, origin, line, settings))
         except (SeesawError, OSError, SyntaxError, ImportError) as error:
-            found.append(Card(name, origin, trouble=f"its source cannot be read: {error}"))
-    return found
+            result.append(Card(name, origin, trouble=f"its source cannot be read: {error}"))
+    return result
 
 
 def _read(module: str, name: str) -> tuple[str, tuple[Setting, ...]]:
@@ -87,7 +87,7 @@ def _tree(module: str) -> ast.Module:
 
 def _own(cls: ast.ClassDef) -> list[Setting]:
     """Annotated fields with the string below each; class variables and private names are no settings."""
-    found = []
+    settings = []
     for node, after in zip(cls.body, [*cls.body[1:], None], strict=True):
         if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)):
             continue
@@ -96,12 +96,12 @@ def _own(cls: ast.ClassDef) -> list[Setting]:
         meaning = ""
         if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
             meaning = " ".join(str(after.value.value).split())
-        found.append(Setting(node.target.id, _usual(node.annotation) or _default(node.value), meaning))
-    return found
+        settings.append(Setting(node.target.id, _usual(node.annotation) or _default(node.value), meaning))
+    return settings
 
 
 def _usual(annotation: ast.expr) -> str | None:
-    """The word for a setting that is left open, where its annotation says `usual(word)`."""
+    """The word for a setting that is left open, where its annotation holds `usual(word)`; else None."""
     for call in ast.walk(annotation):
         if isinstance(call, ast.Call) and ast.unparse(call.func) == "usual":
             return str(ast.literal_eval(call.args[0]))
@@ -122,7 +122,7 @@ def _default(value: ast.expr | None) -> str:
 
 
 def _home(tree: ast.Module, module: str, base: ast.expr) -> tuple[str, str] | None:
-    """Where a base class is defined, as far as this file's own imports tell; None for what is not a plugin's."""
+    """Module and name of a base class, by this file's own imports; None for a class that is no plugin's."""
     name = ast.unparse(base).partition("[")[0]
     if any(isinstance(node, ast.ClassDef) and node.name == name for node in tree.body):
         return module, name
@@ -138,8 +138,8 @@ def _home(tree: ast.Module, module: str, base: ast.expr) -> tuple[str, str] | No
 def _homes() -> dict[str, str]:
     """The module that each public name of `bench` is defined in, by the stub that type checkers read."""
     stub = ast.parse((Path(__file__).parents[1] / "__init__.pyi").read_text(encoding="utf-8"))
-    lines = (node for node in stub.body if isinstance(node, ast.ImportFrom))
-    return {alias.name: node.module or "" for node in lines for alias in node.names}
+    imports = (node for node in stub.body if isinstance(node, ast.ImportFrom))
+    return {alias.name: node.module or "" for node in imports for alias in node.names}
 
 
 def _follow(source: str, module: str, name: str) -> tuple[str, str] | None:

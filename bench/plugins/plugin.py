@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar, ge
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from bench.errors import SeesawError
+from bench.errors import SeesawError, lab_error
 from bench.plugins.spec import near, parse, render
 
 KINDS = ("task", "backbone", "method", "exits", "policy", "codec", "meter")
@@ -36,7 +36,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def usual(word: str) -> BeforeValidator:
-    """Lets a setting's usual value be said, or left open; both are the same setting, so they have one digest."""
+    """Lets a spec name a setting's usual value or leave it open: the same setting, with one digest."""
     return BeforeValidator(lambda value: None if value == word else value)
 
 
@@ -50,18 +50,18 @@ class Settings(BaseModel):
         """These settings from a spec's words: `1:2:3` for a list, `none` where a setting may be left open.
 
         Args:
-            name: what they belong to, for messages.
-            words: by the settings' names; what is left out keeps its default.
+            name: of the plugin that they belong to, for messages.
+            words: by the settings' names; a setting that is left out keeps its default.
 
         Raises:
             SeesawError: a name or a value is wrong; one sentence names the right ones.
         """
         for key in words:
             if key not in cls.model_fields:
-                known = ", ".join(f"{k}={render(f.default)}" for k, f in cls.model_fields.items())
+                defaults = ", ".join(f"{k}={render(f.default)}" for k, f in cls.model_fields.items())
                 raise SeesawError(
                     f"{name} has no setting {key!r}{near(key, cls.model_fields)} "
-                    + (f"Its settings are {known}." if known else f"It has none: write {name} alone.")
+                    + (f"Its settings are {defaults}." if defaults else f"It has none: write {name} alone.")
                 )
         try:
             return cls.model_validate({key: cls._value(key, word) for key, word in words.items()})
@@ -69,9 +69,9 @@ class Settings(BaseModel):
             first = error.errors()[0]
             where = str(first["loc"][0]) if first["loc"] else ""
             given = f" (given {words[where]!r})" if where in words else ""
-            what = first["msg"].removeprefix("Value error, ").rstrip(".")
+            reason = first["msg"].removeprefix("Value error, ").rstrip(".")
             raise SeesawError(
-                f"{name}{f'[{where}]' if where else ''}: {what}{given}. Give another value."
+                f"{name}{f'[{where}]' if where else ''}: {reason}{given}. Give another value."
             ) from error
 
     @classmethod
@@ -113,21 +113,21 @@ class Choice(Generic[P]):
 
     @property
     def spec(self) -> str:
-        """The shortest spec that says the same: only settings that differ from their defaults."""
+        """The shortest spec of this plugin: only settings that differ from their defaults."""
         return _spec(self.name, self.plugin)
 
 
 def _spec(name: str, plugin: Plugin) -> str:
-    told = [
+    changed = [
         f"{key}={render(getattr(plugin, key))}"
         for key, field in type(plugin).model_fields.items()
         if getattr(plugin, key) != field.default
     ]
-    return f"{name}[{','.join(told)}]" if told else name
+    return f"{name}[{','.join(changed)}]" if changed else name
 
 
-def announced(plugin: Plugin) -> str | None:
-    """The spec by which anyone finds a plugin with these settings; None for a draft, which nobody announces."""
+def announced_spec(plugin: Plugin) -> str | None:
+    """The spec by which anyone finds a plugin with these settings; None for a draft."""
     place = f"{type(plugin).__module__}:{type(plugin).__qualname__}"
     names = (n for n, claims in entries(plugin.kind).items() if [claim.value for claim in claims] == [place])
     return next((_spec(name, plugin) for name in names), None)
@@ -136,10 +136,10 @@ def announced(plugin: Plugin) -> str | None:
 @cache
 def entries(kind: str) -> dict[str, list[EntryPoint]]:
     """Every announced name of a kind, with the entry points that claim it (more than one is a conflict)."""
-    found: dict[str, dict[tuple[str, str], EntryPoint]] = {}
+    claims_of: dict[str, dict[tuple[str, str], EntryPoint]] = {}
     for entry in entry_points(group=f"bench.{kind}"):
-        found.setdefault(entry.name, {})[(_distribution(entry), entry.value)] = entry
-    return {name: list(claims.values()) for name, claims in sorted(found.items())}
+        claims_of.setdefault(entry.name, {})[(_distribution(entry), entry.value)] = entry
+    return {name: list(claims.values()) for name, claims in sorted(claims_of.items())}
 
 
 def _distribution(entry: EntryPoint) -> str:
@@ -157,16 +157,17 @@ def choose(kind: type[P], text: str) -> Choice[P]:
         SeesawError: unknown or ambiguous name, broken import, wrong kind, wrong settings.
     """
     spec = parse(text)
-    cls, origin = _draft(spec.name) if ":" in spec.name else _announced(kind.kind, spec.name)
+    cls, origin = _draft_class(spec.name) if ":" in spec.name else _announced_class(kind.kind, spec.name)
     if not (isinstance(cls, type) and issubclass(cls, kind)):
-        what = getattr(kind, "kind", "plugin")
+        word = getattr(kind, "kind", "plugin")
         raise SeesawError(
-            f"{spec.name} is no {what}: it must derive from bench.{kind.__name__}. Give another."
+            f"{spec.name} is no {word}: it must derive from bench.{kind.__name__}. Give another."
         )
     return Choice(cls.read(spec.name, spec.settings), spec.name, origin)
 
 
-def _announced(kind: str, name: str) -> tuple[Any, str]:
+def _announced_class(kind: str, name: str) -> tuple[Any, str]:
+    """The class that one distribution announces under a name, and that distribution."""
     claims = entries(kind).get(name)
     if not claims:
         raise SeesawError(
@@ -182,13 +183,16 @@ def _announced(kind: str, name: str) -> tuple[Any, str]:
     try:
         return entry.load(), _distribution(entry)
     except Exception as error:
+        if isinstance(error, ImportError) and (missing := lab_error(error)):
+            raise missing from error
         raise SeesawError(
             f"The {kind} {name!r} of {_distribution(entry)} cannot be imported ({type(error).__name__}: {error}). "
             "Reinstall that distribution, or mend it; --debug shows where."
         ) from error
 
 
-def _draft(place: str) -> tuple[Any, str]:
+def _draft_class(place: str) -> tuple[Any, str]:
+    """The class at `package.module:Class` or `path/to/file.py:Class`, and its origin for records."""
     path, _, name = place.rpartition(":")
     try:
         module, origin = _draft_module(path)

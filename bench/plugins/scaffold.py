@@ -27,7 +27,7 @@ def write(kind: str, name: str, top: Path) -> list[str]:
     """Write `<folder>/<name>.py` and its test below a checkout, and announce the class in pyproject.toml.
 
     Returns:
-        Lines that say what was written and what comes next.
+        Lines for the terminal: the files that were written, and the next step.
 
     Raises:
         SeesawError: wrong kind or name, a name that is taken, or no checkout.
@@ -56,8 +56,8 @@ def write(kind: str, name: str, top: Path) -> list[str]:
         text = files("bench.plugins").joinpath(f"templates/{template}.txt").read_text(encoding="utf-8")
         path.parent.mkdir(parents=True, exist_ok=True)
         imports = sorted((f"from bench.testing import check_{kind}", f"from {module} import {cls}"))
-        told = {"Class": cls, "kind": kind, "module": module, "word": word, "imports": "\n".join(imports)}
-        path.write_text(Template(text).substitute(told))
+        fields = {"Class": cls, "kind": kind, "module": module, "word": word, "imports": "\n".join(imports)}
+        path.write_text(Template(text).substitute(fields))
     text = project.read_text().replace(f"{section}\n", f'{section}\n{name} = "{module}:{cls}"\n', 1)
     project.write_text(text)
     return [

@@ -27,22 +27,22 @@ class Spec:
     settings: Mapping[str, str]
 
 
-def drafts(text: str) -> bool:
-    """Whether a spec, or one inside it, is a draft: what names a file or a module whose code would be run."""
+def names_draft(text: str) -> bool:
+    """Whether a spec, or one inside it, is a draft: it names a file or a module whose code would be run."""
     spec = parse(text)
-    return _DRAFT.fullmatch(spec.name) is not None or any(map(_drafts_within, spec.settings.values()))
+    return _DRAFT.fullmatch(spec.name) is not None or any(map(_value_names_draft, spec.settings.values()))
 
 
-def _drafts_within(value: str) -> bool:
+def _value_names_draft(value: str) -> bool:
     try:
-        return drafts(value)
+        return names_draft(value)
     except SeesawError:  # a value that is no spec, such as a folder
         return False
 
 
-def near(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'resnet'?`, the known words nearest to a wrong one, or a full stop."""
-    close = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+def near(word: str, choices: Iterable[str]) -> str:
+    """The end of a sentence about a wrong word: `; did you mean 'resnet'?`, or a full stop."""
+    close = difflib.get_close_matches(word, list(choices), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(repr(c) for c in close)}?" if close else "."
 
 

@@ -1,1 +1,1 @@
-"""What is written down: one sealed file for each run or stream, found, checked and compared. Knows no torch."""
+"""Records: one sealed file for each run or stream, found, checked and compared. Imports no torch."""

@@ -1,4 +1,4 @@
-"""Two files of one kind beside each other: what differs, and whether making one again gives its numbers."""
+"""Comparison of two files of one kind: their differences, and those allowed in a file made again."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from bench.records.record import Record
 
 CLOCKED = ("s", "J", "x")
-"""Units of what another machine may lack or give otherwise."""
+"""Units of readings that another machine may lack, or give other values of."""
 SAME = 1e-6
-"""Numbers that differ by less, shares as they are and sums as a share, differ by rounding."""
+"""Numbers that differ by less differ by rounding: shares by so much, larger numbers by this share of them."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Compared:
     Attributes:
         name: of the number.
         recorded: in the file; None where it lacks the number.
-        again: made again; None where it was not found.
+        again: in the file made again; None where that lacks the number.
         allowed: the largest difference that is no contradiction; None where the two cannot be compared.
         timed: whether a clock or a sensor gave it, so that a busy machine explains a difference.
     """
@@ -38,7 +38,7 @@ class Compared:
 
     @property
     def agrees(self) -> bool:
-        """Whether the two may both be true."""
+        """Whether the two differ by no more than is allowed, or cannot be compared."""
         if self.allowed is None:
             return True
         if self.recorded is None or self.again is None:
@@ -48,7 +48,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Rerun:
-    """What may differ between a record and the record of its run again.
+    """The differences that are allowed between a record and the record of its run again.
 
     Attributes:
         same_machine: whether both ran on the same processor with as many threads, and the same accelerator.
@@ -60,13 +60,13 @@ class Rerun:
 
     @classmethod
     def of(cls, record: Record, again: Record) -> Rerun:
-        """The conditions of two records."""
+        """The conditions under which two records were made."""
         keys = ("processor", "threads", "accelerator")
         machine = all(record.machine.get(key) == again.machine.get(key) for key in keys)
         return cls(machine, machine and record.versions == again.versions)
 
     def reading(self, name: str, recorded: Reading, again: Reading | None) -> Compared:
-        """One reading beside the other; a clock or a sensor may be missing here, a count may not."""
+        """One reading beside the other, which may be missing where its unit is one of `CLOCKED`."""
         timed = clocked(recorded.unit, recorded.source)
         if again is None:
             return Compared(name, recorded.value, None, None if recorded.unit in CLOCKED else 0.0, timed)
@@ -75,7 +75,7 @@ class Rerun:
         return Compared(name, recorded.value, again.value, self._allowed(recorded, again), timed)
 
     def count(self, name: str, recorded: float, again: float | None) -> Compared:
-        """One number beside the other that no clock gave."""
+        """One number that no clock gave, beside the other."""
         share = name.startswith("curve") and not name.endswith("macs")
         rounding = SAME * max(1.0, abs(recorded))
         return Compared(
@@ -83,10 +83,11 @@ class Rerun:
         )
 
     def _allowed(self, recorded: Reading, again: Reading) -> float | None:
-        """By how much a reading may differ; of times within twice the distance of the quartiles, at least half the value.
+        """The largest difference allowed; None where times of two machines cannot be compared.
 
-        Where a time was recorded as slower than it is again, also within twice the distance that was recorded: who
-        claims to be faster cannot help it by stating a wide spread.
+        Of times it is twice the distance of the new quartiles, at least half the new value. A time recorded
+        as slower may also differ by twice the distance of its own quartiles. A faster one may not: a wide
+        spread in a record must not excuse it.
         """
         if again.unit == "share":
             if self.same:
@@ -112,7 +113,7 @@ def clocked(unit: str, source: str) -> bool:
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """What JSON values differ in: name and both values, `-` where one has none."""
+    """The values in which two JSON objects differ: name and both values, `-` where one lacks it."""
     first, second = (dict(_flat(dict(values))) for values in (one, other))
     return [
         (name, first.get(name, "-"), second.get(name, "-"))

@@ -1,4 +1,4 @@
-"""Costs of a stream's arms by a reading of the run's record: what its exits cost, and what crosses behind them."""
+"""Costs of a stream's arms by a reading of the run's record: of leaving at exits, and of sending."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bench.records.terms import rising
 
 
 class ExitCosts(NamedTuple):
-    """What leaving at each exit costs by one reading.
+    """The cost of leaving at each exit, by one reading.
 
     Attributes:
-        values: of each exit, as measured but never falling (`level`).
+        values: of each exit, made never to fall (`level`).
         measured: of each exit, as measured.
         unit: of both.
     """
@@ -29,7 +29,7 @@ class ExitCosts(NamedTuple):
 
     @property
     def depths(self) -> list[float]:
-        """As the arms of a stream have them: the last as many as there are exits."""
+        """The values as a stream counts depth: scaled so that the last exit's is the number of exits."""
         return [cost / self.values[-1] * len(self.values) for cost in self.values]
 
 
@@ -41,10 +41,12 @@ def exit_costs(run: Record, name: str) -> ExitCosts:
     """
     common = set.intersection(*(set(exit_.readings) for exit_ in run.exits))
     if name not in common:
-        able = sorted(key for key in common if key.split(".")[0] in ("latency", "energy", "macs", "memory"))
+        choices = sorted(
+            key for key in common if key.split(".")[0] in ("latency", "energy", "macs", "memory")
+        )
         raise SeesawError(
-            f"Not every exit of {run.setup.model} has a reading {name!r}{near(name, able)} "
-            f"Choose layers, measured, numbers, or one of {', '.join(able)}."
+            f"Not every exit of {run.setup.model} has a reading {name!r}{near(name, choices)} "
+            f"Choose layers, measured, numbers, or one of {', '.join(choices)}."
         )
     readings = [exit_.readings[name] for exit_ in run.exits]
     costs = ExitCosts(level(readings), [one.value for one in readings], readings[0].unit)
@@ -57,12 +59,12 @@ def exit_costs(run: Record, name: str) -> ExitCosts:
 
 
 def depths_of(run: Record, name: str) -> list[float]:
-    """What leaving at each exit costs by a reading, as the arms of a stream have it."""
+    """The cost of leaving at each exit by a reading, as a stream counts depth."""
     return exit_costs(run, name).depths
 
 
 def level(readings: Sequence[Reading]) -> list[float]:
-    """Their values, each raised to the largest one before where their quartiles meet, so that only noise parts them."""
+    """The readings' values, each raised to the largest before it where the quartiles of both meet."""
     values, most = [], readings[0]
     for one in readings:
         high = one.value if one.high is None else one.high
@@ -74,29 +76,30 @@ def level(readings: Sequence[Reading]) -> list[float]:
 
 
 def sends_of(run: Record, name: str, arms: str) -> list[float]:
-    """What sending costs at each arm by a payload (`payload.CODEC`), as a share of what sending the input costs.
+    """The bytes sent at each arm by a reading, as a share of the fewest that the input takes.
 
     Args:
-        run: whose cuts were measured.
+        run: the record whose cuts are read.
         name: of a reading of the cuts between stages, in bytes: `payload.CODEC` or `framed.CODEC`.
-        arms: `exits` or `cuts`; behind an exit the cut after its stage is sent, and nothing behind the last.
+        arms: `exits` or `cuts`; behind an exit, the cut after its stage is sent; behind the last, nothing.
 
     Raises:
-        SeesawError: cuts without this reading.
+        SeesawError: a cut lacks the reading.
     """
     inner = [run.cuts[exit_.stage + 1] for exit_ in run.exits[:-1]]
     kind = name.partition(".")[0]
     entry = [one.value for key, one in run.cuts[0].readings.items() if key.startswith(f"{kind}.")]
     if kind not in ("payload", "framed") or not entry or any(name not in cut.readings for cut in inner):
-        able = sorted(key for key in _common(run) if key.split(".")[0] in ("payload", "framed"))
+        choices = sorted(key for key in _common(run) if key.split(".")[0] in ("payload", "framed"))
         raise SeesawError(
-            f"Not every cut of {run.setup.model} has bytes by {name!r}{near(name, able)} "
-            f"Give numbers, or one of {', '.join(able) or 'none that was measured'}."
+            f"Not every cut of {run.setup.model} has bytes by {name!r}{near(name, choices)} "
+            f"Give numbers, or one of {', '.join(choices) or 'none that was measured'}."
         )
     shares = [cut.readings[name].value / min(entry) for cut in inner]
     return [1.0, *shares, 0.0] if arms == "cuts" else [*shares, 0.0]
 
 
 def _common(run: Record) -> set[str]:
+    """The readings that all cuts between stages have."""
     inner = [set(cut.readings) for cut in run.cuts[1:-1]]
     return set.intersection(*inner) if inner else set()

@@ -1,4 +1,4 @@
-"""Curves as records hold them, and what they come to: accuracy at a cost, the area below, the mean exit."""
+"""Curves of policies in records, and their summaries: accuracy at a cost, the area below, the mean exit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from bench.plugins.plugin import Settings, Whole
 
 LOSS = 0.005
-"""Of accuracy on the calibration split, that the point at which a policy would be shipped may lose."""
+"""Accuracy, as a share, that a policy's shipped point may lose to its best one on the calibration split."""
 
 
 class Point(Settings):
@@ -35,7 +35,7 @@ class Point(Settings):
 
 
 class Counts(Settings):
-    """What became of a split's samples at every operating point."""
+    """A split's samples at every operating point: where they left, and how many were answered rightly."""
 
     left: list[list[Whole]]
     """how many left at each exit"""
@@ -63,7 +63,7 @@ class Curve(Settings):
     costs: list[float] = Field(default_factory=list)
     """MACs of leaving at each exit, heads on the way included"""
     thresholds: list[list[float | None]] = Field(default_factory=list)
-    """of each point and exit, from the calibration split; null stands for never; none where they alone do not decide"""
+    """of each point and exit, from the calibration split; null is never; empty if they alone do not decide"""
     test: Counts | None = None
     calibration: Counts | None = None
     """null for a reference"""
@@ -83,32 +83,32 @@ class Curve(Settings):
         """Every operating point, from never leaving early to always."""
         if self.test is None:
             return self.points
-        tested = self._rates(self.test)
-        here = self._rates(self.calibration) if self.calibration else [(None, None, None)] * len(tested)
-        thresholds = self.thresholds or [[]] * len(tested)
+        test = self._rates(self.test)
+        calibration = self._rates(self.calibration) if self.calibration else [(None, None, None)] * len(test)
+        thresholds = self.thresholds or [[]] * len(test)
         return [
             Point(
                 thresholds=row, accuracy=accuracy, macs=macs, shares=shares,
                 calibration_accuracy=calibration_accuracy, calibration_macs=calibration_macs,
             )
             for row, (accuracy, macs, shares), (calibration_accuracy, calibration_macs, _) in zip(
-                thresholds, tested, here, strict=True
+                thresholds, test, calibration, strict=True
             )
         ]  # fmt: skip
 
     def _rates(self, counts: Counts) -> list[tuple[float, float, list[float]]]:
         """Accuracy, mean MACs and shares of every point."""
-        found = []
+        rates = []
         for row, right in zip(counts.left, counts.right, strict=True):
             shares = [left / sum(row) for left in row]
             macs = sum(share * cost for share, cost in zip(shares, self.costs, strict=True))
-            found.append((right / sum(row), macs, shares))
-        return found
+            rates.append((right / sum(row), macs, shares))
+        return rates
 
     def within(self, macs: float) -> Point | None:
         """The point that was best on the calibration split among those that kept to a mean cost there.
 
-        A reference is judged where it has a number, on the test split.
+        A reference has numbers on the test split alone, and is judged by these.
         """
         fits = [p for p in self.outcomes if _calibrated(p)[0] <= macs * (1 + 1e-9)]
         return max(fits, key=lambda p: _calibrated(p)[1], default=None)
@@ -116,25 +116,25 @@ class Curve(Settings):
     @cached_property
     def chosen(self) -> list[Point]:
         """Points worth using, from the cheapest: on the calibration split more accurate than all that cost less there."""
-        found: list[Point] = []
+        front: list[Point] = []
         for point in sorted(self.outcomes, key=lambda p: (_calibrated(p)[0], -_calibrated(p)[1])):
-            if not found or _calibrated(point)[1] > _calibrated(found[-1])[1]:
-                found.append(point)
-        return sorted(found, key=lambda p: p.macs)
+            if not front or _calibrated(point)[1] > _calibrated(front[-1])[1]:
+                front.append(point)
+        return sorted(front, key=lambda p: p.macs)
 
     @property
     def shipped(self) -> int | None:
-        """The number of the point at which one would ship the policy; None for a reference, which has none.
+        """The number of the operating point to ship; None for a reference, which is never shipped.
 
-        On the calibration split it is the cheapest that loses at most `LOSS` of accuracy to the best one there.
+        On the calibration split it is the cheapest that loses at most `LOSS` of accuracy to the best one.
         """
-        found = [(number, *_calibrated(point)) for number, point in enumerate(self.outcomes)]
-        best = max((accuracy for _, _, accuracy in found), default=0.0)
-        good = (one for one in found if one[2] >= best - LOSS - 1e-9)
+        points = [(number, *_calibrated(point)) for number, point in enumerate(self.outcomes)]
+        best = max((accuracy for _, _, accuracy in points), default=0.0)
+        good = (one for one in points if one[2] >= best - LOSS - 1e-9)
         return None if self.reference else min(good, key=lambda one: (one[1], -one[2]), default=(None,))[0]
 
     def at(self, macs: float) -> Spot | None:
-        """What it comes to on the test split at a mean cost there; None where no chosen point is that cheap.
+        """Accuracy and mean exit on the test split at a mean cost; None where every chosen point costs more.
 
         Between two chosen points a share of the samples is left to either, so that cost, accuracy and mean exit
         are mixed alike; beyond the dearest there is no need to spend more.
@@ -154,13 +154,13 @@ class Curve(Settings):
 
     def area(self, full: float) -> float:
         """The area below accuracy over cost from 0 to `full`, over `full`; nothing below the cheapest chosen point."""
-        found = sum((b.macs - a.macs) * (a.accuracy + b.accuracy) / 2 for a, b in pairwise(self.chosen))
+        inner = sum((b.macs - a.macs) * (a.accuracy + b.accuracy) / 2 for a, b in pairwise(self.chosen))
         last = self.chosen[-1:]
-        return (found + sum((full - point.macs) * point.accuracy for point in last)) / full
+        return (inner + sum((full - point.macs) * point.accuracy for point in last)) / full
 
 
 class Spot(NamedTuple):
-    """What a curve comes to at one cost."""
+    """A curve's accuracy and mean exit at one cost."""
 
     accuracy: float
     exit: float
@@ -168,6 +168,6 @@ class Spot(NamedTuple):
 
 
 def _calibrated(point: Point) -> tuple[float, float]:
-    """Cost and accuracy where a point is chosen: on the calibration split, of a reference on the test split."""
+    """Cost and accuracy to choose a point by: on the calibration split, a reference's on the test split."""
     macs, accuracy = point.calibration_macs, point.calibration_accuracy
     return (point.macs if macs is None else macs), (point.accuracy if accuracy is None else accuracy)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from bench.errors import SeesawError
+from bench.errors import SeesawError, needing
 from bench.plugins.spec import near
 from bench.records.reading import Reading
 from bench.records.record import Record
@@ -26,27 +26,25 @@ def dataframe(records: Path | str | Record | Iterable[Record], rows: Rows = "exi
     `frame.attrs["units"]` gives the unit of every reading's column: MAC, B, s, J, share, x or one.
 
     Args:
-        records: some, or a folder of them, of which those count that have no faults and nobody contests.
+        records: one or several, or a folder, from which contested records are left out.
         rows: `exits` and `cuts` of networks; `points` of policies' curves; `walks` on the clock.
 
     Raises:
         SeesawError: pandas is not installed, or there are no such rows.
     """
-    try:
+    with needing("lab", "Tables need"):
         import pandas
-    except ImportError as error:
-        raise SeesawError("Tables need pandas. Install it: pip install 'seesaw-bench[lab]'.") from error
     if rows not in get_args(Rows):
         raise SeesawError(
             f"There are no rows {rows!r}{near(rows, get_args(Rows))} Choose {', '.join(get_args(Rows))}."
         )
     units: dict[str, str] = {}
-    found = [
+    lines = [
         _run(record) | row | _readings(readings, units)
         for record in _records(records)
         for row, readings in _ROWS[rows](record)
     ]
-    frame = pandas.DataFrame(found)
+    frame = pandas.DataFrame(lines)
     frame.attrs["units"] = units
     return frame
 
@@ -61,7 +59,7 @@ def _records(records: Path | str | Record | Iterable[Record]) -> Iterable[Record
 
 
 def _run(record: Record) -> dict[str, Any]:
-    """What all rows of a record share."""
+    """The columns that all rows of a record share."""
     setup = record.setup
     return {
         "board": record.board,
@@ -82,6 +80,7 @@ def _run(record: Record) -> dict[str, Any]:
 
 
 def _readings(readings: dict[str, Reading], units: dict[str, str]) -> dict[str, float]:
+    """Columns of readings and their quartiles; `units` gets the unit of each."""
     values: dict[str, float] = {}
     for name, reading in readings.items():
         ends = {name: reading.value, f"{name}.low": reading.low, f"{name}.high": reading.high}

@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean and the half-width of its 95% interval by Student's t (None of one value)."""
+    """A mean and the half-width of its 95% interval by Student's t, which is None for one value."""
 
     value: float
     half: float | None
@@ -19,7 +19,7 @@ class Mean:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Mean | None:
-        """The mean of some values, or None of none."""
+        """The mean of some values; None where there are none."""
         values = list(values)
         if not values:
             return None
@@ -35,10 +35,10 @@ class Mean:
 
     @property
     def low(self) -> float:
-        """The lower end of the interval; of one value the value."""
+        """The lower end of the interval; for one value, that value."""
         return self.value - (self.half or 0.0)
 
     @property
     def high(self) -> float:
-        """The upper end."""
+        """The upper end of the interval; for one value, that value."""
         return self.value + (self.half or 0.0)

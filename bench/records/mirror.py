@@ -1,7 +1,7 @@
 """A run mirrored to Weights & Biases: online when logged in, offline otherwise, off with WANDB_MODE=disabled.
 
-The mirror is never the source of anything, so nothing in it may hold up or end a run: whatever goes wrong is
-said once, and the run goes on without it.
+The mirror is never the source of anything, so nothing in it may hold up or end a run: a failure is
+logged once, and the run goes on without the mirror.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PROJECT = "seesaw"
 """W&B project, unless WANDB_PROJECT names another."""
 
 _unreachable = False
-"""Whether this process has waited in vain once; it does not wait again."""
+"""Whether this process has waited in vain; it does so once."""
 
 
 class Mirror:
@@ -45,7 +45,7 @@ class Mirror:
         """Mirror a run; one that goes on after being killed goes on in the same W&B run.
 
         Args:
-            setup: what is run.
+            setup: of the run.
             seed: of the run.
             folder: the run's own; its W&B id is kept there.
             runs: where W&B keeps its files, unless WANDB_DIR names another folder.
@@ -94,12 +94,12 @@ class Mirror:
     def table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Log a table."""
 
-        def tell(run: Any) -> None:
+        def log_table(run: Any) -> None:
             import wandb
 
             run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
 
-        self._do(tell)
+        self._do(log_table)
 
     def close(self) -> None:
         """End the W&B run; what could not be sent within seconds stays on disk for `wandb sync`."""
@@ -127,7 +127,7 @@ def leaderboard(board: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
 
 
 def _guarded(act: Callable[[], T]) -> T | None:
-    """What `act` gives; where it fails, a line in the log and None."""
+    """The result of `act`; where it fails, None and a line in the log."""
     try:
         return act()
     except Exception as error:  # W&B raises its own, the network's and the system's errors
@@ -183,16 +183,16 @@ def logged_in() -> bool:
 
     host = urlparse(wandb.setup().settings.base_url).hostname or ""
     try:
-        found = netrc.netrc(os.environ.get("NETRC") or None)
+        hosts = netrc.netrc(os.environ.get("NETRC") or None)
     except (OSError, netrc.NetrcParseError):
         return False
-    return found.authenticators(host) is not None
+    return hosts.authenticators(host) is not None
 
 
 def _id(path: Path, stem: str, *, again: bool) -> str:
     """The run's W&B id: the one in `path`, else a new one, kept there."""
-    if path.exists() and not again and (found := path.read_text().strip()).startswith(stem):
-        return found
+    if path.exists() and not again and (kept := path.read_text().strip()).startswith(stem):
+        return kept
     fresh = f"{stem}-{secrets.token_hex(3)}"
     write_whole(path, fresh.encode(), "--runs")
     return fresh

@@ -6,7 +6,7 @@ from bench.plugins.plugin import Settings
 
 
 class Reading(Settings):
-    """One number, with what is needed to believe it."""
+    """One number with its unit, its source and its spread."""
 
     value: float
     """the number: a median where there is a spread, else a count or a mean"""

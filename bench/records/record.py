@@ -22,9 +22,9 @@ from bench.records.setup import Setup, board_of, path_of
 SCHEMA = 2
 """Version 2: curves hold counts of samples, and those of version 1 their points."""
 BATCHES = (1, 8, 64)
-"""Sizes in which walks are timed."""
+"""Sizes of the batches in which walks are timed."""
 PACKED = "weights sha256"
-"""Note of a record: the fingerprint of its packed weights."""
+"""The key of a record's note that holds the fingerprint of its packed weights."""
 
 
 class LayerRow(Block):
@@ -45,7 +45,7 @@ class Exit(Block):
 
 
 class Behind(Block):
-    """What a policy sends through one codec, and what comes of it."""
+    """Bytes that cross by one policy through one codec, and how many samples are then answered rightly."""
 
     payload: Whole
     """bytes of all features that cross, as they are"""
@@ -71,7 +71,7 @@ class Walked(Block):
     """Walks from exit to exit on the clock, by one policy in batches of one size, with samples of the test split."""
 
     policy: str | None
-    """none: the network without its early exits, which nobody leaves"""
+    """none: the network without its early exits"""
     point: Whole | None
     """the number of the policy's operating point, on its curve"""
     batch: Annotated[int, Field(ge=1)]
@@ -80,7 +80,7 @@ class Walked(Block):
     moved: Whole
     """how many of them left elsewhere than in replay"""
     readings: dict[str, Reading]
-    """for one sample: `latency`, and in it `routing`, that is to decide who leaves and to regroup the others"""
+    """for one sample: `latency`, and in it `routing`: deciding which samples leave, regrouping the others"""
 
 
 class Cut(Block):
@@ -92,7 +92,7 @@ class Cut(Block):
     """of the tensor that crosses, without the batch"""
     readings: dict[str, Reading]
     early: list[Early] = Field(default_factory=list)
-    """every policy, where exits are left of the cut; none in records before this was measured"""
+    """one for each policy that is shipped, at inner cuts behind an exit; empty in older records"""
 
 
 class EpochRow(Block):
@@ -106,7 +106,7 @@ class EpochRow(Block):
     seconds: float
     """wall time"""
     macs: Annotated[float, Field(ge=0)] | None = None
-    """multiply-accumulates: of forward and backward passes, without what hidden weights would cost"""
+    """multiply-accumulates of forward and backward passes; hidden weights cost none"""
 
 
 class Record(Sealed):
@@ -133,7 +133,7 @@ class Record(Sealed):
     absent: dict[str, str]
     """readings that could not be had, each with the reason"""
     notes: dict[str, Any]
-    """uncounted operators, differences between counters, and what meters had to say"""
+    """uncounted operators, differences between counters, and other notes of training and of meters"""
     training: list[EpochRow]
     seconds: dict[str, float]
     """wall time by phase"""
@@ -143,7 +143,7 @@ class Record(Sealed):
     dirty: bool | None
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
-    def asked(self) -> str:
+    def request_digest(self) -> str:
         return self.setup.digest()
 
     def path(self, folder: Path) -> Path:
@@ -185,9 +185,10 @@ class Record(Sealed):
     def compare(self, again: Record) -> list[Compared]:
         """Every number beside the one that running it again gives, with the difference that is allowed.
 
-        Counts must be the same. Accuracies must agree on the same machine with the same versions; elsewhere, within
-        three standard errors of the difference of two samples. Times and measured energies are compared on the same
-        machine (`bench.records.compare.Rerun`).
+        On one machine with the same versions, counts and accuracies must agree. Elsewhere MACs must; other
+        counts may differ by a tenth, accuracies by 0.01 and three standard errors of the difference of two
+        samples. Times and measured energies are compared on one machine alone
+        (`bench.records.compare.Rerun`).
         """
         rerun = Rerun.of(self, again)
         theirs = dict(again.places())
@@ -233,13 +234,14 @@ class Record(Sealed):
         return next((reading.n or 0 for reading in top1), 0), right
 
     def untimed(self) -> dict[str, Any]:
-        """JSON values without what clocks, sensors and calendars put in: the same for the same seed and machine."""
+        """JSON values without those of clocks, sensors and calendars."""
         values = self.model_dump(mode="json")
         for key in ("seconds", "created", "checksum", "commit", "dirty"):
             del values[key]
         for epoch in values["training"]:
             del epoch["seconds"]
-        for readings in [values["net"], *(part["readings"] for part in (*values["exits"], *values["cuts"]))]:
+        parts = (*values["exits"], *values["cuts"], *values["walks"])
+        for readings in [values["net"], *(part["readings"] for part in parts)]:
             for name in [name for name, r in readings.items() if clocked(r["unit"], r["source"])]:
                 del readings[name]
         return values

@@ -1,7 +1,7 @@
 """Sealed: JSON files that strangers may send, with a checksum over their content, read within bounds.
 
-Every kind of written file (a run's record, a stream's, ...) derives from `Sealed`, which is all that finding, checking,
-comparing, repeating and showing such files know of it.
+Every kind of written file (a run's record, a stream's, ...) derives from `Sealed`; the code that finds,
+checks, compares, repeats and shows such files uses nothing else of it.
 """
 
 from __future__ import annotations
@@ -39,33 +39,33 @@ class Block(BaseModel):
 
 
 class Sealed(Block):
-    """The contract of a written file: a kind of file defines the class variables and the verbs below.
+    """The contract of a written file: a kind of file defines the class variables and the methods below.
 
-    A new kind is one file of blocks (the class), one of checks, one that shows it, and its line in `store.FILE_KINDS`.
+    A new kind is a file with its class, one with its checks, one to show it, and its line in `FILE_KINDS`.
     """
 
     title: ClassVar[str]
-    """what such a file is called"""
+    """the name of such a file in sentences"""
     remedy: ClassVar[str]
-    """what to do about one that is broken"""
+    """the advice for one that is broken, as sentences"""
     folder: ClassVar[str]
-    """of such files, beside the others' folders below `leaderboards/`"""
+    """the name of the folder of such files, beside the other kinds' below `leaderboards/`"""
     marker: ClassVar[str]
-    """a key that this kind alone has, by which a file is known"""
+    """a key that this kind alone has, by which the kind of a file is recognised"""
     maker: ClassVar[str]
     """the module that makes such files; its `again(file, store, data=, threads=, report=)` makes one anew"""
     shown_by: ClassVar[str]
-    """the module whose `shown(file, path, store)` gives what the terminal shows of one"""
+    """the module whose `shown(file, store)` yields the tables and lines that the terminal shows of one"""
 
     schema_version: int
     checksum: str = ""
     """SHA-256 over everything else in the file, written last: a change by hand shows"""
-    digest: Digest  # of what was asked for (`asked`)
+    digest: Digest  # `request_digest()` of the file
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
 
-    def asked(self) -> str:
-        """The digest of what was asked for, computed anew."""
-        raise NotImplementedError(f"{type(self).__name__} must define asked()")
+    def request_digest(self) -> str:
+        """The digest of the settings that were requested, computed anew."""
+        raise NotImplementedError(f"{type(self).__name__} must define request_digest()")
 
     def path(self, folder: Path) -> Path:
         """Where the file belongs below the folder of its kind."""
@@ -82,7 +82,7 @@ class Sealed(Block):
         raise NotImplementedError(f"{type(self).__name__} must define name")
 
     def contradictions(self) -> Iterator[str]:
-        """A sentence for each number of its own that others of its own contradict."""
+        """A sentence for each number that other numbers of the same file contradict."""
         raise NotImplementedError(f"{type(self).__name__} must define contradictions()")
 
     def disputes(self, store: Store) -> Iterator[str]:
@@ -90,11 +90,11 @@ class Sealed(Block):
         yield from ()
 
     def settings(self) -> dict[str, Any]:
-        """What a file holds beside its numbers, as JSON values."""
+        """The content of a file beside its numbers, as JSON values."""
         raise NotImplementedError(f"{type(self).__name__} must define settings()")
 
     def numbers(self) -> dict[str, float]:
-        """The numbers that tell two files of this kind apart, by name."""
+        """The numbers in which two files of this kind are compared, by name."""
         raise NotImplementedError(f"{type(self).__name__} must define numbers()")
 
     def compare(self, again: Any) -> list[Compared]:
@@ -102,10 +102,10 @@ class Sealed(Block):
         raise NotImplementedError(f"{type(self).__name__} must define compare(again)")
 
     def faults(self, path: Path | None = None, folder: Path | None = None) -> list[str]:
-        """What is wrong with a file by itself, a sentence each; nothing for a sound one.
+        """The faults of a file by itself, a sentence each; none for a sound one.
 
         Args:
-            path: where it lies; with `folder`, whether it lies where it belongs.
+            path: where it lies; with `folder`, it is checked whether it belongs there.
             folder: of all files of its kind.
         """
         sentences: list[str] = []
@@ -113,8 +113,10 @@ class Sealed(Block):
             sentences.append(f"It lies at {path}, and its settings belong to {self.path(folder)}.")
         if not self.intact:
             sentences.append("Its checksum is not that of its content: it was changed after it was written.")
-        if self.digest != self.asked():
-            sentences.append(f"What it asks has the digest {self.asked()}, and it says {self.digest}.")
+        if self.digest != self.request_digest():
+            sentences.append(
+                f"What it asks has the digest {self.request_digest()}, and it says {self.digest}."
+            )
         try:
             for sentence in self.contradictions():
                 sentences.append(sentence)
@@ -175,25 +177,25 @@ class Sealed(Block):
 
 
 def checksum(values: dict[str, Any]) -> str:
-    """SHA-256 over JSON values, without the checksum itself and without what is left open (`stated`)."""
-    return _sha256(stated({key: value for key, value in values.items() if key != "checksum"}))
+    """SHA-256 over JSON values, without the checksum itself and without those that are left open."""
+    return _sha256(without_open({key: value for key, value in values.items() if key != "checksum"}))
 
 
 def digest(values: dict[str, Any]) -> str:
-    """Twelve hexadecimal digits of the SHA-256 over JSON values; what is left open does not count."""
-    return _sha256(stated(values))[:12]
+    """Twelve hexadecimal digits of the SHA-256 over JSON values, without those that are left open."""
+    return _sha256(without_open(values))[:12]
 
 
 def _sha256(values: Any) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def stated(value: Any) -> Any:
+def without_open(value: Any) -> Any:
     """JSON values without those that are left open: none, false and empty ones."""
     if isinstance(value, dict):
-        kept = {key: stated(inner) for key, inner in value.items()}
+        kept = {key: without_open(inner) for key, inner in value.items()}
         return {key: inner for key, inner in kept.items() if not _is_open(inner)}
-    return [stated(inner) for inner in value] if isinstance(value, list) else value
+    return [without_open(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _is_open(value: Any) -> bool:
@@ -201,14 +203,14 @@ def _is_open(value: Any) -> bool:
 
 
 def slug(name: str) -> str:
-    """A name as a part of a path: of a draft, its class, so marked that it is no announced plugin's."""
+    """A name as a part of a path; a draft's is its class behind `draft-`, as no announced plugin's is."""
     place, _, last = name.rpartition(":")
     plain = re.sub(r"[^a-z0-9-]+", "-", last.lower()[:80]).strip("-")
     return ("draft-" if place else "") + (plain or "unnamed")
 
 
 def _bounded(kind: type[int] | type[float]) -> Callable[[str], float]:
-    """A reader of numbers within the bounds that arithmetic on boards can bear."""
+    """A reader of numbers that refuses those too long or too large for arithmetic on boards."""
 
     def read(text: str) -> float:
         if len(text) > DIGITS or not abs(number := kind(text)) <= LARGEST[kind]:

@@ -1,4 +1,4 @@
-"""Setup: what a run was asked to be; digests, paths and boards follow from it."""
+"""Setup: the settings of a run, and the digests, paths and boards that follow from them."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ class Named(Block):
     settings: dict[str, Any]
     """every setting, defaults included"""
     spec: str
-    """the shortest spec that says the same"""
+    """the shortest spec with these settings"""
 
 
 class Setup(Block):
-    """What was asked for. Its digest, with the task's version, is the run's identity."""
+    """The settings that were requested of a run; their digest and the seed are the run's identity."""
 
     task: Named
     task_version: Annotated[int, Field(ge=0)]
     task_identity: dict[str, Any]
-    """what tells a user's own files from others"""
+    """of a user's own files, such as a digest of them; empty where settings and version are enough"""
     backbone: Named
     backbone_identity: dict[str, Any] = Field(default_factory=dict)
-    """what tells weights that the backbone begins with from others"""
+    """of the weights that the backbone begins with, such as a revision; empty where settings are enough"""
     method: Named
     exits: Named
     policies: list[Named]
@@ -76,11 +76,11 @@ class Setup(Block):
     weights: str | None
     """SHA-256 of the file of initial weights, if one was given"""
     cut: int | None = None
-    """the cut that the run is about, by the first stage of the server's part, if one was named"""
+    """first stage of the server's part, where the method treats the two parts differently"""
     values: Literal["float16", "int8"] | None = None
     """type of the numbers in the packed weights that everything is measured with; none is float32"""
     lean: bool = False
-    """whether predefined linear layers were trained on the weights that exist alone"""
+    """whether layers with a predefined pattern (linear, convolutions) were to train existing weights alone"""
 
     @property
     def model(self) -> str:
@@ -88,25 +88,25 @@ class Setup(Block):
         return f"{self.backbone.spec}_{self.method.spec}"
 
     def digest(self) -> str:
-        """Twelve hexadecimal digits of the SHA-256 over all settings; origins and spellings do not count.
+        """Twelve hexadecimal digits of the SHA-256 over all settings.
 
-        Nor does a setting that is left open (none, false or empty): so a plugin may get a new setting that is open
-        by default, and its old records keep their places.
+        Spellings do not count, nor do origins, but of drafts, nor settings that are left open (none, false or
+        empty): so a plugin may get a new setting, open by default, and its old records keep their places.
         """
         return self._digest(set())
 
     def trained(self) -> str:
-        """A digest of what was trained, however it is packed and whatever was measured of it."""
+        """The digest of the settings of training alone, without those of packing and of measuring."""
         return self._digest({"policies", "codecs", "meters", "values"})
 
     def _digest(self, without: set[str]) -> str:
-        told = self.model_dump(mode="json") | {key: [] for key in without}
-        plugins = [told[key] for key in ("task", "backbone", "method", "exits")]
-        for plugin in [*plugins, *told["policies"], *told["codecs"], *told["meters"]]:
+        values = self.model_dump(mode="json") | {key: [] for key in without}
+        plugins = [values[key] for key in ("task", "backbone", "method", "exits")]
+        for plugin in [*plugins, *values["policies"], *values["codecs"], *values["meters"]]:
             del plugin["spec"]
             if not plugin["origin"].startswith("draft"):
                 del plugin["origin"]
-        return digest_of(told)
+        return digest_of(values)
 
 
 def path_of(folder: Path, setup: Setup, digest: str, seed: int) -> Path:
@@ -135,15 +135,15 @@ def board_of(setup: Setup) -> str:
 
 def task_and_version(board: str) -> tuple[str, int, bool]:
     """The task's name, its version, and whether its data are the usual ones, from a board's name."""
-    found = re.fullmatch(r"(.+)-v(\d+)(-[0-9a-f]{6})?", board)
-    return (found[1], int(found[2]), found[3] is None) if found else (board, 0, True)
+    match = re.fullmatch(r"(.+)-v(\d+)(-[0-9a-f]{6})?", board)
+    return (match[1], int(match[2]), match[3] is None) if match else (board, 0, True)
 
 
 def specs_of(setup: Setup) -> dict[str, list[str]]:
-    """The specs that run a record again.
+    """The specs that run a record again, by kind.
 
     Raises:
-        SeesawError: it was made with a draft or from a file of weights, neither of which it contains.
+        SeesawError: it was made with a draft, whose code it does not hold.
     """
     one = {"task": setup.task, "backbone": setup.backbone, "method": setup.method, "exits": setup.exits}
     many = {"policies": setup.policies, "codecs": setup.codecs, "meters": setup.meters}
@@ -167,19 +167,19 @@ def spec_of(plugin: Named) -> str:
 
 
 def plan_of(setup: Setup) -> str:
-    """The exits plan, for how long it is trained, and what else sets a setup apart from others of its model."""
+    """The exits plan, the epochs, and the other settings that set a setup apart from others of its model."""
     epochs = setup.recipe.get("epochs")
-    given = [] if setup.weights is None else ["weights given"]  # what trained them, another record knows
-    told = [setup.exits.spec, *given]
-    told += [] if given and epochs == 0 else [f"{epochs} epoch{'' if epochs == 1 else 's'}"]
-    told += [] if setup.task.spec == setup.task.name else [setup.task.spec]
-    told += [] if setup.cut is None else [f"cut {setup.cut}"]
-    told += [] if setup.values is None else [f"{setup.values} weights"]
-    told += ["lean training"] if setup.lean else []
-    return ", ".join(told)
+    given = [] if setup.weights is None else ["weights given"]  # their training is in another record
+    parts = [setup.exits.spec, *given]
+    parts += [] if given and epochs == 0 else [f"{epochs} epoch{'' if epochs == 1 else 's'}"]
+    parts += [] if setup.task.spec == setup.task.name else [setup.task.spec]
+    parts += [] if setup.cut is None else [f"cut {setup.cut}"]
+    parts += [] if setup.values is None else [f"{setup.values} weights"]
+    parts += ["lean training"] if setup.lean else []
+    return ", ".join(parts)
 
 
 def parent_of(setup: Setup) -> str:
-    """What the dense parent trained: the same setup with the method `dense`, about no cut."""
+    """The training digest of the dense parent: the same setup with the method `dense`, no cut, not lean."""
     dense = Named(name=DENSE, origin="", settings={}, spec=DENSE)
     return setup.model_copy(update={"method": dense, "cut": None, "lean": False}).trained()

@@ -1,6 +1,6 @@
-"""Store: the folders of written files and of runs, and everything that is found in them.
+"""Store: the folders of written files and of runs, and the look-ups in them.
 
-Paths are computed here and nowhere else: of records, of the files of other kinds beside them, of runs' own folders.
+Other modules take all paths from here: of records, of files of other kinds beside them, of runs' own folders.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.records.setup import DENSE, Setup, parent_of, path_of, task_of
 from bench.records.stream import StreamRecord
 
 FILE_KINDS: tuple[type[Sealed], ...] = (Record, StreamRecord)
-"""Every kind of written file. What has no kind's marker is read as the first, which says what is wrong with it."""
+"""Every kind of written file. A file without a marker is read as the first, whose error names its fault."""
 
 NOTE, MAX_NOTE = ".contested", 4096
 """Ending of a maintainer's note beside a file, and the bytes of it that are read."""
@@ -33,11 +33,11 @@ S = TypeVar("S", bound=Sealed)
 
 @dataclass(frozen=True)
 class Entry(Generic[S]):
-    """A written file, and why it is contested, if it is.
+    """A written file, and whether it is contested.
 
     Attributes:
         file: its content.
-        contested: by its own faults, by other files or by a maintainer.
+        contested: the reason: a maintainer's, or a fault that this or another file shows; None for none.
         sound: whether it has no faults, so that one may compute with its numbers.
     """
 
@@ -93,7 +93,7 @@ class Store:
         return self.run_folder(self.run_record(setup, seed)) / TRACE
 
     def faults(self, file: Sealed, path: Path | None = None) -> list[str]:
-        """What is wrong with a file: by itself, and where that is sound by other files.
+        """The faults of a file by itself; where it has none, those that other files show.
 
         Args:
             file: its content.
@@ -104,12 +104,12 @@ class Store:
         return file.faults(*((path, folder) if inside else ())) or list(file.disputes(self))
 
     def contested(self, path: Path, faults: list[str]) -> str | None:
-        """Why a file should not be believed: a maintainer's note `seed<k>.contested` beside it, or its faults."""
+        """The reason to doubt a file: a maintainer's note `seed<k>.contested`, its first fault, or None."""
         reasons = [*_note(path.with_suffix(NOTE)), *faults[:1]]
         return " ".join(reasons) or None
 
     def entries(self, kind: type[S]) -> tuple[list[Entry[S]], list[str]]:
-        """All files of a kind, in order of path, and a sentence for each that is none."""
+        """All files of a kind, in order of path, and a sentence for each that cannot be read."""
         entries, trouble = [], []
         for path in sorted(self.folder(kind).glob("*/*/seed*.json")):
             try:
@@ -121,40 +121,46 @@ class Store:
         return entries, trouble
 
     def parent(self, setup: Setup, seed: int) -> Record | None:
-        """The record of the dense parent with this seed, whatever was measured of it; of several the newest."""
+        """The newest record of the dense parent with this seed; None for an unrounded dense network."""
         if setup.method.name == DENSE and setup.values is None:
             return None
-        wanted = parent_of(setup)
+        training = parent_of(setup)
         parents = [
             record
             for _, record in self._alike(setup, DENSE, seed)
-            if record.setup.values is None and record.setup.trained() == wanted
+            if record.setup.values is None and record.setup.trained() == training
         ]
         return max(parents, key=lambda record: record.created, default=None)
 
     def trained(self, setup: Setup, seed: int) -> Trained | None:
         """The newest sound record of the same training, whatever was measured of it then, with its weights.
 
-        Numbers that were rounded when they were packed cannot be made whole again, so they serve no others.
+        Weights that were rounded when packed cannot be made whole again: they serve only a setup with the
+        same rounding, and whole ones are preferred.
         """
-        able = [
+        candidates = [
             Trained(record, weights)
             for path, record in self._alike(setup, setup.method.name, seed)
             if record.setup.values in (None, setup.values)
             and record.setup.trained() == setup.trained()
             and (weights := self.run_folder(path) / "weights.safetensors").exists()
         ]
-        return max(able, key=lambda one: (one.record.setup.values is None, one.record.created), default=None)
+        return max(
+            candidates, key=lambda one: (one.record.setup.values is None, one.record.created), default=None
+        )
 
     def origin(self, record: Record) -> str | None:
-        """What trained the weights that a run began from: the training of the record that has their fingerprint."""
+        """The training digest of the record that has the fingerprint of the weights that a run began from.
+
+        It is the run's own where no weights were given, and None where no record has the fingerprint.
+        """
         setup = record.setup
         if setup.weights is None:
             return setup.trained()
         for _, other in self._alike(setup, setup.method.name):
             fingerprint = other.notes.get(PACKED)
-            known = isinstance(fingerprint, str) and fingerprint and setup.weights.startswith(fingerprint)
-            if known and other.setup.weights is None:
+            is_match = isinstance(fingerprint, str) and fingerprint and setup.weights.startswith(fingerprint)
+            if is_match and other.setup.weights is None:
                 return other.setup.trained()
         return None
 
@@ -189,7 +195,7 @@ class Store:
         return record
 
     def _alike(self, setup: Setup, method: str, seed: int | None = None) -> Iterator[tuple[Path, Record]]:
-        """The sound records of a task, a backbone's name and a method's name; a broken one is no reason to stop."""
+        """The sound records of a task, a backbone's name and a method's; the others are logged."""
         model = f"{slug(setup.backbone.name)}_{slug(method)}"
         name = "seed*.json" if seed is None else f"seed{seed}.json"
         for path in sorted((self.records / task_of(setup)).glob(f"{model}-*/{name}")):
@@ -205,26 +211,26 @@ class Store:
 
 
 def is_run(trace: Path) -> bool:
-    """Whether a trace may be a run's: its folder, or the test trace in it."""
+    """Whether a path may be a run's folder, or the test trace in one."""
     return trace.is_dir() or trace.name == TRACE
 
 
 def open_file(path: Path) -> Sealed:
-    """Read a written file of any kind: its content decides which, not what it is called.
+    """Read a written file of any kind: its content decides which, not its name.
 
     Raises:
-        SeesawError: it is of none.
+        SeesawError: it is of no kind.
     """
     try:
         values = json.loads(read_plain(path, MAX_BYTES + 1))
     except (OSError, ValueError, RecursionError):
-        values = None  # reading it as the first kind says what is wrong
+        values = None  # read as the first kind below, whose error names the fault
     keys = values.keys() if isinstance(values, dict) else ()
     return next((kind for kind in FILE_KINDS if kind.marker in keys), FILE_KINDS[0]).read(path)
 
 
 def _note(path: Path) -> list[str]:
-    """A maintainer's reason, where there is a note; nothing is read through a link, and no pipe is waited for."""
+    """A maintainer's reason, where there is a note; links are not followed, and pipes not waited for."""
     if not path.is_symlink() and not path.exists():
         return []
     try:

@@ -1,4 +1,4 @@
-"""Stream record: what policies came to on the samples of a run, pass by pass, at a path computed from what was asked."""
+"""Stream record: results of policies on the samples of runs, pass by pass; its settings give its path."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 SCHEMA = 1
 Cost = Annotated[float, Field(ge=0)]
 ReadingName = Annotated[str, Field(pattern=r"^[a-z]\S{0,199}$")]
-"""The name of one: latency, energy.MODEL, payload.CODEC."""
+"""The name of a reading: latency, energy.MODEL, payload.CODEC."""
 
 
 class StreamPart(Block):
-    """The samples of one run's test split: the stream, or one part of it after the other."""
+    """The samples of one run's test split: the stream, or one of several parts that follow each other."""
 
     digest: Digest
     """of the run's settings, as its record has it"""
     setup: Setup
     trained: Digest | None
-    """what trained the weights that it began from, where a record says so; they differ from seed to seed"""
+    """training digest of the weights that it began from, where a record has it; weights differ by seed"""
     costs: list[Cost]
     """MACs to leave at each exit"""
     right: list[Whole]
@@ -41,13 +41,13 @@ class StreamPart(Block):
 
     @property
     def kin(self) -> list[str | None]:
-        """What runs of the same network have in common, whatever their seeds and whatever was measured of them."""
+        """Training digest and type of values, which runs of the same network share, whatever their seeds."""
         weights = self.setup.weights and (self.trained or self.setup.weights)
         return [self.setup.model_copy(update={"weights": weights}).trained(), self.setup.values]
 
 
 class Entrant(Named):
-    """A policy. Its settings and its spec leave out what a reward is (alpha, layer, offload, mu): results say that."""
+    """A policy. Its settings and spec leave out the terms (alpha, layer, offload, mu): results hold them."""
 
     bound: bool
     """whether it sees labels or the whole stream, and so is never ranked"""
@@ -58,7 +58,7 @@ class Entrant(Named):
 
 
 class Result(Block):
-    """What one policy, or one baseline, came to under one set of terms."""
+    """The results of one policy, or of one baseline, under one set of terms."""
 
     policy: str
     """spec of an entrant; or `(a) all layers`, `(b) early exit`"""
@@ -79,7 +79,7 @@ class Result(Block):
 
     @property
     def terms(self) -> Terms:
-        """What a reward was."""
+        """The terms of its reward."""
         return Terms(self.alpha, self.layer, self.offload, self.mu)
 
     @property
@@ -91,7 +91,7 @@ class Result(Block):
 class StreamRecord(Sealed):
     """Everything about policies on the samples of one trained network that boards are computed from.
 
-    Nothing in it tells the time: the same command with the same code writes the same file.
+    It holds no dates and no timings of its own: the same command with the same code writes the same file.
     """
 
     title: ClassVar[str] = "stream record"
@@ -106,13 +106,13 @@ class StreamRecord(Sealed):
     parts: Annotated[list[StreamPart], Field(min_length=1)]
     arms: Literal["exits", "cuts"]
     costs: Literal["layers", "measured"] | ReadingName | list[Cost]
-    """what depth is counted in, as asked: a reading's numbers differ from seed to seed, and `depths` has them"""
+    """the unit of depth, as requested; a reading's numbers differ from seed to seed, and are in `depths`"""
     depths: list[Cost]
-    """what the device computes up to each arm; of measured costs, as many as there are exits for the last"""
+    """cost of the device's part up to each arm; measured costs are scaled: the last is the number of exits"""
     sends: list[Cost]
-    """how many times `offload` sending costs at each arm"""
+    """cost of sending at each arm, as a multiple of `offload`"""
     sending: ReadingName | None = None
-    """the reading that `sends` are of, where they were asked for by its name"""
+    """the reading that gave `sends`, where one was requested by its name"""
     shuffles: Whole
     """passes, each in an order of its own; 0 for one pass in the file's order"""
     order_seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
@@ -125,17 +125,17 @@ class StreamRecord(Sealed):
 
     @property
     def samples(self) -> int:
-        """Of one pass."""
+        """The number of samples in one pass."""
         return sum(part.samples for part in self.parts)
 
     @property
     def passes(self) -> int:
-        """How many there were."""
+        """The number of passes."""
         return max(self.shuffles, 1)
 
     @property
     def setup(self) -> Setup:
-        """Of the run; of the first one where several follow each other."""
+        """The setup of the run; of the first one where several follow each other."""
         return self.parts[0].setup
 
     @property
@@ -149,33 +149,33 @@ class StreamRecord(Sealed):
 
     @property
     def kin(self) -> str:
-        """A digest that records of the same network, stream and question share, whatever their seeds."""
+        """A digest that records of the same network, stream and request share, whatever their seeds."""
         return digest({"parts": [part.kin for part in self.parts], "asked": self.digest})
 
     @property
     def reading(self) -> str | None:
-        """The reading that depth is counted in, where it was asked for by its name."""
+        """The name of the reading that depth is counted in; None where the unit is no reading."""
         return (
             self.costs if isinstance(self.costs, str) and self.costs not in ("layers", "measured") else None
         )
 
-    def asked(self) -> str:
-        """A digest of what was asked of the stream; the order of policies, and origins and spellings, do not count.
+    def request_digest(self) -> str:
+        """The digest of the request, without the order of policies, spellings, and origins (but of drafts).
 
-        Nor does what a reading came to where its name was asked for: seeds are measured each by themselves.
+        A reading's numbers do not count where its name was requested: each seed is measured by itself.
         """
         sending = "sends" if self.sending is None else "sending"
-        asked = self.model_dump(mode="json", include={"arms", "costs", sending, "shuffles", "order_seed"})
+        values = self.model_dump(mode="json", include={"arms", "costs", sending, "shuffles", "order_seed"})
         entrants = [entrant.model_dump(mode="json") for entrant in self.entrants]
         for entrant in entrants:
             if not entrant["origin"].startswith("draft"):
                 del entrant["origin"]
-        asked["entrants"] = sorted(entrants, key=lambda entrant: entrant["spec"])
-        asked["results"] = sorted([result.policy, *result.terms] for result in self.results)
-        return digest(asked)
+        values["entrants"] = sorted(entrants, key=lambda entrant: entrant["spec"])
+        values["results"] = sorted([result.policy, *result.terms] for result in self.results)
+        return digest(values)
 
     def path(self, folder: Path) -> Path:
-        """`<task>-v<n>/<model>-<digest of the run>/seed<k>-<digest of the question>.json` below a folder."""
+        """`<task>-v<n>/<model>-<digest of the run>/seed<k>-<digest of the request>.json` below a folder."""
         runs = [part.digest for part in self.parts]
         own = runs[0] if len(runs) == 1 else digest({"runs": runs})
         model = f"{slug(self.setup.backbone.name)}_{slug(self.setup.method.name)}-{own}"
@@ -212,11 +212,11 @@ class StreamRecord(Sealed):
 
     def compare(self, again: StreamRecord) -> list[Compared]:
         """Every number of every pass; both must be the same but for rounding, since no clock gave any."""
-        here, there = dict(self._every()), dict(again._every())
+        own, other = dict(self._every()), dict(again._every())
         return [
-            Compared(name, value, other, SAME * max(abs(value or 0), abs(other or 0), 1.0))
-            for name in here | there
-            for value, other in ((here.get(name), there.get(name)),)
+            Compared(name, one, two, SAME * max(abs(one or 0), abs(two or 0), 1.0))
+            for name in own | other
+            for one, two in ((own.get(name), other.get(name)),)
         ]
 
     def _every(self) -> Iterator[tuple[str, float]]:
@@ -231,7 +231,7 @@ class StreamRecord(Sealed):
             yield from ((f"{name}, {place}", float(number)) for place, number in enumerate(numbers))
 
     def prices(self, result: Result) -> Prices:
-        """What each arm cost a policy, by its entry here; a baseline pays for every exit on the way."""
+        """The prices of the arms for a result's policy; a baseline pays for every exit on the way."""
         entrant = next((one for one in self.entrants if one.spec == result.policy), None)
         exits = np.arange(len(self.depths)) - (self.arms == "cuts")
         arms = Arms(exits, np.array(self.depths), np.array(self.sends), self.costs != "layers")
@@ -241,7 +241,7 @@ class StreamRecord(Sealed):
 
 
 def identity(part: StreamPart) -> tuple[object, ...]:
-    """What parts of one network share: a run's own weights, or a later one that began from them."""
+    """The values that parts of one network share, with the training of its own weights or of those given."""
     setup = part.setup
-    one = setup.trained() if setup.weights is None else part.trained or setup.weights
-    return task_of(setup), setup.model, setup.exits.spec, setup.cut, setup.values, one
+    training = setup.trained() if setup.weights is None else part.trained or setup.weights
+    return task_of(setup), setup.model, setup.exits.spec, setup.cut, setup.values, training

@@ -1,4 +1,4 @@
-"""Terms: what policies on a stream share, so that they can be compared: what a reward is, and what is booked."""
+"""Terms that policies on a stream must share to be compared: the reward, and the bill."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Arms:
-    """What can be played, from the shallowest: an arm is an exit, or a cut, where the device's part may end.
+    """The arms of a stream, from the shallowest: an arm is an exit, or a cut where the device's part may end.
 
     Attributes:
         exits: the exit whose confidence decides, int64 (arms,); -1 where there is none and every sample is sent on.
-        depths: what the device computes until there, in layers or any other unit, float64 (arms,).
-        sends: what sending costs there, as a multiple of the setting `offload`, float64 (arms,).
+        depths: cost of the device's part up to there, in layers or any other unit, float64 (arms,).
+        sends: cost of sending there, as a multiple of the setting `offload`, float64 (arms,).
         measured: whether `depths` were measured, with the heads on the way in them.
     """
 
@@ -26,7 +26,7 @@ class Arms:
 
 
 class Prices(NamedTuple):
-    """What each arm costs, float64 (arms,): `compute` and `send` in the reward, the other two on the bill."""
+    """Prices of arms, float64 (arms,): `compute` and `send` in the reward, the other two on the bill."""
 
     compute: np.ndarray
     send: np.ndarray
@@ -35,11 +35,11 @@ class Prices(NamedTuple):
 
 
 ALL_LAYERS, EARLY_EXIT = "(a) all layers", "(b) early exit"
-"""What every policy is held against: (a) the whole network on the device, and (b) leaving at the first sure exit."""
+"""The baselines: (a) the whole network on the device, and (b) leaving at the first sure exit."""
 
 
 class Terms(NamedTuple):
-    """What policies must share to be compared: their settings that say what a reward is."""
+    """The settings of policies that define a reward; policies must share them to be compared."""
 
     alpha: float
     layer: float
@@ -47,10 +47,10 @@ class Terms(NamedTuple):
     mu: float
 
     def prices(self, arms: Arms, head: float, *, side: bool) -> Prices:
-        """What each arm costs in the reward and on the bill, by the formulas of `bench.Online`.
+        """The prices of the arms in the reward and on the bill, by the formulas of `bench.Online`.
 
         Args:
-            arms: what can be played.
+            arms: of the stream.
             head: share of a layer's cost that is its exit's.
             side: whether every exit on the way is evaluated, and paid for.
         """
@@ -63,7 +63,7 @@ class Terms(NamedTuple):
 
 BASELINES = (ALL_LAYERS, EARLY_EXIT)
 HEAD = 0.2
-"""Share of a layer's cost that is its exit's, where no policy says otherwise: the default of `bench.Online`."""
+"""Share of a layer's cost that is its exit's, where no policy sets another: the default of `bench.Online`."""
 
 
 def rising(costs: np.ndarray, exits: int) -> bool:

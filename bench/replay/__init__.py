@@ -1,1 +1,1 @@
-"""What policies make of traces, without running a network."""
+"""Replay: policies applied to traces and streams, without running a network."""

@@ -1,4 +1,4 @@
-"""Trace: what a trained network did on held-out samples; one pass over the data, kept in one file."""
+"""Trace: the logits of a trained network's exits on held-out samples; one pass over the data, one file."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Trace:
     Attributes:
         logits: float32 (exits, N, classes).
         labels: int64 (N,).
-        costs: of leaving at each exit, heads on the way included, float64 (exits,): MACs in a run's own traces; with
-            seconds or joules in their place, policies and curves go by those.
+        costs: of leaving at each exit, heads on the way included, float64 (exits,): MACs in a run's own
+            traces. Policies and curves work with seconds or joules in the same way.
     """
 
     logits: Tensor
@@ -40,11 +40,11 @@ class Trace:
             raise SeesawError("A trace without an exit or a sample says nothing. Give one that has both.")
 
     def correct(self) -> Tensor:
-        """Whether each exit is right about each sample, boolean (exits, N); logits that hold a NaN are no answer."""
+        """Whether each exit is right about each sample, boolean (exits, N). Logits with a NaN are wrong."""
         return (self.logits.argmax(2) == self.labels) & ~self.logits.isnan().any(2)
 
     def save(self, path: Path, **about: str) -> None:
-        """Write the trace, whole or not at all."""
+        """Write the trace, whole or not at all, with notes `about` it in the file's metadata."""
         tensors = {"logits": self.logits, "labels": self.labels, "costs": self.costs}
         data = save({k: v.contiguous() for k, v in tensors.items()}, {"about": json.dumps(about)})
         write_whole(path, data, "--runs")

@@ -1,4 +1,4 @@
-"""Account: what training and measuring came to, as a record."""
+"""Account: the results of training and measuring, as a record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.network.sparse.mask import Layer, density, layers, mask_of, pattern_o
 from bench.records.reading import Readings
 from bench.records.record import PACKED, Cut, Exit, LayerRow, Record
 from bench.replay.exits.calibration import accuracies, calibrated, disagreement, disagreements
-from bench.runs.measure import Measured
+from bench.runs.measure import MeasuredNet
 from bench.runs.request import ResolvedRun
 from bench.runs.train import TrainedNet
 from bench.runs.training.overhead import NAME as OVERHEAD
@@ -22,18 +22,18 @@ from bench.runs.training.overhead import NAME as OVERHEAD
 
 @dataclass(frozen=True)
 class Account:
-    """Everything that a run came to.
+    """All results of a run.
 
     Attributes:
-        run: what was run.
+        run: the request, resolved.
         trained: the network after training.
-        measured: the network as it was read back.
+        measured: the network as read back from its packed bytes, with its measurements.
         seconds: wall time by phase.
     """
 
     run: ResolvedRun
     trained: TrainedNet
-    measured: Measured
+    measured: MeasuredNet
     seconds: dict[str, float]
 
     def record(self) -> Record:
@@ -63,13 +63,13 @@ class Account:
 
     def _exits(self) -> list[Exit]:
         traces, meters = (self.measured.calibration, self.measured.test), self.measured.readings
-        of_answers = zip(accuracies(*traces), calibrated(*traces), disagreements(traces[1]), strict=True)
+        by_exit = zip(accuracies(*traces), calibrated(*traces), disagreements(traces[1]), strict=True)
         return [
             Exit(
                 stage=stage,
                 readings=_merged(own) | _merged(one.exits.get(number, {}) for one in meters),
             )
-            for number, (stage, own) in enumerate(zip(self.measured.net.exits, of_answers, strict=True))
+            for number, (stage, own) in enumerate(zip(self.measured.net.exits, by_exit, strict=True))
         ]
 
     def _cuts(self) -> list[Cut]:
@@ -92,8 +92,8 @@ class Account:
         ]
 
     def _whole(self) -> Readings:
-        trained = self.trained.overhead
-        overhead = {} if trained is None else {OVERHEAD: trained}
+        reading = self.trained.overhead
+        overhead = {} if reading is None else {OVERHEAD: reading}
         own = _merged(one.net for one in self.measured.readings)
         return own | disagreement(self.measured.test) | overhead
 
@@ -112,16 +112,17 @@ class Account:
 
 
 def _same(logits: torch.Tensor) -> bool:
-    """Whether an exit gives every sample the same answer: nothing connects it to the input."""
+    """Whether an exit gives every sample the same logits: nothing connects it to the input."""
     return len(logits) > 1 and bool(
         torch.allclose(logits, logits[:1].expand_as(logits), rtol=1e-5, atol=1e-7)
     )
 
 
 def _severed(layer: Layer) -> bool:
+    """Whether a layer's mask hides all of its weights."""
     mask = mask_of(layer)
     return mask is not None and not bool(mask.any())
 
 
-def _merged(found: Iterable[Readings]) -> Readings:
-    return {name: reading for readings in found for name, reading in readings.items()}
+def _merged(groups: Iterable[Readings]) -> Readings:
+    return {name: reading for readings in groups for name, reading in readings.items()}

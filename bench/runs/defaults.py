@@ -1,4 +1,4 @@
-"""Defaults: by which policies, codecs and meters a run is measured where nothing else is asked."""
+"""Defaults: the policies, codecs and meters of a run that names none."""
 
 POLICIES = (
     "confidence", "entropy", "margin", "patience", "votes", "budgeted", "gates", "eenet",

@@ -26,7 +26,7 @@ def grid(
     Args:
         base: everything that the cells share.
         backbones: specs.
-        methods: specs; one that has a density and does not say it is run at each of `densities`.
+        methods: specs; one with a density that its spec leaves open is run at each of `densities`.
         densities: as a spec writes them; empty for the methods' own.
         seeds: of the runs.
 
@@ -49,11 +49,14 @@ def grid(
 
 
 def at_densities(method: str, densities: Sequence[str]) -> list[str]:
-    """A method's spec at each density, or as it is where it has none, or it or the one that it takes masks `of` says its own."""
+    """A method's spec at each density.
+
+    It stays as it is where the method has no density, or where it or the method in its setting `of` sets one.
+    """
     spec = parse(method)
     fields = type(choose(Method, method).plugin).model_fields
-    told = spec.settings.keys() | parse(spec.settings.get("of", spec.name)).settings.keys()
-    if not densities or "density" not in fields or {"density", "fan_out"} & told:
+    given = spec.settings.keys() | parse(spec.settings.get("of", spec.name)).settings.keys()
+    if not densities or "density" not in fields or {"density", "fan_out"} & given:
         return [method]
     others = "".join(f",{key}={value}" for key, value in spec.settings.items())
     return [f"{spec.name}[density={density}{others}]" for density in densities]

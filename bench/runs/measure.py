@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from bench.files import write_whole
-from bench.kinds.meter import Found, Meter, Subject
+from bench.kinds.meter import Measurement, Meter, Subject
 from bench.kinds.task import Data
 from bench.measuring.crossings import Crossed, crossings
 from bench.measuring.tracing import trace
@@ -26,23 +26,23 @@ from bench.replay.trace import Trace
 from bench.runs.phases import Phases
 from bench.runs.request import ResolvedRun
 from bench.runs.train import dense_parent
-from bench.runs.trained import check_answers, fingerprint
+from bench.runs.trained import check_accuracies, fingerprint
 from bench.shipping.packed.pack import packings, restore, rounded
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What measuring a network came to.
+class MeasuredNet:
+    """A network with its measurements.
 
     Attributes:
         net: as unpacked from its packed bytes.
         packed: the fingerprint of these bytes.
-        calibration: trace of that split.
-        test: trace of that one.
+        calibration: trace of the calibration split.
+        test: trace of the test split.
         curves: of every policy.
-        crossed: by cut.
+        crossed: bytes and accuracies by cut.
         readings: of every meter.
-        walks: exits really taken.
+        walks: of samples from exit to exit, on the clock.
     """
 
     net: Net
@@ -51,17 +51,17 @@ class Measured:
     test: Trace
     curves: list[Curve]
     crossed: dict[int, Crossed]
-    readings: list[Found]
+    readings: list[Measurement]
     walks: list[Walked]
 
 
 def measure(
     run: ResolvedRun, net: Net, data: Data, phases: Phases, earlier: Trained | None = None
-) -> Measured:
+) -> MeasuredNet:
     """Measure a trained network; everything is of the network as it was read back from its packed bytes.
 
     Args:
-        run: what is run; its folder takes weights, traces and states.
+        run: the request, resolved; its folder takes weights, traces and states.
         net: trained.
         data: the task's splits.
         phases: the run's clock.
@@ -75,7 +75,7 @@ def measure(
     with phases("trace"):
         calibration, test = _traces(run, net, data)
     if earlier is not None and earlier.record.setup.values == run.setup.values:
-        check_answers(earlier, test)
+        check_accuracies(earlier, test)
     curves, shipped = _replay(run, calibration, test, phases)
     with phases("cuts") as report:
         crossed = crossings(net, data, data.test, run.codecs, run.device, shipped, report)
@@ -84,11 +84,11 @@ def measure(
     with phases.still():
         readings += [_read(run, meter, net, phases) for meter in clocks]
         walks = _walks(run, net, data, shipped, test, phases) if clocks else []
-    return Measured(net, packed, calibration, test, curves, crossed, readings, walks)
+    return MeasuredNet(net, packed, calibration, test, curves, crossed, readings, walks)
 
 
 def _repacked(run: ResolvedRun, net: Net) -> tuple[Net, str]:
-    """Write the network in its smallest packed format, and go on with what is read back; and its fingerprint."""
+    """The network as read back from its smallest packed format, which is written; and its fingerprint."""
     net.cpu().eval()
     rounded(net, run.values)
     packed = min(packings(net, run.values).values(), key=len)
@@ -123,7 +123,7 @@ def _replay(
         return curves, shipped_by(run.policies, curves, states)
 
 
-def _read(run: ResolvedRun, meter: Choice[Meter], net: Net, phases: Phases) -> Found:
+def _read(run: ResolvedRun, meter: Choice[Meter], net: Net, phases: Phases) -> Measurement:
     """One meter's readings."""
     with phases(meter.name) as report:
         parent = None if run.method.name == DENSE else dense_parent(run)
@@ -133,7 +133,7 @@ def _read(run: ResolvedRun, meter: Choice[Meter], net: Net, phases: Phases) -> F
 def _walks(
     run: ResolvedRun, net: Net, data: Data, shipped: Sequence[Shipped], test: Trace, phases: Phases
 ) -> list[Walked]:
-    """Exits really taken, on the clock; nothing for a network of one exit."""
+    """Walks from exit to exit, on the clock; none for a network of one exit."""
     if len(net.exits) == 1:
         return []
     with phases("walks") as report:

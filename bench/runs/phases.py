@@ -1,4 +1,4 @@
-"""Phases: how far a run is, how long each of its phases took, and stillness while timings are taken."""
+"""Phases: the progress of a run, the time of its phases, and stillness while timings are taken."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PhaseReport = Callable[[float, float, str], None]
 
 
 def silent(phase: str, done: float, total: float, line: str) -> None:
-    """A report that nobody reads."""
+    """A report that does nothing."""
 
 
 class Phases:
     """A run's clock.
 
     Args:
-        report: called with how far each phase is.
+        report: called with the progress of each phase.
         quiet: shared with the other runs of this machine: each holds still while another takes its timings.
 
     Attributes:
@@ -35,19 +35,19 @@ class Phases:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[PhaseReport]:
-        """Time a phase; what it yields is called with how far the phase is."""
+        """Time a phase; yields a function to call with the phase's progress."""
         begun = time.perf_counter()
-        self._say(name, 0, 0, "")
-        yield lambda done, total, line: self._say(name, done, total, line)
+        self._advance(name, 0, 0, "")
+        yield lambda done, total, line: self._advance(name, done, total, line)
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - begun, 3)
-        self._say(name, 1, 1, "")
+        self._advance(name, 1, 1, "")
 
     @contextmanager
     def still(self) -> Iterator[None]:
         """Within it, the other runs of this machine hold still."""
-        with self._quiet.asked(time.sleep):
+        with self._quiet.hold(time.sleep):
             yield
 
-    def _say(self, phase: str, done: float, total: float, line: str) -> None:
-        self._quiet.heed()
+    def _advance(self, phase: str, done: float, total: float, line: str) -> None:
+        self._quiet.wait()
         self._report(phase, done, total, line)

@@ -1,4 +1,4 @@
-"""What a run shows while it works: a bar where there is a terminal, a line a phase where there is none."""
+"""Progress of runs on a console: bars where it is a terminal, and a few lines where it is none."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ WORDS = {
 }
 
 
-class Shown:
-    """A run's report (`bench.runs.phases.Report`) on a console."""
+class RunProgress:
+    """A run's report (`bench.runs.phases.Report`) on a console: its title, a bar, the time of training."""
 
     def __init__(self, console: Console, title: str) -> None:
         self.console, self.title = console, title
@@ -55,7 +55,7 @@ class Shown:
         self.progress.stop()
 
     def __call__(self, phase: str, done: float, total: float, line: str) -> None:
-        """Show where a phase stands."""
+        """Show the progress of a phase."""
         if phase != self.phase:
             self.phase, self.begun = phase, time.perf_counter()
             if self.bar is not None:
@@ -68,7 +68,7 @@ class Shown:
 
 
 class Cells:
-    """A comparison's cells on a console: how many are done, the time left, and what every worker does."""
+    """A comparison's cells on a console: how many are done, the time left, and the cell of every worker."""
 
     def __init__(self, console: Console, names: Sequence[str]) -> None:
         self.console, self.names = console, names
@@ -96,7 +96,7 @@ class Cells:
         self.progress.stop()
 
     def __call__(self, news: News) -> None:
-        """Show one piece of news."""
+        """Show one message of a worker."""
         name = self.names[news.number]
         if news.worker not in self.bars:
             self.bars[news.worker] = self.progress.add_task("", total=1, line="")
@@ -130,7 +130,7 @@ class Cells:
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it."""
+    """A time in words: `2 h 05 min`, `3 min 07 s` or `9 s`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return (

@@ -1,4 +1,4 @@
-"""RunRequest: what one run is. ResolvedRun: the same with its plugins found and its settings checked."""
+"""RunRequest: one run, by specs. ResolvedRun: the same with its plugins found and its settings checked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from bench.runs import defaults
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """What one run is: specs, seed and places. `seesaw run` fills it from its options."""
+    """One run: its specs, seed and places. `seesaw run` fills it from its options."""
 
     task: str
     model: str
@@ -45,11 +45,11 @@ class RunRequest:
     weights: Path | None = None
     """safetensors or state-dict file to start from"""
     cut: int | None = None
-    """the first stage of the server's part, where a method or a plan has to know it"""
+    """first stage of the server's part; only for methods that treat the two parts differently"""
     values: str = "float32"
     """type of the numbers in the packed weights"""
     lean: bool = False
-    """train predefined linear layers on the weights that exist alone"""
+    """train only existing weights of layers with a predefined pattern (linear, convolutions)"""
     data: Path = Path("data")
     records: Path = Path("leaderboards/records")
     runs: Path = Path("runs")
@@ -59,7 +59,7 @@ class RunRequest:
 
     @classmethod
     def of(cls, record: Record, **places: Any) -> RunRequest:
-        """The request that a record's settings come from, with places (`data`, `records`, `runs`) of its own.
+        """The request that a record was made by, with other places (`data`, `records`, `runs`).
 
         Raises:
             SeesawError: it was made with a draft or from a file of weights, neither of which it contains.
@@ -87,7 +87,7 @@ class RunRequest:
 
     @property
     def store(self) -> Store:
-        """Where its record and its run's folder belong."""
+        """The store of its record and its run's folder."""
         return Store(self.records, self.runs)
 
 
@@ -172,12 +172,12 @@ class ResolvedRun:
 
     @property
     def seed(self) -> int:
-        """Of the run."""
+        """The run's seed."""
         return self.request.seed
 
     @property
     def store(self) -> Store:
-        """Where its record and its folder belong."""
+        """The store of its record and its folder."""
         return self.request.store
 
     @property
@@ -190,13 +190,23 @@ class ResolvedRun:
         """The run's own folder, for weights and traces."""
         return self.store.run_folder(self.path)
 
+    @property
+    def anew(self) -> Path:
+        """The file that marks a run that was begun again and has not ended."""
+        return self.folder / "again"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run has its record, and is not half-way through running again."""
+        return self.path.exists() and not self.anew.exists()
+
     def trained(self) -> Trained | None:
-        """The network that was trained before, whatever was measured of it, where its weights are there."""
+        """The network that was trained before, whatever was measured of it; None without its weights."""
         return self.store.trained(self.setup, self.seed)
 
     @property
     def title(self) -> str:
-        """What is run, in a line."""
+        """The run in one line, for the console."""
         setup = self.setup
         return (
             f"{setup.task.spec}  {setup.model}  {setup.exits.spec}  seed {self.seed}  on {self.device.type}"

@@ -31,14 +31,14 @@ def run(
 ) -> Record:
     """Train one network, measure it, and write its record, its packed weights and its traces.
 
-    What has a record already is not run; what was trained and measured otherwise is only measured; what was cut
-    short goes on after its last finished epoch; what another process runs is waited for.
+    A run with a record is not run again; a network that was trained and measured otherwise is only measured.
+    A run that was cut short goes on after its last finished epoch; one in another process is waited for.
 
     Args:
-        request: what to run.
-        report: called with how far it is.
-        again: run it from its beginning, whatever there is; when this is cut short, it too goes on.
-        measure: measure it again although there is a record, without training where its weights are there.
+        request: the run.
+        report: called with its progress.
+        again: run it from its beginning, and replace its record; cut short, it goes on like any other.
+        measure: measure it again, and replace its record, without training where its weights are there.
 
     Raises:
         SeesawError: anything that the user can mend.
@@ -48,11 +48,11 @@ def run(
     writable(request.runs, "Weights and traces", "--runs")
     with alone(one.folder / "lock", lambda: report("wait", 0, 0, "another process runs this")):
         checkpoints = checkpoints_of(one)
-        if is_done(one) and not again and not measure:
+        if one.is_done and not again and not measure:
             checkpoints.clear()  # of a run that was killed between its record and its end
             return load(one.path)
         _sweep(one)
-        anew = _anew(one)
+        anew = one.anew
         begin = again and not anew.exists()
         if begin:
             checkpoints.clear()
@@ -63,11 +63,6 @@ def run(
         checkpoints.clear()
         anew.unlink(missing_ok=True)
         return record
-
-
-def is_done(run: ResolvedRun) -> bool:
-    """Whether a run has its record, and is not half-way through running again."""
-    return run.path.exists() and not _anew(run).exists()
 
 
 def again(
@@ -81,14 +76,14 @@ def again(
     """Run a record's settings once more, in folders that are gone afterwards.
 
     Args:
-        record: whose settings.
+        record: of which the settings are run.
         store: of the record; nothing in it is read or written.
         data: folder of data sets.
-        threads: of the processor; as many as the record had where left out.
-        report: called with how far it is.
+        threads: of the processor; the record's where left out.
+        report: called with its progress.
 
     Raises:
-        SeesawError: it was made with a draft or from a file of weights, or its specs do not say what its settings say.
+        SeesawError: it was made with a draft or from a file of weights, or its specs and settings differ.
     """
     recorded = record.machine.get("threads")
     usual = recorded if isinstance(recorded, int) and 0 < recorded <= 1024 else None
@@ -104,13 +99,8 @@ def again(
     return anew
 
 
-def _anew(run: ResolvedRun) -> Path:
-    """A file that stands while a run that was asked for again is not at its end."""
-    return run.folder / "again"
-
-
 def _sweep(run: ResolvedRun) -> None:
-    """Remove what killed writers have left."""
+    """Remove the drafts that killed writers have left."""
     sweep(run.folder, run.folder / "checkpoints")
     for draft in run.path.parent.glob(f".{run.path.name}.*{DRAFT}"):
         draft.unlink(missing_ok=True)
@@ -145,7 +135,7 @@ def _phases(run: ResolvedRun, phases: Phases, mirror: Mirror, earlier: Trained |
 
 @contextmanager
 def _memory_named() -> Iterator[None]:
-    """Turn the end of memory into a sentence."""
+    """Turn an error at the end of memory into a sentence."""
     try:
         yield
     except RuntimeError as error:

@@ -23,7 +23,7 @@ def shipment_of(
     cut: int | None = None,
     by_exit: bool = False,
 ) -> Shipment:
-    """The network that a run trained, with what its manifest says and test samples to check the files on.
+    """The network that a run trained, with the facts for its manifest and test samples to check the files on.
 
     Args:
         run: whose record and weights lie in its store.

@@ -59,7 +59,7 @@ def checkpoints_of(run: ResolvedRun) -> Checkpoints:
 
 
 def dense_parent(run: ResolvedRun) -> Callable[[], Net]:
-    """Builds the dense parent before training, on the run's device; what is random goes on as if it had not."""
+    """A builder of the untrained dense parent on the run's device; random generators keep their state."""
 
     def build() -> Net:
         with seeded(run.seed):

@@ -16,7 +16,7 @@ from bench.shipping.packed.pack import restore
 
 
 def fingerprint(data: bytes) -> str:
-    """By which a file of weights is known."""
+    """The first 16 hexadecimal digits of the SHA-256 of a file of weights."""
     return hashlib.sha256(data).hexdigest()[:16]
 
 
@@ -47,8 +47,8 @@ def give_weights(net: Net, trained: Trained) -> None:
     restore(net, data)
 
 
-def check_answers(trained: Trained, test: Trace) -> None:
-    """Raise where a network does not answer as the record of its training says.
+def check_accuracies(trained: Trained, test: Trace) -> None:
+    """Hold a network's accuracies on the test split against the record of its training.
 
     Raises:
         SeesawError: an exit's accuracy differs.

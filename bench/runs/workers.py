@@ -16,18 +16,18 @@ from bench.errors import SeesawError
 from bench.runs.request import RunRequest
 
 NEWS_SECONDS = 0.25
-"""How often a worker says how far it is, at most."""
+"""The least time between two messages about a worker's progress."""
 
 
 @dataclass(frozen=True)
 class News:
-    """What became of one request, or how far it is.
+    """A message about one request: its progress or its end.
 
     Attributes:
         number: its place in the sequence of requests.
-        worker: that runs it.
-        kind: `at` for how far it is; `done` and `failed` end it.
-        line: the phase and where it stands, or why it failed.
+        worker: the number of the worker that runs it.
+        kind: `at` for its progress; `done` and `failed` for its end.
+        line: the phase and its progress, the path of the record, or the reason of a failure.
         share: of the training done.
         seconds: since the worker began it.
     """
@@ -63,7 +63,7 @@ class Worker:
         self.pipe.send(request)
 
     def news(self) -> News:
-        """The next news from it; a worker that has died is replaced, and its request has failed."""
+        """The next message from it; a worker that has died is replaced, and its request has failed."""
         assert self.number_at_work is not None
         number, seconds = self.number_at_work, time.monotonic() - self.begun
         try:
@@ -79,7 +79,7 @@ class Worker:
         return News(number, self.number, kind, line, share, seconds)
 
     def stop(self) -> None:
-        """End the process, whatever it does; what it runs can be gone on with."""
+        """End the process, whatever it does; its run can go on later."""
         self.process.terminate()
         self.process.join(5)
         if self.process.is_alive():
@@ -102,9 +102,9 @@ def work_off(
     deterministic: bool = False,
     measure: bool = False,
 ) -> Iterator[News]:
-    """Run requests on several workers; yields news of them until all have ended.
+    """Run requests on several workers; yields messages about them until all have ended.
 
-    A failed one is reported, and the others go on. When the caller stops listening, the workers are ended.
+    A failed one is reported, and the others go on. When the caller closes the iterator, workers are ended.
     """
     team = [
         Worker(n, threads, deterministic=deterministic, measure=measure)

@@ -1,1 +1,1 @@
-"""What leaves the laboratory: packed bytes, parts, exits in other runtimes."""
+"""All that leaves the laboratory: packed bytes, parts, exits in other runtimes."""

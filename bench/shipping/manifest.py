@@ -1,4 +1,4 @@
-"""Manifest: what a folder of packed parts says of itself, and parts read from it without running any of it."""
+"""Manifests: the description of a folder of packed parts; parts are read without running anything in it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from bench.kinds.task import About
 from bench.network.net import Part, Sample
 from bench.network.sparse.values import ValueType
 from bench.plugins.plugin import choose
-from bench.plugins.spec import drafts
+from bench.plugins.spec import names_draft
 from bench.records.setup import Recipe
 from bench.shipping.packed.pack import restore
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST, MAX_PART, MAX_NUMBERS, MAX_BETWEEN = 1 << 20, 1 << 32, 1 << 28, 1 << 26
-"""Bytes of files, numbers of a network, and numbers between its stages, for one sample."""
+"""Limits: bytes of files, numbers in a network, and numbers between two stages for one sample."""
 Spec = Annotated[str, Field(max_length=1000)]
 Whole = Annotated[int, Field(ge=0, lt=1 << 20)]
 
@@ -42,15 +42,15 @@ class PartFile(BaseModel):
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     form: str
     stages: tuple[Whole, Whole]
-    """first stage, and first that is not in it"""
+    """first stage of the part, and first stage behind it"""
     exits: tuple[Whole, ...]
-    """stages whose heads are in it"""
+    """stages with heads in the part"""
     onnx: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     """SHA-256 of the same part as ONNX, where that was written"""
 
 
 class Manifest(BaseModel):
-    """What a folder of parts says of itself: enough to build the network again from announced plugins."""
+    """The description of a folder of parts: enough to build the network again from announced plugins."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -67,20 +67,20 @@ class Manifest(BaseModel):
     """of one input, without the batch"""
     dtype: Literal["float32", "int64"]
     vocabulary: Whole = 0
-    """token ids of a text; 0 for what is no text"""
+    """number of different token ids of texts; 0 for other inputs"""
     classes: Annotated[int, Field(gt=0, lt=1 << 20)]
     cut: Whole | None
     crossing: tuple[Whole, ...] | None
-    """shape of what crosses the cut, without the batch"""
+    """shape of the tensor across the cut, without the batch"""
     parts: dict[Annotated[str, Field(pattern=r"^(device|server|network|exit[0-9]{1,4})$")], PartFile]
     policies: dict[str, Whole] = Field(default_factory=dict)
-    """of parts by exit: which can decide who leaves, each with the number of its operating point"""
+    """for parts by exit: those that can decide which samples leave, by number of their operating point"""
     states: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """SHA-256 of the file of these points"""
+    """SHA-256 of the file of these operating points"""
 
 
 def open_part(folder: Path, name: str) -> Part:
-    """A part from a folder that `seesaw pack` wrote: nothing in it is run, and only announced plugins build it.
+    """A part from a folder that `seesaw pack` wrote: no file in it is run, only announced plugins build it.
 
     Args:
         folder: with the manifest and the part's file.
@@ -90,8 +90,8 @@ def open_part(folder: Path, name: str) -> Part:
         SeesawError: no such part, a damaged or foreign file, or plugins that are not installed.
     """
     manifest = read_manifest(folder)
-    told = next((file for key, file in manifest.parts.items() if key == name), None)
-    if told is None:
+    entry = next((file for key, file in manifest.parts.items() if key == name), None)
+    if entry is None:
         raise SeesawError(f"{folder} holds no part {name!r}. Choose {', '.join(manifest.parts)}.")
     specs = {"backbone": manifest.backbone, "method": manifest.method, "exits": manifest.exits}
     for spec in specs.values():
@@ -104,7 +104,7 @@ def open_part(folder: Path, name: str) -> Part:
         choose(Exits, manifest.exits).plugin,
     )
     try:
-        with torch.device("meta"):  # shapes without numbers: what it would cost
+        with torch.device("meta"):  # shapes without numbers, to check sizes before allocating
             _, ghost = untrained(*plugins, about, cut=manifest.cut)
         if sum(tensor.numel() for tensor in ghost.state_dict().values()) > MAX_NUMBERS:
             raise ValueError(f"it has more than {MAX_NUMBERS:,} numbers")
@@ -115,29 +115,34 @@ def open_part(folder: Path, name: str) -> Part:
         raise SeesawError(
             f"{folder / MANIFEST} describes no network to build ({error}). Pack it again."
         ) from error
-    start, stop = told.stages
+    start, stop = entry.stages
     if not start <= stop <= len(net.stages):
         raise SeesawError(f"{folder / MANIFEST} names stages that this network has not. Pack it again.")
     part = Part(net.eval(), start, stop)
-    restore(part, read_same(folder / told.file, told.sha256, told.bytes))
+    restore(part, read_same(folder / entry.file, entry.sha256, entry.bytes))
     return part
 
 
 def announced(spec: str) -> None:
-    """Make sure that a spec names no draft, whose file would be run.
+    """Check that a spec names no draft, because the file of a draft would be run.
 
     Raises:
-        SeesawError: it names one.
+        SeesawError: it names a draft.
     """
-    if drafts(spec):
+    if names_draft(spec):
         raise SeesawError(f"{spec} is a draft, and a manifest runs no code. Announce it in a distribution.")
 
 
 def read_same(path: Path, sha256: str, size: int) -> bytes:
-    """A file's bytes, of at most a size, if they are those that were packed.
+    """A file's bytes, checked to be those that were packed.
+
+    Args:
+        path: the file.
+        sha256: digest of the packed bytes.
+        size: length of the packed bytes; no more than one byte beyond is read.
 
     Raises:
-        SeesawError: they are not, or cannot be read.
+        SeesawError: they are other bytes, or cannot be read.
     """
     try:
         data = read_plain(path, size + 1)
@@ -152,7 +157,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of a folder.
 
     Raises:
-        SeesawError: none there, or not one.
+        SeesawError: no file there, or no manifest in it.
     """
     path = folder / MANIFEST
     try:

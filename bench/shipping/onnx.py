@@ -1,4 +1,4 @@
-"""OnnxExits in ONNX Runtime: a folder of parts by exit, run one after the other, where what has left is not run on."""
+"""Exits in ONNX Runtime: a folder of parts by exit, run in turn, each on the samples that have not left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.errors import SeesawError
+from bench.errors import SeesawError, needing
 from bench.execution.clock import spread, timed
 from bench.kinds.policy import Policy
 from bench.network.walk import Walk, walk
@@ -22,8 +22,9 @@ from bench.replay.exits.states import STATES, load_states
 from bench.shipping.manifest import MANIFEST, Manifest, announced, read_manifest, read_same
 
 MAX_STATES, MAX_MODEL = 1 << 28, 1 << 31
+"""Limits of files, in bytes."""
 ROUNDS, SECONDS = 15, 10.0
-"""Of timing, at most."""
+"""Limits of timing."""
 
 Runnable = Callable[[Tensor], list[Tensor]]
 
@@ -34,9 +35,10 @@ class OnnxExits:
 
     Attributes:
         manifest: of the folder.
-        stretches: what runs each file: from the tensor before it to what goes on, and the exit's logits.
-        policy: decides who leaves.
-        state: of its operating point.
+        stretches: run each file on a batch: outputs are the tensor for the next file (or last logits), and the
+            exit's logits.
+        policy: decides which samples leave.
+        state: of the policy's operating point.
     """
 
     manifest: Manifest
@@ -45,7 +47,7 @@ class OnnxExits:
     state: dict[str, Tensor]
 
     def __call__(self, x: Tensor) -> Walk:
-        """Runnable a batch from exit to exit; who leaves is not run on.
+        """Run a batch from exit to exit; samples that leave are run no further.
 
         Args:
             x: inputs, (N, *sample), as the network takes them.
@@ -53,19 +55,19 @@ class OnnxExits:
         return walk(self.stretches, x, leaves_now(self.policy, self.state))
 
     def whole(self, x: Tensor) -> Tensor:
-        """What every exit says of a batch where nobody leaves: logits, (exits, N, classes)."""
-        said = []
+        """The logits of every exit for a batch of which no sample leaves, (exits, N, classes)."""
+        by_exit = []
         for stretch in self.stretches:
             x, *_, logits = stretch(x)
-            said.append(logits)
-        return torch.stack(said)
+            by_exit.append(logits)
+        return torch.stack(by_exit)
 
     def expected(self, x: Tensor) -> Tensor:
-        """Where replay has each sample leave, int64 (N,)."""
+        """The exit at which each sample leaves in replay, int64 (N,)."""
         return decide(self.policy, [self.state], self.whole(x))[0]
 
     def clock(self, x: Tensor, batch: int) -> tuple[Reading, Reading]:
-        """Seconds that a sample takes in batches of a size: with exits taken, and where nobody leaves, in turn."""
+        """Seconds for a sample in batches of a size, timed in turn: with exits taken, and without leaving."""
         batches = x.split(batch)
 
         def each(run: Callable[[Tensor], object]) -> None:
@@ -84,18 +86,14 @@ def open_exits(folder: Path, policy: str, threads: int = 1) -> OnnxExits:
 
     Args:
         folder: with the manifest, the ONNX files and the states of policies.
-        policy: spec of one whose operating point is there.
+        policy: spec of a policy whose operating point is in the folder.
         threads: of ONNX Runtime.
 
     Raises:
         SeesawError: no ONNX Runtime, no such parts or policy, or files that are not those that were packed.
     """
-    try:
+    with needing("onnx", "ONNX files need"):
         import onnxruntime  # pyright: ignore[reportMissingImports]  an extra
-    except ImportError as error:
-        raise SeesawError(
-            "ONNX Runtime is not installed. Install it with: pip install 'seesaw-bench[onnx]'"
-        ) from error
     manifest = read_manifest(folder)
     names = [f"exit{number}" for number in range(len(manifest.parts))]
     if set(names) != manifest.parts.keys():
@@ -120,7 +118,7 @@ def open_exits(folder: Path, policy: str, threads: int = 1) -> OnnxExits:
         model = read_same(path, digest, MAX_MODEL)
         try:
             session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the library's own kinds have no common name
+        except Exception as error:  # the classes of the library's errors have no common base
             raise SeesawError(
                 f"{path} is no ONNX file ({str(error).splitlines()[0]}). Pack it again."
             ) from error
@@ -129,5 +127,5 @@ def open_exits(folder: Path, policy: str, threads: int = 1) -> OnnxExits:
 
 
 def _run(session: Any, x: Tensor) -> list[Tensor]:
-    found = session.run(None, {session.get_inputs()[0].name: x.numpy()})
-    return [torch.from_numpy(one) for one in found]
+    outputs = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    return [torch.from_numpy(output) for output in outputs]

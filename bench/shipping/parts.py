@@ -1,7 +1,7 @@
 """Shipping: a trained network as the files that go to the device and to the server.
 
 A folder holds `manifest.json` and, for every part, its packed weights; on demand also the part as ONNX and as an
-exported PyTorch program. Whatever is written is read back and run on real inputs beside the network it came from.
+exported PyTorch program. Every file is read back and run on real inputs beside the network that it came from.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.errors import SeesawError
+from bench.errors import SeesawError, needing
 from bench.execution.chain.chain import LEAST
 from bench.execution.fast import Fast, fast
 from bench.files import write_whole
@@ -28,7 +28,7 @@ from bench.shipping.manifest import MANIFEST, Manifest, PartFile, open_part
 from bench.shipping.packed.pack import FORMS, pack, rounded
 
 CLOSE = 1e-4
-"""By how much an exported part may differ from the network, relative to its largest answer."""
+"""By how much an exported part may differ from the network, relative to the largest output."""
 
 
 @dataclass
@@ -40,10 +40,10 @@ class Written:
     bytes: int
     kind: str
     difference: float | None
-    """from the network, relative to the largest answer, on real inputs; None where it could not be run"""
+    """from the network, relative to the largest output, on real inputs; None where it could not be run"""
     note: str = ""
     fast: Fast | None = None
-    """what runs one sample fastest here; None where nobody asked, or the file is for other tools"""
+    """the part in the way that runs one sample fastest here; None where untimed, or a file for other tools"""
 
 
 @dataclass
@@ -53,13 +53,13 @@ class Shipment:
     Attributes:
         net: trained, in eval mode, on the CPU.
         inputs: real ones, on which everything is checked.
-        about: what the manifest says beside the parts.
+        about: fields of the manifest beside the parts.
         folder: where the files go.
         values: type of the numbers.
         form: of the indices; the smallest where left out.
         cut: first stage of the server's part.
-        by_exit: whether there is a part for each exit, so that one may stop behind any.
-        policies: of parts by exit: those that can decide who leaves.
+        by_exit: whether there is a part for each exit, so that inference may stop behind any.
+        policies: for parts by exit, those that can decide which samples leave.
         written: the files so far.
         manifest: of the packed parts, once they are written.
     """
@@ -95,7 +95,7 @@ class Shipment:
         """
         rounded(self.net, self.values)
         files: dict[str, PartFile] = {}
-        for name in self.parts():  # of another network, perhaps
+        for name in self.parts():  # such files may be another network's
             for ending in ("onnx", "pt2"):
                 (self.folder / f"{name}.{ending}").unlink(missing_ok=True)
         for name, part in self.parts().items():
@@ -110,23 +110,23 @@ class Shipment:
                 exits=tuple(int(stage) for stage in part.heads),
             )
         crossing = None if self.cut is None else self.net.crossing(self.cut).joined
-        told = {"cut": self.cut, "crossing": crossing, "values": self.values, "parts": files}
+        fields = {"cut": self.cut, "crossing": crossing, "values": self.values, "parts": files}
         if self.by_exit and self.policies:
             save_states(self.folder / STATES, {one.spec: [one.state] for one in self.policies})
             states = hashlib.sha256((self.folder / STATES).read_bytes()).hexdigest()
-            told |= {"policies": {one.spec: one.point for one in self.policies}, "states": states}
-        manifest = Manifest.model_validate(self.about | told)
-        self._tell(manifest)
+            fields |= {"policies": {one.spec: one.point for one in self.policies}, "states": states}
+        manifest = Manifest.model_validate(self.about | fields)
+        self._write_manifest(manifest)
         self.manifest = manifest
-        for name, expected in self._answers().items():
-            part, told = open_part(self.folder, name), files[name]
+        for name, expected in self._expected().items():
+            part, file = open_part(self.folder, name), files[name]
             with torch.no_grad():
                 difference = _difference(part.run(expected.x), expected.y)
             if difference > 0:
-                raise SeesawError(f"{told.file} differs from the network when read back. Please report this.")
-            path = self.folder / told.file
+                raise SeesawError(f"{file.file} differs from the network when read back. Please report this.")
+            path = self.folder / file.file
             self.written.append(
-                Written(name, path, told.bytes, f"packed, {told.form}, {self.values}", difference)
+                Written(name, path, file.bytes, f"packed, {file.form}, {self.values}", difference)
             )
         return manifest
 
@@ -136,7 +136,7 @@ class Shipment:
         Raises:
             SeesawError: a part differs.
         """
-        expected = self._answers()
+        expected = self._expected()
         for one in (written for written in self.written if written.path.suffix == ".safetensors"):
             part, on = open_part(self.folder, one.part), expected[one.part]
             one.fast = fast(part, on.x[:1])
@@ -145,46 +145,46 @@ class Shipment:
                     f"{one.path} differs from the network as {one.fast.way.name}. Please report this."
                 )
 
-    def _tell(self, manifest: Manifest) -> None:
+    def _write_manifest(self, manifest: Manifest) -> None:
         write_whole(self.folder / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode(), "--out")
 
     def _note_onnx(self, name: str, path: Path) -> None:
-        """Tell in the manifest, where there is one, which ONNX file belongs to a part."""
+        """Enter the digest of a part's ONNX file in the manifest, where there is one."""
         if self.manifest is None:
             return
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         part = self.manifest.parts[name].model_copy(update={"onnx": digest})
         self.manifest = self.manifest.model_copy(update={"parts": self.manifest.parts | {name: part}})
-        self._tell(self.manifest)
+        self._write_manifest(self.manifest)
 
     def _smallest(self, name: str, part: Part) -> tuple[str, bytes]:
-        """The form that makes a part smallest, or the one that was asked for, and the bytes."""
+        """The form that makes a part smallest, or the requested one, and the bytes."""
         if self.form is not None and self.form not in FORMS:
             raise SeesawError(f"There is no form {self.form!r}. Choose {', '.join(FORMS)}.")
-        found = {
+        packed = {
             form: pack(part, form, self.values) for form in (FORMS if self.form is None else [self.form])
         }
-        able = {form: data for form, data in found.items() if data is not None}
-        if not able:
+        by_form = {form: data for form, data in packed.items() if data is not None}
+        if not by_form:
             raise SeesawError(
                 f"The form {self.form} does not say every mask of the {name} part. Leave --form out for the smallest."
             )
-        form = min(able, key=lambda one: len(able[one]))
-        return form, able[form]
+        form = min(by_form, key=lambda one: len(by_form[one]))
+        return form, by_form[form]
 
-    def _answers(self) -> dict[str, Expected]:
-        """Real inputs of every part, and what the network's own part makes of them."""
-        x, found = self.inputs, {}
+    def _expected(self) -> dict[str, Expected]:
+        """Real inputs of every part, and the outputs of the network's own part."""
+        x, expected = self.inputs, {}
         with torch.no_grad():
             for name, part in self.parts().items():
                 y = part.run(x)
-                found[name] = Expected(x, y)
+                expected[name] = Expected(x, y)
                 x = y[0]
-        return found
+        return expected
 
     def export(self) -> None:
         """Write every part as an exported PyTorch program, and run it."""
-        for name, expected in self._answers().items():
+        for name, expected in self._expected().items():
             path = self.folder / f"{name}.pt2"
             program = torch.export.export(
                 _Flat(self.parts()[name]),
@@ -193,8 +193,8 @@ class Shipment:
             )
             torch.export.save(program, path)
             with torch.no_grad():
-                found = torch.export.load(path).module()(expected.x)
-            self._checked(name, path, "torch.export, dense", found, expected.y)
+                outputs = torch.export.load(path).module()(expected.x)
+            self._checked(name, path, "torch.export, dense", outputs, expected.y)
 
     def onnx(self) -> None:
         """Write every part as ONNX, and run it with ONNX Runtime where that is installed.
@@ -202,16 +202,12 @@ class Shipment:
         Raises:
             SeesawError: the packages that write ONNX are missing, or a part differs.
         """
-        try:
+        with needing("onnx", "ONNX needs"):
             import onnx  # noqa: F401  # pyright: ignore[reportMissingImports]
             import onnxscript  # noqa: F401  # pyright: ignore[reportMissingImports]
-        except ImportError as error:
-            raise SeesawError(
-                f"ONNX needs {error.name}. Install it with: pip install 'seesaw-bench[onnx]'"
-            ) from error
-        for name, expected in self._answers().items():
+        for name, expected in self._expected().items():
             path, part = self.folder / f"{name}.onnx", self.parts()[name]
-            outputs = ["crossing" if not part.final else "logits", *(f"exit{stage}" for stage in part.heads)]
+            names = ["crossing" if not part.final else "logits", *(f"exit{stage}" for stage in part.heads)]
             torch.onnx.export(
                 _Flat(part).eval(),
                 (_several(expected.x),),
@@ -220,7 +216,7 @@ class Shipment:
                 external_data=False,
                 verbose=False,
                 input_names=["x"],
-                output_names=outputs,
+                output_names=names,
                 dynamic_shapes=({0: torch.export.Dim.AUTO},),
             )
             self._note_onnx(name, path)
@@ -231,11 +227,11 @@ class Shipment:
                 self.written.append(Written(name, path, path.stat().st_size, "ONNX, dense", None, note))
                 continue
             session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-            found = session.run(None, {session.get_inputs()[0].name: expected.x.numpy()})
-            self._checked(name, path, "ONNX, dense", [torch.from_numpy(one) for one in found], expected.y)
+            outputs = session.run(None, {session.get_inputs()[0].name: expected.x.numpy()})
+            self._checked(name, path, "ONNX, dense", [torch.from_numpy(one) for one in outputs], expected.y)
 
-    def _checked(self, name: str, path: Path, kind: str, found: Any, expected: list[Tensor]) -> None:
-        difference = _difference(list(found), expected)
+    def _checked(self, name: str, path: Path, kind: str, outputs: Any, expected: list[Tensor]) -> None:
+        difference = _difference(list(outputs), expected)
         if not difference <= CLOSE:
             raise SeesawError(f"{path} differs from the network by {difference:.2g}. Please report this.")
         self.written.append(Written(name, path, path.stat().st_size, kind, difference))
@@ -243,14 +239,14 @@ class Shipment:
 
 @dataclass(frozen=True)
 class Expected:
-    """Inputs of a part, and its answers: what it gives on, then the logits of its exits."""
+    """Inputs of a part, and its outputs: the tensor for the next part (or last logits), its exits' logits."""
 
     x: Tensor
     y: list[Tensor]
 
 
 class _Flat(nn.Module):
-    """A part that gives one list: what crosses the cut (or the final logits), then the logits of its exits."""
+    """A part with one list of outputs: the tensor across the cut (or last logits), then its exits' logits."""
 
     def __init__(self, part: Part) -> None:
         super().__init__()
@@ -263,17 +259,17 @@ class _Flat(nn.Module):
 
 
 def _several(x: Tensor) -> Tensor:
-    """A batch of two samples at least: of one, an exported program would take no other number."""
+    """A batch of at least two samples: exported with one, a program would take no other number."""
     return x if len(x) > 1 else torch.cat([x, x])
 
 
-def _difference(found: list[Tensor], expected: list[Tensor], least: float = 1e-12) -> float:
-    if len(found) != len(expected):
+def _difference(outputs: list[Tensor], expected: list[Tensor], least: float = 1e-12) -> float:
+    if len(outputs) != len(expected):
         return math.inf
-    if any(a.shape != b.shape for a, b in zip(found, expected, strict=True)):
+    if any(a.shape != b.shape for a, b in zip(outputs, expected, strict=True)):
         return math.inf
     off = [
         float((a - b).abs().max() / b.abs().max().clamp(min=least))
-        for a, b in zip(found, expected, strict=True)
+        for a, b in zip(outputs, expected, strict=True)
     ]
     return math.inf if any(map(math.isnan, off)) else max(off)

@@ -1,10 +1,10 @@
-"""Conformance: what every plugin of a kind must hold to. Anyone runs these on their own plugin.
+"""Conformance: a check of the contract of each kind of plugin. Anyone runs it on a plugin of their own.
 
     from bench.testing import check_method
     def test_mine():
         check_method(Mine(density=0.25))
 
-Each check returns the sentences it found true and raises `Nonconforming` at the first that is not.
+Each check returns the sentences that are true of the plugin; the first that is not raises `Nonconforming`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CHECKS: dict[str, Callable[..., list[str]]] = {
 
 
 def check(plugin: Plugin, root: Path = Path("data")) -> list[str]:
-    """Run the check of a plugin's kind."""
+    """Run the check of a plugin's kind; `root` is the folder of data sets, for tasks."""
     return CHECKS[plugin.kind](plugin, root) if plugin.kind == "task" else CHECKS[plugin.kind](plugin)
 
 

@@ -1,4 +1,4 @@
-"""What every backbone must hold to."""
+"""The contract of every backbone, as a check."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.testing.tiny import CLASSES
 
 
 def check_backbone(backbone: Backbone, sample: Sample | None = None, classes: int = CLASSES) -> list[str]:
-    """Stages fit, exits and cuts agree with the whole, every parameter trains, `width` is obeyed."""
+    """Check that stages fit, cuts agree with the whole, every parameter trains, and `width` is obeyed."""
     facts, sample = Facts(), sample or backbone.example
     torch.manual_seed(0)
     net = Net(backbone.stages(sample), sample, classes)
@@ -46,7 +46,7 @@ def check_backbone(backbone: Backbone, sample: Sample | None = None, classes: in
             front, back = net.cut(k)
             same_behind_cut(facts, back(front(x)), whole[-1], k)
         facts.append("back(front(x)) is the whole, at every cut")
-        walk = net.walk(x, lambda seen: torch.zeros(seen.shape[1], dtype=torch.bool))
+        walk = net.walk(x, lambda logits: torch.zeros(logits.shape[1], dtype=torch.bool))
         facts.hold(
             torch.equal(walk.logits, whole[-1]), "a walk that never leaves gives the last exit's logits"
         )
@@ -75,7 +75,7 @@ def _inputs(sample: Sample, count: int) -> Tensor:
     return ids * (torch.arange(sample.shape[0]) < sample.shape[0] - torch.arange(count)[:, None])
 
 
-def same_behind_cut(facts: Facts, given: Tensor, expected: Tensor, k: int) -> None:
-    """What a server gives for what crossed cut k must be what the whole network gives."""
-    if not torch.allclose(given, expected, atol=1e-5):
+def same_behind_cut(facts: Facts, logits: Tensor, expected: Tensor, k: int) -> None:
+    """Check that the logits of the part behind cut k are those of the whole network."""
+    if not torch.allclose(logits, expected, atol=1e-5):
         facts.hold(False, f"back(front(x)) is the whole at cut {k}")

@@ -1,4 +1,4 @@
-"""What every codec must hold to."""
+"""The contract of every codec, as a check."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.testing.facts import Facts
 
 
 def check_codec(codec: Codec, tolerance: float = 0.05) -> list[str]:
-    """Bytes out, the same shape back, near the original, for odd features too."""
+    """Check that a feature becomes bytes and comes back in its shape and near the original, odd ones too."""
     facts = Facts()
     generator = torch.Generator().manual_seed(0)
     features = {

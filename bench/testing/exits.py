@@ -1,4 +1,4 @@
-"""What every exits plan must hold to."""
+"""The contract of every exits plan, as a check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from bench.testing.tiny import CLASSES, trained
 
 
 def check_exits(exits: Exits) -> list[str]:
-    """The last stage has a head, a finite loss trains every head within the budget, exits and cuts change no answer."""
+    """Check that the last stage has a head, that a finite loss trains every head within the budget, and that
+    walks, cuts, packing and a killed training change no logits.
+    """
     facts = Facts()
     reached: set[str] = set()
 
@@ -32,8 +34,8 @@ def check_exits(exits: Exits) -> list[str]:
         key for key, p in net.named_parameters() if p.requires_grad and torch.equal(before[key], after[key])
     ]
     facts.hold(not idle, "training moves every parameter", f"These did not move: {', '.join(idle[:3])}.")
-    deaf = [name for name, _ in net.heads.named_parameters() if name not in reached]
-    facts.hold(not deaf, "every head gets a gradient", f"These got none: {', '.join(deaf[:3])}.")
+    missed = [name for name, _ in net.heads.named_parameters() if name not in reached]
+    facts.hold(not missed, "every head gets a gradient", f"These got none: {', '.join(missed[:3])}.")
     facts.hold(budget.spent <= 1.01, "it trains within the budget")
     labels = torch.arange(8) % CLASSES
     for size, progress in ((1.0, 0.0), (1.0, 1.0), (1e3, 0.5)):
@@ -45,21 +47,23 @@ def check_exits(exits: Exits) -> list[str]:
     data = pack(net, "dense")
     assert data is not None
     restore(start, data)
-    answers_alike(facts, net.eval(), start.eval())
+    check_same_logits(facts, net.eval(), start.eval())
     goes_on(facts, Method(), exits, net)
     return list(dict.fromkeys(facts))
 
 
 @torch.no_grad()
-def answers_alike(facts: Facts, net: Net, twin: Net) -> None:
-    """Walked, cut or unpacked, a network must answer as it does in one piece."""
+def check_same_logits(facts: Facts, net: Net, twin: Net) -> None:
+    """Check that a network gives the same logits walked, cut, or unpacked (`twin`) as in one piece."""
     x = torch.randn(12, *net.sample.shape, generator=torch.Generator().manual_seed(0))
     whole = torch.stack(net(x))
     facts.hold(whole.shape == (len(net.exits), 12, net.classes), "every exit gives (N, classes)")
     for every in (1, 2, 3):
-        walk = net.walk(x, lambda seen, every=every: torch.arange(seen.shape[1]) % every == 0)
-        there = whole[walk.exits, torch.arange(12)]
-        facts.hold(torch.allclose(walk.logits, there, atol=1e-4), "a walk leaves with the logits of its exit")
+        walk = net.walk(x, lambda logits, every=every: torch.arange(logits.shape[1]) % every == 0)
+        expected = whole[walk.exits, torch.arange(12)]
+        facts.hold(
+            torch.allclose(walk.logits, expected, atol=1e-4), "a walk leaves with the logits of its exit"
+        )
     for k in range(len(net.stages) + 1):
         front, back = net.cut(k)
         crossing, early = front.answers(x)

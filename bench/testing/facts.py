@@ -1,4 +1,4 @@
-"""Facts: sentences that a check found true of a plugin, or the first that is not."""
+"""Facts: the sentences of a check that are true of a plugin, or an error with the first that is not."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class Nonconforming(SeesawError):
 
 
 class Facts(list[str]):
-    """Sentences found true."""
+    """The sentences that are true of a plugin."""
 
     def hold(self, truth: object, sentence: str, otherwise: str = "") -> None:
-        """Note a sentence, or raise it as broken."""
+        """Append a sentence that is true, or raise `Nonconforming` with it and, if given, `otherwise`."""
         if not truth:
             raise Nonconforming(f"Not so: {sentence}. {otherwise or 'Mend the plugin.'}")
         self.append(sentence)

@@ -1,4 +1,4 @@
-"""What every meter must hold to."""
+"""The contract of every meter, as a check."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 
 from bench.kinds.build import assemble
-from bench.kinds.meter import Found, Meter, Subject
+from bench.kinds.meter import Measurement, Meter, Subject
 from bench.network.net import Part
 from bench.records.reading import Reading
 from bench.testing.facts import Facts
@@ -16,17 +16,17 @@ from bench.testing.tiny import AllExits, TinyBackbone, TinyTask
 
 
 def check_meter(meter: Meter) -> list[str]:
-    """Readings are finite numbers with unit and source, at exits and cuts that exist."""
+    """Check that readings are finite numbers with unit and source, at exits and cuts that exist."""
     facts = Facts()
     torch.manual_seed(0)
     net = assemble(TinyBackbone(), TinyTask().about(), AllExits()).eval()
-    found = meter.measure(Subject(net, torch.device("cpu")))
-    facts.hold(isinstance(found, Found), "it gives what it found")
-    facts.hold(set(found.exits) <= set(range(len(net.exits))), "its exits exist")
-    facts.hold(set(found.cuts) <= set(range(len(net.stages) + 1)), "its cuts exist")
+    measured = meter.measure(Subject(net, torch.device("cpu")))
+    facts.hold(isinstance(measured, Measurement), "it gives what it found")
+    facts.hold(set(measured.exits) <= set(range(len(net.exits))), "its exits exist")
+    facts.hold(set(measured.cuts) <= set(range(len(net.stages) + 1)), "its cuts exist")
     readings: Iterable[Reading] = (
         reading
-        for part in (found.net, *found.exits.values(), *found.cuts.values())
+        for part in (measured.net, *measured.exits.values(), *measured.cuts.values())
         for reading in part.values()
     )
     facts.hold(

@@ -1,4 +1,4 @@
-"""What every method must hold to."""
+"""The contract of every method, as a check."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from bench.testing.tiny import AllExits, trained
 
 
 def check_method(method: Method) -> list[str]:
-    """Hidden weights stay at zero, the seed decides, the result packs, and the density is the asked one."""
+    """Check that hidden weights stay at zero, the density is the setting's, one seed gives one network, a
+    killed training goes on to it, and it comes back from packed bytes.
+    """
     facts = Facts()
     first, budget = trained(method, AllExits())
     for name, layer, mask in masked(first):
         hidden = layer.get_parameter("weight")[~mask]
         facts.hold(bool((hidden == 0).all()), f"hidden weights of {name} are zero after momentum and decay")
     facts.hold(all(torch.isfinite(p).all() for p in first.parameters()), "all weights are finite")
-    asked = getattr(method, "density", None)
-    if asked is not None:
+    density = getattr(method, "density", None)
+    if density is not None:
         plain, _ = trained(Method(), AllExits(), train=False)
         maskable_ = sum(layer.get_parameter("weight").numel() for layer in maskable(plain).values())
         kept = parameters(first) - (parameters(plain) - maskable_)
-        near = abs(kept / maskable_ - asked) <= max(0.02, 0.2 * asked)
-        facts.hold(near, f"about {asked:g} of the weights exist", f"{kept / maskable_:g} do.")
+        near = abs(kept / maskable_ - density) <= max(0.02, 0.2 * density)
+        facts.hold(near, f"about {density:g} of the weights exist", f"{kept / maskable_:g} do.")
     again, _ = trained(method, AllExits())
     same = all(
         torch.equal(a, b)

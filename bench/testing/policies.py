@@ -1,4 +1,4 @@
-"""What every policy must hold to, on samples and on streams."""
+"""The contract of every policy, on samples and on streams, as a check."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from bench.testing.facts import Facts
 
 
 def check_policy(policy: Policy, exits: int = 4, classes: int = 5) -> list[str]:
-    """It sees no labels, looks at no exit that was not reached, and execution decides as replay does.
+    """Check that a policy sees no labels and no later exits, and that execution decides as replay does.
 
-    What plays streams is checked on one too: it decides from what has passed alone, compiled as it does in plain Python.
+    A policy that plays streams is checked on one too: it decides from past samples alone, and compiled as in
+    plain Python.
     """
     facts = Facts()
     if plays_streams(policy):
@@ -43,7 +44,7 @@ def check_policy(policy: Policy, exits: int = 4, classes: int = 5) -> list[str]:
 
 
 def _check_scores(facts: Facts, policy: Policy, logits: Tensor) -> Tensor:
-    """Scores of the exits so far, from their logits alone."""
+    """Check that scores depend on the logits of the exits so far alone; returns them, (exits, N) or more."""
     exits = len(logits)
     verbs = (policy.score, policy.thresholds, policy.leaves)
     names = {name for verb in verbs for name in inspect.signature(verb).parameters}
@@ -62,9 +63,9 @@ def _check_scores(facts: Facts, policy: Policy, logits: Tensor) -> Tensor:
 def _check_learning(
     facts: Facts, policy: Policy, logits: Tensor, labels: Tensor, costs: Tensor
 ) -> list[State]:
-    """Operating points as plain tensors, the same from the same split."""
-    lent = logits, labels, costs
-    kept = [one.clone() for one in lent]
+    """Check that operating points are plain tensors, the same from the same split; returns them."""
+    inputs = logits, labels, costs
+    kept = [one.clone() for one in inputs]
     states = policy.learn(logits, labels, costs, 5)
     facts.hold(states, "it has an operating point")
     plain = [type(value) is Tensor for state in states for value in state.values()]
@@ -73,13 +74,13 @@ def _check_learning(
     facts.hold(
         len(again) == len(states) and all(map(_alike, states, again)), "it learns the same from the same"
     )
-    same = all(map(torch.equal, lent, kept))
+    same = all(map(torch.equal, inputs, kept))
     facts.hold(same, "learning leaves logits, labels and costs as they are")
     return states
 
 
 def _check_leaving(facts: Facts, policy: Policy, logits: Tensor, scores: Tensor, states: list[State]) -> None:
-    """Who leaves depends on no later exit, and execution decides as replay does."""
+    """Check that no later exit decides who leaves, and that execution decides as replay."""
     exits = len(logits)
     replayed = decide(policy, states, logits)
     for state, chosen in zip(states, replayed, strict=True):
@@ -100,7 +101,7 @@ def _alike(one: State, other: State) -> bool:
 
 
 def _check_on_stream(facts: Facts, policy: Policy, exits: int) -> None:
-    """A small stream, played whole, in part, and with other answers; and one of a single exit."""
+    """Check a policy on a small stream, played whole, in part and with other answers, and with one exit."""
     from bench.replay.streams.play import play
     from bench.replay.streams.stream import Stream
 
@@ -131,7 +132,7 @@ def _check_on_stream(facts: Facts, policy: Policy, exits: int) -> None:
 
 
 class Replayed(Net):
-    """A net whose exits give recorded logits for sample numbers."""
+    """A net that takes numbers of samples, and whose exits give the recorded logits of these."""
 
     def __init__(self, logits: Tensor) -> None:
         super().__init__([nn.Identity() for _ in logits], Sample((1,)), logits.shape[-1])

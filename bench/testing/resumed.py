@@ -1,4 +1,4 @@
-"""Whether training that was ended anywhere goes on to the same network."""
+"""A check that training which is ended after any epoch goes on to the same network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Killed(BaseException):
 
 
 def goes_on(facts: Facts, method: Method, exits: Exits, whole: Net) -> None:
-    """A run that is ended after every epoch and begun again must come to the same network."""
+    """Check that a run which is ended after every epoch and begun again ends with the network `whole`."""
     with TemporaryDirectory() as folder:
         checkpoints = Checkpoints(Path(folder), {})
         for kept in range(1, 1000):

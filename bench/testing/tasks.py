@@ -1,4 +1,4 @@
-"""What every task must hold to."""
+"""The contract of every task, as a check."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.testing.facts import Facts
 
 
 def check_task(task: Task, root: Path = Path("data")) -> list[str]:
-    """Splits of the promised shapes and labels, the same held-out splits for every seed."""
+    """Check that splits have the promised shapes and labels, held-out ones the same for every seed."""
     facts = Facts()
     about, data, other = task.about(), task.data(root, 0), task.data(root, 1)
     for name in ("train", "calibration", "test"):

@@ -1,4 +1,4 @@
-"""Small things that plugins are checked on: a task, a backbone, an exits plan, and training of them in a second."""
+"""A small task, backbone and exits plan on which plugins are checked, trained in a second."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLASSES = 4
 
 
 class TinyBackbone(Backbone):
-    """Two convolutions and a linear layer: what methods and exits plans are checked on."""
+    """Two convolutions and a linear layer, on which methods and exits plans are checked."""
 
     def stages(self, sample: Sample) -> list[nn.Module]:
         """Three stages; every layer admits densities down to 1/16."""
@@ -44,7 +44,7 @@ class TinyTask(Task):
         return About(CLASSES, IMAGE, recipe)
 
     def data(self, root: Path, seed: int) -> Data:
-        """128 training samples and twice 32."""
+        """128 samples for training, 32 for calibration and 32 for testing; the same for every seed."""
         generator = torch.Generator().manual_seed(0)
         labels = torch.arange(192) % CLASSES
         images = (
@@ -69,7 +69,7 @@ class AllExits(Exits):
 def trained(
     method: Method, exits: Exits, *, train: bool = True, log: Log | None = None
 ) -> tuple[Net, Budget]:
-    """The tiny network trained on the tiny task."""
+    """Returns (the tiny network, trained on the tiny task if `train`; the budget, with what it spent)."""
     task, cpu = TinyTask(), torch.device("cpu")
 
     cut = 1 if method.sided else None

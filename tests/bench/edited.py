@@ -1,7 +1,8 @@
-"""Records whose content somebody changed."""
+"""Records whose content somebody changed, or that were written long ago."""
 
 import json
 
+from bench.records.curve import Curve
 from bench.records.record import Record
 from bench.records.sealed import checksum
 
@@ -22,3 +23,20 @@ def set_(*place, value):
         told[place[-1]] = value
 
     return change
+
+
+def aged(*changes):
+    """Make it a record of version 1, whose curves hold points and which knows no walks; then the changes."""
+
+    def change(told):
+        curves = map(Curve.model_validate, told["curves"])
+        told |= {"schema_version": 1, "walks": [], "curves": [_of_points(curve) for curve in curves]}
+        for one in changes:
+            one(told)
+
+    return change
+
+
+def _of_points(curve):
+    points = [point.model_dump() for point in curve.outcomes]
+    return {"policy": curve.policy, "reference": curve.reference, "points": points}

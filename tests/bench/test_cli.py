@@ -23,8 +23,8 @@ def seesaw(monkeypatch, tmp_path, capsys):
         monkeypatch.setattr(sys, "argv", ["seesaw", *words])
         with pytest.raises(SystemExit) as end:
             cli.main()
-        told = capsys.readouterr()
-        return end.value.code or 0, told.out, told.err
+        printed = capsys.readouterr()
+        return end.value.code or 0, printed.out, printed.err
 
     return type_
 
@@ -152,9 +152,9 @@ def test_a_new_skeleton_conforms_as_it_is_written(seesaw, tmp_path, kind):
 
 def test_a_skeleton_has_no_word_of_pythons_for_a_name(seesaw, tmp_path):
     (tmp_path / "pyproject.toml").write_text('[project.entry-points."bench.method"]\nother = "a:B"\n')
-    code, _, told = seesaw("new", "method", "class")
+    code, _, err = seesaw("new", "method", "class")
     assert code == 1
-    assert "'class' is a word of Python's own" in told
+    assert "'class' is a word of Python's own" in err
     assert not list(tmp_path.rglob("*.py"))
 
 
@@ -163,22 +163,22 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     words = ["run", "--task", "digits", "--model", "resnet", "--threads", "1", "--epochs", "500"]
     environment = {**os.environ, "WANDB_MODE": "disabled"}
     command = [sys.executable, "-m", "bench", *words]
-    heard = {
+    interruptible = {
         "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-    }  # a job behind a shell is deaf to it
+    }  # a job behind a shell ignores it
     process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, **heard
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, **interruptible
     )
     try:
         while not list(tmp_path.glob("runs/*/*/seed0/checkpoints/*.safetensors")):
             assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        told = process.communicate(timeout=60)[1]
+        err = process.communicate(timeout=60)[1]
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "Stopped. The same command goes on from here." in told
+    assert "Stopped. The same command goes on from here." in err
 
 
 def test_a_broken_record_of_the_dense_parent_keeps_no_seed_from_running(seesaw, tmp_path, caplog):
@@ -222,7 +222,7 @@ def test_a_trained_network_is_packed_by_its_model_and_by_its_record(seesaw, tmp_
     ).read_bytes()
 
 
-def test_what_was_never_trained_is_told_how_to(seesaw):
+def test_packing_what_was_never_trained_names_the_command_that_trains_it(seesaw):
     code, _, err = seesaw("pack", "lenet_sparse", "--task", "blobs", "--out", "shipped")
     assert code == 1
     assert "Train it: seesaw run --task 'blobs' --model 'lenet_sparse' --seeds 0" in err
@@ -231,11 +231,7 @@ def test_what_was_never_trained_is_told_how_to(seesaw):
     assert "nowhere.json cannot be read" in err
 
 
-def test_kernels_says_what_was_chosen_and_forgets_it(seesaw, tmp_path, monkeypatch):
-    from bench.execution import native
-
-    if native.missing() is not None:
-        pytest.skip(native.missing())
+def test_kernels_says_what_was_chosen_and_forgets_it(compiler, seesaw, tmp_path, monkeypatch):
     monkeypatch.setenv("SEESAW_CACHE", str(tmp_path))
     assert "Nothing was chosen yet" in seesaw("kernels")[1]
     file = tmp_path / "forms-0.json"

@@ -43,11 +43,11 @@ def test_more_images_than_fit_at_once_are_each_distorted_once():
     whole = task("digits[noise=0.5,blur=1]")
     images = torch.randint(0, 256, (1203, 1, 8, 8), dtype=torch.uint8)
     scale = whole.data("", 0).scale
-    found = whole.distort(Split(images, torch.zeros(1203)), scale).inputs
-    assert found.shape == images.shape
+    distorted = whole.distort(Split(images, torch.zeros(1203)), scale).inputs
+    assert distorted.shape == images.shape
     first = whole.distort(Split(images[:500], torch.zeros(500)), scale).inputs
-    assert torch.equal(found[:500], first)
-    assert not any(torch.equal(found[row], images[row]) for row in range(1203))
+    assert torch.equal(distorted[:500], first)
+    assert not any(torch.equal(distorted[row], images[row]) for row in range(1203))
 
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10"])

@@ -89,9 +89,9 @@ def test_absent_files_are_a_sentence_that_says_which_to_put_where(tmp_path, name
         raise OSError("Name or service not known")
 
     monkeypatch.setattr("urllib.request.urlopen", unreachable)
-    with pytest.raises(SeesawError, match=r"could not be downloaded.*Put .*npz.*SEESAW_DATA") as told:
+    with pytest.raises(SeesawError, match=r"could not be downloaded.*Put .*npz.*SEESAW_DATA") as error:
         task(name).data(tmp_path, 0)
-    assert str(tmp_path) in str(told.value)
+    assert str(tmp_path) in str(error.value)
 
 
 def test_a_file_cut_short_is_a_sentence(tmp_path):
@@ -234,8 +234,8 @@ def test_other_data_in_an_official_place_are_other_data(tmp_path):
 
 def test_the_official_data_are_known_in_either_layout(tmp_path, monkeypatch):
     idx(tmp_path / "MNIST" / "raw")
-    found = task("mnist").identity(tmp_path)["content"]
-    monkeypatch.setattr(type(task("mnist")), "known", found)
+    digest = task("mnist").identity(tmp_path)["content"]
+    monkeypatch.setattr(type(task("mnist")), "official_digest", digest)
     assert task("mnist").identity(tmp_path) == {}
     data = read_idx(tmp_path / "MNIST" / "raw")
     for name, split in zip(("train", "test"), data, strict=True):

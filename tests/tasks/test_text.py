@@ -17,8 +17,8 @@ from tasks.rows import FIRST, Layout, read
 
 
 @pytest.fixture(autouse=True)
-def _no_tokenizer_held(monkeypatch):
-    monkeypatch.setattr(tokens, "_held", {})
+def _no_tokenizer_trained_before(monkeypatch):
+    monkeypatch.setattr(tokens, "_trained", {})
 
 
 NAMES = ["sst2", "imdb", "yelp", "mrpc", "qqp", "rte", "scitail", "snli"]
@@ -55,8 +55,8 @@ def test_plain_files_are_read(texts):
     data = task("sst2[length=16]").data(texts, 0)
     assert [len(s.labels) for s in (data.train, data.calibration, data.test)] == [120, 12, 24]
     assert data.test.inputs.shape == (24, 16)
-    found, labels = words(texts, "sst2")
-    assert found[:4] == ["a good film", "good plot", "it was fine , good", "a bad film"]
+    samples, labels = words(texts, "sst2")
+    assert samples[:4] == ["a good film", "good plot", "it was fine , good", "a bad film"]
     assert labels[:4] == [1, 1, 1, 0]
 
 
@@ -114,8 +114,8 @@ def test_the_other_official_files_are_read(tmp_path):
         )
     assert words(tmp_path, "imdb")[0][::12] == ["dull", "good film"]
     assert words(tmp_path, "imdb")[1][::12] == [0, 1]
-    found, labels = words(tmp_path, "yelp")
-    assert (found[:2], labels[:2]) == (['so " bad " , really bad', "good , really"], [0, 1])
+    samples, labels = words(tmp_path, "yelp")
+    assert (samples[:2], labels[:2]) == (['so " bad " , really bad', "good , really"], [0, 1])
     assert task("scitail").data(tmp_path, 0).test.labels[:2].tolist() == [0, 1]
     assert task("snli").data(tmp_path, 0).test.labels[:4].tolist() == [2, 1, 0, 2]
     assert task("mrpc").data(tmp_path, 0).test.labels.tolist() == [1] * 12
@@ -140,8 +140,8 @@ def test_a_stream_of_another_set_takes_the_place_of_the_test_split(texts):
     own, other = alone.data(texts, 0), streamed.data(texts, 0)
     for split in ("train", "calibration"):
         assert torch.equal(getattr(own, split).inputs, getattr(other, split).inputs)
-    found, labels = words(texts, "sst2[stream=imdb,length=20]")
-    assert found[0] == "a good film so < b >"
+    samples, labels = words(texts, "sst2[stream=imdb,length=20]")
+    assert samples[0] == "a good film so < b >"
     assert labels == ([1] * 3 + [0] * 3) * 3
     assert streamed.identity(texts)["train"] == alone.identity(texts)["train"]
     assert streamed.identity(texts)["test"] != alone.identity(texts)["test"]
@@ -259,10 +259,10 @@ def test_tokens_frame_one_text_or_two_and_cut_the_longer_first(texts):
 
 
 def test_case_and_spaces_around_marks_make_no_other_tokens(texts):
-    found = tokens.trained(["it was fine , so"] * 9, 400, texts, "t").ids(
+    ids = tokens.trained(["it was fine , so"] * 9, 400, texts, "t").ids(
         ["It was fine, so", "it was fine , so"], None, 30
     )
-    assert torch.equal(found[0], found[1])
+    assert torch.equal(ids[0], ids[1])
 
 
 def test_nothing_is_unknown(texts):
@@ -280,16 +280,16 @@ def test_many_ids_take_four_bytes_each():
             return [type("Encoding", (), {"ids": [1, 40_000]}) for _ in texts]
 
     assert tokens.Tokens(Backend(), 1 << 15).ids([], None, 3).dtype == torch.int16
-    found = tokens.Tokens(Backend(), 50_000).ids(["a"] * 20_001, None, 3)
-    assert found.dtype == torch.int32
-    assert found.unique(dim=0).tolist() == [[1, 40_000, 0]]
+    ids = tokens.Tokens(Backend(), 50_000).ids(["a"] * 20_001, None, 3)
+    assert ids.dtype == torch.int32
+    assert ids.unique(dim=0).tolist() == [[1, 40_000, 0]]
 
 
 def test_a_tokenizer_is_trained_once_and_kept_beside_the_texts(texts, monkeypatch):
     before = task("sst2").identity(texts)
     assert len(list((texts / "text").glob("sst2-tokens-*.json"))) == 1
     inputs = task("sst2").data(texts, 0).test.inputs
-    monkeypatch.setattr(tokens, "_held", {})
+    monkeypatch.setattr(tokens, "_trained", {})
     monkeypatch.setattr(tokens, "_train", None)
     assert task("sst2").identity(texts) == before
     assert torch.equal(task("sst2").data(texts, 0).test.inputs, inputs)
@@ -300,7 +300,7 @@ def test_a_kept_tokenizer_that_is_not_whole_is_trained_anew(texts, monkeypatch):
     (path,) = (texts / "text").glob("sst2-tokens-*.json")
     whole = path.read_text()
     path.write_text(whole[:500])
-    monkeypatch.setattr(tokens, "_held", {})
+    monkeypatch.setattr(tokens, "_trained", {})
     assert task("sst2").identity(texts) == before
     assert path.read_text() == whole
 
@@ -324,14 +324,14 @@ def joined(word, pair):
 
 def byte_pairs(texts, count):
     """The first merges, by counting pairs anew for each: the most frequent, of equals the one of the earliest tokens."""
-    known = sorted(tokens.tokenizers().pre_tokenizers.ByteLevel.alphabet())
+    ranks = sorted(tokens.tokenizers().pre_tokenizers.ByteLevel.alphabet())
     spelt = [("Ġ", *word) for text in texts for word in text.split()]
     merges = []
     for _ in range(count):
         pairs = Counter(pair for word in spelt for pair in itertools.pairwise(word))
-        best = min(pairs, key=lambda pair: (-pairs[pair], known.index(pair[0]), known.index(pair[1])))
+        best = min(pairs, key=lambda pair: (-pairs[pair], ranks.index(pair[0]), ranks.index(pair[1])))
         merges.append(list(best))
-        known.append("".join(best))
+        ranks.append("".join(best))
         spelt = [joined(word, best) for word in spelt]
     return merges
 
@@ -341,8 +341,8 @@ def test_merges_are_those_that_counting_every_pair_anew_gives():
     texts = [
         " ".join("".join(rng.choice(list("abcd"), rng.integers(1, 6))) for _ in range(9)) for _ in range(30)
     ]
-    found = json.loads(tokens._train(texts, tokens.LEAST + 60).to_str())["model"]["merges"]
-    assert found == byte_pairs(texts, 60)
+    merges = json.loads(tokens._train(texts, tokens.LEAST + 60).to_str())["model"]["merges"]
+    assert merges == byte_pairs(texts, 60)
 
 
 def test_a_folder_that_cannot_be_written_trains_all_the_same(texts, monkeypatch):

@@ -6,38 +6,38 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.boards.axes import Axis, axes
 from bench.boards.board import Board, Line
 from bench.boards.data import line_data
-from bench.boards.last_exits import Axis, axes
 from bench.drawing import COLOURS, SHAPES, STYLE, pyplot, write
 from bench.errors import SeesawError, counted
 
 SHORT = {"accuracy": "top1", "effective": "macs.effective", "storage": "bytes"}
-"""Words that stand for an axis's key."""
+"""Words that users may type for the key of an axis."""
 
 
 def figure(board: Board, lines: Sequence[Line], x: str, y: str, path: Path) -> Path:
-    """Draw one board's last exits, means over seeds with 95% intervals; the caption says version and n.
+    """Draw one board's last exits, means over seeds with 95% intervals; the caption names the board and n.
 
     Args:
-        board: with the task and its version.
-        lines: the rows of it that are drawn.
-        x: key of the axis across, of `bench.boards.last_exits.AXES` or a modelled energy's; `accuracy` is `top1`.
+        board: whose name stands in the caption.
+        lines: those of its lines that are drawn.
+        x: key of the axis across, from `bench.boards.axes.axes`, or a word of `SHORT`.
         y: key of the axis up.
-        path: what to write; its ending says the format.
+        path: the file to write; its ending is the format.
 
     Raises:
-        SeesawError: matplotlib is not there, no such axis, no row with both numbers, or an unknown format.
+        SeesawError: no matplotlib, no such axis, no line, none that has both numbers, or an unknown format.
     """
     plt = pyplot(path)
     from matplotlib.ticker import PercentFormatter
 
-    known = axes(line.row for line in lines)
+    all_axes = axes(line.row for line in lines)
     keys = [SHORT.get(key, key) for key in (x, y)]
     for key in keys:
-        if key not in known:
-            raise SeesawError(f"There is no axis {key!r}. The axes are {', '.join(known)}.")
-    data = [line_data(line, known) for line in lines]
+        if key not in all_axes:
+            raise SeesawError(f"There is no axis {key!r}. The axes are {', '.join(all_axes)}.")
+    data = [line_data(line, all_axes) for line in lines]
     points = [
         (row, a, b) for row in data if (a := _pair(row, keys[0])) is not None and (b := _pair(row, keys[1]))
     ]
@@ -60,20 +60,20 @@ def figure(board: Board, lines: Sequence[Line], x: str, y: str, path: Path) -> P
         for number, backbone in enumerate(backbones):
             axis.plot([], [], SHAPES[number % len(SHAPES)], color="0.3", label=backbone)
         for key, set_scale in zip(keys, (axis.set_xscale, axis.set_yscale), strict=True):
-            if known[key].unit != "share":
+            if all_axes[key].unit != "share":
                 set_scale("log")
         sides = (
             (axis.xaxis, axis.set_xlim, [a for _, a, _ in points]),
             (axis.yaxis, axis.set_ylim, [b for *_, b in points]),
         )
         for key, (line, limit, pairs) in zip(keys, sides, strict=True):
-            if known[key].unit == "share":
+            if all_axes[key].unit == "share":
                 values = [pair[0] for pair in pairs]
                 air = 0.06 * (max(values) - min(values) or 0.1)
                 limit(min(values) - air, max(values) + air)  # intervals may reach beyond, also above 1
                 line.set_major_formatter(PercentFormatter(1))
-        axis.set_xlabel(_label(known[keys[0]]))
-        axis.set_ylabel(_label(known[keys[1]]))
+        axis.set_xlabel(_label(all_axes[keys[0]]))
+        axis.set_ylabel(_label(all_axes[keys[1]]))
         axis.grid(visible=True, alpha=0.3)
         axis.legend(fontsize=8)
         canvas.supxlabel(_caption(board.name, [row for row, *_ in points]), fontsize=7, color="0.35")

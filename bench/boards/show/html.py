@@ -1,4 +1,4 @@
-"""The page: one self-contained file that works from disk, without a network, under a strict content policy."""
+"""The page: one file that works from disk, without a network, under a strict content policy."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from bench.boards.axes import Axis, axes
 from bench.boards.board import Board
 from bench.boards.cells import FORMS, Cell, Table, filled
 from bench.boards.data import line_data
-from bench.boards.last_exits import Axis, axes
 from bench.boards.numbers import SHARES
 from bench.boards.policies import NOTE
-from bench.boards.streams.page import shown
+from bench.boards.streams.page import page_data
 from bench.boards.streams.read import StreamBoard
 from bench.errors import counted
 from bench.records.record import BATCHES
@@ -34,10 +34,10 @@ class Head(NamedTuple):
 
 def index(boards: Mapping[str, Board], streams: Mapping[str, StreamBoard]) -> str:
     """The page of all boards, and of the online policies where some were recorded."""
-    known = axes(row for board in boards.values() for row in board.rows)
-    values = {name: [line_data(line, known) for line in board.lines] for name, board in boards.items()}
+    all_axes = axes(row for board in boards.values() for row in board.rows)
+    values = {name: [line_data(line, all_axes) for line in board.lines] for name, board in boards.items()}
     data = {
-        "axes": {key: (axis.title, axis.unit) for key, axis in known.items()},
+        "axes": {key: (axis.title, axis.unit) for key, axis in all_axes.items()},
         "boards": {
             name: {
                 "rows": rows,
@@ -47,7 +47,7 @@ def index(boards: Mapping[str, Board], streams: Mapping[str, StreamBoard]) -> st
             for name, rows in values.items()
         },
     }
-    online = shown(streams)
+    online = page_data(streams)
     data |= {"streams": [section["data"] for section in online["sections"]]} if online["sections"] else {}
     style, script = ((HOME / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     environment = Environment(
@@ -58,7 +58,7 @@ def index(boards: Mapping[str, Board], streams: Mapping[str, StreamBoard]) -> st
         keep_trailing_newline=True,
     )
     return environment.get_template("index.html.j2").render(
-        boards={name: _board(board, values[name], known) for name, board in boards.items()},
+        boards={name: _board(board, values[name], all_axes) for name, board in boards.items()},
         data=_inside_script(data),
         style=style,
         script=script,
@@ -72,7 +72,7 @@ def index(boards: Mapping[str, Board], streams: Mapping[str, StreamBoard]) -> st
 
 
 def _inside_script(data: Any) -> str:
-    """JSON that cannot end the element it stands in, whatever a record calls its model."""
+    """JSON that cannot end the script element that it stands in, whatever a record's texts are."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -86,9 +86,9 @@ def _plain(table: Table) -> dict[str, Any]:
     return {"title": table.title, "note": table.note, "heads": heads, "rows": rows, "names": table.names}
 
 
-def _board(board: Board, rows: list[dict[str, Any]], known: Mapping[str, Axis]) -> dict[str, Any]:
+def _board(board: Board, rows: list[dict[str, Any]], all_axes: Mapping[str, Axis]) -> dict[str, Any]:
     hours = board.seconds / 3600
-    own = {key: axis for key, axis in known.items() if any(_pair(row, key) for row in rows)}
+    own = {key: axis for key, axis in all_axes.items() if any(_pair(row, key) for row in rows)}
     return {
         "heads": [
             Head("rank"),

@@ -1,4 +1,4 @@
-"""Markdown pages, one a task and version."""
+"""Markdown pages, one for each board."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.errors import counted
 from bench.records.record import BATCHES
 
 COMPUTED = "Computed from `records/` by `make board`."
-"""The line by which a board knows its own pages."""
+"""The line that marks a page as written by `make board`."""
 
 NOTES = (
     "Means over seeds with 95% intervals (Student's t). Ratios in brackets: how many times less than the dense parent.",
@@ -39,7 +39,7 @@ CUT_HEADS = (
 
 
 def page(board: Board) -> str:
-    """One page: last exits, every exit, references, and what is contested and why."""
+    """One page: last exits, methods by density, every exit, policies, cuts, references, contested records."""
     records = sum(len(row.records) for row in board.rows)
     lines = [
         f"# {text(board.title)}",
@@ -89,13 +89,13 @@ def page(board: Board) -> str:
 
 
 def text(words: str) -> str:
-    """Words of a record as Markdown shows them: no element, no cell, no line of their own."""
+    """Words of a record, escaped for Markdown: they make no HTML element, no table cell and no new line."""
     plain_words = html.escape(" ".join(words.split()), quote=False)
     return "".join(f"\\{letter}" if letter in "\\`*_[]|#!~" else letter for letter in plain_words)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A table without the columns that nobody has a number for."""
+    """The lines of a table, without the columns whose cells are all empty."""
     heads, cells = filled(heads, rows)
     lines = (" | ".join(row) for row in cells)
     return [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *(f"| {line} |" for line in lines)]
@@ -141,13 +141,13 @@ def _exits(line: Line) -> list[list[str]]:
 
 
 def _cuts(row: Row) -> list[list[str]]:
-    """Inner cuts, with the codec that sends least among those that lose no more than `LOSSLESS`."""
-    whole, found = row.mean(reading(-1, "top1")), []
+    """The cells of inner cuts, with the smallest payload of a codec that loses at most `LOSSLESS`."""
+    whole, cells = row.mean(reading(-1, "top1")), []
     for number in range(1, len(row.records[0].cuts) - 1 if row.records else 0):
         sent = cut_means(row, number)
         able = [one for one in sent if whole is not None and one[1].value >= whole.value - LOSSLESS]
         raw, top1, codec = min(able, key=lambda one: one[0].value, default=(None, None, ""))
-        found.append(
+        cells.append(
             [
                 text(row.setup.model),
                 text(row.plan),
@@ -159,7 +159,7 @@ def _cuts(row: Row) -> list[list[str]]:
                 percent(top1) if top1 else "",
             ]
         )
-    return found
+    return cells
 
 
 def _cost(row: Row, number: Number, form: Callable[[float], str]) -> str:
@@ -167,7 +167,7 @@ def _cost(row: Row, number: Number, form: Callable[[float], str]) -> str:
 
 
 def _policies(board: Board) -> list[str]:
-    """Every policy of every network that has early exits."""
+    """The lines of the section on policies: every policy of every network that has early exits."""
     heads = (
         "model",
         "exits plan",
@@ -191,12 +191,12 @@ def _policies(board: Board) -> list[str]:
         ]
         for line in board.lines
         if line.row.records and len(line.row.records[0].exits) > 1
-        for one in line.judged
+        for one in line.policies
     ]
     return ["", "## Policies", "", POLICIES_NOTE, "", *_table(heads, rows)] if rows else []
 
 
 def _shown(table: Table) -> list[str]:
-    """A table of text under its title."""
+    """The lines of a table of text, under its title and note."""
     rows = ([text(cell) for cell in cells] for cells in table.rows)
     return ["", f"## {table.title}", "", text(table.note), "", *_table(table.heads, rows)]

@@ -1,4 +1,4 @@
-"""What policies, walks and exits' answers come to, as tables for the terminal."""
+"""Tables for the terminal: policies' curves, walks, policies at cuts, and the calibration of exits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.records.record import Early, Exit, Record, Walked
 
 
 def curves_table(record: Record) -> Table | None:
-    """A row a policy of a run: what it comes to on the test split at shares of the last exit's cost."""
+    """A row for each policy of a run: its accuracy on the test split at shares of the last exit's cost."""
     if not record.curves:
         return None
     return table_of(
@@ -24,7 +24,12 @@ def curves_table(record: Record) -> Table | None:
 
 
 def table_of(curves: Sequence[tuple[Curve, float | None]], title: str) -> Table:
-    """A row a policy, given its curve and the cost that shares are of."""
+    """A row for each policy.
+
+    Args:
+        curves: of each policy, with the cost of the whole network in the curve's unit, None if unknown.
+        title: of the table.
+    """
     table = _plain(
         title,
         "between points some samples are left to either; area: mean of top-1 over costs from 0 to the last exit's, "
@@ -45,7 +50,7 @@ def table_of(curves: Sequence[tuple[Curve, float | None]], title: str) -> Table:
 
 
 def walks_table(record: Record) -> Table | None:
-    """A row a policy, where it would be shipped: MACs on paper, and time on the clock in batches of each size."""
+    """A row for each policy at its shipped point: MACs by count, time by the clock for each batch size."""
     sizes = sorted({walk.batch for walk in record.walks})
     if not sizes:
         return None
@@ -73,14 +78,14 @@ def walks_table(record: Record) -> Table | None:
 
 
 def _timed(record: Record, walk: Walked) -> str:
-    found = seconds(walk.readings["latency"].value)
+    latency = seconds(walk.readings["latency"].value)
     if walk.policy is None:
-        return found
-    return f"{found}\n{seconds(walk.readings['routing'].value)}\n{time_kept(record, walk.policy, walk.batch) or 0:.2f} x"
+        return latency
+    return f"{latency}\n{seconds(walk.readings['routing'].value)}\n{time_kept(record, walk.policy, walk.batch) or 0:.2f} x"
 
 
 def early_table(record: Record) -> Table | None:
-    """A row a policy, a column a cut with exits on the device: who is answered there, and what the others send."""
+    """A row for each policy, a column for each cut: samples that leave on the device, bytes of the others."""
     cuts = [cut for cut in record.cuts if cut.early]
     if not cuts:
         return None
@@ -93,18 +98,18 @@ def early_table(record: Record) -> Table | None:
     for cut in cuts:
         table.add_column(f"cut {cut.before}", justify="right", no_wrap=True)
     for policy in (early.policy for early in cuts[0].early):
-        found = ([one for one in cut.early if one.policy == policy] for cut in cuts)
-        table.add_row(policy, *(_sent(one[0], n) if one else "-" for one in found), end_section=True)
+        by_cut = ([early for early in cut.early if early.policy == policy] for cut in cuts)
+        table.add_row(policy, *(_sent(own[0], n) if own else "-" for own in by_cut), end_section=True)
     return table
 
 
 def _sent(early: Early, n: int) -> str:
     if not early.behind or not n:
         return "-"
-    codec, told = thriftiest(early, n)
+    codec, behind = thriftiest(early, n)
     rest = n - early.device
-    mean = f"{big(told.payload / rest)}B" if rest else "nothing"
-    return f"{early.device / n:.1%}\n{mean}\n{told.right / n:.2%}\n{codec}"
+    mean = f"{big(behind.payload / rest)}B" if rest else "nothing"
+    return f"{early.device / n:.1%}\n{mean}\n{behind.right / n:.2%}\n{codec}"
 
 
 def _plain(title: str, caption: str | None = None) -> Table:
@@ -119,7 +124,7 @@ def _plain(title: str, caption: str | None = None) -> Table:
 
 
 def answers_table(record: Record) -> Table | None:
-    """A row an exit: how well its probabilities are calibrated, and where it and the last exit disagree."""
+    """A row for each exit: the calibration of its probabilities, and where it and the last one disagree."""
     heads = {
         "temperature": "temper-\nature", "ece": "calibration\nerror", "ece.scaled": "with the\ntemperature",
         "overthinking": "right here,\nwrong at the last", "underthinking": "wrong here,\nright at the last",
@@ -130,9 +135,9 @@ def answers_table(record: Record) -> Table | None:
     for head in ("exit\nstage", *heads.values()):
         table.add_column(head, justify="right", no_wrap=True)
     for number, exit_ in enumerate(record.exits):
-        found = (_cell(exit_, name, "{:.2%}") for name in list(heads)[1:])
+        shares = (_cell(exit_, name, "{:.2%}") for name in list(heads)[1:])
         hot = _cell(exit_, "temperature", "{:.3g}")
-        table.add_row(f"{number}\n{exit_.stage}", hot, *found)
+        table.add_row(f"{number}\n{exit_.stage}", hot, *shares)
     return table
 
 

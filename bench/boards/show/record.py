@@ -1,4 +1,4 @@
-"""A run's record in the terminal: its exits, its cuts, what policies come to, notes."""
+"""A run's record in the terminal: its exits, its cuts, its policies, notes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.records.store import Store
 
 
 def exits_table(record: Record, parent: Record | None) -> Table:
-    """Two lines an exit; below them the ratio to the dense parent's same exit, where that was run or timed in turn."""
+    """A row for each exit; below it its ratios to the dense parent's, where that was run or timed in turn."""
     setup = record.setup
     table = _table(
         f"{setup.task.spec}-v{setup.task_version}  {setup.model}  {setup.exits.spec}: exits", record
@@ -97,7 +97,7 @@ def _ratio_cells(exit_: Exit, parent: Exit | None, energy: list[str]) -> list[st
 
 
 def cuts_table(record: Record) -> Table:
-    """Two lines a cut: the device's part, what crosses in every codec, and the accuracy behind it."""
+    """A row for each cut: the device's part, and by codec the bytes that cross and the accuracy behind it."""
     table = _table(
         "cuts: what the device computes and keeps, what crosses (framed), accuracy behind it", record
     )
@@ -122,8 +122,8 @@ def cuts_table(record: Record) -> Table:
         )
         if number == 0 and _codecs(r):
             names = " and ".join(_codecs(r))
-            said = f"cut 0 sends the input: {names}, in this order"
-            table.caption = f"{said}; {table.caption}" if table.caption else said
+            note = f"cut 0 sends the input: {names}, in this order"
+            table.caption = f"{note}; {table.caption}" if table.caption else note
     return table
 
 
@@ -152,7 +152,7 @@ def _spread(reading: Reading | None) -> str:
 
 
 def about(record: Record) -> Iterator[tuple[str, str]]:
-    """What was run, and what it was made on, in words."""
+    """Names and texts: the run's settings, and the machine, versions and commit that it was made on."""
     setup = record.setup
     yield "task", f"{setup.task.spec}, version {setup.task_version}"
     yield "model", setup.model
@@ -169,7 +169,7 @@ def _joined(values: Mapping[str, object]) -> str:
 
 
 def shown(record: Record, store: Store) -> Iterator[tuple[Table | str, str | None]]:
-    """The record's tables, with the ratios to its dense parent's where that has been run, and notes; each with its style."""
+    """Its tables, with ratios to its dense parent where that has been run, and notes; each with its style."""
     parent = store.parent(record.setup, record.seed)
     yield exits_table(record, parent), None
     for make in (cuts_table, answers_table, curves_table, walks_table, early_table):

@@ -1,4 +1,4 @@
-"""Numbers in the unit that suits them."""
+"""Numbers as text, with the unit's prefix that suits their size."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def big(value: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """A time in the unit that suits it."""
+    """A time in s, ms, us or ns."""
     return scaled(value, "s")
 
 
 def joules(value: float) -> str:
-    """An energy in the unit that suits it."""
+    """An energy in J, mJ, uJ or nJ."""
     return scaled(value, "J")
 
 
 def scaled(value: float, unit: str) -> str:
-    """A small number with the prefix of its unit that suits it."""
+    """A number with its unit and the prefix, from none down to n, that suits its size."""
     size, prefix = next((step for step in SMALL if value >= step[0]), SMALL[-1])
     return f"{digits(value / size)} {prefix}{unit}"
 

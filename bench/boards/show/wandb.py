@@ -1,4 +1,4 @@
-"""A board as a Weights & Biases report: its leaderboard and live plots of the runs that were mirrored there."""
+"""A board as a Weights & Biases report: its leaderboard, and live plots of the runs mirrored there."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from bench.boards.board import Board
 from bench.boards.show.markdown import page
 from bench.boards.show.terminal import COLUMNS
-from bench.errors import SeesawError
+from bench.errors import SeesawError, needing
 from bench.records.mirror import PROJECT, leaderboard, logged_in
 
 TIMEOUT = 20
-"""Seconds that a question to W&B may take."""
+"""Seconds that a request to W&B may take."""
 
 
 def publish(board: Board, project: str | None, runs: Path) -> str:
@@ -53,13 +53,9 @@ def publish(board: Board, project: str | None, runs: Path) -> str:
 
 
 def build(board: Board, entity: str, project: str) -> Any:
-    """The report, not yet saved: what the board is, two plots and training curves of its runs, and its table."""
-    try:
+    """The report, not yet saved: plots and training curves of the board's runs, and its Markdown page."""
+    with needing("publish", "Reports need"):
         from wandb_workspaces.reports import v2
-    except ImportError as error:
-        raise SeesawError(
-            "Reports need wandb-workspaces. Install it: pip install 'seesaw-bench[publish]'."
-        ) from error
     wr: Any = v2  # its names are not exported for type checkers
     runset = wr.Runset(entity=entity, project=project, name=board.name, filters=f"Group == '{board.name}'")
     accuracy = wr.SummaryMetric("last/top1")

@@ -1,4 +1,4 @@
-"""Pages of online policies: what both forms of a page say, and the Markdown one."""
+"""Pages of online policies: the tables and notes of both forms of a page, and the Markdown one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.errors import counted
 from bench.records.mean import Mean
 
 COMPUTED = "Computed from `streams/` by `make board`."
-"""The line by which a board knows its own pages."""
+"""The line that marks a page as written by `make board`."""
 TITLE = "Online policies"
 NOTES = (
     "Policies meet the samples one by one, without labels, and learn at which exit to keep the answer or send the sample on. "
@@ -43,7 +43,7 @@ def rows(section: Section) -> list[list[Cell]]:
 
 def _cells(line: Line) -> list[Cell]:
     numbers = line.numbers
-    told = {
+    texts = {
         "cost": f"{numbers['cost'].value:.3f} λ" + _half(numbers["cost"], 1, 3),
         **{key: percent(numbers[key]) for key in ("less (a)", "less (b)", "accuracy")},
         **{
@@ -57,7 +57,7 @@ def _cells(line: Line) -> list[Cell]:
         Cell(f"{line.offload:.4g} λ", value=line.offload),
         Cell("-" if line.rank is None else str(line.rank), value=line.rank),
         Cell(line.policy + (" (bound)" if line.kind == "bound" else "")),
-        *(Cell(words, value=short(numbers[key].value)) for key, words in told.items()),
+        *(Cell(words, value=short(numbers[key].value)) for key, words in texts.items()),
     ]
 
 
@@ -85,9 +85,9 @@ def page(name: str, board: StreamBoard) -> str:
     return "\n".join(lines) + "\n"
 
 
-def shown(boards: Mapping[str, StreamBoard]) -> dict[str, Any]:
-    """What the page's template and script show of all boards; `sections` is empty where there is nothing."""
-    found = [(name, section) for name, board in boards.items() for section in board.sections]
+def page_data(boards: Mapping[str, StreamBoard]) -> dict[str, Any]:
+    """The values for the template and the script of index.html; `sections` is empty where there is none."""
+    named_sections = [(name, section) for name, board in boards.items() for section in board.sections]
     return {
         "title": TITLE,
         "notes": [note.replace("*", "") for note in NOTES],
@@ -100,7 +100,7 @@ def shown(boards: Mapping[str, StreamBoard]) -> dict[str, Any]:
                 "rows": rows(section),
                 "data": section_data(name, section),
             }
-            for name, section in found
+            for name, section in named_sections
         ],
         "contested": [
             (f"{name}: {model}", reason)

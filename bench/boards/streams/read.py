@@ -1,4 +1,4 @@
-"""Online policies: the boards of stream records, a section for each network and each meaning of reward."""
+"""Online policies: the boards of stream records, a section for each network and each definition of reward."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class StreamBoard:
 
     Attributes:
         sections: ranked ones first.
-        records: how many count.
-        contested: model and reason of those that do not.
+        records: the number of those that count.
+        contested: name and reason of each that does not.
     """
 
     sections: list[Section]
@@ -29,7 +29,7 @@ class StreamBoard:
 
 
 def read_stream_boards(store: Store) -> tuple[dict[str, StreamBoard], list[str]]:
-    """The boards of all stream records of a store, and a sentence for each file that is none."""
+    """The boards of a store's stream records, by name, and a sentence for each file that is none."""
     entries, trouble = store.entries(StreamRecord)
     sound: dict[str, list[StreamRecord]] = defaultdict(list)
     contested: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -46,36 +46,36 @@ def read_stream_boards(store: Store) -> tuple[dict[str, StreamBoard], list[str]]
 
 
 def sections(streams: Iterable[StreamRecord]) -> list[Section]:
-    """Sound stream records by network and question, one a seed, and by what a reward is."""
+    """Sound stream records grouped by network and question, one for each seed, and by terms of reward."""
     groups: dict[str, dict[int, StreamRecord]] = defaultdict(dict)
     for stream in streams:
         groups[stream.kin][stream.seed] = stream
-    found = []
+    all_sections = []
     for seeds in groups.values():
         records = tuple(seeds[seed] for seed in sorted(seeds))
         terms = sorted({(one.alpha, one.layer, one.mu) for one in records[0].results})
-        found += [Section(records, *those) for those in terms]
-    found.sort(key=lambda one: (not one.ranked, one.title, one.records[0].kin, one.layer, one.mu))
-    names = Counter(one.title for one in found)
-    return [_told_apart(one, found) if names[one.title] > 1 else one for one in found]
+        all_sections += [Section(records, *those) for those in terms]
+    all_sections.sort(key=lambda one: (not one.ranked, one.title, one.records[0].kin, one.layer, one.mu))
+    titles = Counter(one.title for one in all_sections)
+    return [_set_apart(one, all_sections) if titles[one.title] > 1 else one for one in all_sections]
 
 
-def _told_apart(section: Section, others: Iterable[Section]) -> Section:
-    """A section of a name that others have, with the first that was asked otherwise of each of them in its name."""
+def _set_apart(section: Section, others: Iterable[Section]) -> Section:
+    """A section whose title others have, with the settings in its title that set it apart from them."""
     rivals = [one for one in others if one is not section and one.title == section.title]
     apart: list[str] = []
-    for key, words in section.asked.items():
-        if any(one.asked[key] != words for one in rivals):
+    for key, words in section.settings.items():
+        if any(one.settings[key] != words for one in rivals):
             apart.append(key)
-            rivals = [one for one in rivals if one.asked[key] == words]
+            rivals = [one for one in rivals if one.settings[key] == words]
     return replace(section, apart=tuple(apart))
 
 
 def section_data(board: str, section: Section) -> dict[str, Any]:
-    """One section as JSON values for the page's figures, with every cost of sending: `[mean, half-width]`."""
+    """One section as JSON values for figures, at every cost of sending; means as `[mean, half-width]`."""
     lines = section.every
-    there = {line.policy for line in lines}
-    names = [*BASELINES, *(one.spec for one in section.records[0].entrants if one.spec in there)]
+    played = {line.policy for line in lines}
+    names = [*BASELINES, *(one.spec for one in section.records[0].entrants if one.spec in played)]
     return {
         "name": f"{board}: {section.title}",
         "ranked": section.ranked,

@@ -1,4 +1,4 @@
-"""Section: one network's stream records, one a seed, under one meaning of reward; what policies come to there."""
+"""Section: one network's stream records under one definition of reward, and a line for each policy."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from bench.records.terms import BASELINES
 
 @dataclass(frozen=True)
 class Line:
-    """What one policy comes to at one cost of sending, over seeds.
+    """One policy at one cost of sending: means over seeds.
 
     Attributes:
         policy: its spec, or the baseline's name.
-        kind: `baseline`, `policy`, or `bound` for what sees labels or the whole stream.
+        kind: `baseline`, `policy`, or `bound` for one that sees labels or the whole stream.
         offload: cost of sending a sample on, in lambdas.
-        rank: by regret among the policies at this cost, equal ones the same; None for the others, and below three seeds.
-        numbers: by the names in `NUMBERS`.
+        rank: by regret among policies at this cost, shared where equal; None for others, and below three seeds.
+        numbers: by the names that `_numbers` gives them.
     """
 
     policy: str
@@ -36,14 +36,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Section:
-    """The stream records of one network, one a seed, as far as alpha, lambda and mu are these.
+    """The stream records of one network, one for each seed; of their results, those with these terms.
 
     Attributes:
         records: in the order of seeds.
-        alpha: from which confidence an answer stands.
+        alpha: the confidence from which an answer is kept.
         layer: the cost of a layer, lambda.
-        mu: what cost counts for beside confidence.
-        apart: what was asked (keys of `asked`) that tells it from other sections of this name.
+        mu: the weight of cost beside confidence in a reward.
+        apart: keys of the `settings` that set it apart from other sections of this title.
     """
 
     records: tuple[StreamRecord, ...]
@@ -54,15 +54,15 @@ class Section:
 
     @property
     def title(self) -> str:
-        """The network, what follows the first part of the stream, from where an answer stands, what tells it apart."""
+        """The network, the later parts of the stream, alpha, and the settings that set it apart."""
         first, *others = self.records[0].parts
         then = "".join(f", then {part.setup.task.spec}" for part in others)
         own = [f"{first.setup.model}, {plan_of(first.setup)}{then}, alpha {self.alpha:g}"]
-        return ", ".join([*own, *(self.asked[key] for key in self.apart)])
+        return ", ".join([*own, *(self.settings[key] for key in self.apart)])
 
     @cached_property
-    def asked(self) -> dict[str, str]:
-        """What was asked of the stream, in words; what tells most comes first."""
+    def settings(self) -> dict[str, str]:
+        """The settings of the replay, in words, in the order in which a title names them."""
         one = self.records[0]
         passes = f"{counted(one.shuffles, 'reshuffling')} of" if one.shuffles else "one pass in order over"
         return {
@@ -79,14 +79,14 @@ class Section:
 
     @property
     def about(self) -> str:
-        """What was asked of the stream, in a sentence."""
+        """The number of seeds and of exits, and the settings of the replay, in a sentence."""
         one = self.records[0]
         keys = ["passes", "order", "depth", "terms"]
         keys += ["arms"] if one.arms == "cuts" else []
         keys += ["sending"] if one.sending or {*one.sends} != {1.0} else []
         seeds = counted(len(self.records), "seed") + ("" if self.ranked else ", unranked")
-        told = [seeds, counted(len(one.parts[0].right), "exit"), *(self.asked[key] for key in keys)]
-        return "; ".join(told) + "."
+        words = [seeds, counted(len(one.parts[0].right), "exit"), *(self.settings[key] for key in keys)]
+        return "; ".join(words) + "."
 
     @property
     def ranked(self) -> bool:
@@ -100,7 +100,7 @@ class Section:
 
     @property
     def shown(self) -> list[float]:
-        """The cheapest, the middle one and the dearest."""
+        """The costs of sending that tables show: the cheapest, the middle one and the dearest."""
         costs = self.offloads
         return sorted({costs[0], costs[len(costs) // 2], costs[-1]})
 
@@ -116,16 +116,16 @@ class Section:
     def lines(self, offload: float) -> list[Line]:
         """Both baselines, the policies from the least regret up, and the bounds, at one cost of sending."""
         kinds = {one.spec: "bound" if one.bound else "policy" for one in self.records[0].entrants}
-        found: dict[str, dict[str, list[float]]] = {}
+        by_policy: dict[str, dict[str, list[float]]] = {}
         for record in self.records:
             here = {one.policy: one for one in self._results(record) if one.offload / self.layer == offload}
             for name, result in here.items():
                 numbers = _numbers(record, result, *(here[baseline] for baseline in BASELINES))
                 for key, value in numbers.items():
-                    found.setdefault(name, {key: [] for key in numbers})[key].append(value)
+                    by_policy.setdefault(name, {key: [] for key in numbers})[key].append(value)
         lines = [
             Line(name, kinds.get(name, "baseline"), offload, None, {key: _mean(values) for key, values in numbers.items()})
-            for name, numbers in found.items()
+            for name, numbers in by_policy.items()
         ]  # fmt: skip
         order = ("baseline", "policy", "bound")
         lines.sort(key=lambda line: (order.index(line.kind), _place(line)))
@@ -136,7 +136,7 @@ class Section:
 
 
 def _depth(costs: str | list[float]) -> str:
-    """What depth is counted in: a reading by its name, and what was given in numbers."""
+    """The unit that depth is counted in, in words: exits, a reading, or the costs that were given."""
     if isinstance(costs, str):
         return {"layers": "exits", "measured": "measured MACs"}.get(costs, costs)
     return f"the costs given, {_joined(costs)}"
@@ -161,13 +161,13 @@ def _place(line: Line) -> float:
 
 
 def _mean(values: list[float]) -> Mean:
-    found = Mean.of(values)
-    assert found is not None
-    return found
+    mean = Mean.of(values)
+    assert mean is not None
+    return mean
 
 
 def _numbers(record: StreamRecord, result: Result, whole: Result, early: Result) -> dict[str, float]:
-    """Of one seed, the mean of its passes; cost in lambdas, `less` and `lost` as shares against (a) and (b)."""
+    """One seed's means over passes: cost in lambdas; `less` and `lost` against (a) and (b), as shares."""
     n = record.samples
 
     def accuracy(of: Result) -> float:

@@ -1,4 +1,4 @@
-"""A stream record in the terminal, as boards show it."""
+"""A stream record in the terminal, in the form of its board."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.records.stream import StreamRecord
 
 
 def about(stream: StreamRecord) -> Iterator[tuple[str, str]]:
-    """The runs and the code that it was made from."""
+    """Names and texts: the runs, the versions and the commit that it was made from."""
     for part in stream.parts:
         yield "run", f"{part.setup.task.spec}, {part.setup.model}, {part.digest}, seed {stream.seed}"
     yield "versions", ", ".join(f"{key} {value}" for key, value in sorted(stream.versions.items()))
@@ -24,7 +24,7 @@ def about(stream: StreamRecord) -> Iterator[tuple[str, str]]:
 
 
 def shown(stream: StreamRecord, store: Store) -> Iterator[tuple[Table | str, str | None]]:
-    """Its sections, each with what papers claim; numbers that contradict each other make no table."""
+    """Its sections as tables, each with the papers' claims; none where its numbers contradict each other."""
     for section in [] if stream.faults() else sections([stream]):
         yield section.title, "bold"
         yield _table(section), None

@@ -18,7 +18,7 @@ from bench.network.sparse import degree
 
 
 def linear(draft: Draft, x: Ref, transposed: Tensor, bias: Tensor | None) -> Pending:
-    """A linear layer; one of cyclic diagonals is noted as such."""
+    """A linear layer; the offsets of cyclic diagonals are kept for the slide form."""
     if not isinstance(x, Ref) or not isinstance(transposed, Tensor):
         raise refused("multiplies two results")
     value = draft.value(x)
@@ -79,7 +79,7 @@ def _kernels(draft: Draft, weight: Tensor, parts: int) -> list[Group]:
 
 
 def normalised(draft: Draft, call: Call) -> Pending:
-    """Batch normalisation, folded into the layer before it where nothing else reads that."""
+    """Batch normalisation, folded into the layer before it where nothing else reads that layer."""
     x, weight, bias, mean, var = call.args[:5]
     eps = call.args[-1]
     if mean is None or var is None:
@@ -90,7 +90,7 @@ def normalised(draft: Draft, call: Call) -> Pending:
 
 
 def scaled(draft: Draft, call: Call) -> Pending:
-    """A result times a number, or a number a channel, folded into the layer before it where nothing else reads that."""
+    """A result times a number, or one for each channel; folded into the layer before it where possible."""
     x, factor = call.args if isinstance(call.args[0], Ref) else call.args[::-1]
     if isinstance(factor, Ref):
         raise refused("multiplies two results")
@@ -119,7 +119,7 @@ def _scaled(draft: Draft, x: Ref, scale: np.ndarray, shift: np.ndarray) -> Pendi
 
 
 def _diagonal(draft: Draft, value: Value) -> Pending:
-    """A layer that gives every channel itself."""
+    """A layer that passes every channel on unchanged."""
     places = value[0]
     ones = [Group(np.array([c]), np.array([c]), np.ones((1, 1), np.float32)) for c in range(len(places))]
     if places.ndim == 1:

@@ -1,4 +1,4 @@
-"""Drafts: the steps of a chain as far as they are made, and where every result stands."""
+"""Drafts: the steps of a chain made so far, and the places of every result."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from bench.execution.row_groups import Group
 
 
 class Unsupported(SeesawError):
-    """The network does something that no step does; it is then executed as PyTorch executes it."""
+    """No chain can run this network here; PyTorch's kernels then do."""
 
 
-def refused(what: str) -> Unsupported:
-    """The error that says what no step does."""
-    return Unsupported(f"No native step {what}, so PyTorch's kernels run this network.")
+def refused(action: str) -> Unsupported:
+    """The error for an action, such as "does sort", that no step takes."""
+    return Unsupported(f"No native step {action}, so PyTorch's kernels run this network.")
 
 
 @dataclass
 class Pending:
-    """A layer that may still take in what follows it: a scale, an addition, bounds."""
+    """A layer that may still take in a scale, an addition or bounds that follow it."""
 
     layer: Affine
     shape: tuple[int, ...]
@@ -41,10 +41,10 @@ Value = np.ndarray
 
 
 class Draft:
-    """What the steps are made from, and made into.
+    """A chain in the making: the tape of a network, and the steps made from it so far.
 
     Args:
-        tape: what the network does.
+        tape: of the network.
         lanes: samples in a block.
     """
 
@@ -58,15 +58,15 @@ class Draft:
 
     def value(self, ref: Ref) -> Value:
         """A result's places; a layer that was still pending becomes a step."""
-        found = self.values[ref.number]
-        if isinstance(found, Pending):
-            found = self.values[ref.number] = self._emit(found)
-        return found
+        value = self.values[ref.number]
+        if isinstance(value, Pending):
+            value = self.values[ref.number] = self._emit(value)
+        return value
 
     def own(self, ref: Ref) -> Pending | None:
         """The pending layer behind a result that nothing else uses, so that it may be changed."""
-        found = self.values[ref.number]
-        return found if isinstance(found, Pending) and self.uses[ref.number] == 1 else None
+        value = self.values[ref.number]
+        return value if isinstance(value, Pending) and self.uses[ref.number] == 1 else None
 
     def made(self, shape: tuple[int, ...], row: int = 0) -> tuple[Buffer, np.ndarray]:
         """A buffer for a tensor, with zeros around it where it is an image."""
@@ -80,13 +80,13 @@ class Draft:
         return buffer, places
 
     def copied(self, places: np.ndarray) -> np.ndarray:
-        """The same numbers in a buffer of their own."""
+        """The places of a copy of these numbers, in a buffer of its own."""
         _, to = self.made(places.shape)
         self.steps.append(Each(to.reshape(-1), places.reshape(-1, 1)))
         return to
 
     def weights(self, weight: Tensor) -> tuple[np.ndarray, np.ndarray | None]:
-        """A weight as rows, and which of its numbers exist."""
+        """A weight as rows, and the mask of its numbers; None where all exist."""
         mask = self.tape.masks.get(weight.data_ptr())
         rows = weight.detach().float().cpu().numpy().reshape(len(weight), -1)
         return rows, None if mask is None else mask.cpu().numpy().reshape(len(weight), -1)
@@ -116,7 +116,7 @@ class Draft:
         return places[None]
 
     def _runs(self, layer: Affine, pending: Pending, row: int) -> None:
-        """How the runs of a convolution lie: one over the whole image, one a row, or one a pixel."""
+        """Lay out the runs of a convolution: one over the whole image, one a row, or one a pixel."""
         _, height, width = pending.shape
         lanes, (down, across) = self.lanes, pending.stride
         if pending.stride == (1, 1) and pending.row == row and lanes == 1:
@@ -133,7 +133,7 @@ class Draft:
 
 
 def present(layer: Affine) -> Affine:
-    """The same layer without the columns that are zero and stand nowhere."""
+    """The same layer without columns at `ABSENT` places, whose numbers are zero."""
     if (layer.columns != ABSENT).all():
         return layer
     groups = []

@@ -16,9 +16,9 @@ from bench.execution.program.encode import Code, Encoder
 from bench.execution.program.forms import FormChoice
 
 TOLERANCE = 1e-4
-"""By how much a chain may differ from the network it was made from, relative to the largest answer."""
+"""By how much a chain may differ from the network it was made from, relative to its largest output."""
 LEAST = 1e-3
-"""Answers that are smaller throughout are what rounding leaves of larger sums: they are held to this size's share."""
+"""Smaller outputs may be rounding errors of larger sums; differences are relative to this at least."""
 
 
 class Chain:
@@ -26,7 +26,7 @@ class Chain:
 
     Args:
         code: the chain, for blocks of `code.lanes` samples; a batch of any size runs block by block.
-        shapes: of the answers, without the batch.
+        shapes: of the outputs, without the batch.
     """
 
     def __init__(self, code: Code, shapes: Sequence[tuple[int, ...]]) -> None:
@@ -34,11 +34,11 @@ class Chain:
         self.flat = all(len(shape) == 1 for shape in shapes)
 
     def __call__(self, x: Tensor) -> list[Tensor]:
-        """The answers, each (N, ...)."""
-        answers = self.code.run(x.contiguous())
+        """The outputs, each (N, ...)."""
+        outputs = self.code.run(x.contiguous())
         if self.flat:
-            return answers
-        return [a.reshape(-1, *s) if len(s) > 1 else a for a, s in zip(answers, self.shapes, strict=True)]
+            return outputs
+        return [y.reshape(-1, *s) if len(s) > 1 else y for y, s in zip(outputs, self.shapes, strict=True)]
 
 
 def chain_of(
@@ -51,25 +51,25 @@ def chain_of(
     """A module as a chain, checked against the module itself.
 
     Args:
-        module: whose masks tell which weights exist; in eval mode.
-        run: takes a batch, gives the answers.
+        module: in eval mode, with its masks.
+        run: takes a batch, returns the outputs.
         example: one sample, (1, ...), float32.
         lanes: samples in a block.
-        form: which form computes a layer; None takes what is fastest on this machine.
+        form: chooses the form of a layer; None takes the fastest on this machine.
 
     Raises:
         Unsupported: no native kernels here, or the network does something that no step does.
     """
     if (reason := native.missing()) is not None:
         raise Unsupported(f"There are no native kernels: {reason}.")
-    known = choices(torch.get_num_threads())
+    measured = choices(torch.get_num_threads())
     try:
         tape = watch(module, run, example)
         program = program_of(tape, lanes)
-        chain = Chain(Encoder(program, form or known.form).code(), tape.shapes)
+        chain = Chain(Encoder(program, form or measured.form).code(), tape.shapes)
     except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError) as error:
         raise Unsupported(f"No chain can be made of this network ({error}).") from error
-    known.keep()
+    measured.keep()
     _check(chain, run, example)
     return chain
 

@@ -1,7 +1,7 @@
 """Compiling: the steps of a chain, made from a tape.
 
-Batch normalisation is folded into the layer before it, additions and activations become the end of a layer, and what
-only moves numbers (views, slices, permutations, paddings) becomes other places to read from.
+Batch normalisation is folded into the layer before it, additions and activations become the end of a layer,
+and operators that only move numbers (views, slices, permutations, paddings) become other places to read from.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ HANDLES: dict[str, Handle] = {
     **dict.fromkeys(MOVES, moved),
     **dict.fromkeys(SAME, lambda draft, c: draft.value(c.args[0])),
 }
-"""What becomes of an operator, by its name."""
+"""The function that turns an operator into steps or places, by the operator's name."""
 
 
 def program_of(tape: Tape, lanes: int) -> Program:
-    """The steps that do what a tape says, on blocks of so many samples.
+    """The program of a tape's operators, for blocks of so many samples.
 
     Raises:
         Unsupported: an operator that no step does.
@@ -60,8 +60,8 @@ def program_of(tape: Tape, lanes: int) -> Program:
         if call.name not in HANDLES:
             raise refused(f"does {call.name}")
         draft.values[call.out] = HANDLES[call.name](draft, call)
-    for number, answer in enumerate(tape.answers):
-        places = draft.value(Ref(answer)).reshape(-1)
+    for number, output in enumerate(tape.outputs):
+        places = draft.value(Ref(output)).reshape(-1)
         if (places == ABSENT).any():
             places = draft.copied(places)
         draft.steps.append(Output(number, places))

@@ -1,4 +1,4 @@
-"""Ends of layers: additions and activations, taken into the layer before them where nothing else reads it."""
+"""Fusions: additions and activations, taken into the layer before them where nothing else reads it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def bounded(draft: Draft, call: Call, low: float, high: float) -> Value | Pendin
 
 
 def clamped(draft: Draft, call: Call, low: float | None, high: float | None) -> Value | Pending:
-    """A result between the bounds that the call names, or else between these; None is no bound."""
-    given = [*call.args[1:], None, None][:2]
-    low, high = (given[0] if given[0] is not None else low), (given[1] if given[1] is not None else high)
+    """A result between the bounds of the call, or else between these; None is no bound."""
+    bounds = [*call.args[1:], None, None][:2]
+    low, high = (bounds[0] if bounds[0] is not None else low), (bounds[1] if bounds[1] is not None else high)
     return bounded(draft, call, -math.inf if low is None else low, math.inf if high is None else high)
 
 
@@ -55,7 +55,7 @@ def summed(draft: Draft, call: Call) -> Value | Pending:
 
 
 def _add(draft: Draft, pending: Pending, places: np.ndarray) -> None:
-    """Let a layer add what stands elsewhere before its bounds."""
+    """Let a layer add the numbers at these places, before its bounds."""
     if pending.row == 0:
         flat = places.reshape(-1)
         together = len(np.unique(draft.room.of(flat))) == 1

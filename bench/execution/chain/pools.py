@@ -1,4 +1,4 @@
-"""Pools: means over windows as layers, largest numbers as steps of their own."""
+"""Pools: means over windows as layers, maxima over windows as steps of their own."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def average(draft: Draft, call: Call) -> Pending:
     """Means over windows of one size."""
     places = draft.value(call.args[0])[0]
     windows = _windows_of(call, places.shape)
-    told = dict(zip(("padding", "ceil", "counted", "divisor"), call.args[3:], strict=False))
-    edge = any(pair(told.get("padding", 0))) and told.get("counted", True) and (windows == ABSENT).any()
-    if edge or told.get("divisor") is not None:
+    options = dict(zip(("padding", "ceil", "counted", "divisor"), call.args[3:], strict=False))
+    edge = any(pair(options.get("padding", 0))) and options.get("counted", True) and (windows == ABSENT).any()
+    if edge or options.get("divisor") is not None:
         raise refused("takes means over an edge that counts")
     inside = [window[window != ABSENT] for window in windows]
     rows = [channel[window] for channel in places.reshape(len(places), -1) for window in inside]
@@ -75,7 +75,7 @@ def _windows(draft: Draft, windows: Sequence[np.ndarray], shape: tuple[int, ...]
 
 
 def _windows_of(call: Call, shape: tuple[int, ...]) -> np.ndarray:
-    """The numbers within a channel that each result of a pool sees, (results, taps); `ABSENT` past the edge."""
+    """The positions in a channel that each result of a pool reads, (results, taps); `ABSENT` at the edge."""
     args = [*call.args[1:], *[None] * 4]
     kernel = pair(args[0])
     stride = pair(args[1] or args[0])

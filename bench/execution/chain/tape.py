@@ -1,4 +1,4 @@
-"""Tapes: what a network does, written down while it runs once."""
+"""Tapes: the operators of a network, recorded while it runs once."""
 
 from __future__ import annotations
 
@@ -30,38 +30,39 @@ class Call:
     args: Any
     kwargs: Any
     out: int
+    """number of the result"""
     shape: tuple[int, ...]
     """of the result, with its batch of 1"""
 
 
 @dataclass(frozen=True)
 class Tape:
-    """All calls in order, and which of their results are the answers.
+    """All calls in order, and those of their results that are the outputs.
 
     Attributes:
         sample: shape of one input, without the batch.
         calls: in the order in which they ran.
-        answers: numbers of the results.
-        shapes: of the answers, without the batch.
-        masks: which numbers of a weight exist, by the address of the weight; a weight that is not in it is dense.
+        outputs: numbers of the results.
+        shapes: of the outputs, without the batch.
+        masks: by the address of a weight, the mask of its numbers; a weight without one is dense.
     """
 
     sample: tuple[int, ...]
     calls: list[Call]
-    answers: list[int]
+    outputs: list[int]
     shapes: list[tuple[int, ...]]
     masks: dict[int, Tensor]
 
     def shape(self, ref: Ref) -> tuple[int, ...]:
-        """Of a result, with its batch of 1."""
+        """The shape of a result, with its batch of 1."""
         return next((call.shape for call in self.calls if call.out == ref.number), (1, *self.sample))
 
     def uses(self) -> dict[int, int]:
-        """How often each result is used, as an answer too."""
+        """How often each result is used, as an output too."""
         counts: dict[int, int] = {}
         for ref in [r for call in self.calls for r in refs((call.args, call.kwargs))]:
             counts[ref.number] = counts.get(ref.number, 0) + 1
-        for number in self.answers:
+        for number in self.outputs:
             counts[number] = counts.get(number, 0) + 1
         return counts
 
@@ -82,56 +83,57 @@ def pair(value: Any) -> tuple[int, int]:
     return (value[0], value[0]) if len(value) == 1 else (value[0], value[1])
 
 
-class _Watch(TorchDispatchMode):
-    """Writes down every operator on a tensor that depends on the input."""
+class _Recorder(TorchDispatchMode):
+    """Records every operator on a tensor that depends on the input."""
 
     def __init__(self, start: Tensor) -> None:
         super().__init__()
         self.numbers = {id(start): 0}
         self.alive: list[Tensor] = [start]
-        """so that no number of a tensor that is gone goes to a new one"""
+        """all numbered tensors, so that no `id` is used a second time"""
         self.calls: list[Call] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        told = self._told((tuple(args), kwargs or {}))
+        arguments, options = self._with_refs((tuple(args), kwargs or {}))
         result = func(*args, **(kwargs or {}))
-        if refs(told):
+        if refs((arguments, options)):
             first = result[0] if isinstance(result, (tuple, list)) else result
             if isinstance(first, Tensor):
+                number = self.numbers[id(first)] = len(self.alive)
                 self.alive.append(first)
-                self.numbers[id(first)] = len(self.alive) - 1
                 name = func.name().removeprefix("aten::") if hasattr(func, "name") else str(func)
-                self.calls.append(Call(name, func, told[0], told[1], len(self.alive) - 1, tuple(first.shape)))
+                self.calls.append(Call(name, func, arguments, options, number, tuple(first.shape)))
         return result
 
-    def _told(self, value: Any) -> Any:
+    def _with_refs(self, value: Any) -> Any:
+        """Arguments with a `Ref` for every tensor that depends on the input."""
         if isinstance(value, Tensor):
             number = self.numbers.get(id(value))
             return value if number is None else Ref(number)
         if isinstance(value, (tuple, list)):
-            return type(value)(self._told(part) for part in value)
-        return {k: self._told(v) for k, v in value.items()} if isinstance(value, dict) else value
+            return type(value)(self._with_refs(part) for part in value)
+        return {k: self._with_refs(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def watch(module: nn.Module, run: Callable[[Tensor], Sequence[Tensor]], example: Tensor) -> Tape:
-    """Run a network once and write down what it does.
+    """Run a network once and record its operators.
 
     Args:
-        module: whose masks tell which weights exist.
-        run: takes a batch of one sample, gives the answers.
+        module: with its masks.
+        run: takes a batch of one sample, returns the outputs.
         example: that sample, (1, ...).
     """
-    with torch.inference_mode(False), torch.no_grad():  # there, operators are seen in their smaller parts
+    with torch.inference_mode(False), torch.no_grad():  # inference mode records no parts of operators
         start = example.clone()
-        spy = _Watch(start)
-        with spy:
-            answers = list(run(start))
-    if any(id(answer) not in spy.numbers or answer.shape[0] != 1 for answer in answers):
+        recorder = _Recorder(start)
+        with recorder:
+            outputs = list(run(start))
+    if any(id(output) not in recorder.numbers or output.shape[0] != 1 for output in outputs):
         raise ValueError("an answer does not depend on the input, or is none for each sample")
     return Tape(
         tuple(example.shape[1:]),
-        spy.calls,
-        [spy.numbers[id(answer)] for answer in answers],
-        [tuple(answer.shape[1:]) for answer in answers],
+        recorder.calls,
+        [recorder.numbers[id(output)] for output in outputs],
+        [tuple(output.shape[1:]) for output in outputs],
         {layer.weight.data_ptr(): mask for _, layer, mask in masked(module)},
     )

@@ -1,4 +1,4 @@
-"""Moves: what only moves numbers (views, slices, permutations, paddings) becomes other places to read from."""
+"""Views: operators that only move numbers (views, slices, paddings) become other places to read from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAME = {"clone", "_to_copy", "contiguous", "lift_fresh", "native_dropout"}
 
 
 def moved(draft: Draft, call: Call) -> Value:
-    """Where the numbers of a moved result stand."""
+    """The places of the numbers of a moved result."""
     if call.name == "constant_pad_nd":
         value = call.args[2] if len(call.args) > 2 else 0
         if value != 0:

@@ -1,4 +1,4 @@
-"""Images: how a convolution reads its input, with zeros around it and strides of 1."""
+"""Windows: the inputs of convolutions, as images with zeros around them and strides of 1."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def phases_of(
     stride: tuple[int, int],
     shape: Sequence[int],
 ) -> tuple[np.ndarray, int]:
-    """An image parted into those that every `stride`-th row and column see, so that strides become 1.
+    """An image split into one for each phase of the stride, so that strides become 1.
 
     Returns:
         Places of the columns (channel, tap), and floats between rows.
@@ -67,14 +67,14 @@ def phases_of(
     row = max(wide, columns + 2 * draft.pad)
     buffer = draft.room.buffer(channels * len(phases) * tall * row)
     to = buffer.base + np.arange(channels * len(phases) * tall * row).reshape(channels, -1, tall, row)
-    come = np.full(to.shape, ABSENT)
+    sources = np.full(to.shape, ABSENT)
     for n, (y, x) in enumerate(phases):
         at_y, at_x = (np.arange(tall) + low[0]) * down + y, (np.arange(wide) + low[1]) * across + x
         in_y, in_x = (at_y >= 0) & (at_y < height), (at_x >= 0) & (at_x < width)
-        come[:, n, np.flatnonzero(in_y)[:, None], np.flatnonzero(in_x)] = places[
+        sources[:, n, np.flatnonzero(in_y)[:, None], np.flatnonzero(in_x)] = places[
             :, at_y[in_y][:, None], at_x[in_x]
         ]
-    draft.steps.append(Each(to.reshape(-1), come.reshape(-1, 1)))
+    draft.steps.append(Each(to.reshape(-1), sources.reshape(-1, 1)))
     of_tap = [
         to[:, phases.index((y % down, x % across)), y // down - low[0], x // across - low[1]] for y, x in taps
     ]

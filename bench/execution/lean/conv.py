@@ -1,8 +1,8 @@
 """Convolutions that are trained on the weights that exist: forward, both gradients, and the optimiser's state.
 
-Predefined sparsity exists before training (Capogrosso et al., FDL 2024; for kernels Kundu et al., IEEE TC 2020): nothing
-ever needs the weights that do not. The optimiser's state always falls with the density. The time falls where a product
-of what exists is faster than the dense one, which is measured (`fastest`).
+Predefined sparsity exists before training (Capogrosso et al., FDL 2024; of kernels, Kundu et al., IEEE TC 2020):
+absent weights are never needed. The optimiser's state always falls with the density. The time falls where
+a product of the existing weights is faster than the dense one, which is measured (`fastest`).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from bench.execution.lean.products import PRODUCTS, Conv, Product, Scattered, ex
 from bench.execution.program.choices import choices, quickest
 
 ROUNDS = 3
-"""In which products are compared: a step of training takes long enough to be timed."""
+"""Rounds in which products are compared; few, since a step of training takes long enough to be timed."""
 
 
 class PackedConv(nn.Module):
     """A convolution that holds only the weights that exist.
 
     Args:
-        layer: whose weights, mask and bias are taken.
-        product: of this layer, how it is computed; by a dense kernel where it is left out.
+        layer: its weights, mask and bias are copied.
+        product: made for this layer, computes it; a dense kernel does where left out.
     """
 
     def __init__(self, layer: Conv, product: Product | None = None) -> None:
@@ -33,7 +33,7 @@ class PackedConv(nn.Module):
         self.mask, self.channels = existing(layer), layer.in_channels
         self.product = product or Scattered.of(layer)
         self.values = nn.Parameter(layer.weight.detach()[self.mask][None])
-        """(1, nnz), in row order; two dimensions, as weights have, for what treats biases otherwise"""
+        """(1, nnz), in row order; two dimensions, because one-dimensional parameters are taken for biases"""
         self.bias = None if layer.bias is None else nn.Parameter(layer.bias.detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,19 +58,20 @@ def fastest(layer: Conv, shape: Sequence[int]) -> Product:
         layer: with its mask.
         shape: of a batch of its inputs.
     """
-    able = {name: one for name, kind in PRODUCTS.items() if (one := kind.of(layer)) is not None}
-    if len(able) == 1:
-        return able["scattered"]
+    products = {name: product for name, kind in PRODUCTS.items() if (product := kind.of(layer)) is not None}
+    if len(products) == 1:
+        return products["scattered"]
 
     def measure() -> str:
-        jobs = [_step(PackedConv(layer, product), shape) for product in able.values()]
-        return list(able)[quickest(jobs, ROUNDS)]
+        jobs = [_step(PackedConv(layer, product), shape) for product in products.values()]
+        return list(products)[quickest(jobs, ROUNDS)]
 
-    return able[choices(torch.get_num_threads()).settled(_kind(layer, shape), able, measure)]
+    chosen = choices(torch.get_num_threads()).shared_choice(_kind(layer, shape), products, measure)
+    return products[chosen]
 
 
 def _step(layer: PackedConv, shape: Sequence[int]) -> Callable[[], None]:
-    """Forward and both gradients."""
+    """A step of training to time: forward and both gradients."""
     at = layer.values
     x = torch.ones(*shape, dtype=at.dtype, device=at.device).contiguous(memory_format=torch.channels_last)
     x.requires_grad_(True)
@@ -86,11 +87,11 @@ def _step(layer: PackedConv, shape: Sequence[int]) -> Callable[[], None]:
 
 
 def _kind(layer: Conv, shape: Sequence[int]) -> str:
-    """What the speed of training a layer depends on, as one line."""
+    """The properties of a layer on which the speed of its training depends, as one line."""
     mask, device = existing(layer), layer.weight.device
-    named = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    told = (
+    processor = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    properties = (
         tuple(mask.shape), layer.stride, layer.padding, layer.dilation, tuple(shape),
-        int(mask.sum()), len(mask.flatten(1).unique(dim=0)), named,
+        int(mask.sum()), len(mask.flatten(1).unique(dim=0)), processor,
     )  # fmt: skip
-    return f"training conv {' '.join(map(str, told))}"
+    return f"training conv {' '.join(map(str, properties))}"

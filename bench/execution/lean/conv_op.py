@@ -32,7 +32,7 @@ def _kernel(x: Tensor, values: Tensor, chunks: Tensor, index: Tensor, rows: int,
 def _plain(
     x: Tensor, values: Tensor, bias: Tensor, chunks: Tensor, index: Tensor, geometry: Geometry
 ) -> Tensor:
-    """The same numbers by PyTorch alone."""
+    """The operator by PyTorch alone."""
     kernel = _kernel(x, values, chunks, index, len(bias), geometry)
     y = torch.nn.functional.conv2d(x, kernel, bias, geometry[2:4], geometry[4:6], geometry[6:])
     return torch.empty_like(y, memory_format=LAST).copy_(y)

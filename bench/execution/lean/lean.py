@@ -21,27 +21,27 @@ def small(net: Net, batch: int = 1) -> Iterator[dict[int, nn.Parameter]]:
     """Let a network hold only the weights that exist, in its layers with a predefined pattern, for a while.
 
     Args:
-        net: afterwards its layers are its own again, with the weights that they came to.
-        batch: samples that it will be trained on at once.
+        net: its own layers are back afterwards, with the trained weights.
+        batch: samples in a step of training.
 
     Yields:
-        The parameters that stand for others meanwhile, by the `id` of those.
+        The parameters that replace others meanwhile, by the `id` of these others.
     """
-    found = {name: layer for name, layer in layers(net).items() if pattern_of(layer) is not None}
-    packed = _packed(net, found, batch)
-    layouts = {name: layer.weight.detach().to("meta") for name, layer in found.items()}
+    own = {name: layer for name, layer in layers(net).items() if pattern_of(layer) is not None}
+    packed = _packed(net, own, batch)
+    layouts = {name: layer.weight.detach().to("meta") for name, layer in own.items()}
     for name, one in packed.items():
-        # what is hooked to the layer is to see what stands for it
+        # hooks of the layer run on its replacement
         one._forward_pre_hooks, one._forward_hooks = (
-            found[name]._forward_pre_hooks,
-            found[name]._forward_hooks,
+            own[name]._forward_pre_hooks,
+            own[name]._forward_hooks,
         )
         _put(net, name, one)
-        found[name].weight.data = one.values.new_empty(0)  # dense weights would take the memory that is saved
+        own[name].weight.data = one.values.new_empty(0)  # dense weights would take the memory that is saved
     try:
-        yield _moved(found, packed)
+        yield _moved(own, packed)
     finally:
-        for name, layer in found.items():
+        for name, layer in own.items():
             with torch.no_grad():
                 weight = packed[name].weight()
                 layer.weight.data = torch.empty_like(layouts[name], device=weight.device).copy_(weight)
@@ -50,11 +50,11 @@ def small(net: Net, batch: int = 1) -> Iterator[dict[int, nn.Parameter]]:
             _put(net, name, layer)
 
 
-def _packed(net: Net, found: dict[str, Layer], batch: int) -> dict[str, Packed]:
-    """What stands for each layer; a convolution computed by what is fastest for inputs like its own."""
-    shapes = _shapes(net, {name: layer for name, layer in found.items() if not isinstance(layer, nn.Linear)})
+def _packed(net: Net, own: dict[str, Layer], batch: int) -> dict[str, Packed]:
+    """The replacement of each layer; convolutions with the product that is fastest for inputs like theirs."""
+    shapes = _shapes(net, {name: layer for name, layer in own.items() if not isinstance(layer, nn.Linear)})
     packed: dict[str, Packed] = {}
-    for name, layer in found.items():
+    for name, layer in own.items():
         if isinstance(layer, nn.Linear):
             packed[name] = PackedLinear(layer).to(layer.weight.device)
         else:
@@ -63,16 +63,16 @@ def _packed(net: Net, found: dict[str, Layer], batch: int) -> dict[str, Packed]:
     return packed
 
 
-def _shapes(net: Net, found: dict[str, Layer]) -> dict[str, tuple[int, ...]]:
-    """The shapes of one input of layers, by name; only of those that the network comes by."""
-    if not found:
+def _shapes(net: Net, convolutions: dict[str, Layer]) -> dict[str, tuple[int, ...]]:
+    """The shape of one input of each layer, by name; without layers that the network never runs."""
+    if not convolutions:
         return {}
     shapes: dict[str, tuple[int, ...]] = {}
 
-    def seer(name: str) -> Callable[[nn.Module, tuple[Tensor]], None]:
-        return lambda _, given: shapes.update({name: tuple(given[0].shape[1:])})
+    def recorder(name: str) -> Callable[[nn.Module, tuple[Tensor]], None]:
+        return lambda _, inputs: shapes.update({name: tuple(inputs[0].shape[1:])})
 
-    hooks = [layer.register_forward_pre_hook(seer(name)) for name, layer in found.items()]
+    hooks = [layer.register_forward_pre_hook(recorder(name)) for name, layer in convolutions.items()]
     training = net.training
     with torch.no_grad():
         net.eval()(net.sample.blank(device=next(net.parameters()).device))
@@ -82,9 +82,9 @@ def _shapes(net: Net, found: dict[str, Layer]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _moved(found: dict[str, Layer], packed: dict[str, Packed]) -> dict[int, nn.Parameter]:
+def _moved(own: dict[str, Layer], packed: dict[str, Packed]) -> dict[int, nn.Parameter]:
     moved: dict[int, nn.Parameter] = {}
-    for name, layer in found.items():
+    for name, layer in own.items():
         moved[id(layer.weight)] = packed[name].values
         bias = packed[name].bias
         if layer.bias is not None and bias is not None:

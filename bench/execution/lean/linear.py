@@ -1,6 +1,6 @@
 """Linear layers that are trained on the weights that exist: forward, both gradients, and the optimiser's state.
 
-Predefined sparsity exists before training (Capogrosso et al., FDL 2024): nothing ever needs the weights that do not.
+Predefined sparsity exists before training (Capogrosso et al., FDL 2024), so absent weights are never needed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class PackedLinear(nn.Module):
     """A linear layer that holds only the weights that exist.
 
     Args:
-        layer: whose weights, mask and bias are taken; rows that read the same inputs are computed together.
+        layer: its weights, mask and bias are copied; rows that read the same inputs are computed together.
     """
 
     chunks: Tensor
@@ -27,19 +27,19 @@ class PackedLinear(nn.Module):
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
-        native.missing()  # without kernels PyTorch's own give equal numbers
+        native.missing()  # loads the kernels; without them PyTorch's own compute the operators
         mask = mask_of(layer)
         weight = layer.weight.detach()
-        found = Chunked.of(groups_of(weight.cpu().numpy(), None if mask is None else mask.cpu().numpy()))
+        chunked = Chunked.of(groups_of(weight.cpu().numpy(), None if mask is None else mask.cpu().numpy()))
         self.in_features, self.out_features = layer.in_features, layer.out_features
-        self.values = nn.Parameter(weight[found.rows, found.columns].clone()[None])
-        """(1, nnz), of every chunk [place][row]; two dimensions, as weights have, for what treats biases otherwise"""
+        self.values = nn.Parameter(weight[chunked.rows, chunked.columns].clone()[None])
+        """(1, nnz), chunk by chunk [place][row]; two dimensions, as those of one are taken for biases"""
         self.bias = nn.Parameter(
             torch.zeros(self.out_features) if layer.bias is None else layer.bias.detach().clone()
         )
         self.bias.requires_grad_(layer.bias is not None)
-        self.register_buffer("chunks", found.chunks)
-        self.register_buffer("index", found.index)
+        self.register_buffer("chunks", chunked.chunks)
+        self.register_buffer("index", chunked.index)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, ..., in_features) to (N, ..., out_features)."""
@@ -62,7 +62,7 @@ native.library.define(
 
 
 def _plain(x: Tensor, values: Tensor, bias: Tensor, chunks: Tensor, index: Tensor) -> Tensor:
-    """The same numbers by PyTorch alone."""
+    """The operator by PyTorch alone."""
     return torch.addmm(bias, x, dense(values, chunks, index, len(bias), x.shape[1]).t())
 
 

@@ -1,4 +1,4 @@
-"""Products: how a convolution's values meet its inputs in training. All give the same numbers from the same values."""
+"""Products: ways to multiply a convolution's values with its inputs in training, all with equal results."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Conv = nn.Conv1d | nn.Conv2d | nn.Conv3d
 class Product(nn.Module):
     """The contract: `of` makes it for a layer, or None where it cannot be; `forward` computes the layer.
 
-    `values` are the weights that exist in row order, (1, nnz), as `weight[mask]` gives them. What a product keeps beside
-    them follows from the mask alone, so it stands in no state dict.
+    `values` are the weights that exist in row order, (1, nnz), as `weight[mask]` gives them. A product's
+    other tensors follow from the mask alone, so they are in no state dict.
     """
 
     @classmethod
     def of(cls, layer: Conv) -> Self | None:
-        """The product for a layer."""
+        """The product for a layer, or None where it cannot be."""
         raise NotImplementedError(f"{cls.__name__} must define of(layer)")
 
     def forward(self, x: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
@@ -37,7 +37,7 @@ class Product(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} must define forward(x, values, bias)")
 
     def hold(self, **numbers: np.ndarray) -> None:
-        """Keep index tensors."""
+        """Register index tensors as buffers, outside of state dicts."""
         for name, array in numbers.items():
             self.register_buffer(name, torch.from_numpy(array), persistent=False)
 
@@ -106,7 +106,7 @@ class Grouped(Product):
 
 
 class Native(Product):
-    """The kernels of our own, which read the weights that exist in any pattern; on a CPU, in float32."""
+    """Our own kernels, which read the existing weights of any pattern; on a CPU, in float32."""
 
     chunks: Tensor
     index: Tensor
@@ -117,11 +117,13 @@ class Native(Product):
         super().__init__()
         taps = math.prod(layer.weight.shape[2:])
         groups = groups_of(layer.weight.detach().flatten(1).numpy(), _mask(layer))
-        found = Chunked.of(replace(group, columns=_by_tap(group.columns, taps)) for group in groups)
+        chunked = Chunked.of(replace(group, columns=_by_tap(group.columns, taps)) for group in groups)
         self.hold(
-            chunks=found.chunks.numpy(), index=found.index.numpy(), order=_numbers(layer)[found.rows, found.columns],
+            chunks=chunked.chunks.numpy(),
+            index=chunked.index.numpy(),
+            order=_numbers(layer)[chunked.rows, chunked.columns],
             blank=np.zeros(len(layer.weight), np.float32),
-        )  # fmt: skip
+        )
         self.geometry = [n for pair in _geometry(layer) for n in pair]
 
     @classmethod
@@ -151,13 +153,13 @@ def _geometry(layer: nn.Conv2d) -> list[list[int]]:
 
 
 def existing(layer: Conv) -> Tensor:
-    """Which weights exist, boolean of the weight's shape."""
+    """The mask of a layer, boolean of the weight's shape; all True where it is dense."""
     mask = mask_of(layer)
     return torch.ones_like(layer.weight, dtype=torch.bool) if mask is None else mask
 
 
 def _mask(layer: Conv) -> np.ndarray:
-    """(outputs, columns)."""
+    """The mask of a layer, boolean (outputs, columns)."""
     return existing(layer).cpu().flatten(1).numpy()
 
 
@@ -168,5 +170,5 @@ def _numbers(layer: Conv) -> np.ndarray:
 
 
 def _by_tap(columns: np.ndarray, taps: int) -> np.ndarray:
-    """Taps of a channel far from each other: what one writes of the gradient, the next would wait for."""
+    """The columns tap by tap: with a channel's taps side by side, one would wait for the other's writing."""
     return columns[np.lexsort((columns // taps, columns % taps))]

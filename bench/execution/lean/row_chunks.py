@@ -1,4 +1,4 @@
-"""Chunks: rows that read the same places, a few at a time, as the native kernels train them."""
+"""Row chunks: rows that read the same places, a few at a time, as the native kernels train them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.execution.row_groups import Group
 
 ROWS = 8
-"""Rows of a chunk, at most: what their gradients need fits the registers."""
+"""Rows of a chunk, at most: so many have their gradients in registers."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Chunked:
     """A layer's weights in chunks.
 
     Attributes:
-        chunks: int32 (chunks, 5): how many columns and rows, and where its columns, values and rows begin.
+        chunks: int32 (chunks, 5): numbers of columns and rows, and where its columns, values and rows begin.
         index: int32: columns and rows of all chunks.
-        rows: of every value, in the order of the kernels: of every chunk [place][row].
-        columns: likewise.
+        rows: the row of every value, in the order of the kernels: chunk by chunk [place][row].
+        columns: the column of every value, likewise.
     """
 
     chunks: Tensor
@@ -33,20 +33,20 @@ class Chunked:
 
     @classmethod
     def of(cls, groups: Iterable[Group]) -> Chunked:
-        """The rows of groups, columns in the order in which the groups have them."""
+        """The rows of groups in chunks, with columns in the order of the groups."""
         chunks, index, where = [], [], []
-        listed = told = 0
+        listed = stored = 0
         for group in groups:
             for rows in np.array_split(group.rows, -(-len(group.rows) // ROWS)):
                 index += [group.columns, rows]
-                chunks.append((len(group.columns), len(rows), listed, told, listed + len(group.columns)))
+                chunks.append((len(group.columns), len(rows), listed, stored, listed + len(group.columns)))
                 listed += len(group.columns) + len(rows)
-                told += len(group.columns) * len(rows)
+                stored += len(group.columns) * len(rows)
                 where.append(
                     np.stack(np.broadcast_arrays(rows[None, :], group.columns[:, None])).reshape(2, -1)
                 )
-        told_index = torch.from_numpy(np.concatenate(index).astype(np.int32))
-        return cls(torch.tensor(chunks, dtype=torch.int32), told_index, *np.concatenate(where, 1))
+        numbers = torch.from_numpy(np.concatenate(index).astype(np.int32))
+        return cls(torch.tensor(chunks, dtype=torch.int32), numbers, *np.concatenate(where, 1))
 
 
 def places(chunks: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,6 +60,6 @@ def places(chunks: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def dense(values: Tensor, chunks: Tensor, index: Tensor, rows: int, columns: int) -> Tensor:
-    """Values in their places, (rows, columns)."""
+    """Values in their places, (rows, columns), zeros elsewhere."""
     at = places(chunks, index)
     return values.new_zeros(rows, columns).index_put(at, values.reshape(-1))

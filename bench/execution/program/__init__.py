@@ -1,1 +1,1 @@
-"""Programs: what a native chain reads, laid out and encoded."""
+"""Programs: the steps of a native chain, laid out and encoded."""

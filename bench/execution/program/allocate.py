@@ -1,4 +1,4 @@
-"""Settling: buffers that are not needed at the same time share their places."""
+"""Allocation: buffers that are not needed at the same time share their places."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.execution.program.program import Affine, Each, Input, Output, Program
 
 
 def settle(program: Program) -> Program:
-    """The same program in as little room as first fit finds."""
+    """The same program with its buffers moved by first fit, in little room."""
     room = program.room
     first: dict[int, int] = {}
     last: dict[int, int] = {}
@@ -54,11 +54,11 @@ def _places(step: ProgramStep) -> Iterator[np.ndarray]:
             yield np.array([step.more[0]])
     elif isinstance(step, Each):
         yield step.to
-        yield step.come.reshape(-1)
+        yield step.sources.reshape(-1)
     elif isinstance(step, Zero):
         yield np.array([step.buffer.base])
     else:
-        yield step.to if isinstance(step, Input) else step.come
+        yield step.to if isinstance(step, Input) else step.sources
 
 
 def _moved(step: ProgramStep, to, room: Room, settled: dict[int, Buffer]) -> ProgramStep:
@@ -74,10 +74,10 @@ def _moved(step: ProgramStep, to, room: Room, settled: dict[int, Buffer]) -> Pro
             more=None if step.more is None else (one(step.more[0]), *step.more[1:]),
         )
     if isinstance(step, Each):
-        return replace(step, to=to(step.to), come=to(step.come))
+        return replace(step, to=to(step.to), sources=to(step.sources))
     if isinstance(step, Zero):
         return replace(step, buffer=settled[int(room.of(np.array([step.buffer.base]))[0])])
     if isinstance(step, Input):
         return Input(to(step.to))
     assert isinstance(step, Output)
-    return Output(step.number, to(step.come))
+    return Output(step.number, to(step.sources))

@@ -1,4 +1,4 @@
-"""Blobs: the lists of numbers that the kernels read, as they are collected."""
+"""Buffers: the lists of numbers that the kernels read, while they are collected."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.execution.program.forms import LANES
 
 
 class Blobs:
-    """Whole numbers, values, and the chunks that tell where theirs begin."""
+    """Whole numbers, values, and chunks, each with the places where its own begin."""
 
     def __init__(self) -> None:
         self.chunks: list[tuple[int, ...]] = []
@@ -19,17 +19,18 @@ class Blobs:
         self.indices = self.floats = 0
 
     def chunk(self, places: int, rows: np.ndarray, at: int, values: np.ndarray) -> None:
+        """Add a chunk that reads so many places, listed from `at` on, and its rows and values."""
         self.chunks.append((places, len(rows), at, self.numbers(values), self.listed(rows)))
 
     def listed(self, numbers: np.ndarray) -> int:
-        """Where a list of whole numbers begins in the index."""
+        """Add a list of whole numbers to the index; returns where it begins."""
         flat = np.asarray(numbers).reshape(-1)
         self.index.append(flat)
         self.indices += len(flat)
         return self.indices - len(flat)
 
     def numbers(self, values: np.ndarray) -> int:
-        """Where values begin among the values."""
+        """Add values; returns where they begin."""
         flat = np.asarray(values, np.float32).reshape(-1)
         flat = np.pad(flat, (0, -len(flat) % LANES))  # so that no vector lies across two lines of the cache
         self.values.append(flat)

@@ -1,6 +1,6 @@
-"""Choosing: what computes a layer fastest here, by measurement, once for each machine.
+"""Choices: the fastest form or product of each kind of layer, measured once for each machine.
 
-What was found is kept in one file a machine, with the machine's description; `seesaw kernels --again` forgets it.
+One file for each machine and number of threads keeps them; `seesaw kernels --again` removes it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import functools
 import hashlib
 import json
 import statistics
-import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -24,27 +23,28 @@ from bench.execution.program.layout import ABSENT, Room
 from bench.execution.program.program import Affine, Each, Program, ProgramStep
 from bench.files import cache, read_plain, write_whole
 from bench.lock import alone
-from bench.machine import features
+from bench.machine import WALL, Clock, features
 
 ROUNDS = 7
 MAX_FILE = 1 << 24
-"""Bytes; a larger file of choices is not ours."""
+"""Bytes; a larger file is no file of choices."""
 
 
 def read(path: Path) -> tuple[list[str], dict[str, str]]:
     """The machine and the choices of a file; none of either where there is no such file, or no whole one."""
     try:
-        told = json.loads(read_plain(path, MAX_FILE))
+        content = json.loads(read_plain(path, MAX_FILE))
     except (OSError, ValueError, RecursionError):
         return [], {}
-    machine, forms = (told.get("machine"), told.get("forms")) if isinstance(told, dict) else (None, None)
+    content = content if isinstance(content, dict) else {}
+    machine, forms = content.get("machine"), content.get("forms")
     if not isinstance(machine, list) or not isinstance(forms, dict):
         return [], {}
     return [str(one) for one in machine], {k: v for k, v in forms.items() if isinstance(v, str)}
 
 
 class Choices:
-    """What was measured on this machine with so many threads: a form for each kind of layer."""
+    """The fastest form or product of each kind of layer, as measured on this machine with so many threads."""
 
     def __init__(self, folder: Path | None, threads: int) -> None:
         self.machine = [*features(), torch.__version__, version(), f"{threads} threads"]
@@ -55,40 +55,50 @@ class Choices:
 
     def form(self, layer: Affine, room: Room) -> Form:
         """The form that computes a layer fastest; measured now if it never was."""
-        able = {str(form): form for form in forms_of(layer)}
-        forms = list(able.values())
-        if len(able) == 1:
+        forms = forms_of(layer)
+        if len(forms) == 1:
             return forms[0]
-        return able[self.known(kind(layer, room.lanes), able, lambda: str(fastest(layer, room, forms)))]
+        by_name = {str(form): form for form in forms}
+        chosen = self.choice(kind(layer, room.lanes), by_name, lambda: str(fastest(layer, room, forms)))
+        return by_name[chosen]
 
-    def known(self, key: str, able: Collection[str], measure: Callable[[], str]) -> str:
-        """Which of these is fastest for a kind of layer; measured now if it never was."""
-        if self.forms.get(key) not in able:
+    def choice(self, key: str, names: Collection[str], measure: Callable[[], str]) -> str:
+        """The fastest of these names for a kind of layer; measured now if it never was.
+
+        Args:
+            key: the kind of layer.
+            names: of the forms or products that can compute it.
+            measure: gives the name of the fastest.
+        """
+        if self.forms.get(key) not in names:
             self.forms[key] = self.new[key] = measure()
         return self.forms[key]
 
-    def settled(self, key: str, able: Collection[str], measure: Callable[[], str]) -> str:
-        """As `known`, by one process at a time and kept at once: a run that goes on after a kill computes as it did."""
-        if self.forms.get(key) in able or self.path is None:
-            return self.known(key, able, measure)
+    def shared_choice(self, key: str, names: Collection[str], measure: Callable[[], str]) -> str:
+        """As `choice`, but measured by one process at a time and kept at once.
+
+        So all processes compute alike, and so does a run that goes on after a kill.
+        """
+        if self.forms.get(key) in names or self.path is None:
+            return self.choice(key, names, measure)
         try:
             with alone(self.path.with_suffix(".measuring")):
                 self.forms = read(self.path)[1] | self.forms
-                found = self.known(key, able, measure)
+                name = self.choice(key, names, measure)
                 self.keep()
-                return found
-        except SeesawError:  # no folder to keep it in: each process finds its own answer
-            return self.known(key, able, measure)
+                return name
+        except SeesawError:  # no folder to keep it in: each process measures for itself
+            return self.choice(key, names, measure)
 
     def keep(self) -> None:
-        """Write what is new beside what other processes wrote meanwhile, where that folder can be written."""
+        """Write new choices beside those of other processes meanwhile, where the folder can be written."""
         if not self.new or self.path is None:
             return
         try:
             with alone(self.path.with_suffix(".lock")):
                 forms = read(self.path)[1] | self.new
-                told = {"machine": self.machine, "forms": forms}
-                write_whole(self.path, json.dumps(told, indent=1).encode(), "SEESAW_CACHE")
+                content = {"machine": self.machine, "forms": forms}
+                write_whole(self.path, json.dumps(content, indent=1).encode(), "SEESAW_CACHE")
         except SeesawError:  # choices are only a matter of speed
             return
         self.new = {}
@@ -96,7 +106,7 @@ class Choices:
 
 @functools.cache
 def choices(threads: int) -> Choices:
-    """This process's choices for so many threads; nothing keeps them where there is no folder."""
+    """This process's choices for so many threads; no file keeps them where there is no folder."""
     try:
         folder = cache()
     except SeesawError:
@@ -105,7 +115,7 @@ def choices(threads: int) -> Choices:
 
 
 def kind(layer: Affine, lanes: int) -> str:
-    """What the speed of a layer depends on, as one line."""
+    """The properties of a layer on which its speed depends, as one line."""
     sizes = sorted({len(g.rows) for g in layer.groups})
     fan_in = [len(g.columns) for g in layer.groups]
     return " ".join(
@@ -123,18 +133,22 @@ def fastest(layer: Affine, room: Room, forms: list[Form]) -> Form:
     return forms[quickest([_alone(layer, room, form) for form in forms])]
 
 
-def quickest(jobs: Sequence[Callable[[], object]], rounds: int = ROUNDS) -> int:
-    """Which job is fastest: the shortest of several runs of each, in turn, each after one that nobody times.
+def quickest(
+    jobs: Sequence[Callable[[], object]],
+    rounds: int = ROUNDS,
+    clock: Clock = WALL,
+) -> int:
+    """The number of the fastest job, by the shortest of several runs of each, in turn, after an untimed run.
 
-    So none finds the cache as another one left it: on layers that are read once, that would decide.
+    So no job is timed on a cache that another one filled: for layers that are read once, that would decide.
     """
     times: list[list[float]] = [[] for _ in jobs]
     for _ in range(rounds):
         for job, taken in zip(jobs, times, strict=True):
             job()
-            begun = time.perf_counter()
+            begun = clock()
             job()
-            taken.append(time.perf_counter() - begun)
+            taken.append(clock() - begun)
     return min(range(len(jobs)), key=lambda n: min(times[n]))
 
 

@@ -20,21 +20,21 @@ from bench.execution.program.layout import ABSENT
 from bench.execution.program.program import Affine, Each, Input, Program, ProgramStep, Zero
 
 FIELDS = (
-    "op", "form", "chunk", "chunks", "bias", "low", "high", "work", "come", "out", "more", "mask", "outer", "inner",
-    "length", "in_outer", "in_inner", "out_outer", "out_inner", "more_outer", "more_inner", "out_row", "more_row",
-    "index", "count", "places",
+    "op", "form", "chunk", "chunks", "bias", "low", "high", "work", "source", "out", "more", "mask", "outer",
+    "inner", "length", "in_outer", "in_inner", "out_outer", "out_inner", "more_outer", "more_inner", "out_row",
+    "more_row", "index", "count", "places",
 )  # fmt: skip
-"""Of a step, in the order of `ProgramStep` in kernels/runs.h."""
+"""Fields of a step, in the order of `Step` in kernels/runs.h, where `source` is `in`."""
 AFFINE, SUM, MAX, ZERO, INPUT, OUTPUT, COPY = range(7)
 SLACK = 8 * LANES
 """Floats after the last buffer, for vectors that begin within it."""
 WORTH_COPYING = 4
-"""Numbers that follow one another, on average, from which whole segments are moved."""
+"""Mean length, in numbers, from which segments are moved whole."""
 
 
 @dataclass(frozen=True)
 class Code:
-    """A chain as tensors: what `torch.ops.seesaw.chain` takes beside the samples."""
+    """A chain as tensors: the arguments of `torch.ops.seesaw.chain` beside the samples."""
 
     steps: Tensor
     """int64 (1 + steps, fields); the first are samples in a block, floats of room, and where chunks begin in the index"""
@@ -43,15 +43,15 @@ class Code:
     values: Tensor
     """float32: weights and biases"""
     counts: list[int]
-    """numbers of each answer"""
+    """numbers a sample in each output"""
 
     def run(self, x: Tensor) -> list[Tensor]:
-        """The answers, each (N, numbers), for samples (N, ...), contiguous float32."""
+        """The outputs, each (N, numbers), for samples (N, ...), contiguous float32."""
         return chain(x, self.steps, self.index, self.values, self.counts)
 
 
 class Encoder:
-    """Collects what the steps of a program say in lists of numbers."""
+    """Collects the steps of a program in lists of numbers."""
 
     def __init__(self, program: Program, form: FormChoice) -> None:
         self.program, self.form = program, form
@@ -94,41 +94,41 @@ class Encoder:
         elif isinstance(step, Input):
             self._end(step.to, step.to, np.arange(len(step.to)), op=INPUT)
         else:
-            self._end(step.come, np.arange(len(step.come)), step.come, op=OUTPUT, form=step.number)
+            self._end(step.sources, np.arange(len(step.sources)), step.sources, op=OUTPUT, form=step.number)
 
-    def _end(self, places: np.ndarray, to: np.ndarray, come: np.ndarray, **fields: int) -> None:
-        """Where samples come in or answers go out: by segments where a block is one sample and that pays."""
-        segments = _segments(to, come, 1) if self.lanes == 1 and len(to) else None
+    def _end(self, places: np.ndarray, to: np.ndarray, sources: np.ndarray, **fields: int) -> None:
+        """A step for an input or output: by segments where a block is one sample and that pays."""
+        segments = _segments(to, sources, 1) if self.lanes == 1 and len(to) else None
         if segments is None or len(segments) * WORTH_COPYING > len(to):
-            told = {"index": self.blobs.listed(places)}
+            lists = {"index": self.blobs.listed(places)}
         else:
-            told = {"index": self.blobs.listed(segments), "places": len(segments)}
-        self._add(**fields, **told, count=len(to), length=self.lanes)
+            lists = {"index": self.blobs.listed(segments), "places": len(segments)}
+        self._add(**fields, **lists, count=len(to), length=self.lanes)
 
     def _each(self, step: Each) -> None:
-        plain = step.come.shape[1] == 1 and step.low == -math.inf and step.high == math.inf
+        plain = step.sources.shape[1] == 1 and step.low == -math.inf and step.high == math.inf
         if plain and not step.largest:
-            segments = _segments(step.to, step.come[:, 0], self.lanes)
+            segments = _segments(step.to, step.sources[:, 0], self.lanes)
             if len(step.to) * self.lanes >= WORTH_COPYING * len(segments):
                 self._add(op=COPY, index=self.blobs.listed(segments), count=len(segments))
                 return
         self._add(
             op=MAX if step.largest else SUM, low=_bits(step.low), high=_bits(step.high), length=self.lanes,
-            index=self.blobs.listed(np.concatenate([step.to, step.come.reshape(-1)])),
-            count=len(step.to), places=step.come.shape[1],
+            index=self.blobs.listed(np.concatenate([step.to, step.sources.reshape(-1)])),
+            count=len(step.to), places=step.sources.shape[1],
         )  # fmt: skip
 
     def _affine(self, layer: Affine, form: Form) -> None:
-        first, come = len(self.blobs.chunks), 0
+        first, base = len(self.blobs.chunks), 0
         if form.name == "gather" and np.ptp(layer.columns[layer.columns != ABSENT]) >= 1 << 16:
-            form = Form("runs", 8)  # settling has moved its inputs apart
+            form = Form("runs", 8)  # allocation has moved its inputs apart
         if form.name == "slide":
             slid(self.blobs, layer, form.rows)
         elif form.name == "lookup":
             looked_up(self.blobs, layer)
         elif form.name == "gather":
-            come = int(layer.columns[layer.columns != ABSENT].min())
-            gathered(self.blobs, layer, form.rows, come)
+            base = int(layer.columns[layer.columns != ABSENT].min())
+            gathered(self.blobs, layer, form.rows, base)
         else:
             for group in layer.groups:
                 grouped(self.blobs, layer, group, form)
@@ -136,7 +136,7 @@ class Encoder:
         self._add(
             op=AFFINE, form=FORMS.index(form.name),
             chunk=first, chunks=len(self.blobs.chunks) - first, bias=self.blobs.numbers(layer.bias),
-            low=_bits(layer.low), high=_bits(layer.high), work=layer.macs, come=come, out=layer.out,
+            low=_bits(layer.low), high=_bits(layer.high), work=layer.macs, source=base, out=layer.out,
             more=more[0], more_row=more[1], more_outer=more[2], more_inner=more[3],
             mask=-1 if layer.keep is None else self.blobs.listed(_padded(layer.keep)),
             outer=layer.outer, inner=layer.inner, length=layer.length, in_outer=layer.in_outer,
@@ -152,13 +152,14 @@ def _padded(keep: np.ndarray) -> np.ndarray:
     return np.pad(np.where(keep, -1, 0), (0, SLACK))
 
 
-def _segments(to: np.ndarray, come: np.ndarray, lanes: int) -> np.ndarray:
-    """What follows one another in both lists, as (to, come, floats); zeros come from `ABSENT`."""
-    step = np.where((come[1:] == ABSENT) & (come[:-1] == ABSENT), lanes, np.diff(come))
-    apart = (np.diff(to) != lanes) | (step != lanes) | ((come[1:] == ABSENT) != (come[:-1] == ABSENT))
+def _segments(to: np.ndarray, sources: np.ndarray, lanes: int) -> np.ndarray:
+    """Segments (to, source, floats) of places that follow one another in both lists; `ABSENT` gives zeros."""
+    absent = sources == ABSENT
+    step = np.where(absent[1:] & absent[:-1], lanes, np.diff(sources))
+    apart = (np.diff(to) != lanes) | (step != lanes) | (absent[1:] != absent[:-1])
     starts = np.concatenate([[0], np.flatnonzero(apart) + 1])
     lengths = np.diff(np.concatenate([starts, [len(to)]])) * lanes
-    return np.stack([to[starts], come[starts], lengths], 1)
+    return np.stack([to[starts], sources[starts], lengths], 1)
 
 
 def _bits(number: float) -> int:

@@ -1,4 +1,4 @@
-"""Forms: how a layer is computed where runs have a length of 1, and which forms can compute it."""
+"""Forms: the ways in which native kernels can compute a layer; several where runs have a length of 1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LANES = 16
 
 @dataclass(frozen=True)
 class Form:
-    """How a layer is computed: which form, and how many rows at once."""
+    """A form by its name, and the number of rows that it computes at once."""
 
     name: str
     rows: int
@@ -49,13 +49,13 @@ def forms_of(layer: Affine) -> list[Form]:
 
 
 FormChoice = Callable[[Affine, Room], Form]
-"""Tells the form for a layer of a room."""
+"""Chooses the form of a layer in a room."""
 
 
 def doubled(program: Program, forms: dict[int, Form]) -> tuple[Program, dict[int, Form]]:
-    """The program with inputs that stand twice before every layer that slides along them."""
+    """The program with inputs twice in a row for every layer that slides along them; forms by new number."""
     steps: list[ProgramStep] = []
-    found: dict[int, Form] = {}
+    renumbered: dict[int, Form] = {}
     room = replace(program.room, buffers=list(program.room.buffers))
     for n, step in enumerate(program.steps):
         if n in forms and forms[n].name == "slide":
@@ -66,6 +66,6 @@ def doubled(program: Program, forms: dict[int, Form]) -> tuple[Program, dict[int
             steps.append(Each(places, np.concatenate([rings, rings], 1).reshape(-1, 1)))
             step = replace(step, twice=buffer.base)
         if n in forms:
-            found[len(steps)] = forms[n]
+            renumbered[len(steps)] = forms[n]
         steps.append(step)
-    return replace(program, steps=steps, room=room), found
+    return replace(program, steps=steps, room=room), renumbered

@@ -1,4 +1,4 @@
-"""Rows: a layer's rows as chunks, in each of the forms that compute it."""
+"""Layer rows: a layer's rows as chunks, in each of the forms that compute it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.execution.program.program import Affine
 from bench.execution.row_groups import Group
 
 BLOCK = 2 * LANES
-"""Floats among which a form that looks them up finds its own."""
+"""Floats among which the form `lookup` takes its own."""
 
 
 def grouped(blobs: Blobs, layer: Affine, group: Group, form: Form) -> None:
@@ -62,18 +62,18 @@ def looked_up(blobs: Blobs, layer: Affine) -> None:
                 np.stack([block, turn, np.full(len(at), lane), at[order] - blocks[block]]).astype(np.int64)
             )
             parts.append(group.values[order, n])
-        told, values = np.concatenate(parts[::2], 1), np.concatenate(parts[1::2])
-        steps, step = np.unique(told[:2], axis=1, return_inverse=True)
+        entries, values = np.concatenate(parts[::2], 1), np.concatenate(parts[1::2])
+        steps, step = np.unique(entries[:2], axis=1, return_inverse=True)
         step = step.reshape(-1)
         among = np.zeros((steps.shape[1], LANES), np.uint8)
         wide = np.zeros((steps.shape[1], LANES), np.float32)
-        among[step, told[2]], wide[step, told[2]] = told[3], values
+        among[step, entries[2]], wide[step, entries[2]] = entries[3], values
         at = blobs.listed(np.concatenate([blocks[steps[0]], among.reshape(-1).view(np.int32)]))
         blobs.chunk(steps.shape[1], np.array([row for row, _, _ in some]), at, wide)
 
 
 def slid(blobs: Blobs, layer: Affine, rows: int) -> None:
-    """Chunks of neighbouring rows whose places are neighbours, in inputs that stand twice."""
+    """Chunks of neighbouring rows that read neighbouring places, in inputs that stand twice in a row."""
     assert layer.ring is not None
     offsets, ring = layer.ring
     outputs, inputs = len(layer.bias), len(layer.columns)
@@ -92,13 +92,13 @@ def slid(blobs: Blobs, layer: Affine, rows: int) -> None:
 
 
 def _blocks(columns: np.ndarray) -> np.ndarray:
-    """Places where blocks begin that hold all columns; each begins at a column, so that it reads what was written."""
+    """Places where blocks begin that hold all columns; each begins at a column, and so within a buffer."""
     left = np.unique(columns[columns != ABSENT])
-    found = []
+    begins = []
     while len(left):
-        found.append(left[0])
+        begins.append(left[0])
         left = left[np.searchsorted(left, left[0] + BLOCK) :]
-    return np.array(found, np.int64)
+    return np.array(begins, np.int64)
 
 
 def _twice(layer: Affine) -> int:
@@ -108,6 +108,6 @@ def _twice(layer: Affine) -> int:
 
 
 def _wide(values: np.ndarray) -> np.ndarray:
-    """Columns up to a whole number of vectors that the kernels know: 1, 2 or 4."""
+    """The values with columns of zeros, up to a number of vectors that the kernels have: 1, 2 or 4."""
     wide = next(n for n in (LANES, 2 * LANES, 4 * LANES) if values.shape[1] <= n)
     return np.pad(values, ((0, 0), (0, wide - values.shape[1])))

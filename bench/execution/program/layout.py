@@ -1,8 +1,8 @@
-"""Where numbers stand while a chain runs: places in one room, in floats.
+"""Layout: the places of numbers while a chain runs, in floats of one room.
 
 The numbers of a block of N samples stand side by side at one place, so a tensor's elements are N floats apart and a
 row of an image is one run of W x N floats. Images are stored with zeros around them, as wide as the widest padding of
-the network: a convolution reads past the edge without asking.
+the network, so that a convolution may read past the edge.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ABSENT = -1
 
 @dataclass(frozen=True)
 class Image:
-    """How channels stand in a buffer: `channel` and `row` floats from one to the next, `pad` zeros on every side."""
+    """Channels in a buffer: `channel` and `row` floats from one to the next, `pad` zeros on every side."""
 
     channels: int
     height: int
@@ -40,7 +40,7 @@ class Buffer:
 
 @dataclass
 class Room:
-    """Buffers one after the other, as if there were no end of room; `program.settle` lets them share it."""
+    """Buffers one after the other, none of them shared; `allocate.settle` lets them share places."""
 
     lanes: int
     """samples in a block, N"""
@@ -101,7 +101,7 @@ def grid_of(places: np.ndarray, lanes: int, row: int = 0) -> Grid | None:
     Args:
         places: of an image's numbers.
         lanes: how far apart the columns of a buffer are.
-        row: floats between rows where one row does not tell.
+        row: floats between rows, for images of one row.
     """
     row = int(places[0, 1, 0] - places[0, 0, 0]) if places.shape[1] > 1 else row
     even = places[:, :1, :1] + np.add.outer(

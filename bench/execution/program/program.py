@@ -16,16 +16,16 @@ class Affine:
     """A layer: rows of weighted sums over places, along runs.
 
     Attributes:
-        groups: rows of equal support; their columns count in `columns`.
+        groups: rows that read the same columns, by their number in `columns`.
         columns: places of the columns at the first position of a run.
         bias: of every row.
         out: place of the first row's first position; rows are `out_row` floats apart.
         outer, inner, length: lines, runs in a line, floats in a run.
         in_outer, in_inner, out_outer, out_inner: floats from one to the next.
         low, high: bounds of the result.
-        more: place of what is added, of its rows and of its runs: (first, row, outer, inner).
+        more: numbers to add: place of the first, then floats from one row, line and run to the next.
         keep: which positions of a run are numbers of the image, boolean (length,); None where all are.
-        ring: offsets of cyclic diagonals round a ring, and its length, where the layer is such.
+        ring: for a layer of cyclic diagonals, their offsets round a ring, and the length of the ring.
     """
 
     groups: list[Group]
@@ -60,12 +60,12 @@ class Each:
 
     Attributes:
         to: places, (E,).
-        come: places they come from, (E, K); `ABSENT` is not there.
+        sources: places of the numbers, (E, K); `ABSENT` is left out.
         largest: the largest of them instead of their sum.
     """
 
     to: np.ndarray
-    come: np.ndarray
+    sources: np.ndarray
     largest: bool = False
     low: float = -math.inf
     high: float = math.inf
@@ -88,10 +88,10 @@ class Input:
 
 @dataclass
 class Output:
-    """An answer's numbers, each from its place."""
+    """An output's numbers, each from its place."""
 
     number: int
-    come: np.ndarray
+    sources: np.ndarray
 
 
 ProgramStep = Affine | Each | Zero | Input | Output
@@ -104,5 +104,6 @@ class Program:
     steps: list[ProgramStep]
     room: Room
     counts: list[int]
-    """numbers of every answer"""
+    """numbers a sample in every output"""
     shapes: list[tuple[int, ...]]
+    """of every output, without the batch"""

@@ -1,1 +1,1 @@
-"""Bases of plugins: what many of one kind share."""
+"""Bases of plugins: the parts that many of one kind share."""

@@ -1,4 +1,4 @@
-"""EarlyExits: where early exits hang, and what their heads are."""
+"""EarlyExits: the places of early exits, and the kinds of their heads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.plugins.plugin import Count, Share, Whole, usual
 
 
 class EarlyExits(Exits):
-    """A plan with early exits: settings that say where they hang and what their heads are."""
+    """A plan with early exits: settings for the places and the kinds of their heads."""
 
     exits: Count | None = 3
     """how many, each at about twice the MACs of the one before: 1/4, 1/2, all"""
@@ -29,12 +29,12 @@ class EarlyExits(Exits):
 
     @model_validator(mode="after")
     def _placed_once(self) -> Self:
-        if len(self._said()) > 1:
-            raise ValueError(f"{' and '.join(self._said())} each say where exits hang; keep one")
+        if len(self._placements()) > 1:
+            raise ValueError(f"{' and '.join(self._placements())} each say where exits hang; keep one")
         return self
 
-    def _said(self) -> list[str]:
-        """The settings that say where exits hang, and otherwise than by default."""
+    def _placements(self) -> list[str]:
+        """The names of those settings of where exits hang that differ from their defaults."""
         fields = type(self).model_fields
         ways = ("at", "shares", "everywhere", "exits")
         return [way for way in ways if getattr(self, way) != fields[way].default]
@@ -45,7 +45,7 @@ class EarlyExits(Exits):
         Args:
             shares: the share of the MACs done after each stage.
         """
-        way = next(iter(self._said()), "shares" if self.shares else "exits")
+        way = next(iter(self._placements()), "shares" if self.shares else "exits")
         last = len(shares) - 1
         if way == "at":
             return sorted({*self.at, last})
@@ -54,7 +54,7 @@ class EarlyExits(Exits):
         return stages_near(shares, self.shares) if way == "shares" else exit_stages(shares, self.exits or 1)
 
     def hang(self, net: Net, shares: Sequence[float], head: HeadOf) -> None:
-        """Hang early heads of the asked kind, and the backbone's own on the last stage."""
+        """Hang early heads of the kind `head`, and the backbone's own on the last stage."""
         kind, last = self.head or "own", len(net.stages) - 1
         for stage in self.stages(shares):
             if kind == "own" or stage == last:

@@ -1,4 +1,4 @@
-"""Masking: what methods that hide weights have in common: where they hide them, and how many in which layer."""
+"""Masking: bases of methods that hide weights: in which layers, and how many in each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Masking(Method):
 
         Args:
             net: whose layers.
-            cut: the one that the run is about (`train.cut`, `step.cut`).
+            cut: of the run (`train.cut`, `step.cut`).
         """
         return maskable(net, where=self.where, cut=cut)
 
@@ -70,7 +70,7 @@ class Pruning(Masking):
 
 
 class Structured(Masking):
-    """A method that drops whole channels in the middle of training; define `masks`, with `nearest` to search them."""
+    """A method that drops whole channels in the middle of training; define `masks`, by means of `nearest`."""
 
     density: Density = 0.125
     """share of the weights that stay, over all sparse layers together; as near as whole channels come"""
@@ -78,7 +78,7 @@ class Structured(Masking):
     """share of the budget trained before pruning"""
 
     def masks(self, net: Net, cut: int | None = None) -> dict[str, Tensor]:
-        """What is left of every layer when the channels are dropped, all that depends on them too; by layers' names."""
+        """The mask of every layer, by name, without dropped channels and all weights that depend on them."""
         raise NotImplementedError(f"{type(self).__name__} must define masks(net, cut)")
 
     def nearest(
@@ -89,7 +89,7 @@ class Structured(Masking):
         Args:
             net: whose sparse layers count.
             without: gives the masks of all layers when a share of channels, in [0, 1], is dropped.
-            cut: the one that the run is about.
+            cut: of the run, if it has one.
         """
         low, high, tried = 0.0, 1.0, []
         for _ in range(12):
@@ -112,7 +112,7 @@ class Structured(Masking):
 def masks_of(spec: str, density: float | None, net: Net, train: Train) -> dict[str, Tensor]:
     """The masks that a method gives this network, by layers' names; the network stays as it is.
 
-    A method that only masks before training is only asked for its masks; another is trained, and its training counts.
+    A method that only masks before training is not trained for them; another is, and its training counts.
 
     Args:
         spec: of the method.

@@ -1,4 +1,4 @@
-"""Online policies: learn from samples that stream past, without labels, at which arm to let them leave."""
+"""Online policies: learn from a stream of samples, without labels, at which arm each should leave."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from bench.records.terms import Arms, Prices, Terms
 
 
 class Rule(Policy):
-    """The contract: `index` says how promising an arm is, `update` what a reward teaches it. Labels are never seen.
+    """The contract: `index` ranks an arm, `update` lets it learn a reward. Labels are never seen.
 
     For every sample, before anything of it is seen, the arm of the largest index is played; of equal ones the
-    shallowest. `index`, `update` and `forget` are compiled: they take numbers and records of numbers, use `math` and
-    nothing else, and work the same as plain Python. `arm` holds the numbers that `memory` names, all zero at first;
-    `own` the settings, and the terms that are played under (`Online`).
+    shallowest. `index`, `update` and `forget` are compiled: they take numbers and records of numbers, use
+    `math` and nothing else, and work the same as plain Python. `arm` holds the numbers that `memory` names,
+    all zero at first; `own` holds the settings, and the terms of the game (`Online`).
     """
 
     side: ClassVar[bool] = False
@@ -32,7 +32,7 @@ class Rule(Policy):
         """How promising an arm is; infinity where it must be tried.
 
         Args:
-            arm: what is remembered of it, `arm.plays` and so on.
+            arm: the numbers in its memory, `arm.plays` and so on.
             own: the settings, `own.c` and so on.
             t: how many samples have passed.
             luck: a number drawn uniformly from 0 to 1 for this sample, the same for every arm.
@@ -42,39 +42,39 @@ class Rule(Policy):
 
     @staticmethod
     def update(arm: Any, own: Any, t: int, reward: float) -> None:
-        """What a reward teaches an arm; it changes `arm`. The default counts plays and adds up rewards."""
+        """Learn a reward: change `arm` in place. The default counts plays and adds up rewards."""
         arm.plays += 1
         arm.total += reward
 
     @staticmethod
     def forget(arm: Any, own: Any, t: int, reward: float) -> None:
-        """Take back a reward that was learnt `remembers()` samples ago."""
+        """Undo `update` for a reward that was learnt `remembers()` samples ago."""
         arm.plays -= 1
         arm.total -= reward
 
     def remembers(self) -> int | None:
-        """How many samples back a reward counts; None where it counts for ever."""
+        """For how many samples a reward counts; None where it counts for ever."""
         return None
 
     def assumes(self) -> bool:
-        """Whether arms on the way learn what they would have got by sending on, though nothing was sent."""
+        """Whether arms on the way learn the reward of sending on, though nothing was sent."""
         return True
 
 
 class Online(Rule):
-    """A rule with the terms that it is played under: what a reward is, and what is booked.
+    """A rule with the terms of its game: the formulas of the reward and of the booked cost.
 
-    The device computes up to the arm's exit. Where that exit's confidence reaches `alpha`, and at the last exit, the
-    answer stands. Else the sample is sent on, and the last exit answers. With C_i the confidence at arm i, C_L the
-    last exit's, and d_i the layers up to arm i (1, 2, 3, ... where nothing was measured):
+    The device computes up to the arm's exit. Where that exit's confidence reaches `alpha`, and at the last
+    exit, the answer stands. Else the sample is sent on, and the last exit answers. With C_i the confidence at
+    arm i, C_L the last exit's, and d_i the layers up to arm i (1, 2, 3, ... where nothing was measured):
 
         reward   C_i - mu * layer * d_i                 where the answer stands
                  C_L - mu * (offload + layer * d_i)     where the sample is sent on
         booked   layer * ((1 - head) * d_i + head * h_i), and + offload where it is sent on
 
-    Reward and bill differ on purpose (Bajpai et al., SplitEE, AIMLSystems 2023, and its code): the reward charges a whole
-    `layer` for each, the bill knows that a `head` is paid for only where it is evaluated: h_i = 1, or i where `side`.
-    Costs that were measured have the heads on the way in them, and are booked as they are.
+    Reward and bill differ on purpose (Bajpai et al., SplitEE, AIMLSystems 2023, and its code): the reward
+    charges a whole `layer` for each, the bill charges a `head` only where it is evaluated: h_i = 1, or i where
+    `side`. Measured costs have the heads on the way in them, and are booked as they are.
     """
 
     alpha: Share = 0.7
@@ -87,7 +87,7 @@ class Online(Rule):
     """cost of sending a sample on: the paper's o"""
 
     mu: Positive = 1.0
-    """what a unit of cost counts for in the reward, beside confidence"""
+    """weight of a unit of cost in the reward, beside confidence"""
 
     head: Share = 0.2
     """share of a layer's cost that is its exit's, booked only where that is evaluated; none of measured costs"""
@@ -97,11 +97,11 @@ class Online(Rule):
 
     @property
     def terms(self) -> Terms:
-        """What the policy must share with others to be compared with them."""
+        """The terms that policies must share to be compared."""
         return Terms(self.alpha, self.layer, self.offload, self.mu)
 
     def prices(self, arms: Arms, *, side: bool) -> Prices:
-        """What each arm costs in the reward and on the bill, by the formulas above."""
+        """The cost of each arm in the reward and on the bill, by the formulas above."""
         return self.terms.prices(arms, self.head, side=side)
 
 

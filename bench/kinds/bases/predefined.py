@@ -14,15 +14,16 @@ from bench.kinds.method import Density, Method, Train, maskable
 from bench.network.net import Net
 from bench.network.sparse.densities import by_layer
 from bench.network.sparse.mask import Layer, hide
-from bench.plugins.plugin import announced, choose, usual
-from bench.plugins.spec import drafts
+from bench.plugins.plugin import announced_spec, choose, usual
+from bench.plugins.spec import names_draft
 
 
 class Predefined(Masking):
     """The contract: `mask` gives one layer's pattern; the default `prepare` lays one over every sparse layer.
 
     A packed file holds no index of such a layer, only the method's spec and a seed. So `mask` must give equal
-    patterns for equal arguments on every machine and in every version: draw with `bench.seeded_noise`, which never changes.
+    patterns for equal arguments on every machine and in every version: draw with `bench.seeded_noise`, which
+    never changes.
     """
 
     density: Density = 0.125
@@ -30,7 +31,7 @@ class Predefined(Masking):
     layers: Annotated[Literal["erk"] | None, usual("uniform")] = None
     """uniform: every layer has the density; erk: small layers keep more (Erdos-Renyi-Kernel)"""
     nearest: bool = False
-    """whether a layer may take its nearest feasible density where the asked one is not feasible"""
+    """whether a layer may take its nearest feasible density where `density` is not feasible"""
     heads: bool = False
     """whether classifiers are sparse too"""
 
@@ -55,27 +56,27 @@ class Predefined(Masking):
     def prepare(self, net: Net, train: Train) -> None:
         """Lay the pattern over every sparse layer."""
         numbers = {name: number for number, name in enumerate(maskable(net, heads=self.heads))}
-        found = self.sparse(net, train.cut)
-        shapes = [tuple(layer.weight.shape) for layer in found.values()]
+        sparse = self.sparse(net, train.cut)
+        shapes = [tuple(layer.weight.shape) for layer in sparse.values()]
         densities = by_layer(self.layers or "uniform", shapes, self.density)
-        for (name, layer), density in zip(found.items(), densities, strict=True):
+        for (name, layer), density in zip(sparse.items(), densities, strict=True):
             try:
                 self.with_density(density).lay(name, layer, train.seed * 1000 + numbers[name])
             except Infeasible as error:
                 raise SeesawError(f"{name}: {error}. {self._advice(shapes)}") from error
 
     def _advice(self, shapes: Sequence[Sequence[int]]) -> str:
-        """What to ask for where a layer does not have the density."""
-        able = [] if self.layers else [self._common(shapes, pick) for pick in (max, min)]
-        told = " or ".join(f"{density:g}" for density in able if density is not None)
-        ask = f"All layers have {told}: ask for that, or let" if told else "Let"
+        """The advice for a density that some layer does not have."""
+        common = [] if self.layers else [self._common(shapes, pick) for pick in (max, min)]
+        densities = " or ".join(f"{density:g}" for density in common if density is not None)
+        ask = f"All layers have {densities}: ask for that, or let" if densities else "Let"
         return f"{ask} every layer take its nearest: nearest=true."
 
     def _common(self, shapes: Sequence[Sequence[int]], pick: Callable[[list[float]], float]) -> float | None:
-        """The nearest density that all layers have, downwards (by `max`) or upwards (by `min`); None where there is none."""
-        density, asked = self.density, None
-        while density != asked:
-            asked = density
+        """The nearest density that all layers have, below (`pick` is max) or above (min); None if none is."""
+        density, previous = self.density, None
+        while density != previous:
+            previous = density
             for shape in dict.fromkeys(map(tuple, shapes)):
                 try:
                     self.with_density(density).mask(shape, 0)
@@ -87,9 +88,9 @@ class Predefined(Masking):
         return density
 
     def with_density(self, density: float, **settings: object) -> Self:
-        """The same method as one layer meets it: what concerns several layers is as usual."""
-        usual = {name: type(self).model_fields[name].default for name in ("layers", "where")}
-        return self.model_copy(update={"density": density, **usual, **settings})
+        """The same method for one layer: settings that concern several layers have their defaults."""
+        defaults = {name: type(self).model_fields[name].default for name in ("layers", "where")}
+        return self.model_copy(update={"density": density, **defaults, **settings})
 
     def lay(self, name: str, layer: Layer, seed: int) -> None:
         """Lay the pattern over one layer, and note how to make it again.
@@ -105,20 +106,20 @@ class Predefined(Masking):
         except SeesawError as error:
             raise SeesawError(f"{name}: {error}") from error
         if not bool(mask.all()):
-            spec = announced(self)
+            spec = announced_spec(self)
             hide(layer, mask, None if spec is None else f"{spec}@{seed}")
 
 
 def mask_from(pattern: str, shape: Sequence[int]) -> Tensor:
     """The mask that a line `spec@seed` stands for, as `Predefined.lay` notes it.
 
-    Only announced methods are asked: a line is a stranger's, and runs no file of his.
+    Only announced methods are used: the line may be a stranger's, and must run no file of theirs.
 
     Raises:
         SeesawError: no such method here, or it makes no such mask.
     """
     spec, _, seed = pattern.rpartition("@")
-    if not seed.isdecimal() or drafts(spec):
+    if not seed.isdecimal() or names_draft(spec):
         raise SeesawError(f"{pattern!r} is no pattern: write spec@seed. Pack the network again.")
     method = choose(Method, spec).plugin
     if not isinstance(method, Predefined):
@@ -130,5 +131,5 @@ def mask_from(pattern: str, shape: Sequence[int]) -> Tensor:
 
 
 def over_kernels(pairs: Tensor, shape: Sequence[int]) -> Tensor:
-    """Spread a mask over pairs of channels, (N_out, N_in), to a weight of this shape: kernels are kept or hidden whole."""
+    """Spread a mask of channel pairs, (N_out, N_in), to a weight's shape: kernels exist whole or not."""
     return pairs.reshape(*pairs.shape, *[1] * (len(shape) - 2)).expand(*shape).clone()

@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from bench.kinds.meter import Found, Meter, Subject
+from bench.kinds.meter import Measurement, Meter, Subject
 from bench.network.macs import Tariff
 from bench.network.net import Part
 from bench.records.reading import Reading
@@ -107,7 +107,7 @@ class Nvml:
 def nvml(device: torch.device) -> Nvml | str:
     """The GPU's counter, or why there is none."""
     try:
-        uuid = torch.cuda.get_device_properties(device).uuid  # NVML numbers cards that CUDA may not even see
+        uuid = torch.cuda.get_device_properties(device).uuid  # NVML also numbers cards hidden from CUDA
         return Nvml(f"GPU-{uuid}")
     except Exception as error:  # the binding raises its own classes, which exist only where it is installed
         return f"NVML gives no energy ({error})"
@@ -123,9 +123,9 @@ class Energy(Meter):
     windows: Annotated[int, Field(ge=2)] = 5
     """how many windows, each with an idle one before it to subtract"""
 
-    def measure(self, subject: Subject) -> Found:
+    def measure(self, subject: Subject) -> Measurement:
         """Read a counter if there is one; compute the modelled figure in any case."""
-        net, found, tariff = subject.net, Found(), Tariff.of(subject.net)
+        net, measurement, tariff = subject.net, Measurement(), Tariff.of(subject.net)
         counter = nvml(subject.device) if subject.device.type == "cuda" else rapl()
         x = net.sample.blank(device=subject.device)
         for number, stage in enumerate(net.exits):
@@ -133,19 +133,21 @@ class Energy(Meter):
             forms = (pack(part, form, subject.values) for form in FORMS)
             smallest = min(len(data) for data in forms if data is not None)
             joules = modelled(tariff.upto(stage, effective=True), smallest)
-            found.exits[number] = {
+            measurement.exits[number] = {
                 f"energy.{MODEL}": Reading(value=joules, unit="J", source=f"modelled, {MODEL}")
             }
             if not isinstance(counter, str):
                 subject.report(number, len(net.exits), "energy")
                 reading = self.joules_of(counter, lambda part=part: part.answers(x), subject.device)
                 if reading is not None:
-                    found.exits[number]["energy"] = reading
+                    measurement.exits[number]["energy"] = reading
                 else:
-                    found.absent["energy"] = "the counter rose no faster than at idle; let the machine rest"
+                    measurement.absent["energy"] = (
+                        "the counter rose no faster than at idle; let the machine rest"
+                    )
         if isinstance(counter, str):
-            found.absent["energy"] = counter
-        return found
+            measurement.absent["energy"] = counter
+        return measurement
 
     def joules_of(
         self, counter: Counter, job: Callable[[], tuple[Tensor, list[Tensor]]], device: torch.device
@@ -160,7 +162,7 @@ class Energy(Meter):
             busy = self._window(counter, job, device)
             samples.append((busy.joules - idle.joules / idle.seconds * busy.seconds) / busy.calls)
         if statistics.median(samples) <= 0:
-            return None  # the machine idled no lower than it worked: others were at work
+            return None  # the machine idled no lower than it worked: other programs were at work
         low, middle, high = (
             torch.tensor(samples).double().quantile(torch.tensor([0.25, 0.5, 0.75]).double()).tolist()
         )
@@ -180,7 +182,7 @@ class Energy(Meter):
 
 @dataclass
 class Window:
-    """What a counter said over some seconds, in which a job was called so many times."""
+    """The rise of a counter over some seconds, and how often a job was called in them."""
 
     joules: float
     seconds: float

@@ -12,18 +12,19 @@ from torch import Tensor
 from bench.execution.backends import Way
 from bench.execution.clock import spread, timed, where
 from bench.execution.fast import prepared
-from bench.kinds.meter import Found, Meter, Subject
+from bench.kinds.meter import Measurement, Meter, Subject
 from bench.network.net import Net, Part
 
 Jobs = dict[tuple[str, int], Callable[[], object]]
-"""What is timed, by place and number."""
+"""The calls to time, by place (`exit`, `device`, `server` or `parent`) and number."""
 
 
 class Latency(Meter):
     """Seconds to each exit, and of each cut's two parts: median and quartiles of interleaved rounds.
 
-    A network that is not dense is timed in turn with its dense parent, executed as is fastest for that: `speedup` is how
-    many times longer the parent takes to the same exit, round by round, so that no slow moment of the machine is in it.
+    A network that is not dense is timed in turn with its dense parent, executed in the parent's fastest way.
+    `speedup` is the parent's time over the network's to the same exit, round by round, so that slow moments
+    of the machine cancel out.
     """
 
     quiet: ClassVar[bool] = True
@@ -35,14 +36,16 @@ class Latency(Meter):
     seconds: Annotated[float, Field(gt=0)] = 10.0
     """stop after the round in which this much time has passed"""
 
-    def measure(self, subject: Subject) -> Found:
+    def measure(self, subject: Subject) -> Measurement:
         """Time all parts in turn, round by round, so that a slow moment of the machine falls on all alike."""
         net, x = subject.net, self._inputs(subject)
-        found = Found()
-        way, jobs, found.notes["no native chain"] = prepared(net.whole(), x, lambda way: _jobs(net, x, way))
-        parent, how = self._parent(subject, x)
+        measurement = Measurement()
+        way, jobs, measurement.notes["no native chain"] = prepared(
+            net.whole(), x, lambda way: _jobs(net, x, way)
+        )
+        parent, parent_way = self._parent(subject, x)
         source = f"clock, {where(subject.device)}, batch {self.batch}, {way.name}"
-        rounds, found.notes["rounds timed on a disturbed machine"] = timed(
+        rounds, measurement.notes["rounds timed on a disturbed machine"] = timed(
             jobs | parent,
             subject.device,
             self.rounds,
@@ -53,16 +56,16 @@ class Latency(Meter):
             reading = spread(times, source)
             if place == "parent":
                 ratios = [dense / own for dense, own in zip(times, rounds["exit", number], strict=True)]
-                ratio = spread(ratios, f"dense parent timed in turn ({how}), {source}")
-                found.exits[number]["speedup"] = ratio.model_copy(update={"unit": "x"})
+                ratio = spread(ratios, f"dense parent timed in turn ({parent_way}), {source}")
+                measurement.exits[number]["speedup"] = ratio.model_copy(update={"unit": "x"})
             elif place == "exit":
-                found.exits.setdefault(number, {})["latency"] = reading
+                measurement.exits.setdefault(number, {})["latency"] = reading
             else:
-                found.cuts.setdefault(number, {})[f"latency.{place}"] = reading
-        return found
+                measurement.cuts.setdefault(number, {})[f"latency.{place}"] = reading
+        return measurement
 
     def _parent(self, subject: Subject, x: Tensor) -> tuple[Jobs, str]:
-        """What is timed of the dense parent: the exits that both have; and the way it is executed."""
+        """The calls to time in the dense parent, up to exits that both networks have, and its way's name."""
         if subject.parent is None:
             return {}, ""
         parent = subject.parent().eval()
@@ -82,7 +85,7 @@ class Latency(Meter):
 
 
 def _jobs(net: Net, x: Tensor, way: Way) -> Jobs:
-    """What is timed: the network up to every exit, and every cut's two parts."""
+    """The calls to time: the network up to every exit, and both parts of every cut."""
     jobs = {("exit", n): _job(way, Part(net, 0, stage + 1), x) for n, stage in enumerate(net.exits)}
     with torch.no_grad():
         for k in range(len(net.stages) + 1):

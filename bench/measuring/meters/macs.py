@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.kinds.meter import Found, Meter, Subject
+from bench.kinds.meter import Measurement, Meter, Subject
 from bench.kinds.method import stage_of
 from bench.network.macs import COUNTER, Tariff
 from bench.network.net import Net
@@ -24,7 +24,7 @@ TOLERATED = 0.02
 
 
 def second_count(net: Net) -> tuple[float, dict[str, int]]:
-    """MACs of the whole net by fvcore, which also counts normalisation and pooling, and what it does not know."""
+    """MACs of the whole net by fvcore, with normalisation and pooling; and calls of uncounted operators."""
     from fvcore.nn import FlopCountAnalysis
 
     logging.getLogger("fvcore").setLevel(logging.ERROR)
@@ -38,7 +38,7 @@ def second_count(net: Net) -> tuple[float, dict[str, int]]:
 
 
 def _attention(inputs: list[Any], outputs: list[Any]) -> float:
-    """MACs of an attention that fvcore does not know: every query with every key, every share with every value."""
+    """MACs of attention, which fvcore lacks: every query with every key, every share with every value."""
     query, key, value = (one.type().sizes() for one in inputs[:3])
     return float(math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1]))
 
@@ -46,16 +46,16 @@ def _attention(inputs: list[Any], outputs: list[Any]) -> float:
 class Macs(Meter):
     """MACs, parameters and densities of every exit and every device part; FLOPs = 2 x MACs."""
 
-    def measure(self, subject: Subject) -> Found:
+    def measure(self, subject: Subject) -> Measurement:
         """Count; no clock is read."""
-        net, tariff, found = subject.net, Tariff.of(subject.net), Found()
+        net, tariff, measurement = subject.net, Tariff.of(subject.net), Measurement()
         if (name := unfollowed(net)) is not None:
-            found.absent["density.effective"] = (
+            measurement.absent["density.effective"] = (
                 f"paths cannot be followed through {name}: even dense, its weights seem to lead nowhere"
             )
         for number, stage in enumerate(net.exits):
             heads = {None, *net.exits[:number]} if net.linked(stage) else {None}
-            found.exits[number] = {
+            measurement.exits[number] = {
                 "macs": _macs(tariff.upto(stage, effective=False)),
                 "macs.effective": _macs(tariff.upto(stage, effective=True), effective=True),
                 "parameters": _parameters(*(_upto(net, stage))),
@@ -67,32 +67,36 @@ class Macs(Meter):
             }
         alive = None if name else connected(net)
         for k in range(len(net.stages) + 1):
-            found.cuts[k] = {
+            measurement.cuts[k] = {
                 "macs.device": _macs(tariff.upto(k - 1, effective=False)),
                 "macs.effective.device": _macs(tariff.upto(k - 1, effective=True), effective=True),
             }
             if k:
                 side = _densities(net, alive, lambda stage, head, k=k: stage < k)
-                found.cuts[k] |= {f"{name}.device": reading for name, reading in side.items()}
+                measurement.cuts[k] |= {f"{name}.device": reading for name, reading in side.items()}
         total = tariff.upto(len(net.stages) - 1, effective=False)
         if total <= 0:
-            found.absent["macs"] = f"{COUNTER} knows none of the operators: {', '.join(tariff.uncounted)}"
-        found.notes["uncounted operators"] = tariff.uncounted
-        self._compare(net, total, found)
-        return found
+            measurement.absent["macs"] = (
+                f"{COUNTER} knows none of the operators: {', '.join(tariff.uncounted)}"
+            )
+        measurement.notes["uncounted operators"] = tariff.uncounted
+        self._compare(net, total, measurement)
+        return measurement
 
-    def _compare(self, net: Net, total: float, found: Found) -> None:
+    def _compare(self, net: Net, total: float, measurement: Measurement) -> None:
         try:
             second, unknown = second_count(net)
-        except Exception as error:  # fvcore traces the model: whatever it trips over is its own, and is told
-            found.absent["macs.fvcore"] = f"fvcore failed: {type(error).__name__}: {error}"
+        except (
+            Exception
+        ) as error:  # fvcore traces the model and may raise anything; the record gives the reason
+            measurement.absent["macs.fvcore"] = f"fvcore failed: {type(error).__name__}: {error}"
             return
-        found.net["macs.fvcore"] = Reading(
+        measurement.net["macs.fvcore"] = Reading(
             value=second, unit="MAC", source="fvcore (its 'flops'), with heads"
         )
         difference = abs(second - total) / total if total else float("inf")
         if difference > TOLERATED:
-            found.notes["counters differ"] = {
+            measurement.notes["counters differ"] = {
                 COUNTER: total,
                 "fvcore": second,
                 "share": round(difference, 4) if total else None,
@@ -113,7 +117,7 @@ def _upto(net: Net, stage: int) -> tuple[nn.Module, ...]:
 def _densities(
     net: Net, alive: dict[str, Tensor] | None, belongs: Callable[[int, int | None], bool]
 ) -> dict[str, Reading]:
-    """The share of a part's weights that exist, and the share that exist on a path to its answers.
+    """The share of a part's weights that exist, and the share that exist on a path to its logits.
 
     Args:
         net: the whole network.
@@ -130,12 +134,12 @@ def _densities(
             reached += 0 if alive is None else int(alive[name].sum())
     if size == 0:
         return {}
-    found = {"density": Reading(value=there / size, unit="share", source="masks", n=size)}
+    readings = {"density": Reading(value=there / size, unit="share", source="masks", n=size)}
     if alive is not None:
-        found["density.effective"] = Reading(
+        readings["density.effective"] = Reading(
             value=reached / size, unit="share", source="weights on a path from the input to an answer", n=size
         )
-    return found
+    return readings
 
 
 def _parameters(*modules: nn.Module) -> Reading:

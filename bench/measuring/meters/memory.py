@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from bench.kinds.meter import Found, Meter, Subject
+from bench.kinds.meter import Measurement, Meter, Subject
 from bench.network.net import Part
 from bench.records.reading import Reading
 
@@ -17,16 +17,16 @@ from bench.records.reading import Reading
 class Memory(Meter):
     """Peak activation bytes, input included, weights not, to each exit and of each device part; batch 1."""
 
-    def measure(self, subject: Subject) -> Found:
+    def measure(self, subject: Subject) -> Measurement:
         """Run each part eagerly and follow every storage from its making to its end."""
-        net, found = subject.net, Found()
+        net, measurement = subject.net, Measurement()
         x = net.sample.blank(device=subject.device)
         parts = {k: Part(net, 0, k) for k in range(1, len(net.stages) + 1)}
         for number, stage in enumerate(net.exits):
-            found.exits[number] = {"memory": _reading(peak(parts[stage + 1], x, heads=True))}
+            measurement.exits[number] = {"memory": _reading(peak(parts[stage + 1], x, heads=True))}
         for k, part in parts.items():
-            found.cuts[k] = {"memory.device": _reading(peak(part, x))}
-        return found
+            measurement.cuts[k] = {"memory.device": _reading(peak(part, x))}
+        return measurement
 
 
 def _reading(value: int) -> Reading:
@@ -34,34 +34,34 @@ def _reading(value: int) -> Reading:
 
 
 class _Alive(TorchDispatchMode):
-    """Bytes of the storages that operators have made and that still live, and the most there were."""
+    """The bytes of all storages made by operators and still alive: now, and at most so far."""
 
-    def __init__(self, known: set[int], start: int) -> None:
+    def __init__(self, keys: set[int], start: int) -> None:
         super().__init__()
-        self.known, self.now, self.most = known, start, start
+        self.keys, self.now, self.most = keys, start, start
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(out):
             if isinstance(leaf, Tensor):
-                self._meet(leaf.untyped_storage())
+                self._add(leaf.untyped_storage())
         return out
 
-    def _meet(self, storage: torch.UntypedStorage) -> None:
+    def _add(self, storage: torch.UntypedStorage) -> None:
         key, size = storage._cdata, storage.nbytes()
-        if key not in self.known:
-            self.known.add(key)
+        if key not in self.keys:
+            self.keys.add(key)
             self.now += size
             self.most = max(self.most, self.now)
-            weakref.finalize(storage, self._part, key, size)
+            weakref.finalize(storage, self._remove, key, size)
 
-    def _part(self, key: int, size: int) -> None:
-        self.known.discard(key)
+    def _remove(self, key: int, size: int) -> None:
+        self.keys.discard(key)
         self.now -= size
 
 
 def peak(part: Part, x: Tensor, *, heads: bool = False) -> int:
-    """The most bytes of activations alive at once while a part takes x, x included; with the heads on the way or not."""
+    """The most bytes of activations alive at once while a part runs on x, x included, with `heads` or not."""
     fixed = [*part.parameters(), *part.buffers(), x]
     mode = _Alive({tensor.untyped_storage()._cdata for tensor in fixed}, x.untyped_storage().nbytes())
     with torch.no_grad(), mode:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from bench.kinds.meter import Found, Meter, Subject
+from bench.kinds.meter import Measurement, Meter, Subject
 from bench.network.net import Part
 from bench.network.sparse.values import ValueType
 from bench.records.reading import Reading, Readings
@@ -14,18 +14,18 @@ from bench.shipping.packed.pack import packings
 class Storage(Meter):
     """Packed bytes of every exit's and every device's part, in every format that applies."""
 
-    def measure(self, subject: Subject) -> Found:
+    def measure(self, subject: Subject) -> Measurement:
         """Pack and unpack each part."""
-        net, found = subject.net, Found()
+        net, measurement = subject.net, Measurement()
         parts = [Part(net, 0, k) for k in range(len(net.stages) + 1)]
         packed = [_packed(part, subject.values) for part in parts]
         for number, stage in enumerate(net.exits):
-            found.exits[number] = packed[stage + 1]
+            measurement.exits[number] = packed[stage + 1]
         for k in range(1, len(parts)):
-            found.cuts[k] = {f"{name}.device": reading for name, reading in packed[k].items()}
+            measurement.cuts[k] = {f"{name}.device": reading for name, reading in packed[k].items()}
         if "bytes.bitmap" in packed[-1] and "bytes.pattern" not in packed[-1]:
-            found.absent["bytes.pattern"] = "no pattern makes these masks again"
-        return found
+            measurement.absent["bytes.pattern"] = "no pattern makes these masks again"
+        return measurement
 
 
 def _packed(part: nn.Module, values: ValueType) -> Readings:

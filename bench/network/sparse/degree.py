@@ -1,7 +1,8 @@
 """Patterns with a fixed fan-in and a fixed fan-out (Dey et al., JETCAS 2019; Capogrosso et al., FDL 2024).
 
-A junction joins N_in to N_out neurons. Every output has `fan_in` inputs, every input `fan_out` outputs, so the
-junction holds N_in * fan_out = N_out * fan_in weights, and its density is a multiple of 1/gcd(N_in, N_out).
+A junction joins N_in to N_out neurons. Every output has `fan_in` inputs, every input `fan_out` outputs, so
+the junction holds N_in * fan_out = N_out * fan_in weights, and its density is a multiple of 1/gcd(N_in,
+N_out).
 """
 
 from __future__ import annotations
@@ -133,21 +134,21 @@ def cyclic_mask(inputs: int, outputs: int, offsets: np.ndarray) -> np.ndarray:
 
 
 def offsets_of(mask: np.ndarray) -> np.ndarray | None:
-    """The offsets that `cyclic_mask` makes a mask (N_out, N_in) from, or None where it makes no such mask."""
+    """The offsets from which `cyclic_mask` makes a mask (N_out, N_in); None where it makes no such mask."""
     outputs, inputs = mask.shape
     offsets = np.flatnonzero(mask[0, : admissible(inputs, outputs)])
     return offsets if np.array_equal(cyclic_mask(inputs, outputs, offsets), mask) else None
 
 
 def period_of(mask: np.ndarray) -> tuple[int, int]:
-    """After how many rows and after how many columns a mask (N_out, N_in, ...) repeats; its own sides where it does not."""
-    found = []
+    """The rows and the columns after which a mask (N_out, N_in, ...) repeats; its sides where it does not."""
+    periods = []
     for axis in (0, 1):
         side = mask.shape[axis]
         turned = np.moveaxis(mask, axis, 0)
-        able = (n for n in range(1, side) if side % n == 0 and np.array_equal(turned[n:], turned[:-n]))
-        found.append(next(able, side))
-    return found[0], found[1]
+        shorter = (n for n in range(1, side) if side % n == 0 and np.array_equal(turned[n:], turned[:-n]))
+        periods.append(next(shorter, side))
+    return periods[0], periods[1]
 
 
 def seeded_noise(seed: int, row: int, count: int) -> np.ndarray:

@@ -14,21 +14,23 @@ class Keeper:
 
     def __init__(self, net: nn.Module) -> None:
         self.net = net
-        self.seen = -1
+        self.changes = -1
+        """`mask.changes` when `pairs` were made"""
         self.pairs: list[tuple[Tensor, Tensor]] = []
+        """every masked weight, and its mask as numbers"""
 
     def keep(self, optimizer: torch.optim.Optimizer) -> None:
-        """Zero what hidden weights would feel in the next update."""
-        if self.seen != mask.changes:
-            self.seen = mask.changes
+        """Zero the gradients of hidden weights, and after a change of masks their optimiser state."""
+        if self.changes != mask.changes:
+            self.changes = mask.changes
             self.pairs = [
-                (layer.weight, found.to(layer.weight.dtype)) for _, layer, found in masked(self.net)
+                (layer.weight, exists.to(layer.weight.dtype)) for _, layer, exists in masked(self.net)
             ]
             for weight, factor in self.pairs:
                 for value in optimizer.state.get(weight, {}).values():
                     if isinstance(value, Tensor) and value.shape == weight.shape:
                         value.mul_(factor)
-        felt = [(weight.grad, factor) for weight, factor in self.pairs if weight.grad is not None]
-        if felt:
-            gradients, factors = zip(*felt, strict=True)
+        with_gradient = [(weight.grad, factor) for weight, factor in self.pairs if weight.grad is not None]
+        if with_gradient:
+            gradients, factors = zip(*with_gradient, strict=True)
             torch._foreach_mul_(gradients, factors)  # pyright: ignore[reportPrivateImportUsage]  no public name

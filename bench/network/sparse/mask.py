@@ -1,8 +1,8 @@
 """Masks: which weights exist.
 
 A mask is a boolean buffer `weight_mask` beside `weight`. The weight itself is kept at zero where the mask is
-false, so the forward pass needs no product and the gradient of a hidden weight is the dense gradient: a method
-that grows connections can look at it in `before_step`, and training then multiplies it away.
+false, so the forward pass needs no product and the gradient of a hidden weight is the dense gradient: a
+method that grows connections can look at it in `before_step`, and training then sets it to zero.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Layer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 
 
 changes = 0
-"""How often a mask was hidden in this process: training looks here before it looks at every layer."""
+"""How often masks have changed in this process: training looks here before it looks at every layer."""
 
 
 def layers(module: nn.Module) -> dict[str, Layer]:
@@ -30,12 +30,13 @@ def layers(module: nn.Module) -> dict[str, Layer]:
 
 
 def hide(layer: Layer, mask: Tensor, pattern: str | None = None) -> None:
-    """Let only the weights under `mask` exist; the others become zero and stay so.
+    """Let only the weights under `mask` exist; the others become zero, and training keeps them so (`Keeper`).
 
     Args:
         layer: a linear layer or convolution.
         mask: boolean, of the weight's shape.
-        pattern: how to make the mask again (`name:number:...`), for the storage format that keeps no indices.
+        pattern: how to make the mask again (`spec@seed`, see `mask_from`), for the storage format without
+            indices.
 
     Raises:
         SeesawError: the mask has another shape.
@@ -73,7 +74,7 @@ def mask_of(layer: Layer) -> Tensor | None:
 
 
 def pattern_of(layer: Layer) -> str | None:
-    """How the layer's mask can be made again, or None."""
+    """How to make the layer's mask again (`spec@seed`), or None."""
     return getattr(layer, PATTERN, None)
 
 

@@ -1,8 +1,8 @@
-"""Values: how the numbers of a weight are written, and what is read back.
+"""Values: the types that the numbers of a weight are written in and read back from.
 
-float32 as they are; float16 rounded; int8 with one scale for each output, symmetric about zero. Scales have 16
-significant bits, so that a scale times a whole number is exact in float32: what was read back is written again as
-the same bytes.
+float32 as they are; float16 rounded; int8 with one scale for each output, symmetric about zero. Scales have
+16 significant bits, so that a scale times a whole number is exact in float32: numbers that were read back are
+written again as the same bytes.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Checks: what a written file's own numbers, or other files, say against it."""
+"""Checks of a written file against its own numbers and against other files."""

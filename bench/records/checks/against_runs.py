@@ -15,7 +15,7 @@ from bench.records.stream import StreamPart, StreamRecord
 
 
 def disputes(stream: StreamRecord, store: Store) -> Iterator[str]:
-    """A sentence for each number that a run's record contradicts; nothing of runs that have no record in the store."""
+    """A sentence for each number that a run's record contradicts; none where the store lacks that record."""
     for part in stream.parts:
         path = store.run_record(part.setup, stream.seed)
         if not path.is_file():
@@ -42,7 +42,7 @@ def _against(stream: StreamRecord, part: StreamPart, run: Record, path: str) -> 
 
 
 def _costs(stream: StreamRecord, run: Record, path: str) -> Iterator[str]:
-    """Costs that were asked for by a reading's name, and that the first run's record measured otherwise."""
+    """A sentence for each list of costs by a reading's name that the first run's record contradicts."""
     if stream.reading:
         depths = depths_of(run, stream.reading)
         yield from _differ(stream.reading, stream.depths[-len(depths) :], depths, path)
@@ -50,6 +50,6 @@ def _costs(stream: StreamRecord, run: Record, path: str) -> Iterator[str]:
         yield from _differ(stream.sending, stream.sends, sends_of(run, stream.sending, stream.arms), path)
 
 
-def _differ(name: str, stated: list[float], measured: list[float], path: str) -> Iterator[str]:
-    if len(stated) != len(measured) or not np.allclose(stated, measured, rtol=SAME):
-        yield f"It says that its arms cost {stated} by {name}, and by {path} it is {measured}."
+def _differ(name: str, recorded: list[float], measured: list[float], path: str) -> Iterator[str]:
+    if len(recorded) != len(measured) or not np.allclose(recorded, measured, rtol=SAME):
+        yield f"It says that its arms cost {recorded} by {name}, and by {path} it is {measured}."

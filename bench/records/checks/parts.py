@@ -13,7 +13,7 @@ from bench.records.setup import Named, Recipe, Setup
 
 
 def settings_faults(setup: Setup) -> Iterator[str]:
-    """What is wrong with what was asked for: specs, names of plugins, the recipe."""
+    """A sentence for each fault of a setup: of its specs, the names of its plugins, its recipe."""
     several = (*setup.policies, *setup.codecs, *setup.meters)
     for plugin in (setup.task, setup.backbone, setup.method, setup.exits, *several):
         yield from spec_faults(plugin)
@@ -27,7 +27,7 @@ def settings_faults(setup: Setup) -> Iterator[str]:
 
 
 def spec_faults(plugin: Named) -> Iterator[str]:
-    """Specs are what people read: each must say what the settings beside it say."""
+    """A sentence for each difference between a spec, which people read, and the settings beside it."""
     try:
         spec = parse(plugin.spec)
     except SeesawError as error:
@@ -35,6 +35,6 @@ def spec_faults(plugin: Named) -> Iterator[str]:
         return
     if spec.name != plugin.name:
         yield f"{plugin.name} has a spec of another name, {plugin.spec!r}."
-    for key, said in spec.settings.items():
-        if key not in plugin.settings or render(plugin.settings[key]) != said:
-            yield f"The spec {plugin.spec!r} says {key}={said}, and its settings do not."
+    for key, word in spec.settings.items():
+        if key not in plugin.settings or render(plugin.settings[key]) != word:
+            yield f"The spec {plugin.spec!r} says {key}={word}, and its settings do not."

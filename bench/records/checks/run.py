@@ -87,7 +87,7 @@ def _exits(record: Record) -> Iterator[str]:
 
 
 def _thinking(record: Record) -> Iterator[str]:
-    """What an exit is right about more than the last one is what that overthinks less what it underthinks."""
+    """An exit's accuracy less the last one's is its overthinking less its underthinking."""
     readings = [exit_.readings for exit_ in record.exits]
     for number, own in enumerate(readings):
         names = [(own, "overthinking"), (own, "underthinking"), (own, "top1"), (readings[-1], "top1")]
@@ -159,7 +159,7 @@ def _walks(record: Record) -> Iterator[str]:
 
 
 def _early(record: Record) -> Iterator[str]:
-    """Who is answered on the device follows from the policy's curve."""
+    """The samples that leave on the device follow from the policy's curve."""
     curves, samples = {curve.policy: curve for curve in record.curves}, _samples(record.exits)
     for cut in record.cuts:
         local = sum(exit_.stage < cut.before for exit_ in record.exits)

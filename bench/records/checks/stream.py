@@ -1,4 +1,4 @@
-"""Checks of a stream record: what its own numbers contradict."""
+"""Checks of a stream record against its own numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.records.stream import Result, StreamRecord, identity
 from bench.records.terms import ALL_LAYERS, BASELINES
 
 SMALL = 1e-9
-"""No unit of cost is smaller, and none more than its inverse."""
+"""The smallest unit of cost that is accepted; the largest is its inverse."""
 
 
 def contradictions(stream: StreamRecord) -> Iterator[str]:
@@ -51,12 +51,12 @@ def _entrants(stream: StreamRecord) -> Iterator[str]:
         yield from spec_faults(entrant)
         if not entrant.bound and not math.isclose(entrant.head, float(entrant.settings.get("head", 0.2))):
             yield f"{entrant.spec} is not billed for exits as its settings say."
-    asked = [(result.policy, result.terms) for result in stream.results]
-    if len(set(asked)) != len(asked) or len(set(specs)) != len(specs) or {*specs} & {*BASELINES}:
+    pairs = [(result.policy, result.terms) for result in stream.results]
+    if len(set(pairs)) != len(pairs) or len(set(specs)) != len(specs) or {*specs} & {*BASELINES}:
         yield "It tells a policy twice."
-    if {name for name, _ in asked} - {*BASELINES} != {*specs}:
+    if {name for name, _ in pairs} - {*BASELINES} != {*specs}:
         yield "Its policies are not those that it has results of."
-    if {(name, terms) for _, terms in asked for name in BASELINES} - {*asked} or not asked:
+    if {(name, terms) for _, terms in pairs for name in BASELINES} - {*pairs} or not pairs:
         yield "It lacks a baseline."
 
 
@@ -69,7 +69,7 @@ def _arms(stream: StreamRecord) -> Iterator[str]:
         depths = [cost / macs[-1] * exits for cost in macs]
     elif isinstance(stream.costs, list):
         depths = list(stream.costs)
-    else:  # a reading's, which the record of the run knows
+    else:  # a reading's, whose numbers are in the record of the run
         depths = stream.depths[len(sent) :]
         if len(depths) != exits or not math.isclose(depths[-1], exits):
             yield f"By {stream.costs} the last of its {exits} exits does not cost {exits}: {stream.depths}."
@@ -88,7 +88,7 @@ def _arms(stream: StreamRecord) -> Iterator[str]:
 
 
 def _result(stream: StreamRecord, result: Result) -> Iterator[str]:
-    """A bill follows from who stopped where and who was sent on."""
+    """A bill follows from the arms that were played and the samples that were sent on."""
     name = f"{result.policy} at offload {result.offload:g}"
     n, passes, prices = stream.samples, stream.passes, stream.prices(result)
     if {len(one) for one in (result.right, result.sent, result.cost, result.regret)} != {passes}:
@@ -102,17 +102,17 @@ def _result(stream: StreamRecord, result: Result) -> Iterator[str]:
     always = result.plays[0] if stream.arms == "cuts" else 0
     if not always <= sum(result.sent) <= sum(result.plays[:-1]):
         yield f"{name} sends on other samples than its arms can."
-    told, billed = sum(result.cost) * n, float(np.dot(result.plays, prices.booked))
+    total, billed = sum(result.cost) * n, float(np.dot(result.plays, prices.booked))
     sending = sum(result.sent) * prices.booked_send
-    if not billed + sending.min() - SAME * told <= told <= billed + sending.max() + SAME * told:
-        yield f"{name} is billed {told:g} in all, and its arms come to {billed:g} and what is sent on."
+    if not billed + sending.min() - SAME * total <= total <= billed + sending.max() + SAME * total:
+        yield f"{name} is billed {total:g} in all, and its arms come to {billed:g} and what is sent on."
     most = n * (1 + float((prices.compute + prices.send).max()))
     if max(map(abs, result.regret)) > most:
         yield f"{name} regrets more reward than there is."
 
 
 def _baselines(stream: StreamRecord) -> Iterator[str]:
-    """Both stop where they stop, whatever sending costs and in whatever order samples come."""
+    """Both baselines stop at the same exits, whatever sending costs and whatever the order of the samples."""
     last = sum(part.right[-1] for part in stream.parts)
     early: dict[float, tuple[int, list[int]]] = {}
     for result in stream.results:

@@ -1,4 +1,4 @@
-"""Answers of exits: accuracy, how well probabilities are calibrated, and where early and late exits disagree."""
+"""Accuracy and calibration of every exit, and the samples on which early and late exits disagree."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from bench.replay.exits.scores import BINS, calibration_error, top
 from bench.replay.trace import Trace
 
 COLDEST, HOTTEST = 0.01, 100.0
-"""Between which a temperature is looked for; logits that are always right would take 0."""
+"""Bounds of the search for a temperature; the best one of logits that are always right would be 0."""
 
 
 def temperature(logits: Tensor, labels: Tensor) -> float:
     """The T that minimises the mean cross-entropy of logits / T (Guo et al., ICML 2017).
 
-    The slope of that mean by 1/T, E[sum_c p_c z_c - z_label], only rises, so its root is the minimum. It is 1 where
-    there is no slope at all, and a bound where the root lies beyond.
+    The slope of that mean by 1/T, E[sum_c p_c z_c - z_label], only rises, so its root is the minimum. T is 1
+    where the slope is zero everywhere, and a bound where the root lies beyond it.
 
     Args:
         logits: (N, classes); samples with a NaN are left out.
         labels: int64 (N,).
     """
-    known = ~logits.isnan().any(1)
-    logits, labels = logits[known].double(), labels[known]
-    own = logits.gather(1, labels[:, None])
-    ahead = logits - own  # what one adds to all logits of a sample changes nothing
+    valid = ~logits.isnan().any(1)
+    logits, labels = logits[valid].double(), labels[valid]
+    of_label = logits.gather(1, labels[:, None])
+    ahead = logits - of_label  # a number added to all logits of a sample changes nothing
 
     def slope(inverse: float) -> float:
         return float(((logits * inverse).softmax(1) * ahead).sum(1).sum())
@@ -40,11 +40,11 @@ def temperature(logits: Tensor, labels: Tensor) -> float:
 
 
 def accuracies(calibration: Trace, test: Trace) -> list[Readings]:
-    """Of every exit: `top1` and `top5` on the test split, and `calibration.top1` on the calibration split."""
+    """Readings of every exit: `top1`, `top5` on the test, `calibration.top1` on the calibration split."""
     return [
-        {f"top{k}": _accuracy(there, test, k, "test split") for k in (1, 5)}
-        | {"calibration.top1": _accuracy(here, calibration, 1, "calibration split")}
-        for here, there in zip(calibration.logits, test.logits, strict=True)
+        {f"top{k}": _accuracy(test_logits, test, k, "test split") for k in (1, 5)}
+        | {"calibration.top1": _accuracy(calibration_logits, calibration, 1, "calibration split")}
+        for calibration_logits, test_logits in zip(calibration.logits, test.logits, strict=True)
     ]
 
 
@@ -53,43 +53,43 @@ def _accuracy(logits: Tensor, split: Trace, k: int, source: str) -> Reading:
 
 
 def calibrated(calibration: Trace, test: Trace) -> list[Readings]:
-    """Of every exit: its temperature, set on the calibration split, and its calibration error without and with it."""
+    """Readings of every exit: its temperature, set on the calibration split, and its calibration error on the
+    test split without and with that temperature.
+    """
     source = f"test split, {BINS} bins of equal width"
-    found = []
-    for here, there in zip(calibration.logits, test.logits, strict=True):
-        own = temperature(here, calibration.labels)
-        errors = {"ece": there, "ece.scaled": there / own}
-        bound = " at the bound of the search" if own in (COLDEST, HOTTEST) else ""
-        found.append(
+    readings: list[Readings] = []
+    for calibration_logits, test_logits in zip(calibration.logits, test.logits, strict=True):
+        scale = temperature(calibration_logits, calibration.labels)
+        scaled = {"ece": test_logits, "ece.scaled": test_logits / scale}
+        bound = " at the bound of the search" if scale in (COLDEST, HOTTEST) else ""
+        readings.append(
             {
                 "temperature": Reading(
-                    value=own, unit="one", source=f"calibration split, least cross-entropy{bound}"
+                    value=scale, unit="one", source=f"calibration split, least cross-entropy{bound}"
                 )
             }
             | {
                 name: Reading(value=calibration_error(logits, test.labels), unit="share", source=source)
-                for name, logits in errors.items()
+                for name, logits in scaled.items()
             }
         )
-    return found
+    return readings
 
 
 def disagreements(test: Trace) -> list[Readings]:
-    """Of every exit: the samples it is right about and the last exit is not (overthinking), and the reverse.
-
-    Overthinking is what going on costs (Kaya et al., ICML 2019), underthinking what leaving there would.
+    """Readings of every exit: the share of samples on which it is right and the last exit is wrong
+    (overthinking: Kaya et al., ICML 2019), and the reverse (underthinking).
     """
     right = test.correct()
     return [
-        {"overthinking": _share(here & ~right[-1]), "underthinking": _share(~here & right[-1])}
-        for here in right
+        {"overthinking": _share(early & ~right[-1]), "underthinking": _share(~early & right[-1])}
+        for early in right
     ]
 
 
 def disagreement(test: Trace) -> Readings:
-    """Of the network: samples that some early exit is right about and the last is not, and those only the last is.
-
-    Nothing for a network of one exit.
+    """Readings of the network: the share of samples on which some early exit is right and the last one is
+    wrong, and the share on which only the last one is right. Empty for a network of one exit.
     """
     right = test.correct()
     if len(right) == 1:

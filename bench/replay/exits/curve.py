@@ -16,12 +16,12 @@ POINTS = 40
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one operating point comes to on a trace.
+    """The decisions of one operating point on a trace, and their counts.
 
     Attributes:
-        exits: where each sample left, int64 (N,).
-        right: how many samples were answered rightly.
-        left: how many samples left at each exit, int64 (exits,).
+        exits: the exit of each sample, int64 (N,).
+        right: the number of samples answered rightly.
+        left: the number of samples that left at each exit, int64 (exits,).
         costs: of leaving at each exit, float64 (exits,), in the trace's unit.
     """
 
@@ -37,7 +37,7 @@ class Outcome:
 
     @property
     def shares(self) -> Tensor:
-        """Of the samples that left at each exit, float64 (exits,)."""
+        """Share of the samples that left at each exit, float64 (exits,)."""
         return self.left.double() / len(self.exits)
 
     @property
@@ -48,12 +48,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """One setting of a policy: what it came to where it was set, and where it is judged.
+    """One setting of a policy, with its outcomes on two splits.
 
     Attributes:
-        state: what execution needs beside the policy; None for a reference.
-        calibration: on the split that it was set on, for choosing among points; None for a reference.
-        test: on the split that counts.
+        state: the tensors that execution needs beside the policy; None for a reference.
+        calibration: the outcome on the calibration split, for choosing among points; None for a reference.
+        test: the outcome on the test split, by which the policy is judged.
     """
 
     state: State | None
@@ -62,16 +62,16 @@ class OperatingPoint:
 
     @property
     def thresholds(self) -> Tensor | None:
-        """Of each exit, (exits,), where they are the whole state."""
+        """The threshold of each exit, (exits,); None where the state holds anything else."""
         return self.state["thresholds"] if self.state and self.state.keys() == {"thresholds"} else None
 
 
 def outcome(trace: Trace, exits: Tensor, correct: Tensor) -> Outcome:
-    """What it comes to when each sample leaves where `exits` says.
+    """The outcome if each sample leaves at its exit in `exits`.
 
     Args:
         trace: the samples.
-        exits: int64 (N,).
+        exits: the exit of each sample, int64 (N,).
         correct: whether each exit is right about each sample, boolean (exits, N).
     """
     left = torch.bincount(exits, minlength=len(trace.costs))
@@ -83,8 +83,8 @@ def curve(policy: Policy, calibration: Trace, test: Trace, points: int = POINTS)
 
     Args:
         policy: a policy, or a reference, which sees the test labels and has one point.
-        calibration: trace that operating points come from.
-        test: trace that is replayed; of it a policy sees the logits alone.
+        calibration: the trace from which operating points are learnt; not read for a reference.
+        test: the trace that is replayed; a policy sees nothing of it but the logits.
         points: how many operating points, at most.
 
     Returns:
@@ -92,17 +92,19 @@ def curve(policy: Policy, calibration: Trace, test: Trace, points: int = POINTS)
     """
     right = test.correct()
     if isinstance(policy, Reference):
-        exits = policy.choose(*_lent(test))
+        exits = policy.choose(*_copies(test))
         return [OperatingPoint(None, None, outcome(test, exits, right))]
-    states = apart(policy.learn, *_lent(calibration), points)
-    right_here = calibration.correct()
-    here, there = (apart(decide, policy, states, trace.logits) for trace in (calibration, test))
+    states = apart(policy.learn, *_copies(calibration), points)
+    calibration_right = calibration.correct()
+    calibration_exits, test_exits = (
+        apart(decide, policy, states, trace.logits) for trace in (calibration, test)
+    )
     return [
-        OperatingPoint(state, outcome(calibration, one, right_here), outcome(test, other, right))
-        for state, one, other in zip(states, here, there, strict=True)
+        OperatingPoint(state, outcome(calibration, before, calibration_right), outcome(test, after, right))
+        for state, before, after in zip(states, calibration_exits, test_exits, strict=True)
     ]
 
 
-def _lent(trace: Trace) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits, labels and costs to write into at will: what comes after is computed from the trace's own."""
+def _copies(trace: Trace) -> tuple[Tensor, Tensor, Tensor]:
+    """Copies of logits, labels and costs for a policy: if it writes into them, the trace stays as it is."""
     return trace.logits.clone(), trace.labels.clone(), trace.costs.clone()

@@ -1,4 +1,4 @@
-"""Decisions: where each sample leaves, of a whole trace at once or of the samples still on their way."""
+"""Decisions: where each sample leaves, for a whole trace at once or for the samples still on their way."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ def leave(ready: Tensor) -> Tensor:
 
 
 def decide(policy: Policy, states: list[State], logits: Tensor) -> list[Tensor]:
-    """Where each sample leaves, int64 (N,), for every state. An exit whose logits hold a NaN lets nobody leave."""
-    scores, there = policy.score(logits.clone()), ~logits.isnan().any(-1)
-    return [leave(policy.leaves(scores, state) & there) for state in states]
+    """The exit of each sample, int64 (N,), for every state. No sample leaves early with NaN in its logits."""
+    scores, valid = policy.score(logits.clone()), ~logits.isnan().any(-1)
+    return [leave(policy.leaves(scores, state) & valid) for state in states]
 
 
 def leaves_now(policy: Policy, state: State) -> Callable[[Tensor], Tensor]:
-    """The same decision for `Net.walk`, which knows only the exits so far."""
+    """The same decision for `Net.walk`, as a function of logits (exits so far, n, classes): boolean (n,)."""
 
-    def decision(seen: Tensor) -> Tensor:
-        logits = seen.float().cpu()
-        ready = policy.leaves(policy.score(logits), state)[-1] & ~logits[-1].isnan().any(-1)
-        return ready.to(seen.device)
+    def decision(logits: Tensor) -> Tensor:
+        values = logits.float().cpu()
+        ready = policy.leaves(policy.score(values), state)[-1] & ~values[-1].isnan().any(-1)
+        return ready.to(logits.device)
 
     if type(policy).leaves is not Policy.leaves:
         return decision
     bounds, yes, no = state["thresholds"].tolist(), torch.tensor([True]), torch.tensor([False])
 
-    def decision_alone(seen: Tensor) -> Tensor:
-        """Of one sample with numbers in place of tensors, whose every operation takes as long as a small layer."""
-        if seen.shape[1] != 1 or not seen.is_cpu:
-            return decision(seen)
-        logits = seen.float()
-        reached = policy.score(logits).tolist()[-1][0] >= bounds[len(logits) - 1]
-        return yes if reached and not any(map(math.isnan, logits[-1].tolist()[0])) else no
+    def decision_alone(logits: Tensor) -> Tensor:
+        """The decision for one sample, by numbers: an operation on tensors takes as long as a small layer."""
+        if logits.shape[1] != 1 or not logits.is_cpu:
+            return decision(logits)
+        values = logits.float()
+        reached = policy.score(values).tolist()[-1][0] >= bounds[len(values) - 1]
+        return yes if reached and not any(map(math.isnan, values[-1].tolist()[0])) else no
 
     return decision_alone
 
 
 def apart(verb: Callable[..., Any], *arguments: Any) -> Any:
-    """What a policy's verb gives, called in a thread of its own: no caller, who holds test labels, is on its stack."""
-    with ThreadPoolExecutor(1) as apart:
-        return apart.submit(verb, *arguments).result()
+    """The result of a policy's verb in a thread of its own: no caller with test labels is on its stack."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(verb, *arguments).result()

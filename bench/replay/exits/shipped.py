@@ -1,4 +1,4 @@
-"""Curves as a record holds them, the states of their operating points, and the one that would be shipped."""
+"""Curves as a record holds them, the states of their operating points, and the shipped points."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from bench.replay.trace import Trace
 
 @dataclass(frozen=True)
 class Shipped:
-    """A policy at the operating point at which one would ship it.
+    """A policy at the operating point at which it would be shipped.
 
     Attributes:
-        spec: of the policy.
+        spec: the policy's spec.
         policy: the policy.
-        point: the number of the point on its curve.
-        state: of that point.
+        point: the number of the point on the policy's curve.
+        state: the policy's state at that point.
     """
 
     spec: str
@@ -33,7 +33,7 @@ class Shipped:
 
     @classmethod
     def of(cls, choice: Choice[Policy], curve: Curve, states: Sequence[State]) -> Shipped | None:
-        """None for a reference."""
+        """The policy at its curve's shipped point; None for a reference, or without that point's state."""
         point = curve.shipped
         return (
             None
@@ -45,30 +45,33 @@ class Shipped:
 def shipped_by(
     policies: Sequence[Choice[Policy]], curves: Sequence[Curve], states: Mapping[str, Sequence[State]]
 ) -> list[Shipped]:
-    """Every policy where one would ship it; references, which no one can, are left out."""
+    """Every policy that has a curve, at its shipped point; references, which nobody ships, are left out."""
     by_spec = {curve.policy: curve for curve in curves}
-    found = (
+    shipped = (
         Shipped.of(choice, by_spec[choice.spec], states.get(choice.spec, []))
         for choice in policies
         if choice.spec in by_spec
     )
-    return [one for one in found if one is not None]
+    return [one for one in shipped if one is not None]
 
 
 def recorded(choice: Choice[Policy], calibration: Trace, test: Trace) -> tuple[Curve, list[State]]:
-    """A policy's curve on two traces whose costs are MACs, and the state of every point."""
+    """Returns (a policy's curve as records hold it, the state of every point).
+
+    The curve counts in the unit of the traces' costs: MACs in the record of a run.
+    """
     points = curve(choice.plugin, calibration, test)
     states = [point.state for point in points if point.state is not None]
-    here = [point.calibration for point in points if point.calibration is not None]
-    told = Curve(
+    calibrated = [point.calibration for point in points if point.calibration is not None]
+    block = Curve(
         policy=choice.spec,
         reference=isinstance(choice.plugin, Reference),
         costs=test.costs.tolist(),
         thresholds=_thresholds(points),
         test=_counts([point.test for point in points]),
-        calibration=_counts(here) if here else None,
+        calibration=_counts(calibrated) if calibrated else None,
     )
-    return told, states
+    return block, states
 
 
 def _counts(outcomes: Sequence[Outcome]) -> Counts:
@@ -78,11 +81,12 @@ def _counts(outcomes: Sequence[Outcome]) -> Counts:
 
 
 def _thresholds(points: Sequence[OperatingPoint]) -> list[list[float | None]]:
-    found = [point.thresholds for point in points]
-    rows = [_row(row) for row in found if row is not None]
-    return rows if len(rows) == len(found) else []
+    """The thresholds of every point; none where some point's state holds anything else."""
+    thresholds = [point.thresholds for point in points]
+    rows = [_row(row) for row in thresholds if row is not None]
+    return rows if len(rows) == len(thresholds) else []
 
 
 def _row(thresholds: Tensor) -> list[float | None]:
-    """Nine digits say a float32 exactly."""
+    """Thresholds with nine digits, enough to restore a float32 exactly; None where infinite or NaN."""
     return [float(f"{value:.9g}") if math.isfinite(value) else None for value in thresholds.tolist()]

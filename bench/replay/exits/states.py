@@ -1,4 +1,4 @@
-"""States of policies on disk: what another process needs to decide as replay did, one file a run."""
+"""States of policies on disk, one file a run, with which another process decides as replay did."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from bench.kinds.policy import State
 STATES = "policies.safetensors"
 """The usual name of the file."""
 COUNTS, MAX_POINTS = "operating points", 1 << 16
-"""In one file."""
+"""The key of the numbers of points in the file's metadata, and how many points one file may hold."""
 
 
-def save_states(path: Path, found: Mapping[str, Sequence[State]]) -> None:
-    """Write the states of policies, by their specs in the order of their operating points, whole or not at all."""
+def save_states(path: Path, states: Mapping[str, Sequence[State]]) -> None:
+    """Write the states of policies, by spec in the order of operating points, whole or not at all."""
     tensors = {
         f"{number}/{name}/{spec}": tensor.detach().clone(memory_format=torch.contiguous_format)
-        for spec, states in found.items()
-        for number, state in enumerate(states)
+        for spec, points in states.items()
+        for number, state in enumerate(points)
         for name, tensor in state.items()
     }
-    counts = {spec: len(states) for spec, states in found.items()}
+    counts = {spec: len(points) for spec, points in states.items()}
     write_whole(path, save(tensors, {COUNTS: json.dumps(counts)}), "--runs")
 
 
 def load_states(path: Path) -> dict[str, list[State]]:
-    """The states of policies, by their specs in the order of their operating points.
+    """The states of policies, by spec in the order of operating points.
 
-    Any process that gives one to `bench.replay.exits.decide.leaves_now`, with the policy, decides as the run did.
+    A process that passes one, with its policy, to `bench.replay.exits.decide.leaves_now` decides as the run.
 
     Raises:
         SeesawError: no file, or no whole one.
@@ -47,11 +47,11 @@ def load_states(path: Path) -> dict[str, list[State]]:
                 raise ValueError("numbers of points that are none")
             if sum(counts.values()) > MAX_POINTS:
                 raise ValueError(f"more than {MAX_POINTS:,} points")
-            found: dict[str, list[State]] = {spec: [{} for _ in range(n)] for spec, n in counts.items()}
+            states: dict[str, list[State]] = {spec: [{} for _ in range(n)] for spec, n in counts.items()}
             for key in file.keys():  # noqa: SIM118 - the file cannot be iterated over
                 number, name, spec = key.split("/", 2)
-                found[spec][int(number)][name] = file.get_tensor(key)
-            return found
+                states[spec][int(number)][name] = file.get_tensor(key)
+            return states
     except (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise SeesawError(
             f"{path} holds no states of policies ({error}). Run the network again to make them."

@@ -1,4 +1,4 @@
-"""What exits and sending cost on a stream, as the options of a replay say it."""
+"""Costs of exits and of sending on a stream, as the options of a replay give them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bench.replay.streams.entrants import numbers
 from bench.replay.trace import Trace
 
 
-def named(text: str) -> bool:
-    """Whether an option names a reading: one word, and no number such as nan."""
+def names_reading(text: str) -> bool:
+    """Whether an option is the name of a reading: one word, and no number (nan is one)."""
     try:
         float(text or 0)
     except ValueError:
@@ -27,14 +27,14 @@ def named(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Priced:
-    """What leaving at an exit costs, as it was asked for.
+    """The costs of leaving at each exit, from the option `--costs`.
 
     Attributes:
         depths: for a stream's arms: `layers`, `measured`, or a number for each exit.
-        costs: of each exit in `unit`, for policies that decide for each sample by itself; None where those that the trace
-            holds are meant.
-        unit: of those costs, in words.
-        note: what else one must know of them; empty where there is nothing.
+        costs: of each exit in `unit`, for policies that decide for each sample by itself; None stands for the
+            trace's own.
+        unit: of these costs, in words.
+        note: a warning about them; empty where there is none.
     """
 
     depths: str | list[float]
@@ -43,7 +43,7 @@ class Priced:
     note: str = ""
 
     def of(self, trace: Trace) -> Trace:
-        """A trace with these costs in place of its own."""
+        """The trace with these costs in place of its own."""
         return (
             trace
             if self.costs is None
@@ -52,14 +52,14 @@ class Priced:
 
 
 def priced(text: str | None, traces: Sequence[Path], store: Store, exits: int) -> Priced:
-    """Read what exits cost.
+    """Read the option `--costs`.
 
     Args:
-        text: `layers`, `measured`, numbers joined by colons, or the name of a reading of the run's record; where left out
-            a stream's depth is counted in layers, and single samples are charged what the trace holds.
-        traces: of one network.
-        store: of the runs' records.
-        exits: how many there are.
+        text: `layers`, `measured`, numbers joined by colons, or the name of a reading of the run's record;
+            where left out, a stream's depth is in layers, and single samples are charged the trace's costs.
+        traces: files of one network.
+        store: the store of the runs' records.
+        exits: the number of exits.
 
     Raises:
         SeesawError: neither a reading of every exit nor numbers, or readings that do not rise.
@@ -68,38 +68,47 @@ def priced(text: str | None, traces: Sequence[Path], store: Store, exits: int) -
         return Priced(text or "layers", None, "MACs" if is_run(traces[0]) else "what the file says they cost")
     if text == "layers":
         return Priced(text, [float(number + 1) for number in range(exits)], "layers")
-    if not named(text):
-        given = numbers(text, "--costs", "; or say layers, measured, latency, energy.MODEL")
-        return Priced(given, given, "the numbers given")
+    if not names_reading(text):
+        values = numbers(text, "--costs", "; or say layers, measured, latency, energy.MODEL")
+        return Priced(values, values, "the numbers given")
     run = _run(traces[0], store, text, "--costs", "layers, measured, or numbers joined by colons: 1:2.5:4")
-    by = costs.exit_costs(run, text)
+    reading = costs.exit_costs(run, text)
     note = (
-        f"By {text} later exits cost less than earlier ones ({by.measured}), by no more than their spreads: they count as "
+        f"By {text} later exits cost less than earlier ones ({reading.measured}), by no more than their spreads: they count as "
         "equal."
     )
-    return Priced(by.depths, by.values, f"{text} in {by.unit}", "" if by.values == by.measured else note)
+    return Priced(
+        reading.depths,
+        reading.values,
+        f"{text} in {reading.unit}",
+        "" if reading.values == reading.measured else note,
+    )
 
 
 def sends_of(text: str, traces: Sequence[Path], store: Store, arms: str) -> list[float]:
-    """What sending costs at each arm, as a multiple of the setting `offload`.
+    """The cost of sending at each arm, as a multiple of the setting `offload`.
 
     Args:
         text: numbers joined by colons, or the name of a reading of the cuts of the first run's record.
-        traces: of one network.
-        store: of the runs' records.
+        traces: files of one network.
+        store: the store of the runs' records.
         arms: `exits` or `cuts`.
 
     Raises:
         SeesawError: neither a reading of every cut nor numbers.
     """
-    if not named(text):
+    if not names_reading(text):
         return numbers(text, "--sends", "; or say payload.CODEC")
     run = _run(traces[0], store, text, "--sends", "numbers joined by colons: 1:0.5:0.25")
     return costs.sends_of(run, text, arms)
 
 
 def _run(trace: Path, store: Store, name: str, option: str, instead: str) -> Record:
-    """The record that has a reading, if any has."""
+    """The record of a trace's run, for an option that names one of its readings.
+
+    Raises:
+        SeesawError: the trace is no run's, or its run has no record.
+    """
     if not is_run(trace):
         raise SeesawError(
             f"{option} {name!r}: readings are in the records of runs, and {trace} is no run's folder, nor the test trace in "

@@ -1,4 +1,4 @@
-"""Inputs of a replay: who plays, with which settings, on which files."""
+"""Inputs of a replay: the policies that play, their settings, and the files that they play on."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from bench.replay.streams.stream import Stream
 from bench.replay.trace import Trace
 
 CHANCE = 0.1
-"""Share of samples that two traces may have in common, as data sets with a few samples twice do."""
+"""Share of samples that two traces may have in common by chance: some data sets hold a few samples twice."""
 
 
 @dataclass
 class Entrants:
-    """Who was named, by what they can do; one may do both.
+    """The policies of a replay, by what they can do; one may be in several groups.
 
     Attributes:
-        online: by the names to show, for every value of a sweep.
-        guests: that play a stream under the others' terms, references among them.
-        alone: that decide for each sample by itself.
-        chosen: those who play a stream, by the names to show, as they were named.
+        online: policies with terms of their own, by displayed name and terms, one for every value of a sweep.
+        guests: policies and references that play a stream under the terms of `online`, by displayed name.
+        alone: policies that decide for each sample by itself, by spec.
+        chosen: all that play a stream, by displayed name, as the user gave them.
     """
 
     online: dict[tuple[str, Terms], Online] = field(default_factory=dict)
@@ -43,92 +43,96 @@ class Entrants:
 
     @property
     def needs_logits(self) -> str | None:
-        """One that can do nothing without logits, if there is one."""
+        """The spec of a policy that can do nothing without logits; None where there is none."""
         return next(iter(self.streamless), None)
 
     @property
     def streamless(self) -> list[str]:
-        """Those that play no stream, and so are in no stream record."""
+        """The specs of those that play no stream, and so are in no stream record."""
         return [name for name, one in self.alone.items() if not plays_streams(one.plugin)]
 
 
 def entrants(specs: Sequence[str], sweep: Mapping[str, Sequence[str]]) -> Entrants:
-    """Find the policies that were named.
+    """Find policies, and sort them by what they can do.
 
     Args:
         specs: of policies, online or not, and of references.
-        sweep: words for settings, each of which is set in every policy that has it.
+        sweep: values, as text, of each swept setting; they are set in every online policy that has it.
 
     Raises:
         SeesawError: a spec is wrong or named twice, or no policy has a setting that is swept.
     """
-    found, unused = Entrants(), set(sweep)
+    entered, unused = Entrants(), set(sweep)
     for text in specs:
         choice = choose(Policy, text)
         plugin = choice.plugin
-        if choice.spec in (*found.alone, *found.guests):
+        if choice.spec in (*entered.alone, *entered.guests):
             raise SeesawError(f"The policy {choice.spec} is named twice. Name it once.")
         if not (decides_alone(plugin) or plays_streams(plugin)):
             raise SeesawError(
                 f"{choice.spec} decides nothing. Define `score` for samples that are alone, or `index` for a stream."
             )
         if decides_alone(plugin):
-            found.alone[choice.spec] = choice
+            entered.alone[choice.spec] = choice
         if isinstance(plugin, Online) and plays_streams(plugin):
             unused -= type(plugin).model_fields.keys()
-            own = _swept(choice, text, sweep)
-            if twice := next((name for name, _ in own.keys() & found.online.keys()), None):
+            variants = _variants(choice, text, sweep)
+            if twice := next((name for name, _ in variants.keys() & entered.online.keys()), None):
                 raise SeesawError(f"The policy {twice} is named twice with one alpha, layer, offload and mu.")
-            found.online |= own
-            found.chosen |= {name: choice for name, _ in own}
+            entered.online |= variants
+            entered.chosen |= {name: choice for name, _ in variants}
         elif isinstance(plugin, Rule | Reference) and plays_streams(plugin):
-            found.guests[choice.spec] = plugin
-            found.chosen[choice.spec] = choice
+            entered.guests[choice.spec] = plugin
+            entered.chosen[choice.spec] = choice
     if unused:
-        name, known = min(unused), {key for one in found.online.values() for key in type(one).model_fields}
-        raise SeesawError(f"No online policy named has a setting {name!r} to sweep{near(name, known)}")
-    return found
+        name = min(unused)
+        settings = {key for one in entered.online.values() for key in type(one).model_fields}
+        raise SeesawError(f"No online policy named has a setting {name!r} to sweep{near(name, settings)}")
+    return entered
 
 
-def _swept(
+def _variants(
     choice: Choice[Policy], text: str, sweep: Mapping[str, Sequence[str]]
 ) -> dict[tuple[str, Terms], Online]:
-    """A policy with every combination of the values that it has settings for."""
+    """A policy with every combination of the swept values that it has settings for, by name and terms."""
     kind, written = type(choice.plugin), dict(parse(text).settings)
-    own = [key for key in sweep if key in kind.model_fields]
-    found = {}
-    for combination in itertools.product(*(sweep[key] for key in own)):
-        plugin = kind.read(choice.name, written | dict(zip(own, combination, strict=True)))
+    swept = [key for key in sweep if key in kind.model_fields]
+    variants = {}
+    for combination in itertools.product(*(sweep[key] for key in swept)):
+        plugin = kind.read(choice.name, written | dict(zip(swept, combination, strict=True)))
         assert isinstance(plugin, Online)
-        told = [
+        settings = [
             f"{key}={render(getattr(plugin, key))}"
             for key, setting in kind.model_fields.items()
-            if key not in Terms._fields and (key in own or getattr(plugin, key) != setting.default)
+            if key not in Terms._fields and (key in swept or getattr(plugin, key) != setting.default)
         ]
-        name = f"{choice.name}[{','.join(told)}]" if told else choice.name
-        found[name, plugin.terms] = plugin
-    return found
+        name = f"{choice.name}[{','.join(settings)}]" if settings else choice.name
+        variants[name, plugin.terms] = plugin
+    return variants
 
 
 def values(texts: Sequence[str]) -> dict[str, list[str]]:
-    """The values of each swept setting: `offload=0.1:0.2:0.5`, or with dots for equal steps `offload=0.1:0.15:...:0.6`.
+    """The values of each swept setting, from texts such as `offload=0.1:0.2:0.5`.
+
+    Dots stand for equal steps: `offload=0.1:0.15:...:0.6`.
 
     Raises:
         SeesawError: no values, dots in another place, or a setting that is named twice.
     """
-    found: dict[str, list[str]] = {}
+    swept: dict[str, list[str]] = {}
     for text in texts:
         key, equals, words = text.partition("=")
         items = [word.strip() for word in words.split(":") if word.strip()]
-        if not (equals and key and items) or key in found:
+        if not (equals and key and items) or key in swept:
             raise SeesawError(
                 f"--sweep {text!r} sweeps nothing, or what is swept already. Write --sweep offload=0.1:0.15:...:0.6."
             )
-        found[key] = _steps(text, items) if "..." in items else items
-    return found
+        swept[key] = _steps(text, items) if "..." in items else items
+    return swept
 
 
 def _steps(text: str, items: list[str]) -> list[str]:
+    """The values, as text, that the four items `first, second, ..., last` stand for."""
     try:
         first, second, dots, last = items
         start, step, end = float(first), float(second) - float(first), float(last)
@@ -144,15 +148,15 @@ def _steps(text: str, items: list[str]) -> list[str]:
 
 
 def numbers(text: str, option: str, instead: str = "") -> list[float]:
-    """Numbers joined by colons.
+    """Read numbers joined by colons.
 
     Args:
         text: the numbers.
-        option: that they were given for.
-        instead: what else it takes, in words.
+        option: the option that they are given to, for the error.
+        instead: the option's other values, for the error.
 
     Raises:
-        SeesawError: they are none.
+        SeesawError: a word is no number.
     """
     try:
         return [float(word) for word in text.split(":") if word]
@@ -163,7 +167,9 @@ def numbers(text: str, option: str, instead: str = "") -> list[float]:
 
 
 def load(paths: Sequence[Path]) -> tuple[Stream, Trace | None]:
-    """The streams of some files, one after the other, and their trace where all of them have logits.
+    """Returns (the streams of the files joined to one, their traces joined to one or None).
+
+    There is no trace where a file has no logits.
 
     Raises:
         SeesawError: a file cannot be read, or they are not of one network.
@@ -180,57 +186,57 @@ def load(paths: Sequence[Path]) -> tuple[Stream, Trace | None]:
     return stream, Trace(logits, labels, traces[0].costs)
 
 
-def calibration_of(path: Path, given: Path | None, test: Trace, who: str) -> Trace:
-    """The trace that thresholds come from: the one that is given, else the one that lies beside a run's test trace.
+def calibration_of(path: Path, file: Path | None, test: Trace, who: str) -> Trace:
+    """The trace that thresholds come from: the user's file, else the one that lies beside a run's test trace.
 
     Args:
-        path: of what is replayed.
-        given: by the user.
-        test: what is replayed.
-        who: wants thresholds.
+        path: the file or folder that is replayed.
+        file: the user's; None where left out.
+        test: the trace that is replayed.
+        who: the policy that wants thresholds, for errors.
 
     Raises:
-        SeesawError: there is none, it has no logits, is of another network, or holds the samples that are judged.
+        SeesawError: there is none, it has no logits, is of another network, or holds samples of `test`.
     """
     beside = (path if path.is_dir() else path.parent) / "calibration.safetensors"
-    if given is None and (path.is_dir() or path.name == "test.safetensors") and beside.exists():
-        given = beside
-    if given is None:
+    if file is None and (path.is_dir() or path.name == "test.safetensors") and beside.exists():
+        file = beside
+    if file is None:
         raise SeesawError(
             f"{who} takes its thresholds from other samples than it is judged on. Name them: --calibration FILE."
         )
-    found = read(given)[1]
-    if found is None:
+    calibration = read(file)[1]
+    if calibration is None:
+        raise SeesawError(f"{file} has no logits, which {who} needs. Give logits, (exits, samples, classes).")
+    exits, _, classes = test.logits.shape
+    own_exits, _, own_classes = calibration.logits.shape
+    if (exits, classes) != (own_exits, own_classes):
         raise SeesawError(
-            f"{given} has no logits, which {who} needs. Give logits, (exits, samples, classes)."
+            f"{file} is of {counted(own_exits, 'exit')} and {counted(own_classes, 'class', 'classes')}, and what is replayed "
+            f"of {exits} and {classes}. Give other samples of the same network."
         )
-    (exits, _, classes), (own, _, others) = test.logits.shape, found.logits.shape
-    if (exits, classes) != (own, others):
+    if share := overlap(test, calibration):
         raise SeesawError(
-            f"{given} is of {counted(own, 'exit')} and {counted(others, 'class', 'classes')}, and what is replayed of {exits} "
-            f"and {classes}. Give other samples of the same network."
-        )
-    if share := judged(test, found):
-        raise SeesawError(
-            f"{given} holds the very samples that are judged: {share:.0%} of them, or of its own, are in both. Thresholds must "
+            f"{file} holds the very samples that are judged: {share:.0%} of them, or of its own, are in both. Thresholds must "
             "come from others: --calibration FILE."
         )
-    return found
+    return calibration
 
 
-def judged(test: Trace, other: Trace) -> float:
+def overlap(test: Trace, other: Trace) -> float:
     """The share of the smaller trace's samples that are in the larger one too; 0 where chance may explain it.
 
-    A sample is known by its logits to the bit, where no other of its own trace has the same ones. Rounded logits meet by
-    chance, but no more often than inside one trace, so a share counts where it is `CHANCE` above that of such twins.
+    Two samples are the same where their logits agree to the bit, and no other sample of either trace has
+    these. Rounded logits of different samples may agree by chance, but no more often than inside one trace:
+    a share counts where it exceeds the share of such twins by `CHANCE`.
     """
-    here, there = (
+    tests, others = (
         Counter(hash(sample.tobytes()) for sample in trace.logits.transpose(0, 1).contiguous().numpy())
         for trace in (test, other)
     )
-    if here == there:
+    if tests == others:
         return 1.0
-    both = sum(count == 1 == there[sample] for sample, count in here.items())
-    share = both / min(here.total(), there.total())
-    twins = sum(count for count in here.values() if count > 1) / here.total()
+    both = sum(count == 1 == others[sample] for sample, count in tests.items())
+    share = both / min(tests.total(), others.total())
+    twins = sum(count for count in tests.values() if count > 1) / tests.total()
     return share if share > twins + CHANCE else 0.0

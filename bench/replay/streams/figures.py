@@ -1,4 +1,4 @@
-"""The three plots of a replayed stream: regret over samples, accuracy and cost against the cost of sending on."""
+"""Three plots of a replayed stream: regret over samples, accuracy and cost over the cost of sending on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from bench.records.terms import ALL_LAYERS, EARLY_EXIT, Terms
 from bench.replay.streams.tally import PolicyRow, varied
 
 DASHES = ("-", "-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)))
-"""Of as many policies as there are colours, of the next ones, and so on. Bounds are dotted, and (b) is dashed."""
+"""Lines: the first for as many policies as there are colours, the second for the next ones, and so on.
+
+Bounds are dotted, and (b) is dashed."""
 PANELS, COLUMNS = 9, 3
 """How many panels are drawn, at most, and how many beside each other."""
 WIDTH, HEIGHT = 4.4, 3.8
@@ -30,13 +32,14 @@ Panels = dict[str, list[PolicyRow]]
 def figures(
     rows: Sequence[PolicyRow], marks: np.ndarray, folder: Path, across: str = "offload", ending: str = "png"
 ) -> list[Path]:
-    """Draw regret, accuracy and cost, a panel for all that shares what a reward is, and write each to a file.
+    """Draw regret, accuracy and cost, with a panel for all rows of the same terms, and write each to a file.
 
     Args:
         rows: of a sweep.
-        marks: after how many samples regret is told.
-        folder: for regret, accuracy and cost; made where it is not there.
-        across: the term that accuracy and cost are drawn against; where it has one value, a row of its own for each name.
+        marks: the numbers of samples after which regret was read.
+        folder: for the three files; made where it is not there.
+        across: the term that accuracy and cost are drawn over; where it has one value, every name has a row
+            of its own in the plot.
         ending: of the files: png, svg or pdf.
 
     Raises:
@@ -56,51 +59,51 @@ def figures(
 
     paths = [folder / f"{what}.{ending}" for what in ("regret", "accuracy", "cost")]
     for path in paths:
-        told, apart = (learning, set()) if path is paths[0] else (rows, swept)
-        _figure(path, _panels(told, apart), _caption(told, apart), draw, looks)
+        drawn, within = (learning, set()) if path is paths[0] else (rows, swept)
+        _figure(path, _panels(drawn, within), _caption(drawn, within), draw, looks)
     return paths
 
 
 def _firsts(rows: Sequence[PolicyRow]) -> set[Terms]:
-    """For every policy, alpha, layer and mu the terms with the first cost of sending on."""
-    found: dict[tuple[Any, ...], Terms] = {}
+    """The terms with the first cost of sending on, for every policy, alpha, layer and mu."""
+    firsts: dict[tuple[Any, ...], Terms] = {}
     for row in rows:
-        found.setdefault((row.name, row.terms._replace(offload=0)), row.terms)
-    return set(found.values())
+        firsts.setdefault((row.name, row.terms._replace(offload=0)), row.terms)
+    return set(firsts.values())
 
 
 def _looks(rows: Sequence[PolicyRow]) -> Looks:
-    """Of each name a label, and a colour, shape and dash that no other has: the same in all plots, bounds last."""
-    found: Looks = {
+    """For each name a label, and a colour, marker and dash of its own: the same in all plots, bounds last."""
+    looks: Looks = {
         ALL_LAYERS: {"color": "black", "marker": "<", "linestyle": "-"},
         EARLY_EXIT: {"color": "black", "marker": ">", "linestyle": "--"},
     }
-    labels = {row.name: row.label() for row in sorted(rows, key=lambda row: row.bound)}
+    labels = {row.name: row.label for row in sorted(rows, key=lambda row: row.bound)}
     bounds = {row.name for row in rows if row.bound}
-    for number, name in enumerate(name for name in labels if name not in found):
+    for number, name in enumerate(name for name in labels if name not in looks):
         turn, place = divmod(number, len(COLOURS))
         dash = ":" if name in bounds else DASHES[turn % len(DASHES)]
         shape = SHAPES[(place + turn) % len(SHAPES)]
-        found[name] = {"color": COLOURS[place], "marker": shape, "linestyle": dash}
+        looks[name] = {"color": COLOURS[place], "marker": shape, "linestyle": dash}
     return {
         name: look | {"markersize": 5, "linewidth": 1.3, "label": labels[name]}
-        for name, look in found.items()
+        for name, look in looks.items()
     }
 
 
-def _panels(rows: Sequence[PolicyRow], apart: set[str]) -> Panels:
-    """Rows by the terms in which they differ, in words, but for those that are drawn across."""
-    found: Panels = {}
+def _panels(rows: Sequence[PolicyRow], within: set[str]) -> Panels:
+    """Rows by the values of the terms in which they differ, in words, except for the terms in `within`."""
+    panels: Panels = {}
     for row in rows:
-        told = (f"{k} {v:g}" for k, v in row.terms._asdict().items() if k in varied(rows) - apart)
-        found.setdefault(", ".join(told), []).append(row)
-    return found
+        values = (f"{k} {v:g}" for k, v in row.terms._asdict().items() if k in varied(rows) - within)
+        panels.setdefault(", ".join(values), []).append(row)
+    return panels
 
 
-def _caption(rows: Sequence[PolicyRow], apart: set[str]) -> str:
-    """What all panels share."""
+def _caption(rows: Sequence[PolicyRow], within: set[str]) -> str:
+    """The terms and passes that all panels share, and how many panels are left out."""
     alike = [f"{k} {v:g}" for k, v in rows[0].terms._asdict().items() if k not in varied(rows)]
-    n, panels = len(rows[0].tallies), len(_panels(rows, apart))
+    n, panels = len(rows[0].tallies), len(_panels(rows, within))
     means = f"means over {n} reshufflings, 95% intervals" if n > 1 else "one pass over the stream"
     left_out = f"; the first {PANELS} of {counted(panels, 'panel')}" if panels > PANELS else ""
     return "; ".join([", ".join(alike), means]) + left_out
@@ -143,22 +146,22 @@ def _figure(
 
 
 def _legend(canvas: Any, looks: Looks) -> tuple[float, float] | None:
-    """Put one legend beside all panels, and give its width and height in inches; None where nothing is labelled."""
-    told: dict[str, Any] = {}
+    """Put one legend beside all panels; returns its (width, height) in inches, None without any label."""
+    handles: dict[str, Any] = {}
     for axis in canvas.axes:
-        told |= {name: handle for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)}
-    names = [look["label"] for look in looks.values() if look["label"] in told]
+        handles |= {name: handle for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)}
+    names = [look["label"] for look in looks.values() if look["label"] in handles]
     if not names:
         return None
     legend = canvas.legend(
-        [told[name] for name in names], names, loc="outside right upper", fontsize=8, handlelength=3.5
+        [handles[name] for name in names], names, loc="outside right upper", fontsize=8, handlelength=3.5
     )
     box = legend.get_window_extent()
     return box.width / canvas.dpi, box.height / canvas.dpi + 0.3
 
 
 def _regret(axis: Any, rows: Sequence[PolicyRow], marks: np.ndarray, looks: Looks) -> None:
-    """A line and a band for each row of one panel."""
+    """Draw a line and a band for each row of one panel."""
     step = -(-len(marks) // 8)
     for number, row in enumerate(rows):
         mean, low, high = row.regret()
@@ -174,7 +177,7 @@ def _regret(axis: Any, rows: Sequence[PolicyRow], marks: np.ndarray, looks: Look
 
 
 def _lines(axis: Any, rows: Sequence[PolicyRow], what: str, across: str, looks: Looks) -> None:
-    """A line for each name of one panel."""
+    """Draw a line for each name of one panel."""
     for name in dict.fromkeys(row.name for row in rows):
         own = [row for row in rows if row.name == name]
         points = sorted((getattr(row.terms, across), *row.mean(what).interval) for row in own)
@@ -185,7 +188,7 @@ def _lines(axis: Any, rows: Sequence[PolicyRow], what: str, across: str, looks: 
 
 
 def _dots(axis: Any, rows: Sequence[PolicyRow], what: str, looks: Looks) -> None:
-    """A row for each name of one panel: without a sweep there is nothing to draw against."""
+    """Draw each name of one panel in a row of its own: without a sweep there is no second axis."""
     names = list(looks)
     for row in rows:
         mean, low, high = row.mean(what).interval

@@ -1,6 +1,6 @@
-"""The loops over a stream, compiled by numba; each is also what it says as plain Python (`.py_func`).
+"""The loops over a stream, compiled by numba; each also runs as plain Python (`.py_func`).
 
-Nothing here runs in parallel by itself: loops let go of the interpreter, and threads run several at once. So numba
+No loop is parallel in itself: loops release the interpreter's lock, and threads run several at once. So numba
 loads no OpenMP library beside PyTorch's.
 """
 
@@ -28,7 +28,7 @@ def compiled(function: Callable[..., Any], *signature: Any) -> Any:
 
     Args:
         function: uses numbers, arrays and records of numbers, and `math`.
-        signature: if given, of a function that loops take as an argument.
+        signature: the types of a function that loops take as an argument; left out for the loops.
     """
     for keep in (True, False):
         try:
@@ -60,22 +60,22 @@ def play(
 
     Args:
         confidences: of the samples in the order in which they come, float64 (N, exits).
-        exits: of each arm, int64 (arms,).
-        compute: what the reward is charged for each arm, float64 (arms,).
-        send: and where the sample is sent on, float64 (arms,).
+        exits: the exit of each arm, int64 (arms,).
+        compute: the cost of computing in each arm's reward, float64 (arms,).
+        send: the cost in that reward where the sample is sent on, float64 (arms,).
         alpha: confidence from which an answer stands.
-        arms: what is remembered, records (arms,); written.
+        arms: the memory of each arm, records (arms,); written.
         own: the policy's settings, a record.
         rng: of the policy's draws.
-        index: the policy's, compiled; and so `update` and `forget`.
+        index: the policy's function, compiled, as are `update` and `forget`.
         side: whether every arm up to the played one learns.
-        assumes: whether such an arm learns what sending on would have given where nothing was sent.
+        assumes: whether such an arm learns the reward of sending on where nothing was sent.
         free: whether every arm learns from one sample beforehand.
-        history: NaN, float64 (samples remembered, arms), or of no samples; written.
+        history: rewards, all NaN at first, float64 (samples remembered, arms), or of no samples; written.
         played: the arm of each sample, int16 (N,); written.
 
     Returns:
-        How many samples were played: fewer than N where no arm's index is a number above minus infinity.
+        The number of samples played: fewer than N where no arm's index is a number above minus infinity.
     """
     last = confidences.shape[1] - 1
     if free:
@@ -102,11 +102,13 @@ def play(
                 if not math.isnan(history[slot, arm]):
                     forget(arms[arm], own, t, history[slot, arm])
                     history[slot, arm] = math.nan
-        _, gone = earns(row, exits[best], last, alpha, compute[best], send[best])
-        known = assumes or gone or exits[best] == last
+        _, is_sent = earns(row, exits[best], last, alpha, compute[best], send[best])
+        is_known = (
+            assumes or is_sent or exits[best] == last
+        )  # the last exit's confidence, which sending yields
         for arm in range(0 if side else best, best + 1):
             reward, sent = earns(row, exits[arm], last, alpha, compute[arm], send[arm])
-            if known or not sent:
+            if is_known or not sent:
                 update(arms[arm], own, t, reward)
                 if len(history):
                     history[t % len(history), arm] = reward
@@ -116,34 +118,34 @@ def play(
 @compiled
 def totals(confidences, exits, compute, send, alpha):
     """The sum of rewards of each arm over all samples, float64 (arms,)."""
-    found = np.zeros(len(exits))
+    sums = np.zeros(len(exits))
     last = confidences.shape[1] - 1
     for sample in range(len(confidences)):
         for arm in range(len(exits)):
             reward, _ = earns(confidences[sample], exits[arm], last, alpha, compute[arm], send[arm])
-            found[arm] += reward
-    return found
+            sums[arm] += reward
+    return sums
 
 
 @compiled
 def count(confidences, right, exits, compute, send, booked, booked_send, alpha, played, best, marks, plays):
-    """What a stream that was played comes to.
+    """Count the results of a stream that was played.
 
     Args:
-        confidences: as for `play`; and so `exits`, `compute`, `send`, `alpha`, `played`.
+        confidences: as for `play`, and so `exits`, `compute`, `send`, `alpha`, `played`.
         right: whether each exit is right, boolean (N, exits).
-        booked: what is booked for each arm, float64 (arms,).
-        booked_send: and where the sample is sent on, float64 (arms,).
+        booked: the booked cost of each arm, float64 (arms,).
+        booked_send: the cost that is added where the sample is sent on, float64 (arms,).
         best: the arm that regret is counted against.
-        marks: after how many samples regret is told, rising, int64 (marks,).
+        marks: the numbers of samples after which regret is read, rising, int64 (marks,).
         plays: how often each arm was played, int64 (arms,); added to.
 
     Returns:
-        Answers that are right, cost, samples sent on, and regret at the marks, float64 (marks,).
+        (right answers, booked cost, samples sent on, regret at each mark as float64 (marks,)).
     """
     last = confidences.shape[1] - 1
     correct, sent, cost, regret, mark = 0, 0, 0.0, 0.0, 0
-    told = np.zeros(len(marks))
+    regrets = np.zeros(len(marks))
     for t in range(len(confidences)):
         row, arm = confidences[t], played[t]
         reward, on = earns(row, exits[arm], last, alpha, compute[arm], send[arm])
@@ -156,6 +158,6 @@ def count(confidences, right, exits, compute, send, booked, booked_send, alpha, 
             sent += 1
         plays[arm] += 1
         if t + 1 == marks[mark]:
-            told[mark] = regret
+            regrets[mark] = regret
             mark = min(mark + 1, len(marks) - 1)
-    return correct, cost, sent, told
+    return correct, cost, sent, regrets

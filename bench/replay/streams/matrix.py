@@ -1,4 +1,4 @@
-"""Streams and traces from files: the project's own, and anyone's matrix as CSV or npz. Nothing in a file is run."""
+"""Streams and traces from files: our own, and anyone's matrix as CSV or npz. No code in them is run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIMIT = 1 << 32
 """Bytes that a file may hold, unpacked: a million samples of twelve exits take a twentieth."""
 
 BROKEN = OSError, ValueError, EOFError, MemoryError, RuntimeError, NotImplementedError, zlib.error
-"""What archives raise that are cut short, damaged, encrypted, or packed in a way that is not known here."""
+"""Errors of reading archives that are cut short, damaged, encrypted, or packed in an unknown way."""
 
 LAYOUTS = (
     "A CSV has a confidence and a prediction for every exit and the label last; an npz has `confidences` and "
@@ -33,14 +33,15 @@ COLUMNS = (
     ("prediction", re.compile(r"class")),
     ("index", re.compile(r"^$|^unnamed|^index$|^id$|^sample$")),
 )
-"""What a column holds by its head, whichever fits first."""
+"""The kinds of columns, each with a pattern for its head; the first pattern that fits counts."""
 
 
 def read(path: Path) -> tuple[Stream, Trace | None]:
-    """A file's stream, and its trace where it has logits.
+    """Returns (a file's stream, its trace or None where it has no logits).
 
     Args:
-        path: a trace (`.safetensors`), a run's folder (its test split is meant), or a matrix: `.csv`, `.tsv`, `.npz`.
+        path: a trace (`.safetensors`), a run's folder (its test split is read), or a matrix: `.csv`, `.tsv`,
+            `.txt`, `.npz`.
 
     Raises:
         SeesawError: no such file, too large a one, or none that holds a stream.
@@ -56,57 +57,57 @@ def read(path: Path) -> tuple[Stream, Trace | None]:
         raise SeesawError(
             f"{path} holds more than {LIMIT >> 30} GiB. Cut it into parts: --trace may be repeated."
         )
-    found = readers[path.suffix](path)
+    content = readers[path.suffix](path)
     try:
-        return (Stream.of(found), found) if isinstance(found, Trace) else (found, None)
+        return (Stream.of(content), content) if isinstance(content, Trace) else (content, None)
     except SeesawError as error:
         raise SeesawError(f"{path}: {error}") from error
 
 
 def _table(path: Path) -> Stream:
-    """A matrix in text: with heads in any order of columns, without them in pairs, the label last."""
+    """The stream of a text, whose columns have heads in any order, or are pairs with the label last."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             first = file.readline()
             between = "\t" if "\t" in first else ";" if ";" in first else ","
             heads = [word.strip().strip("\"'").lower() for word in first.split(between)]
-            named = not all(_is_number(word) for word in heads)
-            if not named:
+            has_heads = not all(_is_number(word) for word in heads)
+            if not has_heads:
                 file.seek(0)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # that there are no rows is said below
+                warnings.simplefilter("ignore", UserWarning)  # a text without rows is an error below
                 rows = np.loadtxt(file, delimiter=between, ndmin=2, comments=None)
     except (OSError, ValueError) as error:
         raise SeesawError(f"{path} is no table of numbers ({error}). {LAYOUTS}.") from error
     if not len(rows):
         raise SeesawError(f"{path} has no samples. {LAYOUTS}.")
-    kinds = _by_heads(path, heads) if named else _by_place(path, rows)
+    kinds = _by_heads(path, heads) if has_heads else _by_place(path, rows)
     columns = {
         wanted: [place for place, kind in enumerate(kinds) if kind == wanted]
         for wanted in ("confidence", "prediction", "label")
     }
-    if named:
+    if has_heads:
         _in_order(path, heads, columns)
     confidences, predictions, labels = (rows[:, places] for places in columns.values())
     return _stream(path, confidences, predictions, labels[:, 0])
 
 
 def _in_order(path: Path, heads: list[str], columns: dict[str, list[int]]) -> None:
-    """Put the columns of exits in the order of the numbers in their heads; without numbers they stay as they stand."""
+    """Put the columns of exits in the order of the numbers in their heads; without any they stay in place."""
     numbers = {
         kind: {
-            place: int(found[-1]) for place in columns[kind] if (found := re.findall(r"\d+", heads[place]))
+            place: int(digits[-1]) for place in columns[kind] if (digits := re.findall(r"\d+", heads[place]))
         }
         for kind in ("confidence", "prediction")
     }
     if not any(numbers.values()):
         return
-    said = [sorted(own.values()) for own in numbers.values()]
-    if said[0] != said[1] or any(
+    exits = [sorted(own.values()) for own in numbers.values()]
+    if exits[0] != exits[1] or any(
         len(set(own.values())) < len(columns[kind]) for kind, own in numbers.items()
     ):
         raise SeesawError(
-            f"{path} has confidences of the exits {said[0]} and predictions of {said[1]}, by the numbers in its heads. "
+            f"{path} has confidences of the exits {exits[0]} and predictions of {exits[1]}, by the numbers in its heads. "
             "Number the exits alike, each once."
         )
     for kind, own in numbers.items():
@@ -114,7 +115,7 @@ def _in_order(path: Path, heads: list[str], columns: dict[str, list[int]]) -> No
 
 
 def _by_heads(path: Path, heads: list[str]) -> list[str]:
-    """What each column holds, by its head."""
+    """The kind of each column, by its head."""
     kinds = [next((kind for kind, words in COLUMNS if words.search(head)), "?") for head in heads]
     if "?" in kinds:
         raise SeesawError(
@@ -131,7 +132,7 @@ def _by_heads(path: Path, heads: list[str]) -> list[str]:
 
 
 def _by_place(path: Path, rows: np.ndarray) -> list[str]:
-    """What each column holds where they have no heads; row numbers may stand in front."""
+    """The kind of each column, by its place, where they have no heads; row numbers may stand in front."""
     columns = rows.shape[1]
     numbered = _numbered(rows)
     pairs, rest = divmod(columns - numbered, 2)
@@ -144,7 +145,10 @@ def _by_place(path: Path, rows: np.ndarray) -> list[str]:
 
 
 def _numbered(rows: np.ndarray) -> bool:
-    """Whether the first column counts rows; one or two may do so by chance, and only do where nothing else fits."""
+    """Whether the first column holds row numbers.
+
+    One or two rows may count up by chance: theirs are row numbers only where the columns fit in no other way.
+    """
     first = rows[:, 0]
     if not (np.diff(first) == 1).all():
         return False
@@ -152,7 +156,7 @@ def _numbered(rows: np.ndarray) -> bool:
 
 
 def _in_pairs(rows: np.ndarray) -> bool:
-    """Whether each two columns may be a confidence and a class."""
+    """Whether the columns may be pairs of a confidence and a class."""
     pairs = rows[:, : rows.shape[1] // 2 * 2]
     sure, classes = pairs[:, ::2], pairs[:, 1::2]
     return bool(((sure >= 0) & (sure <= 1 + SURPLUS)).all() and (classes == np.floor(classes)).all())
@@ -167,7 +171,7 @@ def _is_number(word: str) -> bool:
 
 
 def _arrays(path: Path) -> Stream | Trace:
-    """A matrix as arrays; object arrays, which could run something, are refused."""
+    """The stream or trace of an npz; object arrays, which could run code, are refused."""
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(one.file_size for one in archive.infolist()) > LIMIT:
@@ -176,29 +180,29 @@ def _arrays(path: Path) -> Stream | Trace:
                 )
         with np.load(path, allow_pickle=False) as archive:
             wanted = ("confidences", "predictions", "logits", "labels", "costs")
-            found = {name: archive[name] for name in wanted if name in archive.files}
+            arrays = {name: archive[name] for name in wanted if name in archive.files}
             names = archive.files
     except (*BROKEN, zipfile.BadZipFile) as error:
         raise SeesawError(f"{path} is no npz of plain arrays ({error}). {LAYOUTS}.") from error
-    odd = [name for name, array in found.items() if array.dtype.kind not in "fiub"]
+    odd = [name for name, array in arrays.items() if array.dtype.kind not in "fiub"]
     matrix = {"confidences", "predictions", "labels"}
-    if odd or not (matrix <= found.keys() or {"logits", "labels"} <= found.keys()):
+    if odd or not (matrix <= arrays.keys() or {"logits", "labels"} <= arrays.keys()):
         what = f"{odd[0]} that are no numbers" if odd else f"only {', '.join(names) or 'nothing'}"
         raise SeesawError(f"{path} has {what}. {LAYOUTS}.")
-    costs = found.get("costs")
-    if "logits" not in found:
-        return _stream(path, found["confidences"], found["predictions"], found["labels"], costs)
-    logits = found["logits"]
+    costs = arrays.get("costs")
+    if "logits" not in arrays:
+        return _stream(path, arrays["confidences"], arrays["predictions"], arrays["labels"], costs)
+    logits = arrays["logits"]
     if (
         logits.ndim != 3
         or 0 in logits.shape
         or logits.shape[2] < 2
-        or found["labels"].shape != logits.shape[1:2]
+        or arrays["labels"].shape != logits.shape[1:2]
     ):
-        raise SeesawError(f"{path} has logits {logits.shape} for labels {found['labels'].shape}. {LAYOUTS}.")
+        raise SeesawError(f"{path} has logits {logits.shape} for labels {arrays['labels'].shape}. {LAYOUTS}.")
     if not np.isfinite(logits).all():
         raise SeesawError(f"{path} has infinite or NaN logits. Mend them, or leave those samples out.")
-    labels = _whole(path, found["labels"], "label")
+    labels = _whole(path, arrays["labels"], "label")
     if labels.min() < 0 or labels.max() >= logits.shape[2]:
         raise SeesawError(
             f"{path} has labels from {labels.min()} to {labels.max()} for {logits.shape[2]} classes. Number them from 0 on."
@@ -224,13 +228,14 @@ def _stream(
     labels: np.ndarray,
     costs: np.ndarray | None = None,
 ) -> Stream:
+    """The stream of confidences and predictions (samples, exits) and labels (samples,)."""
     if confidences.ndim != 2 or predictions.shape != confidences.shape or labels.shape != (len(confidences),):
         raise SeesawError(
             f"{path} has confidences {confidences.shape}, predictions {predictions.shape} and labels {labels.shape}, "
             f"which do not fit. {LAYOUTS}."
         )
-    answers = _whole(path, predictions, "prediction")
-    right = answers == _whole(path, labels, "label")[:, None]
+    classes = _whole(path, predictions, "prediction")
+    right = classes == _whole(path, labels, "label")[:, None]
     own = None if costs is None else costs.astype(np.float64)
     try:
         return Stream(np.ascontiguousarray(confidences, dtype=np.float64), right, own)
@@ -239,7 +244,7 @@ def _stream(
 
 
 def _whole(path: Path, numbers: np.ndarray, what: str) -> np.ndarray:
-    """Classes as int64."""
+    """Numbers of classes as int64."""
     if not (np.isfinite(numbers) & (numbers == np.floor(numbers))).all():
         raise SeesawError(f"{path} has a {what} that is no class's whole number. {LAYOUTS}.")
     return numbers.astype(np.int64)

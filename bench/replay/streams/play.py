@@ -1,4 +1,4 @@
-"""A policy plays a stream: its rules compiled, its settings as a record, what each arm remembers in an array."""
+"""A policy plays a stream: its rules compiled, its settings as a record, its arms' memory as an array."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.replay.streams.tally import Tally
 
 
 class Compiled(NamedTuple):
-    """What a policy does, as loops take it."""
+    """A policy's functions, compiled or plain, as loops take them."""
 
     index: Any
     update: Any
@@ -28,11 +28,11 @@ class Compiled(NamedTuple):
 
 @dataclass(frozen=True)
 class Played:
-    """What a policy did on a stream.
+    """The decisions of a policy on a stream.
 
     Attributes:
-        arms: of each sample, int16 (N,).
-        memory: what each arm remembered at the end, by the names in the policy's `memory`, records (arms,).
+        arms: the arm played for each sample, int16 (N,).
+        memory: each arm's memory at the end, by the names in the policy's `memory`, records (arms,).
     """
 
     arms: np.ndarray
@@ -40,14 +40,14 @@ class Played:
 
 
 def settings(policy: Rule, terms: Online) -> np.ndarray:
-    """The terms, and over them the policy's settings, as far as they are numbers, as one record."""
+    """The numbers of the terms, replaced and extended by those of the policy's settings, as one record."""
     both = terms.model_dump() | policy.model_dump()
-    told = {k: float(v) for k, v in both.items() if isinstance(v, (int, float))}
-    return np.array([tuple(told.values())], [(name, "f8") for name in told])
+    numbers = {k: float(v) for k, v in both.items() if isinstance(v, (int, float))}
+    return np.array([tuple(numbers.values())], [(name, "f8") for name in numbers])
 
 
 def blank(policy: Rule, arms: int) -> np.ndarray:
-    """What arms remember before anything is learnt: zeros, records (arms,)."""
+    """The memory of arms before anything is learnt: zeros, records (arms,)."""
     return np.zeros(arms, [(name, "f8") for name in policy.memory])
 
 
@@ -62,17 +62,17 @@ def rules(kind: type[Rule], memory: np.dtype, own: np.dtype) -> Compiled:
     teach = types.void(arm, record, types.int64, types.float64)
     signatures = {"index": types.float64(arm, record, types.int64, types.float64, rng)}
     signatures |= {"update": teach, "forget": teach}
-    found = []
+    functions = []
     for name, signature in signatures.items():
         try:
-            found.append(loop.compiled(getattr(kind, name), signature))
+            functions.append(loop.compiled(getattr(kind, name), signature))
         except (NumbaError, KeyError) as error:  # KeyError: no such field in a record
             why = next((line for line in str(error).splitlines() if line.strip()), "no reason given")
             raise SeesawError(
                 f"{kind.__name__}.{name} cannot be compiled ({why.strip()}). Use numbers, `math`, and what it is given: "
                 f"arm.{', arm.'.join(memory.names or ())}; own.{', own.'.join(own.names or ())}."
             ) from error
-    return Compiled(*found)
+    return Compiled(*functions)
 
 
 def play(
@@ -87,11 +87,11 @@ def play(
     """Let a policy play a stream.
 
     Args:
-        policy: decides.
+        policy: the policy.
         stream: the samples in the order in which they come.
-        arms: what can be played.
+        arms: the arms that can be played.
         rng: of the policy's own draws.
-        terms: what a reward is; the policy's own where it has them, else the usual.
+        terms: the terms of the reward; where left out, the policy's own if it has some, else the usual ones.
         plain: run everything as plain Python, hundreds of times slower; the decisions are the same.
 
     Raises:
@@ -105,12 +105,12 @@ def play(
     kind = type(policy)
     rule = Compiled(kind.index, kind.update, kind.forget) if plain else rules(kind, memory.dtype, own.dtype)
     run = loop.play.py_func if plain else loop.play
-    shown = (memory.view(np.recarray), own.view(np.recarray)[0]) if plain else (memory, own[0])
+    records = (memory.view(np.recarray), own.view(np.recarray)[0]) if plain else (memory, own[0])
     try:
-        with np.errstate(all="ignore"):  # what has no value is infinity or NaN, as it is compiled
+        with np.errstate(all="ignore"):  # as in compiled code, undefined values are infinity or NaN
             done = run(
-                stream.confidences, arms.exits, prices.compute, prices.send, terms.alpha, *shown, rng, *rule,
-                policy.side, policy.assumes(), terms.start == "free", history, played,
+                stream.confidences, arms.exits, prices.compute, prices.send, terms.alpha, *records, rng,
+                *rule, policy.side, policy.assumes(), terms.start == "free", history, played,
             )  # fmt: skip
     except (ArithmeticError, ValueError) as error:  # of plain Python alone
         raise SeesawError(
@@ -128,14 +128,16 @@ def tally(
     stream: Stream, arms: Arms, prices: Prices, alpha: float, played: np.ndarray, best: int,
     marks: np.ndarray,
 ) -> Tally:  # fmt: skip
-    """Count what arms that were played come to.
+    """Count the results of the arms that were played.
 
     Args:
-        stream: as it was played; and so `arms` and `played`.
+        stream: the samples in the order in which they were played.
+        arms: the arms that could be played.
         prices: of the arms.
         alpha: confidence from which an answer stands.
+        played: the arm played for each sample, int16 (N,).
         best: the arm that regret is counted against.
-        marks: after how many samples regret is told, rising, int64 (marks,).
+        marks: the numbers of samples after which regret is read, rising, int64 (marks,).
     """
     plays = np.zeros(len(arms.exits), np.int64)
     correct, cost, sent, regret = loop.count(

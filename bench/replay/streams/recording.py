@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 
 
 def parts_of(traces: Sequence[Path], store: Store) -> tuple[int, list[StreamPart]]:
-    """The seed and the parts of a stream of runs' test splits, one after the other.
+    """Returns (the network's seed, the parts) of a stream of runs' test splits, one after the other.
 
     Args:
         traces: the runs' folders, or the test traces in them.
-        store: of the runs' records.
+        store: the store of the runs' records.
 
     Raises:
-        SeesawError: a run without a sound record, a trace that its record did not measure, or runs of several networks.
+        SeesawError: a run has no sound record, a trace is not the one that its record measured, or the runs
+            are of several networks or seeds.
     """
     runs = [store.run_of(path) for path in traces]
     parts = [_part(path, run, store) for path, run in zip(traces, runs, strict=True)]
@@ -59,37 +60,37 @@ def _part(path: Path, run: Record, store: Store) -> StreamPart:
 
 
 def record_of(
-    seed: int, parts: list[StreamPart], arms: str, costs: str | list[float], named: Entrants, sweep: Sweep,
+    seed: int, parts: list[StreamPart], arms: str, costs: str | list[float], entrants: Entrants, sweep: Sweep,
     rows: Sequence[PolicyRow], sending: str | None = None,
 ) -> StreamRecord:  # fmt: skip
-    """Write down what a sweep over some parts came to.
+    """The record of a sweep over some parts.
 
     Args:
         seed: of the network.
         parts: of the stream.
         arms: `exits` or `cuts`.
-        costs: what depth is counted in, as asked: `layers`, `measured`, a reading's name, or numbers.
-        named: who played.
-        sweep: what was played.
-        rows: what it came to.
-        sending: the reading's name where sending costs were asked for by one.
+        costs: the unit of depth, as the option gives it: `layers`, `measured`, a reading's name, or numbers.
+        entrants: the policies that played.
+        sweep: the sweep.
+        rows: its results.
+        sending: the name of the reading that costs of sending were taken from; None where they were numbers.
     """
     head, dirty = commit()
     record = StreamRecord.model_validate({
         "digest": "0" * 12, "seed": seed, "parts": parts, "arms": arms, "costs": costs,
         "depths": sweep.arms.depths.tolist(), "sends": sweep.arms.sends.tolist(), "sending": sending, "shuffles": sweep.shuffles,
-        "order_seed": sweep.seed, "entrants": _entrants(named), "results": [_result(sweep, row) for row in rows],
+        "order_seed": sweep.seed, "entrants": _entrants(entrants), "results": [_result(sweep, row) for row in rows],
         "versions": versions(), "commit": head, "dirty": dirty,
     })  # fmt: skip
-    return record.model_copy(update={"digest": record.asked()})
+    return record.model_copy(update={"digest": record.request_digest()})
 
 
-def _entrants(named: Entrants) -> list[Entrant]:
-    players = {name: one for (name, _), one in named.online.items()} | named.guests
+def _entrants(entrants: Entrants) -> list[Entrant]:
+    players = {name: one for (name, _), one in entrants.online.items()} | entrants.guests
     return [
         Entrant(
-            name=named.chosen[name].name,
-            origin=named.chosen[name].origin,
+            name=entrants.chosen[name].name,
+            origin=entrants.chosen[name].origin,
             settings={
                 key: value
                 for key, value in one.model_dump(mode="json").items()
@@ -107,8 +108,8 @@ def _entrants(named: Entrants) -> list[Entrant]:
 def _result(sweep: Sweep, row: PolicyRow) -> Result:
     n = len(sweep.stream)
 
-    def counts(what: str) -> list[int]:
-        return [round(getattr(tally, what) * n) for tally in row.tallies]
+    def counts(share: str) -> list[int]:
+        return [round(getattr(tally, share) * n) for tally in row.tallies]
 
     return Result(
         policy=row.name,
@@ -128,5 +129,5 @@ def _end(tally: Tally) -> float:
 
 
 def _short(value: float) -> float:
-    """Nine digits: short, and no machine's rounding."""
+    """A number with nine digits: short, and without the rounding of one machine."""
     return float(f"{value:.9g}")

@@ -1,4 +1,4 @@
-"""Reports of a replay: a table for the terminal, one JSON file for whatever comes after."""
+"""Reports of a replay: a table for the terminal, one JSON file for other programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.errors import counted
 from bench.files import write_whole
 from bench.records.curve import Curve
 from bench.records.mean import Mean
-from bench.records.terms import ALL_LAYERS, EARLY_EXIT
+from bench.records.terms import BASELINES
 from bench.replay.streams.sweep import Sweep
 from bench.replay.streams.tally import PolicyRow, against, varied
 
@@ -23,11 +23,10 @@ SCHEMA = 1
 """Raised when a key of the JSON file changes its meaning or goes."""
 
 NUMBERS = ("accuracy", "cost", "sent", "regret")
-BASELINES = (ALL_LAYERS, EARLY_EXIT)
 
 
 def stream_table(sweep: Sweep, rows: Sequence[PolicyRow]) -> Table:
-    """A row a policy, and each beside (a) and (b) of the same terms: what it costs more, how many points it is righter."""
+    """A table of policies: their means, and their cost and accuracy against (a) and (b) of the same terms."""
     differ = varied(rows)
     alike = ", ".join(f"{k} {v:g}" for k, v in rows[0].terms._asdict().items() if k not in differ)
     passes = f"{counted(sweep.shuffles, 'reshuffling')}, 95% intervals" if sweep.shuffles else "one pass"
@@ -53,10 +52,10 @@ def stream_table(sweep: Sweep, rows: Sequence[PolicyRow]) -> Table:
         last = number + 1 == len(rows) or rows[number + 1].terms != row.terms
         table.add_row(
             *(f"{getattr(row.terms, name):g}" for name in sorted(differ)),
-            row.label(),
-            _told(row.mean("regret"), "{:.1f}", "{:.1f}"),
-            _told(row.mean("accuracy"), "{:.2%}", "{:.2%}"),
-            _told(row.mean("cost"), "{:.4g}", "{:.1g}"),
+            row.label,
+            _cell(row.mean("regret"), "{:.1f}", "{:.1f}"),
+            _cell(row.mean("accuracy"), "{:.2%}", "{:.2%}"),
+            _cell(row.mean("cost"), "{:.4g}", "{:.1g}"),
             f"{row.mean('sent').value:.1%}",
             *("{:+.1%}\n{:+.2f}".format(*against(rows, row, name)) for name in BASELINES),
             end_section=last,
@@ -65,7 +64,7 @@ def stream_table(sweep: Sweep, rows: Sequence[PolicyRow]) -> Table:
     return table
 
 
-def _told(mean: Mean, form: str, half: str) -> str:
+def _cell(mean: Mean, form: str, half: str) -> str:
     """A mean and below it the half-width of its interval, where that is more than rounding."""
     width = mean.high - mean.value
     return form.format(mean.value) + (f"\n±{half.format(width)}" if width > 1e-9 * abs(mean.value) else "")
@@ -74,12 +73,19 @@ def _told(mean: Mean, form: str, half: str) -> str:
 def write_json(
     path: Path, about: dict[str, Any], sweep: Sweep, rows: Sequence[PolicyRow], curves: Sequence[Curve]
 ) -> None:
-    """Write everything that was replayed to one file, whole or not at all.
+    """Write all numbers of a replay to one file, whole or not at all.
+
+    Args:
+        path: the file.
+        about: more keys and their values, which JSON can hold.
+        sweep: the replay.
+        rows: its rows.
+        curves: of policies that decide for each sample by itself.
 
     Raises:
         SeesawError: the file cannot be written.
     """
-    told = {
+    content = {
         "schema": SCHEMA,
         **about,
         "samples": len(sweep.stream),
@@ -94,11 +100,11 @@ def write_json(
         "rows": [_row(row) for row in rows],
         "curves": [curve.model_dump(mode="json", exclude={"points"}) for curve in curves],
     }
-    write_whole(path, json.dumps(told, indent=1, allow_nan=False).encode(), "--out")
+    write_whole(path, json.dumps(content, indent=1, allow_nan=False).encode(), "--out")
 
 
 def _row(row: PolicyRow) -> dict[str, Any]:
-    each = {what: [getattr(one, what) for one in row.tallies] for what in ("accuracy", "cost", "sent")}
+    each = {name: [getattr(one, name) for one in row.tallies] for name in ("accuracy", "cost", "sent")}
     each["regret"] = [float(one.regret[-1]) for one in row.tallies]
     return {
         "policy": row.name,
@@ -106,9 +112,9 @@ def _row(row: PolicyRow) -> dict[str, Any]:
         **row.terms._asdict(),
         "settings": dict(row.settings),
         **{
-            what: dict(zip(("value", "low", "high"), row.mean(what).interval, strict=True))
-            | {"each": each[what]}
-            for what in NUMBERS
+            name: dict(zip(("value", "low", "high"), row.mean(name).interval, strict=True))
+            | {"each": each[name]}
+            for name in NUMBERS
         },
         "regret at marks": dict(zip(("value", "low", "high"), row.regret().tolist(), strict=True)),
         "plays": np.mean([one.plays for one in row.tallies], 0).tolist(),

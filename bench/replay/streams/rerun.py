@@ -1,4 +1,4 @@
-"""A stream record's replay once more, from the traces of its runs."""
+"""A stream record replayed again, from the traces of its runs."""
 
 from __future__ import annotations
 
@@ -16,43 +16,44 @@ from bench.replay.streams.sweep import Sweep
 
 
 def again(
-    stream: StreamRecord, store: Store, *, threads: int | None = None, **places: object
+    record: StreamRecord, store: Store, *, threads: int | None = None, **unused: object
 ) -> StreamRecord:
-    """Replay what a sound stream record was asked.
+    """Replay a sound stream record as it was replayed before.
 
     Args:
-        stream: the record.
-        store: of the records of its runs, and of their traces.
-        threads: how many streams are played at once; the cores where left out.
-        places: of what other kinds of files need to be made again; nothing of them is used.
+        record: the record.
+        store: the store of its runs' records and traces.
+        threads: how many streams are played at once; the number of cores where left out.
+        unused: arguments that other kinds of files need to be made again.
 
     Raises:
-        SeesawError: a policy is a draft, a run has no record or no trace, or a trace is not what its record measured.
+        SeesawError: a policy is a draft, a run has no record or no trace, or a trace is not the one that its
+            record measured.
     """
-    traces = [store.trace(part.setup, stream.seed) for part in stream.parts]
+    traces = [store.trace(part.setup, record.seed) for part in record.parts]
     if missing := next((trace for trace in traces if not trace.is_file()), None):
         raise SeesawError(
             f"A stream is replayed from its network's trace, and there is no {missing}. Run the network again (seesaw run), "
             "or name the folder where it was run: --runs."
         )
     settle(threads)
-    players = _entrants(stream)
-    network, (played, _) = parts_of(traces, store), entrants.load(traces)
+    players = _entrants(record)
+    network, (stream, _) = parts_of(traces, store), entrants.load(traces)
     run = store.run_of(traces[0])
-    depths = costs.depths_of(run, stream.reading) if stream.reading else stream.costs
-    sends = costs.sends_of(run, stream.sending, stream.arms) if stream.sending else list(stream.sends)
+    depths = costs.depths_of(run, record.reading) if record.reading else record.costs
+    sends = costs.sends_of(run, record.sending, record.arms) if record.sending else list(record.sends)
     online = [(name, one) for (name, _), one in players.online.items()]
-    arms = played.arms(stream.arms, depths, sends)
-    sweep = Sweep(played, arms, online, list(players.guests.items()), stream.shuffles, stream.order_seed)
+    arms = stream.arms(record.arms, depths, sends)
+    sweep = Sweep(stream, arms, online, list(players.guests.items()), record.shuffles, record.order_seed)
     rows = sweep.run(threads)
-    return record_of(*network, stream.arms, stream.costs, players, sweep, rows, stream.sending)
+    return record_of(*network, record.arms, record.costs, players, sweep, rows, record.sending)
 
 
-def _entrants(stream: StreamRecord) -> entrants.Entrants:
-    """Its policies, under every set of terms that it has results of."""
-    named = entrants.entrants([spec_of(one) for one in stream.entrants], {})
+def _entrants(record: StreamRecord) -> entrants.Entrants:
+    """A record's policies, under every set of terms for which it has their results."""
+    players = entrants.entrants([spec_of(one) for one in record.entrants], {})
     online = {}
-    for (name, _), one in named.online.items():
-        for terms in (result.terms for result in stream.results if result.policy == name):
+    for (name, _), one in players.online.items():
+        for terms in (result.terms for result in record.results if result.policy == name):
             online[name, terms] = type(one).model_validate(one.model_dump() | terms._asdict())
-    return replace(named, online=online)
+    return replace(players, online=online)

@@ -1,4 +1,4 @@
-"""Stream: what a network's exits said to samples that come one by one; made from a trace, or from anyone's matrix."""
+"""Stream: the exits' confidences in samples that come one by one, from a trace or from anyone's matrix."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ SURPLUS = 1e-6
 
 @dataclass(frozen=True)
 class Stream:
-    """Confidences and whether they were justified, a row a sample.
+    """Confidences of exits, and whether their answers are right, a row a sample.
 
     Attributes:
         confidences: of every exit in its own answer, from 0 to 1, float64 (N, exits).
         right: whether each exit is right, boolean (N, exits); for counting only, no policy is handed it.
-        costs: measured, to leave at each exit, in any one unit, float64 (exits,); None where nobody measured.
-        parts: the samples of each part, in the order in which parts come; a shuffle leaves every part in its place.
+        costs: measured costs of leaving at each exit, in any one unit, float64 (exits,); None where nobody
+            measured.
+        parts: the number of samples of each part, in order; a shuffle leaves every part in its place. Empty
+            where all samples are one part.
     """
 
     confidences: np.ndarray
@@ -48,7 +50,7 @@ class Stream:
 
     @classmethod
     def of(cls, trace: Trace) -> Stream:
-        """The stream of a trace: confidence is the largest softmax probability, its costs are measured.
+        """The stream of a trace: confidence is the largest softmax probability, costs are the trace's.
 
         Raises:
             SeesawError: logits that are infinite or NaN.
@@ -61,7 +63,7 @@ class Stream:
 
     @classmethod
     def joined(cls, streams: Sequence[Stream]) -> Stream:
-        """Several streams, one after the other: each is a part.
+        """Several streams, one after the other, each of them a part.
 
         Raises:
             SeesawError: their exits differ, or what those cost.
@@ -87,28 +89,32 @@ class Stream:
         return len(self.confidences)
 
     def order(self, rng: np.random.Generator | None) -> np.ndarray:
-        """The samples in the order in which they come, int64 (N,): as they are, or each part shuffled."""
+        """The numbers of the samples, int64 (N,), in the order in which they come.
+
+        Without `rng` it is their own order, with it each part is shuffled.
+        """
         if rng is None:
             return np.arange(len(self))
-        found, start = [], 0
+        orders, start = [], 0
         for length in self.parts or (len(self),):
-            found.append(start + rng.permutation(length))
+            orders.append(start + rng.permutation(length))
             start += length
-        return np.concatenate(found)
+        return np.concatenate(orders)
 
     def take(self, order: np.ndarray) -> Stream:
-        """The samples in another order: one copy, which every policy then reads from its first row to its last."""
+        """The samples in another order, copied once so that every policy reads rows one after the other."""
         return replace(self, confidences=self.confidences[order], right=self.right[order])
 
     def arms(
         self, kind: str = "exits", costs: str | Sequence[float] = "layers", sends: Sequence[float] = ()
     ) -> Arms:
-        """What can be played on this stream.
+        """The arms that can be played on this stream.
 
         Args:
-            kind: `exits`, or `cuts`: a cut behind every exit, and one before the first layer, where the input is sent.
-            costs: `layers` counts exits; `measured` takes the stream's own, scaled so that the last exit's is the number
-                of exits; numbers are those to leave at each exit, as they are.
+            kind: `exits`, or `cuts`: a cut behind every exit, and one before the first layer, where the input
+                is sent.
+            costs: `layers` counts exits; `measured` takes the stream's own, scaled so that the last exit's is
+                the number of exits; numbers are the costs of leaving at each exit, and stay as they are.
             sends: of each arm, how many times `offload` sending costs there; 1 for all where left out.
 
         Raises:
@@ -128,6 +134,7 @@ class Stream:
         return Arms(exits.astype(np.int64), depths, scale, costs != "layers")
 
     def _depths(self, costs: str | Sequence[float]) -> np.ndarray:
+        """The depth of each exit, float64 (exits,)."""
         if costs == "layers":
             return np.arange(1.0, self.exits + 1)
         if costs == "measured":

@@ -1,4 +1,4 @@
-"""Sweeps: policies over reshufflings of one stream, each beside what it must be held against."""
+"""Sweeps: policies over reshufflings of one stream, each beside the baselines of its terms."""
 
 from __future__ import annotations
 
@@ -19,30 +19,40 @@ from bench.replay.streams.stream import Stream
 from bench.replay.streams.tally import PolicyRow, Tally
 
 MARKS = 200
-"""At how many places of the stream regret is told."""
+"""The number of places of the stream at which regret is read."""
 
 
 @dataclass(frozen=True)
 class Player:
-    """Who plays for a row: a policy under terms, or an arm for every sample that is known beforehand."""
+    """The player of a row: a policy that decides as it plays, or arms that are fixed before.
+
+    Attributes:
+        row: the row, whose tallies the player fills.
+        terms: the terms of the reward.
+        prices: of the arms under these terms.
+        best: the arm that regret is counted against.
+        policy: the policy; None where the arms are fixed.
+        arms: the fixed arm of each sample, in the order of the file, int16 or int64 (N,); None of a policy.
+    """
 
     row: PolicyRow
     terms: Online
     prices: Prices
     best: int
     policy: Rule | None = None
-    known: np.ndarray | None = None
+    arms: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is replayed.
+    """A stream and the policies that play it.
 
     Attributes:
-        stream: what the exits say.
-        arms: what can be played.
-        policies: by the name to show; each with its settings.
-        guests: by name; they bring no terms and play under those of the policies, the usual ones where there are none.
+        stream: the samples.
+        arms: the arms that can be played.
+        policies: policies with terms of their own, each after its displayed name.
+        guests: policies and references without terms, each after its displayed name; they play under the
+            terms of `policies`, or under the usual ones where there are none.
         shuffles: how often each policy plays; 0 for once, in the order of the file.
         seed: of orders and draws: every policy meets the same orders.
     """
@@ -56,7 +66,7 @@ class Sweep:
 
     @property
     def marks(self) -> np.ndarray:
-        """After how many samples regret is told, int64 (marks,)."""
+        """The numbers of samples after which regret is read, rising, int64 (marks,)."""
         n = len(self.stream)
         return np.unique(np.linspace(1, n, min(n, MARKS)).round().astype(np.int64))
 
@@ -66,8 +76,8 @@ class Sweep:
         """Play everything.
 
         Args:
-            threads: how many streams are played at once; the cores where left out.
-            report: told how many streams were played, of how many.
+            threads: how many streams are played at once; the number of cores where left out.
+            report: called with the number of streams that were played, and the number of all.
 
         Returns:
             Rows by terms, in the order of the policies: under each (a), (b), the policies, the guests.
@@ -83,9 +93,9 @@ class Sweep:
         parts = -(-threads // rounds)
         tallies: dict[tuple[int, int], Tally] = {}
 
-        def note(player: int, shuffle: int, found: Tally) -> None:
+        def note(player: int, shuffle: int, result: Tally) -> None:
             with lock:
-                tallies[player, shuffle] = found
+                tallies[player, shuffle] = result
                 report(len(tallies), len(players) * rounds)
 
         lock = Lock()
@@ -106,7 +116,7 @@ class Sweep:
         return [player.row for player in players]
 
     def players(self) -> Iterator[Player]:
-        """Everyone who plays, in the order of the rows. References pay as `Online` does: for one exit, not for all."""
+        """The players, in the order of the rows. References pay for one exit, as `Online`, not for all."""
         groups: dict[Terms, list[tuple[str, Online]]] = {}
         for name, policy in self.policies:
             groups.setdefault(policy.terms, []).append((name, policy))
@@ -114,14 +124,14 @@ class Sweep:
             usual = Online(**terms._asdict())
             walked, alone = (usual.prices(self.arms, side=side) for side in (True, False))
             best = best_fixed(self.stream, self.arms, alone, terms.alpha)
-            for name, known in ((ALL_LAYERS, self.last()), (EARLY_EXIT, self.first_sure(terms.alpha))):
-                yield Player(PolicyRow(name, terms), usual, walked, best, known=known)
+            for name, arms in ((ALL_LAYERS, self.last()), (EARLY_EXIT, self.first_sure(terms.alpha))):
+                yield Player(PolicyRow(name, terms), usual, walked, best, arms=arms)
             for name, one in [*group, *self.guests]:
                 own = one if isinstance(one, Online) else usual
                 row = PolicyRow(name, terms, isinstance(one, Reference), one.model_dump(mode="json"))
                 if isinstance(one, Reference):
-                    known = self._hindsight(one, alone, terms.alpha)
-                    yield Player(row, own, alone, best, known=known)
+                    arms = self._hindsight(one, alone, terms.alpha)
+                    yield Player(row, own, alone, best, arms=arms)
                 else:
                     yield Player(row, own, own.prices(self.arms, side=one.side), best, one)
 
@@ -136,7 +146,7 @@ class Sweep:
         return (sure.argmax(1) + len(self.arms.exits) - self.stream.exits).astype(np.int16)
 
     def _hindsight(self, reference: Reference, prices: Prices, alpha: float) -> np.ndarray:
-        """The arms that a reference plays, from what every arm would come to for every sample."""
+        """The arms that a reference plays, from every arm's reward, cost and answer for every sample."""
         confidences, exits = self.stream.confidences, self.arms.exits
         last = self.stream.exits - 1
         stands = (confidences[:, exits] >= alpha) & (exits >= 0) | (exits == last)
@@ -159,8 +169,8 @@ class Sweep:
                 draws = np.random.default_rng([self.seed, shuffle, 1])
                 played = play(player.policy, stream, self.arms, draws, player.terms).arms
             else:
-                assert player.known is not None
-                played = player.known[order].astype(np.int16)
+                assert player.arms is not None
+                played = player.arms[order].astype(np.int16)
             alpha = player.terms.alpha
-            found = tally(stream, self.arms, player.prices, alpha, played, player.best, self.marks)
-            note(number, shuffle, found)
+            result = tally(stream, self.arms, player.prices, alpha, played, player.best, self.marks)
+            note(number, shuffle, result)

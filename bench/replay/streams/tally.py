@@ -1,13 +1,12 @@
-"""Tallies: what policies come to on a stream, over its reshufflings."""
+"""Tallies: the results of policies on a stream, over its reshufflings."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from bench.records.mean import Mean
 from bench.records.terms import Terms
@@ -15,13 +14,13 @@ from bench.records.terms import Terms
 
 @dataclass
 class PolicyRow:
-    """One policy, or one thing that policies are held against, under its terms.
+    """The results of one policy, reference or baseline under its terms.
 
     Attributes:
-        name: a spec without what the terms say, or `ALL_LAYERS`, `EARLY_EXIT`.
-        terms: what a reward is.
+        name: a policy's name and settings without its terms, or `ALL_LAYERS`, `EARLY_EXIT`.
+        terms: the terms of the reward.
         bound: whether it sees labels or the whole stream, and so is never ranked.
-        settings: all of an online policy's.
+        settings: all settings of the policy or reference; empty for a baseline.
         tallies: one for each reshuffling.
     """
 
@@ -31,36 +30,35 @@ class PolicyRow:
     settings: Mapping[str, Any] = field(default_factory=dict)
     tallies: list[Tally] = field(default_factory=list)
 
-    def label(self, terms: Collection[str] = ()) -> str:
-        """Its name with some of its terms, for where they tell rows apart."""
-        terms_ = [f"{name}={value:g}" for name, value in self.terms._asdict().items() if name in terms]
-        return " ".join([self.name, *terms_]) + (" (bound)" if self.bound else "")
+    @property
+    def label(self) -> str:
+        """The name, and whether it is a bound."""
+        return f"{self.name} (bound)" if self.bound else self.name
 
-    def mean(self, what: str) -> Mean:
-        """Of `accuracy`, `cost`, `sent`, or `regret` at the end."""
-        values = [getattr(one, what) for one in self.tallies]
-        mean = Mean.of(float(value[-1]) if what == "regret" else value for value in values)
+    def mean(self, name: str) -> Mean:
+        """The mean over reshufflings of `accuracy`, `cost`, `sent`, or of `regret` at the end."""
+        values = [getattr(one, name) for one in self.tallies]
+        mean = Mean.of(float(value[-1]) if name == "regret" else value for value in values)
         assert mean is not None
         return mean
 
     def regret(self) -> np.ndarray:
-        """Mean, low and high end at every mark, float64 (3, marks)."""
+        """Mean regret, and the low and high end of its 95% interval, at every mark: float64 (3, marks)."""
         each = np.stack([one.regret for one in self.tallies])
-        mean, n = each.mean(0), len(each)
-        half = stdtrit(n - 1, 0.975) * each.std(0, ddof=1) / np.sqrt(n) if n > 1 else np.zeros_like(mean)
-        return np.array([mean, mean - half, mean + half])
+        means = [Mean.of(column) for column in each.T.tolist()]
+        return np.array([mean.interval for mean in means if mean is not None]).T
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What a stream that was played comes to.
+    """The results of one policy on one reshuffling of a stream.
 
     Attributes:
         accuracy: share of samples answered rightly.
-        cost: booked, mean of a sample.
+        cost: mean booked cost of a sample.
         sent: share of samples that were sent on.
-        regret: reward that the best fixed arm would have had more, after each of the marks, float64 (marks,).
-        plays: share of samples for which each arm was played, (arms,).
+        regret: the best fixed arm's sum of rewards less the policy's, after each mark, float64 (marks,).
+        plays: share of samples for which each arm was played, float64 (arms,).
     """
 
     accuracy: float
@@ -71,12 +69,18 @@ class Tally:
 
 
 def against(rows: Sequence[PolicyRow], row: PolicyRow, name: str) -> tuple[float, float]:
-    """What a row costs less or more than (a) or (b), as a share of that, and how much righter it is, in points."""
+    """Returns (a row's cost over that of (a) or (b) less 1, its accuracy less theirs in points).
+
+    Args:
+        rows: rows of a sweep, with (a) and (b) under the row's terms among them.
+        row: the row.
+        name: `ALL_LAYERS` or `EARLY_EXIT`.
+    """
     other = next(one for one in rows if one.terms == row.terms and one.name == name)
     cost, accuracy = (one.value for one in (other.mean("cost"), other.mean("accuracy")))
     return row.mean("cost").value / cost - 1, 100 * (row.mean("accuracy").value - accuracy)
 
 
 def varied(rows: Sequence[PolicyRow]) -> set[str]:
-    """The terms in which rows differ."""
+    """The names of the terms in which rows differ."""
     return {name for name in Terms._fields if len({getattr(row.terms, name) for row in rows}) > 1}

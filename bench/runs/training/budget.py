@@ -34,9 +34,9 @@ class Budget:
         loss: the exits plan's.
         seed: orders the data.
         device: where it trains.
-        log: where training writes what it does.
+        log: of training; a new one where left out.
         lean: train layers with a predefined pattern on the weights that exist alone, where no hook looks at weights.
-        cut: the one that the run is about, if it is about one.
+        cut: for methods' hooks; None where the run names none.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Budget:
         hooked = before_step is not None or after_step is not None
         lean = small(net, self.recipe.batch) if self.lean and not hooked else nullcontext({})
         with lean as moved:
-            start, checkpoint = self._gone_on(net, call, stop)
+            start, checkpoint = self._resume(net, call, stop)
             chosen = {id(moved.get(id(parameter), parameter)) for parameter in parameters}
             for parameter in net.parameters():
                 parameter.requires_grad_(id(parameter) in chosen)
@@ -105,14 +105,14 @@ class Budget:
                         [standing, hooks, masks, count, journal, Keep(self.log, call)],
                     )
             set_random_state(standing.random)
-            # what is lean has other parameters the next time
+            # lean layers have other parameters in the next call
             self._moments = {} if moved else standing.moments
         net.to(self.device).to(memory_format=torch.contiguous_format).eval().requires_grad_(True)
         self.at = stop
         self.log.lent += busy(self.device) - begun
 
-    def _gone_on(self, net: Net, call: int, stop: int) -> tuple[int, Checkpoint | None]:
-        """Where a call starts, and the checkpoint it goes on from; the network is given its state."""
+    def _resume(self, net: Net, call: int, stop: int) -> tuple[int, Checkpoint | None]:
+        """The first step of a call, and the checkpoint that it goes on from; the network gets its state."""
         saved = self.log.checkpoints.read(call) if self.log.checkpoints is not None else None
         if saved is None:
             return self.at, None
@@ -169,7 +169,7 @@ def _standing(checkpoint: Checkpoint, net: Net) -> Standing:
 def _fit(
     lit: LitNet, data: TrainData, epochs: int, device: torch.device, callbacks: Sequence[pl.Callback]
 ) -> None:
-    """Run Lightning without its own chatter, loggers and checkpoints."""
+    """Run Lightning without its own messages, loggers and checkpoints."""
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"pytorch_lightning.*")
@@ -193,7 +193,7 @@ def _fit(
 
 @contextmanager
 def memory_named(net: Net, budget: Budget) -> Iterator[None]:
-    """Turn the end of memory into a sentence that names a batch that fits."""
+    """Turn an error at the end of memory into a sentence that names a batch that fits."""
     try:
         yield
         return
@@ -226,7 +226,7 @@ def _fits(net: Net, budget: Budget, size: int) -> bool:
 
 
 def out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error says that memory ran out: on an accelerator, or on a CPU, where PyTorch has no name for it."""
+    """Whether memory ran out: on an accelerator, or on a CPU, where PyTorch has no class for this error."""
     return isinstance(error, torch.OutOfMemoryError) or any(
         word in str(error) for word in ("DefaultCPUAllocator", "not enough memory")
     )

@@ -1,7 +1,8 @@
-"""What happens beside the steps of training: hooks of methods, masks, counts, what is kept, what is written down.
+"""Callbacks beside the steps of training: methods' hooks, masks, counts, the log and the checkpoints.
 
-Lightning calls callbacks in the order in which they are given. Here that is: `Standing`, `Hooks`, `Masks`, `MacsCount`,
-`Journal`, `Keep`; so gradients are a hook's before masks are kept, and an epoch is written down before it is kept.
+Lightning calls callbacks in the order in which they are given. Here that is: `Standing`, `Hooks`, `Masks`,
+`MacsCount`, `Journal`, `Keep`; so hooks see gradients before masks hide any, and a checkpoint holds its own
+epoch's row.
 """
 
 from __future__ import annotations
@@ -36,15 +37,15 @@ def busy(device: torch.device) -> float:
 
 @dataclass
 class Log:
-    """What training has come to so far, shared by a budget and its portions."""
+    """The log of training so far, shared by a budget and its portions."""
 
     epochs: list[EpochRow] = field(default_factory=list)
     calls: int = 0
-    """of `train`, this far"""
+    """calls of `train` so far"""
     report: Callable[[float, float, str], None] = lambda done, total, line: None
     """called often with epochs done, epochs expected, and a short line"""
     ended: Callable[[int, EpochRow], None] = lambda index, epoch: None
-    """called with every epoch that has ended and its number, also in an earlier sitting"""
+    """called with the number and the row of every epoch that has ended, also of an earlier sitting"""
     checkpoints: Checkpoints | None = None
     work: float = 0.0
     """time at work within epochs (see `busy`)"""
@@ -55,7 +56,7 @@ class Log:
 
     @property
     def steps(self) -> int:
-        """Trained so far."""
+        """Steps trained so far."""
         return sum(epoch.steps for epoch in self.epochs)
 
     def book(self) -> dict[str, Any]:
@@ -73,7 +74,7 @@ class Log:
 
 
 class Standing(pl.Callback):
-    """Where the optimiser and the random generators stand: set before an epoch, taken after it.
+    """State of the optimiser and the random generators: set before training or an epoch, taken after it.
 
     The generators stand as the last epoch left them, whatever Lightning drew in between.
 
@@ -103,7 +104,7 @@ class Standing(pl.Callback):
 
 
 class Hooks(StepCallback):
-    """A method's own hooks; what they do counts as the method's."""
+    """A method's own hooks; their time counts as the method's."""
 
     def __init__(self, before: Hook | None, after: Hook | None) -> None:
         self.before, self.after = before, after
@@ -126,13 +127,13 @@ class Masks(StepCallback):
         self.keeper = Keeper(net)
 
     def before_update(self, step: Step, done: Pass) -> None:
-        """Keep them."""
+        """Set their gradients and optimiser states to zero."""
         self.keeper.keep(step.optimizer)
 
     @property
     def changes(self) -> int:
         """How often masks have changed."""
-        return self.keeper.seen
+        return self.keeper.changes
 
 
 class MacsCount(StepCallback):
@@ -148,10 +149,10 @@ class MacsCount(StepCallback):
         self.macs, self.changes, self.by_shape = 0.0, -1, {}
 
     def before_update(self, step: Step, done: Pass) -> None:
-        """Add the step's."""
+        """Add the step's multiply-accumulates."""
         samples, shape = len(done.inputs), tuple(done.inputs.shape[1:])
-        if step.asked:
-            self.macs += self.cost.at(shape).beyond(step.asked) * samples
+        if step.dense_gradients:
+            self.macs += self.cost.at(shape).beyond(step.dense_gradients) * samples
         if self.changes != self.masks.changes:
             self.changes, self.by_shape = self.masks.changes, {}
         if shape not in self.by_shape:
@@ -160,10 +161,10 @@ class MacsCount(StepCallback):
 
 
 class Journal(StepCallback):
-    """Writes an epoch down, says how far it is, and stops training that has diverged.
+    """Writes epochs into the log, reports progress, and stops training that has diverged.
 
     Args:
-        log: written.
+        log: to write epochs into.
         count: of multiply-accumulates.
         epochs: of the whole schedule, for reports.
     """
@@ -199,7 +200,7 @@ class Journal(StepCallback):
         self._report(pl_module.index, pl_module.index / pl_module.total)
 
     def _report(self, index: int, progress: float) -> None:
-        """Say how far training is, and stop it where the loss is no number any more."""
+        """Report the progress of training, and stop it where the loss is infinite or NaN."""
         self.reported = time.monotonic()
         loss, accuracy = self._so_far()
         if not math.isfinite(loss):
@@ -215,7 +216,7 @@ class Journal(StepCallback):
         return float(self.loss) / max(self.steps, 1), (self.right / max(self.samples, 1)).tolist()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the epoch down."""
+        """Write the epoch into the log; stop where weights are infinite or NaN."""
         assert isinstance(pl_module, LitNet)
         loss, accuracy = self._so_far()
         if not all(bool(torch.isfinite(parameter).all()) for parameter in pl_module.trained):
@@ -237,13 +238,13 @@ class Journal(StepCallback):
 
 
 class Keep(pl.Callback):
-    """Keeps a checkpoint at the end of every epoch, where there is a place for them, and announces the epoch."""
+    """Writes a checkpoint after every epoch, where the log has a place for them, and calls `Log.ended`."""
 
     def __init__(self, log: Log, call: int) -> None:
         self.history, self.call = log, call
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write it."""
+        """Write the checkpoint."""
         assert isinstance(pl_module, LitNet)
         if self.history.checkpoints is not None:
             kept = Checkpoint.of(pl_module.net, pl_module.optimizer, pl_module.index, self.history.book())

@@ -1,7 +1,7 @@
-"""Checkpoints: where training stood at the end of its last epoch, so that a killed run goes on from there.
+"""Checkpoints: the state of training at the end of its last epoch, so that a killed run goes on from there.
 
-A method may train in several calls and do what it likes between them. So every call keeps a file of its own, and
-a run that goes on does all of the method's work again but the training: a call that had ended gives back the
+A method may train in several calls and do anything between them. So every call has a file of its own, and a
+run that goes on repeats all of the method's work but the training: a call that had ended gives back the
 network as it was at its end, and the one that was cut short goes on after its last finished epoch.
 """
 
@@ -26,7 +26,7 @@ from bench.network.sparse.mask import MASK, hide, layers, pattern_of
 log = logging.getLogger("seesaw")
 
 Moments = dict[Tensor, dict[str, Any]]
-"""What an optimiser keeps for each parameter: its momentum, or both of Adam's moments and their count."""
+"""An optimiser's state of each parameter: its momentum, or both of Adam's moments and their count."""
 
 _NET, _OPTIMIZER, _RANDOM = "net.", "optimizer.", "random."
 
@@ -36,10 +36,10 @@ class Checkpoint:
     """One moment of training.
 
     Attributes:
-        step: of the schedule, that comes next.
-        tensors: of the network, the optimiser and the random generators, under these three names.
+        step: the next one of the schedule.
+        tensors: by name, behind `net.`, `optimizer.` or `random.`.
         patterns: of the masked layers, by name.
-        book: what training had written down so far, as JSON values.
+        book: the log of training so far, as JSON values.
     """
 
     step: int
@@ -90,7 +90,7 @@ class Checkpoint:
     def moments(self, net: nn.Module) -> Moments:
         """The optimiser's state of a network's parameters, each tensor in the layout of its parameter."""
         named = dict(net.named_parameters())
-        found: Moments = {}
+        moments: Moments = {}
         for name, value in self._part(_OPTIMIZER).items():
             key, _, parameter = name.partition(".")
             if parameter not in named:
@@ -98,8 +98,8 @@ class Checkpoint:
             own = named[parameter]
             if value.shape == own.shape:
                 value = torch.empty_like(own, requires_grad=False).copy_(value)
-            found.setdefault(own, {})[key] = value
-        return found
+            moments.setdefault(own, {})[key] = value
+        return moments
 
     def random(self) -> dict[str, Tensor]:
         """The random generators' state."""
@@ -128,14 +128,14 @@ class Checkpoints:
 
     Args:
         folder: made when the first one is written.
-        identity: what a checkpoint must have been made by to be gone on from.
+        identity: of the run, its versions and threads; only checkpoints of the same one are used.
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
         self.folder, self.identity = folder, dict(identity)
 
     def path(self, call: int) -> Path:
-        """Of one call of `train`, counted from 0."""
+        """The file of one call of `train`, counted from 0."""
         return self.folder / f"call{call:04d}.safetensors"
 
     def write(self, call: int, one: Checkpoint) -> None:
@@ -149,8 +149,8 @@ class Checkpoints:
     def read(self, call: int) -> Checkpoint | None:
         """The checkpoint of a call, or None where there is none to go on from. Nothing in the file is run.
 
-        One that is cut short, damaged, or made with other versions or threads is said to be left out: what it stood
-        for is trained again.
+        One that is cut short, damaged, or made with other versions or threads is left out with a warning:
+        its epochs are trained again.
         """
         path = self.path(call)
         try:
@@ -173,13 +173,8 @@ class Checkpoints:
     def _left_out(self, path: Path, why: str) -> None:
         log.warning("%s %s. It is left out, and what it stood for is trained again.", path, why)
 
-    @property
-    def begun(self) -> bool:
-        """Whether there is something to go on from."""
-        return self.path(0).exists()
-
     def clear(self) -> None:
-        """Remove them all."""
+        """Remove all checkpoints."""
         for path in self.folder.glob("call*.safetensors"):
             path.unlink(missing_ok=True)
         if self.folder.is_dir() and not any(self.folder.iterdir()):
@@ -187,6 +182,7 @@ class Checkpoints:
 
 
 def _difference(there: object, here: Mapping[str, Any]) -> str:
+    """The values in which a checkpoint's identity differs from this run's, in words."""
     if not isinstance(there, dict):
         return "it does not say whose it is"
     keys = [key for key in {**there, **here} if there.get(key) != here.get(key)]
@@ -195,10 +191,10 @@ def _difference(there: object, here: Mapping[str, Any]) -> str:
 
 def random_state() -> dict[str, Tensor]:
     """The state of PyTorch's random generators, by device."""
-    found = {"cpu": torch.get_rng_state()}
+    states = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available() and torch.cuda.is_initialized():
-        found["cuda"] = torch.cuda.get_rng_state()
-    return found
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
 
 
 def set_random_state(state: Mapping[str, Tensor]) -> None:

@@ -14,7 +14,7 @@ from bench.kinds.task import Data, Split
 from bench.records.setup import Recipe
 
 STRIDE_BYTES, STRIDE_STEPS = 8 << 20, 16
-"""What a batch holds at most."""
+"""The most bytes and steps that a batch holds, but for a single larger step."""
 STEP_PLACES = 8
 """A step of texts has a multiple of so many places: few different shapes, each of which is counted once."""
 
@@ -85,7 +85,7 @@ def augment(batch: Batch, crop: int) -> Tensor:
 def shortened(steps: Sequence[Tensor]) -> list[Tensor]:
     """Steps of texts, each (n, places), without the last places where all of a step's texts pad, by eights.
 
-    A network for texts answers alike with fewer such places; most texts are far shorter than the longest.
+    Networks for texts give the same logits without these places; most texts are far shorter than the longest.
     """
     places = steps[0].shape[1]
     at = torch.arange(1, places + 1, device=steps[0].device)

@@ -69,7 +69,7 @@ class LitNet(pl.LightningModule):
         recipe: batch, optimiser and learning rates.
         total: steps of the schedule.
         start: the first of them that is trained.
-        cut: the one that the run is about, for methods' hooks.
+        cut: for methods' hooks.
     """
 
     def __init__(
@@ -97,13 +97,13 @@ class LitNet(pl.LightningModule):
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:
-        """The one that is stepped."""
+        """The optimiser that is stepped."""
         optimizer = self.optimizers(use_pl_optimizer=False)
         assert isinstance(optimizer, torch.optim.Optimizer)
         return optimizer
 
     def on_train_epoch_start(self) -> None:
-        """Only what trains keeps running statistics; the rest stays as it is."""
+        """Put modules of which no parameter trains into eval mode: their running statistics stay."""
         trained = set(map(id, self.trained))
         for module in self.net.modules():
             own = list(module.parameters(recurse=False))

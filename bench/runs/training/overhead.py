@@ -1,4 +1,4 @@
-"""Overhead: how much longer a method trains than the dense network does."""
+"""Overhead: the time of a method's training over that of the dense network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.runs.training.checkpoint import random_state, set_random_state
 NAME = "training.overhead"
 WARM = 3
 SHARE, LEAST, MOST = 0.03, 0.3, 3.0
-"""Of the training's time that one probe takes, and its bounds in seconds."""
+"""The share of the training's time that one probe takes, and its bounds in seconds."""
 SHORTEST = 50
 """Steps; a shorter training is not worth timing."""
 
@@ -24,28 +24,28 @@ class Overhead:
     """Times steps of the dense parent before and after a method trains, in the same process.
 
     Args:
-        build: gives the dense parent, untrained.
+        build: returns the dense parent, untrained.
         budget: of the method; the steps timed here do not count.
         exits: the plan that both are trained by.
     """
 
     def __init__(self, build: Callable[[], Net], budget: Budget, exits: Exits) -> None:
         self.build, self.budget, self.exits = build, budget, exits
-        self.found: list[float] = []
+        self.step_seconds: list[float] = []
 
     def probe(self) -> None:
-        """Train a fresh dense network for a few steps; what is random goes on as if that had not been."""
+        """Train a fresh dense network for a few steps, and set the random generators back."""
         if self.budget.steps < SHORTEST:
             return
         state = random_state()
         net = self.build()
         step = self._steps(net, WARM)
         seconds = min(max(SHARE * step * self.budget.steps, LEAST), MOST)
-        self.found.append(self._steps(net, min(max(round(seconds / step), 5), self.budget.steps // 5)))
+        self.step_seconds.append(self._steps(net, min(max(round(seconds / step), 5), self.budget.steps // 5)))
         set_random_state(state)
 
     def _steps(self, net: Net, count: int) -> float:
-        """Seconds a step."""
+        """The seconds of one step, as a mean over `count`."""
         log, whole = Log(), self.budget
         part = Budget(whole.data, whole.recipe, self.exits.loss, whole.seed, whole.device, log)
         part.steps = count
@@ -53,20 +53,20 @@ class Overhead:
         return log.work / log.steps
 
     def reading(self, seconds: float) -> Reading | None:
-        """A method's whole training over the dense network's.
+        """The time of a method's whole training over the dense network's; None where that was not timed.
 
         Args:
-            seconds: all that the method took, its own work between steps included.
+            seconds: of the method's whole training, its own work between steps included.
         """
-        if not self.found or self.budget.log.steps == 0:
+        if not self.step_seconds or self.budget.log.steps == 0:
             return None
-        low, high = min(self.found), max(self.found)
-        whole, what = self.budget.steps, "wall" if self.budget.device.type != "cpu" else "processor"
+        low, high = min(self.step_seconds), max(self.step_seconds)
+        whole, clock = self.budget.steps, "wall" if self.budget.device.type != "cpu" else "processor"
         return Reading(
             value=seconds / (whole * (low + high) / 2),
             unit="x",
-            source=f"{what} seconds of training, over as many steps of the dense network timed before and after",
+            source=f"{clock} seconds of training, over as many steps of the dense network timed before and after",
             low=seconds / (whole * high),
             high=seconds / (whole * low),
-            n=len(self.found),
+            n=len(self.step_seconds),
         )

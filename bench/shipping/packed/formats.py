@@ -19,7 +19,7 @@ SKIP = 255
 
 @dataclass(frozen=True)
 class Format:
-    """How a mask is written (as tensors, or None where the format does not apply) and read back."""
+    """Functions that write a mask (as tensors, or None where the format does not apply) and read it back."""
 
     write: Callable[[Tensor, str | None], Tensors | None]
     read: Callable[[Mapping[str, Tensor], torch.Size, str | None], Tensor]
@@ -60,9 +60,9 @@ def _write_delta(mask: Tensor, pattern: str | None) -> Tensors:
     places = mask.reshape(-1).nonzero()[:, 0].numpy()
     gaps = np.diff(places, prepend=-1) - 1
     skips = gaps // SKIP
-    told = np.full(len(gaps) + int(skips.sum()), SKIP, dtype=np.uint8)
-    told[np.arange(len(gaps)) + np.cumsum(skips)] = gaps % SKIP
-    return {"gaps": torch.from_numpy(told)}
+    coded = np.full(len(gaps) + int(skips.sum()), SKIP, dtype=np.uint8)
+    coded[np.arange(len(gaps)) + np.cumsum(skips)] = gaps % SKIP
+    return {"gaps": torch.from_numpy(coded)}
 
 
 def _read_delta(tensors: Mapping[str, Tensor], shape: torch.Size, pattern: str | None) -> Tensor:
@@ -78,7 +78,7 @@ def _read_delta(tensors: Mapping[str, Tensor], shape: torch.Size, pattern: str |
 
 
 def _write_cyclic(mask: Tensor, pattern: str | None) -> Tensors | None:
-    """Where diagonals begin: one number for each of them."""
+    """The beginnings of diagonals: one number for each."""
     offsets = degree.offsets_of(mask.numpy()) if mask.dim() == 2 else None
     return None if offsets is None else {"offsets": _narrow(torch.from_numpy(offsets))}
 

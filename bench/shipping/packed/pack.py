@@ -1,7 +1,7 @@
-"""Packed formats: a network's weights as the bytes that one would ship.
+"""Packing: a network's weights as the bytes to ship.
 
 Every format is a safetensors file. Tensors without a mask stand in it as they are; a masked weight stands as
-its values in row order, and each format has its own way to say where they belong. Kernels that a mask keeps or
+its values in row order, and each format has its own index of their places. Kernels that a mask keeps or
 hides whole are indexed by pairs of channels.
 """
 
@@ -21,7 +21,7 @@ from bench.shipping.packed.unpack import SCALE, foreign, metadata, unpack, weigh
 
 
 def inference_state(module: nn.Module) -> Tensors:
-    """What inference needs: parameters and buffers, without masks and step counters, on the CPU."""
+    """The state for inference: parameters and buffers, without masks and step counters, on the CPU."""
     return {
         name: tensor.detach().cpu().contiguous()
         for name, tensor in module.state_dict().items()
@@ -46,7 +46,7 @@ def pack(module: nn.Module, form: str, values: ValueType = "float32") -> bytes |
         that is no diagonals, that does not repeat).
 
     Raises:
-        SeesawError: numbers that are no float32, that are not finite, or that these values cannot say.
+        SeesawError: numbers that are no float32, that are not finite, or beyond the range of these values.
     """
     tensors = {
         name: tensor.clone() for name, tensor in inference_state(module).items()
@@ -65,21 +65,21 @@ def pack(module: nn.Module, form: str, values: ValueType = "float32") -> bytes |
         for name, layer, mask in masked(module):
             place = weight_of(name)
             weight, mask = tensors.pop(place), mask.cpu()
-            told = _told(mask, form, pattern_of(layer))
-            if told is None:
+            written = _write(mask, form, pattern_of(layer))
+            if written is None:
                 return None
-            about[name], index = told
+            about[name], index = written
             tensors[f"{place}.values"] = weight[mask]
             tensors |= {f"{place}.{key}": tensor for key, tensor in index.items()}
     head = json.dumps({"masked": about}, separators=(",", ":"))
     return save(tensors, {"packed": head})  # one key: safetensors writes several in any order
 
 
-def _told(mask: Tensor, form: str, pattern: str | None) -> tuple[dict[str, object], Tensors] | None:
-    """What the header says of a mask, and its index; None where the format does not apply."""
+def _write(mask: Tensor, form: str, pattern: str | None) -> tuple[dict[str, object], Tensors] | None:
+    """The header's entry of a mask, and the mask's index; None where the format does not apply."""
     if form == "mixed":
-        able = [told for each in FORMATS if (told := _told(mask, each, pattern)) is not None]
-        about, index = min(able, key=lambda told: sum(t.nbytes for t in told[1].values()))
+        pairs = [pair for each in FORMATS if (pair := _write(mask, each, pattern)) is not None]
+        about, index = min(pairs, key=lambda pair: sum(tensor.nbytes for tensor in pair[1].values()))
         return about, index
     whole = mask.flatten(2).all(2) if mask.dim() > 2 else mask
     by_pair = form != "pattern" and mask.dim() > 2 and bool((mask.flatten(2).any(2) == whole).all())
@@ -111,18 +111,18 @@ def restore(module: nn.Module, data: bytes) -> None:
     if wrong := wrong or sorted(set(masks) - set(own_layers)):
         raise foreign(wrong[0])
     module.load_state_dict(tensors, strict=False)
-    lines = {
+    patterns = {
         name: entry.get("pattern") for name, entry in json.loads(metadata(data)["packed"])["masked"].items()
     }
     for name, layer in own_layers.items():
         if name in masks:
-            hide(layer, masks[name], lines[name] or pattern_of(layer))
+            hide(layer, masks[name], patterns[name] or pattern_of(layer))
         elif (mask := mask_of(layer)) is not None and bool(layer.weight[~mask].any()):
             reveal(layer)  # the file holds weights that this mask would hide
 
 
 def rounded(module: nn.Module, values: ValueType) -> None:
-    """Give every layer the weights that are read back when they are written with these values."""
+    """Round every layer's weights to those that are read back when they are written with these values."""
     with torch.no_grad():
         for layer in layers(module).values():
             stored, scale = narrow(layer.weight, values)
@@ -135,13 +135,13 @@ def packings(module: nn.Module, values: ValueType = "float32") -> dict[str, byte
     """The network in every format that applies, each read back and found equal.
 
     Args:
-        module: the network or part; its weights are such as these values can say (see `rounded`).
+        module: the network or part; its weights are rounded to these values (see `rounded`).
         values: type of the numbers.
 
     Raises:
-        SeesawError: a format does not give back what was packed.
+        SeesawError: a format does not give back the same weights.
     """
-    found: dict[str, bytes] = {}
+    packed: dict[str, bytes] = {}
     sparse = any(True for _ in masked(module))
     own = inference_state(module)
     for form in FORMS if sparse else ("dense",):
@@ -153,5 +153,5 @@ def packings(module: nn.Module, values: ValueType = "float32") -> dict[str, byte
             raise SeesawError(
                 f"The packed format {form} did not give back the same weights. Please report this."
             )
-        found[form] = data
-    return found
+        packed[form] = data
+    return packed

@@ -1,4 +1,4 @@
-"""Unpacking: what packed bytes hold. Nothing in them is run, and sizes are checked before anything is allocated."""
+"""Unpacking: tensors and masks from packed bytes. Nothing in them is run; sizes are checked before use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.shipping.packed.formats import FORMATS, Tensors
 
 SCALE = "@scale"  # no module is called so
 MAX_WEIGHTS, MAX_EACH = 1 << 28, 1 << 12
-"""In one file, and for each of its bytes; one that claims more is refused before anything is allocated for it."""
+"""Limits for a file, and for each of its bytes; one that claims more is refused before any allocation."""
 
 
 def unpack(data: bytes, expected: Mapping[str, torch.Size] | None = None) -> tuple[Tensors, Tensors]:
@@ -27,8 +27,8 @@ def unpack(data: bytes, expected: Mapping[str, torch.Size] | None = None) -> tup
 
     Args:
         data: of a file.
-        expected: shapes of the weights of the network that the bytes are for, by their names; masked weights of others
-            are not even made.
+        expected: shapes of the weights of the network that the bytes are for, by name; a masked weight of
+            another shape is refused before it is made.
 
     Returns:
         Tensors by their names in the network, and masks by the names of their layers.
@@ -38,8 +38,8 @@ def unpack(data: bytes, expected: Mapping[str, torch.Size] | None = None) -> tup
     """
     try:
         tensors = load(data)
-        told = json.loads(metadata(data)["packed"])
-        about = told["masked"]
+        header = json.loads(metadata(data)["packed"])
+        about = header["masked"]
         masks: Tensors = {}
         shapes = {name: _shape(name, entry) for name, entry in about.items()}
         most = min(MAX_WEIGHTS, MAX_EACH * len(data))
@@ -51,7 +51,7 @@ def unpack(data: bytes, expected: Mapping[str, torch.Size] | None = None) -> tup
         for name, entry in about.items():
             weight = weight_of(name)
             shape, own = shapes[name], _index(tensors, weight)
-            mask = FORMATS[entry.get("form") or told["form"]].read(
+            mask = FORMATS[entry.get("form") or header["form"]].read(
                 own, shape[:2] if entry["pairs"] else shape, entry.get("pattern")
             )
             mask = mask[(...,) + (None,) * (len(shape) - mask.dim())].expand(shape).contiguous()
@@ -78,19 +78,19 @@ def unpack(data: bytes, expected: Mapping[str, torch.Size] | None = None) -> tup
 
 
 def weight_of(name: str) -> str:
-    """What a layer's weight is called; a module may itself be a layer, and then has no name."""
+    """The name of a layer's weight; a module that is itself the layer has no name."""
     return f"{name}.weight".removeprefix(".")
 
 
 def foreign(name: str) -> SeesawError:
-    """What to raise where a file has something that a network has not, or has otherwise."""
+    """The error for a file with something that the network has not, or has in another shape or type."""
     return SeesawError(
         f"These packed bytes are another network's: {name} does not fit. Build the network they were packed from."
     )
 
 
 def _scale(tensors: Tensors, name: str, outputs: int) -> Tensor | None:
-    """A weight's scales, taken from among the tensors."""
+    """A weight's scales, removed from the tensors; None where it has none."""
     scale = tensors.pop(name + SCALE, None)
     if scale is not None and (scale.shape != (outputs,) or scale.dtype != torch.float32):
         raise ValueError(f"{name} has scales of shape {tuple(scale.shape)} for {outputs} outputs")
@@ -110,7 +110,7 @@ def _shape(name: str, entry: Mapping[str, Any]) -> torch.Size:
 
 
 def _index(tensors: Tensors, name: str) -> Tensors:
-    """What tells where a layer's values belong, taken from among the tensors: lists of whole numbers from 0 on."""
+    """The index of a layer's values, removed from the tensors: lists of whole numbers from 0 on."""
     keys = ("bits", "counts", "columns", "gaps", "offsets", "period")
     own = {key: tensors.pop(f"{name}.{key}") for key in keys if f"{name}.{key}" in tensors}
     for key, tensor in own.items():
@@ -122,6 +122,6 @@ def _index(tensors: Tensors, name: str) -> Tensors:
 
 
 def metadata(data: bytes) -> dict[str, str]:
-    """What the head of a safetensors file says beside the tensors."""
+    """The metadata in the head of a safetensors file."""
     (length,) = struct.unpack_from("<Q", data)
     return json.loads(data[8 : 8 + length])["__metadata__"]

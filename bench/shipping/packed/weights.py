@@ -1,4 +1,4 @@
-"""Weights from files: a run's own packed ones, and published checkpoints."""
+"""Weights from files: packed files of runs, and published checkpoints."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from bench.shipping.packed.unpack import unpack
 
 @dataclass(frozen=True)
 class Loaded:
-    """How weights came from a file.
+    """The result of loading weights from a file.
 
     Attributes:
-        matched: `by name` or `by order`.
+        matched: how the file's tensors were assigned: `by name` or `by order`.
         masks: of the layers that were sparse in the file, by name.
     """
 
@@ -27,7 +27,7 @@ class Loaded:
     masks: dict[str, torch.Tensor]
 
     def check(self, net: Net) -> None:
-        """Raise where a network that was not trained has other masks than its file: its weights are not the file's.
+        """Check that an untrained network has the masks of the file; else its weights are not the file's.
 
         Raises:
             SeesawError: a mask differs.
@@ -42,43 +42,43 @@ class Loaded:
 
 
 def load_weights(net: Net, path: Path) -> Loaded:
-    """Start from a file: tensors by their names here, else in their order, as published checkpoints have them.
+    """Load weights from a file: by name, or in order where names differ, as in published checkpoints.
 
-    In order, what each tensor is (`weight`, `running_mean`, ...) must fit too. A safetensors file keeps no order, so
-    its names must be those of this network; a run's own packed file has them, and its masks.
+    In order, the last part of each name (`weight`, `running_mean`, ...) must be equal too. A safetensors file
+    keeps no order, so its names must be those of this network; a run's packed file has them, and its masks.
 
     Raises:
-        SeesawError: no such file, nothing but plain tensors allowed in it, or shapes that do not fit.
+        SeesawError: no such file, more than plain tensors in it, or names, order or shapes that do not fit.
     """
     tensors, masks = _tensors(path)
-    found = {k: v for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
+    saved = {k: v for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
     own = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
-    by_name = found.keys() == own.keys()
+    by_name = saved.keys() == own.keys()
     if not by_name:
         if path.suffix == ".safetensors":
             raise SeesawError(
-                f"{path} names its tensors otherwise ({next(iter(found), 'none')}, here {next(iter(own))}), and a "
+                f"{path} names its tensors otherwise ({next(iter(saved), 'none')}, here {next(iter(own))}), and a "
                 "safetensors file keeps no order to go by. Give the PyTorch file, or rename its tensors."
             )
-        if len(found) != len(own):
+        if len(saved) != len(own):
             raise SeesawError(
-                f"{path} holds {len(found)} tensors and the network has {len(own)}. Choose the backbone's settings "
+                f"{path} holds {len(saved)} tensors and the network has {len(own)}. Choose the backbone's settings "
                 "to fit the file; heads of early exits are usually not in it: EXITS=single."
             )
-        for here, there in zip(own, found, strict=True):
+        for here, there in zip(own, saved, strict=True):
             if here.rpartition(".")[2] != there.rpartition(".")[2]:
                 raise SeesawError(
                     f"{path} has {there} where this network has {here}: their order differs. Rename the file's "
                     "tensors to this network's names."
                 )
-        found = dict(zip(own, found.values(), strict=True))
+        saved = dict(zip(own, saved.values(), strict=True))
     for name, tensor in own.items():
-        if found[name].shape != tensor.shape:
+        if saved[name].shape != tensor.shape:
             raise SeesawError(
-                f"{path} has a tensor of shape {tuple(found[name].shape)} where {name} is {tuple(tensor.shape)}. "
+                f"{path} has a tensor of shape {tuple(saved[name].shape)} where {name} is {tuple(tensor.shape)}. "
                 "Choose the backbone's settings to fit the file."
             )
-    net.load_state_dict(found, strict=False)
+    net.load_state_dict(saved, strict=False)
     own_layers = layers(net)
     for name, mask in masks.items():
         if name not in own_layers:

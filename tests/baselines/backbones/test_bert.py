@@ -60,14 +60,16 @@ def test_it_conforms(bert):
 
 def test_every_stage_gives_what_the_librarys_layer_gives(bert, folder):
     tokenizer = BertTokenizer.from_pretrained(folder)
-    told = tokenizer(
+    tokenised = tokenizer(
         ["a good film", "it was dull"], ["it was bad", "bad plot films"], padding="max_length", max_length=12,
         return_tensors="pt",
     )  # fmt: skip
-    there = told["attention_mask"].bool()
+    there = tokenised["attention_mask"].bool()
     with torch.no_grad():
-        expected = BertModel.from_pretrained(folder).eval()(**told, output_hidden_states=True).hidden_states
-        x = told["input_ids"]
+        expected = (
+            BertModel.from_pretrained(folder).eval()(**tokenised, output_hidden_states=True).hidden_states
+        )
+        x = tokenised["input_ids"]
         for stage, hidden in zip(bert.stages(bert.example), expected[1:], strict=True):
             x = stage.eval()(x)
             torch.testing.assert_close(x.transpose(1, 2)[there], hidden[there], atol=1e-5, rtol=1e-5)

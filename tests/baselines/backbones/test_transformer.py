@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from baselines.backbones.places import SILENT, Pooled, standing
+from baselines.backbones.places import PADDING_BELOW, Pooled, token_places
 from baselines.backbones.transformer import EncoderLayer, Transformer
 from baselines.codecs.float16 import Float16
 from baselines.codecs.int8 import Int8
@@ -91,16 +91,16 @@ def test_which_places_hold_tokens_survives_a_codec(codec):
     for k in (1, 2):
         feature = made.cut(k)[0](ids) if k < 2 else made.stages[1](made.stages[0](ids))
         back = torch.stack([codec.decode(codec.encode(one), tuple(one.shape)) for one in feature.detach()])
-        assert torch.equal(standing(back), ids != 0)
+        assert torch.equal(token_places(back), ids != 0)
 
 
-def test_a_normalised_token_is_never_silent():
+def test_a_normalised_token_is_never_taken_for_padding():
     """Of LayerNorm's outputs, one may hold at most the root of the width, and another must hold 1 somewhere."""
     spike, flat = torch.zeros(1023), torch.ones(1023)
     spike[0], flat[::2] = 1, -1
     x = nn.functional.layer_norm(torch.stack([spike, flat]), (1023,)).T[None]
-    assert bool(standing(x).all())
-    assert float(x[0, :, 1].abs().max() / x.abs().max()) > SILENT
+    assert bool(token_places(x).all())
+    assert float(x[0, :, 1].abs().max() / x.abs().max()) > PADDING_BELOW
 
 
 def test_a_head_looks_at_tokens_alone():

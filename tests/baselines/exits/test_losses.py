@@ -54,24 +54,24 @@ def test_sdn_ramps_the_weights_of_internal_classifiers(progress):
     assert float(plan("sdn").loss(six, LABELS, progress)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_sdn_with_fewer_exits_rises_in_even_steps_or_as_it_is_told():
+def test_sdn_with_fewer_exits_rises_in_even_steps_or_by_its_weights():
     even = 0.3 * CE[0] + 0.6 * CE[1] + 0.9 * CE[2] + CE[3]
     assert float(plan("sdn").loss(LOGITS, LABELS, 1.0)) == pytest.approx(even, rel=1e-5)
-    told = 0.26 * CE[0] + 0.51 * CE[1] + 1.01 * CE[2] + CE[3]
+    expected = 0.26 * CE[0] + 0.51 * CE[1] + 1.01 * CE[2] + CE[3]
     loss = plan("sdn[weights=0.5:1:2]").loss(LOGITS, LABELS, 0.5)
-    assert float(loss) == pytest.approx(told, rel=1e-5)
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(("temperature", "weight"), [(4.0, 0.5), (1.0, 0.9), (2.5, 0.0)])
-def test_distilled_exits_hear_labels_and_the_softened_last_exit(temperature, weight):
+def test_distilled_exits_learn_from_labels_and_the_softened_last_exit(temperature, weight):
     teacher = [softmax(row, temperature) for row in LOGITS[-1].tolist()]
     expected = (1 - weight) * CE[3]
     for number in range(3):
         pupil = [softmax(row, temperature) for row in LOGITS[number].tolist()]
-        heard = -sum(
+        from_teacher = -sum(
             t * math.log(p) for a, b in zip(teacher, pupil, strict=True) for t, p in zip(a, b, strict=True)
         )
-        expected += (1 - weight) * CE[number] + weight * temperature**2 * heard / 6
+        expected += (1 - weight) * CE[number] + weight * temperature**2 * from_teacher / 6
     loss = plan(f"distilled[temperature={temperature},weight={weight}]").loss(LOGITS, LABELS, 0.1)
     assert float(loss) == pytest.approx(expected, rel=1e-5)
 

@@ -8,7 +8,7 @@ from bench.kinds.build import assemble
 from bench.plugins.plugin import choose, entries
 from bench.shipping.packed.pack import restore
 from bench.testing import Facts
-from bench.testing.exits import answers_alike
+from bench.testing.exits import check_same_logits
 
 ABOUT = About(4, Sample((3, 16, 16)), Recipe(epochs=1))
 SHALLOW = ["mlp[widths=16:12:8]", "lenet[width=0.25]", "branchy-lenet", "resnet[depth=8,width=0.5]"]
@@ -45,7 +45,7 @@ def test_leaving_early_cutting_and_packing_change_no_answer(plan, backbone):
         for parameter in net.heads.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.1)
     restore(twin, pack(net, "dense"))
-    answers_alike(Facts(), net.eval(), twin.eval())
+    check_same_logits(Facts(), net.eval(), twin.eval())
 
 
 @pytest.mark.parametrize("head", ["pool", "mixed", "conv", "norm"])

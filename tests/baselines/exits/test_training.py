@@ -36,17 +36,17 @@ def phases(spec, monkeypatch, method=None):
 
 def names_of(net, kind):
     early = {f"heads.{stage}." for stage in net.exits[:-1]}
-    found = {n for n, _ in net.named_parameters()}
-    heads = {n for n in found if n.startswith(tuple(early))}
+    names = {n for n, _ in net.named_parameters()}
+    heads = {n for n in names if n.startswith(tuple(early))}
     ensembles = {n for n in heads if n.endswith((".weights", ".bias")) and n.count(".") == 2}
-    return {"network": found - heads, "heads": heads, "ensembles": ensembles, "all": found}[kind]
+    return {"network": names - heads, "heads": heads, "ensembles": ensembles, "all": names}[kind]
 
 
 def test_joint_training_trains_everything_by_every_exit(monkeypatch):
-    net, [(steps, names, heard)] = phases("joint", monkeypatch)
+    net, [(steps, names, with_gradient)] = phases("joint", monkeypatch)
     assert steps == 16
     assert names == names_of(net, "all")
-    assert heard == [True] * 3
+    assert with_gradient == [True] * 3
 
 
 def test_branchynet_trains_the_network_alone_before_all_exits_join(monkeypatch):

@@ -27,32 +27,32 @@ def cascade(count=3, classes=4):
 
 
 def answers_of(heads, x):
-    said, answers = [], []
+    own_logits, answers = [], []
     for head in heads:
-        word = head(x, said)
-        answers.append(head.answer(word, said))
-        said.append(word)
-    return answers, said
+        logits = head(x, own_logits)
+        answers.append(head.answer(logits, own_logits))
+        own_logits.append(logits)
+    return answers, own_logits
 
 
 def test_a_head_takes_the_normalised_logits_before_it_as_further_inputs():
     heads, x = cascade(), torch.randn(5, 6)
-    _, said = answers_of(heads, x)
-    torch.testing.assert_close(said[0], heads[0].head(x))
+    _, own_logits = answers_of(heads, x)
+    torch.testing.assert_close(own_logits[0], heads[0].head(x))
     for number in (1, 2):
-        head, before = heads[number], said[number - 1]
+        head, before = heads[number], own_logits[number - 1]
         centred = before - before.mean(1, keepdim=True)
         normal = centred / (before.var(1, unbiased=False, keepdim=True) + 1e-5).sqrt()
         normal = normal * head.norm.weight + head.norm.bias
         both = torch.cat([x, normal], 1)
         weight = torch.cat([head.head.weight, head.previous.weight], 1)
-        torch.testing.assert_close(said[number], both @ weight.T + head.head.bias)
+        torch.testing.assert_close(own_logits[number], both @ weight.T + head.head.bias)
 
 
 def test_no_gradient_flows_back_through_the_cascade():
     heads, x = cascade(2), torch.randn(5, 6)
-    _, said = answers_of(heads, x)
-    said[1].sum().backward()
+    _, own_logits = answers_of(heads, x)
+    own_logits[1].sum().backward()
     assert heads[0].head.weight.grad is None
     assert heads[1].previous.weight.grad is not None
 
@@ -60,14 +60,14 @@ def test_no_gradient_flows_back_through_the_cascade():
 @torch.no_grad()
 def test_an_exit_answers_with_the_geometric_ensemble_of_the_heads_so_far():
     heads, x = cascade(), torch.randn(5, 6)
-    answers, said = answers_of(heads, x)
+    answers, own_logits = answers_of(heads, x)
     for m, head in enumerate(heads):
         for row in range(5):
             products = []
             for c in range(4):
                 product = math.exp(float(head.bias[c]))  # b_m
                 for j in range(m + 1):
-                    p = float(said[j][row].softmax(0)[c])
+                    p = float(own_logits[j][row].softmax(0)[c])
                     product *= p ** (math.exp(float(head.weights[j])) / (m + 1))  # w_mj
                 products.append(product)
             expected = torch.tensor([product / sum(products) for product in products])
@@ -78,11 +78,11 @@ def test_while_heads_are_trained_each_answers_for_itself():
     heads, x = cascade(), torch.randn(5, 6)
     for head in heads:
         head.alone = True
-    answers, said = answers_of(heads, x)
-    assert all(torch.equal(a, b) for a, b in zip(answers, said, strict=True))
+    answers, own_logits = answers_of(heads, x)
+    assert all(torch.equal(a, b) for a, b in zip(answers, own_logits, strict=True))
 
 
-def test_the_last_exit_answers_alone_and_only_early_ones_are_heard_across_a_cut():
+def test_the_last_exit_answers_alone_and_only_early_logits_cross_a_cut():
     net, _ = trained(Method(), choose(Exits, "ztw[everywhere=true]").plugin)
     assert [isinstance(net.head(stage), Linked) for stage in net.exits] == [True, True, False]
     assert not any(head.alone for head in net.heads.values() if isinstance(head, Cascaded))

@@ -77,8 +77,9 @@ class Moment(NamedTuple):
 class Watched(Budget):
     """A budget that writes down what every call of `train` was given, and what the method's hooks changed.
 
-    `calls` has first step, last step and the network's state before it, of every call that trained; `gradients` and
-    `updates` have a moment for every `before_step` and `after_step`, whether the method has such a hook or not.
+    `calls` has first step, last step and the network's state before it, of every call that trained;
+    `gradients` and `updates` have a moment for every `before_step` and `after_step`, whether the method has
+    such a hook or not.
     """
 
     def __init__(self, *settings):
@@ -123,20 +124,21 @@ def budget(epochs=4, batch=8, shape=(6,), loss=cross_entropy, seed=7, **recipe):
     return Watched(data, Recipe(**{"epochs": epochs, "batch": batch, "lr": 0.05} | recipe), loss, seed, CPU)
 
 
-def trained_plainly(net, train, seen, felt):
+def trained_plainly(net, train, visible, adjust):
     """SGD with Nesterov momentum, written out, on dense weights of which every forward pass sees a part.
 
     Args:
         net: changed in place.
         train: gives the order of the data and the recipe, of constant learning rate.
-        seen: gives the part, of (layer's name, dense weight, share of the schedule done).
-        felt: gives the gradient of the dense weight, of (layer's name, dense weight, part, gradient of what is seen).
+        visible: gives the part, of (layer's name, dense weight, share of the schedule done).
+        adjust: gives the gradient of the dense weight, of (layer's name, dense weight, part, gradient of what
+            is visible).
 
     Returns:
         After every step the dense weights by name, and at last the parts that stay.
     """
-    recipe, dense, momentum, told = train.recipe, weights(net), {}, []
-    part = {name: seen(name, weight, 0.0) for name, weight in dense.items()}
+    recipe, dense, momentum, history = train.recipe, weights(net), {}, []
+    part = {name: visible(name, weight, 0.0) for name, weight in dense.items()}
     strides = Strides(train.data.train, recipe, train.seed, 0, train.steps)
     stream = (
         pair for _ in range(recipe.epochs) for several in strides for pair in steps_of(several, recipe.batch)
@@ -151,14 +153,14 @@ def trained_plainly(net, train, seen, felt):
             layer, value = name.removesuffix(".weight"), p.data
             if layer in dense and layer != name:
                 value = dense[layer]
-                gradient = felt(layer, value, part[layer], gradient)
+                gradient = adjust(layer, value, part[layer], gradient)
             if p.dim() > 1:
                 gradient = gradient + recipe.weight_decay * value
             momentum[name] = gradient if index == 0 else 0.9 * momentum[name] + gradient
             value -= recipe.lr * (gradient + 0.9 * momentum[name])
-        part = {name: seen(name, weight, index / train.steps) for name, weight in dense.items()}
-        told.append({name: weight.clone() for name, weight in dense.items()})
-    return told, {name: seen(name, weight, 1.0) for name, weight in dense.items()}
+        part = {name: visible(name, weight, index / train.steps) for name, weight in dense.items()}
+        history.append({name: weight.clone() for name, weight in dense.items()})
+    return history, {name: visible(name, weight, 1.0) for name, weight in dense.items()}
 
 
 def steps_of(several, batch):
@@ -176,17 +178,17 @@ def weights(net):
 def best(score, count):
     """The places of the largest scores of one tensor, the earlier of equals, by a plain sort."""
     values = score.detach().flatten().tolist()
-    found = torch.zeros(len(values), dtype=torch.bool)
-    found[sorted(range(len(values)), key=lambda place: -values[place])[:count]] = True
-    return found.reshape(score.shape)
+    mask = torch.zeros(len(values), dtype=torch.bool)
+    mask[sorted(range(len(values)), key=lambda place: -values[place])[:count]] = True
+    return mask.reshape(score.shape)
 
 
 def top(scores, density):
     """The largest share of several tensors together, flat, by a plain sort."""
     flat = np.concatenate([np.asarray(score.detach()).reshape(-1) for score in scores])
-    found = np.zeros(len(flat), dtype=bool)
-    found[np.argsort(-flat, kind="stable")[: round(density * len(flat))]] = True
-    return torch.from_numpy(found)
+    mask = np.zeros(len(flat), dtype=bool)
+    mask[np.argsort(-flat, kind="stable")[: round(density * len(flat))]] = True
+    return torch.from_numpy(mask)
 
 
 def spread(scores, density, rule):

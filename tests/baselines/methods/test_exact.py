@@ -22,8 +22,8 @@ NO_MASKS = {"dense", "narrow", "monarch"}
 
 def spec(name):
     fields = type(method(name)).model_fields
-    asked = {"density": "density=0.25", "nearest": "nearest=true"}
-    words = [OFTEN.get(name), *(word for field, word in asked.items() if field in fields)]
+    settings = {"density": "density=0.25", "nearest": "nearest=true"}
+    words = [OFTEN.get(name), *(word for field, word in settings.items() if field in fields)]
     return f"{name}[{','.join(filter(None, words))}]".removesuffix("[]")
 
 
@@ -54,9 +54,9 @@ def test_momentum_and_weight_decay_move_no_hidden_weight(name, optimizer):
         handle.remove()
     assert (looked == 0) == (name in AT_THE_END)
     assert (moved == 0) == (name in AT_THE_END)
-    found = list(masked(net))
-    assert any(not bool(mask.all()) for _, _, mask in found)
-    for _, layer, mask in found:
+    masks = list(masked(net))
+    assert any(not bool(mask.all()) for _, _, mask in masks)
+    for _, layer, mask in masks:
         assert bool((layer.weight[~mask] == 0).all())
         assert not bool(torch.signbit(layer.weight[~mask]).any())
 

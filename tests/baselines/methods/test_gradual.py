@@ -12,7 +12,7 @@ def test_densities_fall_on_the_cubic_of_the_paper_and_the_smallest_weights_go(la
     net, train = convolutions(), budget(epochs=8, shape=(2, 4, 4))
     method(f"gradual[density=0.2,start=0.2,stop=0.6,every=3,layers={layers}]").fit(net, train)
     assert [moment.index for moment in train.updates] == list(range(40))
-    told = []
+    densities = []
     for moment in train.updates:
         before, after = moment.before, moment.after
         if moment.index % 3 == 0 and 8 <= moment.index < 24:
@@ -20,7 +20,7 @@ def test_densities_fall_on_the_cubic_of_the_paper_and_the_smallest_weights_go(la
             assert torch.equal(
                 flat(after), spread([one.weight.abs() for one in before.values()], density, layers)
             )
-            told.append(density)
+            densities.append(density)
         elif moment.index < 8:
             assert all(one.mask is None for one in after.values())
         else:
@@ -30,7 +30,7 @@ def test_densities_fall_on_the_cubic_of_the_paper_and_the_smallest_weights_go(la
     last = spread(sizes, 0.2, layers)
     assert torch.equal(flat(look(net)), last)
     assert all(torch.equal(flat(moment.before), last) for moment in train.updates[24:])
-    assert told == pytest.approx([1 - 0.8 * (1 - (1 - n / 16) ** 3) for n in (1, 4, 7, 10, 13)])
+    assert densities == pytest.approx([1 - 0.8 * (1 - (1 - n / 16) ** 3) for n in (1, 4, 7, 10, 13)])
     if layers == "global":
         assert int(last.sum()) == round(0.2 * len(last))
 

@@ -14,17 +14,17 @@ def test_training_is_a_plain_loop_over_scores(made, start, stop):
     method(f"movement[density=0.25,start={start},stop={stop}]").fit(net, train)
     scores = {name: torch.zeros_like(layer.weight) for name, layer in maskable(made()).items()}
 
-    def felt(name, weight, part, gradient):
+    def adjust(name, weight, part, gradient):
         scores[name] -= gradient * weight
         return gradient * part
 
-    def seen(name, weight, progress):
+    def visible(name, weight, progress):
         density = cubic(0.25, progress, start, stop)
         return best(scores[name], round(density * weight.numel()))
 
-    told, last = trained_plainly(made(), budget(shape=shape, **recipe), seen, felt)
-    assert len(train.updates) == len(told) == 20
-    for moment, dense in zip(train.updates, told, strict=True):
+    history, last = trained_plainly(made(), budget(shape=shape, **recipe), visible, adjust)
+    assert len(train.updates) == len(history) == 20
+    for moment, dense in zip(train.updates, history, strict=True):
         for name, weight in dense.items():
             torch.testing.assert_close(moment.before[name].weight, weight, atol=1e-5, rtol=1e-4)
             share = cubic(0.25, moment.index / 20, start, stop)
@@ -32,5 +32,7 @@ def test_training_is_a_plain_loop_over_scores(made, start, stop):
     for name, layer in maskable(net).items():
         assert torch.equal(mask_of(layer), last[name]), name
         assert int(last[name].sum()) == round(0.25 * layer.weight.numel())
-        torch.testing.assert_close(layer.weight.detach(), told[-1][name] * last[name], atol=1e-5, rtol=1e-4)
-        assert not torch.equal(last[name], best(told[-1][name].abs(), int(last[name].sum())))
+        torch.testing.assert_close(
+            layer.weight.detach(), history[-1][name] * last[name], atol=1e-5, rtol=1e-4
+        )
+        assert not torch.equal(last[name], best(history[-1][name].abs(), int(last[name].sum())))

@@ -24,14 +24,14 @@ def test_training_is_a_plain_loop_of_sr_ste(n, m):
     decay, recipe = 0.3, {"schedule": "constant", "weight_decay": 0.02, "lr": 0.2, "epochs": 2}
     net, train = convolutions(), budget(shape=(2, 4, 4), **recipe)
     method(f"n-m[n={n},m={m},decay={decay}]").fit(net, train)
-    told, last = trained_plainly(
+    history, last = trained_plainly(
         convolutions(),
         budget(shape=(2, 4, 4), **recipe),
-        seen=lambda name, weight, progress: groups_of(weight, n, m),
-        felt=lambda name, weight, part, gradient: gradient + decay * weight * ~part,
+        visible=lambda name, weight, progress: groups_of(weight, n, m),
+        adjust=lambda name, weight, part, gradient: gradient + decay * weight * ~part,
     )
-    assert len(train.updates) == len(told) == 10
-    for moment, dense in zip(train.updates, told, strict=True):
+    assert len(train.updates) == len(history) == 10
+    for moment, dense in zip(train.updates, history, strict=True):
         for name, weight in dense.items():
             torch.testing.assert_close(moment.before[name].weight, weight, atol=1e-5, rtol=1e-4)
             part = groups_of(weight, n, m)

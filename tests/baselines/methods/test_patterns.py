@@ -42,9 +42,9 @@ def sets_of(weights, taps):
             chosen = {size // 2, *others[: taps[size] - 1]}
             counts[size][tuple(n in chosen for n in range(size))] += 1
     return {
-        size: sorted(found, key=lambda one: (-found[one], one))[:3]
-        for size, found in counts.items()
-        if size > 1 and found
+        size: sorted(of_size, key=lambda one: (-of_size[one], one))[:3]
+        for size, of_size in counts.items()
+        if size > 1 and of_size
     }
 
 
@@ -54,14 +54,14 @@ def projected(weight, sets, taps, density):
     size = rows.shape[1]
     if size == 1:
         return best(weight.abs(), round(density * weight.numel()))
-    found, norms = [], []
+    masks, norms = [], []
     for row in rows.double():
         tried = [(float((row[torch.tensor(one)] ** 2).sum()), one) for one in sets[size]]
         norm, one = max(tried, key=lambda pair: pair[0])
-        found.append(one)
+        masks.append(one)
         norms.append(norm)
     stay = best(torch.tensor(norms), round(density * size / taps[size] * len(rows)))
-    return (torch.tensor(found) & stay[:, None]).reshape(weight.shape)
+    return (torch.tensor(masks) & stay[:, None]).reshape(weight.shape)
 
 
 @pytest.fixture(scope="module", params=[0.25, 0.6])
@@ -129,9 +129,9 @@ def test_every_kernel_has_one_of_the_patterns_and_counts_are_exact(trained):
         if size == 1:
             assert int(rows.sum()) == round(density * rows.numel())
             continue
-        found = {tuple(row) for row in rows.tolist() if any(row)}
-        assert found <= set(sets[size]), name
-        assert all(sum(one) == TAPS[density][size] and one[size // 2] for one in found)
+        patterns = {tuple(row) for row in rows.tolist() if any(row)}
+        assert patterns <= set(sets[size]), name
+        assert all(sum(one) == TAPS[density][size] and one[size // 2] for one in patterns)
         stay = int(rows.any(1).sum())
         assert stay == round(density * size / TAPS[density][size] * len(rows))
         assert int(rows.sum()) == stay * TAPS[density][size]

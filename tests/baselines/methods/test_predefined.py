@@ -43,9 +43,9 @@ def test_the_count_is_exact_wherever_the_density_is_feasible(name, shape, densit
     try:
         mask = method(f"{name}[density={density}]").mask(shape, 3)
     except SeesawError as error:
-        told = [float(word) for word in re.findall(r"(0?\.\d+|1) \(", str(error))]
+        densities = [float(word) for word in re.findall(r"(0?\.\d+|1) \(", str(error))]
         shares = []
-        for one in told:  # typed as it was told
+        for one in densities:  # typed as it was densities
             mask = method(f"{name}[density={one}]").mask(shape, 3)
             shares.append(float(mask.double().mean()))
             assert shares[-1] == pytest.approx(one, rel=1e-5)
@@ -95,7 +95,7 @@ def test_the_published_counts_of_clash_free_patterns():
 @pytest.mark.parametrize("type", [1, 2, 3])
 def test_all_clash_free_patterns_of_a_small_case_are_drawn_and_no_others(type):
     """p=4, z=2, fan-out 1: D=2, so 4 ways for each type, found by listing all address orders."""
-    found = {tuple(ClashFree(type=type).interleaved(4, 1, 2, seed)) for seed in range(300)}
+    patterns = {tuple(ClashFree(type=type).interleaved(4, 1, 2, seed)) for seed in range(300)}
     orders = list(itertools.permutations(range(2)))
     expected = set()
     for a, b in itertools.product(orders, orders):
@@ -106,8 +106,8 @@ def test_all_clash_free_patterns_of_a_small_case_are_drawn_and_no_others(type):
                 for memory, address in enumerate((a[cycle], b[cycle]))
             )
         )
-    assert found == expected
-    assert len(found) == possible(4, 1, 2, type)
+    assert patterns == expected
+    assert len(patterns) == possible(4, 1, 2, type)
 
 
 @pytest.mark.parametrize("type", [1, 2, 3])
@@ -205,9 +205,9 @@ def test_only_an_infeasible_density_is_advised_to_take_the_nearest():
     net = assemble(choose(Backbone, "mlp").plugin, TinyTask().about(), choose(Exits, "single").plugin)
     with pytest.raises(SeesawError, match="nearest=true"):
         method("sparse[density=0.123]").fit(net, Untrained())
-    with pytest.raises(SeesawError, match=r"do not divide") as told:
+    with pytest.raises(SeesawError, match=r"do not divide") as error:
         method("clash-free[z=7]").fit(net, Untrained())
-    assert "nearest" not in str(told.value)
+    assert "nearest" not in str(error.value)
 
 
 def two_layers(*widths):
@@ -217,25 +217,25 @@ def two_layers(*widths):
 
 
 @pytest.mark.parametrize(
-    ("widths", "asked", "told"),
+    ("widths", "start", "advice"),
     [
         ((40, 60, 48), 0.15, "All layers have 0.25: ask for that"),  # twentieths and twelfths: quarters
         ((40, 60, 48), 0.3, "All layers have 0.25 or 0.5: ask for that"),
         ((7, 5, 3), 0.3, "All layers have 1: ask for that"),
     ],
 )
-def test_the_densities_that_are_advised_are_those_that_every_layer_has(widths, asked, told):
-    with pytest.raises(SeesawError, match=re.escape(told)) as error:
-        method(f"sparse[density={asked}]").fit(two_layers(*widths), Untrained())
-    for density in re.findall(r"[\d.]+", told):
+def test_the_densities_that_are_advised_are_those_that_every_layer_has(widths, start, advice):
+    with pytest.raises(SeesawError, match=re.escape(advice)) as error:
+        method(f"sparse[density={start}]").fit(two_layers(*widths), Untrained())
+    for density in re.findall(r"[\d.]+", advice):
         method(f"sparse[density={density}]").prepare(two_layers(*widths), Untrained())
     assert str(error.value).endswith("let every layer take its nearest: nearest=true.")
 
 
 def test_where_the_density_of_a_layer_follows_from_a_rule_none_is_advised():
-    with pytest.raises(SeesawError, match=r"\. Let every layer take its nearest") as told:
+    with pytest.raises(SeesawError, match=r"\. Let every layer take its nearest") as error:
         method("sparse[density=0.3,layers=erk]").fit(two_layers(40, 60, 48), Untrained())
-    assert "All layers have" not in str(told.value)
+    assert "All layers have" not in str(error.value)
 
 
 def test_random_leaves_every_layer_a_weight():

@@ -155,8 +155,8 @@ def test_pruned_takes_classifiers_into_the_count_where_they_are_asked_for():
     names = [*maskable(net), "heads.1.1", "heads.2"]
     sizes = [layers(convolutions())[name].weight.detach().abs() for name in names]
     state = train.calls[0][2]
-    found = torch.cat([state[f"{name}.weight_mask"].flatten() for name in names])
-    assert torch.equal(found, top(sizes, 0.2))
+    mask = torch.cat([state[f"{name}.weight_mask"].flatten() for name in names])
+    assert torch.equal(mask, top(sizes, 0.2))
 
 
 def test_synflow_is_the_products_of_a_loop_over_rounds():
@@ -217,7 +217,7 @@ def test_a_step_of_rigl_that_rewires_updates_no_weight_and_its_dense_gradients_c
         def change(self, step, seed):
             weights.append({name: p.detach().clone() for name, p in step.net.named_parameters()})
             super().change(step, seed)
-            rewired.append(len(step.asked))
+            rewired.append(len(step.dense_gradients))
 
     Watched(**one.model_dump()).fit(net, train)
     assert rewired == [2 if index and index % 3 == 0 else 0 for index in range(20)]

@@ -23,9 +23,9 @@ def test_a_step_that_rewires_updates_nothing_and_the_others_do():
     _, train = trained("rigl")
     rewired = {index for index, *_ in changes(train)}
     assert len(rewired) == 9
-    for felt, update in zip(train.gradients, train.updates, strict=True):
-        for name, one in felt.after.items():
-            assert torch.equal(update.before[name].weight, one.weight) == (felt.index in rewired)
+    for moment, update in zip(train.gradients, train.updates, strict=True):
+        for name, one in moment.after.items():
+            assert torch.equal(update.before[name].weight, one.weight) == (moment.index in rewired)
 
 
 def test_the_gradient_that_it_grows_by_is_that_of_every_place():

@@ -47,8 +47,8 @@ def hidden(net):
 def test_only_the_side_that_is_asked_for_becomes_sparse(name, side):
     nearest = ",nearest=true" if "nearest" in PLUGINS[name].model_fields else ""
     net, _ = trained(f"{name}[where={side}{nearest}]", cut=2)
-    found = {layer for layer in hidden(net) if layer.startswith("stages.")}
-    stages = {int(layer.split(".")[1]) for layer in found}
+    sparse = {layer for layer in hidden(net) if layer.startswith("stages.")}
+    stages = {int(layer.split(".")[1]) for layer in sparse}
     if name in WHOLE_CHANNELS and side == "device":
         assert 1 in stages  # and the columns in the server's part that only they fed
     else:
@@ -67,8 +67,8 @@ def test_densities_spread_by_the_rule(name, rule):
         count = round(density * layer.weight.numel())
         if issubclass(PLUGINS[name], Predefined) and name != "random":
             alone = choose(Method, f"{name}[density={density!r}{nearest}]").plugin
-            asked, count = count, int(alone.mask(shape, 0).sum())
-            assert abs(count - asked) < 0.06 * layer.weight.numel()
+            drawn_count, count = count, int(alone.mask(shape, 0).sum())
+            assert abs(count - drawn_count) < 0.06 * layer.weight.numel()
         assert int(mask_of(layer).sum()) == count
 
 

@@ -114,9 +114,9 @@ def test_set_grows_blindly_among_the_places_that_are_free():
             order = key[free].argsort().argsort() / (int(free.sum()) - 1)
             ranks[name] += order[grown[free]].tolist()
         ever[layer] = ever.get(layer, torch.zeros_like(free)) | grown
-    for name, found in ranks.items():
-        assert len(found) > 1000
-        assert abs(sum(found) / len(found) - 0.5) < 5 * 0.29 / len(found) ** 0.5, name
+    for name, places in ranks.items():
+        assert len(places) > 1000
+        assert abs(sum(places) / len(places) - 0.5) < 5 * 0.29 / len(places) ** 0.5, name
     assert all(float(one.float().mean()) > 0.6 for one in ever.values())  # and not the same places each time
 
 

@@ -261,11 +261,11 @@ def test_connected_weights_lie_on_a_path_by_a_search_through_the_graph():
             reached2 = (m2 & reached1).any(1)
             wanted2 = h1.any(0) & there
             wanted1 = (h0.any(0) & here) | (m2 & wanted2[:, None]).any(0)
-            found = connected(net, exits)
-            assert torch.equal(found["stages.0.0"], m1 & wanted1[:, None])
-            assert torch.equal(found["stages.1"], m2 & reached1 & wanted2[:, None])
-            assert torch.equal(found["heads.0"], h0 & reached1 & here)
-            assert torch.equal(found["heads.1"], h1 & reached2 & there)
+            masks = connected(net, exits)
+            assert torch.equal(masks["stages.0.0"], m1 & wanted1[:, None])
+            assert torch.equal(masks["stages.1"], m2 & reached1 & wanted2[:, None])
+            assert torch.equal(masks["heads.0"], h0 & reached1 & here)
+            assert torch.equal(masks["heads.1"], h1 & reached2 & there)
 
 
 @pytest.mark.parametrize("spec", ["resnet[depth=8]", "mobilenet", "vgg", "lenet", "mlp"])

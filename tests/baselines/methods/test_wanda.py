@@ -11,14 +11,14 @@ from tests.baselines.methods.plain import best, budget, convolutions, look, meth
 
 def met(layer, x):
     """The norm of what each weight of one output meets: the layer itself, that weight one and no other, on squares."""
-    alone, found = copy.deepcopy(layer), torch.zeros(layer.weight.shape[1:])
+    alone, norms = copy.deepcopy(layer), torch.zeros(layer.weight.shape[1:])
     with torch.no_grad():
         alone.bias.zero_()
-        for place in itertools.product(*map(range, found.shape)):
+        for place in itertools.product(*map(range, norms.shape)):
             alone.weight.zero_()
             alone.weight[(0, *place)] = 1
-            found[place] = alone(x.square())[:, 0].sum().sqrt()
-    return found
+            norms[place] = alone(x.square())[:, 0].sum().sqrt()
+    return norms
 
 
 def behind(layer, sample):

@@ -10,8 +10,8 @@ from bench import Trace
 def two_exits():
     """Ten samples of two classes, label 0, whose shares and accuracies can be counted by hand.
 
-    The first exit's confidences fall from sample to sample; it is right about the first six and the last. The second
-    exit is right about all but the samples 1 and 8.
+    The first exit's confidences fall from sample to sample; it is right about the first six and the last. The
+    second exit is right about all but the samples 1 and 8.
     """
     sure = (0.99, 0.97, 0.94, 0.9, 0.85, 0.8, 0.74, 0.68, 0.61, 0.55)
     early = torch.tensor([math.log(p / (1 - p)) for p in sure])

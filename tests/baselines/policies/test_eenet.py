@@ -22,7 +22,7 @@ def test_the_losses_are_the_formulas_written_out():
     exits, n, budgets, beta = 3, 7, 2, 1.5
     score, assigned = torch.randn(exits, n, budgets), torch.randn(exits, n, budgets).softmax(0)
     right, costs = torch.randint(2, (exits, n)).float(), torch.tensor([0.2, 0.5, 1.0])
-    found = losses(score, assigned, right, costs, torch.tensor([0.4, 0.9]), beta)
+    values = losses(score, assigned, right, costs, torch.tensor([0.4, 0.9]), beta)
     for b, budget in enumerate((0.4, 0.9)):
         q, r = torch.sigmoid(score[..., b]).tolist(), assigned[..., b].tolist()
         fit = apart = spent = 0.0
@@ -34,7 +34,7 @@ def test_the_losses_are_the_formulas_written_out():
                 goal = q[k][i] ** beta / sum(q[j][i] ** beta for j in range(exits))
                 apart += goal * (np.log(goal) - np.log(r[k][i])) / (exits * n)
                 spent += r[k][i] * costs[k].item() / n
-        assert [one[b].item() for one in found] == pytest.approx(
+        assert [one[b].item() for one in values] == pytest.approx(
             [fit, apart, abs(spent - budget) / budget], rel=1e-4
         )
 

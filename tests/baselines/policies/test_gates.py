@@ -11,7 +11,7 @@ from bench.replay.exits.decide import decide
 
 def test_a_gate_sees_the_four_numbers_written_out(trace_of):
     logits = trace_of(50).logits
-    found = Gates().score(logits).numpy()
+    scores = Gates().score(logits).numpy()
     for exit_ in range(3):
         for sample in range(50):
             p = np.exp(logits[exit_, sample].double().numpy())
@@ -20,12 +20,12 @@ def test_a_gate_sees_the_four_numbers_written_out(trace_of):
             sharp = p**2 / (p**2).sum()
             entropies = [-(one * np.log(one)).sum() for one in (p, sharp)]
             expected = [first, entropies[0], first - second, entropies[1]]
-            assert found[exit_, sample] == pytest.approx(expected, abs=1e-5)
+            assert scores[exit_, sample] == pytest.approx(expected, abs=1e-5)
 
 
 def test_probabilities_are_those_of_the_paper():
     gates = torch.rand(4, 200, dtype=torch.float64)
-    found = _conditional(gates)
+    conditional = _conditional(gates)
     for sample in range(200):
         still = 1.0
         for exit_ in range(4):
@@ -34,7 +34,7 @@ def test_probabilities_are_those_of_the_paper():
             q = min(1.0, max(0.0, leaving / still)) if still > 1e-12 else None
             if q is None:
                 break  # all have left
-            assert float(found[exit_, sample]) == pytest.approx(q)
+            assert float(conditional[exit_, sample]) == pytest.approx(q)
             still *= 1 - q
 
 
@@ -48,8 +48,8 @@ def test_gates_minimise_the_weighted_cross_entropy_written_out():
     inputs = torch.randn(150, 5, dtype=torch.float64)
     targets = (inputs @ torch.randn(5, 3, dtype=torch.float64) + torch.randn(150, 3) > 0).double().T
     weights = torch.where(targets > 0, 3.0, 1.0).double()
-    found = solved(inputs, targets, weights, 5e-4)
-    for one, target, weight in zip(found, targets, weights, strict=True):
+    solutions = solved(inputs, targets, weights, 5e-4)
+    for one, target, weight in zip(solutions, targets, weights, strict=True):
         parts = (inputs.numpy(), target.numpy(), weight.numpy(), 5e-4)
         best = minimize(loss, np.zeros(5), parts, method="BFGS", options={"gtol": 1e-8})
         assert loss(one.numpy(), *parts) == pytest.approx(best.fun, rel=1e-9)
@@ -58,9 +58,12 @@ def test_gates_minimise_the_weighted_cross_entropy_written_out():
 def test_targets_that_can_be_separated_leave_the_weights_finite():
     inputs = torch.cat([torch.linspace(-1, 1, 100, dtype=torch.float64)[:, None]] * 2, 1)
     for targets in (inputs[:, 0] > 0, inputs[:, 0] < 9, inputs[:, 0] > 9):
-        found = solved(inputs, targets.double()[None], torch.full((1, 100), 5.0).double(), 5e-4)
-        assert found.isfinite().all()
-        slope = inputs.T @ (torch.sigmoid(inputs @ found[0]) - targets.double()) * 5 / 100 + 5e-4 * found[0]
+        solutions = solved(inputs, targets.double()[None], torch.full((1, 100), 5.0).double(), 5e-4)
+        assert solutions.isfinite().all()
+        slope = (
+            inputs.T @ (torch.sigmoid(inputs @ solutions[0]) - targets.double()) * 5 / 100
+            + 5e-4 * solutions[0]
+        )
         assert slope.abs().max() < 1e-8
 
 

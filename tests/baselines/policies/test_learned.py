@@ -14,7 +14,7 @@ LEARNED = pytest.mark.parametrize("policy", [Gates(), Eenet(budgets=5, steps=60)
 
 
 @LEARNED
-def test_labels_that_nothing_tells_of_teach_nothing(policy, trace_of):
+def test_labels_without_a_sign_in_the_logits_teach_nothing(policy, trace_of):
     splits = [
         Trace(t.logits, torch.randint(4, t.labels.shape), t.costs)
         for t in (trace_of(800, seed=1), trace_of(4000, seed=2))
@@ -24,7 +24,7 @@ def test_labels_that_nothing_tells_of_teach_nothing(policy, trace_of):
 
 
 @LEARNED
-def test_where_confidence_tells_all_it_does_no_better_than_the_best_thresholds_of_it(policy, trace_of):
+def test_where_confidence_is_the_only_sign_it_does_no_better_than_the_best_thresholds_of_it(policy, trace_of):
     """The best of all pairs of thresholds on the test split itself, which only who saw its labels could surpass."""
     calibration, test = trace_of(2000, seed=1), trace_of(4000, seed=2)
     scores, right, rows = Confidence().score(test.logits), test.correct(), torch.arange(4000)

@@ -87,8 +87,8 @@ def test_pabee_and_the_vote_written_out_leave_where_these_do():
                     if (streak if kind == "patience" else most) >= row[0]:
                         first = exit_
                         break
-                found = ready[:-1, sample].nonzero()
-                assert (int(found[0]) if len(found) else None) == first
+                exits = ready[:-1, sample].nonzero()
+                assert (int(exits[0]) if len(exits) else None) == first
 
 
 @pytest.mark.parametrize("policy", [Patience(), Votes()], ids=lambda one: type(one).__name__)

@@ -8,16 +8,16 @@ from bench.records.store import Store
 
 def named(name, density=None, **more):
     settings = more | ({} if density is None else {"density": density})
-    told = ",".join(f"{key}={value}" for key, value in settings.items())
+    words = ",".join(f"{key}={value}" for key, value in settings.items())
     return Named(
-        name=name, origin="seesaw-bench 1", settings=settings, spec=f"{name}[{told}]" if told else name
+        name=name, origin="seesaw-bench 1", settings=settings, spec=f"{name}[{words}]" if words else name
     )
 
 
 def board(made, folder, *rights):
     """A board of records: of each method, by seed, how many of 200 are right at the last exit."""
-    for method, found in rights:
-        for seed, right in found.items():
+    for method, right_by_seed in rights:
+        for seed, right in right_by_seed.items():
             record = made(seed, right=(100, right))
             setup = record.setup.model_copy(update={"method": method})
             record.model_copy(update={"setup": setup, "digest": setup.digest()}).save(folder)
@@ -25,7 +25,7 @@ def board(made, folder, *rights):
 
 
 def test_methods_stand_by_density_the_best_first_where_most_have_one(made, tmp_path):
-    found = board(
+    rows = board(
         made,
         tmp_path,
         (named("dense"), {0: 180, 1: 182, 2: 184}),
@@ -34,7 +34,7 @@ def test_methods_stand_by_density_the_best_first_where_most_have_one(made, tmp_p
         (named("pruned", 0.25), {0: 160}),
         (named("n-m"), {0: 170}),
     )
-    table = side_by_side(found)
+    table = side_by_side(rows)
     assert table.heads[4:] == ("none asked for", "0.5", "0.25")
     dense, n_m, pruned, sparse = table.rows
     assert n_m[1] == "n-m"
@@ -49,9 +49,9 @@ def test_methods_stand_by_density_the_best_first_where_most_have_one(made, tmp_p
 
 
 def test_a_board_of_one_density_each_has_no_such_table(made, tmp_path):
-    found = board(made, tmp_path, (named("dense"), {0: 180}), (named("sparse", 0.5), {0: 170}))
-    assert side_by_side(found) is None
-    assert [one.method for one in families(found)] == ["sparse"]
+    rows = board(made, tmp_path, (named("dense"), {0: 180}), (named("sparse", 0.5), {0: 170}))
+    assert side_by_side(rows) is None
+    assert [one.method for one in families(rows)] == ["sparse"]
 
 
 def test_methods_differ_by_all_but_their_own_density():

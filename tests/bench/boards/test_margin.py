@@ -50,9 +50,17 @@ def test_savings_are_those_of_the_whole_of_the_worst_exit_and_of_the_device(boar
     assert one.whole(one.best) == (pytest.approx(4), pytest.approx(4))
     assert one.worst_exit(one.best) == (pytest.approx(4), pytest.approx(4))
     ((cut, packed, macs),) = one.device(one.best)
-    assert (cut, packed, macs) == (1, None, pytest.approx(4))
+    assert (cut, packed, macs) == (1, pytest.approx(4), pytest.approx(4))
     (cells,) = within(board).rows
     assert cells[2:6] == ["0.25", "0.125 (+1.00 points)", "3", "+0.50 points"]
+
+
+def test_where_the_devices_part_was_never_packed_its_macs_stand_alone(board):
+    (one,) = savings(board)
+    for record in one.best.records:
+        for format in ("dense", "indexed"):
+            del record.cuts[1].readings[f"bytes.{format}.device"]
+    assert one.device(one.best) == [(1, None, pytest.approx(4))]
 
 
 def test_without_a_dense_parent_there_is_nothing_to_compare_with(board):

@@ -3,15 +3,16 @@ import re
 
 import pytest
 
+from bench.boards.axes import AXES
 from bench.boards.board import Board, Line, read_boards
 from bench.boards.data import line_data
-from bench.boards.last_exits import AXES
-from bench.boards.policies import judged
+from bench.boards.policies import policy_rows
 from bench.boards.show.markdown import page
 from bench.records.curve import Counts, Curve
 from bench.records.reading import Reading
 from bench.records.record import Walked
 from bench.records.store import Store
+from tests.bench.edited import aged, edited
 
 COSTS = [1000.0, 3000.0]
 
@@ -31,7 +32,7 @@ def curve(policy, *points, reference=False):
 @pytest.fixture
 def board(made, tmp_path):
     """Two seeds: one of version 1, with `fixed` alone, and one with more policies, in another order."""
-    made(0).save(tmp_path)
+    edited(made(0), aged()).save(tmp_path)
     more = [
         curve("gates", (0, 180, 180), (100, 186, 184), (200, 160, 150)),
         curve("oracle", (150, 195, 0), reference=True),
@@ -43,15 +44,15 @@ def board(made, tmp_path):
 
 
 def test_means_are_of_the_seeds_that_have_the_policy_whatever_its_place(board):
-    found = {one.policy: one for one in judged(board)}
-    assert list(found) == ["fixed", "gates", "oracle"]
-    assert [mean and mean.n for mean in found["fixed"].at] == [None, 2, 2]
-    assert found["gates"].area.n == 1
+    by_policy = {one.policy: one for one in policy_rows(board)}
+    assert list(by_policy) == ["fixed", "gates", "oracle"]
+    assert [mean and mean.n for mean in by_policy["fixed"].at] == [None, 2, 2]
+    assert by_policy["gates"].area.n == 1
 
 
 def test_what_curves_come_to_is_the_hand_count(board):
-    found = {one.policy: one for one in judged(board)}
-    fixed, gates, oracle = found["fixed"], found["gates"], found["oracle"]
+    by_policy = {one.policy: one for one in policy_rows(board)}
+    fixed, gates, oracle = by_policy["fixed"], by_policy["gates"], by_policy["oracle"]
     assert fixed.at[1].value == pytest.approx(0.8 + 0.1 * 500 / 2000)
     assert fixed.area.value == pytest.approx(2000 * 0.85 / 3000)
     assert fixed.exit.value == pytest.approx(0.25)
@@ -67,17 +68,17 @@ def test_what_curves_come_to_is_the_hand_count(board):
 
 def test_where_it_would_be_shipped_macs_and_times_are_how_many_times_less(board):
     def walk(policy, batch, latency):
-        told = {"latency": latency} | ({} if policy is None else {"routing": latency / 10})
-        readings = {name: Reading(value=one, unit="s", source="clock") for name, one in told.items()}
+        seconds = {"latency": latency} | ({} if policy is None else {"routing": latency / 10})
+        readings = {name: Reading(value=one, unit="s", source="clock") for name, one in seconds.items()}
         return Walked(policy=policy, point=1, batch=batch, left=[4, 4], moved=0, readings=readings)
 
     walks = [walk(None, 1, 3e-3), walk("gates", 1, 2e-3), walk(None, 8, 3e-3), walk("gates", 8, 6e-3)]
     board.records[1] = board.records[1].model_copy(update={"walks": walks})
-    gates = next(one for one in judged(board) if one.policy == "gates")
+    gates = next(one for one in policy_rows(board) if one.policy == "gates")
     assert gates.shipped.value == 0.93
     assert gates.macs.value == 1.5
     assert [mean and mean.value for mean in gates.times] == [1.5, 0.5, None]
-    assert next(one for one in judged(board) if one.policy == "oracle").shipped is None
+    assert next(one for one in policy_rows(board) if one.policy == "oracle").shipped is None
     assert "| 1.50 x | 1.50 x | 0.50 x | |" in " ".join(page(Board.of("digits-v1", [board])).split())
 
 
@@ -89,9 +90,9 @@ def test_the_page_and_the_plot_show_them(board):
     assert re.findall(r"\d+\.\d+%", line) == ["86.50%", "93.00%", "59.83%", "93.00%"]
     assert re.findall(r"\d+\.\d+ x", line) == ["1.50 x"]
     assert "oracle (sees labels)" in text
-    told = {one["policy"]: one for one in line_data(Line(board, None), AXES)["policies"]}
-    assert json.loads(json.dumps(told["gates"]["at"]))[2] == [0.93, None]
-    assert told["gates"]["points"][-1][1:] == [[2000.0, None], [0.93, None]]
+    by_policy = {one["policy"]: one for one in line_data(Line(board, None), AXES)["policies"]}
+    assert json.loads(json.dumps(by_policy["gates"]["at"]))[2] == [0.93, None]
+    assert by_policy["gates"]["points"][-1][1:] == [[2000.0, None], [0.93, None]]
 
 
 def test_a_network_of_one_exit_has_no_policies_to_compare(made, tmp_path):
@@ -99,5 +100,5 @@ def test_a_network_of_one_exit_has_no_policies_to_compare(made, tmp_path):
     one = one.model_copy(update={"exits": one.exits[1:], "curves": []})
     one.save(tmp_path)
     (row,) = read_boards(Store(tmp_path))[0]["digits-v1"].rows
-    assert judged(row) == []
+    assert policy_rows(row) == []
     assert "## Policies" not in page(Board.of("digits-v1", [row]))

@@ -19,16 +19,18 @@ def type_(monkeypatch):
 
 
 def changed(record, change):
-    told = json.loads(record.model_dump_json())
-    change(told)
-    return Record.model_validate(told).sealed()
+    values = json.loads(record.model_dump_json())
+    change(values)
+    return Record.model_validate(values).sealed()
 
 
-def test_diff_shows_what_only_one_of_them_says_and_every_number_beside_readings(type_, made, tmp_path):
+def test_diff_shows_what_only_one_of_them_has_and_every_number_beside_readings(type_, made, tmp_path):
     full = made(0)
-    poor = changed(full, lambda told: (told["exits"][0]["readings"].pop("latency"), told.update(curves=[])))
-    longer = changed(full, lambda told: told["training"].append(told["training"][0]))
-    odd = changed(full, lambda told: told["exits"][0]["readings"]["bytes.dense"].update(unit="one"))
+    poor = changed(
+        full, lambda values: (values["exits"][0]["readings"].pop("latency"), values.update(curves=[]))
+    )
+    longer = changed(full, lambda values: values["training"].append(values["training"][0]))
+    odd = changed(full, lambda values: values["exits"][0]["readings"]["bytes.dense"].update(unit="one"))
     paths = {}
     for name, record in {"full": full, "poor": poor, "longer": longer, "odd": odd}.items():
         paths[name] = record.save(tmp_path / name)

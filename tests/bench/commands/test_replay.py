@@ -32,8 +32,8 @@ def replay(monkeypatch, tmp_path, capsys):
         monkeypatch.setattr(sys, "argv", ["seesaw", "replay", *words])
         with pytest.raises(SystemExit) as end:
             cli.main()
-        told = capsys.readouterr()
-        return end.value.code or 0, told.out, told.err
+        printed = capsys.readouterr()
+        return end.value.code or 0, printed.out, printed.err
 
     return type_
 
@@ -58,22 +58,22 @@ def test_all_numbers_are_in_the_file_and_the_three_plots_are_drawn(replay, tmp_p
     words = ["--policy", "splitee", "--policy", "oracle", "--shuffles", "3", "--sweep", "offload=0.1:0.2"]
     code, _, err = replay("--trace", "m.csv", *words, "--out", "o.json", "--figures", "plots")
     assert code == 0, err
-    told = json.loads((tmp_path / "o.json").read_text())
-    assert [(row["policy"], row["offload"]) for row in told["rows"]] == [
+    values = json.loads((tmp_path / "o.json").read_text())
+    assert [(row["policy"], row["offload"]) for row in values["rows"]] == [
         (name, offload)
         for offload in (0.1, 0.2)
         for name in ("(a) all layers", "(b) early exit", "splitee", "oracle")
     ]
-    row = told["rows"][2]
+    row = values["rows"][2]
     assert row["settings"]["c"] == 1
-    assert [row["bound"] for row in told["rows"][:4]] == [False, False, False, True]
+    assert [row["bound"] for row in values["rows"][:4]] == [False, False, False, True]
     for what in ("accuracy", "cost", "sent", "regret"):
         assert len(row[what]["each"]) == 3
         assert row[what]["value"] == pytest.approx(np.mean(row[what]["each"]))
-    assert len(row["regret at marks"]["value"]) == len(told["marks"]) == 60
+    assert len(row["regret at marks"]["value"]) == len(values["marks"]) == 60
     assert row["regret at marks"]["value"][-1] == pytest.approx(row["regret"]["value"])
     assert sum(row["plays"]) == pytest.approx(1)
-    assert told["arms"]["depths"] == [1, 2, 3]
+    assert values["arms"]["depths"] == [1, 2, 3]
     for name in ("regret", "accuracy", "cost"):
         assert (tmp_path / f"plots/{name}.png").read_bytes().startswith(b"\x89PNG")
 
@@ -101,9 +101,9 @@ def test_a_runs_folder_gives_per_sample_policies_their_curves_too(replay, tmp_pa
     below = out[out.index("per sample, nothing sent on") :]
     assert all(name in below for name in ("confidence", "fixed", "oracle (bound, sees labels)", "random"))
     assert "random" in out[: out.index("per sample, nothing sent on")]
-    told = json.loads((tmp_path / "o.json").read_text())
-    assert told["arms"]["depths"] == [0.5, 2]
-    fixed = next(one for one in told["curves"] if one["policy"] == "fixed")
+    values = json.loads((tmp_path / "o.json").read_text())
+    assert values["arms"]["depths"] == [0.5, 2]
+    fixed = next(one for one in values["curves"] if one["policy"] == "fixed")
     assert fixed["costs"] == [1e6, 4e6]
     assert fixed["test"]["left"] == [[0, 50], [50, 0]]
 
@@ -116,7 +116,7 @@ def test_a_runs_folder_gives_per_sample_policies_their_curves_too(replay, tmp_pa
         (["--costs", "1:9"], [1, 9], "the numbers given"),
     ],
 )
-def test_per_sample_policies_are_charged_what_costs_says_and_the_table_says_so(
+def test_per_sample_policies_are_charged_what_costs_says_and_the_table_names_the_unit(
     replay, tmp_path, words, costs, unit
 ):
     code, out, err = replay(
@@ -124,9 +124,9 @@ def test_per_sample_policies_are_charged_what_costs_says_and_the_table_says_so(
     )
     assert code == 0, err
     assert f"the last exit's cost ({unit})" in " ".join(out.split())
-    told = json.loads((tmp_path / "o.json").read_text())
-    assert told["curves in"] == unit
-    (curve,) = told["curves"]
+    values = json.loads((tmp_path / "o.json").read_text())
+    assert values["curves in"] == unit
+    (curve,) = values["curves"]
     assert curve["costs"] == costs
     budgets = np.linspace(costs[1], costs[0], 12)
     spent = [np.dot(left, costs) / sum(left) for left in curve["calibration"]["left"]]
@@ -149,18 +149,18 @@ def test_a_runs_stream_is_kept_beside_its_record_and_the_same_command_writes_the
     assert code == 0, err
     (path,) = (tmp_path / "streams").glob("digits-v1/mlp_dense-*/seed0-*.json")
     assert path.name in out
-    told = path.read_bytes()
-    assert [one["policy"] for one in json.loads(told)["results"]] == [
+    content = path.read_bytes()
+    assert [one["policy"] for one in json.loads(content)["results"]] == [
         "(a) all layers",
         "(b) early exit",
         "splitee",
     ]
     assert replay(*words, "--record")[0] == 0
-    assert path.read_bytes() == told
+    assert path.read_bytes() == content
     assert len(list((tmp_path / "streams").glob("*/*/*"))) == 1
 
 
-def test_who_plays_no_stream_is_not_recorded_and_it_is_said(replay, traced, tmp_path):
+def test_who_plays_no_stream_is_not_recorded_and_is_named(replay, traced, tmp_path):
     words = ["--trace", str(traced(tmp_path)), "--records", "records", "--record", "--shuffles", "0"]
     trace = Trace.load(next(tmp_path.glob("runs/*/*/*/test.safetensors")))
     other = Trace(trace.logits + 1, trace.labels, trace.costs)

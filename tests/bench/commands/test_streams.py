@@ -22,8 +22,8 @@ def type_(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["seesaw", *map(str, words)])
         with pytest.raises(SystemExit) as end:
             cli.main()
-        told = capsys.readouterr()
-        return end.value.code or 0, told.out, told.err
+        printed = capsys.readouterr()
+        return end.value.code or 0, printed.out, printed.err
 
     return run
 
@@ -32,8 +32,8 @@ def type_(monkeypatch, capsys):
 def kept(streamed, tmp_path):
     """Writes stream records where they belong."""
 
-    def keep(seed=0, **asked):
-        one = streamed(tmp_path, seed, **({"policies": ("splitee", "i-splitee", "best-fixed")} | asked))
+    def keep(seed=0, **settings):
+        one = streamed(tmp_path, seed, **({"policies": ("splitee", "i-splitee", "best-fixed")} | settings))
         return one.write(one.path(Store(tmp_path / "records").folder(StreamRecord)))
 
     return keep
@@ -56,9 +56,9 @@ def test_show_prints_a_stream_record_as_its_board_does(type_, kept):
 
 def test_show_makes_no_table_of_numbers_that_contradict_each_other(type_, kept):
     path = kept()
-    told = json.loads(path.read_text())
-    told["results"] = told["results"][1:]
-    path.write_text(json.dumps(told))
+    values = json.loads(path.read_text())
+    values["results"] = values["results"][1:]
+    path.write_text(json.dumps(values))
     code, out, _ = type_("show", path)
     assert code == 0
     assert "Not to be believed: Its checksum" in out
@@ -95,7 +95,7 @@ def test_a_record_of_a_run_and_one_of_a_stream_are_not_compared(type_, kept, tmp
     assert f"{run} is a record and {path} a stream record. Give two" in " ".join(err.split())
 
 
-def test_verify_knows_a_stream_record_by_what_it_says(type_, kept, tmp_path):
+def test_verify_recognises_a_stream_record_by_its_content(type_, kept, tmp_path):
     renamed = kept().rename(tmp_path / "seed0.json")
     code, out, err = type_("verify", renamed, "--records", tmp_path / "records")
     assert code == 0, err
@@ -110,11 +110,11 @@ def test_verify_replays_it_from_the_traces_of_its_runs_and_finds_a_number_that_w
     code, out, err = type_("verify", path, *words)
     assert code == 0, err
     assert "Made again, every number lies within its spread." in out
-    told = json.loads(path.read_text())
-    told["results"][2]["regret"][1] += 0.5
-    told["checksum"] = checksum(told)
-    path.write_text(json.dumps(told))
-    assert type_("verify", path, *words[:2])[0] == 0  # nothing else says what regret was
+    values = json.loads(path.read_text())
+    values["results"][2]["regret"][1] += 0.5
+    values["checksum"] = checksum(values)
+    path.write_text(json.dumps(values))
+    assert type_("verify", path, *words[:2])[0] == 0  # no other number implies regret
     code, out, err = type_("verify", path, *words)
     assert code == 1
     assert "splitee, alpha 0.7, layer 0.1, offload 0.1, mu 1: regret" in out

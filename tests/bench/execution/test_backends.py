@@ -6,14 +6,13 @@ import torch
 from torch import nn
 
 from bench import Method, Net, Part, Sample, SeesawError, hide, mask_from
-from bench.execution import native
 from bench.execution.backends import DENSE, _blocks, _layouts
 from bench.execution.fast import fast
 from bench.execution.gathered import GatheredConv, gather
 from bench.plugins.plugin import choose
 from bench.testing import AllExits, trained
 
-built = pytest.mark.skipif(native.missing() is not None, reason=f"{native.missing()}")
+built = pytest.mark.usefixtures("compiler")
 
 
 @pytest.mark.parametrize(
@@ -31,15 +30,15 @@ def net():
 @pytest.mark.parametrize("batch", [1, 16])
 def test_what_was_chosen_runs_batches_of_any_size(net, batch):
     for part in net.cut(2):
-        x = torch.randn(40, *part.takes.joined)
-        found = fast(part, x[:batch])
-        assert found.seconds[found.way.name] == min(found.seconds.values())
-        assert found.speedup >= 1
+        x = torch.randn(40, *part.incoming.joined)
+        chosen = fast(part, x[:batch])
+        assert chosen.seconds[chosen.way.name] == min(chosen.seconds.values())
+        assert chosen.speedup >= 1
         for some in (x, x[:1], x[:0]):
-            answers = found(some)
-            assert not any(answer.requires_grad for answer in answers)
+            outputs = chosen(some)
+            assert not any(output.requires_grad for output in outputs)
             with torch.no_grad():
-                torch.testing.assert_close(answers, part.run(some), rtol=1e-4, atol=1e-5)
+                torch.testing.assert_close(outputs, part.run(some), rtol=1e-4, atol=1e-5)
 
 
 @built
@@ -48,9 +47,9 @@ def test_chains_are_made_in_inference_mode_too():
     net.hang(0, nn.Linear(4, 3))
     part, x = net.eval().whole(), torch.randn(1, 8)
     with torch.inference_mode():
-        found = fast(part, torch.randn(1, 8))
-        assert found.reason is None
-    torch.testing.assert_close(found.run(x), part.run(x), check_stride=False)
+        chosen = fast(part, torch.randn(1, 8))
+        assert chosen.reason is None
+    torch.testing.assert_close(chosen.run(x), part.run(x), check_stride=False)
 
 
 @pytest.mark.parametrize("way", [0, 1])
@@ -81,9 +80,9 @@ def test_a_layout_that_a_part_does_not_take_is_left_out():
 
     net = Net([nn.Conv2d(3, 4, 3), View()], Sample((3, 8, 8)), 2)
     net.hang(1, nn.Linear(144, 2))
-    found = fast(net.eval().whole(), torch.randn(1, 3, 8, 8))
-    assert f"{DENSE}, channels first" in found.seconds
-    assert f"{DENSE}, channels last" not in found.seconds
+    chosen = fast(net.eval().whole(), torch.randn(1, 3, 8, 8))
+    assert f"{DENSE}, channels first" in chosen.seconds
+    assert f"{DENSE}, channels last" not in chosen.seconds
 
 
 def test_copies_made_in_inference_mode_run_outside(net):
@@ -93,7 +92,7 @@ def test_copies_made_in_inference_mode_run_outside(net):
     assert run(x)[0].requires_grad
 
 
-def test_parts_in_training_and_empty_batches_are_told(net):
+def test_parts_in_training_and_empty_batches_are_errors(net):
     x = torch.randn(2, *net.sample.shape)
     with pytest.raises(SeesawError, match="as many samples as will come"):
         fast(net.whole(), x[:0])

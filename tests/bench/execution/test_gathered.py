@@ -104,7 +104,9 @@ def test_where_no_chain_runs_gathered_products_are_among_the_ways(method, monkey
     net.eval()
     x, offered = torch.randn(5, 3, 16, 16), {}
 
-    monkeypatch.setattr("bench.execution.backends.Way", lambda *told: offered.setdefault(told[0], Way(*told)))
+    monkeypatch.setattr(
+        "bench.execution.backends.Way", lambda *fields: offered.setdefault(fields[0], Way(*fields))
+    )
     fast(net.whole(), x)
     assert not any("gathered" in name for name in offered) or native.missing() is not None
     fast(net.whole(), x, chains=False)
@@ -113,5 +115,5 @@ def test_where_no_chain_runs_gathered_products_are_among_the_ways(method, monkey
         expected = Part(net, 0, 3).run(x)
         for name, way in offered.items():
             if "native" not in name:
-                found = way.prepare(Part(net, 0, 3), x)(x)
-                torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+                outputs = way.prepare(Part(net, 0, 3), x)(x)
+                torch.testing.assert_close(outputs, expected, rtol=1e-4, atol=1e-5)

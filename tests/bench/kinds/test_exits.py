@@ -22,7 +22,7 @@ from bench import (
 )
 from bench.kinds.build import assemble
 from bench.plugins.plugin import choose, entries
-from bench.records.sealed import stated
+from bench.records.sealed import without_open
 from bench.testing import trained
 
 SHARES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
@@ -48,9 +48,9 @@ def test_the_last_stage_always_has_one(count):
 def test_places_are_distinct_and_rise(costs, count):
     total = sum(costs)
     shares = [sum(costs[: i + 1]) / total for i in range(len(costs))]
-    found = exit_stages(shares, count)
-    assert found == sorted(set(found))
-    assert len(found) == min(count, len(costs))
+    chosen = exit_stages(shares, count)
+    assert chosen == sorted(set(chosen))
+    assert len(chosen) == min(count, len(costs))
 
 
 def test_exits_stand_nearest_to_the_shares_that_are_asked_for():
@@ -86,8 +86,8 @@ def test_a_single_exit_is_as_near_as_any_stage_is(costs, data):
 )
 @pytest.mark.parametrize("plan", ["joint", "frozen", "distilled", "equilibrium", "ztw", "sdn"])
 def test_where_exits_hang_is_stated_the_same_way_for_every_plan(plan, settings, stages):
-    found = choose(EarlyExits, f"{plan}{settings}").plugin.stages(SHARES)
-    assert found == ([0, 2, 3, 5, 6, 8, 9] if (plan, settings) == ("sdn", "") else stages)
+    chosen = choose(EarlyExits, f"{plan}{settings}").plugin.stages(SHARES)
+    assert chosen == ([0, 2, 3, 5, 6, 8, 9] if (plan, settings) == ("sdn", "") else stages)
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ def test_where_exits_hang_is_stated_the_same_way_for_every_plan(plan, settings, 
 )
 def test_two_settings_that_say_where_exits_hang_are_refused(pair):
     names = [setting.partition("=")[0] for setting in pair]
-    with pytest.raises(SeesawError, match="each say where exits hang; keep one") as told:
+    with pytest.raises(SeesawError, match="each say where exits hang; keep one") as error:
         choose(EarlyExits, f"joint[{','.join(pair)}]")
-    assert all(name in str(told.value) for name in names)
+    assert all(name in str(error.value) for name in names)
 
 
 def test_a_head_is_asked_for_by_name_and_the_last_exit_keeps_the_backbones_own():
@@ -116,8 +116,8 @@ def test_a_head_is_asked_for_by_name_and_the_last_exit_keeps_the_backbones_own()
 
 
 def test_settings_left_open_do_not_count_so_old_records_keep_their_places():
-    told = {plan: stated(choose(Exits, plan).settings) for plan in ("joint", "frozen", "single")}
-    assert told == {"joint": {"exits": 3}, "frozen": {"exits": 3, "backbone": 0.75}, "single": {}}
+    settings = {plan: without_open(choose(Exits, plan).settings) for plan in ("joint", "frozen", "single")}
+    assert settings == {"joint": {"exits": 3}, "frozen": {"exits": 3, "backbone": 0.75}, "single": {}}
     own = choose(Exits, "joint[head=own]")
     assert own.settings == choose(Exits, "joint").settings
     assert own.spec == "joint"

@@ -109,8 +109,8 @@ def test_an_empty_split_is_refused():
 def test_a_step_of_texts_comes_without_the_places_where_all_of_them_pad(lengths, places):
     ids = torch.randint(1, 9, (2, 20)) * (torch.arange(20) < torch.tensor(lengths)[:, None])
     ids[:, 1:2] *= 0  # what is zero within a text stays in it
-    (found,) = shortened([ids])
-    assert torch.equal(found, ids[:, :places])
+    (rows,) = shortened([ids])
+    assert torch.equal(rows, ids[:, :places])
     assert int(ids[:, places:].sum()) == 0
 
 

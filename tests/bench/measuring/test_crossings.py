@@ -23,8 +23,8 @@ def test_payloads_and_accuracies_are_what_a_loop_over_samples_gives():
     net = assemble(TinyBackbone(), task.about(), AllExits()).eval()
     data = task.data(None, 0)
     sent = crossings(net, data, data.test, CODECS, torch.device("cpu"))
-    found = {k: one.readings for k, one in sent.items()}
-    assert sorted(found) == [0, 1, 2]
+    readings = {k: one.readings for k, one in sent.items()}
+    assert sorted(readings) == [0, 1, 2]
     for k in (1, 2):
         front, back = net.cut(k)
         for choice in CODECS:
@@ -36,10 +36,10 @@ def test_payloads_and_accuracies_are_what_a_loop_over_samples_gives():
                     logits = back(choice.plugin.decode(payload, tuple(feature.shape))[None])
                 right += int(logits.argmax() == label)
                 sizes.append(len(payload))
-            assert found[k][f"payload.{choice.name}"].value == np.median(sizes)
-            assert found[k][f"framed.{choice.name}"].value == np.median(sizes) + 12 + 4 * feature.dim()
-            assert abs(found[k][f"top1.{choice.name}"].value - right / 32) < 1e-6
-    assert found[0]["payload.image8"].value == 3 * 16 * 16
+            assert readings[k][f"payload.{choice.name}"].value == np.median(sizes)
+            assert readings[k][f"framed.{choice.name}"].value == np.median(sizes) + 12 + 4 * feature.dim()
+            assert abs(readings[k][f"top1.{choice.name}"].value - right / 32) < 1e-6
+    assert readings[0]["payload.image8"].value == 3 * 16 * 16
 
 
 def test_of_each_policy_those_cross_who_stay_and_are_answered_by_what_arrives():
@@ -85,8 +85,8 @@ def test_of_each_policy_those_cross_who_stay_and_are_answered_by_what_arrives():
 
 def test_jpeg_is_what_a_receiver_would_see():
     images = torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8)
-    payloads, seen = as_jpeg(images)
-    for payload, one in zip(payloads, seen, strict=True):
+    payloads, decoded = as_jpeg(images)
+    for payload, one in zip(payloads, decoded, strict=True):
         picture = np.asarray(Image.open(io.BytesIO(payload)))
         assert np.array_equal(picture, one.permute(1, 2, 0).numpy())
     grey = torch.full((1, 1, 8, 8), 100, dtype=torch.uint8)
@@ -102,13 +102,13 @@ def test_a_text_is_sent_as_its_token_ids_without_padding():
     split = Split(ids, torch.tensor([0, 1, 1]))
     data = Data(split, split, split, torch.Tensor.long)
     sent = crossings(net, data, split, CODECS, torch.device("cpu"))
-    found = {k: one.readings for k, one in sent.items()}
-    assert found[0]["payload.ids"].value == 2 * 5
-    assert found[0]["payload.ids"].high == (2 * 5 + 2 * 8) / 2
-    assert found[0]["framed.ids"].value == 2 * 5 + 16
+    readings = {k: one.readings for k, one in sent.items()}
+    assert readings[0]["payload.ids"].value == 2 * 5
+    assert readings[0]["payload.ids"].high == (2 * 5 + 2 * 8) / 2
+    assert readings[0]["framed.ids"].value == 2 * 5 + 16
     right = net(ids.long())[-1].argmax(1) == split.labels
-    assert found[0]["top1.ids"].value == float(right.double().mean())
-    assert found[1]["payload.float32"].value == 4 * 8 * 8
+    assert readings[0]["top1.ids"].value == float(right.double().mean())
+    assert readings[1]["payload.float32"].value == 4 * 8 * 8
 
 
 def test_ids_take_two_bytes_or_four():

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 import torch
 from torch import nn
@@ -15,11 +13,12 @@ from bench.replay.exits.decide import decide, leaves_now
 from bench.replay.exits.shipped import Shipped
 from bench.replay.trace import Trace
 from bench.testing import AllExits, TinyBackbone, TinyTask
+from tests.bench.ticks import Ticks
 
 
 @pytest.fixture
 def subject():
-    """A network, inputs, and what it says of them."""
+    """A network, inputs, and the trace of them."""
     task = TinyTask()
     net = assemble(TinyBackbone(), task.about(), AllExits()).eval()
     data = task.data(None, 0)
@@ -31,11 +30,11 @@ def subject():
 
 def shipped(trace):
     """Policies whose samples leave everywhere, each at one operating point."""
-    found = []
+    shipped_policies = []
     for number, policy in enumerate((Confidence(), Patience(), Random())):
         states = policy.learn(trace.logits, trace.labels, trace.costs, 9)
-        found.append(Shipped(f"policy {number}", policy, 4, states[len(states) // 2]))
-    return found
+        shipped_policies.append(Shipped(f"policy {number}", policy, 4, states[len(states) // 2]))
+    return shipped_policies
 
 
 @pytest.mark.parametrize("size", [1, 3, 8, 32])
@@ -48,8 +47,8 @@ def test_a_walker_agrees_with_replay_on_every_sample(subject, size):
         with torch.no_grad():
             walks = [walker(batch, leave) for batch in x.split(size)]
         assert torch.equal(torch.cat([walk.exits for walk in walks]), expected)
-        found = torch.cat([walk.logits for walk in walks])
-        torch.testing.assert_close(found, trace.logits[expected, each], rtol=1e-4, atol=1e-5)
+        logits = torch.cat([walk.logits for walk in walks])
+        torch.testing.assert_close(logits, trace.logits[expected, each], rtol=1e-4, atol=1e-5)
 
 
 def test_stretches_behind_the_exit_where_all_left_are_not_run(subject):
@@ -57,7 +56,7 @@ def test_stretches_behind_the_exit_where_all_left_are_not_run(subject):
     walker, ran = Walker(net, x, sizes=(8,)), []
     runs = walker.runs[8]
     walker.runs[8] = [lambda x, n=n, run=run: ran.append(n) or run(x) for n, run in enumerate(runs)]
-    walker(x[:8], lambda seen: torch.full(seen.shape[1:2], len(seen) == 2))
+    walker(x[:8], lambda logits: torch.full(logits.shape[1:2], len(logits) == 2))
     assert ran == [0, 1]
 
 
@@ -69,7 +68,7 @@ def test_a_batch_is_run_in_the_way_of_the_size_that_is_nearest_below(subject):
             lambda x, size=size, run=run: used.append((size, len(x))) or run(x) for run in runs
         ]
     for count in (1, 3, 4, 32):
-        walker(x[:count], lambda seen: torch.ones(seen.shape[1], dtype=torch.bool))
+        walker(x[:count], lambda logits: torch.ones(logits.shape[1], dtype=torch.bool))
     assert used == [(1, 1), (1, 3), (8, 4), (8, 32)]
 
 
@@ -82,7 +81,7 @@ def test_without_early_heads_the_answer_is_the_same_and_the_network_is_left_alon
         torch.testing.assert_close(whole(x)[-1], trace.logits[-1])
 
 
-def test_heads_that_the_last_one_hears_stay():
+def test_heads_whose_logits_the_last_one_reads_stay():
     class Adding(Linked):
         def __init__(self):
             super().__init__()
@@ -100,9 +99,9 @@ def test_heads_that_the_last_one_hears_stay():
 def test_walks_are_timed_for_every_policy_and_size_beside_nobody_leaving(subject):
     net, x, trace = subject
     leaves = {one.spec: leaves_now(one.policy, one.state) for one in shipped(trace)}
-    found = execute(net, x, leaves, sizes=(1, 8))
-    assert set(found) == {(spec, size) for spec in (None, *leaves) for size in (1, 8)}
-    for (spec, _), timed in found.items():
+    times = execute(net, x, leaves, sizes=(1, 8))
+    assert set(times) == {(spec, size) for spec in (None, *leaves) for size in (1, 8)}
+    for (spec, _), timed in times.items():
         assert timed.latency.value > 0
         assert (timed.routing is None) == (timed.exits is None) == (spec is None)
         if timed.routing is not None:
@@ -111,19 +110,19 @@ def test_walks_are_timed_for_every_policy_and_size_beside_nobody_leaving(subject
 
 def test_a_round_that_was_disturbed_counts_for_no_routing(subject, monkeypatch):
     net, x, _ = subject
-    asked = []
+    probes, clock = [], Ticks()
 
     def disturbed(probe):
-        asked.append(probe)
-        return len(asked) == 4  # behind the second round
+        probes.append(probe)
+        return len(probes) == 4  # behind the second round
 
-    def leave(seen):
-        if len(asked) == 3:
-            time.sleep(0.01)
-        return torch.zeros(seen.shape[1], dtype=torch.bool)
+    def leave(logits):
+        if len(probes) == 3:
+            clock.now += 0.01
+        return torch.zeros(logits.shape[1], dtype=torch.bool)
 
     monkeypatch.setattr("bench.execution.clock.Probe.disturbed", disturbed)
-    timed = execute(net, x, {"slow": leave}, sizes=(1,))["slow", 1]
+    timed = execute(net, x, {"slow": leave}, sizes=(1,), clock=clock)["slow", 1]
     assert timed.routing.high < 0.005
 
 
@@ -144,17 +143,17 @@ def test_sizes_beyond_the_samples_are_left_out(subject):
     assert {size for _, size in execute(net, x[:5], {}, sizes=(8, 64))} == {5}
 
 
-def test_a_record_says_where_samples_left_and_how_many_elsewhere_than_in_replay(subject):
+def test_blocks_of_a_record_count_where_samples_left_and_how_many_elsewhere_than_in_replay(subject):
     net, x, trace = subject
     several = shipped(trace)
-    found = walked(net, x, several, trace)
-    assert [walk.point for walk in found if walk.policy is None] == [None] * 2
-    for walk in found:
+    blocks = walked(net, x, several, trace)
+    assert [walk.point for walk in blocks if walk.policy is None] == [None] * 2
+    for walk in blocks:
         assert 16 <= sum(walk.left) <= len(x)
         assert walk.moved == 0
     for one in several:
         expected = decide(one.policy, [one.state], trace.logits)[0]
-        for walk in (walk for walk in found if walk.policy == one.spec):
+        for walk in (walk for walk in blocks if walk.policy == one.spec):
             assert walk.left == torch.bincount(expected[: sum(walk.left)], minlength=3).tolist()
     moved = Trace(trace.logits.flip(1), trace.labels, trace.costs)
     assert any(walk.moved for walk in walked(net, x, several, moved))

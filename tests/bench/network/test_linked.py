@@ -12,7 +12,7 @@ from bench.testing import TinyTask
 
 
 class Adding(Linked):
-    """Says its own logits plus a tenth of all that was said before, and answers ten times what it says."""
+    """Own logits: its layer's plus a tenth of all earlier ones; the exit's logits are ten times its own."""
 
     def __init__(self, inputs, classes=2):
         super().__init__()
@@ -21,12 +21,12 @@ class Adding(Linked):
     def forward(self, x, earlier):
         return self.own(x.flatten(1)) + 0.1 * sum(earlier, start=torch.zeros(()))
 
-    def answer(self, said, earlier):
-        return 10 * said
+    def answer(self, own, earlier):
+        return 10 * own
 
 
 def linked_net(heads=("linked", "plain", "linked", "linked")):
-    """Four linear stages with heads that hear each other, or do not."""
+    """Four linear stages with linked heads, plain ones, or none."""
     net = Net([nn.Linear(3, 4), nn.Linear(4, 4), nn.Linear(4, 5), nn.Linear(5, 3)], Sample((3,)), 2)
     for stage, kind in enumerate(heads):
         if kind is not None:
@@ -37,19 +37,19 @@ def linked_net(heads=("linked", "plain", "linked", "linked")):
 
 def by_hand(net, x):
     """Answers of a net of `linked_net`, written out."""
-    answers, said = [], []
+    answers, own_logits = [], []
     for stage in range(4):
         x = net.stages[stage](x)
         if stage not in net.exits:
             continue
         head = net.head(stage)
         if isinstance(head, Adding):
-            word = head.own(x) + 0.1 * sum(said, start=torch.zeros(()))
-            answers.append(10 * word)
+            logits = head.own(x) + 0.1 * sum(own_logits, start=torch.zeros(()))
+            answers.append(10 * logits)
         else:
-            word = head(x)
-            answers.append(word)
-        said.append(word)
+            logits = head(x)
+            answers.append(logits)
+        own_logits.append(logits)
     return answers
 
 
@@ -62,7 +62,7 @@ def by_hand(net, x):
         (None, None, None, "linked"),
     ],
 )
-def test_a_linked_head_hears_what_earlier_heads_said_wherever_the_net_is_cut(heads):
+def test_a_linked_head_reads_earlier_logits_wherever_the_net_is_cut(heads):
     net, x = linked_net(heads), torch.randn(7, 3)
     expected = by_hand(net, x)
     torch.testing.assert_close(net(x), expected)
@@ -78,13 +78,13 @@ def test_a_linked_head_hears_what_earlier_heads_said_wherever_the_net_is_cut(hea
             torch.testing.assert_close(front(x), crossing)
 
 
-def test_a_part_in_the_middle_hands_on_what_it_heard_and_what_its_heads_said():
+def test_a_part_in_the_middle_hands_on_earlier_logits_and_those_of_its_heads():
     net, x = linked_net(), torch.randn(5, 3)
     first, middle, last = Part(net, 0, 1), Part(net, 1, 3), Part(net, 3, 4)
     torch.testing.assert_close(last(middle(first(x))), net(x)[-1])
 
 
-def test_what_was_said_crosses_where_somebody_behind_hears_it_and_nowhere_else():
+def test_logits_cross_where_a_head_behind_reads_them_and_nowhere_else():
     net = linked_net()
     assert [net.carried(k) for k in range(5)] == [0, 1, 2, 3, 0]
     assert [net.crossing(k).joined for k in range(4)] == [(3,), (4 + 2,), (4 + 4,), (5 + 6,)]
@@ -93,7 +93,7 @@ def test_what_was_said_crosses_where_somebody_behind_hears_it_and_nowhere_else()
     assert deaf.crossing(2).joined == (4,)
 
 
-def test_a_walk_regroups_what_was_said_with_the_samples_that_go_on():
+def test_a_walk_regroups_earlier_logits_with_the_samples_that_go_on():
     net, x = linked_net(), torch.randn(12, 3)
     plan = torch.arange(12) % 4
     order = []
@@ -121,45 +121,45 @@ def image_net():
     return net.eval()
 
 
-def test_the_payload_at_a_cut_counts_what_earlier_exits_said_beside_the_feature():
+def test_the_payload_at_a_cut_counts_earlier_logits_beside_the_feature():
     net, data = image_net(), TinyTask().data(None, 0)
-    for stage in (1, 2):  # so that what was said before the cut decides
+    for stage in (1, 2):  # so that logits from before the cut decide
         net.head(stage).own.weight.data.mul_(1e-3)
         net.head(stage).own.bias.data.zero_()
     sent = crossings(net, data, data.test, [Choice(Int8(), "int8", "test")], torch.device("cpu"))
-    found = {k: one.readings for k, one in sent.items()}
-    for k, heard in ((1, 1), (2, 2)):
+    readings = {k: one.readings for k, one in sent.items()}
+    for k, carried in ((1, 1), (2, 2)):
         front, back = net.cut(k)
         right = 0
         for x, label in zip(data.scale(data.test.inputs), data.test.labels, strict=True):
             with torch.no_grad():
                 crossing = front(x[None])
-                feature = crossing[:, : -4 * heard].reshape(net.shape(k - 1))
+                feature = crossing[:, : -4 * carried].reshape(net.shape(k - 1))
                 payload = Int8().encode(feature)
                 decoded = Int8().decode(payload, tuple(feature.shape))
-                again = torch.cat([decoded.reshape(1, -1), crossing[:, -4 * heard :]], 1)
+                again = torch.cat([decoded.reshape(1, -1), crossing[:, -4 * carried :]], 1)
                 right += int(back(again).argmax() == label)
         own = len(payload)
-        assert found[k]["payload.int8"].value == own + 4 * 4 * heard
-        assert found[k]["framed.int8"].value == (own + 12 + 4 * 3) + (4 * 4 * heard + 12 + 4 * 2)
-        assert found[k]["top1.int8"].value == pytest.approx(right / 32)
+        assert readings[k]["payload.int8"].value == own + 4 * 4 * carried
+        assert readings[k]["framed.int8"].value == (own + 12 + 4 * 3) + (4 * 4 * carried + 12 + 4 * 2)
+        assert readings[k]["top1.int8"].value == pytest.approx(right / 32)
 
 
-def test_macs_and_density_of_a_linked_exit_count_every_head_it_hears():
+def test_macs_and_density_of_a_linked_exit_count_every_head_it_reads():
     net = image_net()
     hide(layers(net)["heads.0.own"], torch.zeros_like(layers(net)["heads.0.own"].weight, dtype=torch.bool))
-    found = Macs().measure(Subject(net, torch.device("cpu")))
+    measurement = Macs().measure(Subject(net, torch.device("cpu")))
     convolutions, heads = [8 * 27 * 64, 8 * 72 * 16, 0], [4 * 8 * 64, 4 * 8 * 16, 4 * 8 * 16]
     for number in range(3):
         upto = sum(convolutions[: number + 1]) + sum(heads[: number + 1])
-        assert found.exits[number]["macs"].value == upto
-        assert found.exits[number]["macs.effective"].value == upto - heads[0]
+        assert measurement.exits[number]["macs"].value == upto
+        assert measurement.exits[number]["macs.effective"].value == upto - heads[0]
     weights = [216, 576, 0], heads
     there = weights[0][0] + weights[0][1] + heads[1]
-    assert found.exits[1]["density"].value == pytest.approx(there / (there + heads[0]))
+    assert measurement.exits[1]["density"].value == pytest.approx(there / (there + heads[0]))
 
 
-def test_paths_lead_through_the_heads_that_a_linked_head_hears():
+def test_paths_lead_through_the_heads_that_a_linked_head_reads():
     net = linked_net()
     alive = connected(net, [2])
     assert alive["heads.0.own"].all()

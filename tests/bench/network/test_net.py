@@ -59,14 +59,14 @@ def test_a_walk_stops_computing_when_everyone_has_left():
 
 
 def test_a_walk_asks_with_all_logits_so_far_and_never_at_the_last_exit():
-    net, asked = counting_net(), []
+    net, shapes = counting_net(), []
 
-    def leave(seen):
-        asked.append(tuple(seen.shape))
-        return torch.zeros(seen.shape[1], dtype=torch.bool)
+    def leave(history):
+        shapes.append(tuple(history.shape))
+        return torch.zeros(history.shape[1], dtype=torch.bool)
 
     net.walk(torch.randn(2, 4), leave)
-    assert asked == [(1, 2, 2), (2, 2, 2)]
+    assert shapes == [(1, 2, 2), (2, 2, 2)]
 
 
 def test_a_walk_of_nobody_gives_nothing():

@@ -1,4 +1,4 @@
-"""Paths through attention, against a search by hand; what cannot be followed is told."""
+"""Paths through attention, against a search by hand; layers that cannot be followed are named."""
 
 import pytest
 import torch
@@ -31,19 +31,19 @@ def test_in_a_dense_transformer_every_weight_is_connected():
 def test_connected_weights_of_attention_are_those_that_a_search_by_hand_finds(seed):
     """One layer of two heads of four channels. The shortcuts feed every channel and lead every channel to the head.
 
-    A number of a query counts where its partner in the key has an input, and some value of its head gets both an
-    input and a way out; a key's the other way round; a value's where it has a way out.
+    A number of a query counts where its partner in the key has an input, and some value of its head gets both
+    an input and a way out; a key's the other way round; a value's where it has a way out.
     """
     torch.manual_seed(seed)
     net = transformer()
-    found = {name.removeprefix("stages.0.1."): layer for name, layer in layers(net).items()}
-    for name, layer in found.items():
+    of_layer = {name.removeprefix("stages.0.1."): layer for name, layer in layers(net).items()}
+    for name, layer in of_layer.items():
         if not name.startswith("heads"):
             hide(layer, torch.rand(layer.weight.shape) < (0.15 if "attention" in name else 0.1))
     query, key, value, out = (
-        mask_of(found[f"attention.{name}"]) for name in ("query", "key", "value", "out")
+        mask_of(of_layer[f"attention.{name}"]) for name in ("query", "key", "value", "out")
     )
-    into, back = mask_of(found["inner.0"]), mask_of(found["inner.2"])
+    into, back = mask_of(of_layer["inner.0"]), mask_of(of_layer["inner.2"])
     fed = {name: mask.any(1) for name, mask in (("query", query), ("key", key), ("value", value))}
     alive = fed["value"] & out.any(0)
     head = alive.reshape(2, 4).any(1).repeat_interleave(4)
@@ -55,10 +55,10 @@ def test_connected_weights_of_attention_are_those_that_a_search_by_hand_finds(se
         "inner.0": into & back.any(0)[:, None],
         "inner.2": back & into.any(1),
     }
-    told = {name.removeprefix("stages.0.1."): mask for name, mask in connected(net).items()}
+    masks = {name.removeprefix("stages.0.1."): mask for name, mask in connected(net).items()}
     for name, mask in expected.items():
-        assert torch.equal(told[name], mask), name
-    assert bool(told["heads.0.1"].all())
+        assert torch.equal(masks[name], mask), name
+    assert bool(masks["heads.0.1"].all())
 
 
 def test_flowing_attention_is_the_mean_of_the_values_where_queries_meet_keys_and_half_of_it_elsewhere():
@@ -88,8 +88,8 @@ def test_where_paths_cannot_be_followed_the_record_says_so_and_has_no_number():
     hide(net.stages[0].value, torch.eye(4, dtype=torch.bool))
     assert unfollowed(net) == "stages.0.query"
     assert mask_of(net.stages[0].value).sum() == 4
-    found = Macs().measure(Subject(net.eval(), torch.device("cpu")))
-    assert "stages.0.query" in found.absent["density.effective"]
-    places = (found.exits[0], *found.cuts.values())
+    measurement = Macs().measure(Subject(net.eval(), torch.device("cpu")))
+    assert "stages.0.query" in measurement.absent["density.effective"]
+    places = (measurement.exits[0], *measurement.cuts.values())
     assert not any(name.startswith("density.effective") for place in places for name in place)
-    assert found.exits[0]["density"].value == (16 + 4 + 24) / 56
+    assert measurement.exits[0]["density"].value == (16 + 4 + 24) / 56

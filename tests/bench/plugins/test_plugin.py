@@ -49,7 +49,7 @@ def test_a_name_of_another_kind_is_not_found():
         choose(Method, "resnet")
 
 
-def test_a_draft_runs_by_its_path_and_says_so(tmp_path):
+def test_a_draft_runs_by_its_path_and_its_origin_is_marked(tmp_path):
     file = tmp_path / "my_draft.py"
     file.write_text(DRAFT)
     choice = choose(Method, f"{file}:Mine[rate=0.25,steps=1:2]")

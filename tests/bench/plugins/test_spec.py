@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import SeesawError
-from bench.plugins.spec import Spec, drafts, parse, split_model
+from bench.plugins.spec import Spec, names_draft, parse, split_model
 
 BACKBONES = ("resnet", "mlp")
 
@@ -55,4 +55,4 @@ def test_a_model_is_a_backbone_with_a_method(model, backbone, method):
     ],
 )  # fmt: skip
 def test_a_draft_is_found_however_deep_it_lies(text, draft):
-    assert drafts(text) == draft
+    assert names_draft(text) == draft

@@ -50,8 +50,8 @@ def test_points_of_older_records_are_as_they_are():
         calibration_accuracy=0.8,
         calibration_macs=25,
     )
-    told = json.loads(json.dumps({"policy": "old", "reference": False, "points": [point.model_dump()]}))
-    assert Curve.model_validate(told).outcomes == [point]
+    values = json.loads(json.dumps({"policy": "old", "reference": False, "points": [point.model_dump()]}))
+    assert Curve.model_validate(values).outcomes == [point]
 
 
 def test_between_two_points_cost_accuracy_and_mean_exit_are_mixed_alike():
@@ -132,7 +132,7 @@ def test_one_ships_the_cheapest_point_that_loses_half_a_point_at_most_on_the_cal
     ],
 )
 def test_columns_that_do_not_fit_are_no_curve(change):
-    told = made(WHOLE, HALF).model_dump()
-    assert Curve.model_validate(told)
+    values = made(WHOLE, HALF).model_dump()
+    assert Curve.model_validate(values)
     with pytest.raises(ValidationError):
-        Curve.model_validate(told | change)
+        Curve.model_validate(values | change)

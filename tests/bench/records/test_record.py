@@ -103,7 +103,7 @@ def test_a_write_that_breaks_leaves_the_old_record(tmp_path, monkeypatch):
     assert [p.name for p in path.parent.iterdir()] == ["seed0.json"]
 
 
-def test_the_schema_knows_every_field():
+def test_the_schema_has_every_field():
     properties = json.loads(schema())["properties"]
     assert set(properties) == set(Record.model_fields)
 
@@ -122,14 +122,14 @@ def test_records_of_version_1_are_read_and_their_checksum_holds(tmp_path):
     old = record().model_copy(
         update={"schema_version": 1, "curves": [Curve(policy="never", reference=False, points=points)]}
     )
-    told = json.loads(old.model_dump_json())
-    told["curves"][0] = {key: told["curves"][0][key] for key in ("policy", "reference", "points")}
-    told["checksum"] = checksum(told)
+    values = json.loads(old.model_dump_json())
+    values["curves"][0] = {key: values["curves"][0][key] for key in ("policy", "reference", "points")}
+    values["checksum"] = checksum(values)
     path = tmp_path / "seed0.json"
-    path.write_text(json.dumps(told))
-    found = load(path)
-    assert found.checksum == checksum(json.loads(found.model_dump_json()))
-    assert found.curves[0].outcomes == points
+    path.write_text(json.dumps(values))
+    read = load(path)
+    assert read.checksum == checksum(json.loads(read.model_dump_json()))
+    assert read.curves[0].outcomes == points
 
 
 def test_curves_take_little_room(tmp_path):

@@ -58,8 +58,8 @@ def test_the_network_trained_before_is_the_newest_sound_record_with_its_weights(
     weights = store.run_folder(path) / "weights.safetensors"
     weights.parent.mkdir(parents=True)
     weights.touch()
-    found = store.trained(made(0).setup, 0)
-    assert (found.record, found.weights) == (one, weights)
+    trained = store.trained(made(0).setup, 0)
+    assert (trained.record, trained.weights) == (one, weights)
     assert store.trained(made(0, "sparse").setup, 0) is None
     path.write_text(path.read_text().replace('"budget": 1.0', '"budget": 2.0'))
     assert store.trained(made(0).setup, 0) is None, "it was changed by hand"

@@ -18,7 +18,7 @@ def test_a_stream_record_comes_back_from_its_file_and_lies_beside_its_runs_recor
     assert re.fullmatch(r"seed0-[0-9a-f]{12}\.json", path.name)
 
 
-def test_what_a_file_says_tells_whether_it_is_of_a_stream_and_not_its_name(streamed, tmp_path):
+def test_the_content_of_a_file_decides_its_kind_and_not_its_name(streamed, tmp_path):
     stream = streamed(tmp_path)
     (run,) = (tmp_path / "records").glob("*/*/seed0.json")
     assert open_file(stream.write(tmp_path / "seed0.json")) == stream.sealed()
@@ -61,8 +61,8 @@ def test_seeds_that_were_measured_otherwise_are_kin_where_a_reading_was_asked_fo
 ):
     folders = [timed(tmp_path, 0), timed(tmp_path, 1, last=8e-3, payload=8.0)]
 
-    def kin(**asked):
-        return {streamed(tmp_path, seed, folders=[one], **asked).kin for seed, one in enumerate(folders)}
+    def kin(**request):
+        return {streamed(tmp_path, seed, folders=[one], **request).kin for seed, one in enumerate(folders)}
 
     assert len(kin(costs="latency", sending="payload.int8")) == 1
     assert len(kin(costs="latency") | kin(costs="macs") | kin(sending="payload.int8") | kin()) == 4

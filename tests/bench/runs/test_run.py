@@ -32,17 +32,17 @@ def done(tmp_path_factory):
     """One whole run with every meter."""
     top = tmp_path_factory.mktemp("run")
     places = {name: top / name for name in ("records", "runs", "data")}
-    asked = RunRequest(task="blobs", model="resnet[depth=8]_sparse", **places)
-    return ResolvedRun.of(asked), run(asked)
+    request = RunRequest(task="blobs", model="resnet[depth=8]_sparse", **places)
+    return ResolvedRun.of(request), run(request)
 
 
-def test_the_record_lies_where_its_settings_say(done):
+def test_the_record_lies_at_the_path_of_its_settings(done):
     plan, record = done
     assert load(plan.path) == record
     assert record.path(plan.request.records) == plan.path
 
 
-def test_the_record_tells_everything(done):
+def test_the_record_holds_every_reading(done):
     plan, record = done
     assert [exit_.stage for exit_ in record.exits] == sorted({exit_.stage for exit_ in record.exits})
     for exit_ in record.exits:
@@ -70,7 +70,7 @@ def test_the_record_tells_everything(done):
     assert "energy" in record.exits[0].readings or "energy" in record.absent
     assert record.budget == 1.0
     assert len(record.training) == 3
-    assert record.versions["torch"] == torch.__version__.split("+")[0] or record.versions["torch"]
+    assert record.versions["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
     assert {layer.density for layer in record.layers} == {0.125, 1.0}
 
 
@@ -188,9 +188,9 @@ def test_nothing_is_lost_when_the_network_is_disconnected(places):
     ],
 )
 def test_a_mistake_is_one_sentence_that_ends_in_what_to_do(places, changes, hint):
-    with pytest.raises(SeesawError, match=hint) as told:
+    with pytest.raises(SeesawError, match=hint) as error:
         run(order(places, **changes))
-    assert str(told.value).endswith(".")
+    assert str(error.value).endswith(".")
 
 
 def test_a_folder_that_cannot_be_written_is_found_before_training(places, tmp_path):
@@ -221,12 +221,12 @@ def test_a_published_checkpoint_is_measured_as_it_is(places, tmp_path, counters)
     torch.save(
         {"state_dict": {k: v for k, v in tensors.items() if v.dim() or counters}, "best_prec1": 92.6}, path
     )
-    asked = order(places, "resnet[depth=8]", exits="single", weights=path, recipe={"epochs": "0"})
-    record = run(asked)
+    request = order(places, "resnet[depth=8]", exits="single", weights=path, recipe={"epochs": "0"})
+    record = run(request)
     assert record.training == []
     assert record.budget == 0
     assert record.setup.weights is not None
-    tensors = unpack((ResolvedRun.of(asked).folder / "weights.safetensors").read_bytes())[0]
+    tensors = unpack((ResolvedRun.of(request).folder / "weights.safetensors").read_bytes())[0]
     for name, value in net.state_dict().items():
         if value.dim():
             assert torch.equal(tensors[name], value)
@@ -259,8 +259,8 @@ def test_a_safetensors_file_is_taken_by_names(places, tmp_path):
 def test_a_runs_own_packed_file_can_be_started_from(done, places):
     plan, record = done
     weights = plan.folder / "weights.safetensors"
-    asked = order(places, "resnet[depth=8]", weights=weights, recipe={"epochs": "0"})
-    again = run(asked)
+    request = order(places, "resnet[depth=8]", weights=weights, recipe={"epochs": "0"})
+    again = run(request)
     assert [e.readings["top1"] for e in again.exits] == [e.readings["top1"] for e in record.exits]
 
 
@@ -301,7 +301,7 @@ class Cutoff(Method):
 """
 
 
-def test_a_network_that_no_path_leads_through_is_told(places, tmp_path):
+def test_a_network_that_no_path_leads_through_is_noted(places, tmp_path):
     (tmp_path / "cutoff.py").write_text(CUTOFF)
     record = run(order(places, f"mlp_{tmp_path / 'cutoff.py'}:Cutoff", exits="single"))
     assert record.notes["exits that answer alike whatever the input"] == [0]
@@ -310,12 +310,12 @@ def test_a_network_that_no_path_leads_through_is_told(places, tmp_path):
 def test_a_sparse_file_under_another_mask_is_refused(done, places):
     plan, record = done
     weights = plan.folder / "weights.safetensors"
-    asked = {"weights": weights, "recipe": {"epochs": "0"}}
-    same = run(order(places, "resnet[depth=8]_sparse", **asked))
+    changes = {"weights": weights, "recipe": {"epochs": "0"}}
+    same = run(order(places, "resnet[depth=8]_sparse", **changes))
     assert same.exits[-1].readings["top1"] == record.exits[-1].readings["top1"]
     assert same.notes["weights matched"] == "by name"
     with pytest.raises(SeesawError, match="another mask"):
-        run(order(places, "resnet[depth=8]_sparse", seed=1, **asked))
+        run(order(places, "resnet[depth=8]_sparse", seed=1, **changes))
 
 
 def test_tensors_in_another_order_are_refused(places, tmp_path):
@@ -348,8 +348,8 @@ def test_narrow_values_are_measured_without_training_and_everything_is_measured_
         float((trace.logits[-1].argmax(1) == trace.labels).float().mean()), abs=1e-6
     )
     assert run(order(places, values=values), again=True).exits == narrow.exits
-    found = read_boards(Store(places["records"]))[0]["blobs-v1"].rows
-    assert sorted(row.plan for row in found) == ["joint, 3 epochs", f"joint, 3 epochs, {values} weights"]
+    rows = read_boards(Store(places["records"]))[0]["blobs-v1"].rows
+    assert sorted(row.plan for row in rows) == ["joint, 3 epochs", f"joint, 3 epochs, {values} weights"]
 
 
 def test_rounded_weights_are_never_taken_for_whole_ones(places):
@@ -378,9 +378,9 @@ def test_lean_training_is_training_on_the_weights_that_exist(places):
 
 
 def test_lean_means_nothing_where_no_pattern_is_predefined(places):
-    asked = ResolvedRun.of(order(places, model="mlp_pruned", lean=True))
-    assert not asked.setup.lean
-    assert asked.setup.digest() == ResolvedRun.of(order(places, model="mlp_pruned")).setup.digest()
+    resolved = ResolvedRun.of(order(places, model="mlp_pruned", lean=True))
+    assert not resolved.setup.lean
+    assert resolved.setup.digest() == ResolvedRun.of(order(places, model="mlp_pruned")).setup.digest()
 
 
 def test_the_dense_parent_of_a_lean_run_is_the_dense_run(places):

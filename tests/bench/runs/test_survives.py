@@ -57,8 +57,8 @@ def test_a_full_disk_is_a_sentence_and_the_run_goes_on_when_there_is_room(places
             run(order(places))
     assert not list(places["records"].glob("blobs-v1/*/*"))
     assert not [p for folder in places.values() for p in folder.rglob("*.part")]
-    found = run(order(places))
-    assert [e.readings for e in found.exits] == [e.readings for e in expected.exits]
+    record = run(order(places))
+    assert [e.readings for e in record.exits] == [e.readings for e in expected.exits]
 
 
 def test_what_was_there_before_a_failed_write_is_untouched(tmp_path, monkeypatch):
@@ -111,7 +111,7 @@ def test_a_corrupt_record_among_good_ones_does_not_stop_a_run(places):
     assert load(path).faults() == []
 
 
-def test_deterministic_algorithms_are_told_in_the_record(places):
+def test_deterministic_algorithms_are_noted_in_the_record(places):
     torch.use_deterministic_algorithms(True)
     try:
         assert run(order(places)).machine["deterministic"]
@@ -143,12 +143,12 @@ def test_no_spec_ends_in_more_than_a_sentence(model, task, exits, tmp_path_facto
         try:
             plan = ResolvedRun.of(order(places, **changes))
         except SeesawError as error:
-            told = str(error)
+            sentence = str(error)
         else:
-            told = "."
+            sentence = "."
             assert plan.path.resolve().is_relative_to(top.resolve())
             assert plan.folder.resolve().is_relative_to(top.resolve())
-        assert told.rstrip()[-1] in ".?)]:'", told
+        assert sentence.rstrip()[-1] in ".?)]:'", sentence
     assert list(top.iterdir()) == []
 
 
@@ -162,9 +162,9 @@ JSON = st.recursive(
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_no_record_ends_in_more_than_a_sentence_or_lies_outside(data, made, tmp_path_factory):
-    told = json.loads(made().model_dump_json())
+    values = json.loads(made().model_dump_json())
     for _ in range(data.draw(st.integers(1, 3))):
-        here = told
+        here = values
         while True:
             key = data.draw(st.sampled_from(sorted(here) if isinstance(here, dict) else range(len(here))))
             if isinstance(here[key], (dict, list)) and here[key] and data.draw(st.integers(0, 3)):
@@ -174,7 +174,7 @@ def test_no_record_ends_in_more_than_a_sentence_or_lies_outside(data, made, tmp_
                 break
     folder = tmp_path_factory.mktemp("records")
     path = folder / "seed0.json"
-    path.write_text(json.dumps(told))
+    path.write_text(json.dumps(values))
     try:
         record = load(path)
     except SeesawError:

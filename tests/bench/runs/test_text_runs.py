@@ -29,11 +29,11 @@ def done(tmp_path_factory, write_texts):
     places = {"records": top / "records", "runs": top / "runs", "data": write_texts(top / "data")}
     recipe = {"epochs": "6", "lr": "0.01", "batch": "16"}
     meters = ("macs", "storage", "latency[rounds=3]", "memory", "energy")
-    asked = RunRequest(
+    request = RunRequest(
         task=TASK, model=f"{MODEL}_pruned[density=0.5]", recipe=recipe, meters=meters, **places
     )
-    record = run(asked)
-    return ResolvedRun.of(asked), record
+    record = run(request)
+    return ResolvedRun.of(request), record
 
 
 def test_it_learns_and_its_record_is_sound(done):
@@ -43,7 +43,7 @@ def test_it_learns_and_its_record_is_sound(done):
     assert set(record.absent) <= {"energy", "bytes.pattern"}
 
 
-def test_the_record_says_why_no_native_chain_ran(done):
+def test_the_record_notes_why_no_native_chain_ran(done):
     _, record = done
     assert record.notes["no native chain"] == "chains take float32, not torch.int64"
     assert record.exits[0].readings["latency"].source.endswith("dense kernels")
@@ -51,9 +51,9 @@ def test_the_record_says_why_no_native_chain_ran(done):
 
 def test_densities_and_costs_are_of_what_is_left(done):
     for exit_ in done[1].exits:
-        told = exit_.readings
-        assert told["macs.effective"].value < told["macs"].value
-        assert 0.3 < told["density.effective"].value <= told["density"].value < 0.7
+        readings = exit_.readings
+        assert readings["macs.effective"].value < readings["macs"].value
+        assert 0.3 < readings["density.effective"].value <= readings["density"].value < 0.7
 
 
 def test_ids_cross_before_the_network_and_features_in_every_codec_within_it(done):
@@ -65,14 +65,14 @@ def test_ids_cross_before_the_network_and_features_in_every_codec_within_it(done
     assert abs(inner["top1.int8"].value - before["top1.ids"].value) < 0.1
 
 
-def test_execution_gives_what_the_trace_says(done):
+def test_execution_gives_the_logits_of_the_trace(done):
     plan, _ = done
     net = network_of(plan, plan.trained())
     trace = Trace.load(plan.folder / "test.safetensors")
     inputs = plan.task.plugin.data(plan.request.data, 0).test.inputs.long()
     walk = net.walk(inputs, lambda seen: torch.arange(seen.shape[1]) % 2 == 0)
-    found = trace.logits[walk.exits, torch.arange(len(inputs))]
-    torch.testing.assert_close(walk.logits, found, atol=1e-4, rtol=1e-4)
+    expected = trace.logits[walk.exits, torch.arange(len(inputs))]
+    torch.testing.assert_close(walk.logits, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_a_stream_is_measured_with_the_same_network(done):
@@ -84,8 +84,8 @@ def test_a_stream_is_measured_with_the_same_network(done):
     )  # fmt: skip
     streamed = choose(Task, order.task).plugin.data(order.data, 0).test
     right = network_of(plan, plan.trained())(streamed.inputs.long())[-1].argmax(1) == streamed.labels
-    told = run(order).exits[-1].readings["top1"]
-    assert (told.value, told.n) == (float(right.double().mean()), 18)
+    top1 = run(order).exits[-1].readings["top1"]
+    assert (top1.value, top1.n) == (float(right.double().mean()), 18)
 
 
 def test_shipped_parts_answer_as_the_network_does(done, tmp_path):
@@ -99,8 +99,8 @@ def test_shipped_parts_answer_as_the_network_does(done, tmp_path):
     ship.pack()
     assert all(one.difference is not None and one.difference < 1e-4 for one in ship.written)
     with torch.no_grad():
-        found = open_part(tmp_path, "server")(open_part(tmp_path, "device")(inputs))
-        assert torch.equal(found, ship.net(inputs)[-1])
+        logits = open_part(tmp_path, "server")(open_part(tmp_path, "device")(inputs))
+        assert torch.equal(logits, ship.net(inputs)[-1])
 
 
 def test_an_onnx_file_answers_as_the_network_does(done, tmp_path):
@@ -118,7 +118,7 @@ def test_an_onnx_file_answers_as_the_network_does(done, tmp_path):
 
 @pytest.mark.parametrize("name", sorted(set(entries("method")) - {"dense", "lottery", "narrow"}))
 def test_every_method_makes_a_transformer(done, name):
-    """Its masks are what it says, hidden weights are zero, and what is trained is a network with numbers in it."""
+    """Its masks have its density, hidden weights are zero, and the trained network gives finite logits."""
     plan, _ = done
     nearest = "nearest" in type(choose(Method, name).plugin).model_fields
     method = choose(Method, f"{name}[nearest=true]" if nearest else name).plugin
@@ -132,27 +132,27 @@ def test_every_method_makes_a_transformer(done, name):
     )
     _, net = untrained(backbone, method, exits, plan.about)
     exits.fit(net, budget, method)
-    found = [(layer, mask) for _, layer, mask in masked(net)]
-    kept = sum(int(mask.sum()) for _, mask in found) / max(sum(mask.numel() for _, mask in found), 1)
+    layers = [(layer, mask) for _, layer, mask in masked(net)]
+    kept = sum(int(mask.sum()) for _, mask in layers) / max(sum(mask.numel() for _, mask in layers), 1)
     wanted = {"n-m": 0.5, "monarch": 0}.get(name, getattr(method, "density", None) or 0.125)
     assert abs(kept - wanted) < 0.02
-    assert all(bool((layer.weight[~mask] == 0).all()) for layer, mask in found)
+    assert all(bool((layer.weight[~mask] == 0).all()) for layer, mask in layers)
     assert all(bool(torch.isfinite(answer).all()) for answer in net(data.test.inputs.long()))
 
 
 def test_synflow_lets_flow_through_queries_and_keys_and_needs_no_particular_token(done):
     plan, _ = done
     method, exits = choose(Method, "synflow[density=0.2,rounds=10]").plugin, choose(Exits, "single").plugin
-    train, found = Namespace(device=torch.device("cpu"), cut=None), []
+    train, masks = Namespace(device=torch.device("cpu"), cut=None), []
     for scale in (1.0, -7.0):
         _, net = untrained(plan.backbone.plugin, method, exits, plan.about)
         net.stages[0][0].tokens.weight.data.mul_(scale)
         method.prepare(net, train)
-        found.append({name: mask for name, _, mask in masked(net)})
-    assert all(torch.equal(mask, found[1][name]) for name, mask in found[0].items())
+        masks.append({name: mask for name, _, mask in masked(net)})
+    assert all(torch.equal(mask, masks[1][name]) for name, mask in masks[0].items())
     kept = {
         name: float(mask.float().mean())
-        for name, mask in found[0].items()
+        for name, mask in masks[0].items()
         if "query" in name or "key" in name
     }
     assert len(kept) == 6
@@ -179,7 +179,7 @@ def test_narrow_finds_a_width_of_equal_parameters(done):
 def test_lean_training_is_training_on_the_weights_that_exist(done):
     plan, _ = done
     method, exits = choose(Method, "shared[nearest=true]").plugin, choose(Exits, "single").plugin
-    data, found = plan.task.plugin.data(plan.request.data, 0), []
+    data, states = plan.task.plugin.data(plan.request.data, 0), []
     for lean in (False, True):
         backbone, net = untrained(
             plan.backbone.plugin.model_copy(update={"dropout": 0.0}), method, exits, plan.about
@@ -187,9 +187,9 @@ def test_lean_training_is_training_on_the_weights_that_exist(done):
         recipe = plan.about.recipe.model_copy(update={"epochs": 1, "batch": 40, "optimizer": "sgd"})
         budget = Budget(data, recipe, exits.loss, 0, torch.device("cpu"), lean=lean)
         exits.fit(net, budget, method)
-        found.append(net.state_dict())
+        states.append(net.state_dict())
         assert backbone.dropout == 0
-    for (name, one), other in zip(found[0].items(), found[1].values(), strict=True):
+    for (name, one), other in zip(states[0].items(), states[1].values(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3, msg=name)
 
 
@@ -198,7 +198,7 @@ def test_steps_without_needless_places_train_the_same_network_for_less(done, mon
     plan, _ = done
     backbone = plan.backbone.plugin.model_copy(update={"dropout": 0.0})
     exits, data = choose(Exits, "joint").plugin, plan.task.plugin.data(plan.request.data, 0)
-    recipe, found = plan.about.recipe.model_copy(update={"epochs": 1, "batch": 40, "optimizer": "sgd"}), []
+    recipe, states = plan.about.recipe.model_copy(update={"epochs": 1, "batch": 40, "optimizer": "sgd"}), []
     for shortens in (True, False):
         if not shortens:
             monkeypatch.setattr("bench.runs.training.lit.shortened", lambda steps: steps)
@@ -207,8 +207,8 @@ def test_steps_without_needless_places_train_the_same_network_for_less(done, mon
         exits.fit(net, budget, Method())
         cost = StepCost(net, net.parameters())
         assert budget.log.epochs[0].macs == 120 * cost.at((8 if shortens else 10,)).now()
-        found.append(net.state_dict())
-    for (name, one), other in zip(found[0].items(), found[1].values(), strict=True):
+        states.append(net.state_dict())
+    for (name, one), other in zip(states[0].items(), states[1].values(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-3, msg=name)
 
 

@@ -18,9 +18,6 @@ from bench.runs.trained import network_of
 from bench.shipping.manifest import MANIFEST, open_part
 from bench.shipping.onnx import open_exits
 
-pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
-pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
-
 QUICK = {"policies": ("confidence", "gates", "oracle"), "codecs": ("float32",), "meters": ("storage",)}
 MODEL = "mlp_sparse[nearest=true]"
 
@@ -36,8 +33,8 @@ def shipped(tmp_path_factory):
     run(plan.request)
     given = [word for name, path in places.items() for word in (f"--{name}", str(path))]
     command = ["pack", str(plan.path), "--by-exit", "--onnx", "--out", str(top / "out"), *given]
-    found = CliRunner().invoke(app, command, catch_exceptions=False)
-    assert found.exit_code == 0
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 0
     return plan, top / "out", given
 
 
@@ -46,9 +43,9 @@ def inputs(plan):
     return data.scale(data.test.inputs), data.test.labels
 
 
-def assert_same(found, expected):
-    assert found.keys() == expected.keys()
-    assert all(torch.equal(found[name], expected[name]) for name in found)
+def assert_same(state, expected):
+    assert state.keys() == expected.keys()
+    assert all(torch.equal(state[name], expected[name]) for name in state)
 
 
 @pytest.mark.parametrize("policy", ["confidence", "gates"])
@@ -68,8 +65,8 @@ def test_samples_leave_where_the_trained_network_and_replay_have_them_leave(ship
     left = torch.cat([walk.exits for walk in walks])
     assert torch.equal(left, expected)
     assert torch.equal(exits.expected(x), expected)
-    answers = torch.cat([walk.logits for walk in walks])
-    torch.testing.assert_close(answers, logits[expected, torch.arange(len(x))], rtol=1e-4, atol=1e-5)
+    reached = torch.cat([walk.logits for walk in walks])
+    torch.testing.assert_close(reached, logits[expected, torch.arange(len(x))], rtol=1e-4, atol=1e-5)
 
 
 def test_what_has_left_is_not_run_on(shipped):
@@ -94,32 +91,32 @@ def test_the_packed_parts_beside_them_are_the_network(shipped):
     with torch.no_grad():
         expected, feature = network_of(plan, plan.trained())(x), x
         for number, logits in enumerate(expected):
-            feature, found = open_part(folder, f"exit{number}").answers(feature)
-            assert torch.equal(found[0], logits)
+            feature, by_exit = open_part(folder, f"exit{number}").answers(feature)
+            assert torch.equal(by_exit[0], logits)
 
 
-def test_the_command_tells_who_left_where_and_the_times(shipped):
+def test_the_command_prints_where_samples_left_and_the_times(shipped):
     from typer.testing import CliRunner
 
     plan, folder, given = shipped
-    found = CliRunner().invoke(
+    result = CliRunner().invoke(
         app, ["run-exits", str(folder), "--clock", "20", *given[-2:]], catch_exceptions=False
     )
     x, labels = inputs(plan)
     exits = open_exits(folder, "confidence")
     walk = exits(x)
-    assert f"accuracy {float((walk.logits.argmax(1) == labels).double().mean()):.2%}" in found.output
-    assert "all of them leave at the same exits" in found.output
-    assert "x as fast" in found.output
+    assert f"accuracy {float((walk.logits.argmax(1) == labels).double().mean()):.2%}" in result.output
+    assert "all of them leave at the same exits" in result.output
+    assert "x as fast" in result.output
 
 
-def changed(folder, to, **told):
+def changed(folder, to, **changes):
     """A copy of the folder, with its manifest changed."""
     to.mkdir()
     for path in folder.iterdir():
         (to / path.name).write_bytes(path.read_bytes())
     manifest = json.loads((to / MANIFEST).read_text())
-    (to / MANIFEST).write_text(json.dumps(manifest | told))
+    (to / MANIFEST).write_text(json.dumps(manifest | changes))
     return to
 
 
@@ -158,9 +155,9 @@ def test_a_folder_that_names_a_file_as_its_task_runs_none_of_it(shipped, tmp_pat
     evil, mark = tmp_path / "evil.py", tmp_path / "ran"
     evil.write_text(f"open({str(mark)!r}, 'w')\nclass Evil: pass\n")
     copy = changed(folder, tmp_path / "a", task=f"{evil}:Evil")
-    found = CliRunner().invoke(app, ["run-exits", str(copy), *given[-2:]])
-    assert found.exit_code == 1
-    assert "a manifest runs no code" in " ".join(str(found.exception or found.output).split())
+    result = CliRunner().invoke(app, ["run-exits", str(copy), *given[-2:]])
+    assert result.exit_code == 1
+    assert "a manifest runs no code" in " ".join(str(result.exception or result.output).split())
     assert not mark.exists()
 
 
@@ -173,9 +170,9 @@ def test_a_file_of_states_without_the_policy_is_a_sentence(shipped, tmp_path):
         open_exits(changed(copy, tmp_path / "b", states=states), "confidence")
 
 
-def test_onnx_files_that_the_manifest_does_not_know_are_not_run(shipped, tmp_path):
+def test_onnx_files_without_a_digest_in_the_manifest_are_not_run(shipped, tmp_path):
     _, folder, _ = shipped
     parts = json.loads((Path(folder) / MANIFEST).read_text())["parts"]
-    parts = {name: told | {"onnx": None} for name, told in parts.items()}
+    parts = {name: entry | {"onnx": None} for name, entry in parts.items()}
     with pytest.raises(SeesawError, match="Pack with --onnx"):
         open_exits(changed(folder, tmp_path / "a", parts=parts), "confidence")

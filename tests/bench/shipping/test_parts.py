@@ -97,7 +97,7 @@ def test_packed_parts_run_in_the_way_that_is_fastest_here(trained, packed, tmp_p
             torch.testing.assert_close([*early, *late], packed.net(x), rtol=1e-4, atol=1e-5)
 
 
-def test_a_part_that_runs_otherwise_than_the_network_is_told(packed, monkeypatch):
+def test_a_part_that_runs_otherwise_than_the_network_is_an_error(packed, monkeypatch):
     monkeypatch.setattr(
         "bench.shipping.parts.fast", lambda part, x: Fast(Way("some kernels", None), part.run, None, {})
     )
@@ -132,9 +132,9 @@ def test_exported_programs_and_onnx_files_give_the_same_answers(trained, tmp_pat
     ship.pack()
     ship.export()
     ship.onnx()
-    found = {(w.part, w.path.suffix): w for w in ship.written}
-    assert set(found) == {(p, s) for p in ("device", "server") for s in (".safetensors", ".pt2", ".onnx")}
-    assert all(w.difference is not None and w.difference < 1e-5 for w in found.values())
+    written = {(w.part, w.path.suffix): w for w in ship.written}
+    assert set(written) == {(p, s) for p in ("device", "server") for s in (".safetensors", ".pt2", ".onnx")}
+    assert all(w.difference is not None and w.difference < 1e-5 for w in written.values())
 
 
 @pytest.mark.parametrize("samples", [1, 5])
@@ -190,11 +190,11 @@ def test_a_damaged_part_is_a_sentence(packed, tmp_path, damage):
 
 
 def forge(folder: Path, **changes):
-    told = json.loads((folder / MANIFEST).read_text())
+    content = json.loads((folder / MANIFEST).read_text())
     part = {key.removeprefix("part_"): changes.pop(key) for key in list(changes) if key.startswith("part_")}
-    told |= changes
-    told["parts"]["device"] |= part
-    (folder / MANIFEST).write_text(json.dumps(told))
+    content |= changes
+    content["parts"]["device"] |= part
+    (folder / MANIFEST).write_text(json.dumps(content))
 
 
 @pytest.mark.parametrize(

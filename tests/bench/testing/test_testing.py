@@ -1,6 +1,7 @@
 """The conformance checks find what they are for."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,8 +12,8 @@ from bench import (
     Backbone,
     Codec,
     Exits,
-    Found,
     MeanPool,
+    Measurement,
     Meter,
     Method,
     Online,
@@ -23,14 +24,17 @@ from bench import (
     hide,
     maskable,
 )
+from bench.kinds.task import Split
 from bench.testing import (
     Nonconforming,
+    TinyTask,
     check_backbone,
     check_codec,
     check_exits,
     check_meter,
     check_method,
     check_policy,
+    check_task,
 )
 
 
@@ -83,11 +87,11 @@ class Forgetful(Method):
     """Remembers between steps in a variable, which a killed run loses."""
 
     def fit(self, net, train):
-        seen = []
+        steps = []
 
         def after_step(step):
-            seen.append(step.index)
-            if len(seen) == 12:
+            steps.append(step.index)
+            if len(steps) == 12:
                 with torch.no_grad():
                     next(net.parameters()).mul_(0.5)
 
@@ -181,9 +185,9 @@ class Discount(Policy):
         return logits.softmax(-1).amax(-1)
 
     def learn(self, logits, labels, costs, points):
-        found = super().learn(logits, labels, costs, points)
+        states = super().learn(logits, labels, costs, points)
         costs.mul_(0.01)
-        return found
+        return states
 
 
 @pytest.mark.parametrize(
@@ -242,11 +246,38 @@ def test_a_codec_that_loses_the_feature_is_found():
 
 class Wild(Meter):
     def measure(self, subject):
-        found = Found()
-        found.exits[99] = {"x": Reading(value=1, unit="one", source="nowhere")}
-        return found
+        measurement = Measurement()
+        measurement.exits[99] = {"x": Reading(value=1, unit="one", source="nowhere")}
+        return measurement
 
 
 def test_a_meter_that_measures_what_is_not_there_is_found():
     with pytest.raises(Nonconforming, match="its exits exist"):
         check_meter(Wild())
+
+
+class Shuffled(TinyTask):
+    """Its test split is another one for every seed."""
+
+    def data(self, root, seed):
+        data = super().data(root, seed)
+        order = torch.randperm(32, generator=torch.Generator().manual_seed(seed))
+        return replace(data, test=Split(data.test.inputs[order], data.test.labels[order]))
+
+
+class Offset(TinyTask):
+    """Its labels are numbered from 1 on."""
+
+    def data(self, root, seed):
+        data = super().data(root, seed)
+        return replace(data, train=Split(data.train.inputs, data.train.labels + 1))
+
+
+@pytest.mark.parametrize(
+    ("task", "hint"),
+    [(Shuffled(), "the test split is the same for every seed"), (Offset(), r"train labels lie in .* 1\.\.4")],
+)
+def test_a_task_that_breaks_the_contract_is_found(task, hint):
+    assert check_task(TinyTask())
+    with pytest.raises(Nonconforming, match=hint):
+        check_task(task)

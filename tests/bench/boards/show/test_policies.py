@@ -7,6 +7,7 @@ from bench.boards.show.policies import answers_table, curves_table, early_table,
 from bench.records.curve import Counts, Curve
 from bench.records.reading import Reading
 from bench.records.record import Behind, Early, Walked
+from tests.bench.edited import aged, edited
 
 
 def text(table):
@@ -20,7 +21,7 @@ def row(table, name):
 
 
 def test_a_curve_of_either_version_is_a_row(made):
-    record = made()
+    record = edited(made(), aged())
     counts = Counts(left=[[0, 200], [200, 0]], right=[180, 160])
     both = [
         *record.curves,
@@ -36,14 +37,20 @@ def test_a_curve_of_either_version_is_a_row(made):
 
 
 def test_without_a_count_of_macs_there_are_no_shares_of_them(made):
-    record = made()
+    record = edited(made(), aged())
     for exit_ in record.exits:
         del exit_.readings["macs.effective"]
     assert row(curves_table(record), "fixed")[1:] == ["-"] * 6
+    counted = record.model_copy(update={"curves": made().curves})  # a curve of version 2 has its own costs
+    assert row(curves_table(counted), "fixed")[1:] == ["-", "82.50%", "86.25%", "90.00%", "56.67%", "0.25"]
 
 
-def test_answers_are_a_table_where_a_record_tells_of_them(made):
+def test_answers_are_a_table_where_a_record_has_them(made):
     record = made()
+    assert row(answers_table(record), "0")[1:] == ["1.5", "8.00%", "2.00%", "0.00%", "10.00%"]
+    for exit_ in record.exits:
+        for name in ("temperature", "ece", "ece.scaled", "overthinking", "underthinking"):
+            del exit_.readings[name]
     assert answers_table(record) is None
     for name, value in {"temperature": 1.23, "ece": 0.05, "ece.scaled": 0.01, "overthinking": 0.02}.items():
         record.exits[0].readings[name] = Reading(value=value, unit="share", source="made")
@@ -51,14 +58,14 @@ def test_answers_are_a_table_where_a_record_tells_of_them(made):
 
 
 def walk(policy, batch, latency, routing=None, **more):
-    told = {"latency": latency} | ({} if routing is None else {"routing": routing})
-    readings = {name: Reading(value=value, unit="s", source="clock") for name, value in told.items()}
+    seconds = {"latency": latency} | ({} if routing is None else {"routing": routing})
+    readings = {name: Reading(value=value, unit="s", source="clock") for name, value in seconds.items()}
     point = None if policy is None else 1
     return Walked(policy=policy, point=point, batch=batch, left=[0, 9], moved=0, readings=readings, **more)
 
 
 def test_walks_are_a_table_of_what_a_policy_saves_on_paper_and_on_the_clock(made):
-    record = made()
+    record = made().model_copy(update={"walks": []})
     assert walks_table(record) is None
     walks = [
         walk(None, 1, 2e-3), walk("fixed", 1, 4e-3, 1e-3), walk(None, 8, 1e-3), walk("fixed", 8, 4e-4, 2e-5),

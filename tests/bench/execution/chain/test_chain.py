@@ -14,15 +14,14 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from bench import Net, Sample, hide, mask_from
-from bench.execution import native
 from bench.execution.chain.builder import Unsupported
 from bench.execution.chain.chain import LEAST, chain_of
 from bench.execution.program.encode import FIELDS, INPUT, OUTPUT
 from bench.execution.program.forms import Form, forms_of
-from bench.network.heads import Made, MixedPool, head_of
+from bench.network.heads import GeneralKind, MixedPool, head_of
 from bench.plugins.plugin import choose
 
-pytestmark = pytest.mark.skipif(native.missing() is not None, reason=f"{native.missing()}")
+pytestmark = pytest.mark.usefixtures("compiler")
 
 BACKBONES = {
     "mlp[widths=17:10]": (1, 8, 8),
@@ -48,7 +47,7 @@ class Seed:
 
 
 def network(spec, shape, method="dense"):
-    """A network with three exits, whose batch norms have seen something, and with a method's masks."""
+    """A network with three exits, whose batch norms have statistics of their own, and with a method's masks."""
     from bench.kinds.backbone import Backbone
     from bench.kinds.method import Method
 
@@ -86,7 +85,7 @@ def test_every_backbone_runs_as_a_chain_with_equal_logits_at_every_exit(spec, me
         agree(chain, net, torch.randn(11, *shape))
 
 
-@pytest.mark.parametrize("kind", get_args(Made))
+@pytest.mark.parametrize("kind", get_args(GeneralKind))
 @pytest.mark.parametrize("shape", [(6, 16, 16), (6, 7, 7), (6, 14, 9), (5, 1, 1), (12,)])
 def test_every_kind_of_head_runs_in_a_chain(kind, shape):
     first = nn.Conv2d(shape[0], shape[0], 3, padding=1) if len(shape) == 3 else nn.Linear(*shape * 2)
@@ -125,7 +124,7 @@ def test_results_are_scaled_and_averaged_to_the_edge(scale):
 
 
 @pytest.mark.parametrize(
-    ("run", "why"),
+    ("run", "reason"),
     [
         (lambda x: x * x, "multiplies two results"),
         (lambda x: x * torch.rand(9), "different numbers"),
@@ -134,9 +133,9 @@ def test_results_are_scaled_and_averaged_to_the_edge(scale):
         (lambda x: F.avg_pool2d(x, 3, divisor_override=2), "an edge that counts"),
     ],
 )
-def test_products_and_means_that_no_step_takes_are_refused(run, why):
+def test_products_and_means_that_no_step_takes_are_refused(run, reason):
     layer = nn.Conv2d(3, 6, 3, padding=1)
-    with pytest.raises(Unsupported, match=why):
+    with pytest.raises(Unsupported, match=reason):
         chain_of(layer, lambda x: [run(layer(x))], torch.zeros(1, 3, 9, 9), 1)
 
 
@@ -152,13 +151,13 @@ def test_every_form_computes_the_same_layer(form, inputs, outputs):
     choose(Method, "diagonal[density=0.25]").plugin.prepare(net, Seed())
     used = []
 
-    def asked(layer, room):
-        able = forms_of(layer)
-        found = next((f for f in able if f.name == name), able[0])
-        used.append(found.name)
-        return Form(found.name, int(rows)) if found.name == name else found
+    def choose_form(layer, room):
+        forms = forms_of(layer)
+        chosen = next((form for form in forms if form.name == name), forms[0])
+        used.append(chosen.name)
+        return Form(chosen.name, int(rows)) if chosen.name == name else chosen
 
-    chain = chain_of(net, net, Sample((inputs,)).blank(), 1, asked)
+    chain = chain_of(net, net, Sample((inputs,)).blank(), 1, choose_form)
     agree(chain, net, torch.randn(5, inputs))
     assert name in used
 
@@ -237,13 +236,13 @@ def test_two_threads_give_the_same_numbers_as_one():
         torch.set_num_threads(threads)
 
 
-def test_an_empty_batch_gives_empty_answers():
+def test_an_empty_batch_gives_empty_outputs():
     net = network("lenet", (1, 12, 12))
     chain = chain_of(net, net, net.sample.blank(), 8)
     assert [tuple(a.shape) for a in chain(torch.zeros(0, 1, 12, 12))] == [(0, 10)] * 3
 
 
-def test_what_no_step_does_is_said():
+def test_an_operation_without_a_step_is_refused_by_name():
     class Odd(nn.Module):
         def forward(self, x):
             return [x.sort(1).values]
@@ -303,11 +302,11 @@ def test_rows_that_follow_one_another_take_what_is_added(width):
     net.hang(0, nn.Linear(width, 3))
     x = torch.randn(5, width)
     with torch.no_grad():
-        for found, expected in zip(chain_of(net.eval(), net, x[:1], 1)(x), net(x), strict=True):
-            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+        for output, expected in zip(chain_of(net.eval(), net, x[:1], 1)(x), net(x), strict=True):
+            torch.testing.assert_close(output, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_who_listens_hears_the_operator():
+def test_modes_and_tracers_meet_the_operator():
     net = network("mlp[widths=17:10]", (1, 8, 8))
     chain, x = chain_of(net, net, net.sample.blank(), 1), torch.randn(2, 3, 1, 8, 8)
     expected = chain(x[1])
@@ -318,22 +317,22 @@ def test_who_listens_hears_the_operator():
     negated = chain(torch._neg_view(-x[1]))
     with torch.inference_mode():
         inferred = chain(x[1] + 0)
-    for found in (traced(x[1]), compiled(x[1]), within, negated, inferred):
-        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+    for outputs in (traced(x[1]), compiled(x[1]), within, negated, inferred):
+        assert all(torch.equal(a, b) for a, b in zip(outputs, expected, strict=True))
     assert chain(x[1].clone().requires_grad_())[0].requires_grad
     with torch.profiler.profile() as profile:
         chain(x[1])
     assert "seesaw::chain" in {event.key for event in profile.key_averages()}
-    seen = []
+    functions = []
 
-    class Listens(TorchFunctionMode):
+    class Recording(TorchFunctionMode):
         def __torch_function__(self, func, types, args=(), kwargs=None):
-            seen.append(str(func))
+            functions.append(str(func))
             return func(*args, **(kwargs or {}))
 
-    with Listens():
+    with Recording():
         chain(x[1])
-    assert "seesaw.chain.default" in seen
+    assert "seesaw.chain.default" in functions
 
     class Own(torch.Tensor):
         pass
@@ -429,27 +428,27 @@ class Token(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("module", "why"),
+    ("module", "reason"),
     [
         (Token(1e9), "joins results with constants"),
         (Token(10**9), "joins results with constants"),
         (nn.Sequential(nn.Unflatten(1, (1, 2, 2)), nn.InstanceNorm2d(1)), "statistics of a batch"),
     ],
 )
-def test_what_no_chain_may_touch_is_refused(module, why):
+def test_what_no_chain_may_touch_is_refused(module, reason):
     def run(x):
-        answer = module.eval()(x)
-        return answer if isinstance(answer, list) else [answer]
+        output = module.eval()(x)
+        return output if isinstance(output, list) else [output]
 
-    with pytest.raises(Unsupported, match=why):
+    with pytest.raises(Unsupported, match=reason):
         chain_of(module, run, torch.randn(1, 4), 1)
 
 
-@pytest.mark.parametrize("answer", [lambda x: x[0], lambda x: x.flatten(), lambda x: torch.ones(1, 3)])
-def test_an_answer_that_is_none_for_each_sample_is_refused(answer):
+@pytest.mark.parametrize("output_of", [lambda x: x[0], lambda x: x.flatten(), lambda x: torch.ones(1, 3)])
+def test_an_output_that_is_none_for_each_sample_is_refused(output_of):
     layer = nn.Linear(4, 4)
     with pytest.raises(Unsupported):
-        chain_of(layer, lambda x: [answer(layer(x))], torch.randn(1, 4), 1)
+        chain_of(layer, lambda x: [output_of(layer(x))], torch.randn(1, 4), 1)
 
 
 def test_samples_of_another_size_are_refused():

@@ -12,7 +12,7 @@ from bench.execution.lean import linear as packed
 from bench.execution.lean import row_chunks as chunks
 from bench.execution.lean.linear import PackedLinear
 
-built = pytest.mark.skipif(native.missing() is not None, reason=f"{native.missing()}")
+built = pytest.mark.usefixtures("compiler")
 
 
 def layer_of(outputs, inputs, share, seed=0, bias=True):
@@ -139,7 +139,7 @@ def test_a_second_derivative_is_refused_rather_than_wrong():
         first.square().sum().backward()
 
 
-def test_a_state_dict_knows_its_pattern():
+def test_a_state_dict_holds_its_pattern():
     one, other = (PackedLinear(layer_of(16, 16, 0.5, seed)) for seed in (1, 1))
     changed = layer_of(16, 16, 0.5, 1)
     hide(changed, changed.weight_mask.flip(0))
@@ -176,7 +176,7 @@ def test_a_layer_takes_several_vectors_a_sample():
     ],
 )
 def test_chunks_that_lie_are_refused_forward_and_backward(blob, place, number):
-    """Checkpoints hold chunks: what a file says is held against the blobs before anything is read by it."""
+    """Checkpoints hold chunks: those of a file are checked against the blobs before anything is read by them."""
     small, x = PackedLinear(layer_of(16, 12, 0.6)), torch.randn(3, 12)
     small.state_dict()[blob][place] = number
     with pytest.raises(RuntimeError, match=r"chunks:|others than"):

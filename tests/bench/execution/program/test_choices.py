@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,8 +17,9 @@ from bench.execution.program.choices import Choices, choices, quickest
 from bench.execution.program.forms import forms_of
 from bench.kinds.meter import Subject
 from bench.measuring.meters.latency import Latency
+from tests.bench.ticks import Ticks
 
-built = pytest.mark.skipif(native.missing() is not None, reason=f"{native.missing()}")
+built = pytest.mark.usefixtures("compiler")
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def net():
 def test_choices_are_measured_once_and_kept_with_the_machine(net, fresh, monkeypatch):
     chain_of(net, net, net.sample.blank(), 1)
     (file,) = fresh.glob("forms-*.json")
-    told = json.loads(file.read_text())
-    assert len(told["forms"]) == 2
-    assert told["machine"][-1] == f"{torch.get_num_threads()} threads"
+    content = json.loads(file.read_text())
+    assert len(content["forms"]) == 2
+    assert content["machine"][-1] == f"{torch.get_num_threads()} threads"
     choices.cache_clear()
     monkeypatch.setattr("bench.execution.program.choices.fastest", lambda *_: pytest.fail("measured again"))
     chain_of(net, net, net.sample.blank(), 1)
@@ -55,9 +55,9 @@ def test_a_broken_file_of_choices_is_as_good_as_none(content, net, fresh):
 def test_a_choice_that_no_kernel_has_is_measured_anew(net, fresh):
     chain_of(net, net, net.sample.blank(), 1)
     (file,) = fresh.glob("forms-*.json")
-    told = json.loads(file.read_text())
-    told["forms"] = dict.fromkeys(told["forms"], "runs 4000")
-    file.write_text(json.dumps(told))
+    content = json.loads(file.read_text())
+    content["forms"] = dict.fromkeys(content["forms"], "runs 4000")
+    file.write_text(json.dumps(content))
     choices.cache_clear()
     chain_of(net, net, net.sample.blank(), 1)
     assert "runs 4000" not in file.read_text()
@@ -67,17 +67,17 @@ def test_a_choice_that_no_kernel_has_is_measured_anew(net, fresh):
 def test_a_folder_that_cannot_be_written_only_costs_the_choices(net, fresh):
     file = fresh / "a file, no folder"
     file.write_text("")
-    found = Choices(file / "below", 1)
-    found.new = {"a": "runs 8"}
-    found.keep()
+    unkept = Choices(file / "below", 1)
+    unkept.new = {"a": "runs 8"}
+    unkept.keep()
     chain_of(net, net, net.sample.blank(), 1, lambda layer, room: forms_of(layer)[0])
 
 
-def test_two_processes_that_ask_at_once_go_on_with_one_answer(tmp_path):
+def test_two_processes_that_choose_at_once_go_on_with_one_choice(tmp_path):
     one, other = Choices(tmp_path, 1), Choices(tmp_path, 1)
-    assert one.settled("kind", ["a", "b"], lambda: "b") == "b"
-    assert other.settled("kind", ["a", "b"], lambda: pytest.fail("measured again")) == "b"
-    assert other.settled("kind", ["a", "c"], lambda: "c") == "c"  # what is known cannot be had here
+    assert one.shared_choice("kind", ["a", "b"], lambda: "b") == "b"
+    assert other.shared_choice("kind", ["a", "b"], lambda: pytest.fail("measured again")) == "b"
+    assert other.shared_choice("kind", ["a", "c"], lambda: "c") == "c"  # the kept one is none of these
     assert Choices(tmp_path, 1).forms == {"kind": "c"}
 
 
@@ -87,13 +87,13 @@ def test_without_a_compiler_networks_run_by_torch_and_the_reading_says_so(tmp_pa
         "import torch; from torch import nn; from bench import Net, Sample, Subject;"
         "from bench.measuring.meters.latency import Latency;"
         "net = Net([nn.Linear(8, 8)], Sample((8,)), 3); net.hang(0, nn.Linear(8, 3));"
-        "found = Latency(rounds=3, seconds=0.1).measure(Subject(net.eval(), torch.device('cpu')));"
-        "print(found.notes['no native chain']); print(found.exits[0]['latency'].source)"
+        "measured = Latency(rounds=3, seconds=0.1).measure(Subject(net.eval(), torch.device('cpu')));"
+        "print(measured.notes['no native chain']); print(measured.exits[0]['latency'].source)"
     )
     env = os.environ | {"PATH": str(tmp_path), "SEESAW_CACHE": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=100, check=True)  # fmt: skip
-    why, source = done.stdout.splitlines()
-    assert "there is no C++ compiler" in why
+    reason, source = done.stdout.splitlines()
+    assert "there is no C++ compiler" in reason
     assert source.endswith("dense kernels")
 
 
@@ -114,10 +114,10 @@ def test_without_a_home_networks_run_by_torch_and_choices_last_as_long_as_the_pr
     monkeypatch.delenv("SEESAW_CACHE", raising=False)
     monkeypatch.setattr(Path, "home", homeless)
     assert "Name another: SEESAW_CACHE" in native.kernels.__wrapped__()
-    found = choices.__wrapped__(1)
-    assert found.settled("kind", ["a", "b"], lambda: "b") == "b"
-    assert found.settled("kind", ["a", "b"], lambda: pytest.fail("measured again")) == "b"
-    found.keep()
+    own = choices.__wrapped__(1)
+    assert own.shared_choice("kind", ["a", "b"], lambda: "b") == "b"
+    assert own.shared_choice("kind", ["a", "b"], lambda: pytest.fail("measured again")) == "b"
+    own.keep()
 
 
 def test_a_cache_that_cannot_be_locked_is_a_reason_too(monkeypatch, tmp_path):
@@ -146,17 +146,17 @@ def test_kernels_may_be_left_out(monkeypatch):
     assert "SEESAW_NATIVE=0" in native.kernels.__wrapped__()
 
 
-def test_a_form_that_finds_anothers_cache_is_not_judged_by_that():
-    found = ["nobody's"]
+def test_a_form_is_not_judged_by_the_cache_that_another_filled():
+    cache, clock = ["nobody's"], Ticks()
 
     def job(name, cold, warm):
         def run():
-            time.sleep(warm if found[0] == name else cold)
-            found[0] = name
+            clock.now += warm if cache[0] == name else cold
+            cache[0] = name
 
         return run
 
-    assert quickest([job("a", 0.009, 0.001), job("b", 0.005, 0.003)]) == 0
+    assert quickest([job("a", 0.009, 0.001), job("b", 0.005, 0.003)], clock=clock) == 0
 
 
 @built
@@ -169,16 +169,16 @@ def test_a_sparse_network_of_some_size_runs_fastest_as_a_chain():
     from bench import hide
 
     hide(layer, mask_from(line, (1024, 1024)), line)
-    found = fast(net.eval().whole(), torch.randn(1, 1024))
-    assert found.way.name == "native chain, 1 side by side"
-    assert found.reason is None
-    found = Latency(rounds=3, seconds=0.1).measure(Subject(net, torch.device("cpu")))
-    assert found.exits[0]["latency"].source.endswith("batch 1, native chain, 1 side by side")
+    chosen = fast(net.eval().whole(), torch.randn(1, 1024))
+    assert chosen.way.name == "native chain, 1 side by side"
+    assert chosen.reason is None
+    measured = Latency(rounds=3, seconds=0.1).measure(Subject(net, torch.device("cpu")))
+    assert measured.exits[0]["latency"].source.endswith("batch 1, native chain, 1 side by side")
 
 
 def test_networks_on_whole_numbers_run_by_torch():
     net = Net([nn.Embedding(5, 4), nn.Flatten()], Sample((3,), torch.int64), 2)
     net.hang(1, nn.Linear(12, 2))
-    found = fast(net.eval().whole(), torch.zeros(1, 3, dtype=torch.int64))
-    assert found.way.name == "dense kernels"
-    assert "float32" in str(found.reason)
+    chosen = fast(net.eval().whole(), torch.zeros(1, 3, dtype=torch.int64))
+    assert chosen.way.name == "dense kernels"
+    assert "float32" in str(chosen.reason)

@@ -50,10 +50,10 @@ def test_contributing_shows_a_policy_that_conforms():
 def test_a_policy_keeps_the_numbers_that_it_names():
     rng = np.random.default_rng(0)
     stream = Stream(rng.random((60, 2)), rng.random((60, 2)) < 0.5)
-    found = play(Tuned(alpha=0.0, start="booked"), stream, stream.arms(), rng)
+    game = play(Tuned(alpha=0.0, start="booked"), stream, stream.arms(), rng)
     for arm in range(2):
-        rewards = stream.confidences[found.arms == arm, arm] - 0.1 * (arm + 1)
-        assert tuple(found.memory[arm]) == (
+        rewards = stream.confidences[game.arms == arm, arm] - 0.1 * (arm + 1)
+        assert tuple(game.memory[arm]) == (
             len(rewards),
             np.float64(sum(rewards)),
             np.float64(sum(reward**2 for reward in rewards)),
@@ -64,9 +64,9 @@ def test_a_policy_may_decide_alone_or_on_streams_or_both():
     class Both(Splitee, Confidence):
         pass
 
-    told = {
+    kinds = {
         Confidence(): (True, False), Splitee(): (False, True), Both(): (True, True), BestFixed(): (False, True),
         Oracle(): (True, True), Policy(): (False, False), Online(): (False, False), Reference(): (False, False),
     }  # fmt: skip
-    for policy, can in told.items():
+    for policy, can in kinds.items():
         assert (decides_alone(policy), plays_streams(policy)) == can

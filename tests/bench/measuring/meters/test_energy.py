@@ -104,13 +104,13 @@ def subject():
 
 def test_a_modelled_figure_never_stands_in_the_measured_column(monkeypatch, subject, tmp_path):
     monkeypatch.setattr("bench.measuring.meters.energy.rapl", lambda: rapl(tmp_path))
-    found = Energy().measure(subject)
-    assert list(found.exits[0]) == [f"energy.{MODEL}"]
-    assert "no RAPL package domain" in found.absent["energy"]
+    measured = Energy().measure(subject)
+    assert list(measured.exits[0]) == [f"energy.{MODEL}"]
+    assert "no RAPL package domain" in measured.absent["energy"]
 
 
 class Rising:
-    """A counter that rises only while there is work: by a joule a look at work, by nothing at rest."""
+    """A counter that rises only while there is work: by a step in two readings, by nothing at rest."""
 
     source = "rapl, fake"
 
@@ -124,20 +124,20 @@ class Rising:
 
 def test_a_counter_that_stands_still_gives_no_number(monkeypatch, subject):
     monkeypatch.setattr("bench.measuring.meters.energy.rapl", lambda: Rising(0.0))
-    found = Energy(window=0.01, windows=2).measure(subject)
-    assert "energy" not in found.exits[0]
-    assert "no faster than at idle" in found.absent["energy"]
+    measured = Energy(window=0.01, windows=2).measure(subject)
+    assert "energy" not in measured.exits[0]
+    assert "no faster than at idle" in measured.absent["energy"]
 
 
 def test_a_measured_figure_stands_beside_the_modelled_one(monkeypatch, subject):
     monkeypatch.setattr("bench.measuring.meters.energy.rapl", lambda: Rising(1.0))
-    found = Energy(window=0.01, windows=2).measure(subject)
-    assert found.exits[0]["energy"].source.startswith("rapl")
-    assert "energy" not in found.absent
+    measured = Energy(window=0.01, windows=2).measure(subject)
+    assert measured.exits[0]["energy"].source.startswith("rapl")
+    assert "energy" not in measured.absent
 
 
 class FakeNvml:
-    """What the binding offers, with a GPU that has used 2.5 J, and 5 J at the next look."""
+    """The binding, with a GPU that has used 2.5 J, and 5 J at the next look."""
 
     def __init__(self, broken=False):
         self.millijoules, self.broken = iter([2500, 5000, 5000]), broken
@@ -156,8 +156,8 @@ class FakeNvml:
 
 def test_nvml_is_read_in_joules(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml())
-    seen = types.SimpleNamespace(uuid="1f2e")  # the card that CUDA calls 0, whatever NVML calls it
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: seen)
+    card = types.SimpleNamespace(uuid="1f2e")  # the card that CUDA calls 0, whatever NVML calls it
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
     counter = nvml(torch.device("cuda"))
     assert counter.joules() == pytest.approx(5.0)
     assert counter.source.startswith("nvml")

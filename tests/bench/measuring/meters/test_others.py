@@ -23,8 +23,8 @@ def net():
 def test_storage_is_the_length_of_what_pack_wrote(net):
     line = "sparse[density=0.25]@0"
     hide(net.stages[0], mask_from(line, (32, 16)), line)
-    found = Storage().measure(Subject(net.eval(), CPU))
-    assert set(found.exits[0]) == {
+    measured = Storage().measure(Subject(net.eval(), CPU))
+    assert set(measured.exits[0]) == {
         "bytes.dense",
         "bytes.bitmap",
         "bytes.indexed",
@@ -32,28 +32,28 @@ def test_storage_is_the_length_of_what_pack_wrote(net):
         "bytes.mixed",
         "bytes.pattern",
     }
-    assert found.exits[1]["bytes.bitmap"].value == len(pack(net, "bitmap"))
-    assert found.exits[0]["bytes.pattern"].value == len(pack(Part(net, 0, 1), "pattern"))
-    assert found.cuts[1]["bytes.pattern.device"] == found.exits[0]["bytes.pattern"]
-    assert "bytes.pattern" not in found.absent
+    assert measured.exits[1]["bytes.bitmap"].value == len(pack(net, "bitmap"))
+    assert measured.exits[0]["bytes.pattern"].value == len(pack(Part(net, 0, 1), "pattern"))
+    assert measured.cuts[1]["bytes.pattern.device"] == measured.exits[0]["bytes.pattern"]
+    assert "bytes.pattern" not in measured.absent
 
 
 def test_a_mask_without_a_pattern_has_no_pattern_bytes_and_a_reason(net):
     hide(net.stages[0], torch.rand(32, 16) < 0.5)
-    found = Storage().measure(Subject(net.eval(), CPU))
-    assert "bytes.pattern" not in found.exits[1]
-    assert "no pattern" in found.absent["bytes.pattern"]
+    measured = Storage().measure(Subject(net.eval(), CPU))
+    assert "bytes.pattern" not in measured.exits[1]
+    assert "no pattern" in measured.absent["bytes.pattern"]
 
 
 def test_latency_has_a_reading_for_every_exit_and_for_both_parts_of_every_cut(net):
-    found = Latency(rounds=5).measure(Subject(net.eval(), CPU))
-    assert [sorted(found.cuts[k]) for k in range(4)] == [
+    measured = Latency(rounds=5).measure(Subject(net.eval(), CPU))
+    assert [sorted(measured.cuts[k]) for k in range(4)] == [
         ["latency.server"],
         ["latency.device", "latency.server"],
         ["latency.device", "latency.server"],
         ["latency.device"],
     ]
-    for reading in (found.exits[0]["latency"], found.exits[1]["latency"]):
+    for reading in (measured.exits[0]["latency"], measured.exits[1]["latency"]):
         assert 0 < reading.low <= reading.value <= reading.high
         assert reading.n == 5
         assert "cpu" in reading.source
@@ -70,9 +70,9 @@ def test_latency_grows_with_the_work_on_the_way():
     net = Net([nn.Linear(64, 64), Slow()], Sample((64,)), 2)
     net.hang(0, nn.Linear(64, 2))
     net.hang(1, nn.Linear(64, 2))
-    found = Latency(rounds=7).measure(Subject(net.eval(), CPU))
-    assert found.exits[1]["latency"].value > 2 * found.exits[0]["latency"].value
-    assert found.cuts[1]["latency.server"].value > found.cuts[1]["latency.device"].value
+    measured = Latency(rounds=7).measure(Subject(net.eval(), CPU))
+    assert measured.exits[1]["latency"].value > 2 * measured.exits[0]["latency"].value
+    assert measured.cuts[1]["latency.server"].value > measured.cuts[1]["latency.device"].value
 
 
 def test_the_dense_parent_is_timed_in_turn_at_the_exits_that_both_have(net):
@@ -84,9 +84,9 @@ def test_the_dense_parent_is_timed_in_turn_at_the_exits_that_both_have(net):
     fast = Net([nn.Linear(64, 64), nn.Identity()], Sample((64,)), 2)
     fast.hang(0, nn.Linear(64, 2))
     fast.hang(1, nn.Linear(64, 2))
-    found = Latency(rounds=7).measure(Subject(fast.eval(), CPU, parent=parent))
-    assert "speedup" not in found.exits[0]
-    ratio = found.exits[1]["speedup"]
+    measured = Latency(rounds=7).measure(Subject(fast.eval(), CPU, parent=parent))
+    assert "speedup" not in measured.exits[0]
+    ratio = measured.exits[1]["speedup"]
     assert (ratio.unit, ratio.n) == ("x", 7)
     assert 2 < ratio.low <= ratio.value <= ratio.high
     assert "in turn" in ratio.source
@@ -101,17 +101,17 @@ def test_a_parent_with_a_part_that_runs_as_no_chain_is_timed_by_other_kernels(ne
         return run
 
     monkeypatch.setattr("bench.execution.backends.chain_of", chained)
-    found = Latency(rounds=3).measure(Subject(net, CPU, parent=lambda: net))
-    assert all(readings["speedup"].value > 0 for readings in found.exits.values())
+    measured = Latency(rounds=3).measure(Subject(net, CPU, parent=lambda: net))
+    assert all(readings["speedup"].value > 0 for readings in measured.exits.values())
 
 
 def test_peak_memory_is_the_hand_count(net):
     x = torch.zeros(1, 16)
     # While the ReLU runs, input (16), the linear layer's output (32) and its own output (32) are alive.
     assert peak(Part(net, 0, 2), x) == 4 * (16 + 32 + 32)
-    found = Memory().measure(Subject(net.eval(), CPU))
-    assert found.exits[0]["memory"].value == 4 * (16 + 32 + 4)  # the head's logits too
-    assert found.cuts[2]["memory.device"].value == 4 * (16 + 32 + 32)
+    measured = Memory().measure(Subject(net.eval(), CPU))
+    assert measured.exits[0]["memory"].value == 4 * (16 + 32 + 4)  # the head's logits too
+    assert measured.cuts[2]["memory.device"].value == 4 * (16 + 32 + 32)
 
 
 class Residual(nn.Module):
@@ -130,19 +130,19 @@ def test_peak_memory_to_an_exit_counts_its_head():
     net = Net([nn.Linear(8, 8), nn.Linear(8, 8)], Sample((8,)), 2)
     net.hang(0, nn.Sequential(nn.Linear(8, 1000), nn.Linear(1000, 2)))
     net.hang(1, nn.Linear(8, 2))
-    found = Memory().measure(Subject(net, torch.device("cpu")))
-    assert found.exits[0]["memory"].value >= 4 * 1000
-    assert found.cuts[1]["memory.device"].value == 4 * 16
+    measured = Memory().measure(Subject(net, torch.device("cpu")))
+    assert measured.exits[0]["memory"].value >= 4 * 1000
+    assert measured.cuts[1]["memory.device"].value == 4 * 16
 
 
 def test_a_round_on_a_disturbed_machine_does_not_count(monkeypatch):
     net = Net([nn.Linear(8, 8)], Sample((8,)), 2)
     net.hang(0, nn.Linear(8, 2))
-    answers = iter([True, False, True] + [False] * 100)
-    monkeypatch.setattr("bench.execution.clock.Probe.disturbed", lambda self: next(answers))
-    found = Latency(rounds=5).measure(Subject(net.eval(), CPU))
-    assert found.exits[0]["latency"].n == 5
-    assert found.notes["rounds timed on a disturbed machine"] == 0
+    disturbances = iter([True, False, True] + [False] * 100)
+    monkeypatch.setattr("bench.execution.clock.Probe.disturbed", lambda self: next(disturbances))
+    measured = Latency(rounds=5).measure(Subject(net.eval(), CPU))
+    assert measured.exits[0]["latency"].n == 5
+    assert measured.notes["rounds timed on a disturbed machine"] == 0
     monkeypatch.setattr("bench.execution.clock.Probe.disturbed", lambda self: True)
-    found = Latency(rounds=5, seconds=0.2).measure(Subject(net.eval(), CPU))
-    assert found.notes["rounds timed on a disturbed machine"] == found.exits[0]["latency"].n == 5
+    measured = Latency(rounds=5, seconds=0.2).measure(Subject(net.eval(), CPU))
+    assert measured.notes["rounds timed on a disturbed machine"] == measured.exits[0]["latency"].n == 5

@@ -17,12 +17,12 @@ SHAPES = st.lists(
 @given(SHAPES, st.floats(0.01, 1))
 @settings(deadline=None, max_examples=200)
 def test_erk_is_the_formula_with_its_factor_found_by_bisection(shapes, density):
-    found = erk(shapes, density)
-    assert found == pytest.approx(plain.erk(shapes, density), rel=1e-6)
+    densities = erk(shapes, density)
+    assert densities == pytest.approx(plain.erk(shapes, density), rel=1e-6)
     counts = [math.prod(shape) for shape in shapes]
-    kept = sum(one * count for one, count in zip(found, counts, strict=True))
+    kept = sum(one * count for one, count in zip(densities, counts, strict=True))
     assert kept == pytest.approx(density * sum(counts))
-    assert all(0 < one <= 1 for one in found)
+    assert all(0 < one <= 1 for one in densities)
 
 
 def test_erk_of_a_hand_worked_pair():

@@ -13,18 +13,18 @@ def test_the_records_of_its_runs_may_contradict_it(streamed, made, tmp_path):
     assert list(record.disputes(Store(tmp_path / "elsewhere"))) == []
 
 
-def test_the_record_of_its_run_knows_what_a_named_reading_came_to(streamed, timed, tmp_path):
-    asked = {"folders": [timed(tmp_path)], "costs": "latency", "sending": "payload.int8"}
-    record = streamed(tmp_path, **asked)
+def test_the_record_of_its_run_holds_the_numbers_of_a_named_reading(streamed, timed, tmp_path):
+    request = {"folders": [timed(tmp_path)], "costs": "latency", "sending": "payload.int8"}
+    record = streamed(tmp_path, **request)
     assert (record.costs, record.depths, record.sending, record.sends) == (
         "latency", [0.5, 2.0], "payload.int8", [0.25, 0.0],
     )  # fmt: skip
     assert list(record.disputes(Store(tmp_path / "records"))) == []
-    for change, told in (({"last": 8e-3}, "by latency"), ({"payload": 32.0}, "by payload.int8")):
+    for change, hint in (({"last": 8e-3}, "by latency"), ({"payload": 32.0}, "by payload.int8")):
         timed(tmp_path, **change)
         (sentence,) = list(record.disputes(Store(tmp_path / "records")))
-        assert told in sentence
+        assert hint in sentence
     timed(tmp_path)
-    for wrong, told in (({"costs": "energy.none"}, "no"), ({"sending": "payload.zip"}, "payload.zip")):
+    for wrong, hint in (({"costs": "energy.none"}, "no"), ({"sending": "payload.zip"}, "payload.zip")):
         (sentence,) = record.model_copy(update=wrong).disputes(Store(tmp_path / "records"))
-        assert told in sentence
+        assert hint in sentence

@@ -1,11 +1,18 @@
 import pytest
 
 from bench.records.record import load
-from tests.bench.edited import edited, set_
+from tests.bench.edited import aged, edited, set_
 
 
 def test_a_sound_record_has_no_fault(made, tmp_path):
     record = made()
+    path = record.save(tmp_path)
+    assert record.faults() == load(path).faults(path, tmp_path) == []
+
+
+def test_a_sound_record_of_version_1_has_no_fault(made, tmp_path):
+    record = edited(made(), aged())
+    assert record.curves[0].points
     path = record.save(tmp_path)
     assert record.faults() == load(path).faults(path, tmp_path) == []
 
@@ -21,8 +28,10 @@ def test_a_sound_record_has_no_fault(made, tmp_path):
         (set_("exits", 0, "readings", "latency", "value", value=1e-9), "own quartiles"),
         (set_("exits", 0, "readings", "bytes.dense", "value", value=-1.0), "negative"),
         (set_("exits", 0, "stage", value=4), "do not rise"),
-        (set_("curves", 0, "points", 0, "macs", value=7.0), "shares come to"),
-        (set_("curves", 0, "points", 0, "shares", value=[0.5, 0.4]), "make up all"),
+        (aged(set_("curves", 0, "points", 0, "macs", value=7.0)), "shares come to"),
+        (aged(set_("curves", 0, "points", 0, "shares", value=[0.5, 0.4])), "make up all"),
+        (set_("curves", 0, "costs", value=[1000.0, 2000.0]), "shares come to"),
+        (set_("curves", 0, "test", "right", value=[180, 161]), "leave at one exit"),
         (set_("budget", value=0.7), "does not fit 20 steps"),
         (set_("budget", value=0.0), "budget"),
         (set_("seed", value=0), None),
@@ -31,15 +40,15 @@ def test_a_sound_record_has_no_fault(made, tmp_path):
     ],
 )
 def test_an_edited_number_shows_even_under_a_new_checksum(made, change, hint):
-    found = " ".join(edited(made(), change).faults())
-    assert (found == "") if hint is None else any(part in found for part in hint.split("|"))
+    sentences = " ".join(edited(made(), change).faults())
+    assert (sentences == "") if hint is None else any(part in sentences for part in hint.split("|"))
 
 
 def counted(left, right, costs=(1000.0, 3000.0)):
     """A curve of version 2."""
     counts = {"left": left, "right": right}
     return {
-        "policy": "never",
+        "policy": "fixed",
         "reference": False,
         "costs": list(costs),
         "test": counts,
@@ -80,7 +89,11 @@ def test_counts_and_thinking_that_fit_are_no_fault(made):
             "framed",
         ),
         (set_("budget", value=5e-324), "budget"),
-        (set_("curves", 0, "points", 0, "shares", value=[]), "make up all"),
+        (aged(set_("curves", 0, "points", 0, "shares", value=[])), "make up all"),
+        (
+            set_("curves", 0, value=counted(left=[[0, 0, 200]], right=[180], costs=[1000.0, 2000.0, 3000.0])),
+            "make up all",
+        ),
         (set_("exits", value=[]), "do not rise"),
         (
             set_("exits", 0, "readings", "ece", value={"value": 0.1, "unit": "s", "source": "x"}),
@@ -99,11 +112,11 @@ def test_what_a_forger_would_try_is_a_fault(made, change, hint):
     assert hint in " ".join(edited(made(), change).faults())
 
 
-def walked(policy="never", point=0, left=(150, 50), moved=3, latency=2e-3, routing=1e-3):
-    told = {"latency": latency, "routing": routing}
+def walked(policy="fixed", point=0, left=(150, 50), moved=3, latency=2e-3, routing=1e-3):
+    seconds = {"latency": latency, "routing": routing}
     readings = {
         name: {"value": value, "unit": "s", "source": "clock"}
-        for name, value in told.items()
+        for name, value in seconds.items()
         if value is not None
     }
     return {
@@ -111,16 +124,16 @@ def walked(policy="never", point=0, left=(150, 50), moved=3, latency=2e-3, routi
     }  # fmt: skip
 
 
-def early(policy="never", point=0, device=120, payload=640, framed=960, right=170):
+def early(policy="fixed", point=0, device=120, payload=640, framed=960, right=170):
     behind = {"int8": {"payload": payload, "framed": framed, "right": right}}
     return {"policy": policy, "point": point, "device": device, "behind": behind}
 
 
 def with_exits_taken(walk, at_cut):
-    def change(told):
-        told["curves"][0] = counted([[120, 80]], [170])
-        told["walks"] = [walked(policy=None, point=None, routing=None), walk]
-        told["cuts"][1]["early"] = [at_cut]
+    def change(values):
+        values["curves"][0] = counted([[120, 80]], [170])
+        values["walks"] = [walked(policy=None, point=None, routing=None), walk]
+        values["cuts"][1]["early"] = [at_cut]
 
     return change
 
@@ -147,7 +160,7 @@ def test_exits_that_were_taken_are_no_fault(made):
         (with_exits_taken(walked(), early(payload=0, framed=0)), "does not fit"),
     ],
 )
-def test_what_exits_taken_say_must_fit_their_curve(made, change, hint):
+def test_exits_that_were_taken_must_fit_their_curve(made, change, hint):
     assert hint in " ".join(edited(made(), change).faults())
 
 

@@ -8,20 +8,20 @@ from bench.records.stream import StreamRecord
 
 
 @pytest.fixture(scope="module")
-def told(streamed, tmp_path_factory):
+def values(streamed, tmp_path_factory):
     """A sound stream record as JSON values."""
     return json.loads(streamed(tmp_path_factory.mktemp("told")).sealed().model_dump_json())
 
 
-def forged(told, *place, value, asked=True):
+def forged(values, *place, value, digested=True):
     """The record with one value changed, and its digest and checksum made anew as a forger would."""
-    new = json.loads(json.dumps(told))
+    new = json.loads(json.dumps(values))
     here = new
     for key in place[:-1]:
         here = here[key]
     here[place[-1]] = value(here[place[-1]]) if callable(value) else value
-    if asked:
-        new["digest"] = StreamRecord.model_validate(new).asked()
+    if digested:
+        new["digest"] = StreamRecord.model_validate(new).request_digest()
     new["checksum"] = checksum(new)
     return StreamRecord.model_validate(new)
 
@@ -40,10 +40,10 @@ def test_what_was_replayed_has_no_fault(streamed, tmp_path, changes):
     assert list(record.disputes(Store(tmp_path / "records"))) == []
 
 
-def test_a_change_by_hand_shows_and_so_does_another_place(told, tmp_path):
-    record = StreamRecord.model_validate(told | {"seed": 3})
+def test_a_change_by_hand_shows_and_so_does_another_place(values, tmp_path):
+    record = StreamRecord.model_validate(values | {"seed": 3})
     assert "changed after it was written" in record.faults()[0]
-    sound = StreamRecord.model_validate(told)
+    sound = StreamRecord.model_validate(values)
     assert "its settings belong to" in sound.faults(tmp_path / "x.json", tmp_path)[0]
 
 
@@ -84,9 +84,9 @@ SPLITEE = 2
         (("shuffles",), 5, "for 5 passes"),
     ],
 )
-def test_what_a_forger_would_try_is_a_fault(told, place, value, hint):
-    found = " ".join(forged(told, *place, value=value).faults())
-    assert any(part in found for part in hint.split("|")), found
+def test_what_a_forger_would_try_is_a_fault(values, place, value, hint):
+    sentences = " ".join(forged(values, *place, value=value).faults())
+    assert any(part in sentences for part in hint.split("|")), sentences
 
 
 def test_costs_by_a_reading_are_as_many_as_exits_at_the_last(streamed, timed, tmp_path):
@@ -96,5 +96,5 @@ def test_costs_by_a_reading_are_as_many_as_exits_at_the_last(streamed, timed, tm
         assert "does not cost 2" in forgery.faults()[0]
 
 
-def test_another_question_than_its_digest_says_is_a_fault(told):
-    assert "What it asks has the digest" in forged(told, "order_seed", value=7, asked=False).faults()[0]
+def test_another_request_than_that_of_its_digest_is_a_fault(values):
+    assert "What it asks has the digest" in forged(values, "order_seed", value=7, digested=False).faults()[0]

@@ -35,9 +35,9 @@ def test_the_temperature_is_the_best_of_a_fine_grid(hotter):
     logits, labels = answers(hotter=hotter)
     grid = np.geomspace(COLDEST, HOTTEST, 2001)
     best = grid[np.argmin([entropy_at(logits, labels, hot) for hot in grid])]
-    found = temperature(logits, labels)
-    assert found == pytest.approx(best, rel=0.005)
-    assert entropy_at(logits, labels, found) <= min(entropy_at(logits, labels, hot) for hot in grid) + 1e-12
+    scale = temperature(logits, labels)
+    assert scale == pytest.approx(best, rel=0.005)
+    assert entropy_at(logits, labels, scale) <= min(entropy_at(logits, labels, hot) for hot in grid) + 1e-12
 
 
 def test_probabilities_that_are_true_have_a_temperature_near_one():
@@ -67,7 +67,9 @@ def plain_error(logits, labels, bins):
 @pytest.mark.parametrize("bins", [1, 4, 15])
 def test_the_calibration_error_is_the_sum_over_bins_written_out(bins):
     logits, labels = answers(hotter=2.0)
-    assert calibration_error(logits, labels, bins) == pytest.approx(plain_error(logits, labels, bins), abs=1e-6)
+    assert calibration_error(logits, labels, bins) == pytest.approx(
+        plain_error(logits, labels, bins), abs=1e-6
+    )
 
 
 def test_the_calibration_error_of_four_samples_is_the_hand_count():
@@ -86,13 +88,13 @@ def test_a_bin_holds_its_upper_end():
 def test_a_temperature_mends_probabilities_that_are_too_sure():
     (here, labels), (there, others) = answers(4000, hotter=4.0), answers(4000, seed=1, hotter=4.0)
     calibration, test = Trace(here[None], labels, COSTS[:1]), Trace(there[None], others, COSTS[:1])
-    (found,) = calibrated(calibration, test)
-    assert found["temperature"].value == temperature(here, labels)
-    assert found["ece"].value == calibration_error(there, others)
-    assert found["ece.scaled"].value == pytest.approx(
+    (readings,) = calibrated(calibration, test)
+    assert readings["temperature"].value == temperature(here, labels)
+    assert readings["ece"].value == calibration_error(there, others)
+    assert readings["ece.scaled"].value == pytest.approx(
         calibration_error(there / temperature(here, labels), others)
     )
-    assert found["ece"].value > 0.15 > 0.04 > found["ece.scaled"].value
+    assert readings["ece"].value > 0.15 > 0.04 > readings["ece.scaled"].value
 
 
 def test_test_labels_move_no_temperature():
@@ -105,8 +107,8 @@ def test_over_and_underthinking_are_the_hand_counts():
     right = torch.tensor([[1, 1, 0, 0, 1, 0, 0, 1], [1, 0, 1, 0, 1, 0, 0, 1], [1, 0, 0, 1, 0, 0, 1, 1]])
     logits = torch.stack([1.0 - right, right.float()], -1)
     trace = Trace(logits, torch.ones(8, dtype=torch.long), COSTS)
-    told = [(one["overthinking"].value, one["underthinking"].value) for one in disagreements(trace)]
-    assert told == [(2 / 8, 2 / 8), (2 / 8, 2 / 8), (0, 0)]
+    shares = [(one["overthinking"].value, one["underthinking"].value) for one in disagreements(trace)]
+    assert shares == [(2 / 8, 2 / 8), (2 / 8, 2 / 8), (0, 0)]
     whole = disagreement(trace)
     assert whole["overthinking"].value == 3 / 8  # samples 1, 2 and 4
     assert whole["underthinking"].value == 2 / 8  # samples 3 and 6

@@ -68,11 +68,11 @@ EVERY = [policy for policy in EVERY if decides_alone(policy)]
 DECIDING = [policy for policy in EVERY if not isinstance(policy, Reference)]
 
 
-def named(policy):
+def name_of(policy):
     return type(policy).__name__
 
 
-@pytest.mark.parametrize("policy", DECIDING, ids=named)
+@pytest.mark.parametrize("policy", DECIDING, ids=name_of)
 def test_test_labels_move_no_state_and_no_exit(policy):
     calibration, test = random_trace(seed=1), random_trace(seed=2)
     changed = Trace(test.logits, test.labels.flip(0), test.costs)
@@ -101,22 +101,22 @@ class Scribbling(Confidence):
     """Writes into all that it is handed."""
 
     def score(self, logits):
-        found = super().score(logits)
+        scores = super().score(logits)
         logits.zero_()
-        return found
+        return scores
 
     def learn(self, logits, labels, costs, points):
-        found = super().learn(logits, labels, costs, points)
+        states = super().learn(logits, labels, costs, points)
         for one in (logits, labels, costs):
             one.zero_()
-        return found
+        return states
 
 
 def test_what_a_policy_writes_into_what_it_is_handed_moves_no_number():
     calibration, test = random_trace(seed=1), random_trace(seed=2)
     expected = [(point.test.cost, point.test.accuracy) for point in curve(Confidence(), calibration, test)]
-    told = curve(Scribbling(), calibration, test)
-    assert [(point.test.cost, point.test.accuracy) for point in told] == expected
+    points = curve(Scribbling(), calibration, test)
+    assert [(point.test.cost, point.test.accuracy) for point in points] == expected
     for one, seed in ((calibration, 1), (test, 2)):
         untouched = random_trace(seed=seed)
         for name in ("logits", "labels", "costs"):
@@ -124,20 +124,20 @@ def test_what_a_policy_writes_into_what_it_is_handed_moves_no_number():
 
 
 def test_a_policy_that_climbs_its_callers_frames_finds_no_test_labels():
-    def seen(trace):
+    def sees_labels_of(trace):
         return any(value is trace.labels for value in SEEN)
 
     calibration, test = random_trace(seed=1), random_trace(seed=2)
     SEEN.clear()
     curve(Peeking(), calibration, test)
     assert SEEN
-    assert not seen(test)
+    assert not sees_labels_of(test)
     decide(Peeking(), [{"thresholds": torch.zeros(3)}], test.logits)  # called by who holds labels, it would
-    assert seen(test)
+    assert sees_labels_of(test)
     SEEN.clear()
 
 
-@pytest.mark.parametrize("policy", DECIDING, ids=named)
+@pytest.mark.parametrize("policy", DECIDING, ids=name_of)
 def test_replay_and_a_walk_agree_on_every_sample(policy):
     calibration, test = random_trace(seed=1), random_trace(samples=97, seed=2)
     test.logits[0, 3], test.logits[1, 4] = float("nan"), float("nan")
@@ -186,7 +186,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("odd", ODD)
-@pytest.mark.parametrize("policy", EVERY, ids=named)
+@pytest.mark.parametrize("policy", EVERY, ids=name_of)
 def test_odd_traces_have_curves_whose_counts_are_all_samples(policy, odd):
     trace = ODD[odd]
     points = curve(policy, trace, trace)
@@ -206,7 +206,7 @@ def test_of_samples_whose_scores_are_equal_all_leave_or_none():
             assert 6 in point.test.left.tolist(), policy
 
 
-@pytest.mark.parametrize("policy", DECIDING, ids=named)
+@pytest.mark.parametrize("policy", DECIDING, ids=name_of)
 def test_an_exit_whose_logits_are_nan_lets_nobody_leave(policy):
     trace = random_trace()
     trace.logits[:2, 0], trace.logits[0, 1], trace.logits[:, 2] = float("nan"), float("nan"), float("nan")
@@ -215,7 +215,7 @@ def test_an_exit_whose_logits_are_nan_lets_nobody_leave(policy):
         assert point.test.exits[1] > 0
 
 
-@pytest.mark.parametrize("policy", EVERY, ids=named)
+@pytest.mark.parametrize("policy", EVERY, ids=name_of)
 def test_nothing_but_nan_is_all_wrong_at_the_last_exit_or_a_sentence(policy):
     trace = Trace(torch.full((3, 6, 5), float("nan")), torch.zeros(6, dtype=torch.long), COSTS)
     if type(policy).learn is not Policy.learn:
@@ -239,7 +239,7 @@ def test_a_traces_parts_must_fit():
         Trace(torch.zeros(3, 0, 2), torch.zeros(0), COSTS)
 
 
-def test_a_point_tells_what_it_came_to_on_the_split_it_was_set_on():
+def test_a_point_has_its_outcome_on_the_split_it_was_set_on_too():
     calibration, test = random_trace(seed=1), random_trace(seed=2)
     swapped = curve(Confidence(), calibration, calibration)
     for point, same in zip(curve(Confidence(), calibration, test), swapped, strict=True):

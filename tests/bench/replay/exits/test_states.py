@@ -23,10 +23,10 @@ def test_states_come_back_from_their_file_and_decide_the_same(trace, tmp_path):
     policies = {"eenet[steps=5]": Eenet(steps=5), "gates": Gates(), "path/to/draft.py:Never": Never()}
     states = {spec: one.learn(trace.logits, trace.labels, trace.costs, 6) for spec, one in policies.items()}
     save_states(tmp_path / "policies.safetensors", states)
-    found = load_states(tmp_path / "policies.safetensors")
-    assert list(found) == list(states)
+    loaded = load_states(tmp_path / "policies.safetensors")
+    assert list(loaded) == list(states)
     for spec, policy in policies.items():
-        before, after = (decide(policy, one[spec], trace.logits) for one in (states, found))
+        before, after = (decide(policy, one[spec], trace.logits) for one in (states, loaded))
         assert all(map(torch.equal, before, after))
 
 

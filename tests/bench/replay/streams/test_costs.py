@@ -8,20 +8,20 @@ from bench.records.costs import depths_of, level
 from bench.records.reading import Reading
 from bench.records.record import Record
 from bench.records.store import Store
-from bench.replay.streams.costs import named, priced, sends_of
+from bench.replay.streams.costs import names_reading, priced, sends_of
 
 
 @pytest.fixture
 def run(traced, tmp_path):
     """Saves a run whose last exit takes four times as long as its first, with some readings changed."""
 
-    def save(change=lambda told: None):
+    def save(change=lambda content: None):
         folder = traced(tmp_path)
         (path,) = (tmp_path / "records").glob("*/*/seed0.json")
-        told = json.loads(path.read_text())
-        told["exits"][1]["readings"]["latency"].update(value=4e-3, low=4e-3, high=4e-3)
-        change(told)
-        Record.model_validate(told).sealed().save(tmp_path / "records")
+        content = json.loads(path.read_text())
+        content["exits"][1]["readings"]["latency"].update(value=4e-3, low=4e-3, high=4e-3)
+        change(content)
+        Record.model_validate(content).sealed().save(tmp_path / "records")
         return [folder], Store(tmp_path / "records", tmp_path / "runs")
 
     return save
@@ -41,11 +41,11 @@ def run(traced, tmp_path):
         ("1:x", False),
     ],
 )
-def test_a_reading_is_told_from_numbers(text, name):
-    assert named(text) is name
+def test_the_name_of_a_reading_is_no_number(text, name):
+    assert names_reading(text) is name
 
 
-def test_depths_are_what_the_clock_says_of_the_exits_the_last_as_many_as_exits(run):
+def test_depths_are_the_measured_times_of_the_exits_the_last_as_many_as_exits(run):
     assert priced("latency", *run(), 2).depths == pytest.approx([0.5, 2.0])
     (folder,), store = run()
     depths = depths_of(store.run_of(folder), "macs")
@@ -53,33 +53,33 @@ def test_depths_are_what_the_clock_says_of_the_exits_the_last_as_many_as_exits(r
 
 
 @pytest.mark.parametrize(
-    ("asked", "costs", "unit"),
+    ("option", "costs", "unit"),
     [
         (None, [5, 7], "MACs"),
         ("measured", [5, 7], "MACs"),
         ("layers", [1, 2], "layers"),
         ("1:2.5", [1, 2.5], "the numbers given"),
         ("latency", [1e-3, 4e-3], "latency in s"),
-        ("energy.model-v1", [1e-6, 1e-6], "energy.model-v1 in J"),
+        ("energy.horowitz45-v1", [1e-6, 1e-6], "energy.horowitz45-v1 in J"),
     ],
 )
-def test_single_samples_are_charged_in_the_unit_that_was_asked_for(run, asked, costs, unit):
-    found = priced(asked, *run(), 2)
+def test_single_samples_are_charged_in_the_unit_of_the_option(run, option, costs, unit):
+    priced_costs = priced(option, *run(), 2)
     own = Trace(torch.zeros(2, 3, 4), torch.zeros(3), torch.tensor([5.0, 7.0], dtype=torch.float64))
-    assert found.of(own).costs.tolist() == costs
-    assert found.of(own).logits is own.logits
-    assert found.unit == unit
+    assert priced_costs.of(own).costs.tolist() == costs
+    assert priced_costs.of(own).logits is own.logits
+    assert priced_costs.unit == unit
 
 
-def test_exits_that_only_noise_parts_cost_the_same_and_it_is_said(run):
-    def noisy(told):
-        told["exits"][1]["readings"]["latency"].update(value=9.5e-4, low=8e-4, high=9.7e-4)
+def test_exits_that_only_noise_parts_cost_the_same_and_a_note_is_shown(run):
+    def noisy(content):
+        content["exits"][1]["readings"]["latency"].update(value=9.5e-4, low=8e-4, high=9.7e-4)
 
-    found = priced("latency", *run(noisy), 2)
-    assert found.costs == [1e-3, 1e-3]
-    assert found.depths == [2, 2]
-    assert "(0.001, 0.00095)" in found.note.replace("[", "(").replace("]", ")")
-    assert "count as equal" in found.note
+    costs = priced("latency", *run(noisy), 2)
+    assert costs.costs == [1e-3, 1e-3]
+    assert costs.depths == [2, 2]
+    assert "(0.001, 0.00095)" in costs.note.replace("[", "(").replace("]", ")")
+    assert "count as equal" in costs.note
     assert not priced("macs", *run(), 2).note
 
 
@@ -94,9 +94,9 @@ def test_a_spread_is_held_against_that_of_the_largest_before():
 
 
 def test_sending_costs_what_crosses_behind_an_exit_as_a_share_of_the_input(run):
-    def change(told):
-        told["cuts"][1]["readings"]["payload.int8"]["value"] = 16.0
-        told["cuts"][1]["readings"]["framed.int8"]["value"] = 40.0
+    def change(content):
+        content["cuts"][1]["readings"]["payload.int8"].update(value=16.0, low=16.0, high=16.0)
+        content["cuts"][1]["readings"]["framed.int8"].update(value=40.0, low=40.0, high=40.0)
 
     assert sends_of("payload.int8", *run(change), "exits") == [0.25, 0.0]
     assert sends_of("framed.int8", *run(change), "cuts") == [1.0, 0.5, 0.0]
@@ -106,7 +106,7 @@ def test_what_nobody_measured_or_does_not_rise_is_a_sentence(run):
     with pytest.raises(SeesawError, match=r"Not every exit of mlp_dense has a reading 'energy.none'"):
         priced("energy.none", *run(), 2)
     falling = run(
-        lambda told: told["exits"][1]["readings"]["latency"].update(value=8e-4, low=7e-4, high=8.9e-4)
+        lambda content: content["exits"][1]["readings"]["latency"].update(value=8e-4, low=7e-4, high=8.9e-4)
     )
     with pytest.raises(SeesawError, match="a later exit of mlp_dense costs less than an earlier one"):
         priced("latency", *falling, 2)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from bench import SeesawError, Trace
-from bench.replay.streams.entrants import calibration_of, entrants, judged, load, numbers, values
+from bench.replay.streams.entrants import calibration_of, entrants, load, numbers, overlap, values
 
 
 def trace(samples, seed=0):
@@ -41,21 +41,21 @@ def test_a_sweep_of_nothing_is_a_sentence(text):
 
 
 def test_a_sweep_sets_every_policy_that_has_the_setting_and_wins_over_its_spec():
-    found = entrants(
+    online = entrants(
         ["splitee[offload=0.3,c=2]", "random"], {"offload": ["0.1", "0.2"], "c": ["1", "3"]}
     ).online
-    told = [(name, terms.offload, getattr(policy, "c", None)) for (name, terms), policy in found.items()]
-    assert told == [
+    variants = [(name, terms.offload, getattr(policy, "c", None)) for (name, terms), policy in online.items()]
+    assert variants == [
         ("splitee[c=1.0]", 0.1, 1), ("splitee[c=3.0]", 0.1, 3), ("splitee[c=1.0]", 0.2, 1), ("splitee[c=3.0]", 0.2, 3),
     ]  # fmt: skip
 
 
 def test_who_was_named_is_sorted_by_what_they_can_do():
-    found = entrants(["confidence", "oracle", "best-fixed", "thompson", "random"], {})
-    assert list(found.alone) == ["confidence", "oracle", "random"]
-    assert list(found.guests) == ["oracle", "best-fixed", "random"]
-    assert [name for name, _ in found.online] == ["thompson"]
-    assert found.needs_logits == "confidence"
+    entered = entrants(["confidence", "oracle", "best-fixed", "thompson", "random"], {})
+    assert list(entered.alone) == ["confidence", "oracle", "random"]
+    assert list(entered.guests) == ["oracle", "best-fixed", "random"]
+    assert [name for name, _ in entered.online] == ["thompson"]
+    assert entered.needs_logits == "confidence"
     assert entrants(["oracle", "random"], {}).needs_logits is None
 
 
@@ -116,14 +116,14 @@ def part(whole, rows):
 
 def test_judged_samples_are_known_in_any_order_and_number_and_among_others():
     test, other = trace(40), trace(60, 1)
-    assert judged(test, other) == 0
+    assert overlap(test, other) == 0
     for rows in (range(39, -1, -1), range(10), [7]):
-        assert judged(test, part(test, list(rows))) == 1
-    assert judged(part(test, [3, 5]), test) == 1
+        assert overlap(test, part(test, list(rows))) == 1
+    assert overlap(part(test, [3, 5]), test) == 1
     mixed = Trace(torch.cat([test.logits[:, :10], other.logits], 1), torch.zeros(70), test.costs)
-    assert judged(test, mixed) == 0.25
+    assert overlap(test, mixed) == 0.25
     assert (
-        judged(test, part(mixed, list(range(7, 70)))) == 0
+        overlap(test, part(mixed, list(range(7, 70)))) == 0
     )  # 3 of 40: a data set may have a few samples twice
 
 
@@ -131,20 +131,20 @@ def test_judged_samples_are_known_in_any_order_and_number_and_among_others():
 @pytest.mark.parametrize("sizes", [(400, 400), (400, 4000), (4000, 400)])
 def test_rounded_logits_of_two_classes_that_meet_by_chance_are_other_samples(decimals, sizes):
     for seed in range(5):
-        found = [
+        confidences = [
             torch.rand(1, n, 1, generator=torch.Generator().manual_seed(seed + n + k))
             for k, n in enumerate(sizes)
         ]
         here, there = (
             Trace(
-                torch.cat([sure, 1 - sure], 2).mul(10**decimals).round(),
-                torch.zeros(sure.shape[1]),
+                torch.cat([confidence, 1 - confidence], 2).mul(10**decimals).round(),
+                torch.zeros(confidence.shape[1]),
                 torch.ones(1),
             )
-            for sure in found
+            for confidence in confidences
         )
-        assert judged(here, there) == 0
-        assert judged(here, part(here, torch.randperm(sizes[0]))) == 1
+        assert overlap(here, there) == 0
+        assert overlap(here, part(here, torch.randperm(sizes[0]))) == 1
 
 
 def test_numbers_are_joined_by_colons():

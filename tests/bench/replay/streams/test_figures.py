@@ -1,4 +1,4 @@
-"""The plots as they are drawn: what each panel holds, and who can be told from whom."""
+"""The plots as they are drawn: the content of each panel, and looks that can be told apart."""
 
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ MARKS = np.arange(10, 210, 10)
 
 
 def row(name, alpha=0.7, offload=0.5, bound=False, regret=100.0):
-    """A row of two reshufflings, whose accuracy and cost tell its terms."""
+    """A row of two reshufflings, whose accuracy and cost follow from its terms."""
     tallies = [
         Tally(alpha + more, offload + more, 0.5, np.linspace(0, regret, len(MARKS)), np.ones(2) / 2)
         for more in (0.0, 0.1)
@@ -30,14 +30,14 @@ def group(*names, **terms):
 @pytest.fixture
 def draw(monkeypatch, tmp_path):
     """Draws rows, and gives each plot's canvas."""
-    found = {}
-    monkeypatch.setattr(drawn, "write", lambda canvas, path: found.update({path.name: canvas}))
+    canvases = {}
+    monkeypatch.setattr(drawn, "write", lambda canvas, path: canvases.update({path.name: canvas}))
 
     def one(rows, **more):
         drawn.figures(rows, MARKS, tmp_path, **more)
-        for canvas in found.values():
+        for canvas in canvases.values():
             canvas.draw_without_rendering()
-        return found
+        return canvases
 
     return one
 
@@ -61,24 +61,24 @@ def test_every_alpha_has_a_panel_of_its_own_and_a_name_one_entry(draw):
         *group("i-splitee", "random", "oracle", alpha=0.5, offload=0.1),
         *group("i-splitee", "random", "oracle", alpha=0.5, offload=0.2),
     ]  # fmt: skip
-    found = draw(rows)
+    canvases = draw(rows)
     learning = [ALL_LAYERS, EARLY_EXIT, "splitee", "random", "i-splitee"]
-    assert list(legend(found["regret.png"])) == learning
-    for canvas in found.values():
+    assert list(legend(canvases["regret.png"])) == learning
+    for canvas in canvases.values():
         assert titles(canvas) == ["alpha 0.7", "alpha 0.5"]
-    names = {line.get_label() for line in found["regret.png"].axes[1].lines}
+    names = {line.get_label() for line in canvases["regret.png"].axes[1].lines}
     assert names == {ALL_LAYERS, EARLY_EXIT, "random", "i-splitee"}
-    cost = found["cost.png"]
+    cost = canvases["cost.png"]
     assert [text.get_text() for text in cost.legends[0].get_texts()] == [*learning, "oracle (bound)"]
     assert [len(axis.containers) for axis in cost.axes] == [5, 5]
     assert "layer 0.1, mu 1; means over 2 reshufflings" in cost._supxlabel.get_text()
-    assert "offload 0.1" in found["regret.png"]._supxlabel.get_text()
+    assert "offload 0.1" in canvases["regret.png"]._supxlabel.get_text()
 
 
 def test_regret_is_of_each_policys_first_cost_of_sending_on(draw):
-    found = draw([*group("splitee", offload=0.1), *group("thompson", offload=0.4)])
-    assert titles(found["regret.png"]) == ["offload 0.1", "offload 0.4"]
-    assert titles(found["accuracy.png"]) == [""]
+    canvases = draw([*group("splitee", offload=0.1), *group("thompson", offload=0.4)])
+    assert titles(canvases["regret.png"]) == ["offload 0.1", "offload 0.4"]
+    assert titles(canvases["accuracy.png"]) == [""]
 
 
 def test_no_two_of_twenty_policies_look_alike_and_early_exit_is_dashed_below_zero(draw):
@@ -119,7 +119,7 @@ def test_without_a_sweep_every_name_has_a_row_of_its_own_bounds_last(draw):
     assert all(upper > lower for upper, lower in pairwise(down))
 
 
-def test_more_panels_than_one_can_look_at_are_left_out_and_the_caption_says_so(draw, monkeypatch):
+def test_more_panels_than_one_can_look_at_are_left_out_and_counted_in_the_caption(draw, monkeypatch):
     monkeypatch.setattr(drawn, "PANELS", 2)
     canvas = draw([one for alpha in (0.5, 0.6, 0.7) for one in group("splitee", alpha=alpha)])["regret.png"]
     assert titles(canvas) == ["alpha 0.5", "alpha 0.6"]

@@ -29,9 +29,9 @@ def written(tmp_path, content, name="m.csv"):
     return path
 
 
-def arrays(tmp_path, **found):
+def arrays(tmp_path, **content):
     path = tmp_path / "m.npz"
-    np.savez(path, **found)
+    np.savez(path, **content)
     return path
 
 
@@ -138,7 +138,7 @@ LOGITS = np.zeros((2, 4, 3))
 
 
 @pytest.mark.parametrize(
-    ("found", "hint"),
+    ("content", "hint"),
     [
         ({"confidences": CONFIDENCES, "predictions": PREDICTIONS}, "only confidences, predictions"),
         ({"x": LABELS}, "only x"),
@@ -166,9 +166,9 @@ LOGITS = np.zeros((2, 4, 3))
         ({"logits": LOGITS[..., :1], "labels": LABELS * 0}, "has logits"),
     ],
 )
-def test_an_npz_that_is_no_stream_is_a_sentence(tmp_path, found, hint):
+def test_an_npz_that_is_no_stream_is_a_sentence(tmp_path, content, hint):
     with pytest.raises(SeesawError, match=hint):
-        read(arrays(tmp_path, **found))
+        read(arrays(tmp_path, **content))
 
 
 def test_exits_may_cost_the_same(tmp_path):

@@ -1,4 +1,4 @@
-"""What policies do on a stream, held against loops that are written out plainly from the papers' formulas."""
+"""Decisions of policies on a stream, held against loops that are written out plainly from the papers' formulas."""
 
 import math
 
@@ -19,7 +19,7 @@ from bench.replay.streams.play import best_fixed, play, tally
 from bench.replay.streams.stream import Stream
 
 
-def stream(samples=2000, exits=12, seed=0, decimals=None):
+def random_stream(samples=2000, exits=12, seed=0, decimals=None):
     """Confidence grows with depth; with decimals rounded, so that there are ties, and some that just reach alpha."""
     rng = np.random.default_rng(seed)
     confidences = np.clip(rng.normal(np.linspace(0.6, 0.9, exits), 0.15, (samples, exits)), 0, 1)
@@ -28,15 +28,15 @@ def stream(samples=2000, exits=12, seed=0, decimals=None):
     return Stream(confidences, rng.random((samples, exits)) < confidences)
 
 
-def done(policy, given, seed=1, arms=None):
-    return play(policy, given, arms or given.arms(), np.random.default_rng(seed))
+def play_once(policy, stream, seed=1, arms=None):
+    return play(policy, stream, arms or stream.arms(), np.random.default_rng(seed))
 
 
-def published(given, side, alpha, layer, offload):
+def published(stream, side, alpha, layer, offload):
     """The published SplitEE (and, with side information, SplitEE-S) on the samples in this order, from its description:
     every arm learns from one of the first samples beforehand, then argmax of mean + sqrt(ln(trial + 1) / count).
     """
-    x, last = given.confidences, given.exits - 1
+    x, last = stream.confidences, stream.exits - 1
 
     def reward_of(sample, arm):
         if arm == last or x[sample][arm] >= alpha:
@@ -61,7 +61,7 @@ def published(given, side, alpha, layer, offload):
         cost += layer * (best + 1) if side else 0.8 * layer * best + layer
         cost += offload * sent
         offloaded += sent
-        right += given.right[trial, last if sent else best]
+        right += stream.right[trial, last if sent else best]
     return chosen, counts, cost, offloaded, right
 
 
@@ -69,21 +69,21 @@ def published(given, side, alpha, layer, offload):
 @pytest.mark.parametrize(("policy", "side"), [(Splitee, False), (SpliteeS, True)])
 @pytest.mark.parametrize("decimals", [None, 1])
 def test_splitee_decides_and_books_as_the_published_loop_does(policy, side, offload, decimals):
-    given = stream(decimals=decimals)
+    stream = random_stream(decimals=decimals)
     own = policy(alpha=0.8, offload=offload)
-    found, arms = done(own, given), given.arms()
-    chosen, counts, cost, sent, right = published(given, side, 0.8, 0.1, offload)
-    assert found.arms.tolist() == chosen
-    assert found.memory["plays"].tolist() == counts
-    told = tally(given, arms, own.prices(arms, side=side), 0.8, found.arms, 0, np.array([len(given)]))
-    assert told.cost * len(given) == pytest.approx(cost)
-    assert round(told.sent * len(given)) == sent
-    assert round(told.accuracy * len(given)) == right
+    result, arms = play_once(own, stream), stream.arms()
+    chosen, counts, cost, sent, right = published(stream, side, 0.8, 0.1, offload)
+    assert result.arms.tolist() == chosen
+    assert result.memory["plays"].tolist() == counts
+    totals = tally(stream, arms, own.prices(arms, side=side), 0.8, result.arms, 0, np.array([len(stream)]))
+    assert totals.cost * len(stream) == pytest.approx(cost)
+    assert round(totals.sent * len(stream)) == sent
+    assert round(totals.accuracy * len(stream)) == right
 
 
-def plainly(given, policy, index, learns=lambda chosen: [chosen], seed=1):
+def plainly(stream, policy, index, learns=lambda chosen: [chosen], seed=1):
     """Any policy on a stream, from its whole history: a list of (sample, arm, reward), never a running sum."""
-    x, last, rng = given.confidences, given.exits - 1, np.random.default_rng(seed)
+    x, last, rng = stream.confidences, stream.exits - 1, np.random.default_rng(seed)
     if not isinstance(policy, Online):
         policy = Online()
     o, p = policy.mu * policy.offload, [policy.mu * (policy.layer * (arm + 1)) for arm in range(last + 1)]
@@ -168,41 +168,41 @@ PLAIN = [
 
 @pytest.mark.parametrize(("policy", "index"), PLAIN, ids=lambda one: type(one).__name__)
 def test_a_policy_decides_as_a_loop_over_its_whole_history_does(policy, index):
-    given = stream(**SMALL)
-    assert done(policy, given).arms.tolist() == plainly(given, policy, index)
+    stream = random_stream(**SMALL)
+    assert play_once(policy, stream).arms.tolist() == plainly(stream, policy, index)
 
 
 def test_i_splitee_learns_for_every_arm_on_the_way_and_counts_no_reward_twice():
-    given, own = stream(**SMALL), ISplitee()
-    found = done(own, given)
-    assert found.arms.tolist() == plainly(given, own, ucb(1), lambda chosen: range(chosen + 1))
-    passed = [1 + int((found.arms >= arm).sum()) for arm in range(5)]
-    assert found.memory["plays"].tolist() == passed
-    assert found.memory["plays"][0] == 1 + len(given)
+    stream, own = random_stream(**SMALL), ISplitee()
+    result = play_once(own, stream)
+    assert result.arms.tolist() == plainly(stream, own, ucb(1), lambda chosen: range(chosen + 1))
+    passed = [1 + int((result.arms >= arm).sum()) for arm in range(5)]
+    assert result.memory["plays"].tolist() == passed
+    assert result.memory["plays"][0] == 1 + len(stream)
 
 
 @pytest.mark.parametrize("policy", [Splitee(), Splitee(start="booked")])
 def test_every_arm_that_is_played_learns_just_that_reward_arm_0_too(policy):
-    given = stream(samples=400, exits=3)
-    found, x = done(policy, given), given.confidences
+    stream = random_stream(samples=400, exits=3)
+    result, x = play_once(policy, stream), stream.confidences
     for arm in range(3):
-        samples = [int(t) for t in np.flatnonzero(found.arms == arm)] + [arm] * (policy.start == "free")
+        samples = [int(t) for t in np.flatnonzero(result.arms == arm)] + [arm] * (policy.start == "free")
         rewards = [
             (x[t, arm] if arm == 2 or x[t, arm] >= 0.7 else x[t, 2] - 0.5) - 0.1 * (arm + 1) for t in samples
         ]
-        assert found.memory["plays"][arm] == len(samples) > 0
-        assert found.memory["total"][arm] == pytest.approx(sum(rewards))
+        assert result.memory["plays"][arm] == len(samples) > 0
+        assert result.memory["total"][arm] == pytest.approx(sum(rewards))
 
 
 def test_a_reward_that_was_never_seen_may_be_left_out():
-    given = stream(samples=300, exits=8)
-    assumed, skipped = done(SpliteeS(), given), done(SpliteeS(unseen="skipped"), given)
+    stream = random_stream(samples=300, exits=8)
+    assumed, skipped = play_once(SpliteeS(), stream), play_once(SpliteeS(unseen="skipped"), stream)
     assert not np.array_equal(assumed.arms, skipped.arms)
     learnt = np.zeros(8)
     for t, played in enumerate(skipped.arms):
-        stands = [given.confidences[t, arm] >= 0.7 or arm == 7 for arm in range(8)]
-        known = not stands[played] or played == 7
-        learnt += [arm <= played and (known or stands[arm]) for arm in range(8)]
+        stands = [stream.confidences[t, arm] >= 0.7 or arm == 7 for arm in range(8)]
+        is_known = not stands[played] or played == 7
+        learnt += [arm <= played and (is_known or stands[arm]) for arm in range(8)]
     assert skipped.memory["plays"].tolist() == (1 + learnt).tolist()
 
 
@@ -212,23 +212,25 @@ def test_of_equal_arms_the_shallowest_is_played():
         def index(arm, own, t, luck, rng):
             return 0.5
 
-    assert not done(Flat(), stream(samples=20, exits=4)).arms.any()
+    assert not play_once(Flat(), random_stream(samples=20, exits=4)).arms.any()
     same = Stream(np.full((30, 4), 0.5), np.ones((30, 4), bool))
     free = Splitee(layer=1e-300, offload=0.0, start="booked")
-    assert done(free, same).arms[:8].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
+    assert play_once(free, same).arms[:8].tolist() == [0, 1, 2, 3, 0, 1, 2, 3]
 
 
 def test_one_exit_one_sample_and_fewer_samples_than_arms():
-    one = stream(samples=5, exits=1)
-    found = done(Splitee(), one)
-    told = tally(one, one.arms(), Splitee().prices(one.arms(), side=False), 0.7, found.arms, 0, np.array([5]))
-    assert found.arms.tolist() == [0] * 5
-    assert (told.sent, told.cost, told.regret[-1]) == (0, pytest.approx(0.1), 0)
-    assert len(done(SpliteeS(), stream(samples=1, exits=6)).arms) == 1
+    one = random_stream(samples=5, exits=1)
+    result = play_once(Splitee(), one)
+    totals = tally(
+        one, one.arms(), Splitee().prices(one.arms(), side=False), 0.7, result.arms, 0, np.array([5])
+    )
+    assert result.arms.tolist() == [0] * 5
+    assert (totals.sent, totals.cost, totals.regret[-1]) == (0, pytest.approx(0.1), 0)
+    assert len(play_once(SpliteeS(), random_stream(samples=1, exits=6)).arms) == 1
 
 
 def test_a_rule_without_terms_plays_under_those_that_it_is_given():
-    given = stream(**SMALL)
+    stream = random_stream(**SMALL)
 
     class Greedy(Rule):
         @staticmethod
@@ -236,26 +238,26 @@ def test_a_rule_without_terms_plays_under_those_that_it_is_given():
             return own.layer if arm.plays == 0 else arm.total / arm.plays
 
     usual, dear = (
-        play(Greedy(), given, given.arms(), np.random.default_rng(1), terms)
+        play(Greedy(), stream, stream.arms(), np.random.default_rng(1), terms)
         for terms in (None, Online(layer=0.5, start="booked"))
     )
     assert usual.memory["plays"].sum() == 250 + 5
     assert dear.memory["plays"].sum() == 250
     assert dear.arms.tolist() == plainly(
-        given, Online(layer=0.5, start="booked"), lambda own, t, luck, rng: mean(own) if own else 0.5
+        stream, Online(layer=0.5, start="booked"), lambda own, t, luck, rng: mean(own) if own else 0.5
     )
 
 
 def test_a_cut_before_the_first_layer_always_sends_and_a_cut_behind_the_last_never():
-    given = stream(samples=50, exits=2)
-    arms = given.arms("cuts", sends=[3, 1, 1])
+    stream = random_stream(samples=50, exits=2)
+    arms = stream.arms("cuts", sends=[3, 1, 1])
     policy = Splitee(offload=0.2, alpha=0.0)
     prices = policy.prices(arms, side=False)
     costs, sents = [], []
     for arm in range(3):
-        found = tally(given, arms, prices, 0.0, np.full(50, arm, np.int16), 0, np.array([50]))
-        costs.append(found.cost)
-        sents.append(found.sent)
+        result = tally(stream, arms, prices, 0.0, np.full(50, arm, np.int16), 0, np.array([50]))
+        costs.append(result.cost)
+        sents.append(result.sent)
     assert sents == [1, 0, 0]
     assert costs == pytest.approx([0.6, 0.1, 0.18])
 
@@ -275,25 +277,25 @@ def test_reward_and_bill_are_the_papers():
 
 
 def test_i_splitee_books_what_its_layers_cost():
-    given = stream(samples=3, exits=7)
-    arms = given.arms(costs=[3, 6, 9, 12, 15, 18, 19])
+    stream = random_stream(samples=3, exits=7)
+    arms = stream.arms(costs=[3, 6, 9, 12, 15, 18, 19])
     assert ISplitee().prices(arms, side=True).booked.tolist() == pytest.approx(
         [0.3, 0.6, 0.9, 1.2, 1.5, 1.8, 1.9]
     )
 
 
 def test_regret_is_what_the_best_fixed_arm_would_have_had_more():
-    given = stream(samples=300, exits=4)
-    arms, policy, x = given.arms(), Splitee(), given.confidences
+    stream = random_stream(samples=300, exits=4)
+    arms, policy, x = stream.arms(), Splitee(), stream.confidences
     rewards = np.where((x >= 0.7) | (np.arange(4) == 3), x, x[:, [3]] - 0.5) - 0.1 * np.arange(1, 5)
-    best = best_fixed(given, arms, policy.prices(arms, side=False), 0.7)
+    best = best_fixed(stream, arms, policy.prices(arms, side=False), 0.7)
     assert best == rewards.mean(0).argmax()
-    found = done(policy, given).arms
+    chosen = play_once(policy, stream).arms
     marks = np.array([1, 10, 299, 300])
-    told = tally(given, arms, policy.prices(arms, side=False), 0.7, found, best, marks)
-    missed = (rewards[:, best] - rewards[np.arange(300), found]).cumsum()
-    assert told.regret == pytest.approx(missed[marks - 1])
-    assert told.plays.tolist() == (np.bincount(found, minlength=4) / 300).tolist()
+    totals = tally(stream, arms, policy.prices(arms, side=False), 0.7, chosen, best, marks)
+    missed = (rewards[:, best] - rewards[np.arange(300), chosen]).cumsum()
+    assert totals.regret == pytest.approx(missed[marks - 1])
+    assert totals.plays.tolist() == (np.bincount(chosen, minlength=4) / 300).tolist()
 
 
 class Lost(Online):
@@ -305,7 +307,7 @@ class Lost(Online):
 
 
 class Wild(Online):
-    """It asks for what numba does not know."""
+    """It asks for a function that numba cannot compile."""
 
     @staticmethod
     def index(arm, own, t, luck, rng):
@@ -326,4 +328,4 @@ class Nameless(Online):
 )
 def test_rules_that_cannot_work_are_a_sentence(policy, hint):
     with pytest.raises(SeesawError, match=hint):
-        done(policy, stream(samples=5, exits=2))
+        play_once(policy, random_stream(samples=5, exits=2))

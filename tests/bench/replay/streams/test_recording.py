@@ -41,11 +41,11 @@ def record_best(stream, offload):
     return int(np.argmax([reward.sum() for reward in rewards]))
 
 
-def test_a_policy_is_told_without_the_terms_that_its_results_tell(streamed, tmp_path):
+def test_a_policy_is_recorded_without_the_terms_that_its_results_have(streamed, tmp_path):
     record = streamed(tmp_path, policies=("splitee-s[c=2]", "i-splitee", "random", "oracle"))
-    found = {one.spec: one for one in record.entrants}
-    assert list(found) == ["splitee-s[c=2.0]", "i-splitee", "random", "oracle"]
-    assert not found["splitee-s[c=2.0]"].settings.keys() & {"alpha", "layer", "offload", "mu"}
+    entrants = {one.spec: one for one in record.entrants}
+    assert list(entrants) == ["splitee-s[c=2.0]", "i-splitee", "random", "oracle"]
+    assert not entrants["splitee-s[c=2.0]"].settings.keys() & {"alpha", "layer", "offload", "mu"}
     assert [one.bound for one in record.entrants] == [False, False, False, True]
     assert [one.side for one in record.entrants] == [True, True, False, False]
     assert [one.head for one in record.entrants] == [0.2, 0, 0.2, 0.2]
@@ -80,12 +80,12 @@ def test_a_trace_without_a_sound_record_or_of_another_network_is_a_sentence(trac
 def test_a_stream_changes_midway_where_a_run_began_from_the_firsts_weights(made, traced, streamed, tmp_path):
     clean, records = traced(tmp_path), tmp_path / "records"
     path = next(records.glob("*/*/seed0.json"))
-    known = made(0).model_copy(update={"notes": {PACKED: "ab" * 8}}).sealed()
-    known.write(path)
+    first = made(0).model_copy(update={"notes": {PACKED: "ab" * 8}}).sealed()
+    first.write(path)
     untrained = {"recipe": {"epochs": 0, "batch": 10}, "right": (100, 150)}
     noisy = traced(tmp_path, weights="ab" * 32, **untrained)
     _, parts = parts_of([clean, noisy], Store(records))
-    assert parts[1].trained == parts[0].trained == known.setup.trained()
+    assert parts[1].trained == parts[0].trained == first.setup.trained()
     record = streamed(tmp_path, folders=[clean, noisy])
     assert record.samples == 400
     assert record.path(tmp_path).parent != streamed(tmp_path, folders=[clean]).path(tmp_path).parent

@@ -14,23 +14,23 @@ def shown(samples=300, exits=3, shuffles=2, policies=("splitee", "oracle"), widt
     rng = np.random.default_rng(0)
     confidences = np.clip(rng.normal(np.linspace(0.6, 0.9, exits), 0.1, (samples, exits)), 0, 1)
     stream = Stream(confidences, rng.random((samples, exits)) < confidences)
-    named = entrants(policies, sweep)
-    online = [(name, one) for (name, _), one in named.online.items()]
-    plan = Sweep(stream, stream.arms(), online, list(named.guests.items()), shuffles)
+    players = entrants(policies, sweep)
+    online = [(name, one) for (name, _), one in players.online.items()]
+    replay = Sweep(stream, stream.arms(), online, list(players.guests.items()), shuffles)
     console = Console(file=io.StringIO(), width=width)
-    console.print(stream_table(plan, plan.run(1)))
+    console.print(stream_table(replay, replay.run(1)))
     return console.file.getvalue()
 
 
 def test_no_number_and_no_head_is_cut_where_names_are_long_and_two_terms_are_swept():
     names = ("sliding-window[window=123456789]", "splitee[c=0.25,start=booked,head=0.4]", "oracle")
-    told = shown(policies=names, offload=["0.1", "0.25"], alpha=["0.6", "0.75"])
-    assert "…" not in told
-    assert "offload" in told
+    text = shown(policies=names, offload=["0.1", "0.25"], alpha=["0.6", "0.75"])
+    assert "…" not in text
+    assert "offload" in text
 
 
-def test_one_of_anything_is_not_told_as_several():
-    told = " ".join(shown(samples=1, exits=1, shuffles=1).split())
-    assert told.startswith("1 sample, 1 exit, 1 reshuffling, 95% intervals; alpha 0.7")
-    assert "depth is 1 layer." in told
+def test_one_of_anything_is_not_shown_as_several():
+    text = " ".join(shown(samples=1, exits=1, shuffles=1).split())
+    assert text.startswith("1 sample, 1 exit, 1 reshuffling, 95% intervals; alpha 0.7")
+    assert "depth is 1 layer." in text
     assert shown(samples=2000).startswith("2,000 samples, 3 exits, 2 reshufflings, 95%")

@@ -6,12 +6,12 @@ from bench.replay.streams.rerun import again
 
 
 @pytest.mark.parametrize(
-    "asked", [{}, {"shuffles": 0, "costs": "measured"}, {"arms": "cuts", "order_seed": 3}, {"costs": [1.0, 5.0]},
+    "options", [{}, {"shuffles": 0, "costs": "measured"}, {"arms": "cuts", "order_seed": 3}, {"costs": [1.0, 5.0]},
               {"costs": "macs", "sending": "payload.int8"}, {"policies": ("splitee", "best-fixed", "oracle"), "offloads": ("0.5",)},
               {"policies": ("splitee-s[c=2]", "i-splitee", "thompson", "epsilon-greedy[layer=0.2,mu=2]")}],
 )  # fmt: skip
-def test_what_was_asked_is_asked_again_and_gives_the_same_record(streamed, tmp_path, asked):
-    record = streamed(tmp_path, **asked)
+def test_a_record_replayed_again_is_the_same_record(streamed, tmp_path, options):
+    record = streamed(tmp_path, **options)
     anew = again(record, Store(tmp_path / "records", tmp_path / "runs"), threads=1)
     assert anew == record
     rows = record.compare(anew)

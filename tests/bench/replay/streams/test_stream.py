@@ -7,28 +7,28 @@ from bench import SeesawError, Trace
 from bench.replay.streams.stream import Stream
 
 
-def trace(samples=40, exits=3, seed=0):
+def random_trace(samples=40, exits=3, seed=0):
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(exits, samples, 4, generator=generator)
     costs = torch.tensor([10.0, 30.0, 60.0], dtype=torch.float64)[:exits]
     return Trace(logits, torch.randint(4, (samples,), generator=generator), costs)
 
 
-def stream(samples=10, exits=3, **more):
+def random_stream(samples=10, exits=3, **more):
     rng = np.random.default_rng(0)
     return Stream(rng.random((samples, exits)), rng.random((samples, exits)) < 0.5, **more)
 
 
 def test_a_traces_stream_has_the_confidences_of_the_policy_that_is_called_so():
-    given = trace()
-    found = Stream.of(given)
-    assert np.array_equal(found.confidences.T, Confidence().score(given.logits).double().numpy())
+    trace = random_trace()
+    stream = Stream.of(trace)
+    assert np.array_equal(stream.confidences.T, Confidence().score(trace.logits).double().numpy())
     for sample in range(40):
         for exit_ in range(3):
-            row = given.logits[exit_, sample].double().numpy()
+            row = trace.logits[exit_, sample].double().numpy()
             share = np.exp(row) / np.exp(row).sum()
-            assert found.confidences[sample, exit_] == pytest.approx(share.max(), rel=1e-6)
-            assert found.right[sample, exit_] == (share.argmax() == int(given.labels[sample]))
+            assert stream.confidences[sample, exit_] == pytest.approx(share.max(), rel=1e-6)
+            assert stream.right[sample, exit_] == (share.argmax() == int(trace.labels[sample]))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_traces_stream_has_the_confidences_of_the_policy_that_is_called_so():
     ],
 )
 def test_confidences_that_are_none_are_a_sentence_that_names_the_first(change, hint):
-    confidences = stream().confidences
+    confidences = random_stream().confidences
     for place, value in change.items():
         confidences[place] = value
     with pytest.raises(SeesawError, match=hint):
@@ -55,14 +55,14 @@ def test_a_stream_without_samples_or_exits_is_a_sentence(shape):
 
 
 def test_nan_logits_are_a_sentence():
-    given = trace()
-    given.logits[1, 7] = float("nan")
+    trace = random_trace()
+    trace.logits[1, 7] = float("nan")
     with pytest.raises(SeesawError, match="sample 7 at exit 1"):
-        Stream.of(given)
+        Stream.of(trace)
 
 
 def test_a_shuffle_leaves_every_part_in_its_place():
-    whole = Stream.joined([stream(30), stream(50)])
+    whole = Stream.joined([random_stream(30), random_stream(50)])
     order = whole.order(np.random.default_rng(3))
     assert sorted(order[:30]) == list(range(30))
     assert sorted(order[30:]) == list(range(30, 80))
@@ -74,20 +74,20 @@ def test_a_shuffle_leaves_every_part_in_its_place():
 
 
 def test_streams_of_different_networks_cannot_follow_each_other():
-    for other in (stream(exits=4), stream(costs=np.array([1.0, 2, 3]))):
+    for other in (random_stream(exits=4), random_stream(costs=np.array([1.0, 2, 3]))):
         with pytest.raises(SeesawError, match="must be of one network"):
-            Stream.joined([stream(), other])
+            Stream.joined([random_stream(), other])
 
 
 def test_costs_are_layers_or_measured_or_numbers():
-    measured = Stream.of(trace())
-    assert stream().arms().depths.tolist() == [1, 2, 3]
+    measured = Stream.of(random_trace())
+    assert random_stream().arms().depths.tolist() == [1, 2, 3]
     assert measured.arms(costs="measured").depths.tolist() == [0.5, 1.5, 3.0]
     assert measured.arms(costs="measured").measured
-    given = stream().arms("cuts", [2, 4, 4], [3, 2, 1, 1])
-    assert given.exits.tolist() == [-1, 0, 1, 2]
-    assert given.depths.tolist() == [0, 2, 4, 4]
-    assert given.sends.tolist() == [3, 2, 1, 1]
+    arms = random_stream().arms("cuts", [2, 4, 4], [3, 2, 1, 1])
+    assert arms.exits.tolist() == [-1, 0, 1, 2]
+    assert arms.depths.tolist() == [0, 2, 4, 4]
+    assert arms.sends.tolist() == [3, 2, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -106,4 +106,4 @@ def test_costs_are_layers_or_measured_or_numbers():
 )
 def test_costs_that_do_not_fit_are_a_sentence(what, hint):
     with pytest.raises(SeesawError, match=hint):
-        stream().arms(**what)
+        random_stream().arms(**what)

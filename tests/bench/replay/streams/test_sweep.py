@@ -19,16 +19,16 @@ from bench.replay.streams.sweep import Sweep
 from bench.replay.streams.tally import against
 
 
-def stream(samples=300, exits=5, seed=0):
+def random_stream(samples=300, exits=5, seed=0):
     rng = np.random.default_rng(seed)
     confidences = np.clip(rng.normal(np.linspace(0.6, 0.9, exits), 0.15, (samples, exits)), 0, 1)
     return Stream(confidences, rng.random((samples, exits)) < confidences)
 
 
-def run(policies=(), guests=(), given=None, shuffles=3, arms="exits", **more):
-    given = stream() if given is None else given
-    found = Sweep(given, given.arms(arms), list(policies), list(guests), shuffles)
-    return {(row.name, row.terms): row for row in found.run(**more)}
+def run(policies=(), guests=(), stream=None, shuffles=3, arms="exits", **more):
+    stream = random_stream() if stream is None else stream
+    sweep = Sweep(stream, stream.arms(arms), list(policies), list(guests), shuffles)
+    return {(row.name, row.terms): row for row in sweep.run(**more)}
 
 
 def only(rows, name):
@@ -36,15 +36,15 @@ def only(rows, name):
     return row
 
 
-def test_all_layers_and_early_exit_are_always_there_and_are_what_a_loop_says():
-    given = stream()
-    rows = run(given=given)
+def test_all_layers_and_early_exit_are_always_there_and_are_what_a_loop_counts():
+    stream = random_stream()
+    rows = run(stream=stream)
     assert [name for name, _ in rows] == [ALL_LAYERS, EARLY_EXIT]
     whole, early = rows.values()
     assert whole.mean("cost").value == pytest.approx(0.5)
-    assert whole.mean("accuracy").value == pytest.approx(given.right[:, -1].mean())
+    assert whole.mean("accuracy").value == pytest.approx(stream.right[:, -1].mean())
     cost, right = 0.0, 0
-    for confidences, answers in zip(given.confidences, given.right, strict=True):
+    for confidences, answers in zip(stream.confidences, stream.right, strict=True):
         left = next((e for e in range(5) if confidences[e] >= 0.7), 4)
         cost += 0.1 * (left + 1)
         right += answers[left]
@@ -54,41 +54,41 @@ def test_all_layers_and_early_exit_are_always_there_and_are_what_a_loop_says():
 
 
 def test_each_shuffle_is_a_pass_of_its_own_and_the_same_for_every_policy():
-    given = stream()
-    rows = run([("a", Splitee()), ("b", Splitee(c=2))], given=given)
+    stream = random_stream()
+    rows = run([("a", Splitee()), ("b", Splitee(c=2))], stream=stream)
     for number, tally in enumerate(only(rows, "a").tallies):
-        order = given.order(np.random.default_rng([0, number, 0]))
-        shuffled = given.take(order)
-        alone = play(Splitee(), shuffled, given.arms(), np.random.default_rng([0, number, 1])).arms
+        order = stream.order(np.random.default_rng([0, number, 0]))
+        shuffled = stream.take(order)
+        alone = play(Splitee(), shuffled, stream.arms(), np.random.default_rng([0, number, 1])).arms
         assert tally.plays.tolist() == (np.bincount(alone, minlength=5) / 300).tolist()
     assert len({tuple(tally.regret) for tally in only(rows, "b").tallies}) == 3
 
 
 def test_without_shuffles_there_is_one_pass_in_the_files_order():
-    given = stream()
-    (tally,) = only(run([("a", SpliteeS())], given=given, shuffles=0), "a").tallies
-    alone = play(SpliteeS(), given, given.arms(), np.random.default_rng([0, 0, 1])).arms
+    stream = random_stream()
+    (tally,) = only(run([("a", SpliteeS())], stream=stream, shuffles=0), "a").tallies
+    alone = play(SpliteeS(), stream, stream.arms(), np.random.default_rng([0, 0, 1])).arms
     assert tally.plays.tolist() == (np.bincount(alone, minlength=5) / 300).tolist()
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
 @pytest.mark.parametrize("shuffles", [0, 2, 5])
 def test_threads_change_no_number_and_every_stream_is_reported(threads, shuffles):
-    told = []
+    steps = []
     policies, guests = [("a", Splitee()), ("c", SpliteeS(offload=0.1))], [("b", Random())]
-    rows = run(policies, guests, shuffles=shuffles, threads=threads, report=lambda *step: told.append(step))
+    rows = run(policies, guests, shuffles=shuffles, threads=threads, report=lambda *step: steps.append(step))
     once = run(policies, guests, shuffles=shuffles, threads=1)
     for key, row in rows.items():
         assert [one.cost for one in row.tallies] == [one.cost for one in once[key].tallies]
         assert np.array_equal(row.regret(), once[key].regret())
     total = 8 * max(shuffles, 1)
-    assert told == [(number + 1, total) for number in range(total)]
+    assert steps == [(number + 1, total) for number in range(total)]
 
 
 def test_every_terms_have_their_own_baselines():
     rows = list(run([("s", Splitee()), ("i", ISplitee()), ("t", Splitee(offload=0.1))]).values())
-    told = [(row.name, row.terms.alpha, row.terms.offload) for row in rows]
-    assert told == [
+    names = [(row.name, row.terms.alpha, row.terms.offload) for row in rows]
+    assert names == [
         (name, alpha, offload)
         for alpha, offload, policy in ((0.7, 0.5, "s"), (0.5, 0.5, "i"), (0.7, 0.1, "t"))
         for name in (ALL_LAYERS, EARLY_EXIT, policy)
@@ -100,19 +100,19 @@ def test_every_terms_have_their_own_baselines():
 
 @pytest.mark.parametrize("kind", ["exits", "cuts"])
 def test_references_are_what_brute_force_over_arms_finds(kind):
-    given = stream(samples=120)
-    rows = run([("s", Splitee())], [("f", BestFixed()), ("o", Oracle())], given, shuffles=2, arms=kind)
+    stream = random_stream(samples=120)
+    rows = run([("s", Splitee())], [("f", BestFixed()), ("o", Oracle())], stream, shuffles=2, arms=kind)
     deep = [-1, 0, 1, 2, 3, 4] if kind == "cuts" else [0, 1, 2, 3, 4]
     cheapest, right, rewards = 0.0, 0, np.zeros(len(deep))
-    for confidences, answers in zip(given.confidences, given.right, strict=True):
-        found = []
+    for confidences, answers in zip(stream.confidences, stream.right, strict=True):
+        outcomes = []
         for number, exit_ in enumerate(deep):
             stands = exit_ == 4 or (exit_ >= 0 and confidences[exit_] >= 0.7)
             booked = 0.0 if exit_ < 0 else 0.08 * (exit_ + 1) + 0.02
             answer = answers[exit_] if stands else answers[4]
-            found.append((not answer, booked + (0 if stands else 0.5)))
+            outcomes.append((not answer, booked + (0 if stands else 0.5)))
             rewards[number] += (confidences[exit_] if stands else confidences[4] - 0.5) - 0.1 * (exit_ + 1)
-        wrong, cost = min(found)
+        wrong, cost = min(outcomes)
         cheapest += cost
         right += not wrong
     oracle, fixed = only(rows, "o"), only(rows, "f")
@@ -131,22 +131,22 @@ def test_a_mean_has_students_interval():
     assert Mean.of([2.0]).interval == (2, 2, 2)
 
 
-def test_regret_is_told_at_every_sample_of_a_short_stream_and_at_200_places_of_a_long_one():
-    assert Sweep(stream(30), stream(30).arms(), []).marks.tolist() == list(range(1, 31))
-    marks = Sweep(stream(5000), stream(5000).arms(), []).marks
+def test_regret_is_read_at_every_sample_of_a_short_stream_and_at_200_places_of_a_long_one():
+    assert Sweep(random_stream(30), random_stream(30).arms(), []).marks.tolist() == list(range(1, 31))
+    marks = Sweep(random_stream(5000), random_stream(5000).arms(), []).marks
     assert len(marks) == 200
     assert (marks[0], marks[-1]) == (1, 5000)
 
 
 def test_a_policy_that_forgets_follows_a_stream_that_changes():
-    """Deep exits are sure in the first half, shallow ones in the second: the window finds out, all of history does not."""
+    """Deep exits are sure in the first half, shallow ones in the second: the window follows, all of history does not."""
     sure, unsure = np.full((3000, 3), 0.2), np.full((3000, 3), 0.2)
     sure[:, 2], unsure[:, 0] = 1.0, 1.0
     part = [Stream(one, np.ones_like(one, dtype=bool)) for one in (sure, unsure)]
     settings = {"c": 0.2, "layer": 0.01}
     entrants = [("ever", Splitee(**settings)), ("window", SlidingWindow(window=300, **settings))]
     entrants.append(("discounted", Discounted(gamma=0.995, **settings)))
-    rows = run(entrants, given=Stream.joined(part))
+    rows = run(entrants, stream=Stream.joined(part))
     ever, window, discounted = (
         only(rows, name).mean("regret").value for name in ("ever", "window", "discounted")
     )

@@ -44,8 +44,8 @@ def killed_after(count):
     return report
 
 
-def weights(asked):
-    return (ResolvedRun.of(asked).folder / "weights.safetensors").read_bytes()
+def weights(request):
+    return (ResolvedRun.of(request).folder / "weights.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -64,53 +64,53 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, model, exits, more):
         with pytest.raises(Killed):
             run(broken, killed_after(count))
     steps = []
-    found = run(broken, lambda phase, done, total, line: steps.append(done) if phase == "train" else None)
-    assert found.untimed() == expected.untimed()
+    record = run(broken, lambda phase, done, total, line: steps.append(done) if phase == "train" else None)
+    assert record.untimed() == expected.untimed()
     assert weights(broken) == weights(whole)
     assert not list((ResolvedRun.of(broken).folder).glob("checkpoints/*"))
 
 
 def test_only_what_was_not_finished_is_trained_again(tmp_path):
-    asked = order(tmp_path, "mlp_pruned[at=0.5]")
+    request = order(tmp_path, "mlp_pruned[at=0.5]")
     with pytest.raises(Killed):
-        run(asked, killed_after(4))
+        run(request, killed_after(4))
     trained = []
-    run(asked, lambda phase, done, _, line: trained.append(done) if phase == "train" and line else None)
+    run(request, lambda phase, done, _, line: trained.append(done) if phase == "train" and line else None)
     assert min(trained) > 3
 
 
 def test_again_begins_anew(tmp_path):
-    asked = order(tmp_path, "mlp")
+    request = order(tmp_path, "mlp")
     with pytest.raises(Killed):
-        run(asked, killed_after(2))
+        run(request, killed_after(2))
     trained = []
-    run(asked, lambda _, done, __, line: trained.append(done) if "loss" in line else None, again=True)
+    run(request, lambda _, done, __, line: trained.append(done) if "loss" in line else None, again=True)
     assert min(trained) <= 1
 
 
 def test_again_that_was_cut_short_goes_on(tmp_path):
-    asked = order(tmp_path, "mlp")
-    whole = run(asked)
+    request = order(tmp_path, "mlp")
+    whole = run(request)
     with pytest.raises(Killed):
-        run(asked, killed_after(3), again=True)
+        run(request, killed_after(3), again=True)
     for again in (False, True):  # the same command, with its --again or without
         trained = []
-        found = run(
-            asked,
+        record = run(
+            request,
             lambda _, done, __, line, seen=trained: seen.append(done) if "loss" in line else None,
             again=again,
         )
-        assert found.untimed() == whole.untimed()
+        assert record.untimed() == whole.untimed()
         assert min(trained) > 2 if not again else min(trained) <= 1
-    assert not (ResolvedRun.of(asked).folder / "again").exists()
+    assert not (ResolvedRun.of(request).folder / "again").exists()
 
 
 @pytest.mark.parametrize("damage", ["cut short", "nonsense", "another seed's", "another version's"])
 def test_a_damaged_or_foreign_checkpoint_is_a_sentence_and_the_run_begins_anew(tmp_path, damage, caplog):
-    asked = order(tmp_path, "mlp")
+    request = order(tmp_path, "mlp")
     with pytest.raises(Killed):
-        run(asked, killed_after(2))
-    path = next(ResolvedRun.of(asked).folder.glob("checkpoints/*"))
+        run(request, killed_after(2))
+    path = next(ResolvedRun.of(request).folder.glob("checkpoints/*"))
     data = path.read_bytes()
     if damage == "cut short":
         path.write_bytes(data[: len(data) // 2])
@@ -120,9 +120,9 @@ def test_a_damaged_or_foreign_checkpoint_is_a_sentence_and_the_run_begins_anew(t
         old, new = ("seed 0", "seed 7") if damage == "another seed's" else (torch.__version__, "0.0.0")
         old = old if old.encode() in data else torch.__version__.split("+")[0]
         path.write_bytes(_with_header(data, lambda text: text.replace(old, new)))
-    found = run(asked)
+    record = run(request)
     assert re.search(rf"{re.escape(str(path))} is .*checkpoint.* trained again\.", caplog.text)
-    assert found.untimed() == run(order(tmp_path / "whole", "mlp")).untimed()
+    assert record.untimed() == run(order(tmp_path / "whole", "mlp")).untimed()
 
 
 def _with_header(data, change):
@@ -192,8 +192,8 @@ def test_no_bytes_make_more_than_a_sentence(tmp_path_factory, data):
         whole[place] ^= data.draw(st.integers(1, 255))
     kept.path(0).write_bytes(bytes(whole[: data.draw(st.integers(0, len(whole)))]))
     with suppress(SeesawError):
-        if (found := kept.read(0)) is not None:
-            found.to_net(net)
+        if (checkpoint := kept.read(0)) is not None:
+            checkpoint.to_net(net)
 
 
 def test_nothing_of_a_checkpoint_is_pickled(tmp_path):
@@ -220,18 +220,18 @@ def test_what_was_measured_otherwise_is_not_trained_again(tmp_path):
 
 
 def test_a_record_is_measured_again_on_demand_and_its_weights_must_be_its_own(tmp_path):
-    asked = order(tmp_path, "mlp_pruned")
-    first = run(asked)
+    request = order(tmp_path, "mlp_pruned")
+    first = run(request)
     phases = []
-    second = run(asked, lambda phase, *_: phases.append(phase), measure=True)
+    second = run(request, lambda phase, *_: phases.append(phase), measure=True)
     assert "train" not in phases
     assert [e.readings for e in second.exits] == [e.readings for e in first.exits]
-    path = ResolvedRun.of(asked).folder / "weights.safetensors"
+    path = ResolvedRun.of(request).folder / "weights.safetensors"
     other = order(tmp_path / "other", "mlp_pruned", seed=1)
     run(other)
     path.write_bytes((ResolvedRun.of(other).folder / "weights.safetensors").read_bytes())
     with pytest.raises(SeesawError, match="not the file that"):
-        run(asked, measure=True)
+        run(request, measure=True)
     path.unlink()
-    run(asked, lambda phase, *_: phases.append(phase), measure=True)
+    run(request, lambda phase, *_: phases.append(phase), measure=True)
     assert "train" in phases

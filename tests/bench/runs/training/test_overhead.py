@@ -70,12 +70,12 @@ def test_a_method_that_does_as_much_again_between_its_steps_takes_twice_as_long(
     Slow().fit(net, lent)
     between = clock.now - begun - lent.log.lent
     overhead.probe()
-    found = overhead.reading(between + lent.log.work)
+    reading = overhead.reading(between + lent.log.work)
     assert lent.steps == 160
     assert between == pytest.approx(5)
-    assert found.value == pytest.approx((160 * 1.0 + 5) / (160 * 0.5))
-    assert found.n == 2
-    assert found.low <= found.value <= found.high
+    assert reading.value == pytest.approx((160 * 1.0 + 5) / (160 * 0.5))
+    assert reading.n == 2
+    assert reading.low <= reading.value <= reading.high
 
 
 def test_timing_dense_steps_changes_nothing_that_is_random():
@@ -96,12 +96,12 @@ def test_a_short_training_is_not_timed():
     assert overhead.reading(1.0) is None
 
 
-def test_a_record_tells_it_and_measured_again_keeps_it(tmp_path):
+def test_a_record_holds_it_and_measured_again_keeps_it(tmp_path):
     places = {name: tmp_path / name for name in ("records", "runs", "data")}
     small = {"policies": ("confidence",), "codecs": ("int8",), "meters": ("macs", "storage")}
-    asked = RunRequest(task="blobs", model="mlp_snip", recipe={"epochs": "12"}, **small, **places)
-    first = run(asked)
+    request = RunRequest(task="blobs", model="mlp_snip", recipe={"epochs": "12"}, **small, **places)
+    first = run(request)
     assert first.net[NAME].unit == "x"
-    again = run(asked, measure=True)
+    again = run(request, measure=True)
     assert again.net[NAME] == first.net[NAME]
-    assert run(asked, again=True).untimed() == first.untimed()
+    assert run(request, again=True).untimed() == first.untimed()

@@ -73,18 +73,18 @@ def sizes(layer):
 
 def test_diagonals_keep_where_they_begin():
     layer = nn.Linear(96, 64)
-    hide(layer, mask_from("diagonal[density=0.125]@0", (64, 96)))  # and nobody says how it was made
-    found = sizes(layer)
-    assert found["cyclic"] == min(found.values())
-    assert "pattern" not in found
+    hide(layer, mask_from("diagonal[density=0.125]@0", (64, 96)))  # without the pattern that made it
+    lengths = sizes(layer)
+    assert lengths["cyclic"] == min(lengths.values())
+    assert "pattern" not in lengths
     assert torch.equal(unpack(pack(nn.Sequential(layer), "cyclic"))[1]["0"], layer.weight_mask)
 
 
 def test_what_repeats_keeps_one_period():
     layer = nn.Conv2d(16, 32, 3)
     hide(layer, mask_from("kernel[density=0.25]@0", (32, 16, 3, 3)))
-    found = sizes(layer)
-    assert found["periodic"] == min(found.values())
+    lengths = sizes(layer)
+    assert lengths["periodic"] == min(lengths.values())
     assert torch.equal(unpack(pack(nn.Sequential(layer), "periodic"))[1]["0"], layer.weight_mask)
 
 

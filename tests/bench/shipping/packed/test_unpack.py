@@ -1,4 +1,4 @@
-"""Bytes that are no whole packed network, or lie about what they hold."""
+"""Bytes that are no whole packed network, or lie about their content."""
 
 import contextlib
 import json
@@ -49,7 +49,7 @@ def test_the_honest_forgery_opens():
     "shape",
     [[4], [16], [1 << 70, 1], [1.5, 4], [True, 16], [1 << 40, 1 << 40], [4, -4], [0, 4], [8, 8], "44", None],
 )
-def test_sizes_that_lie_are_found_before_they_are_used(shape):
+def test_sizes_that_lie_are_refused_before_they_are_used(shape):
     with pytest.raises(SeesawError, match="no whole packed network"):
         unpack(forged(shape=shape))
 

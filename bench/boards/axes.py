@@ -1,4 +1,4 @@
-"""Last exits: the numbers by which boards set networks side by side, defined once for every form of a board."""
+"""Axes: the numbers by which boards compare networks, defined once for every form of a board."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Axis:
     """One number of a network, or of each of its exits.
 
     Attributes:
-        title: in words, with what it is of.
-        head: of a table's column.
+        title: its name, at the axis of a plot.
+        head: its name, at the head of a table's column.
         unit: share, MAC, B, s, J or x.
-        of: the number of one exit (-1 is the last); of a whole network the same for all.
+        of: the number at one exit (-1 is the last); for a whole network the same at all.
         whole: whether it is of the whole network.
-        timed: whether it depends on the machine, so that only one machine's count.
+        timed: whether it depends on the machine, so that only numbers of one machine count.
         versus: whether its ratio to the dense parent's is shown.
-        in_turn: its ratio to a parent that was timed in turn, where there is such a reading.
+        in_turn: the reading of that ratio at one exit, where both were timed in turn.
     """
 
     title: str
@@ -45,7 +45,7 @@ class Axis:
     in_turn: Callable[[int], Number] | None = None
 
     def value(self, row: Row, exit_: int = -1) -> Value:
-        """Its mean over a row's seeds, at one exit, and the ratio to the dense parent."""
+        """Its mean over a row's seeds, at one exit, and the ratio to the dense parent's."""
         number = self.of(exit_)
         in_turn = self.in_turn(exit_) if self.in_turn else None
         ratio = row.ratio(number, timed=self.timed, in_turn=in_turn) if self.versus else None
@@ -54,13 +54,13 @@ class Axis:
 
 @dataclass(frozen=True)
 class Value:
-    """What an axis comes to for a row.
+    """The value of an axis for a row.
 
     Attributes:
-        mean: over the seeds that have it.
+        mean: over the seeds that have the number.
         ratio: how many times less than the dense parent.
         unit: of the mean.
-        seeds: that the row has.
+        seeds: the number of the row's records, whether they have it or not.
     """
 
     mean: Mean | None
@@ -70,7 +70,7 @@ class Value:
 
     @property
     def words(self) -> str:
-        """In one line: a share with its interval, a cost with its ratio, and of how many seeds, where not all have it."""
+        """In one line: a share with its interval, a cost with its ratio; of how many seeds, where not all."""
         if self.mean is None or self.unit != "share":
             return cost(self.mean, FORMS[self.unit], self.ratio, self.seeds)
         return percent(self.mean) + of_seeds(self.mean, self.seeds)
@@ -122,15 +122,9 @@ AXES = {
 
 
 def axes(rows: Iterable[Row]) -> dict[str, Axis]:
-    """The axes, with those of the models of energy that these rows have."""
+    """All axes, by key: `AXES`, and one for each model of energy that these rows have."""
     models = sorted({name for row in rows for record in row.records for name in modelled_names(record)})
     return AXES | {
         name: Axis(f"energy by the model {(own := name.removeprefix('energy.'))}", own, "J", _of_exit(name))
         for name in models
     }
-
-
-def last_exit(row: Row, keys: Iterable[str] | None = None) -> dict[str, Value]:
-    """What the axes come to for a row's last exit, or some of them, by key."""
-    own = axes([row])
-    return {key: own[key].value(row) for key in (own if keys is None else keys) if key in own}

@@ -1,0 +1,73 @@
+"""Options that several commands share, and how their values are read."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from bench import SeesawError
+from bench.commands.options import RunOptions, numbers, recipe, with_run_options, words
+
+
+def test_specs_are_parted_by_commas_but_not_within_their_brackets():
+    assert words("mlp[widths=8:8,a=1], lenet,") == ("mlp[widths=8:8,a=1]", "lenet")
+    assert words("") == ()
+
+
+def test_seeds_are_whole_numbers():
+    assert numbers("0, 3") == [0, 3]
+    for text in ("", "-1", "1.5", "a", str(1 << 53)):
+        with pytest.raises(SeesawError, match=r"joined by commas: 0,1,2\."):
+            numbers(text)
+
+
+def test_epochs_win_over_set_and_a_setting_needs_a_value():
+    assert recipe(["lr=0.1", "epochs=3", "a=b=c"], 5) == {"lr": "0.1", "epochs": "5", "a": "b=c"}
+    assert recipe(None, None) == {}
+    with pytest.raises(SeesawError, match="--set key=value"):
+        recipe(["lr"], None)
+
+
+def test_a_command_takes_all_options_of_a_run_one_by_one_and_its_function_as_one():
+    calls = []
+    app = typer.Typer()
+
+    @app.command()
+    @with_run_options
+    def command(run_options: RunOptions, first: str, last: int = 3) -> None:
+        calls.append((run_options, first, last))
+
+    given = [
+        "x",
+        "--task",
+        "mnist",
+        "--set",
+        "lr=1",
+        "--set",
+        "a=2",
+        "--lean",
+        "--cut",
+        "2",
+        "--records",
+        "here",
+    ]
+    assert CliRunner().invoke(app, given).exit_code == 0
+    changed = {"task": "mnist", "set_": ["lr=1", "a=2"], "lean": True, "cut": 2, "records": Path("here")}
+    assert calls == [(RunOptions(**changed), "x", 3)]
+    assert CliRunner().invoke(app, ["x", "--run-options", "y"]).exit_code != 0
+
+
+def test_every_option_reaches_the_request():
+    options = RunOptions(
+        task="t", exits="e", policies="a,b", codecs="c", meters="m", epochs=2, set_=["lr=1"], device="cpu", cut=1,
+        values="int8", lean=True, data=Path("d"), records=Path("r"), runs=Path("u"),
+    )  # fmt: skip
+    assert all(getattr(options, one.name) != one.default for one in fields(options))
+    request = options.request("model", seed=7)
+    assert (request.task, request.model, request.exits, request.seed) == ("t", "model", "e", 7)
+    assert (request.policies, request.codecs, request.meters) == (("a", "b"), ("c",), ("m",))
+    assert request.recipe == {"lr": "1", "epochs": "2"}
+    assert (request.device, request.cut, request.values, request.lean) == ("cpu", 1, "int8", True)
+    assert (request.data, request.records, request.runs) == (Path("d"), Path("r"), Path("u"))

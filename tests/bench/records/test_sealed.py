@@ -1,0 +1,53 @@
+import json
+
+import pytest
+
+from bench import SeesawError
+from bench.records.record import Record, load
+from bench.records.sealed import checksum, digest, slug
+from tests.bench.edited import edited, set_
+
+
+def test_a_list_of_numbers_takes_one_line_and_is_read_back(made, tmp_path):
+    record = edited(
+        made(), set_("notes", value={"words": ["1\n2", "[\n1\n]"], "numbers": [1, 2.5, -3e-7, None]})
+    )
+    path = record.save(tmp_path)
+    assert '"numbers": [1, 2.5, -3e-07, null]' in path.read_text()
+    assert load(path) == record
+
+
+@pytest.mark.parametrize("number", ["1e31", "-1e31", str(1 << 61), "NaN", "Infinity", "0." + "1" * 60])
+def test_a_number_that_boards_could_not_compute_with_is_refused(made, tmp_path, number):
+    path = made().save(tmp_path)
+    path.write_text(path.read_text().replace('"budget": 1.0', f'"budget": {number}'))
+    with pytest.raises(SeesawError, match="no number that a record can hold"):
+        load(path)
+
+
+def test_a_file_beyond_the_largest_size_is_refused_before_it_is_parsed(made, tmp_path, monkeypatch):
+    path = made().save(tmp_path)
+    monkeypatch.setattr("bench.records.sealed.MAX_BYTES", path.stat().st_size - 1)
+    with pytest.raises(SeesawError, match="larger than any record"):
+        load(path)
+
+
+def test_the_checksum_is_of_every_value_but_open_ones(made):
+    values = json.loads(made().sealed().model_dump_json())
+    assert checksum(values) == values["checksum"]
+    assert checksum(values | {"new": None, "list": [], "flag": False}) == values["checksum"]
+    assert checksum(values | {"new": 0}) != values["checksum"]
+    assert Record.model_validate(values).intact
+
+
+def test_a_digest_does_not_depend_on_the_order_of_keys():
+    assert digest({"a": 1, "b": {"c": 2, "d": 3}}) == digest({"b": {"d": 3, "c": 2}, "a": 1})
+    assert digest({"a": [1, 2]}) != digest({"a": [2, 1]})
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("resnet", "resnet"), ("my_nets.py:Tiny", "draft-tiny"), ("../..", "unnamed"), ("a:", "draft-unnamed")],
+)
+def test_a_name_becomes_a_part_of_a_path(name, part):
+    assert slug(name) == part

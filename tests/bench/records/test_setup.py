@@ -1,0 +1,52 @@
+import pytest
+
+from bench.records.setup import board_of, plan_of, task_and_version
+from tests.bench.edited import edited, set_
+
+
+def test_a_boards_name_gives_its_task_and_version_back(made):
+    usual = made().setup
+    files = usual.model_copy(update={"task_identity": {"files": "abc"}})
+    assert task_and_version(board_of(usual)) == ("digits", 1, True)
+    assert task_and_version(board_of(files)) == ("digits", 1, False)
+    assert task_and_version("fashion-mnist-v12") == ("fashion-mnist", 12, True)
+    assert task_and_version("no-board") == ("no-board", 0, True)
+
+
+def test_other_settings_and_other_files_of_a_task_have_boards_of_their_own(made):
+    setups = [
+        made().setup,
+        made().setup.model_copy(update={"task_identity": {"files": "abc"}}),
+        made().setup.model_copy(update={"task_identity": {"files": "abd"}}),
+        edited(made(), set_("setup", "task", value=_task("digits[side=3]", {"side": 3}))).setup,
+    ]
+    assert len({board_of(setup) for setup in setups}) == 4
+
+
+def _task(spec, settings):
+    return {"name": "digits", "origin": "made", "settings": settings, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({}, "joint, 2 epochs"),
+        ({"recipe": {"epochs": 1}}, "joint, 1 epoch"),
+        ({"weights": "0" * 64}, "joint, weights given, 2 epochs"),
+        ({"weights": "0" * 64, "recipe": {"epochs": 0}}, "joint, weights given"),
+        ({"cut": 2, "values": "int8", "lean": True}, "joint, 2 epochs, cut 2, int8 weights, lean training"),
+    ],
+)
+def test_a_plan_names_only_what_differs_from_the_usual(made, changes, line):
+    assert plan_of(made().setup.model_copy(update=changes)) == line
+
+
+def test_training_alone_decides_whether_networks_are_the_same_and_a_drafts_code_is_a_part_of_it(made):
+    setup = made().setup
+    for same in ({"values": "int8"}, {"codecs": []}, {"meters": [setup.task]}):
+        assert setup.model_copy(update=same).trained() == setup.trained()
+        assert setup.model_copy(update=same).digest() != setup.digest()
+    assert setup.model_copy(update={"lean": True}).trained() != setup.trained()
+    drafts = [setup.method.model_copy(update={"origin": f"draft m.py sha256:{n}"}) for n in (1, 2)]
+    digests = {setup.model_copy(update={"method": draft}).trained() for draft in drafts}
+    assert len(digests | {setup.trained()}) == 3

@@ -1,0 +1,79 @@
+"""What is imported for what: looking at records needs no PyTorch, a device no laboratory."""
+
+import json
+import subprocess
+import sys
+from importlib.metadata import packages_distributions, requires
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import bench
+from bench.errors import LAB
+
+LIGHT = {"torch", "pytorch_lightning", "torchvision", "torchmetrics", "sklearn", "numba", "wandb", "pandas"}
+
+
+def after(code, *, without=()):
+    """The top-level modules that a fresh interpreter holds after some code; `without` cannot be imported there."""
+    whole = (
+        f"import sys, json\nfor name in {list(without)!r}: sys.modules[name] = None\n{code}\n"
+        "print(json.dumps([name for name, module in sys.modules.items() if module and '.' not in name]))"
+    )
+    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def after_command(*words):
+    return after(f"sys.argv = {['seesaw', *words]!r}\nimport seesaw\ntry: seesaw.main()\nexcept SystemExit as end: assert not end.code, end.code")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def paths(made, tmp_path_factory):
+    records = tmp_path_factory.mktemp("home") / "records"
+    return records, [str(made(seed).save(records)) for seed in range(2)]
+
+
+@pytest.mark.parametrize("words", [["list"], ["--help"], ["run", "--help"]])
+def test_looking_around_imports_no_torch(words):
+    assert not LIGHT & after_command(*words)
+
+
+def test_boards_and_records_are_read_without_torch(paths, tmp_path):
+    records, (first, second) = paths
+    folders = ("--records", str(records), "--pages", str(tmp_path / "pages"))
+    assert not LIGHT & after_command("board", *folders)
+    assert list((tmp_path / "pages").glob("*.html"))
+    assert not LIGHT & after_command("show", first)
+    assert not LIGHT & after_command("diff", first, second)
+    assert not LIGHT & after_command("verify", first)
+
+
+def test_a_device_needs_no_laboratory():
+    code = "from bench import fast, leaves_now, load_states, open_part, read_frames, write_frame"
+    assert "torch" in after(code, without=LAB)
+
+
+def test_what_needs_the_laboratory_says_how_to_install_it(monkeypatch):
+    code = "try:\n    from bench import run\nexcept Exception as error: print(type(error).__name__, error)\n"
+    whole = f"import sys\nfor name in {LAB!r}: sys.modules[name] = None\n{code}"
+    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("SeesawError This needs ")
+    assert "pip install 'seesaw-bench[lab]'" in done.stdout
+
+
+def test_the_modules_of_the_laboratory_are_those_of_its_extra():
+    names = {module: set(found) for module, found in packages_distributions().items()}
+    lab = {
+        one.name
+        for one in map(Requirement, requires("seesaw-bench") or [])
+        if one.marker and one.marker.evaluate({"extra": "lab"}) and not one.marker.evaluate({"extra": ""})
+    }
+    assert {canonicalize_name(name) for module in LAB for name in names[module]} == lab
+
+
+def test_bench_has_the_names_it_lists():
+    assert all(hasattr(bench, name) for name in dir(bench))
+    with pytest.raises(AttributeError, match="Nonsense"):
+        _ = bench.Nonsense

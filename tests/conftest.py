@@ -22,6 +22,7 @@ def _cache():
     from bench.execution import native
 
     native.missing()
+    os.environ["SEESAW_KERNELS"] = str(native.cache())  # for tests that build others, once a machine
     own = Path(tempfile.mkdtemp(prefix="seesaw-cache-"))
     for folder in native.cache().glob("seesaw_*"):
         if folder.is_dir():

@@ -31,7 +31,7 @@ def kernels(
         raise SeesawError(
             f"Networks run by PyTorch's kernels here: {reason}. Install a C++ compiler to have the native ones."
         )
-    out.print(f"The native kernels are built, in {native.cache()}.")
+    out.print(f"The native kernels are built for registers of {native.vectors()}, in {native.cache()}.")
     files = sorted(native.cache().glob("forms-*.json"))
     for file in files:
         from bench.execution.program.choices import read

@@ -1,6 +1,7 @@
 """The native kernels: built once for this machine by torch's extension loader, where there is a compiler.
 
-`SEESAW_NATIVE=0` leaves them out; `SEESAW_CACHE` names another folder than `~/.cache/seesaw` to keep them in.
+`SEESAW_NATIVE=0` leaves them out; `SEESAW_CACHE` names another folder than `~/.cache/seesaw` to keep them in;
+`SEESAW_TARGET=x86-64-v3` builds them for a kind of processor as the compiler's `-march` names it, instead of this one.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import functools
 import hashlib
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sysconfig
@@ -28,7 +30,7 @@ from bench.machine import features
 
 log = logging.getLogger(__name__)
 SOURCES = sorted((Path(__file__).parent / "kernels").glob("*.*"))
-FLAGS = ["-O3", "-march=native", "-fopenmp", "-ffp-contract=fast"]
+FLAGS = ["-O3", "-fopenmp", "-ffp-contract=fast"]
 SCHEMA = "chain(Tensor x, Tensor steps, Tensor index, Tensor values, int[] counts) -> Tensor[]"
 library = torch.library.Library("seesaw", "FRAGMENT")
 library.define(SCHEMA)
@@ -39,9 +41,29 @@ def _(x: Tensor, steps: Tensor, index: Tensor, values: Tensor, counts: list[int]
     return [x.new_empty(x.shape[0], count) for count in counts]
 
 
+def target() -> str:
+    """The kind of processor that the kernels are built for, as the compiler names it.
+
+    Raises:
+        SeesawError: `SEESAW_TARGET` is no name of a processor.
+    """
+    name = os.environ.get("SEESAW_TARGET", "native")
+    if not re.fullmatch(r"[\w.+-]+", name):
+        raise SeesawError(
+            f"SEESAW_TARGET={name!r} names no processor. Leave it out, or give x86-64-v3 or the like."
+        )
+    return name
+
+
 def version() -> str:
     """The version of the kernels; measurements of one version do not hold for another."""
-    return f"kernels {hashlib.sha256(b''.join(path.read_bytes() for path in SOURCES)).hexdigest()[:12]}"
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()[:12]
+    return f"kernels {digest} for {target()}"
+
+
+def vectors() -> str:
+    """The registers that the kernels were built for: AVX-512, AVX2, NEON, or "128 bits"; "" where there are none."""
+    return getattr(kernels(), "vectors", "")
 
 
 def missing() -> str | None:
@@ -63,6 +85,7 @@ def kernels() -> ModuleType | str:
     """The library, loaded, with its operators registered in PyTorch; or the reason why there is none."""
     if os.environ.get("SEESAW_NATIVE") == "0":
         return "SEESAW_NATIVE=0 leaves the native kernels out"
+    target()  # a wrong name is the user's to mend
     try:
         file = _built()
         loader = ExtensionFileLoader(file.stem, str(file))
@@ -111,7 +134,13 @@ def _build(name: str, file: Path) -> None:
     try:
         with TemporaryDirectory(dir=file.parent) as folder:
             files = [str(path) for path in SOURCES if path.suffix == ".cpp"]
-            load(name, files, extra_cflags=FLAGS, build_directory=folder, is_python_module=False)
+            load(
+                name,
+                files,
+                extra_cflags=[*FLAGS, f"-march={target()}"],
+                build_directory=folder,
+                is_python_module=False,
+            )
             os.replace(Path(folder) / file.name, file)
     finally:
         if before is None:

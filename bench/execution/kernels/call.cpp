@@ -1,5 +1,5 @@
-// A chain as Python calls it. What the dispatcher does for an operator takes longer than a small network, so it is left
-// out where nobody listens there. The operator is called for tensors of another kind (another device, negated, a
+// A chain as Python calls it. The dispatcher's work for an operator takes longer than a small network, so it is left out
+// where nothing intercepts operators. The operator is called for tensors of another kind (another device, negated, a
 // subclass), where gradients are recorded, and under tracing, autocast, torch.func and profilers.
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -9,14 +9,15 @@
 #include <torch/csrc/utils/pybind.h>
 
 #include "chain.h"
+#include "lanes.h"
 
 namespace {
 
-// Of a tensor on the CPU that is nothing else.
+// The keys of a plain tensor on the CPU.
 constexpr c10::DispatchKeySet kPlain({c10::DispatchKey::CPU, c10::DispatchKey::ADInplaceOrView,
                                       c10::DispatchKey::AutogradCPU, c10::DispatchKey::AutocastCPU});
 
-bool listened(const at::Tensor& x) {
+bool intercepted(const at::Tensor& x) {
   return !(x.key_set() - kPlain).empty() || (x.requires_grad() && at::GradMode::is_enabled()) ||
          !(c10::impl::tls_local_dispatch_key_set().included_ - c10::default_included_set).empty() ||
          at::getStepCallbacksUnlessEmpty(at::RecordScope::FUNCTION).has_value();
@@ -25,7 +26,7 @@ bool listened(const at::Tensor& x) {
 std::vector<at::Tensor> call(const at::Tensor& x, const at::Tensor& steps, const at::Tensor& index,
                              const at::Tensor& values, const std::vector<int64_t>& counts) {
   pybind11::gil_scoped_release others_run;
-  if (!listened(x)) return seesaw::chain(x, steps, index, values, counts);
+  if (!intercepted(x)) return seesaw::chain(x, steps, index, values, counts);
   static auto op = c10::Dispatcher::singleton()
                        .findSchemaOrThrow("seesaw::chain", "")
                        .typed<std::vector<at::Tensor>(const at::Tensor&, const at::Tensor&, const at::Tensor&,
@@ -35,4 +36,7 @@ std::vector<at::Tensor> call(const at::Tensor& x, const at::Tensor& steps, const
 
 }  // namespace
 
-PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) { m.def("chain", call); }
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
+  m.def("chain", call);
+  m.attr("vectors") = kVectors;
+}

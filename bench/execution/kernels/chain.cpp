@@ -6,23 +6,20 @@
 #include <ATen/ops/empty.h>
 #include <torch/library.h>
 
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
-
 #include "chain.h"
 #include "runs.h"
 
 namespace {
 
-// L = 1, vectors along rows. What a lane reads at place k: broadcast the same, slide its neighbour, gather its own,
-// look up its own among the 2 x kLanes floats from there on (in registers: gathers are slow on many processors).
+// L = 1, vectors along rows. At place k all lanes read the same number (broadcast), each lane the neighbour of the one
+// before (slide), its own (gather), or its own among the 2 x kLanes floats from there on (lookup; in registers, since
+// gathers are slow on many processors).
 enum Form { kRuns = 0, kBroadcast = 1, kSlide = 2, kGather = 3, kLookup = 4 };
 
-constexpr int64_t kHere = 1 << 13;  // floats of room that are taken from the stack
+constexpr int64_t kHere = 1 << 13;  // most floats of room that are taken from the stack
 constexpr int kAhead = 256;  // how far values are fetched ahead: the processor itself stops at the end of a page
 
-// Whether rows follow one another.
+// Whether the numbers of rows follow one another.
 template <int N>
 bool follow(const int32_t* row) {
   int32_t off = 0;
@@ -48,36 +45,11 @@ void point(const Layer& layer, const Chunk& c, const float* in, float* out, cons
         sum[u][v] += load(in + place[k] + v * kLanes) * w;
       } else if constexpr (F == kLookup) {
         const uint8_t* own = reinterpret_cast<const uint8_t*>(place + c.places) + k * W + v * kLanes;
-        const float* from = in + place[k];
-#if defined(__AVX512F__)
-        __m512i at = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(own)));
-        Vec x = (Vec)_mm512_permutex2var_ps((__m512)load(from), at, (__m512)load(from + kLanes));
-#else
-        Vec x;
-        SEESAW_UNROLL
-        for (int l = 0; l < kLanes; ++l) x[l] = from[own[l]];
-#endif
-        sum[u][v] += x * w;
+        sum[u][v] += look_up(in + place[k], own) * w;
       } else {
         const uint16_t* own = reinterpret_cast<const uint16_t*>(place) + k * W + v * kLanes;
         __builtin_prefetch(own + kAhead);
-#if defined(__AVX512F__)
-        __m512i at = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(own)));
-        Vec x = (Vec)_mm512_i32gather_ps(at, in, 4);
-#elif defined(__AVX2__)
-        __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(own));
-        __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(own + 8));
-        Vec x;
-        __m256 lo = _mm256_i32gather_ps(in, _mm256_cvtepu16_epi32(a), 4);
-        __m256 hi = _mm256_i32gather_ps(in, _mm256_cvtepu16_epi32(b), 4);
-        std::memcpy(&x, &lo, 32);
-        std::memcpy(reinterpret_cast<char*>(&x) + 32, &hi, 32);
-#else
-        Vec x;
-        SEESAW_UNROLL
-        for (int l = 0; l < kLanes; ++l) x[l] = in[own[l]];
-#endif
-        sum[u][v] += x * w;
+        sum[u][v] += gather(in, own) * w;
       }
     }
   };
@@ -99,21 +71,24 @@ void point(const Layer& layer, const Chunk& c, const float* in, float* out, cons
     }
     return;
   }
-  const float* got = reinterpret_cast<const float*>(&sum[0]);
+  const float* sums = reinterpret_cast<const float*>(&sum[0]);
   for (int r = 0; r < c.rows; ++r) {
-    float y = got[r] + layer.bias[row[r]] + (more ? more[row[r]] : 0.f);
+    float y = sums[r] + layer.bias[row[r]] + (more ? more[row[r]] : 0.f);
     out[row[r]] = std::min(std::max(y, layer.low), layer.high);
   }
 }
 
+// Sums of V vectors that are added up apart, so that one addition does not wait for the one before: 8 registers of them.
+constexpr int apart(int vectors) { return std::max(1, 8 / (vectors * kParts)); }
+
 template <int F>
 void points(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more) {
   if (c.rows <= kLanes)
-    point<1, 8, F>(layer, c, in, out, more);
+    point<1, apart(1), F>(layer, c, in, out, more);
   else if (c.rows <= 2 * kLanes)
-    point<2, 4, F>(layer, c, in, out, more);
+    point<2, apart(2), F>(layer, c, in, out, more);
   else
-    point<4, 2, F>(layer, c, in, out, more);
+    point<4, apart(4), F>(layer, c, in, out, more);
 }
 
 void affine(const Step& step, const Layer& layer, const float* in, float* out, const float* more,
@@ -133,7 +108,7 @@ void affine(const Step& step, const Layer& layer, const float* in, float* out, c
   in_shares(layer.count, step.work, some);
 }
 
-// Every element, over all lanes: clamp of the sum or of the largest of `places` places; a place of -1 is not there.
+// Every element, over all lanes: clamp of the sum or of the largest of `places` places; a place of -1 is left out.
 template <int OP>
 void each(const Step& step, const int32_t* index, float* room, float low, float high) {
   const int32_t* to = index + step.index;
@@ -145,7 +120,7 @@ void each(const Step& step, const int32_t* index, float* room, float low, float 
       for (int64_t k = 0; k < step.places; ++k)
         if (from[k] >= 0) {
           float v = room[from[k] + l];
-          x = OP == kMax ? (v > x || v != v ? v : x) : x + v;  // a number that is none wins, as in PyTorch
+          x = OP == kMax ? (v > x || v != v ? v : x) : x + v;  // NaN wins, as in PyTorch
         }
       y[l] = std::min(std::max(x, low), high);
     }
@@ -171,7 +146,7 @@ float as_float(int64_t bits) {
 
 // One block of samples through all steps. A place in `room` holds one number of every sample of the block, side by side.
 void block(const Step* steps, int64_t count, const Chunk* chunks, const int32_t* index, const float* values, float* room,
-           const float* x, int64_t samples, const std::vector<float*>& answers) {
+           const float* x, int64_t samples, const std::vector<float*>& outputs) {
   for (const Step* step = steps; step < steps + count; ++step) {
     float low = as_float(step->low), high = as_float(step->high);
     const int32_t* list = index + step->index;
@@ -198,9 +173,9 @@ void block(const Step* steps, int64_t count, const Chunk* chunks, const int32_t*
         break;
       case kOutput:
         if (step->places)
-          copy(list, step->places, answers[step->form], room);
+          copy(list, step->places, outputs[step->form], room);
         else
-          collect(room, list, step->length, samples, step->count, answers[step->form], 0, step->count);
+          collect(room, list, step->length, samples, step->count, outputs[step->form], 0, step->count);
         break;
     }
   }
@@ -229,10 +204,10 @@ std::vector<at::Tensor> seesaw::chain(const at::Tensor& x, const at::Tensor& ste
     TORCH_CHECK(step.op != kOutput || (step.form < static_cast<int64_t>(counts.size()) && step.count == counts[step.form]),
                 "counts: they are not those of the steps");
   }
-  std::vector<at::Tensor> answers;
-  for (int64_t count : counts) answers.push_back(at::empty({batch, count}, x.options()));
+  std::vector<at::Tensor> outputs;
+  for (int64_t count : counts) outputs.push_back(at::empty({batch, count}, x.options()));
   std::vector<float*> starts;
-  for (auto& answer : answers) starts.push_back(answer.data_ptr<float>());
+  for (auto& output : outputs) starts.push_back(output.data_ptr<float>());
   auto some = [&](int64_t begin, int64_t end) {
     alignas(64) float here[kHere];
     at::Tensor space;  // where the stack has too little room
@@ -250,7 +225,7 @@ std::vector<at::Tensor> seesaw::chain(const at::Tensor& x, const at::Tensor& ste
     at::parallel_for(0, blocks, 1, some);
   else if (blocks == 1)
     some(0, 1);
-  return answers;
+  return outputs;
 }
 
 TORCH_LIBRARY_IMPL(seesaw, CPU, m) { m.impl("chain", seesaw::chain); }

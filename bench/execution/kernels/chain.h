@@ -1,8 +1,8 @@
 // A chain of layers on a batch, block by block.
 //
-// x: (N, ...), contiguous float32. steps: (1 + steps, kFields) int64; the first says how many samples a block has, how
-// many floats of room it needs, and where the chunks begin in the index. index: int32. values: float32. counts: numbers
-// a sample has in each answer.
+// x: (N, ...), contiguous float32. steps: (1 + steps, kFields) int64; the first row holds the samples of a block, the
+// floats of room that it needs, and the place where the chunks begin in the index. index: int32. values: float32.
+// counts: numbers of a sample in each output.
 
 #pragma once
 

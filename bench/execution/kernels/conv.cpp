@@ -21,11 +21,11 @@ at::Tensor last(const at::Tensor& x) { return x.contiguous(at::MemoryFormat::Cha
 // The index with places of a block instead of columns, all of them checked.
 at::Tensor placed(const Layer& layer, const at::Tensor& index, const Planes& planes, int64_t rows) {
   check(layer, planes.channels * planes.down.kernel * planes.across.kernel, rows);
-  at::Tensor found = index.clone();
-  int32_t* list = found.data_ptr<int32_t>();
+  at::Tensor own = index.clone();
+  int32_t* list = own.data_ptr<int32_t>();
   for (const Chunk* c = layer.chunks; c < layer.chunks + layer.count; ++c)
     for (int64_t k = 0; k < c->places; ++k) list[c->place + k] = planes.place(layer.index[c->place + k]);
-  return found;
+  return own;
 }
 
 // x: (N, channels, height, width) float32. values: of all chunks. bias: (rows). geometry: kernel, stride, padding and
@@ -61,13 +61,13 @@ at::Tensor conv(const at::Tensor& x, const at::Tensor& values, const at::Tensor&
   return y;
 }
 
-// What a thread needs for gradients.
+// The tensors of a thread for gradients.
 struct Gradients {
-  at::Tensor in, came, back;
+  at::Tensor in, gradient, back;
   float* grown;
 };
 
-// gradient: (N, rows, ...). Gives the gradients of x (channels last; empty where not asked for) and of the values.
+// gradient: (N, rows, ...). Gives the gradients of x (channels last; empty without `inputs`) and of the values.
 std::tuple<at::Tensor, at::Tensor> conv_backward(const at::Tensor& gradient, const at::Tensor& x,
                                                  const at::Tensor& values, const at::Tensor& chunks,
                                                  const at::Tensor& index, at::IntArrayRef geometry, bool inputs) {
@@ -85,29 +85,29 @@ std::tuple<at::Tensor, at::Tensor> conv_backward(const at::Tensor& gradient, con
   at::Tensor back = at::empty({0}, x.options()), grown = at::zeros({at::get_num_threads(), values.numel()}, x.options());
   if (inputs) back = at::empty(x.sizes(), x.options(), at::MemoryFormat::ChannelsLast).zero_();
   auto lines = [&] {
-    std::vector<int32_t> found(rows);
-    for (int64_t row = 0; row < rows; ++row) found[row] = row * line;
-    return found;
+    std::vector<int32_t> starts(rows);
+    for (int64_t row = 0; row < rows; ++row) starts[row] = row * line;
+    return starts;
   }();
   planes.blocks(x.size(0), [&] {
     Gradients own = {at::zeros({planes.total()}, x.options()), at::zeros({rows * line + 8 * kLanes}, x.options()),
                      at::empty({inputs ? planes.total() : 0}, x.options()),
                      grown.data_ptr<float>() + at::get_thread_num() * values.numel()};
     return [&, own](int64_t first, int64_t count) {
-      float *in = own.in.data_ptr<float>(), *came = own.came.data_ptr<float>(), *to = own.back.data_ptr<float>();
-      if (count < planes.images) own.came.zero_();
+      float *in = own.in.data_ptr<float>(), *g = own.gradient.data_ptr<float>(), *to = own.back.data_ptr<float>();
+      if (count < planes.images) own.gradient.zero_();
       planes.in(pixels.data_ptr<float>(), first, count, in);
       planes.results(first, count, [&](int64_t result, int64_t place) {
         spread(results.data_ptr<float>() + result * rows, planes.across.out, rows, planes.across.out, lines.data(),
-               came + place, 0, rows);
+               g + place, 0, rows);
       });
       if (inputs) own.back.zero_();
       tiles(planes.length(count), [&](int64_t lane, int64_t lanes) {
         Layer layer = whole;
         layer.length = lanes;
         for (const Chunk* c = layer.chunks; c < layer.chunks + layer.count; ++c) {
-          kGrow[c->rows](layer, *c, in + lane, came + lane, own.grown);
-          if (inputs) kBack[c->rows](layer, *c, came + lane, to + lane, lanes / kLanes);
+          kGrow[c->rows](layer, *c, in + lane, g + lane, own.grown);
+          if (inputs) kBack[c->rows](layer, *c, g + lane, to + lane, lanes / kLanes);
         }
       });
       if (inputs) planes.out(to, first, count, back.data_ptr<float>());

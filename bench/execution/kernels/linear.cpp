@@ -17,7 +17,7 @@ void in_blocks(int64_t features, int64_t stride, Some some) {
   });
 }
 
-// A batch (N, features) as (features, stride), the stride a multiple of kLanes; what is past the batch is zero.
+// A batch (N, features) as (features, stride), the stride a multiple of kLanes; numbers past the batch are zero.
 at::Tensor across(const at::Tensor& x, int64_t stride) {
   at::Tensor rows = x.contiguous(), turned = at::empty({x.size(1) * stride + kLanes * 8}, x.options());
   in_blocks(x.size(1), stride, [&](int64_t begin, int64_t end) {
@@ -26,7 +26,7 @@ at::Tensor across(const at::Tensor& x, int64_t stride) {
   return turned;
 }
 
-// And back.
+// The inverse of `across`: a batch (N, features).
 at::Tensor along_batch(const at::Tensor& turned, int64_t stride, int64_t batch, int64_t features) {
   at::Tensor x = at::empty({batch, features}, turned.options());
   in_blocks(features, stride, [&](int64_t begin, int64_t end) {
@@ -54,7 +54,7 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& values, const at::Tenso
   return along_batch(out, stride, batch, rows);
 }
 
-// gradient: (N, rows). Gives the gradients of the inputs (N, inputs; empty where not asked for) and of the values.
+// gradient: (N, rows). Gives the gradients of the inputs (N, inputs; empty without `inputs`) and of the values.
 std::tuple<at::Tensor, at::Tensor> linear_backward(const at::Tensor& gradient, const at::Tensor& x,
                                                    const at::Tensor& values, const at::Tensor& chunks,
                                                    const at::Tensor& index, bool inputs) {
@@ -63,15 +63,15 @@ std::tuple<at::Tensor, at::Tensor> linear_backward(const at::Tensor& gradient, c
   int64_t batch = x.size(0), stride = whole(batch), work = values.numel() * stride;
   Layer layer = trained(values, chunks, index, stride);
   check(layer, x.size(1), gradient.size(1));
-  at::Tensor in = across(x, stride), came = across(gradient, stride), grown = at::zeros_like(values);
-  const float* g = came.data_ptr<float>();
+  at::Tensor in = across(x, stride), turned = across(gradient, stride), grown = at::zeros_like(values);
+  const float* g = turned.data_ptr<float>();
   in_shares(layer.count, work, [&](int64_t begin, int64_t end) {
     for (const Chunk* c = layer.chunks + begin; c < layer.chunks + end; ++c)
       kGrow[c->rows](layer, *c, in.data_ptr<float>(), g, grown.data_ptr<float>());
   });
   if (!inputs) return {at::empty({0}, x.options()), grown};
   at::Tensor back = at::zeros({x.size(1), stride}, x.options());
-  constexpr int64_t kSome = 2;  // vectors of lanes at once: what they read and write stays in the cache
+  constexpr int64_t kSome = 2;  // vectors of lanes at once: their inputs and outputs stay in the cache
   int64_t tiles = (stride + kSome * kLanes - 1) / (kSome * kLanes);
   in_shares(tiles, work, [&](int64_t begin, int64_t end) {
     for (int64_t at = begin; at < end; ++at)

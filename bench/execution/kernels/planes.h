@@ -1,8 +1,8 @@
-// Where the images of a convolution stand while it is computed.
+// The places of a convolution's images while it is computed.
 //
 // A block of images lies in planes, one for every channel and phase of the stride, so that strides become 1 and every
-// weight reads one run of a plane. Zeros stand to the left of every row and above every image: what lies past an edge is
-// the zeros of the next row or image. Results that belong to no pixel are computed and left out; their gradient is zero.
+// weight reads one run of a plane. Zeros stand to the left of every row and above every image: past an edge lie the
+// zeros of the next row or image. Results that belong to no pixel are computed and left out; their gradient is zero.
 
 #pragma once
 
@@ -22,8 +22,8 @@ struct Axis {
   int64_t lines;                // of a plane's image
   std::vector<int64_t> phases;  // of the stride that the kernel reads
 
-  Axis(int64_t size, const int64_t* told)
-      : size(size), kernel(told[0]), stride(told[2]), padding(told[4]), dilation(told[6]) {
+  Axis(int64_t size, const int64_t* geometry)
+      : size(size), kernel(geometry[0]), stride(geometry[2]), padding(geometry[4]), dilation(geometry[6]) {
     TORCH_CHECK(kernel > 0 && stride > 0 && padding >= 0 && dilation > 0, "geometry: it makes no convolution");
     int64_t room = size + 2 * padding - dilation * (kernel - 1) - 1;
     TORCH_CHECK(room >= 0, "x: its images are smaller than the kernel");
@@ -51,7 +51,7 @@ struct Planes {
   std::vector<int32_t> starts;  // of every channel's first plane
 
   Planes(const at::Tensor& x, at::IntArrayRef geometry)
-      : channels(x.size(1)), down(x.size(2), told(geometry)), across(x.size(3), told(geometry) + 1) {
+      : channels(x.size(1)), down(x.size(2), checked(geometry)), across(x.size(3), checked(geometry) + 1) {
     image = down.lines * across.lines;
     images = std::max<int64_t>(1, std::min(x.size(0), kBlock / std::max<int64_t>(1, channels * phases() * image)));
     plane = whole(line() + down.shift(down.kernel - 1) * across.lines + across.shift(across.kernel - 1)) + kLanes;
@@ -59,7 +59,7 @@ struct Planes {
     for (int64_t channel = 0; channel < channels; ++channel) starts.push_back(channel * phases() * plane);
   }
 
-  static const int64_t* told(at::IntArrayRef geometry) {
+  static const int64_t* checked(at::IntArrayRef geometry) {
     TORCH_CHECK(geometry.size() == 8, "geometry: kernel, stride, padding and dilation, two numbers each");
     return geometry.data();
   }
@@ -70,15 +70,15 @@ struct Planes {
   int64_t total() const { return channels * phases() * plane + 8 * kLanes; }
   int64_t phase(size_t y, size_t x) const { return (y * across.phases.size() + x) * plane; }
 
-  // Where a run of a column (channel, tap) begins.
+  // The place where a run of a column (channel, tap) begins.
   int32_t place(int64_t column) const {
     int64_t x = column % across.kernel, y = column / across.kernel % down.kernel;
     return starts[column / across.kernel / down.kernel] + phase(down.which(y), across.which(x)) +
            down.shift(y) * across.lines + across.shift(x);
   }
 
-  // Calls some(from, count, apart, to) for every row of every phase of these images: where its pixels begin in x, how
-  // many there are and how far apart, and where they stand.
+  // Calls some(from, count, apart, to) for every row of every phase of these images: the beginning of its pixels in x,
+  // their number and distance, and their place.
   template <class Some>
   void rows(int64_t first, int64_t count, Some some) const {
     for (size_t y = 0; y < down.phases.size(); ++y)

@@ -1,41 +1,24 @@
 // Layers that compute only with the weights that exist, along runs.
 //
-// A layer is a list of chunks. The rows (outputs) of a chunk read the same places, so that what is loaded once serves
+// A layer is a list of chunks. The rows (outputs) of a chunk read the same places, so that a number loaded once serves
 // them all:   out[row][0..L) = clamp(bias[row] + sum_k value[k][row] * in[place[k] + 0..L) + more[row][0..L))
 // That one sum is a linear layer (places: inputs, L: the batch), and a convolution of any kernel, stride and pattern
-// (places: channels and taps, L: a run of pixels; program.py and conv.cpp tell of the layouts that make it so). Vectors
-// run along L.
+// (places: channels and taps, L: a run of pixels; layout.py and planes.h describe the layouts for it). Vectors run
+// along L.
 
 #pragma once
 
 #include <ATen/Parallel.h>
 
-#include <algorithm>
 #include <cmath>
-#include <cstdint>
-#include <cstring>
 #include <vector>
+
+#include "lanes.h"
 
 namespace {
 
-#define SEESAW_UNROLL _Pragma("GCC unroll 16")
-
-constexpr int kLanes = 16;
-typedef float Vec __attribute__((vector_size(4 * kLanes), aligned(4)));
-
-typedef int32_t Bits __attribute__((vector_size(4 * kLanes), aligned(4)));
-
-inline Vec load(const float* from) { return *reinterpret_cast<const Vec*>(from); }
-inline void store(float* to, Vec v) { *reinterpret_cast<Vec*>(to) = v; }
-inline Vec all(float x) { return Vec{} + x; }
-inline Vec clamp(Vec v, float low, float high) {
-  Vec a = all(low), b = all(high);
-  v = v < a ? a : v;
-  return v > b ? b : v;
-}
-
 struct Chunk {
-  int32_t places, rows, place, value, row;  // how many places and rows; where each begins in the blobs
+  int32_t places, rows, place, value, row;  // numbers of places and rows; beginnings of each in the blobs
 };
 
 struct Layer {
@@ -47,10 +30,11 @@ struct Layer {
   float low, high;
   int64_t stride = 1;  // floats from one place to the next
   int64_t line = 1;    // in training: floats from one row of gradients to the next,
-  int64_t length = 0;  // and how many of them there are, a multiple of kLanes
+  int64_t length = 0;  // and floats of a row, a multiple of kLanes
 };
 
-// One instruction of a chain. encode.py writes them under the same names, in this order; places count floats.
+// One instruction of a chain. encode.py writes the fields in this order under the same names, `in` as `source`; places
+// count floats.
 struct Step {
   int64_t op, form;
   int64_t chunk, chunks, bias, low, high, work;     // a layer: its chunks, its bias, its bounds (bits of floats), MACs
@@ -90,7 +74,7 @@ inline void tile(const Layer& layer, const Chunk& c, const float* in, float* out
     for (int v = 0; v < V; ++v) {
       if (more) sum[r][v] += load(more + row[r] * step.more_row + v * kLanes);
       Vec y = clamp(sum[r][v], layer.low, layer.high);
-      if (mask) y = reinterpret_cast<Vec>(reinterpret_cast<Bits>(y) & *reinterpret_cast<const Bits*>(mask + v * kLanes));
+      if (mask) y = masked(y, mask + v * kLanes);
       float* to = out + row[r] * step.out_row + v * kLanes;
       if (lanes >= (v + 1) * kLanes)
         store(to, y);
@@ -99,11 +83,18 @@ inline void tile(const Layer& layer, const Chunk& c, const float* in, float* out
     }
 }
 
-// Along a run: V vectors at once, as many as registers hold beside R rows; then what is left.
+// How many vectors of a run R rows compute at once: their sums stay in registers. With few registers an input is read
+// from memory as it is multiplied, with many it stays in one too.
+constexpr int vectors(int rows) {
+  int held = rows * kParts + (kRegisters > 16 ? kParts : 0);
+  return std::clamp((kRegisters - 4) / held, 1, 8);
+}
+
+// Along a run: as many vectors at once as registers hold; then the rest.
 template <int R>
 void along(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more, const int32_t* mask,
            const Step& step) {
-  constexpr int V = R <= 2 ? 8 : R <= 3 ? 6 : R <= 4 ? 5 : R <= 6 ? 4 : R <= 8 ? 3 : R <= 12 ? 2 : 1;
+  constexpr int V = vectors(R);
   for (int64_t line = 0; line < step.outer; ++line) {
     for (int64_t run = 0; run < step.inner; ++run) {
       const float* from = in + line * step.in_outer + run * step.in_inner;
@@ -136,7 +127,7 @@ constexpr Along kAlong[] = {nullptr,   along<1>,  along<2>,  along<3>,  along<4>
 
 constexpr int64_t kWorth = 1 << 18;  // MACs for which a second thread pays
 
-// Calls some(begin, end) for shares of so many things that are this much work together, in as many threads as pay.
+// Calls some(begin, end) for shares of `count` things, which are `work` MACs together, in as many threads as pay.
 template <class Some>
 void in_shares(int64_t count, int64_t work, Some some) {
   int64_t grain = std::max<int64_t>(1, count * kWorth / std::max<int64_t>(work, 1));
@@ -144,26 +135,6 @@ void in_shares(int64_t count, int64_t work, Some some) {
     some(0, count);
   else
     at::parallel_for(0, count, grain, some);
-}
-
-// Transposes a square of kLanes vectors: halves of ever smaller blocks change places.
-inline void turn(Vec* rows) {
-  SEESAW_UNROLL
-  for (int half = kLanes / 2; half; half /= 2) {
-    Bits low, high;
-    SEESAW_UNROLL
-    for (int l = 0; l < kLanes; ++l) {
-      low[l] = l & half ? (l ^ half) + kLanes : l;
-      high[l] = l & half ? l + kLanes : l | half;
-    }
-    SEESAW_UNROLL
-    for (int n = 0; n < kLanes; ++n)
-      if (!(n & half)) {
-        Vec a = rows[n], b = rows[n | half];
-        rows[n] = __builtin_shuffle(a, b, low);
-        rows[n | half] = __builtin_shuffle(a, b, high);
-      }
-  }
 }
 
 // Rows of samples (samples, count) to lines of lanes, one for every number, and back. A number's line begins at its
@@ -177,12 +148,8 @@ inline void spread(const float* x, int64_t samples, int64_t count, int64_t lanes
   for (int64_t l = 0; l < lanes; l += kLanes)
     for (int64_t e = begin; e < end; e += kLanes) {
       if (l + kLanes <= samples && e + kLanes <= end) {
-        Vec rows[kLanes];
-        SEESAW_UNROLL
-        for (int n = 0; n < kLanes; ++n) rows[n] = load(x + (l + n) * count + e);
-        turn(rows);
-        SEESAW_UNROLL
-        for (int n = 0; n < kLanes; ++n) store(room + line(list, e + n, lanes) + l, rows[n]);
+        transpose([&](int n) { return x + (l + n) * count + e; },
+                  [&](int n) { return room + line(list, e + n, lanes) + l; });
       } else {
         for (int64_t n = e; n < std::min(e + kLanes, end); ++n)
           for (int64_t m = l; m < std::min(l + kLanes, lanes); ++m)
@@ -196,12 +163,8 @@ inline void collect(const float* room, const int32_t* list, int64_t lanes, int64
   for (int64_t l = 0; l < samples; l += kLanes)
     for (int64_t e = begin; e < end; e += kLanes) {
       if (l + kLanes <= samples && e + kLanes <= end) {
-        Vec rows[kLanes];
-        SEESAW_UNROLL
-        for (int n = 0; n < kLanes; ++n) rows[n] = load(room + line(list, e + n, lanes) + l);
-        turn(rows);
-        SEESAW_UNROLL
-        for (int n = 0; n < kLanes; ++n) store(x + (l + n) * count + e, rows[n]);
+        transpose([&](int n) { return room + line(list, e + n, lanes) + l; },
+                  [&](int n) { return x + (l + n) * count + e; });
       } else {
         for (int64_t n = e; n < std::min(e + kLanes, end); ++n)
           for (int64_t m = l; m < std::min(l + kLanes, samples); ++m)

@@ -9,8 +9,8 @@
 
 namespace {
 
-// Gradients of a layer along runs, feature-major: what came in stands at its places, what comes back in rows of `length`
-// floats, a multiple of kLanes, that are zero wherever there is no result.
+// Gradients of a layer along runs, feature-major: its inputs stand at their places, the gradients of its results in rows
+// of `length` floats, a multiple of kLanes, that are zero wherever there is no result.
 
 template <int R, int V>
 inline void back_tile(const Layer& layer, const Chunk& c, const float* gradient, float* out) {
@@ -39,30 +39,12 @@ inline void back_tile(const Layer& layer, const Chunk& c, const float* gradient,
 // Adds a chunk's share of the gradient of the inputs, for V vectors of lanes.
 template <int R>
 void back(const Layer& layer, const Chunk& c, const float* gradient, float* out, int vectors) {
-  constexpr int V = R <= 2 ? 8 : R <= 4 ? 4 : 2;
+  constexpr int V = std::max(1, (R <= 2 ? 8 : R <= 4 ? 4 : 2) / kParts);
   int at = 0;
   for (; at + V <= vectors; at += V) back_tile<R, V>(layer, c, gradient + at * kLanes, out + at * kLanes);
-  for (; at + 2 <= vectors; at += 2) back_tile<R, 2>(layer, c, gradient + at * kLanes, out + at * kLanes);
+  if constexpr (V > 2)
+    for (; at + 2 <= vectors; at += 2) back_tile<R, 2>(layer, c, gradient + at * kLanes, out + at * kLanes);
   for (; at < vectors; ++at) back_tile<R, 1>(layer, c, gradient + at * kLanes, out + at * kLanes);
-}
-
-inline Bits lanes(int first, int step) {
-  Bits found;
-  SEESAW_UNROLL
-  for (int l = 0; l < kLanes; ++l) found[l] = first + step * l;
-  return found;
-}
-
-// The sums of kLanes vectors, one in each lane.
-inline Vec sums(Vec* from) {
-  const Bits even = lanes(0, 2), odd = lanes(1, 2);
-  SEESAW_UNROLL
-  for (int left = kLanes / 2; left; left /= 2)
-    SEESAW_UNROLL
-    for (int n = 0; n < left; ++n)
-      from[n] = __builtin_shuffle(from[2 * n], from[2 * n + 1], even) +
-                __builtin_shuffle(from[2 * n], from[2 * n + 1], odd);
-  return from[0];
 }
 
 // Adds to the gradient of a chunk's values: products of inputs and gradients, summed over the run.
@@ -70,27 +52,30 @@ template <int R>
 void grow(const Layer& layer, const Chunk& c, const float* in, const float* gradient, float* out) {
   const int32_t* place = layer.index + c.place;
   const int32_t* row = layer.index + c.row;
-  constexpr int K = R >= kLanes ? 1 : kLanes / R;  // places at once
+  constexpr int kSums = std::max(kRegisters / 2, R);  // at once, in registers: of K places with R rows
+  constexpr int K = kSums / R;
   out += c.value;
   for (int64_t k = 0; k < c.places; k += K) {
     int some = std::min<int64_t>(K, c.places - k);
-    Vec sum[kLanes] = {};
+    Part sum[(kSums + kWidth - 1) / kWidth * kWidth] = {};
     const float* x[K];
     SEESAW_UNROLL
     for (int p = 0; p < K; ++p) x[p] = in + place[k + std::min(p, some - 1)] * layer.stride;
-    for (int64_t b = 0; b < layer.length; b += kLanes) {
-      Vec g[R];
+    for (int64_t b = 0; b < layer.length; b += kWidth) {
+      Part g[R];
       SEESAW_UNROLL
-      for (int r = 0; r < R; ++r) g[r] = load(gradient + row[r] * layer.line + b);
+      for (int r = 0; r < R; ++r) g[r] = load_part(gradient + row[r] * layer.line + b);
       SEESAW_UNROLL
       for (int p = 0; p < K; ++p) {
-        Vec at = load(x[p] + b);
+        Part at = load_part(x[p] + b);
         SEESAW_UNROLL
         for (int r = 0; r < R; ++r) sum[p * R + r] += at * g[r];
       }
     }
-    Vec found = sums(sum);
-    for (int n = 0; n < some * R; ++n) out[k * R + n] += found[n];
+    for (int n = 0; n < some * R; n += kWidth) {
+      Part totals = sums(sum + n);
+      for (int l = 0; l < std::min(kWidth, some * R - n); ++l) out[k * R + n + l] += totals[l];
+    }
   }
 }
 
@@ -103,8 +88,8 @@ constexpr int64_t kRows = 8;  // most rows of a chunk that is trained
 // Whether some numbers lie in a blob.
 inline bool within(int64_t first, int64_t count, int64_t size) { return 0 <= first && 0 <= count && first + count <= size; }
 
-// A layer whose values are trained; its chunks and index as `Chunked` in chunks.py has them. They may come from a file,
-// so every chunk is held against the blobs that it names.
+// A layer whose values are trained; its chunks and index as `Chunked` in row_chunks.py has them. They may come from a
+// file, so every chunk is checked against the blobs that it names.
 inline Layer trained(const at::Tensor& values, const at::Tensor& chunks, const at::Tensor& index, int64_t stride) {
   constexpr int64_t kNumbers = sizeof(Chunk) / sizeof(int32_t);
   TORCH_CHECK(values.is_contiguous() && values.scalar_type() == at::kFloat, "values: contiguous float32");
@@ -124,18 +109,18 @@ inline Layer trained(const at::Tensor& values, const at::Tensor& chunks, const a
 
 // Columns and rows that are not there would be read and written past the end; a row of no chunk would stay unwritten.
 inline void check(const Layer& layer, int64_t inputs, int64_t rows) {
-  std::vector<bool> seen(rows);
-  int64_t found = 0;
+  std::vector<bool> present(rows);
+  int64_t count = 0;
   for (const Chunk* c = layer.chunks; c < layer.chunks + layer.count; ++c) {
     for (int64_t k = 0; k < c->places; ++k)
       TORCH_CHECK(within(layer.index[c->place + k], 1, inputs), "x: the layer reads others than ", inputs, " inputs");
-    for (int64_t r = 0; r < c->rows; ++r, ++found) {
+    for (int64_t r = 0; r < c->rows; ++r, ++count) {
       int64_t row = layer.index[c->row + r];
-      TORCH_CHECK(within(row, 1, rows) && !seen[row], "bias: the layer has others than ", rows, " rows");
-      seen[row] = true;
+      TORCH_CHECK(within(row, 1, rows) && !present[row], "bias: the layer has others than ", rows, " rows");
+      present[row] = true;
     }
   }
-  TORCH_CHECK(found == rows, "bias: the layer has others than ", rows, " rows");
+  TORCH_CHECK(count == rows, "bias: the layer has others than ", rows, " rows");
 }
 
 inline int64_t whole(int64_t count) { return (count + kLanes - 1) / kLanes * kLanes; }

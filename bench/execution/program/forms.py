@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bench.execution import native
 from bench.execution.program.layout import ABSENT, Room
 from bench.execution.program.program import Affine, Each, Program, ProgramStep
 
@@ -14,6 +15,8 @@ FORMS = ("runs", "broadcast", "slide", "gather", "lookup")
 """In the order of `Form` in kernels/chain.cpp."""
 LANES = 16
 """Floats of a vector."""
+ROWS = {"AVX2": (6, 5, 3, 8), "NEON": (6, 4, 5, 3), "128 bits": (3, 2, 4, 6)}
+"""How many rows at once are worth trying along a run, by the kernels' registers: sums of more do not fit them."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Form:
 
 def forms_of(layer: Affine) -> list[Form]:
     """The forms that can compute a layer, the likely best first."""
-    runs = [Form("runs", n) for n in (8, 4, 16, 12)]
+    runs = [Form("runs", n) for n in ROWS.get(native.vectors(), (8, 4, 16, 12))]
     if layer.length > 1 or layer.outer > 1 or layer.inner > 1 or layer.out_row != 1:
         return runs
     if layer.more is not None and layer.more[1] != 1:

@@ -1,0 +1,57 @@
+"""The kernels as other processors have them: fewer and narrower registers, the same answers."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import SeesawError
+from bench.execution import native
+from bench.machine import features
+
+HERE = Path(__file__).parent
+NARROWER = {"x86-64-v3": ("AVX2", "avx2"), "x86-64-v2": ("128 bits", "sse4_2")}
+
+
+@pytest.mark.parametrize("target", NARROWER)
+def test_with_narrower_registers_chains_and_trained_layers_are_as_exact(compiler, target):
+    """Over 10 s: the kernels are built, once a machine, and all their tests run with them."""
+    vectors, needed = NARROWER[target]
+    if needed not in features()[1].split() or native.vectors() == vectors:
+        return  # an Arm processor, or one whose own kernels these are
+    environment = os.environ | {"SEESAW_TARGET": target, "SEESAW_CACHE": os.environ["SEESAW_KERNELS"]}
+    code = "from bench.execution import native; print(native.missing(), native.vectors())"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)  # fmt: skip
+    assert done.stdout.strip() == f"None {vectors}"
+    files = [
+        HERE / "chain" / "test_chain.py",
+        HERE / "lean" / "test_linear.py",
+        HERE / "lean" / "test_conv_op.py",
+    ]
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:cacheprovider",
+        *map(str, files),
+    ]
+    tests = subprocess.run(words, check=False, env=environment, capture_output=True, text=True)
+    assert tests.returncode == 0, tests.stdout[-4000:]
+
+
+def test_a_target_that_names_no_processor_is_a_sentence(monkeypatch):
+    monkeypatch.setenv("SEESAW_TARGET", "native -fplugin=evil")
+    with pytest.raises(SeesawError, match=r"names no processor\. Leave it out"):
+        native.kernels.__wrapped__()
+
+
+def test_choices_of_one_target_are_none_of_another(monkeypatch):
+    own = native.version()
+    monkeypatch.setenv("SEESAW_TARGET", "x86-64-v2")
+    assert native.version() != own

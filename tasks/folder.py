@@ -1,18 +1,20 @@
 """A user's own images: a folder a class, or arrays, or idx files; resized to one size and kept as uint8."""
 
+import logging
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from pydantic import AfterValidator, Field
 
 from bench import About, Count, Data, Positive, Recipe, Sample, Scale, SeesawError, Split, hold_out
-from tasks.images import ImageTask, fingerprint, read_arrays, read_idx, split_of
+from tasks.images import ImageTask, fingerprint, idx_files, read_arrays, read_idx, split_of
+from tasks.pictures import Pictures, fitted, opened
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+log = logging.getLogger("seesaw")
 LAYOUTS = (
-    "PATH/train/CLASS/*.png and PATH/test/CLASS/*.png, or PATH/CLASS/*.png, "
+    "PATH/train/CLASS/*.png and PATH/test/CLASS/*.png (and PATH/val, for calibration), or PATH/CLASS/*.png, "
     "or PATH/train.npz and PATH/test.npz, or the four idx files of the MNIST family"
 )
 
@@ -20,6 +22,7 @@ LAYOUTS = (
 class Folder(ImageTask):
     """Your own images: folder[path=DIR] with a folder a class, or arrays, or idx files."""
 
+    version: ClassVar[int] = 2
     mean: tuple[float, ...] = ()
     """of each channel on the scale 0..1, subtracted; the training images' own where left out"""
     std: tuple[Positive, ...] = ()
@@ -53,12 +56,19 @@ class Folder(ImageTask):
     @property
     def names(self) -> list[str]:
         """Names of the classes, sorted; empty for arrays and idx files."""
-        top = self.root / "train" if (self.root / "train").is_dir() else self.root
-        return sorted(d.name for d in top.iterdir() if d.is_dir() and any(_images(d)))
+        return [] if self._array_files else list(Pictures.below(self.root).names)
+
+    @property
+    def _array_files(self) -> list[Path]:
+        """The files of the splits where these are arrays or idx files; empty for pictures."""
+        arrays = [self.root / f"{name}.npz" for name in ("train", "test")]
+        return arrays if arrays[0].exists() else idx_files(self.root)
 
     def about(self) -> About:
         names = self.names
-        classes = len(names) if names else 1 + max(int(split.labels.max()) for split in self._splits())
+        classes = (
+            len(names) if names else 1 + max(int(split.labels.max()) for split in self._splits().values())
+        )
         recipe = Recipe(
             epochs=self.epochs, batch=64, optimizer="adamw", lr=3e-3, weight_decay=1e-2,
             crop=self.size // 8, flip=self.flip,
@@ -71,14 +81,15 @@ class Folder(ImageTask):
 
     def identity(self, root: Path) -> dict[str, Any]:
         """A digest of the files: two folders at one path, or one folder changed, are different data."""
-        return {"files": fingerprint([p for p in self.root.rglob("*") if p.is_file()], self.root)}
+        return {"files": fingerprint(self._array_files or Pictures.below(self.root).files, self.root)}
 
     def data(self, root: Path, seed: int) -> Data:
-        parts = self._splits()
-        train, test = (
-            parts if len(parts) == 2 else hold_out(parts[0], round(self.held * len(parts[0].labels)))
-        )
-        return self._parted(train, test, self._scale(train))
+        splits = self._splits()
+        train, calibration, test = (splits.get(name) for name in ("train", "calibration", "test"))
+        assert train is not None
+        if test is None:
+            train, test = hold_out(train, round(self.held * len(train.labels)))
+        return self._parted(train, test, self._scale(train), calibration)
 
     def _scale(self, train: Split) -> Scale:
         """Mean and deviation as set, else each channel's own, over training images at equal steps."""
@@ -86,65 +97,31 @@ class Folder(ImageTask):
         mean = self.mean or tuple(values.mean((0, 2, 3)).tolist())
         return Scale(mean, self.std or tuple(values.std((0, 2, 3)).clamp(min=1e-3).tolist()))
 
-    def _splits(self) -> list[Split]:
-        """The train and the test split, or one split that is still to be parted."""
+    def _splits(self) -> dict[str, Split]:
+        """The splits that the folder has; one that is still to be parted is `train`."""
         if (self.root / "train.npz").exists():
-            return [self._fit(read_arrays(self.root / f"{name}.npz")) for name in ("train", "test")]
+            return {name: self._fit(read_arrays(self.root / f"{name}.npz")) for name in ("train", "test")}
         if splits := read_idx(self.root):
-            return [self._fit(split) for split in splits]
-        if not self.names:
+            return {name: self._fit(split) for name, split in zip(("train", "test"), splits, strict=True)}
+        pictures = Pictures.below(self.root)
+        if not pictures.names:
             raise SeesawError(f"{self.root} holds no images that Seesaw knows. Put there {LAYOUTS}.")
-        tops = [self.root / name for name in ("train", "test")]
-        if len(self.names) < 2:
+        if len(pictures.names) < 2:
             raise SeesawError(
-                f"{self.root} holds one class, {self.names[0]}. Put a folder for every class there."
+                f"{self.root} holds one class, {''.join(pictures.names)}. Put a folder for every class there."
             )
-        if (self.root / "train").is_dir() and not (self.root / "test").is_dir():
-            tops = tops[:1]
-        return [self._decode(top) for top in (tops if tops[0].is_dir() else [self.root])]
+        for note in pictures.notes:
+            log.warning("%s", note)
+        return {split: self._decode(split, files) for split, files in pictures.splits.items()}
 
-    def _decode(self, top: Path) -> Split:
-        """The images below `top`, which holds a folder for each class."""
-        names = self.names
-        unknown = {d.name for d in top.iterdir() if d.is_dir() and any(_images(d))} - set(names)
-        if unknown:
-            raise SeesawError(
-                f"{top} has classes that training lacks: {', '.join(sorted(unknown))}. Add or remove them."
-            )
-        files = [(path, label) for label, name in enumerate(names) for path in sorted(_images(top / name))]
+    def _decode(self, split: str, files: list[tuple[Path, int]]) -> Split:
         if not files:
-            raise SeesawError(f"{top} holds no images. Put a folder for every class there, or remove it.")
-        images = np.stack([self._open(path) for path, _ in files])
-        return split_of(images, np.array([label for _, label in files]))
-
-    def _open(self, path: Path) -> np.ndarray:
-        try:
-            with Image.open(path) as picture:
-                return np.asarray(self._resized(picture))
-        except (
-            OSError,
-            UnidentifiedImageError,
-            Image.DecompressionBombError,
-            SyntaxError,
-            ValueError,
-        ) as error:
-            raise SeesawError(f"{path} is no whole image ({error}). Replace or remove it.") from error
-
-    def _resized(self, picture: Image.Image) -> Image.Image:
-        """A picture in the task's colour and size: the shorter side scaled, the longer cropped in the middle."""
-        if picture.mode.startswith("I"):  # 16 bits a pixel: Pillow would clip them to 255 instead of scaling
-            picture = Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8))
-        if picture.mode == "F":
-            raise ValueError(
-                "pixels are floating-point numbers of no known scale; save 8 or 16 bits a channel"
+            raise SeesawError(
+                f"The folder of the {split} split below {self.root} holds no images. Put a folder for every class there, "
+                "or remove it."
             )
-        picture = picture.convert("RGB" if self.colour == "rgb" else "L")
-        scale = self.size / min(picture.size)
-        width, height = (max(self.size, round(side * scale)) for side in picture.size)
-        left, top = (width - self.size) // 2, (height - self.size) // 2
-        if picture.size != (width, height):
-            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-        return picture.crop((left, top, left + self.size, top + self.size))
+        images = np.stack([opened(path, self.size, self.colour) for path, _ in files])
+        return split_of(images, np.array([label for _, label in files]))
 
     def _fit(self, split: Split) -> Split:
         """Arrays in the task's colour and size."""
@@ -159,14 +136,6 @@ class Folder(ImageTask):
             for one in split.inputs
         )
         return Split(
-            split_of(np.stack([np.asarray(self._resized(p)) for p in pictures]), np.zeros(1)).inputs,
+            split_of(np.stack([fitted(p, self.size, self.colour) for p in pictures]), np.zeros(1)).inputs,
             split.labels,
         )
-
-
-def _images(folder: Path) -> list[Path]:
-    return (
-        [p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()]
-        if folder.is_dir()
-        else []
-    )

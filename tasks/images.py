@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 import struct
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -109,8 +110,8 @@ class ImageTask(Distorted):
             return read_arrays(arrays[0]), read_arrays(arrays[1])
         return self.on_disk(root)
 
-    def _parted(self, train: Split, test: Split, scale: Scale) -> Data:
-        """The three splits, with the subsets and the distortion of the settings."""
+    def _parted(self, train: Split, test: Split, scale: Scale, calibration: Split | None = None) -> Data:
+        """The three splits, with the subsets and the distortion of the settings; calibration is held out where not given."""
         channels = train.inputs.shape[1]
         if not len(scale.mean) == len(scale.std) == channels:
             raise SeesawError(
@@ -118,7 +119,8 @@ class ImageTask(Distorted):
                 f"{len(scale.std)} numbers. Give one a channel, joined by ':'."
             )
         train = random_subset(train, self.train)
-        train, calibration = hold_out(train, max(1, round(self.calibration * len(train.labels))))
+        if calibration is None:
+            train, calibration = hold_out(train, max(1, round(self.calibration * len(train.labels))))
         return Data(train, calibration, random_subset(self.distort(test, scale), self.test), scale)
 
     def _check(self, name: str, split: Split, about: About) -> None:
@@ -214,11 +216,12 @@ def content(train: Split, test: Split) -> str:
 
 
 def fingerprint(files: list[Path], root: Path) -> str:
-    """A digest of names, sizes and content; of large sets, of each file's beginning and end."""
-    sizes = {path: path.stat().st_size for path in sorted(files)}
+    """A digest of names, sizes and content; of large sets, of each file's beginning and end. Systems spell names alike."""
+    names = {path: unicodedata.normalize("NFC", path.relative_to(root).as_posix()) for path in files}
+    sizes = {path: path.stat().st_size for path in sorted(names, key=names.__getitem__)}
     digest = hashlib.sha256()
     for path, size in sizes.items():
-        digest.update(f"{path.relative_to(root).as_posix()} {size}\n".encode())
+        digest.update(f"{names[path]} {size}\n".encode())
         with path.open("rb") as file:
             if sum(sizes.values()) <= WHOLE_BYTES or size <= 2 * EDGE_BYTES:
                 digest.update(file.read())
@@ -229,14 +232,21 @@ def fingerprint(files: list[Path], root: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def idx_files(root: Path) -> list[Path]:
+    """The four idx files like MNIST's, plain or gzipped, as they are paired; empty if one is absent."""
+    names = [f"{stem}-{what}-ubyte" for stem in ("train", "t10k") for what in ("images-idx3", "labels-idx1")]
+    paths = [path for name in names if (path := _plain_or_gz(root / name)) is not None]
+    return paths if len(paths) == len(names) else []
+
+
 def read_idx(root: Path) -> tuple[Split, Split] | None:
     """Training and test split from four idx files like MNIST's, plain or gzipped; None if one is absent."""
     splits = []
-    for stem in ("train", "t10k"):
-        paths = [_plain_or_gz(root / f"{stem}-{what}-ubyte") for what in ("images-idx3", "labels-idx1")]
-        if None in paths:
+    files = idx_files(root)
+    for stem, paths in zip(("train", "t10k"), (files[:2], files[2:]), strict=True):
+        if not paths:
             return None
-        images, labels = (_read_idx(path) for path in paths if path is not None)
+        images, labels = (_read_idx(path) for path in paths)
         if images.ndim != 3 or labels.shape != (len(images),):
             raise SeesawError(
                 f"The idx files {stem}-* below {root} hold images {images.shape} and labels {labels.shape}. "

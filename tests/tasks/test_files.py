@@ -1,4 +1,7 @@
-"""Image tasks on small files made here, in both layouts, whole and broken."""
+"""Image tasks on small files made here, in both layouts, whole and broken.
+
+Covers: tasks/cifar.py, tasks/digits.py, tasks/folder.py, tasks/images.py, tasks/mnist.py
+"""
 
 import gzip
 import struct
@@ -204,10 +207,12 @@ def test_a_mean_of_too_many_channels_is_a_sentence(tmp_path):
     assert data.scale(data.test.inputs).abs().max() <= 1
 
 
-def test_sixteen_bits_alpha_and_grey_become_eight_bits(tmp_path):
+def test_sixteen_bits_opaque_alpha_and_grey_become_eight_bits(tmp_path):
+    opaque = np.full((8, 8, 4), 155, np.uint8)
+    opaque[..., 3] = 255
     for name, pixels in {
         "deep": np.full((8, 8), 40000, np.uint16),
-        "alpha": np.full((8, 8, 4), 155, np.uint8),
+        "alpha": opaque,
         "grey": np.full((8, 8), 155, np.uint8),
     }.items():
         for part in ("train", "test"):

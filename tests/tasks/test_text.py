@@ -1,4 +1,7 @@
-"""Text tasks on small files made here, in every layout that they are read from, whole and broken."""
+"""Text tasks on small files made here, in every layout that they are read from, whole and broken.
+
+Covers: tasks/pairs.py, tasks/rows.py, tasks/sentiment.py, tasks/tokens.py
+"""
 
 import itertools
 import json

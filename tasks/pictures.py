@@ -1,0 +1,219 @@
+"""Folders of pictures: which file is an image of which class and split, and each image as an array of one size.
+
+No file is taken, left out or bent without a word: `Pictures.notes` has a sentence for each kind of thing that is left out,
+and what cannot be meant is an error. The same files give the same order, whatever system they lie on.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from bench import SeesawError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+JUNK = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini"}
+"""Names that systems leave behind, in small letters; names that begin with a dot are left behind, too."""
+SPLITS = {
+    "train": ("train", "training"),
+    "calibration": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+"""Names of the folder of each split, in small letters."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The image files below a folder.
+
+    Attributes:
+        names: of the classes, sorted.
+        splits: the files of each split (`train`, perhaps `calibration`, `test`) with their labels, in one order on all
+            systems; everything under `train` where the folder has no splits.
+        notes: a sentence for each kind of thing that is left out.
+    """
+
+    names: tuple[str, ...]
+    splits: dict[str, list[tuple[Path, int]]]
+    notes: tuple[str, ...]
+
+    @property
+    def files(self) -> list[Path]:
+        """All files that are taken."""
+        return [path for split in self.splits.values() for path, _ in split]
+
+    @classmethod
+    def below(cls, root: Path) -> Pictures:
+        """Find them.
+
+        Raises:
+            SeesawError: splits or classes that cannot be told apart, or a name that is no UTF-8.
+        """
+        folders, notes = _splits(root)
+        names: tuple[str, ...] = ()
+        splits: dict[str, list[tuple[Path, int]]] = {}
+        others: list[Path] = []
+        for split, folder in folders.items():
+            classes = _classes(folder)
+            images = {
+                name: [path for path in _files(top) if _is_image(path)] for name, top in classes.items()
+            }
+            full = tuple(sorted(name for name, paths in images.items() if paths))
+            empty = sorted(classes.keys() - set(full))
+            if empty:
+                notes.append(f"{folder} has classes without images, which are left out: {', '.join(empty)}.")
+            if split == "train":
+                names = full
+            elif unknown := sorted(set(full) - set(names)):
+                raise SeesawError(
+                    f"{folder} has classes that training lacks: {', '.join(unknown)}. Add or remove them."
+                )
+            splits[split] = [
+                (path, label) for label, name in enumerate(names) for path in images.get(name, [])
+            ]
+            taken = {path for paths in images.values() for path in paths}
+            others += [path for path in _files(folder) if path not in taken]
+        if others and names:
+            notes.append(_left_out(root, others))
+        return cls(names, splits, tuple(notes))
+
+
+def _splits(root: Path) -> tuple[dict[str, Path], list[str]]:
+    """The folder of each split, training first, and notes; the folder itself where it has no splits."""
+    folders: dict[str, Path] = {}
+    others: list[str] = []
+    for folder in _folders(root):
+        split = next((split for split, names in SPLITS.items() if folder.name.lower() in names), None)
+        if split is None:
+            others.append(folder.name)
+        elif split in folders:
+            raise SeesawError(
+                f"{root} has two folders for one split, {folders[split].name} and {folder.name}. Keep one of them."
+            )
+        else:
+            folders[split] = folder
+    if not folders:
+        return {"train": root}, []
+    if "train" not in folders:
+        these = " and ".join(folder.name for folder in folders.values())
+        raise SeesawError(
+            f"{root} has {these}, and no train. Name the folder of the training images train; a class of images needs "
+            "another name than a split."
+        )
+    notes = [f"{root / name} lies beside the splits, and is left out." for name in others]
+    if "test" not in folders and "calibration" in folders:
+        folders["test"] = folders.pop("calibration")
+        notes.append(f"{root} has no test: {folders['test'].name} is taken as the test split.")
+    return {split: folders[split] for split in SPLITS if split in folders}, notes
+
+
+def _classes(folder: Path) -> dict[str, Path]:
+    """The folders of the classes, by name in one normal form of Unicode."""
+    classes: dict[str, Path] = {}
+    for top in _folders(folder):
+        name = _normal(top.name)
+        if name in classes:
+            raise SeesawError(
+                f"{folder} has two folders of one name, {name}, in two forms of Unicode. Keep one."
+            )
+        classes[name] = top
+    return classes
+
+
+def _folders(folder: Path) -> list[Path]:
+    """The folders in a folder, in one order on all systems, without what systems leave behind."""
+    folders = [path for path in folder.iterdir() if not _is_junk(path.name) and path.is_dir()]
+    return sorted(folders, key=lambda path: _normal(_utf8(path).name))
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files below a folder, in one order on all systems, without what systems leave behind."""
+    return sorted(_walked(folder), key=lambda path: _normal(_utf8(path).relative_to(folder).as_posix()))
+
+
+def _walked(folder: Path) -> Iterator[Path]:
+    for top, folders, names in os.walk(folder, followlinks=False):
+        folders[:] = [name for name in folders if not _is_junk(name)]
+        yield from (path for name in names if not _is_junk(name) and (path := Path(top, name)).is_file())
+
+
+def _is_junk(name: str) -> bool:
+    return name.startswith(".") or name.lower() in JUNK
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def _normal(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _utf8(path: Path) -> Path:
+    """A path whose name is UTF-8.
+
+    Raises:
+        SeesawError: it is not.
+    """
+    try:
+        path.name.encode()
+    except UnicodeEncodeError as error:
+        raise SeesawError(
+            f"The name {path.name!r} in {str(path.parent)!a} is no UTF-8. Rename it."
+        ) from error
+    return path
+
+
+def _left_out(root: Path, paths: list[Path]) -> str:
+    """A sentence about files that are no images, or lie in no class's folder."""
+    endings = Counter(
+        "images in no class's folder" if _is_image(path) else path.suffix or path.name for path in paths
+    )
+    kinds = ", ".join(f"{count} x {ending}" for ending, count in endings.most_common(5))
+    return f"{root}: {len(paths)} files are left out ({kinds}{', ...' if len(endings) > 5 else ''})."
+
+
+def opened(path: Path, size: int, colour: str) -> np.ndarray:
+    """An image as `fitted` gives it, turned as its file says.
+
+    Raises:
+        SeesawError: no whole image.
+    """
+    try:
+        with Image.open(path) as picture:
+            return fitted(ImageOps.exif_transpose(picture), size, colour)
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        raise SeesawError(f"{path} is no whole image ({error}). Replace or remove it.") from error
+
+
+def fitted(picture: Image.Image, size: int, colour: str) -> np.ndarray:
+    """The square in the middle of a picture, scaled: uint8 (size, size, 3) for rgb, (size, size) for grey.
+
+    What is transparent shows white. Pixels of 16 bits are scaled to 8.
+
+    Raises:
+        ValueError: floating-point pixels, whose scale no file tells.
+    """
+    if picture.mode.startswith("I"):  # Pillow would clip 16 bits a pixel to 255 instead of scaling them
+        picture = Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8))
+    if picture.mode == "F":
+        raise ValueError("pixels are floating-point numbers of no known scale; save 8 or 16 bits a channel")
+    side = min(picture.size)
+    left, top = ((length - side) // 2 for length in picture.size)
+    picture = picture.crop(
+        (left, top, left + side, top + side)
+    )  # first: a long strip scaled would fill the memory
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    picture = picture.convert("RGB" if colour == "rgb" else "L")
+    if side != size:
+        picture = picture.resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(picture)

@@ -89,14 +89,23 @@ def writable(folder: Path, content: str, option: str) -> None:
 
 
 def cache() -> Path:
-    """The folder of files that are made once on this machine, such as compiled kernels.
+    """The folder of files that are made once on this machine, such as compiled kernels: what lies there is executed.
 
     Raises:
-        SeesawError: there is none, as the user has no home.
+        SeesawError: there is none, as the user has no home; or others could put their code there.
     """
     try:
-        return Path(os.environ.get("SEESAW_CACHE") or Path.home() / ".cache" / "seesaw")
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(os.environ.get("SEESAW_CACHE") or Path(base, "seesaw"))
     except RuntimeError as error:
         raise SeesawError(
             "There is no home folder to keep things in. Name another: SEESAW_CACHE=FOLDER."
         ) from error
+    if hasattr(os, "getuid") and folder.exists():
+        about = folder.stat()
+        if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or about.st_uid not in (os.getuid(), 0):
+            raise SeesawError(
+                f"Others can write to {folder}, and code that lies there is run. Take the folder for yourself "
+                f"(chown, and chmod go-w {folder}), or name another: SEESAW_CACHE=FOLDER."
+            )
+    return folder

@@ -2,6 +2,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 import seesaw
 
 
@@ -12,15 +14,17 @@ def run(cwd, **environment):
     )  # fmt: skip
 
 
-def test_our_own_bench_is_found():
-    assert seesaw.shadow() is None
+@pytest.mark.parametrize("package", seesaw.PACKAGES)
+def test_our_own_packages_are_found(package):
+    assert seesaw.shadow(package) is None
 
 
-def test_another_package_called_bench_is_named(tmp_path):
-    other = tmp_path / "bench"
+@pytest.mark.parametrize("package", seesaw.PACKAGES)
+def test_another_package_of_one_of_our_names_is_named(tmp_path, package):
+    other = tmp_path / package
     other.mkdir()
     (other / "__init__.py").write_text("")
     done = run(tmp_path, PYTHONPATH=str(tmp_path))
     assert done.returncode == 1
-    assert f"Another package named bench hides Seesaw's: {other / '__init__.py'}" in done.stderr
+    assert f"Another package named {package} hides Seesaw's: {other / '__init__.py'}" in done.stderr
     assert "Traceback" not in done.stderr

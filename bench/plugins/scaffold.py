@@ -42,7 +42,7 @@ def write(kind: str, name: str, top: Path) -> list[str]:
         raise SeesawError(f"There is a {kind} {name!r} already. Choose another name.")
     project = top / "pyproject.toml"
     section = f'[project.entry-points."bench.{kind}"]'
-    if not project.exists() or section not in project.read_text():
+    if not project.exists() or section not in project.read_text(encoding="utf-8"):
         raise SeesawError(
             f"{project.resolve()} has no section {section}. Start this in a checkout of Seesaw."
         )
@@ -58,7 +58,9 @@ def write(kind: str, name: str, top: Path) -> list[str]:
         imports = sorted((f"from bench.testing import check_{kind}", f"from {module} import {cls}"))
         fields = {"Class": cls, "kind": kind, "module": module, "word": word, "imports": "\n".join(imports)}
         path.write_text(Template(text).substitute(fields))
-    text = project.read_text().replace(f"{section}\n", f'{section}\n{name} = "{module}:{cls}"\n', 1)
+    text = project.read_text(encoding="utf-8").replace(
+        f"{section}\n", f'{section}\n{name} = "{module}:{cls}"\n', 1
+    )
     project.write_text(text)
     return [
         f"wrote {plugin}",

@@ -55,6 +55,9 @@ def test_the_cache_is_in_the_home_folder_unless_it_is_named(monkeypatch):
     assert cache() == Path("elsewhere")
     monkeypatch.setenv("SEESAW_CACHE", "")
     monkeypatch.setenv("HOME", "/somebody")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    assert cache() == Path("/caches/seesaw")
+    monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache() == Path("/somebody/.cache/seesaw")
 
     def homeless():
@@ -62,4 +65,13 @@ def test_the_cache_is_in_the_home_folder_unless_it_is_named(monkeypatch):
 
     monkeypatch.setattr(Path, "home", homeless)
     with pytest.raises(SeesawError, match="SEESAW_CACHE=FOLDER"):
+        cache()
+
+
+def test_a_cache_that_others_can_write_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("SEESAW_CACHE", str(tmp_path / "mine"))
+    (tmp_path / "mine").mkdir(mode=0o755)
+    assert cache() == tmp_path / "mine"
+    (tmp_path / "mine").chmod(0o777)
+    with pytest.raises(SeesawError, match=r"Others can write to .*chmod go-w"):
         cache()

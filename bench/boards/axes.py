@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from bench.boards.cells import FORMS, cost, of_seeds, percent
+from bench.boards.cells import FORMS, cost, of_seeds, percent, times
 from bench.boards.numbers import (
     Number,
     density,
@@ -17,6 +17,7 @@ from bench.boards.numbers import (
     training_macs,
 )
 from bench.boards.rows import Row
+from bench.boards.units import short
 from bench.records.mean import Mean
 
 
@@ -32,6 +33,7 @@ class Axis:
         whole: whether it is of the whole network.
         timed: whether it depends on the machine, so that only numbers of one machine count.
         versus: whether its ratio to the dense parent's is shown.
+        spread: whether its interval is shown.
         in_turn: the reading of that ratio at one exit, where both were timed in turn.
     """
 
@@ -42,6 +44,7 @@ class Axis:
     whole: bool = False
     timed: bool = False
     versus: bool = True
+    spread: bool = False
     in_turn: Callable[[int], Number] | None = None
 
     def value(self, row: Row, exit_: int = -1) -> Value:
@@ -49,7 +52,7 @@ class Axis:
         number = self.of(exit_)
         in_turn = self.in_turn(exit_) if self.in_turn else None
         ratio = row.ratio(number, timed=self.timed, in_turn=in_turn) if self.versus else None
-        return Value(row.mean(number, timed=self.timed), ratio, self.unit, len(row.records))
+        return Value(row.mean(number, timed=self.timed), ratio, self.unit, len(row.records), self.spread)
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,14 @@ class Value:
         ratio: how many times less than the dense parent.
         unit: of the mean.
         seeds: the number of the row's records, whether they have it or not.
+        spread: whether its interval is shown.
     """
 
     mean: Mean | None
     ratio: float | None
     unit: str
     seeds: int
+    spread: bool = False
 
     @property
     def words(self) -> str:
@@ -76,14 +81,13 @@ class Value:
         return percent(self.mean) + of_seeds(self.mean, self.seeds)
 
     @property
-    def lines(self) -> str:
-        """In two lines, the second for the interval or the ratio; `-` where there is no number."""
+    def lines(self) -> tuple[str, str]:
+        """In two lines, the second for the interval or the ratio, as of `short` numbers; `-` where there is none."""
         if self.mean is None:
-            return "-"
-        first = FORMS[self.unit](self.mean.value)
-        if self.unit == "share":
-            return first + (f"\n± {self.mean.half * 100:.2f}" if self.mean.half is not None else "")
-        return f"{first}\n{f'{self.ratio:.2f} x' if self.ratio is not None else ''}"
+            return "-", ""
+        half, ratio = self.mean.half if self.spread else None, self.ratio and short(self.ratio)
+        more = times(ratio) if half is None else f"± {short(half) * 100:.2f}"
+        return FORMS[self.unit](short(self.mean.value)), more
 
 
 def _of_exit(name: str) -> Callable[[int], Number]:
@@ -95,8 +99,8 @@ def _of_network(number: Number) -> Callable[[int], Number]:
 
 
 AXES = {
-    "top1": Axis("top-1 accuracy", "top-1", "share", _of_exit("top1"), versus=False),
-    "top5": Axis("top-5 accuracy", "top-5", "share", _of_exit("top5"), versus=False),
+    "top1": Axis("top-1 accuracy", "top-1", "share", _of_exit("top1"), versus=False, spread=True),
+    "top5": Axis("top-5 accuracy", "top-5", "share", _of_exit("top5"), versus=False, spread=True),
     "macs.effective": Axis("effective MACs", "effective MACs", "MAC", _of_exit("macs.effective")),
     "macs": Axis("dense MACs", "MACs", "MAC", _of_exit("macs")),
     "bytes": Axis("packed bytes", "packed", "B", packed),

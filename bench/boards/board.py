@@ -11,7 +11,7 @@ from bench.boards.cells import Table
 from bench.boards.families import side_by_side
 from bench.boards.margin import within
 from bench.boards.numbers import work_seconds
-from bench.boards.policies import PolicyRow, policy_rows
+from bench.boards.policies import CurveRow, curve_rows
 from bench.boards.references import ReferenceRow, references
 from bench.boards.rows import Row, ranks, rows
 from bench.records.record import Record
@@ -51,9 +51,9 @@ class Line:
         ]
 
     @cached_property
-    def policies(self) -> list[PolicyRow]:
+    def policies(self) -> list[CurveRow]:
         """Its policies, each as means over seeds."""
-        return policy_rows(self.row)
+        return curve_rows(self.row)
 
     @cached_property
     def references(self) -> list[ReferenceRow]:

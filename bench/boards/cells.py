@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bench.boards.show.units import big, joules, seconds
+from bench.boards.units import big, in_bytes, joules, seconds
 from bench.records.mean import Mean
 
 FORMS: dict[str, Callable[[float], str]] = {
     "MAC": big,
-    "B": lambda value: f"{big(value)}B",
+    "B": in_bytes,
     "s": seconds,
     "J": joules,
     "share": lambda value: f"{value:.2%}",
@@ -77,11 +77,6 @@ def cost(
 def of_seeds(mean: Mean, seeds: int | None) -> str:
     """The number of seeds that a mean is over, where not all have it."""
     return f" (n={mean.n})" if seeds is not None and mean.n != seeds else ""
-
-
-def in_bytes(value: float) -> str:
-    """A number of bytes, shortened."""
-    return f"{big(value)}B"
 
 
 def times(ratio: float | None) -> str:

@@ -2,29 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from bench.boards.board import read_boards
+from bench.boards.markup import computed
 from bench.boards.show.html import index
-from bench.boards.show.markdown import COMPUTED, page
-from bench.boards.streams.page import COMPUTED as STREAMS_COMPUTED
+from bench.boards.show.markdown import page
 from bench.boards.streams.page import page as stream_page
 from bench.boards.streams.read import read_stream_boards
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 from bench.files import write_whole
 from bench.lock import alone
-from bench.records.record import schema
-from bench.records.store import Store
+from bench.records.record import Record, schema
+from bench.records.sealed import Sealed
+from bench.records.store import FILE_KINDS, Store
+from bench.records.stream import StreamRecord
+
+Read = tuple[Mapping[str, Any], list[str]]
+"""Boards by name, and a sentence for each file that stands on none."""
+
+
+class Drawing(NamedTuple):
+    """The way from all files of one kind to pages: how boards are read, a board's page, and the page's name."""
+
+    read: Callable[[Store], Read]
+    page: Callable[[Any], str]
+    name: str
+
+
+DRAWINGS: dict[type[Sealed], Drawing] = {
+    Record: Drawing(read_boards, page, "{}.md"),
+    StreamRecord: Drawing(read_stream_boards, stream_page, "online-{}.md"),
+}
+"""By kind of file; files of another kind are reported, and drawn nowhere."""
 
 
 def texts(store: Store) -> tuple[dict[str, str], list[str]]:
-    """The text of every page, by its name, and a sentence for each file that is no record."""
-    boards, trouble = read_boards(store)
-    streams, more = read_stream_boards(store)
-    pages = {f"{name}.md": page(board) for name, board in boards.items()}
-    pages |= {f"online-{name}.md": stream_page(name, board) for name, board in streams.items()}
-    return pages | {"index.html": index(boards, streams), "schema.json": schema()}, trouble + more
+    """The text of every page, by its name, and a sentence for each file that is on none."""
+    boards: dict[type[Sealed], Mapping[str, Any]] = {}
+    pages: dict[str, str] = {}
+    trouble: list[str] = []
+    for kind in FILE_KINDS:
+        drawing = DRAWINGS.get(kind)
+        boards[kind], more = drawing.read(store) if drawing else _undrawn(store, kind)
+        trouble += more
+        if drawing:
+            pages |= {drawing.name.format(name): drawing.page(one) for name, one in boards[kind].items()}
+    whole = {"index.html": index(boards[Record], boards[StreamRecord]), "schema.json": schema()}
+    return pages | whole, trouble
+
+
+def _undrawn(store: Store, kind: type[Sealed]) -> Read:
+    entries, trouble = store.entries(kind)
+    if entries:
+        files = f"{counted(len(entries), kind.title)} below {store.folder(kind)}"
+        trouble.append(f"No page shows {files}: {kind.__name__} is not among DRAWINGS of {__name__}.")
+    return {}, trouble
 
 
 def write_pages(store: Store, pages: Path) -> tuple[list[Path], list[str]]:
@@ -34,7 +69,7 @@ def write_pages(store: Store, pages: Path) -> tuple[list[Path], list[str]]:
     so the last one has read them all.
 
     Returns:
-        The pages written, and a sentence for each file that is no record.
+        The pages written, and a sentence for each file that is on none.
 
     Raises:
         SeesawError: there is no such folder of records, or the folder of pages cannot be written.
@@ -53,7 +88,7 @@ def write_pages(store: Store, pages: Path) -> tuple[list[Path], list[str]]:
 
 
 def stale(store: Store, pages: Path) -> tuple[list[Path], list[str]]:
-    """The pages that the records give otherwise, and a sentence for each file that is no record."""
+    """The pages that the records give otherwise, and a sentence for each file that is on none."""
     new, trouble = texts(store)
     old = [pages / name for name, text in new.items() if not _is(pages / name, text.encode())]
     return _gone(pages, new) + old, trouble
@@ -78,4 +113,4 @@ def _gone(pages: Path, names: Collection[str]) -> list[Path]:
 
 
 def _ours(text: str) -> bool:
-    return COMPUTED in text or STREAMS_COMPUTED in text
+    return any(computed(kind) in text for kind in FILE_KINDS)

@@ -24,7 +24,7 @@ NOTE = (
 
 
 @dataclass(frozen=True)
-class PolicyRow:
+class CurveRow:
     """One policy of one row.
 
     Attributes:
@@ -48,11 +48,11 @@ class PolicyRow:
     times: tuple[Mean | None, ...]
 
 
-def policy_rows(row: Row) -> list[PolicyRow]:
+def curve_rows(row: Row) -> list[CurveRow]:
     """One for every policy that some record of a row has, in the records' order."""
     kinds = {curve.policy: curve.reference for record in row.records for curve in record.curves}
     return [
-        PolicyRow(
+        CurveRow(
             policy,
             reference,
             tuple(

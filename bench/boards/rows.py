@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from bench.boards.numbers import Number, crossings, payload, reading
 from bench.records.mean import Mean
@@ -134,18 +135,25 @@ def _machine(record: Record) -> str:
     return f"{name}, {threads} thread{'' if threads == 1 else 's'}"
 
 
-def cut_means(row: Row, cut: int) -> list[tuple[Mean, Mean, str]]:
-    """For each codec: mean payload, mean accuracy behind the cut, codec; of records measured alike."""
-    by_codec: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for record in row.alike:
+class CutMeans(NamedTuple):
+    """What crosses a cut by one codec: means over records of payload, framed payload, and accuracy behind it."""
+
+    payload: Mean
+    framed: Mean
+    top1: Mean
+
+
+def cut_means(records: Iterable[Record], cut: int) -> dict[str, CutMeans]:
+    """By codec, of the records that have it at this cut."""
+    by_codec: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+    for record in records:
         if cut < len(record.cuts):
-            for codec, (raw, _, top1) in crossings(record.cuts[cut]).items():
-                by_codec[codec].append((raw, top1))
-    means = [
-        (*(Mean.of(values) for values in zip(*pairs, strict=True)), codec)
-        for codec, pairs in by_codec.items()
-    ]
-    return [(raw, top1, codec) for raw, top1, codec in means if raw is not None and top1 is not None]
+            for codec, numbers in crossings(record.cuts[cut]).items():
+                by_codec[codec].append(numbers)
+    return {
+        codec: CutMeans(*(mean for values in zip(*numbers, strict=True) if (mean := Mean.of(values))))
+        for codec, numbers in by_codec.items()
+    }
 
 
 def rows(entries: Iterable[Entry[Record]]) -> dict[str, list[Row]]:

@@ -30,7 +30,7 @@ def board(
     if check:
         old, trouble = stale(store, pages)
         if trouble:
-            raise SeesawError(f"{len(trouble)} files below {records} are no records: {' '.join(trouble)}")
+            raise SeesawError(f"Not every file stands on a page: {' '.join(trouble)}")
         if old:
             raise SeesawError(
                 f"{', '.join(str(path) for path in old)} {'is' if len(old) == 1 else 'are'} not what the records give. "

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bench.boards.axes import Axis, axes
 from bench.boards.board import Board, Line
-from bench.boards.data import line_data
+from bench.boards.rows import Row
 from bench.drawing import COLOURS, SHAPES, STYLE, pyplot, write
 from bench.errors import SeesawError, counted
+from bench.records.mean import Mean
 
 SHORT = {"accuracy": "top1", "effective": "macs.effective", "storage": "bytes"}
 """Words that users may type for the key of an axis."""
@@ -37,23 +37,25 @@ def figure(board: Board, lines: Sequence[Line], x: str, y: str, path: Path) -> P
     for key in keys:
         if key not in all_axes:
             raise SeesawError(f"There is no axis {key!r}. The axes are {', '.join(all_axes)}.")
-    data = [line_data(line, all_axes) for line in lines]
     points = [
-        (row, a, b) for row in data if (a := _pair(row, keys[0])) is not None and (b := _pair(row, keys[1]))
+        (line.row, a, b)
+        for line in lines
+        if (a := _mean(line, keys[0])) is not None and (b := _mean(line, keys[1])) is not None
     ]
-    if not data:
+    if not lines:
         raise SeesawError(f"No model on {board.name} is of these backbones and methods. Name others.")
     if not points:
         raise SeesawError(f"No model on {board.name} has both {keys[0]} and {keys[1]}. Choose other axes.")
-    methods, backbones = (sorted({row[key] for row, *_ in points}) for key in ("method", "backbone"))
+    methods = sorted({row.setup.method.name for row, *_ in points})
+    backbones = sorted({row.setup.backbone.spec for row, *_ in points})
     with plt.rc_context(STYLE):
         canvas, axis = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
         for row, a, b in points:
             axis.errorbar(
-                a[0], b[0], xerr=a[1] or None, yerr=b[1] or None, linestyle="none", capsize=2,
-                marker=SHAPES[backbones.index(row["backbone"]) % len(SHAPES)],
-                color=COLOURS[methods.index(row["method"]) % len(COLOURS)],
-                alpha=1.0 if row["ranked"] else 0.35,
+                a.value, b.value, xerr=a.half or None, yerr=b.half or None, linestyle="none", capsize=2,
+                marker=SHAPES[backbones.index(row.setup.backbone.spec) % len(SHAPES)],
+                color=COLOURS[methods.index(row.setup.method.name) % len(COLOURS)],
+                alpha=1.0 if row.ranked else 0.35,
             )  # fmt: skip
         for number, method in enumerate(methods):
             axis.plot([], [], "o", color=COLOURS[number % len(COLOURS)], label=method)
@@ -66,12 +68,12 @@ def figure(board: Board, lines: Sequence[Line], x: str, y: str, path: Path) -> P
             (axis.xaxis, axis.set_xlim, [a for _, a, _ in points]),
             (axis.yaxis, axis.set_ylim, [b for *_, b in points]),
         )
-        for key, (line, limit, pairs) in zip(keys, sides, strict=True):
+        for key, (side, limit, means) in zip(keys, sides, strict=True):
             if all_axes[key].unit == "share":
-                values = [pair[0] for pair in pairs]
+                values = [mean.value for mean in means]
                 air = 0.06 * (max(values) - min(values) or 0.1)
                 limit(min(values) - air, max(values) + air)  # intervals may reach beyond, also above 1
-                line.set_major_formatter(PercentFormatter(1))
+                side.set_major_formatter(PercentFormatter(1))
         axis.set_xlabel(_label(all_axes[keys[0]]))
         axis.set_ylabel(_label(all_axes[keys[1]]))
         axis.grid(visible=True, alpha=0.3)
@@ -82,16 +84,17 @@ def figure(board: Board, lines: Sequence[Line], x: str, y: str, path: Path) -> P
     return path
 
 
-def _pair(row: dict[str, Any], key: str) -> list[float] | None:
-    return row["whole"].get(key) or (row["exits"][-1].get(key) if row["exits"] else None)
+def _mean(line: Line, key: str) -> Mean | None:
+    value = line.last.get(key)
+    return None if value is None else value.mean
 
 
 def _label(axis: Axis) -> str:
     return axis.title if axis.unit == "share" else f"{axis.title} ({axis.unit})"
 
 
-def _caption(board: str, rows: list[dict[str, Any]]) -> str:
-    seeds = sorted({row["seeds"] for row in rows})
+def _caption(board: str, rows: list[Row]) -> str:
+    seeds = sorted({row.seeds for row in rows})
     n = counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
-    pale = "; pale: fewer than three seeds" if any(not row["ranked"] for row in rows) else ""
+    pale = "; pale: fewer than three seeds" if any(not row.ranked for row in rows) else ""
     return f"{board}: {counted(len(rows), 'model')}, last exits; means and 95% intervals over n = {n}{pale}."

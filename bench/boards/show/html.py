@@ -5,20 +5,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bench.boards.axes import Axis, axes
-from bench.boards.board import Board
+from bench.boards.board import Board, Line
 from bench.boards.cells import FORMS, Cell, Table, filled
 from bench.boards.data import line_data
+from bench.boards.families import network_of
 from bench.boards.numbers import SHARES
 from bench.boards.policies import NOTE
 from bench.boards.streams.page import page_data
 from bench.boards.streams.read import StreamBoard
+from bench.boards.units import big, in_bytes, short
 from bench.errors import counted
 from bench.records.record import BATCHES
 
@@ -88,18 +90,19 @@ def _plain(table: Table) -> dict[str, Any]:
 
 def _board(board: Board, rows: list[dict[str, Any]], all_axes: Mapping[str, Axis]) -> dict[str, Any]:
     hours = board.seconds / 3600
-    own = {key: axis for key, axis in all_axes.items() if any(_pair(row, key) for row in rows)}
+    measured = {key for line in board.lines for key, value in line.last.items() if value.mean is not None}
+    own = [key for key in all_axes if key in measured]
     return {
         "heads": [
             Head("rank"),
             Head("model", number=False),
             Head("exits plan", number=False),
             Head("seeds"),
-            *(Head(axis.title) for axis in own.values()),
+            *(Head(all_axes[key].title) for key in own),
             Head("budget"),
         ],
         "rows": [
-            {"ranked": row["ranked"], "cells": _cells(place, line.rank, row, own)}
+            {"ranked": row["ranked"], "cells": _cells(place, line, row, own)}
             for place, (line, row) in enumerate(zip(board.lines, rows, strict=True), 1)
         ],
         "title": board.title,
@@ -113,47 +116,30 @@ def _board(board: Board, rows: list[dict[str, Any]], all_axes: Mapping[str, Axis
         ],
         "references": [
             {
-                "model": f"{one['backbone']}, {one['plan']}",
-                "name": name,
-                "accuracy": _text(accuracy, "share"),
-                "macs": _text(macs, "MAC"),
-                "payload": _text(payload, "B"),
+                "model": network_of(line.row),
+                "name": reference.name,
+                "accuracy": FORMS["share"](reference.accuracy.value),
+                "macs": big(reference.device_macs.value),
+                "payload": in_bytes(reference.payload.value),
             }
-            for one in rows
-            for name, accuracy, macs, payload in one["references"]
+            for line in board.lines
+            for reference in line.references
         ],
     }
 
 
-def _cells(place: int, rank: int | None, row: dict[str, Any], own: Mapping[str, Axis]) -> list[Cell]:
+def _cells(place: int, line: Line, row: dict[str, Any], own: Iterable[str]) -> list[Cell]:
     cells = [
-        Cell("-" if rank is None else str(rank), value=place),
+        Cell("-" if line.rank is None else str(line.rank), value=place),
         Cell(row["model"], "contested" if row["contested"] else "", number=False),
         Cell(row["plan"], number=False),
         Cell(str(row["seeds"]), value=row["seeds"]),
     ]
-    for key, axis in own.items():
-        pair = _pair(row, key)
-        if pair is None:
+    for key in own:
+        value = line.last.get(key)
+        if value is None or value.mean is None:
             cells.append(Cell("-"))
-            continue
-        ratio = row["ratios"].get(key)
-        more = (
-            f"± {pair[1] * 100:.2f}"
-            if key in ("top1", "top5") and pair[1] is not None
-            else f"{ratio:.2f} x"
-            if ratio
-            else ""
-        )
-        cells.append(Cell(_text(pair, axis.unit), more, pair[0]))
+        else:
+            cells.append(Cell(*value.lines, short(value.mean.value)))
     budget = row["budget"]
     return [*cells, Cell(f"{budget[0]:.3g} x", value=budget[0]) if budget else Cell("-")]
-
-
-def _pair(row: dict[str, Any], key: str) -> list[float] | None:
-    """A number of the whole model, or of its last exit."""
-    return row["whole"].get(key) or (row["exits"][-1].get(key) if row["exits"] else None)
-
-
-def _text(pair: list[float] | None, unit: str) -> str:
-    return "-" if pair is None else FORMS[unit](pair[0])

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 
 from bench.boards.board import Board, Line
-from bench.boards.cells import Table, cost, filled, in_bytes, percent, plain, times
+from bench.boards.cells import Table, cost, percent, plain, times
+from bench.boards.markup import computed, table, text
 from bench.boards.numbers import LOSSLESS, SHARES, Number, cut_packed, cut_reading, reading
 from bench.boards.policies import NOTE as POLICIES_NOTE
 from bench.boards.rows import Row, cut_means
-from bench.boards.show.units import big
+from bench.boards.units import big, in_bytes
 from bench.errors import counted
-from bench.records.record import BATCHES
-
-COMPUTED = "Computed from `records/` by `make board`."
-"""The line that marks a page as written by `make board`."""
+from bench.records.record import BATCHES, Record
 
 NOTES = (
     "Means over seeds with 95% intervals (Student's t). Ratios in brackets: how many times less than the dense parent.",
@@ -23,8 +20,6 @@ NOTES = (
     "Latency: batch 1, really executed, of the seeds that were timed on one machine, that with the most, and compared "
     "only on it. Payload: the fewest bytes at an inner cut whose codec costs at most one point of accuracy.",
 )
-
-
 LAST_HEADS = (
     "rank", "model", "exits plan", "seeds", "top-1", "top-5", "effective MACs", "packed", "latency", "payload",
     "energy, measured", "energy, modelled", "budget", "training MACs", "training time",
@@ -48,26 +43,26 @@ def page(board: Board) -> str:
         f"{text(' and '.join(board.machines))}.",
         "",
         *NOTES,
-        COMPUTED,
+        computed(Record),
         "",
         "## Last exits",
         "",
-        *_table(LAST_HEADS, map(_last, board.lines)),
+        *table(LAST_HEADS, map(_last, board.lines)),
     ]
-    for table in board.tables:
-        lines += _shown(table)
+    for words in board.tables:
+        lines += _shown(words)
     lines += [
         "",
         "## Every exit",
         "",
-        *_table(EXIT_HEADS, (cells for line in board.lines for cells in _exits(line))),
+        *table(EXIT_HEADS, (cells for line in board.lines for cells in _exits(line))),
     ]
     lines += _policies(board)
     lines += [
         "",
         "## Every device's part",
         "",
-        *_table(CUT_HEADS, (cells for row in board.rows for cells in _cuts(row))),
+        *table(CUT_HEADS, (cells for row in board.rows for cells in _cuts(row))),
     ]
     if references := [(line.row, one) for line in board.lines for one in line.references]:
         cells = (
@@ -76,29 +71,16 @@ def page(board: Board) -> str:
                 one.name,
                 percent(one.accuracy),
                 big(one.device_macs.value),
-                f"{big(one.payload.value)}B",
+                in_bytes(one.payload.value),
             ]
             for row, one in references
         )
         heads = ("dense network", "reference", "top-1", "MACs on the device", "payload")
-        lines += ["", "## References", "", *_table(heads, cells)]
+        lines += ["", "## References", "", *table(heads, cells)]
     if reasons := [(row, reason) for row in board.rows for reason in row.reasons]:
         lines += ["", "## Contested", ""]
         lines += [f"* {text(row.setup.model)}, {text(reason)}" for row, reason in reasons]
     return "\n".join(lines) + "\n"
-
-
-def text(words: str) -> str:
-    """Words of a record, escaped for Markdown: they make no HTML element, no table cell and no new line."""
-    plain_words = html.escape(" ".join(words.split()), quote=False)
-    return "".join(f"\\{letter}" if letter in "\\`*_[]|#!~" else letter for letter in plain_words)
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table, without the columns whose cells are all empty."""
-    heads, cells = filled(heads, rows)
-    lines = (" | ".join(row) for row in cells)
-    return [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *(f"| {line} |" for line in lines)]
 
 
 def _last(line: Line) -> list[str]:
@@ -144,9 +126,12 @@ def _cuts(row: Row) -> list[list[str]]:
     """The cells of inner cuts, with the smallest payload of a codec that loses at most `LOSSLESS`."""
     whole, cells = row.mean(reading(-1, "top1")), []
     for number in range(1, len(row.records[0].cuts) - 1 if row.records else 0):
-        sent = cut_means(row, number)
-        able = [one for one in sent if whole is not None and one[1].value >= whole.value - LOSSLESS]
-        raw, top1, codec = min(able, key=lambda one: one[0].value, default=(None, None, ""))
+        able = [
+            (codec, sent)
+            for codec, sent in cut_means(row.alike, number).items()
+            if whole is not None and sent.top1.value >= whole.value - LOSSLESS
+        ]
+        codec, sent = min(able, key=lambda one: one[1].payload.value, default=("", None))
         cells.append(
             [
                 text(row.setup.model),
@@ -155,8 +140,8 @@ def _cuts(row: Row) -> list[list[str]]:
                 _cost(row, cut_reading(number, "macs.effective.device"), big),
                 _cost(row, cut_packed(number), in_bytes),
                 plain(row.mean(cut_reading(number, "density.device"))),
-                f"{in_bytes(raw.value)} {text(codec)}" if raw else "",
-                percent(top1) if top1 else "",
+                f"{in_bytes(sent.payload.value)} {text(codec)}" if sent else "",
+                percent(sent.top1) if sent else "",
             ]
         )
     return cells
@@ -193,10 +178,10 @@ def _policies(board: Board) -> list[str]:
         if line.row.records and len(line.row.records[0].exits) > 1
         for one in line.policies
     ]
-    return ["", "## Policies", "", POLICIES_NOTE, "", *_table(heads, rows)] if rows else []
+    return ["", "## Policies", "", POLICIES_NOTE, "", *table(heads, rows)] if rows else []
 
 
-def _shown(table: Table) -> list[str]:
-    """The lines of a table of text, under its title and note."""
-    rows = ([text(cell) for cell in cells] for cells in table.rows)
-    return ["", f"## {table.title}", "", text(table.note), "", *_table(table.heads, rows)]
+def _shown(words: Table) -> list[str]:
+    """The lines of a table of words, under its title and note."""
+    rows = ([text(cell) for cell in cells] for cells in words.rows)
+    return ["", f"## {words.title}", "", text(words.note), "", *table(words.heads, rows)]

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from bench.boards.numbers import SHARES, thriftiest, time_kept, walked_by, whole_cost
-from bench.boards.show.units import big, seconds
+from bench.boards.units import in_bytes, seconds
 from bench.records.curve import Curve
 from bench.records.record import Early, Exit, Record, Walked
 
@@ -108,7 +108,7 @@ def _sent(early: Early, n: int) -> str:
         return "-"
     codec, behind = thriftiest(early, n)
     rest = n - early.device
-    mean = f"{big(behind.payload / rest)}B" if rest else "nothing"
+    mean = in_bytes(behind.payload / rest) if rest else "nothing"
     return f"{early.device / n:.1%}\n{mean}\n{behind.right / n:.2%}\n{codec}"
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from bench.boards.numbers import smallest
 from bench.boards.show.policies import answers_table, curves_table, early_table, walks_table
-from bench.boards.show.units import SMALL, big, digits, joules, seconds
+from bench.boards.units import SMALL, big, digits, in_bytes, joules, seconds
 from bench.records.reading import Reading
 from bench.records.record import Exit, Record
 from bench.records.setup import DENSE
@@ -65,7 +65,7 @@ def _exit_cells(number: int, exit_: Exit, energy: list[str]) -> list[str]:
         f"{number}\n{exit_.stage}",
         f"{_cell(r.get('macs'), big)}\n{_cell(r.get('macs.effective'), big)}",
         _cell(r.get("parameters"), big),
-        f"{big(packed[1])}B\n{packed[0]}" if packed else "-",
+        f"{in_bytes(packed[1])}\n{packed[0]}" if packed else "-",
         f"{_cell(r.get('top1'), '{:.2%}'.format)}\n{_cell(r.get('top5'), '{:.2%}'.format)}",
         _spread(r.get("latency")),
         *(_cell(r.get(key), joules) for key in energy),
@@ -112,7 +112,7 @@ def cuts_table(record: Record) -> Table:
             str(number),
             "answer" if last else "x".join(map(str, cut.shape)),
             _cell(r.get("macs.effective.device"), big),
-            f"{big(packed[1])}B\n{packed[0]}" if packed else "-",
+            f"{in_bytes(packed[1])}\n{packed[0]}" if packed else "-",
             _spread(r.get("latency.device")),
             _spread(r.get("latency.server")),
             *(

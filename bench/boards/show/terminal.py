@@ -40,8 +40,7 @@ def board_table(board: Board, lines: Iterable[Line] | None = None) -> Table:
         table.add_row(
             f"{row.setup.model}\n{row.plan}",
             str(row.seeds),
-            line.last["top1"].lines,
-            *(line.last[key].lines for key in COLUMNS),
+            *("\n".join(line.last[key].lines) for key in ("top1", *COLUMNS)),
             f"{budget.value:.3g} x" if budget else "",
             style=None if row.ranked else "dim",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from bench.boards.streams.section import Line
+from bench.boards.streams.section import PolicyLine
 from bench.records.terms import EARLY_EXIT
 
 
@@ -22,12 +22,12 @@ class Claim(NamedTuple):
     inclusive: bool
     """whether a policy that just reaches both bounds meets the claim"""
 
-    def saves(self, line: Line) -> bool:
+    def saves(self, line: PolicyLine) -> bool:
         """Whether a policy saves as much, by the mean over seeds."""
         less = line.numbers["less (a)"].value
         return less > self.less or (self.inclusive and less == self.less)
 
-    def keeps(self, line: Line) -> bool:
+    def keeps(self, line: PolicyLine) -> bool:
         """Whether it loses as little accuracy, by the mean over seeds."""
         lost = line.numbers["lost (a)"].value
         return lost < self.lost or (self.inclusive and lost == self.lost)
@@ -46,7 +46,7 @@ CLAIMS = (
 """Bajpai et al., AIMLSystems 2023 and ICC 2024, from their abstracts."""
 
 
-def claims(lines: Iterable[Line]) -> list[str]:
+def claims(lines: Iterable[PolicyLine]) -> list[str]:
     """A sentence for each claim: which policies, plain early exit too, meet it at which costs of sending.
 
     Args:
@@ -57,7 +57,7 @@ def claims(lines: Iterable[Line]) -> list[str]:
     return [_sentence(claim, own) for claim in CLAIMS]
 
 
-def _sentence(claim: Claim, own: dict[str, list[Line]]) -> str:
+def _sentence(claim: Claim, own: dict[str, list[PolicyLine]]) -> str:
     names_by_place: dict[tuple[int, str], list[str]] = {}
     for name, lines in own.items():
         met = [claim.saves(line) and claim.keeps(line) for line in lines]
@@ -68,7 +68,7 @@ def _sentence(claim: Claim, own: dict[str, list[Line]]) -> str:
     return f"{claim.paper}'s claim ({claim.words}) is met {'; '.join(groups)}.{_why(claim, everybody)}"
 
 
-def _where(lines: Sequence[Line], met: Sequence[bool]) -> str:
+def _where(lines: Sequence[PolicyLine], met: Sequence[bool]) -> str:
     """The costs of sending at which a policy meets a claim, in words; its lines are in the order of costs."""
     costs = [f"{line.offload:.4g} λ" for line, yes in zip(lines, met, strict=True) if yes]
     if not costs or (all(met) and len(met) > 1):
@@ -78,12 +78,12 @@ def _where(lines: Sequence[Line], met: Sequence[bool]) -> str:
     return f"at {_listed(costs)}"
 
 
-def _best(lines: Sequence[Line]) -> str:
+def _best(lines: Sequence[PolicyLine]) -> str:
     best = max(lines, key=lambda line: line.numbers["less (a)"].value).numbers
     return f"at best {best['less (a)'].value:.1%} less, {best['lost (a)'].value * 100:z.2f} points lost"
 
 
-def _why(claim: Claim, lines: Sequence[Line]) -> str:
+def _why(claim: Claim, lines: Sequence[PolicyLine]) -> str:
     """The reasons why some lines do not meet a claim, as a sentence; empty where all meet it."""
     dear = ["too little is saved"] if any(not claim.saves(line) for line in lines) else []
     poor = ["too much accuracy is lost"] if any(not claim.keeps(line) for line in lines) else []

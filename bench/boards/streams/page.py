@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.boards.cells import Cell, percent
-from bench.boards.data import short
-from bench.boards.show.markdown import text
+from bench.boards.markup import computed, table, text
 from bench.boards.streams.claims import claims
 from bench.boards.streams.read import StreamBoard, section_data
-from bench.boards.streams.section import Line, Section
+from bench.boards.streams.section import PolicyLine, Section
+from bench.boards.units import short
 from bench.errors import counted
 from bench.records.mean import Mean
+from bench.records.stream import StreamRecord
 
-COMPUTED = "Computed from `streams/` by `make board`."
-"""The line that marks a page as written by `make board`."""
 TITLE = "Online policies"
 NOTES = (
     "Policies meet the samples one by one, without labels, and learn at which exit to keep the answer or send the sample on. "
@@ -41,7 +40,7 @@ def rows(section: Section) -> list[list[Cell]]:
     return [_cells(line) for offload in section.shown for line in section.lines(offload)]
 
 
-def _cells(line: Line) -> list[Cell]:
+def _cells(line: PolicyLine) -> list[Cell]:
     numbers = line.numbers
     texts = {
         "cost": f"{numbers['cost'].value:.3f} λ" + _half(numbers["cost"], 1, 3),
@@ -65,19 +64,18 @@ def _half(mean: Mean, scale: float, digits: int) -> str:
     return "" if mean.half is None else f" ± {mean.half * scale:.{digits}f}"
 
 
-def page(name: str, board: StreamBoard) -> str:
+def page(board: StreamBoard) -> str:
     """One Markdown page."""
     lines = [
-        f"# {TITLE} on {name}",
+        f"# {TITLE} on {board.name}",
         "",
         f"{counted(board.records, 'stream record')}, {counted(len(board.sections), 'table')}.",
     ]
-    lines += ["", *NOTES, COMPUTED]
+    lines += ["", *NOTES, computed(StreamRecord)]
     for section in board.sections:
         lines += [
             "", f"## {text(section.title)}", "", text(section.about), "", *(f"* {text(claim)}" for claim in claims(section.every)), "",
-            f"| {' | '.join(HEADS)} |", f"|{'---|' * len(HEADS)}",
-            *(f"| {' | '.join(text(cell.text) for cell in cells)} |" for cells in rows(section)),
+            *table(HEADS, ([text(cell.text) for cell in cells] for cells in rows(section))),
         ]  # fmt: skip
     if board.contested:
         lines += ["", "## Contested", ""]

@@ -18,11 +18,13 @@ class StreamBoard:
     """A task's stream records.
 
     Attributes:
+        name: of the task with its version.
         sections: ranked ones first.
         records: the number of those that count.
         contested: name and reason of each that does not.
     """
 
+    name: str
     sections: list[Section]
     records: int
     contested: list[tuple[str, str]]
@@ -41,7 +43,7 @@ def read_stream_boards(store: Store) -> tuple[dict[str, StreamBoard], list[str]]
             contested[stream.board].append((stream.name, entry.contested))
     names = sorted({*sound, *contested})
     return {
-        name: StreamBoard(sections(sound[name]), len(sound[name]), contested[name]) for name in names
+        name: StreamBoard(name, sections(sound[name]), len(sound[name]), contested[name]) for name in names
     }, trouble
 
 

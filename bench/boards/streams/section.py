@@ -16,7 +16,7 @@ from bench.records.terms import BASELINES
 
 
 @dataclass(frozen=True)
-class Line:
+class PolicyLine:
     """One policy at one cost of sending: means over seeds.
 
     Attributes:
@@ -105,7 +105,7 @@ class Section:
         return sorted({costs[0], costs[len(costs) // 2], costs[-1]})
 
     @cached_property
-    def every(self) -> list[Line]:
+    def every(self) -> list[PolicyLine]:
         """Its lines at every cost of sending, the cheapest first."""
         return [line for offload in self.offloads for line in self.lines(offload)]
 
@@ -113,7 +113,7 @@ class Section:
         wanted = self.alpha, self.layer, self.mu
         return [one for one in record.results if (one.alpha, one.layer, one.mu) == wanted]
 
-    def lines(self, offload: float) -> list[Line]:
+    def lines(self, offload: float) -> list[PolicyLine]:
         """Both baselines, the policies from the least regret up, and the bounds, at one cost of sending."""
         kinds = {one.spec: "bound" if one.bound else "policy" for one in self.records[0].entrants}
         by_policy: dict[str, dict[str, list[float]]] = {}
@@ -124,7 +124,7 @@ class Section:
                 for key, value in numbers.items():
                     by_policy.setdefault(name, {key: [] for key in numbers})[key].append(value)
         lines = [
-            Line(name, kinds.get(name, "baseline"), offload, None, {key: _mean(values) for key, values in numbers.items()})
+            PolicyLine(name, kinds.get(name, "baseline"), offload, None, {key: _mean(values) for key, values in numbers.items()})
             for name, numbers in by_policy.items()
         ]  # fmt: skip
         order = ("baseline", "policy", "bound")
@@ -156,7 +156,7 @@ def _joined(numbers: Iterable[float]) -> str:
     return ":".join(f"{number:.4g}" for number in numbers)
 
 
-def _place(line: Line) -> float:
+def _place(line: PolicyLine) -> float:
     return BASELINES.index(line.policy) if line.kind == "baseline" else line.numbers["regret"].value
 
 

@@ -6,13 +6,13 @@ import re
 import warnings
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from bench.errors import SeesawError, counted
-from bench.records.terms import rising
 from bench.replay.streams.stream import SURPLUS, Stream
 from bench.replay.trace import Trace
 
@@ -34,6 +34,8 @@ COLUMNS = (
     ("index", re.compile(r"^$|^unnamed|^index$|^id$|^sample$")),
 )
 """The kinds of columns, each with a pattern for its head; the first pattern that fits counts."""
+EXIT_WORDS = re.compile(r"conf[a-z]*|prob[a-z]*|pred[a-z]*|infer[a-z]*|class[a-z]*|[^a-z]")
+"""What is no part of an exit's name in a head."""
 
 
 def read(path: Path) -> tuple[Stream, Trace | None]:
@@ -48,8 +50,8 @@ def read(path: Path) -> tuple[Stream, Trace | None]:
     """
     if path.is_dir():
         path = path / "test.safetensors"
-    readers = {".csv": _table, ".tsv": _table, ".txt": _table, ".npz": _arrays, ".safetensors": Trace.load}
-    if path.suffix not in readers:
+    readers = {".csv": _table, ".tsv": _table, ".txt": _table, ".npz": _arrays, ".safetensors": _trace}
+    if (ending := path.suffix.lower()) not in readers:
         raise SeesawError(f"{path} is no trace. Give a .safetensors of a run, or a .csv or .npz. {LAYOUTS}.")
     if not path.is_file():
         raise SeesawError(f"There is no file {path}. A run's traces lie in its folder below runs/.")
@@ -57,14 +59,15 @@ def read(path: Path) -> tuple[Stream, Trace | None]:
         raise SeesawError(
             f"{path} holds more than {LIMIT >> 30} GiB. Cut it into parts: --trace may be repeated."
         )
-    content = readers[path.suffix](path)
-    try:
-        return (Stream.of(content), content) if isinstance(content, Trace) else (content, None)
-    except SeesawError as error:
-        raise SeesawError(f"{path}: {error}") from error
+    return readers[ending](path)
 
 
-def _table(path: Path) -> Stream:
+def _trace(path: Path) -> tuple[Stream, Trace]:
+    trace = Trace.load(path)
+    return Stream.of(trace), trace
+
+
+def _table(path: Path) -> tuple[Stream, None]:
     """The stream of a text, whose columns have heads in any order, or are pairs with the label last."""
     try:
         with path.open(encoding="utf-8-sig") as file:
@@ -81,6 +84,10 @@ def _table(path: Path) -> Stream:
         raise SeesawError(f"{path} is no table of numbers ({error}). {LAYOUTS}.") from error
     if not len(rows):
         raise SeesawError(f"{path} has no samples. {LAYOUTS}.")
+    if has_heads and len(heads) != rows.shape[1]:
+        raise SeesawError(
+            f"{path} has {counted(len(heads), 'head')} for {counted(rows.shape[1], 'column')}. Name every column."
+        )
     kinds = _by_heads(path, heads) if has_heads else _by_place(path, rows)
     columns = {
         wanted: [place for place, kind in enumerate(kinds) if kind == wanted]
@@ -89,11 +96,14 @@ def _table(path: Path) -> Stream:
     if has_heads:
         _in_order(path, heads, columns)
     confidences, predictions, labels = (rows[:, places] for places in columns.values())
-    return _stream(path, confidences, predictions, labels[:, 0])
+    return _stream(path, confidences, predictions, labels[:, 0]), None
 
 
 def _in_order(path: Path, heads: list[str], columns: dict[str, list[int]]) -> None:
-    """Put the columns of exits in the order of the numbers in their heads; without any they stay in place."""
+    """Put the columns of exits in the order of the numbers in their heads.
+
+    Without numbers those of an exit are paired by the other words in their heads, or by place where there are none.
+    """
     numbers = {
         kind: {
             place: int(digits[-1]) for place in columns[kind] if (digits := re.findall(r"\d+", heads[place]))
@@ -101,6 +111,7 @@ def _in_order(path: Path, heads: list[str], columns: dict[str, list[int]]) -> No
         for kind in ("confidence", "prediction")
     }
     if not any(numbers.values()):
+        _by_words(path, heads, columns)
         return
     exits = [sorted(own.values()) for own in numbers.values()]
     if exits[0] != exits[1] or any(
@@ -112,6 +123,23 @@ def _in_order(path: Path, heads: list[str], columns: dict[str, list[int]]) -> No
         )
     for kind, own in numbers.items():
         columns[kind].sort(key=own.__getitem__)
+
+
+def _by_words(path: Path, heads: list[str], columns: dict[str, list[int]]) -> None:
+    """Put predictions in the order of the confidences, by the words in their heads that name the exit."""
+    words = {
+        kind: {place: EXIT_WORDS.sub("", heads[place]) for place in columns[kind]}
+        for kind in ("confidence", "prediction")
+    }
+    if not any(word for own in words.values() for word in own.values()):
+        return
+    order = list(words["confidence"].values())
+    if len(set(order)) < len(order) or sorted(order) != sorted(words["prediction"].values()):
+        raise SeesawError(
+            f"{path} has confidences of {', '.join(order)} and predictions of {', '.join(words['prediction'].values())}, by its "
+            "heads. Name the exits alike, each once."
+        )
+    columns["prediction"].sort(key=lambda place: order.index(words["prediction"][place]))
 
 
 def _by_heads(path: Path, heads: list[str]) -> list[str]:
@@ -170,8 +198,8 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _arrays(path: Path) -> Stream | Trace:
-    """The stream or trace of an npz; object arrays, which could run code, are refused."""
+def _arrays(path: Path) -> tuple[Stream, Trace | None]:
+    """The stream of an npz, and its trace where it has logits; object arrays, which could run code, are refused."""
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(one.file_size for one in archive.infolist()) > LIMIT:
@@ -191,34 +219,18 @@ def _arrays(path: Path) -> Stream | Trace:
         raise SeesawError(f"{path} has {what}. {LAYOUTS}.")
     costs = arrays.get("costs")
     if "logits" not in arrays:
-        return _stream(path, arrays["confidences"], arrays["predictions"], arrays["labels"], costs)
-    logits = arrays["logits"]
-    if (
-        logits.ndim != 3
-        or 0 in logits.shape
-        or logits.shape[2] < 2
-        or arrays["labels"].shape != logits.shape[1:2]
-    ):
-        raise SeesawError(f"{path} has logits {logits.shape} for labels {arrays['labels'].shape}. {LAYOUTS}.")
-    if not np.isfinite(logits).all():
-        raise SeesawError(f"{path} has infinite or NaN logits. Mend them, or leave those samples out.")
-    labels = _whole(path, arrays["labels"], "label")
-    if labels.min() < 0 or labels.max() >= logits.shape[2]:
-        raise SeesawError(
-            f"{path} has labels from {labels.min()} to {labels.max()} for {logits.shape[2]} classes. Number them from 0 on."
-        )
-    if costs is None:
-        costs = np.arange(1.0, len(logits) + 1)
-    if not rising(costs, len(logits)):
-        raise SeesawError(
-            f"{path} has costs that are not {counted(len(logits), 'finite number')}, each above 0 and none less than the one before. "
-            "Mend them."
-        )
-    return Trace(
-        torch.from_numpy(logits.astype(np.float32, copy=False)),
-        torch.from_numpy(labels),
-        torch.from_numpy(costs.astype(np.float64)),
+        return _stream(path, arrays["confidences"], arrays["predictions"], arrays["labels"], costs), None
+    logits, labels = (
+        torch.from_numpy(arrays[name].astype(arrays[name].dtype.newbyteorder("=")))
+        for name in ("logits", "labels")
     )
+    # exits are counted where nobody says what they cost
+    stand_in = np.arange(1.0, 1.0 + (len(logits) if logits.dim() else 0))
+    trace = Trace.of(
+        path, logits, labels, torch.from_numpy((stand_in if costs is None else costs).astype(np.float64))
+    )
+    stream = Stream.of(trace)
+    return (replace(stream, costs=None) if costs is None else stream), trace
 
 
 def _stream(

@@ -6,7 +6,7 @@ import pytest
 from bench.boards.axes import AXES
 from bench.boards.board import Board, Line, read_boards
 from bench.boards.data import line_data
-from bench.boards.policies import policy_rows
+from bench.boards.policies import curve_rows
 from bench.boards.show.markdown import page
 from bench.records.curve import Counts, Curve
 from bench.records.reading import Reading
@@ -44,14 +44,14 @@ def board(made, tmp_path):
 
 
 def test_means_are_of_the_seeds_that_have_the_policy_whatever_its_place(board):
-    by_policy = {one.policy: one for one in policy_rows(board)}
+    by_policy = {one.policy: one for one in curve_rows(board)}
     assert list(by_policy) == ["fixed", "gates", "oracle"]
     assert [mean and mean.n for mean in by_policy["fixed"].at] == [None, 2, 2]
     assert by_policy["gates"].area.n == 1
 
 
 def test_what_curves_come_to_is_the_hand_count(board):
-    by_policy = {one.policy: one for one in policy_rows(board)}
+    by_policy = {one.policy: one for one in curve_rows(board)}
     fixed, gates, oracle = by_policy["fixed"], by_policy["gates"], by_policy["oracle"]
     assert fixed.at[1].value == pytest.approx(0.8 + 0.1 * 500 / 2000)
     assert fixed.area.value == pytest.approx(2000 * 0.85 / 3000)
@@ -74,11 +74,11 @@ def test_where_it_would_be_shipped_macs_and_times_are_how_many_times_less(board)
 
     walks = [walk(None, 1, 3e-3), walk("gates", 1, 2e-3), walk(None, 8, 3e-3), walk("gates", 8, 6e-3)]
     board.records[1] = board.records[1].model_copy(update={"walks": walks})
-    gates = next(one for one in policy_rows(board) if one.policy == "gates")
+    gates = next(one for one in curve_rows(board) if one.policy == "gates")
     assert gates.shipped.value == 0.93
     assert gates.macs.value == 1.5
     assert [mean and mean.value for mean in gates.times] == [1.5, 0.5, None]
-    assert next(one for one in policy_rows(board) if one.policy == "oracle").shipped is None
+    assert next(one for one in curve_rows(board) if one.policy == "oracle").shipped is None
     assert "| 1.50 x | 1.50 x | 0.50 x | |" in " ".join(page(Board.of("digits-v1", [board])).split())
 
 
@@ -100,5 +100,5 @@ def test_a_network_of_one_exit_has_no_policies_to_compare(made, tmp_path):
     one = one.model_copy(update={"exits": one.exits[1:], "curves": []})
     one.save(tmp_path)
     (row,) = read_boards(Store(tmp_path))[0]["digits-v1"].rows
-    assert policy_rows(row) == []
+    assert curve_rows(row) == []
     assert "## Policies" not in page(Board.of("digits-v1", [row]))

@@ -1,4 +1,7 @@
-"""Figures of boards, read back from matplotlib's canvas before it is written."""
+"""Figures of boards, read back from matplotlib's canvas before it is written.
+
+Covers: bench/drawing.py
+"""
 
 import pytest
 

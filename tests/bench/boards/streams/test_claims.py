@@ -3,7 +3,7 @@
 import pytest
 
 from bench.boards.streams.claims import claims
-from bench.boards.streams.section import Line
+from bench.boards.streams.section import PolicyLine
 from bench.records.mean import Mean
 
 NAMES = {"(a) all layers": "baseline", "(b) early exit": "baseline", "oracle": "bound"}
@@ -12,7 +12,7 @@ NAMES = {"(a) all layers": "baseline", "(b) early exit": "baseline", "oracle": "
 def written(numbers_of):
     """Lines by policy: the share it saves against (a) and the points it loses, at 1, 2, ... lambda."""
     return [
-        Line(name, NAMES.get(name, "policy"), place + 1.0, None, {
+        PolicyLine(name, NAMES.get(name, "policy"), place + 1.0, None, {
             "less (a)": Mean(numbers[place][0], None, 1), "lost (a)": Mean(numbers[place][1] / 100, None, 1),
         })
         for place in range(max(map(len, numbers_of.values())))

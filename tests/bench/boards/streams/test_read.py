@@ -1,4 +1,7 @@
-"""Online policies on pages, from made traces that were really replayed."""
+"""Online policies on pages, from made traces that were really replayed.
+
+Covers: bench/boards/streams/page.py, bench/boards/streams/section.py
+"""
 
 import json
 import re
@@ -8,7 +11,7 @@ import statistics
 import pytest
 
 from bench import cli
-from bench.boards.pages import stale, write_pages
+from bench.boards.pages import DRAWINGS, stale, write_pages
 from bench.boards.streams.page import HEADS
 from bench.boards.streams.read import read_stream_boards
 from bench.records.sealed import checksum
@@ -269,6 +272,25 @@ def test_a_file_that_is_no_stream_record_is_named_and_left_out(home):
     assert len(trouble) == 1
     assert "no whole stream record" in trouble[0]
     assert "4 stream records" in page(home)
+
+
+def test_files_of_a_kind_that_nobody_draws_are_reported_and_the_check_fails(home, monkeypatch, capsys):
+    monkeypatch.delitem(DRAWINGS, StreamRecord)
+    records, pages = home / "records", home / "pages"
+    broken = home / "streams" / "digits-v1" / "x" / "seed0-0123456789ab.json"
+    broken.parent.mkdir()
+    broken.write_text("{")
+    _, (unread, undrawn) = write_pages(Store(records), pages)
+    assert "no whole stream record" in unread
+    assert undrawn.startswith(
+        f"No page shows 4 stream records below {home / 'streams'}: StreamRecord is not among"
+    )
+    monkeypatch.setattr(
+        "sys.argv", ["seesaw", "board", "--check", "--records", str(records), "--pages", str(pages)]
+    )
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    assert "No page shows 4 stream records" in capsys.readouterr().err
 
 
 def test_the_command_verifies_a_stream_record_and_refuses_a_forged_one(home, monkeypatch, capsys):

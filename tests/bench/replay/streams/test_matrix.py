@@ -233,3 +233,32 @@ def test_too_large_a_file_is_not_opened(tmp_path, monkeypatch):
     monkeypatch.setattr(matrix, "LIMIT", 10)
     with pytest.raises(SeesawError, match="may be repeated"):
         read(written(tmp_path, text(ROWS)))
+
+
+def test_endings_in_capitals_are_endings(tmp_path):
+    (tmp_path / "M.CSV").write_text("0.9,1,1\n0.8,0,1\n")
+    assert read(tmp_path / "M.CSV")[0].right[:, 0].tolist() == [True, False]
+
+
+def test_exits_that_are_named_in_words_are_paired_by_them(tmp_path):
+    rows = "0.9,0.6,0,1,1\n0.8,0.7,1,1,1\n"
+    (tmp_path / "m.csv").write_text("conf early,conf late,pred late,pred early,label\n" + rows)
+    assert read(tmp_path / "m.csv")[0].right.tolist() == [[True, False], [True, True]]
+    (tmp_path / "m.csv").write_text("conf early,conf late,pred late,pred middle,label\n" + rows)
+    with pytest.raises(SeesawError, match="Name the exits alike"):
+        read(tmp_path / "m.csv")
+
+
+def test_a_column_without_a_head_is_not_dropped(tmp_path):
+    (tmp_path / "m.csv").write_text("conf,pred,label\n0.9,1,1,5\n0.8,0,1,5\n")
+    with pytest.raises(SeesawError, match="3 heads for 4 columns"):
+        read(tmp_path / "m.csv")
+
+
+def test_nobody_invents_what_the_exits_of_a_file_cost(tmp_path):
+    np.savez(tmp_path / "m.npz", logits=LOGITS, labels=LABELS)
+    stream, trace = read(tmp_path / "m.npz")
+    assert stream.costs is None
+    assert trace is not None
+    with pytest.raises(SeesawError, match="Nobody measured what these exits cost"):
+        stream.arms("exits", "measured")

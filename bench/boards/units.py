@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-
-
 SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
 
 
@@ -14,6 +14,11 @@ def big(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:.3g} {letter}"
     return f"{value:.3g}"
+
+
+def in_bytes(value: float) -> str:
+    """A number of bytes, shortened."""
+    return f"{big(value)}B"
 
 
 def seconds(value: float) -> str:
@@ -35,3 +40,8 @@ def scaled(value: float, unit: str) -> str:
 def digits(value: float) -> str:
     """Three digits, or more where the number is whole and larger."""
     return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
+
+
+def short(value: float) -> float:
+    """A number with six significant digits, the same on every machine; 0 where it is not finite."""
+    return float(f"{value:.6g}") if math.isfinite(value) else 0.0

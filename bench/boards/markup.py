@@ -1,0 +1,27 @@
+"""Markdown: what pages of every kind of file share."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Sequence
+
+from bench.boards.cells import filled
+from bench.records.sealed import Sealed
+
+
+def text(words: str) -> str:
+    """Words of a record, escaped for Markdown: they make no HTML element, no table cell and no new line."""
+    plain_words = html.escape(" ".join(words.split()), quote=False)
+    return "".join(f"\\{letter}" if letter in "\\`*_[]|#!~" else letter for letter in plain_words)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table, without the columns whose cells are all empty."""
+    heads, cells = filled(heads, rows)
+    lines = (" | ".join(row) for row in cells)
+    return [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *(f"| {line} |" for line in lines)]
+
+
+def computed(kind: type[Sealed]) -> str:
+    """The line that marks a page as written by `make board` from files of a kind."""
+    return f"Computed from `{kind.folder}/` by `make board`."

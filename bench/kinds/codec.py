@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from bench.kinds.frame import Content
 from bench.plugins.plugin import Plugin
 
 
@@ -13,6 +14,7 @@ class Codec(Plugin):
     """The contract: `decode(encode(x), x.shape)` is x, or near it; the payload is `len(encode(x))`."""
 
     kind: ClassVar[str] = "codec"
+    content: ClassVar[Content] = "feature"
 
     def encode(self, feature: Tensor) -> bytes:
         """One sample's tensor, float32 on the CPU, as bytes."""

@@ -37,7 +37,22 @@ class Frame(NamedTuple):
 
 
 def write_frame(payload: bytes, shape: Sequence[int], content: Content = "feature") -> bytes:
-    """A payload as the bytes of a frame."""
+    """A payload as the bytes of a frame.
+
+    Args:
+        payload: of one sample.
+        shape: of its tensor, without the batch.
+        content: the kind of payload.
+
+    Raises:
+        SeesawError: a larger payload or tensor, or more sizes, than a frame holds.
+    """
+    sizes_fit = len(shape) <= MAX_SIZES and all(0 <= size <= MAX_PAYLOAD for size in shape)
+    if not sizes_fit or max(len(payload), math.prod(shape)) > MAX_PAYLOAD:
+        raise SeesawError(
+            f"{len(payload)} bytes of a tensor of shape {tuple(shape)} are too large for a frame, which takes "
+            f"{MAX_SIZES} sizes and {MAX_PAYLOAD:,} numbers or bytes. Send smaller ones."
+        )
     start = _START.pack(_MAGIC, _VERSION, _CONTENTS.index(content) << 4 | len(shape), len(payload))
     body = struct.pack(f"<{len(shape)}I", *shape) + payload
     return start + _END.pack(zlib.crc32(body, zlib.crc32(start))) + body

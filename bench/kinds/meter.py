@@ -1,4 +1,4 @@
-"""Meter: measures one cost of a network. Reading: one number with its unit, source and spread."""
+"""Meter: measures one cost of a network, and gives readings of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import torch
 
+from bench.network.macs import Tariff
 from bench.network.net import Net
 from bench.network.sparse.values import ValueType
 from bench.plugins.plugin import Plugin
@@ -40,6 +41,7 @@ class Subject:
         values: type of the numbers that its weights are packed in, and rounded to.
         parent: builds its dense parent, untrained, on `device`, so that the two can be timed in turn; None
             where the network is dense itself.
+        tariff: the MACs of its stages and heads; counted where left out.
     """
 
     net: Net
@@ -47,6 +49,7 @@ class Subject:
     report: Callable[[float, float, str], None] = lambda done, total, line: None
     values: ValueType = "float32"
     parent: Callable[[], Net] | None = None
+    tariff: Tariff | None = None
 
 
 class Meter(Plugin):

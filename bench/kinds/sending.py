@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.errors import SeesawError
 from bench.kinds.codec import Codec
-from bench.kinds.frame import read_frames, write_frame
+from bench.kinds.frame import Frame, read_frames, write_frame
 from bench.network.crossing import Crossing
 
 
@@ -20,7 +20,7 @@ class Message(NamedTuple):
 
     Attributes:
         payload: how many the encoded feature and the logits with it take, unframed.
-        frames: feature and logits as they travel.
+        frames: feature (or input) and logits as they travel.
     """
 
     payload: int
@@ -32,30 +32,23 @@ def send(cut: Crossing, x: Tensor, codec: Codec) -> tuple[list[Message], Tensor]
 
     Args:
         cut: shape of the feature, and number of the logits that go with it.
-        x: output of the part before it, (N, *cut.joined).
-        codec: of the feature; logits cross as float32.
+        x: output of the part before it, (N, *cut.joined); for a codec of inputs, these before they are scaled.
+        codec: of the feature, or of inputs; logits cross as float32.
 
     Returns:
-        A message for each sample, and the tensor that arrives, float32 on the CPU, (N, *cut.joined).
+        A message for each sample, and the tensor that arrives (`receive`).
     """
-    feature, earlier = cut.part(x.detach().float().cpu())
-    logits = torch.stack(earlier, 1).numpy().astype("<f4") if earlier else None
-    messages = [
-        message(cut, codec.encode(one), None if logits is None else logits[number])
-        for number, one in enumerate(feature)
-    ]
+    x = x.detach().cpu()
+    feature, earlier = cut.part(x if codec.content == "input" else x.float())
+    logits = torch.stack(earlier, 1).numpy().astype("<f4") if earlier else [None] * len(feature)
+    messages = [_message(cut, codec, *sample) for sample in zip(feature, logits, strict=True)]
     return messages, receive(cut, [one.frames for one in messages], codec)
 
 
-def message(cut: Crossing, payload: bytes, logits: np.ndarray | None = None) -> Message:
-    """The message of one sample.
-
-    Args:
-        cut: shape of the feature, and number of the logits that go with it.
-        payload: the encoded feature.
-        logits: of the earlier exits that go with it, float32 (carried, classes).
-    """
-    frames, size = write_frame(payload, cut.shape), len(payload)
+def _message(cut: Crossing, codec: Codec, feature: Tensor, logits: np.ndarray | None) -> Message:
+    """The message of one sample: its feature, *cut.shape, and the logits that go with it, (carried, classes)."""
+    payload = codec.encode(feature)
+    frames, size = write_frame(payload, cut.shape, codec.content), len(payload)
     if logits is not None:
         beside = logits.tobytes()
         frames, size = frames + write_frame(beside, logits.shape, "logits"), size + len(beside)
@@ -63,30 +56,54 @@ def message(cut: Crossing, payload: bytes, logits: np.ndarray | None = None) -> 
 
 
 def receive(cut: Crossing, messages: Sequence[bytes], codec: Codec) -> Tensor:
-    """The input of the part behind a cut, float32 on the CPU, (N, *cut.joined).
+    """The tensor that crossed a cut, (N, *cut.joined), on the CPU.
 
     Args:
         cut: shape of the feature, and number of the logits that go with it.
         messages: as they travelled, one a sample.
-        codec: of the feature.
+        codec: of the feature, or of inputs.
+
+    Returns:
+        The input of the part behind the cut, float32; for a codec of inputs, these as they were before scaling.
 
     Raises:
-        SeesawError: a message that is damaged, or is not of this cut.
+        SeesawError: no message, or one that is damaged, or is not of this cut and codec.
     """
+    if not messages:
+        raise SeesawError("No message arrived. Send at least one.")
     features, logits = [], []
     for one in messages:
-        feature, *beside = read_frames(one)
-        shapes = [(frame.content, frame.shape) for frame in beside]
-        expected = [("logits", (cut.carried, cut.classes))] if cut.carried else []
-        if (feature.content, feature.shape) != ("feature", cut.shape) or shapes != expected:
+        first, *beside = read_frames(one)
+        frames = [(frame.content, frame.shape) for frame in (first, *beside)]
+        expected = [(codec.content, cut.shape)]
+        expected += [("logits", (cut.carried, cut.classes))] if cut.carried else []
+        if frames != expected:
             raise SeesawError(
-                f"A message of a feature {feature.shape} and {len(beside)} frames beside it does not fit a cut of "
-                f"features {cut.shape}. Use the same network, cut and version on both sides."
+                f"A message of {first.content} {first.shape} and {len(beside)} frames beside it does not fit a cut "
+                f"of {codec.content} {cut.shape}. Use the same network, cut and version on both sides."
             )
-        features.append(codec.decode(feature.payload, cut.shape))
+        features.append(_decoded(codec, first))
         logits += [_logits(frame.payload, frame.shape) for frame in beside]
     earlier = list(torch.stack(logits).unbind(1)) if logits else []
     return cut.join(torch.stack(features), earlier)
+
+
+def _decoded(codec: Codec, frame: Frame) -> Tensor:
+    """The tensor of a frame.
+
+    Raises:
+        SeesawError: its payload is not one of this codec and shape.
+    """
+    try:
+        x = codec.decode(frame.payload, frame.shape)
+        if tuple(x.shape) != frame.shape:
+            raise ValueError(f"they give a tensor of shape {tuple(x.shape)}")
+        return x
+    except Exception as error:  # a codec is anyone's, and its payload came from elsewhere
+        raise SeesawError(
+            f"{len(frame.payload)} bytes are no {frame.content} of shape {frame.shape} by {type(codec).__name__} "
+            f"({error}). Use the same codec and version on both sides."
+        ) from error
 
 
 def _logits(payload: bytes, shape: tuple[int, ...]) -> Tensor:

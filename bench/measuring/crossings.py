@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from bench.kinds.codec import Codec
-from bench.kinds.frame import write_frame
 from bench.kinds.sending import Message, send
 from bench.kinds.task import Data, Split
+from bench.measuring.inputs import input_codecs
 from bench.measuring.tracing import batches
+from bench.network.crossing import Crossing
 from bench.network.net import Net
 from bench.plugins.plugin import Choice
 from bench.records.reading import Reading, Readings
@@ -25,8 +23,6 @@ from bench.records.record import Behind, Early
 from bench.replay.exits.decide import apart, decide
 from bench.replay.exits.scores import top
 from bench.replay.exits.shipped import Shipped
-
-JPEG_QUALITY = 90
 
 
 class CodecTally:
@@ -136,26 +132,25 @@ def crossings(
     tallies: dict[int, dict[str, CodecTally]] = {
         k: defaultdict(partial(CodecTally, shipped if _local(net, k) else ())) for k in range(len(net.stages))
     }
-    cuts = [net.crossing(k) for k in range(len(net.stages))]
+    first = Crossing(tuple(split.inputs.shape[1:]), carried=0, classes=net.classes)
+    cuts = [first, *(net.crossing(k) for k in range(1, len(net.stages)))]
+    inputs = input_codecs(split.inputs, net.sample.vocabulary)
+    inner = {codec.spec: codec.plugin for codec in codecs}
     for rows in batches(split):
         report(rows.start, len(split.labels), "features through codecs")
         raw = split.inputs[rows]
-        features, (_, exit_logits, head_logits) = net.passed(data.scale(raw.to(device)))
+        crossing, exit_logits = net.passed(data.scale(raw.to(device)))
         whole = [one.float().cpu() for one in exit_logits]
-        for name, (messages, received) in _inputs(net, raw).items():
-            if received is None or torch.equal(received, raw):
+        for k, cut in enumerate(cuts):
+            x = crossing[k].float().cpu() if k else raw
+            for name, codec in (inner if k else inputs).items():
+                messages, arrived = send(cut, x, codec)
                 after = whole
-            else:
-                after = behind(net, 0, data.scale(received.to(device)))
-            tallies[0][name].add(messages, after)
-        for k in range(1, len(net.stages)):
-            x = cuts[k].join(features[k], head_logits).float().cpu()
-            for codec in codecs:
-                messages, arrived = send(cuts[k], x, codec.plugin)
-                local = whole[: _local(net, k)]
-                same = torch.equal(arrived, x)
-                after = whole if same else [*local, *behind(net, k, arrived.to(device))]
-                tallies[k][codec.spec].add(messages, after)
+                if not torch.equal(arrived, x):
+                    arrived = arrived.to(device)
+                    server = behind(net, k, arrived if k else data.scale(arrived))
+                    after = [*whole[: _local(net, k)], *server]
+                tallies[k][name].add(messages, after)
     return {
         k: Crossed(
             {
@@ -166,25 +161,6 @@ def crossings(
             _early(by_codec, split.labels, shipped, _local(net, k)),
         )
         for k, by_codec in tallies.items()
-    }
-
-
-def _inputs(net: Net, raw: Tensor) -> dict[str, tuple[list[Message], Tensor | None]]:
-    """By form, the messages of the inputs, and the inputs as decoded; None where these are the same.
-
-    Images are sent as their 8-bit values and as JPEG, texts as token ids.
-    """
-    forms: dict[str, tuple[list[bytes], Tensor | None]] = {}
-    if raw.dtype == torch.uint8 and raw.dim() == 4:
-        forms |= {"image8": as_bytes(raw), "jpeg": as_jpeg(raw)}
-    if net.sample.vocabulary:
-        ids = as_ids(raw, net.sample.vocabulary)
-        messages = [Message(one.nbytes, write_frame(one.tobytes(), one.shape, "input")) for one in ids]
-        return {"ids": (messages, None)}
-    shape = tuple(raw.shape[1:])
-    return {
-        name: ([Message(len(one), write_frame(one, shape, "input")) for one in payloads], received)
-        for name, (payloads, received) in forms.items()
     }
 
 
@@ -214,30 +190,3 @@ def _local(net: Net, k: int) -> int:
 def behind(net: Net, k: int, x: Tensor) -> list[Tensor]:
     """The logits of the server's exits from the tensor x that arrived at cut k, on the CPU."""
     return [one.float().cpu() for one in net.cut(k)[1].run(x)[1:]]
-
-
-def as_bytes(images: Tensor) -> tuple[list[bytes], Tensor]:
-    """Each image as its 8-bit values."""
-    return [one.tobytes() for one in images.numpy()], images
-
-
-def as_ids(texts: Tensor, vocabulary: int) -> list[np.ndarray]:
-    """Each text's token ids, of (N, places), without padding: two bytes an id, or four where needed."""
-    kind = "<u2" if vocabulary <= 1 << 16 else "<u4"
-    return [np.trim_zeros(one, "b").astype(kind) for one in texts.numpy()]
-
-
-def as_jpeg(images: Tensor) -> tuple[list[bytes], Tensor]:
-    """Each image as JPEG (quality 90, 4:2:0), and as decoded; other than 3 channels go as one grey image."""
-    payloads, decoded = [], []
-    channels, height, width = images.shape[1:]
-    rows = images.permute(0, 2, 3, 1) if channels == 3 else images.reshape(-1, channels * height, width)
-    for one in rows.contiguous().numpy():
-        picture = Image.fromarray(one)
-        stream = io.BytesIO()
-        picture.save(stream, "JPEG", quality=JPEG_QUALITY)
-        payloads.append(stream.getvalue())
-        with Image.open(io.BytesIO(payloads[-1])) as back:
-            decoded.append(np.asarray(back))
-    received = torch.from_numpy(np.stack(decoded))
-    return payloads, received.permute(0, 3, 1, 2) if channels == 3 else received.reshape(images.shape)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bench.errors import SeesawError
 from bench.network.crossing import Crossing
-from bench.network.forward import Forward, forward
+from bench.network.forward import forward
 from bench.network.linked import Linked
 from bench.network.walk import Walk, walk
 
@@ -56,22 +56,23 @@ class Net(nn.Module):
 
     def _shapes(self) -> list[tuple[int, ...]]:
         """The shape, without the batch, of each stage's output."""
-        shapes = []
         was = self.training
         self.eval()
         x = self.sample.blank(device=next(iter(self.stages.parameters()), torch.empty(0)).device)
-        for index, stage in enumerate(self.stages):
-            try:
-                with torch.no_grad():
-                    x = stage(x)
-            except (RuntimeError, ValueError) as error:
-                raise SeesawError(
-                    f"Stage {index} ({type(stage).__name__}) does not take a tensor of shape {tuple(x.shape)}: "
-                    f"{error}. Make the stage fit what the one before it gives, for samples {self.sample.shape}."
-                ) from error
-            shapes.append(tuple(x.shape[1:]))
+        shapes = [tuple(x.shape)]
+        try:
+            with torch.no_grad():
+                forward(
+                    self._numbered(), {}, x, on_feature=lambda feature: shapes.append(tuple(feature.shape))
+                )
+        except (RuntimeError, ValueError) as error:
+            index = len(shapes) - 1
+            raise SeesawError(
+                f"Stage {index} ({type(self.stages[index]).__name__}) does not take a tensor of shape {shapes[-1]}: "
+                f"{error}. Make the stage fit what the one before it gives, for samples {self.sample.shape}."
+            ) from error
         self.train(was)
-        return shapes
+        return [shape[1:] for shape in shapes[1:]]
 
     def shape(self, stage: int) -> tuple[int, ...]:
         """The shape, without the batch, of a stage's output."""
@@ -116,10 +117,11 @@ class Net(nn.Module):
         """The logits of every exit, each (N, classes), from the shallowest."""
         return forward(self._numbered(), self.heads, x).exit_logits
 
-    def passed(self, x: Tensor) -> tuple[list[Tensor], Forward]:
-        """The features that cross each cut, from the input on, and the result of the whole pass."""
+    def passed(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """The tensor that crosses each cut, from the input on, and the logits of every exit."""
         features = [x]
-        return features, forward(self._numbered(), self.heads, x, on_feature=features.append)
+        _, exit_logits, head_logits = forward(self._numbered(), self.heads, x, on_feature=features.append)
+        return [self.crossing(k).join(one, head_logits) for k, one in enumerate(features)], exit_logits
 
     def _numbered(self) -> Iterator[tuple[str, nn.Module]]:
         return ((str(number), stage) for number, stage in enumerate(self.stages))
@@ -194,9 +196,10 @@ class Part(nn.Module):
         """The tensor that crosses the cut, or the final logits."""
         if self.needs_heads:
             return self.answers(x)[0]
-        for stage in self.stages.values():
-            x = stage(x)
-        return self.heads[str(self.stop - 1)](x) if self.final else x
+        last = str(self.stop - 1)
+        heads = {last: self.heads[last]} if self.final else {}
+        feature, logits, _ = forward(self.stages.items(), heads, x)
+        return logits[0] if logits else feature
 
     def answers(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The output of `forward`, and the logits of every exit on the way, the final one included."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bench.errors import SeesawError
 from bench.files import read_plain
 from bench.kinds.backbone import Backbone
-from bench.kinds.build import untrained
+from bench.kinds.build import seeded, untrained
 from bench.kinds.exits import Exits
 from bench.kinds.method import Method
 from bench.kinds.task import About
@@ -79,6 +79,7 @@ class Manifest(BaseModel):
     """SHA-256 of the file of these operating points"""
 
 
+@seeded(0)
 def open_part(folder: Path, name: str) -> Part:
     """A part from a folder that `seesaw pack` wrote: no file in it is run, only announced plugins build it.
 

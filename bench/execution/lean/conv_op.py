@@ -74,15 +74,8 @@ def _(x: Tensor, values: Tensor, bias: Tensor, chunks: Tensor, index: Tensor, ge
 
 
 @torch.library.register_fake("seesaw::conv_backward", lib=native.library)
-def _(
-    gradient: Tensor,
-    x: Tensor,
-    values: Tensor,
-    chunks: Tensor,
-    index: Tensor,
-    geometry: Geometry,
-    inputs: bool,
-) -> tuple[Tensor, Tensor]:
+def _(gradient: Tensor, x: Tensor, values: Tensor, *rest) -> tuple[Tensor, Tensor]:
+    *_, inputs = rest
     return torch.empty_like(x, memory_format=LAST) if inputs else x.new_empty(0), torch.empty_like(values)
 
 

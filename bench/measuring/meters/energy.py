@@ -125,7 +125,7 @@ class Energy(Meter):
 
     def measure(self, subject: Subject) -> Measurement:
         """Read a counter if there is one; compute the modelled figure in any case."""
-        net, measurement, tariff = subject.net, Measurement(), Tariff.of(subject.net)
+        net, measurement, tariff = subject.net, Measurement(), subject.tariff or Tariff.of(subject.net)
         counter = nvml(subject.device) if subject.device.type == "cuda" else rapl()
         x = net.sample.blank(device=subject.device)
         for number, stage in enumerate(net.exits):

@@ -48,7 +48,7 @@ class Macs(Meter):
 
     def measure(self, subject: Subject) -> Measurement:
         """Count; no clock is read."""
-        net, tariff, measurement = subject.net, Tariff.of(subject.net), Measurement()
+        net, tariff, measurement = subject.net, subject.tariff or Tariff.of(subject.net), Measurement()
         if (name := unfollowed(net)) is not None:
             measurement.absent["density.effective"] = (
                 f"paths cannot be followed through {name}: even dense, its weights seem to lead nowhere"

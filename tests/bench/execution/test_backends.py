@@ -1,3 +1,8 @@
+"""The ways to run a part, and the fastest of them.
+
+Covers: bench/execution/fast.py
+"""
+
 from functools import partial
 from typing import Any
 

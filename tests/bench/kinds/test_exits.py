@@ -1,3 +1,8 @@
+"""Where exits hang, and how plans are stated.
+
+Covers: bench/kinds/bases/early_exits.py
+"""
+
 from itertools import combinations
 
 import pytest

@@ -28,7 +28,13 @@ def test_a_flipped_bit_is_found(data):
 
 def test_a_frame_that_speaks_of_too_much_is_refused():
     with pytest.raises(SeesawError, match="too large"):
-        read_frames(write_frame(b"", (1 << 20, 1 << 20)))
+        read_frames(write_frame(b"", (1 << 10, 1 << 10)), limit=1 << 19)
+
+
+@pytest.mark.parametrize("shape", [(1,) * 16, (1,) * 9, (-1, 2), (0, 1 << 32), (1 << 20, 1 << 20)])
+def test_no_frame_is_written_that_could_not_be_read(shape):
+    with pytest.raises(SeesawError, match="too large for a frame"):
+        write_frame(b"", shape)
 
 
 def test_frames_in_a_row_are_one_message_and_none_may_be_cut_short():

@@ -1,3 +1,8 @@
+"""Splits of a task, and the batches that training draws from them.
+
+Covers: bench/runs/training/data.py
+"""
+
 import pytest
 import torch
 

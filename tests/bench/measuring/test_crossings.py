@@ -1,8 +1,5 @@
-import io
-
 import numpy as np
 import torch
-from PIL import Image
 
 from baselines.backbones.transformer import Transformer
 from baselines.codecs.float32 import Float32
@@ -10,7 +7,7 @@ from baselines.codecs.int8 import Int8
 from baselines.policies.confidence import Confidence
 from bench import About, Data, Recipe, Sample, Split
 from bench.kinds.build import assemble
-from bench.measuring.crossings import as_ids, as_jpeg, crossings
+from bench.measuring.crossings import crossings
 from bench.plugins.plugin import Choice
 from bench.replay.exits.shipped import Shipped
 from bench.testing import AllExits, TinyBackbone, TinyTask
@@ -83,17 +80,6 @@ def test_of_each_policy_those_cross_who_stay_and_are_answered_by_what_arrives():
             )
 
 
-def test_jpeg_is_what_a_receiver_would_see():
-    images = torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8)
-    payloads, decoded = as_jpeg(images)
-    for payload, one in zip(payloads, decoded, strict=True):
-        picture = np.asarray(Image.open(io.BytesIO(payload)))
-        assert np.array_equal(picture, one.permute(1, 2, 0).numpy())
-    grey = torch.full((1, 1, 8, 8), 100, dtype=torch.uint8)
-    assert as_jpeg(grey)[1].shape == grey.shape
-    assert (as_jpeg(grey)[1].int() - 100).abs().max() <= 2
-
-
 def test_a_text_is_sent_as_its_token_ids_without_padding():
     sample = Sample((8,), torch.int64, 300)
     backbone = Transformer(layers=2, width=8, heads=2)
@@ -109,9 +95,3 @@ def test_a_text_is_sent_as_its_token_ids_without_padding():
     right = net(ids.long())[-1].argmax(1) == split.labels
     assert readings[0]["top1.ids"].value == float(right.double().mean())
     assert readings[1]["payload.float32"].value == 4 * 8 * 8
-
-
-def test_ids_take_two_bytes_or_four():
-    ids = torch.tensor([[3, 70_000, 0], [0, 0, 0]], dtype=torch.int32)
-    assert [one.tobytes() for one in as_ids(ids, 70_001)] == [b"\x03\0\0\0\x70\x11\x01\0", b""]
-    assert as_ids(ids[:, :1], 65_536)[0].tobytes() == b"\x03\0"

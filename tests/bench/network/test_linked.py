@@ -1,3 +1,8 @@
+"""Heads that read earlier logits, wherever the network is cut.
+
+Covers: bench/network/forward.py
+"""
+
 import pytest
 import torch
 from torch import nn

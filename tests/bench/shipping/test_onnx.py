@@ -1,4 +1,7 @@
-"""Parts by exit, run with ONNX Runtime: who leaves is not run on, and replay agrees."""
+"""Parts by exit, run with ONNX Runtime: who leaves is not run on, and replay agrees.
+
+Covers: bench/commands/run_exits.py
+"""
 
 import hashlib
 import json

@@ -1,4 +1,7 @@
-"""What `seesaw pack` writes, opened as a device, a server, and a stranger would."""
+"""What `seesaw pack` writes, opened as a device, a server, and a stranger would.
+
+Covers: bench/shipping/manifest.py
+"""
 
 import json
 import subprocess
@@ -65,6 +68,12 @@ def test_device_and_server_part_are_the_network(trained, packed, tmp_path):
     sizes = {w.part: w.bytes for w in packed.written}
     assert sizes == {p: (tmp_path / f"{p}.safetensors").stat().st_size for p in ("device", "server")}
     assert all(w.difference == 0 for w in packed.written)
+
+
+def test_opening_a_part_leaves_the_callers_generator_where_it_stood(packed, tmp_path):
+    before = torch.get_rng_state()
+    open_part(tmp_path, "device")
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_device_and_server_run_in_processes_of_their_own(trained, packed, tmp_path):

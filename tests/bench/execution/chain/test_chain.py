@@ -1,4 +1,12 @@
-"""Chains against the networks they were made from."""
+"""Chains against the networks they were made from.
+
+Covers: bench/execution/chain/affine.py, bench/execution/chain/builder.py, bench/execution/chain/compile.py,
+    bench/execution/chain/fusions.py, bench/execution/chain/pools.py, bench/execution/chain/tape.py,
+    bench/execution/chain/views.py, bench/execution/chain/windows.py, bench/execution/program/allocate.py,
+    bench/execution/program/buffers.py, bench/execution/program/encode.py, bench/execution/program/forms.py,
+    bench/execution/program/layer_rows.py, bench/execution/program/layout.py,
+    bench/execution/program/program.py
+"""
 
 import copy
 from typing import get_args

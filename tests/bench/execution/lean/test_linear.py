@@ -1,4 +1,7 @@
-"""Training on the weights that exist, against dense training with the gradient masked."""
+"""Training on the weights that exist, against dense training with the gradient masked.
+
+Covers: bench/execution/lean/row_chunks.py
+"""
 
 import hypothesis.strategies as st
 import pytest

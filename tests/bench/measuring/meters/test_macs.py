@@ -1,3 +1,9 @@
+"""Multiply-accumulates and parameters against hand counts, hooks and published networks.
+
+Covers: baselines/backbones/lenet.py, baselines/backbones/mlp.py, baselines/backbones/mobilenet.py,
+    baselines/backbones/resnet.py, baselines/backbones/vgg.py
+"""
+
 import copy
 
 import pytest

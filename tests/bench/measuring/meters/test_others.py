@@ -1,3 +1,9 @@
+"""Meters of storage, latency and memory.
+
+Covers: bench/measuring/meters/latency.py, bench/measuring/meters/memory.py,
+    bench/measuring/meters/storage.py, bench/kinds/meter.py
+"""
+
 import pytest
 import torch
 from torch import nn

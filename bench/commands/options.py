@@ -51,11 +51,8 @@ Cut = Annotated[
     ),
 ]
 Values = Annotated[
-    str | None,
-    typer.Option(
-        help="numbers of the packed weights: float32, float16 or int8; all is measured with them; left out: float32, "
-        "or as the run that is named had them"
-    ),
+    str,
+    typer.Option(help="numbers of the packed weights: float32, float16 or int8; all is measured with them"),
 ]
 Lean = Annotated[
     bool,
@@ -80,23 +77,29 @@ POLICIES, CODECS, METERS = map(",".join, (defaults.POLICIES, defaults.CODECS, de
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """The options that define a run, beside its model and its seed: of `run`, `compare` and `pack`."""
+class TrainOptions:
+    """The options that define a training, beside its model and its seed: of `run`, `compare` and `pack`."""
 
     task: TaskSpec = "digits"
     exits: ExitsSpec = "joint"
-    policies: Specs = POLICIES
-    codecs: Specs = CODECS
-    meters: Specs = METERS
     epochs: Epochs = None
     set_: Set = None
-    device: Device = "auto"
-    cut: Cut = None
-    values: Values = None
     lean: Lean = False
     data: DataSets = DATA
     records: Records = RECORDS
     runs: Runs = RUNS
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Where data, records and runs lie."""
+        return {"data": self.data, "records": self.records, "runs": self.runs}
+
+    def changed(self) -> list[str]:
+        """The names of the options, folders aside, that are not as they are when left out."""
+        names = [one.name for one in fields(self) if one.name not in self.folders]
+        return [
+            f"--{name.strip('_')}" for name in names if getattr(self, name) != getattr(type(self)(), name)
+        ]
 
     def request(self, model: str, **more: Any) -> RunRequest:
         """The request of one run of a model; `more` are other fields of it, such as the seed."""
@@ -106,33 +109,43 @@ class RunOptions:
             task=self.task,
             model=model,
             exits=self.exits,
-            policies=words(self.policies),
-            codecs=words(self.codecs),
-            meters=words(self.meters),
             recipe=recipe(self.set_, self.epochs),
-            device=self.device,
-            cut=self.cut,
-            values=self.values or "float32",
             lean=self.lean,
-            data=self.data,
-            records=self.records,
-            runs=self.runs,
+            **self.folders,
             **more,
         )
+
+
+@dataclass(frozen=True)
+class RunOptions(TrainOptions):
+    """The options that define a run, beside its model and its seed: of `run` and `compare`."""
+
+    policies: Specs = POLICIES
+    codecs: Specs = CODECS
+    meters: Specs = METERS
+    device: Device = "auto"
+    cut: Cut = None
+    values: Values = "float32"
+
+    def request(self, model: str, **more: Any) -> RunRequest:
+        """The request of one run of a model; `more` are other fields of it, such as the seed."""
+        lists = {name: words(getattr(self, name)) for name in ("policies", "codecs", "meters")}
+        return super().request(model, device=self.device, cut=self.cut, values=self.values, **lists, **more)
 
 
 C = TypeVar("C", bound=Callable[..., None])
 
 
 def with_run_options(command: C) -> C:
-    """Give a command all options of `RunOptions`; its function takes them as one, `run_options`."""
+    """Give a command all options of the class that its parameter `run_options` has; it takes them as one value."""
     own = inspect.signature(command).parameters
-    hints = get_type_hints(RunOptions, include_extras=True)
+    kind: type[TrainOptions] = get_type_hints(command)["run_options"]
+    hints = get_type_hints(kind, include_extras=True)
     options = [
         inspect.Parameter(
             one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name]
         )
-        for one in fields(RunOptions)
+        for one in fields(kind)
     ]
     others = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hint)
@@ -145,7 +158,7 @@ def with_run_options(command: C) -> C:
 
     @wraps(command)
     def expanded(**given: Any) -> None:
-        run_options = RunOptions(**{one.name: given.pop(one.name) for one in fields(RunOptions)})
+        run_options = kind(**{one.name: given.pop(one.name) for one in fields(kind)})
         command(run_options=run_options, **given)
 
     together = [*required, *options, *rest]

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from bench.commands import options
 from bench.commands.options import out
-from bench.errors import counted
+from bench.errors import SeesawError, counted
 
 if TYPE_CHECKING:
     from bench.execution.fast import Fast
@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 
 @options.with_run_options
 def pack(
-    run_options: options.RunOptions,
+    run_options: options.TrainOptions,
     what: Annotated[str, typer.Argument(help="path of a record, or a model that was run: backbone_method")],
     into: Annotated[Path, typer.Option("--out", help="folder for the files")],
+    cut: Annotated[
+        int | None, typer.Option(min=1, help="first stage of the server's part; left out, one file holds all")
+    ] = None,
+    values: Annotated[
+        str | None, typer.Option(help="float32, float16 or int8; left out: as the run that is named had them")
+    ] = None,
     by_exit: Annotated[
         bool, typer.Option("--by-exit", help="a part for each exit, which `seesaw run-exits` runs one by one")
     ] = False,
@@ -58,18 +64,21 @@ def pack(
 
     path = Path(what)
     if path.suffix == ".json" or path.exists():
-        places = {"data": run_options.data, "records": run_options.records, "runs": run_options.runs}
-        run = ResolvedRun.of(RunRequest.of(load(path), **places))
+        if changed := run_options.changed():
+            raise SeesawError(
+                f"{path} is a record, which has its own task, exits plan and recipe. Leave out {', '.join(changed)}."
+            )
+        run = ResolvedRun.of(RunRequest.of(load(path), **run_options.folders))
     else:
-        run = ResolvedRun.of(run_options.request(what, seed=seed))
+        run = ResolvedRun.of(run_options.request(what, seed=seed, cut=cut, values=values or "float32"))
     with out.status("Packing ..."):
         shipment = shipment_of(
             run,
             into,
             samples=samples,
-            values=run_options.values,
+            values=values,
             form=form,
-            cut=run_options.cut,
+            cut=cut,
             by_exit=by_exit,
         )
         shipment.pack()

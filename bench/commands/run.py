@@ -54,8 +54,9 @@ def run(
     for seed in options.numbers(seeds):
         one = ResolvedRun.of(run_options.request(model, seed=seed, weights=weights))
         if one.is_done and not again and not measure:
+            record = None
             out.print(f"Already run, so the record is shown; --again runs it anew: {one.path}")
         else:
             with RunProgress(out, one.title) as progress:
-                run_one(one.request, progress, again=again, measure=measure)
-        print_file(one.path, one.store)
+                record = run_one(one, progress, again=again, measure=measure)
+        print_file(one.path, one.store, record)

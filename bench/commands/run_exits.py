@@ -38,7 +38,7 @@ def run_exits(
     with out.status("Loading PyTorch and ONNX Runtime ..."):
         import torch
 
-        from bench.boards.show.units import seconds
+        from bench.boards.units import seconds
         from bench.kinds.task import Task
         from bench.machine import settle
         from bench.plugins.plugin import choose

@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Rows = Literal["exits", "cuts", "points", "walks"]
+POINTS = {"accuracy": "share", "macs": "MAC", "calibration_accuracy": "share", "calibration_macs": "MAC"}
+"""The units of an operating point's numbers, which are no readings."""
 
 
 def dataframe(records: Path | str | Record | Iterable[Record], rows: Rows = "exits") -> DataFrame:
     """Records as a table.
 
-    Columns are called as in the records: settings of the run first (`task`, `model`, ..., `seed`), then the row's own, then
-    its readings by their names (`top1`, `macs.effective`, `latency`), with `NAME.low` and `NAME.high` for quartiles.
-    `frame.attrs["units"]` gives the unit of every reading's column: MAC, B, s, J, share, x or one.
+    Columns are called as in the records: settings of the run first (`task`, `model`, ..., `seed`; `method.density` is the
+    density that was asked for), then the row's own, then its readings by their names (`top1`, `density`, `latency`), with
+    `NAME.low` and `NAME.high` for quartiles. `frame.attrs["units"]` gives the unit of every number's column: MAC, B, s, J,
+    share, x or one.
 
     Args:
         records: one or several, or a folder, from which contested records are left out.
@@ -38,7 +41,7 @@ def dataframe(records: Path | str | Record | Iterable[Record], rows: Rows = "exi
         raise SeesawError(
             f"There are no rows {rows!r}{near(rows, get_args(Rows))} Choose {', '.join(get_args(Rows))}."
         )
-    units: dict[str, str] = {}
+    units = dict(POINTS) if rows == "points" else dict[str, str]()
     lines = [
         _run(record) | row | _readings(readings, units)
         for record in _records(records)
@@ -67,7 +70,7 @@ def _run(record: Record) -> dict[str, Any]:
         "model": setup.model,
         "backbone": setup.backbone.spec,
         "method": setup.method.spec,
-        "density": setup.method.settings.get("density"),
+        "method.density": setup.method.settings.get("density"),
         "exits_plan": setup.exits.spec,
         "values": setup.values or "float32",
         "epochs": setup.recipe.get("epochs"),

@@ -115,8 +115,8 @@ class Record(Sealed):
     title: ClassVar[str] = "record"
     remedy: ClassVar[str] = "Run it again with --again, or remove the file."
     folder: ClassVar[str] = "records"
-    marker: ClassVar[str] = "setup"
-    maker: ClassVar[str] = "bench.runs.run"
+    marker: ClassVar[str] = "training"
+    maker: ClassVar[str] = "bench.runs.rerun"
     shown_by: ClassVar[str] = "bench.boards.show.record"
 
     schema_version: Annotated[int, Field(ge=1, le=SCHEMA)] = SCHEMA

@@ -51,11 +51,12 @@ class Sealed(Block):
     folder: ClassVar[str]
     """the name of the folder of such files, beside the other kinds' below `leaderboards/`"""
     marker: ClassVar[str]
-    """a key that this kind alone has, by which the kind of a file is recognised"""
+    """a field that this kind alone has, by which the kind of a file is recognised"""
     maker: ClassVar[str]
     """the module that makes such files; its `again(file, store, data=, threads=, report=)` makes one anew"""
     shown_by: ClassVar[str]
-    """the module whose `shown(file, store)` yields the tables and lines that the terminal shows of one"""
+    """the module that shows one: `about(file)` gives pairs of a name and a value, for its head; `shown(file, store)`
+    yields its tables and sentences, each with a style"""
 
     schema_version: int
     checksum: str = ""

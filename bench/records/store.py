@@ -1,6 +1,6 @@
 """Store: the folders of written files and of runs, and the look-ups in them.
 
-Other modules take all paths from here: of records, of files of other kinds beside them, of runs' own folders.
+Paths of records, of files of other kinds beside them, and of runs' own folders come from here.
 """
 
 from __future__ import annotations
@@ -69,8 +69,10 @@ class Store:
     @classmethod
     def around(cls, path: Path, file: Sealed, runs: Path = Path("runs")) -> Store:
         """The store that a file lies in, if it lies where it belongs."""
-        home = path.resolve().parents[2]
-        return cls(home if isinstance(file, Record) else home.parent / Record.folder, runs)
+        parents = path.resolve().parents
+        if len(parents) < 4:
+            return cls(runs=runs)
+        return cls(parents[2] if isinstance(file, Record) else parents[3] / Record.folder, runs)
 
     def folder(self, kind: type[Sealed]) -> Path:
         """The folder of all files of a kind."""
@@ -195,7 +197,7 @@ class Store:
         return record
 
     def _alike(self, setup: Setup, method: str, seed: int | None = None) -> Iterator[tuple[Path, Record]]:
-        """The sound records of a task, a backbone's name and a method's; the others are logged."""
+        """The uncontested records of a task, a backbone's name and a method's; the others are logged."""
         model = f"{slug(setup.backbone.name)}_{slug(method)}"
         name = "seed*.json" if seed is None else f"seed{seed}.json"
         for path in sorted((self.records / task_of(setup)).glob(f"{model}-*/{name}")):
@@ -204,8 +206,8 @@ class Store:
             except SeesawError as error:
                 log.warning("Left out: %s", error)
                 continue
-            if faults := record.faults(path, self.records):
-                log.warning("Left out: %s is not to be believed. %s", path, faults[0])
+            if reason := self.contested(path, record.faults(path, self.records)):
+                log.warning("Left out: %s is not to be believed. %s", path, reason)
                 continue
             yield path, record
 

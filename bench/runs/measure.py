@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -55,14 +55,14 @@ class MeasuredNet:
     walks: list[Walked]
 
 
-def measure(
+def measure_net(
     run: ResolvedRun, net: Net, data: Data, phases: Phases, earlier: Trained | None = None
 ) -> MeasuredNet:
     """Measure a trained network; everything is of the network as it was read back from its packed bytes.
 
     Args:
         run: the request, resolved; its folder takes weights, traces and states.
-        net: trained.
+        net: trained; it gets the packed weights in place of its own.
         data: the task's splits.
         phases: the run's clock.
         earlier: the record whose weights these are, if they were trained before.
@@ -73,16 +73,19 @@ def measure(
     with phases("pack"):
         net, packed = _repacked(run, net)
     with phases("trace"):
-        calibration, test = _traces(run, net, data)
+        tariff = Tariff.of(net)
+        calibration, test = _traces(run, net, data, tariff)
     if earlier is not None and earlier.record.setup.values == run.setup.values:
         check_accuracies(earlier, test)
     curves, shipped = _replay(run, calibration, test, phases)
     with phases("cuts") as report:
         crossed = crossings(net, data, data.test, run.codecs, run.device, shipped, report)
+    parent = None if run.method.name == DENSE else dense_parent(run)
+    subject = Subject(net, run.device, values=run.values, parent=parent, tariff=tariff)
     clocks = [meter for meter in run.meters if meter.plugin.quiet]
-    readings = [_read(run, meter, net, phases) for meter in run.meters if meter not in clocks]
+    readings = [_read(meter, subject, phases) for meter in run.meters if meter not in clocks]
     with phases.still():
-        readings += [_read(run, meter, net, phases) for meter in clocks]
+        readings += [_read(meter, subject, phases) for meter in clocks]
         walks = _walks(run, net, data, shipped, test, phases) if clocks else []
     return MeasuredNet(net, packed, calibration, test, curves, crossed, readings, walks)
 
@@ -98,9 +101,8 @@ def _repacked(run: ResolvedRun, net: Net) -> tuple[Net, str]:
     return net.to(run.device), fingerprint(packed)
 
 
-def _traces(run: ResolvedRun, net: Net, data: Data) -> tuple[Trace, Trace]:
+def _traces(run: ResolvedRun, net: Net, data: Data, tariff: Tariff) -> tuple[Trace, Trace]:
     """The calibration and the test trace, kept in the run's folder."""
-    tariff = Tariff.of(net)
     costs = torch.tensor([tariff.upto(stage, effective=True) for stage in net.exits], dtype=torch.float64)
     splits = {"calibration": data.calibration, "test": data.test}
     traces = {name: trace(net, data, split, costs, run.device) for name, split in splits.items()}
@@ -123,11 +125,10 @@ def _replay(
         return curves, shipped_by(run.policies, curves, states)
 
 
-def _read(run: ResolvedRun, meter: Choice[Meter], net: Net, phases: Phases) -> Measurement:
+def _read(meter: Choice[Meter], subject: Subject, phases: Phases) -> Measurement:
     """One meter's readings."""
     with phases(meter.name) as report:
-        parent = None if run.method.name == DENSE else dense_parent(run)
-        return meter.plugin.measure(Subject(net, run.device, report, run.values, parent))
+        return meter.plugin.measure(replace(subject, report=report))
 
 
 def _walks(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -10,6 +9,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from bench.machine import WALL, Clock
 from bench.runs.workers import News
 
 WORDS = {
@@ -28,8 +28,8 @@ WORDS = {
 class RunProgress:
     """A run's report (`bench.runs.phases.Report`) on a console: its title, a bar, the time of training."""
 
-    def __init__(self, console: Console, title: str) -> None:
-        self.console, self.title = console, title
+    def __init__(self, console: Console, title: str, clock: Clock = WALL) -> None:
+        self.console, self.title, self.clock = console, title, clock
         self.progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -57,21 +57,21 @@ class RunProgress:
     def __call__(self, phase: str, done: float, total: float, line: str) -> None:
         """Show the progress of a phase."""
         if phase != self.phase:
-            self.phase, self.begun = phase, time.perf_counter()
+            self.phase, self.begun = phase, self.clock()
             if self.bar is not None:
                 self.progress.remove_task(self.bar)
             self.bar = self.progress.add_task(WORDS.get(phase, f"measure {phase}"), total=None, line="")
         assert self.bar is not None
         self.progress.update(self.bar, completed=done, total=total or None, line=line)
         if phase == "train" and done == total == 1 and line == "":
-            self.console.print(f"  trained in {time.perf_counter() - self.begun:.1f} s")
+            self.console.print(f"  trained in {self.clock() - self.begun:.1f} s")
 
 
 class Cells:
     """A comparison's cells on a console: how many are done, the time left, and the cell of every worker."""
 
-    def __init__(self, console: Console, names: Sequence[str]) -> None:
-        self.console, self.names = console, names
+    def __init__(self, console: Console, names: Sequence[str], clock: Clock = WALL) -> None:
+        self.console, self.names, self.clock = console, names, clock
         self.progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(20),
@@ -83,7 +83,7 @@ class Cells:
         self.bars: dict[int, TaskID] = {}
         self.shares: dict[int, float] = {}
         self.done = 0
-        self.begun = time.monotonic()
+        self.begun = self.clock()
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -126,7 +126,7 @@ class Cells:
         done = self.done + sum(self.shares.values())
         if done <= 0:
             return "unknown time"
-        return duration((time.monotonic() - self.begun) / done * (len(self.names) - done))
+        return duration((self.clock() - self.begun) / done * (len(self.names) - done))
 
 
 def duration(seconds: float) -> str:

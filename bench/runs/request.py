@@ -191,14 +191,14 @@ class ResolvedRun:
         return self.store.run_folder(self.path)
 
     @property
-    def anew(self) -> Path:
+    def again_marker(self) -> Path:
         """The file that marks a run that was begun again and has not ended."""
         return self.folder / "again"
 
     @property
     def is_done(self) -> bool:
         """Whether the run has its record, and is not half-way through running again."""
-        return self.path.exists() and not self.anew.exists()
+        return self.path.exists() and not self.again_marker.exists()
 
     def trained(self) -> Trained | None:
         """The network that was trained before, whatever was measured of it; None without its weights."""

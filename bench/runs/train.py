@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from bench.runs.phases import Phases
 from bench.runs.request import ResolvedRun
 from bench.runs.trained import give_weights
 from bench.runs.training.budget import Budget
-from bench.runs.training.callbacks import Log, busy
+from bench.runs.training.callbacks import Log
 from bench.runs.training.checkpoint import Checkpoints
 from bench.runs.training.overhead import NAME as OVERHEAD
 from bench.runs.training.overhead import Overhead
@@ -73,20 +74,20 @@ def train(
 ) -> TrainedNet:
     """Build the network and let the method train it, going on from the last checkpoint."""
     built, net, loaded = _built(run, phases)
-    budget = _budget(run, data)
+    log = Log(report=partial(phases.advance, "train"), ended=mirror.epoch, checkpoints=checkpoints)
+    budget = _budget(run, data, log)
     dense = Overhead(dense_parent(run), budget, run.exits.plugin)
     with phases("dense steps"):
         dense.probe()
-    with phases("train") as report:
-        log = budget.log = Log(report=report, ended=mirror.epoch, checkpoints=checkpoints)
-        begun = busy(run.device)
+    with phases("train"):
+        begun = budget.clock()
         run.exits.plugin.fit(net, budget, run.method.plugin)
-        between = busy(run.device) - begun - log.lent
+        between = budget.clock() - begun - log.lent
     with phases("dense steps"):
         dense.probe()
     if loaded is not None and not log.steps:
         loaded.check(net)
-    phases.seconds["train"] = round(phases.seconds["train"] + log.earlier, 3)
+    phases.add("train", log.earlier)
     notes = _built_notes(run, built, loaded)
     return TrainedNet(net, budget.spent, log.epochs, dense.reading(between + log.work), notes)
 
@@ -97,7 +98,7 @@ def trained_before(run: ResolvedRun, data: Data, phases: Phases, earlier: Traine
     give_weights(net, earlier)
     record = earlier.record
     budget = _budget(run, data, Log(epochs=list(record.training)))
-    phases.seconds["train"] = record.seconds.get("train", 0.0)
+    phases.add("train", record.seconds.get("train", 0.0))
     origin = {"created": record.created, "commit": record.commit}
     notes = _built_notes(run, built, None) | {"trained": record.notes.get("trained", origin)}
     notes |= {} if loaded is None else {"weights matched": loaded.matched}
@@ -114,7 +115,7 @@ def _built(run: ResolvedRun, phases: Phases) -> tuple[Backbone, Net, Loaded | No
     return built, net.to(run.device), loaded
 
 
-def _budget(run: ResolvedRun, data: Data, log: Log | None = None) -> Budget:
+def _budget(run: ResolvedRun, data: Data, log: Log) -> Budget:
     loss, setup = run.exits.plugin.loss, run.setup
     return Budget(data, run.recipe, loss, run.seed, run.device, log, lean=setup.lean, cut=setup.cut)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 import pytorch_lightning as pl
@@ -19,7 +19,7 @@ from bench.kinds.task import Data
 from bench.network.macs import StepCost
 from bench.network.net import Net
 from bench.records.setup import Recipe
-from bench.runs.training.callbacks import Hooks, Journal, Keep, Log, MacsCount, Masks, Standing, busy
+from bench.runs.training.callbacks import Hooks, Journal, Keep, Log, MacsCount, Masks, Standing, work_clock
 from bench.runs.training.checkpoint import START_ANEW, Checkpoint, Moments, set_random_state
 from bench.runs.training.data import TrainData
 from bench.runs.training.lit import FAST, LitNet
@@ -37,6 +37,9 @@ class Budget:
         log: of training; a new one where left out.
         lean: train layers with a predefined pattern on the weights that exist alone, where no hook looks at weights.
         cut: for methods' hooks; None where the run names none.
+        steps: of its schedule; those of the recipe where left out.
+        parameters: names of those that train; all where left out.
+        clock: of the time at work; the device's (`work_clock`) where left out.
     """
 
     def __init__(
@@ -50,16 +53,19 @@ class Budget:
         *,
         lean: bool = False,
         cut: int | None = None,
+        steps: int | None = None,
+        parameters: Iterable[str] | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         batch = min(recipe.batch, len(data.train.labels))
         self.data, self.recipe = data, recipe.model_copy(update={"batch": batch})
         self.seed, self.device, self.lean, self.cut = seed, device, lean, cut
-        self.log = log or Log()
+        self.log, self.clock = log or Log(), clock or work_clock(device)
         self.per_epoch = len(data.train.labels) // batch
-        self.steps = recipe.epochs * self.per_epoch
+        self.steps = recipe.epochs * self.per_epoch if steps is None else steps
         self.at = 0
         self._loss = loss
-        self._trained: frozenset[str] | None = None
+        self._trained = None if parameters is None else frozenset(parameters)
         self._moments: Moments = {}
 
     def __call__(
@@ -74,7 +80,7 @@ class Budget:
         stop = self.steps if share is None else min(self.steps, self.at + round(share * self.steps))
         if stop <= self.at:
             return
-        begun = busy(self.device)
+        begun = self.clock()
         call, self.log.calls = self.log.calls, self.log.calls + 1
         named = net.named_parameters()
         parameters = [p for name, p in named if self._trained is None or name in self._trained]
@@ -88,28 +94,23 @@ class Budget:
             for parameter in net.parameters():
                 parameter.requires_grad_(id(parameter) in chosen)
             net.train().to(memory_format=FAST)
-            lit = LitNet(net, self._loss, self.recipe, self.steps, start, self.cut)
             standing = Standing(self._moments) if checkpoint is None else _standing(checkpoint, net)
             masks = Masks(net)
             count = MacsCount(cost, masks)
-            journal = Journal(self.log, count, self.steps / self.per_epoch)
+            journal = Journal(self.log, count, self.steps / self.per_epoch, self.clock)
+            watching = [hooks, masks, count, journal]
+            lit = LitNet(net, self._loss, self.recipe, watching, self.steps, start, self.cut)
             if start < stop:
                 data = TrainData(self.data, self.recipe, self.seed, start, stop)
                 epochs = -(-stop // self.per_epoch) - start // self.per_epoch
                 with memory_named(net, self):
-                    _fit(
-                        lit,
-                        data,
-                        epochs,
-                        self.device,
-                        [standing, hooks, masks, count, journal, Keep(self.log, call)],
-                    )
+                    _fit(lit, data, epochs, self.device, [standing, *watching, Keep(self.log, call)])
             set_random_state(standing.random)
             # lean layers have other parameters in the next call
             self._moments = {} if moved else standing.moments
         net.to(self.device).to(memory_format=torch.contiguous_format).eval().requires_grad_(True)
         self.at = stop
-        self.log.lent += busy(self.device) - begun
+        self.log.lent += self.clock() - begun
 
     def _resume(self, net: Net, call: int, stop: int) -> tuple[int, Checkpoint | None]:
         """The first step of a call, and the checkpoint that it goes on from; the network gets its state."""
@@ -141,8 +142,8 @@ class Budget:
     def portion(
         self, share: float, *, loss: Loss | None = None, parameters: Iterable[str] | None = None
     ) -> Budget:
-        """A share of the budget with a schedule of its own (`bench.kinds.exits.Budget`)."""
-        part = Budget(
+        """A share of the budget with a schedule of its own (`bench.kinds.exits.LentBudget`)."""
+        return Budget(
             self.data,
             self.recipe,
             loss or self._loss,
@@ -151,10 +152,10 @@ class Budget:
             self.log,
             lean=self.lean,
             cut=self.cut,
+            steps=round(share * self.steps),
+            parameters=parameters,
+            clock=self.clock,
         )
-        part.steps = round(share * self.steps)
-        part._trained = None if parameters is None else frozenset(parameters)
-        return part
 
     @property
     def spent(self) -> float:

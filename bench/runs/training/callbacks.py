@@ -30,9 +30,9 @@ REPORT_SECONDS = 1.0
 """Training reports after every batch of steps, and at least this often."""
 
 
-def busy(device: torch.device) -> float:
+def work_clock(device: torch.device) -> Callable[[], float]:
     """A clock of the time at work: the processor's on a CPU, so that waiting does not count, else the wall's."""
-    return time.process_time() if device.type == "cpu" else time.monotonic()
+    return time.process_time if device.type == "cpu" else time.monotonic
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Log:
     """called with the number and the row of every epoch that has ended, also of an earlier sitting"""
     checkpoints: Checkpoints | None = None
     work: float = 0.0
-    """time at work within epochs (see `busy`)"""
+    """time at work within epochs (see `work_clock`)"""
     earlier: float = 0.0
     """seconds trained in earlier sittings"""
     lent: float = 0.0
@@ -167,10 +167,11 @@ class Journal(StepCallback):
         log: to write epochs into.
         count: of multiply-accumulates.
         epochs: of the whole schedule, for reports.
+        clock: of the time at work.
     """
 
-    def __init__(self, log: Log, count: MacsCount, epochs: float) -> None:
-        self.history, self.count, self.epochs = log, count, epochs
+    def __init__(self, log: Log, count: MacsCount, epochs: float, clock: Callable[[], float]) -> None:
+        self.history, self.count, self.epochs, self.clock = log, count, epochs, clock
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin the sums."""
@@ -180,7 +181,7 @@ class Journal(StepCallback):
         self.right = torch.zeros(len(pl_module.net.exits), dtype=torch.long, device=device)
         self.steps, self.samples = 0, 0
         self.reported = self.begun = time.monotonic()
-        self.busy = busy(device)
+        self.work_begun = self.clock()
 
     def after_update(self, step: Step, done: Pass) -> None:
         """Add a step to the sums, which stay on the device."""
@@ -224,7 +225,7 @@ class Journal(StepCallback):
                 f"Training diverged: weights became infinite or NaN by step {pl_module.index}. "
                 "Lower the learning rate (--set lr=...), or check the inputs for NaN."
             )
-        self.history.work += busy(pl_module.device) - self.busy
+        self.history.work += self.clock() - self.work_begun
         self.history.epochs.append(
             EpochRow(
                 steps=self.steps,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytorch_lightning as pl
@@ -67,20 +68,27 @@ class LitNet(pl.LightningModule):
         net: in training mode; parameters that ask for no gradient stay as they are.
         loss: the exits plan's.
         recipe: batch, optimiser and learning rates.
+        watching: called before and after every optimiser step, in this order.
         total: steps of the schedule.
         start: the first of them that is trained.
         cut: for methods' hooks.
     """
 
     def __init__(
-        self, net: Net, loss: Loss, recipe: Recipe, total: int, start: int = 0, cut: int | None = None
+        self,
+        net: Net,
+        loss: Loss,
+        recipe: Recipe,
+        watching: Sequence[StepCallback],
+        total: int,
+        start: int = 0,
+        cut: int | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.net, self.loss, self.recipe = net, loss, recipe
+        self.net, self.loss, self.recipe, self.watching = net, loss, recipe, watching
         self.total, self.index, self.cut = total, start, cut
         self.trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
-        self.watching: list[StepCallback] = []
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The recipe's optimiser; weight decay on weights alone."""
@@ -109,7 +117,6 @@ class LitNet(pl.LightningModule):
             own = list(module.parameters(recurse=False))
             if own and not any(id(p) in trained for p in own):
                 module.eval()
-        self.watching = [one for one in self.trainer.callbacks if isinstance(one, StepCallback)]  # pyright: ignore[reportAttributeAccessIssue]
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         """Several optimiser steps."""

@@ -47,8 +47,8 @@ class Overhead:
     def _steps(self, net: Net, count: int) -> float:
         """The seconds of one step, as a mean over `count`."""
         log, whole = Log(), self.budget
-        part = Budget(whole.data, whole.recipe, self.exits.loss, whole.seed, whole.device, log)
-        part.steps = count
+        loss, clock = self.exits.loss, whole.clock
+        part = Budget(whole.data, whole.recipe, loss, whole.seed, whole.device, log, steps=count, clock=clock)
         self.exits.fit(net, part, Method())
         return log.work / log.steps
 

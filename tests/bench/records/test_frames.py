@@ -45,3 +45,15 @@ def test_of_a_folder_contested_records_are_left_out(made, tmp_path):
 def test_rows_of_no_kind_are_a_sentence(made):
     with pytest.raises(SeesawError, match=r"no rows 'exit'; did you mean 'exits'"):
         dataframe(made(), "exit")
+
+
+def test_the_density_that_was_asked_for_is_a_column_of_its_own(made):
+    record = made(method="sparse[density=0.25]", scale=0.3)
+    assert dataframe(record)["density"].tolist() == [0.3, 0.3]
+    assert dataframe(record)["method.density"].isna().all()  # a made setup holds no settings
+
+
+def test_numbers_of_operating_points_have_units(made):
+    frame = dataframe(made(), rows="points")
+    assert frame.attrs["units"].keys() <= set(frame.columns)
+    assert frame.attrs["units"]["macs"] == "MAC"

@@ -1,10 +1,13 @@
 import os
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
 
 import pytest
 
 from bench import SeesawError
 from bench.records.setup import specs_of
-from bench.records.store import Store, open_file
+from bench.records.store import FILE_KINDS, Store, open_file
 from tests.bench.edited import edited, set_
 
 
@@ -73,3 +76,34 @@ def test_files_of_every_kind_lie_beside_each_other_and_are_known_by_their_conten
         assert open_file(path) == file.sealed()
         assert Store.around(path, file, store.runs) == Store(store.records.resolve(), store.runs)
         assert store.faults(file.sealed(), path) == []
+
+
+def test_a_contested_record_is_no_dense_parent(made, tmp_path):
+    store = Store(tmp_path / "records", tmp_path / "runs")
+    path = made().save(store.records)
+    sparse = made(method="sparse[density=0.25]", scale=0.25)
+    assert store.parent(sparse.setup, 0) is not None
+    path.with_suffix(".contested").write_text("trained on the test split")
+    assert store.parent(sparse.setup, 0) is None
+
+
+def test_a_file_anywhere_has_a_store_around_it(made, tmp_path):
+    record, own = made(), tmp_path / "mine"
+    assert Store.around(record.save(own), record).records == own
+    assert Store.around(Path("/seed0.json"), record).records == Store().records
+
+
+def test_the_marker_of_a_kind_is_a_field_that_no_other_kind_has():
+    for kind in FILE_KINDS:
+        assert kind.marker in kind.model_fields
+        assert not [other for other in FILE_KINDS if other is not kind and kind.marker in other.model_fields]
+
+
+def test_the_modules_that_make_and_show_a_kind_have_the_functions_that_commands_call():
+    for kind in FILE_KINDS:
+        view, maker = import_module(kind.shown_by), import_module(kind.maker)
+        assert len(signature(view.about).parameters) == 1
+        assert len(signature(view.shown).parameters) == 2
+        assert {"data", "threads", "report"} <= signature(maker.again).parameters.keys() or any(
+            one.kind is one.VAR_KEYWORD for one in signature(maker.again).parameters.values()
+        )

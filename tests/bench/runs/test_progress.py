@@ -3,9 +3,9 @@ import io
 import pytest
 from rich.console import Console
 
-from bench.runs import progress
 from bench.runs.progress import Cells, RunProgress, duration
 from bench.runs.workers import News
+from tests.bench.ticks import Ticks
 
 
 @pytest.fixture
@@ -27,23 +27,20 @@ def test_a_duration_is_in_words(seconds, words):
 
 
 def test_without_a_terminal_a_run_prints_its_title_and_the_time_of_training(out):
-    with RunProgress(out, "mlp on digits") as shown:
+    clock = Ticks()
+    with RunProgress(out, "mlp on digits", clock) as shown:
         for phase in ("data", "train", "trace"):
             for done, line in ((0, ""), (0.5, "half-way"), (1, "")):
                 shown(phase, done, 1, line)
-    title, trained = printed(out)
-    assert title == "mlp on digits"
-    assert trained.startswith("  trained in ")
+                clock.sleep(1.5)
+    assert printed(out) == ["mlp on digits", "  trained in 3.0 s"]
 
 
-def test_a_cell_that_ends_takes_a_line_and_the_time_left_follows_from_those_done_and_at_work(
-    out, monkeypatch
-):
-    now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    with Cells(out, ["a", "b", "c", "d"]) as cells:
+def test_a_cell_that_ends_takes_a_line_and_the_time_left_follows_from_those_done_and_at_work(out):
+    clock = Ticks()
+    with Cells(out, ["a", "b", "c", "d"], clock) as cells:
         assert cells.left() == "unknown time"
-        now[0] += 60
+        clock.sleep(60)
         cells(News(1, 0, "at", share=0.5))
         assert cells.left() == "7 min 00 s", "half a cell in a minute, and three and a half to go"
         cells(News(0, 1, "done", seconds=61.0))

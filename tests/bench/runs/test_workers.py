@@ -1,3 +1,8 @@
+"""Many requests on several workers, and the grids that make them.
+
+Covers: bench/runs/grid.py
+"""
+
 import os
 import sys
 import time

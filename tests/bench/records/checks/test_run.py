@@ -1,3 +1,8 @@
+"""Contradictions in records of runs are found, and sound records have none.
+
+Covers: bench/records/checks/parts.py
+"""
+
 import pytest
 
 from bench.records.record import load
@@ -65,7 +70,7 @@ def thinking(over, under):
 
 
 def test_counts_and_thinking_that_fit_are_no_fault(made):
-    assert not edited(made(), set_("curves", 0, value=counted([[200, 0], [0, 200]], [160, 180]))).faults()
+    assert not edited(made(), set_("curves", 0, value=counted([[0, 200], [200, 0]], [180, 160]))).faults()
     assert not edited(made(), set_("exits", 0, "readings", value=thinking(5, 25))).faults()
 
 

@@ -1,3 +1,8 @@
+"""Training by shares of one budget, against a plain loop.
+
+Covers: bench/kinds/method.py, bench/runs/training/callbacks.py, bench/runs/training/lit.py
+"""
+
 import copy
 import math
 from pathlib import Path

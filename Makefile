@@ -55,7 +55,7 @@ format: $(STAMP) ## put the code in the one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(STAMP) ## run the tests, two at a time, or those that are named: ARGS=tests/test_net.py
+test: $(STAMP) ## run the tests, two at a time, or those that are named: ARGS=tests/bench/network/test_net.py
 	$(BIN)/pytest $(if $(ARGS),$(ARGS),-n 2 --dist worksteal)
 
 new: $(STAMP) ## write a skeleton plugin and its test: KIND=method NAME=mine

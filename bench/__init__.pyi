@@ -3,6 +3,7 @@
 from .errors import Infeasible as Infeasible
 from .errors import SeesawError as SeesawError
 from .errors import needing as needing
+from .execution.clock import timed as timed
 from .execution.fast import Fast as Fast
 from .execution.fast import fast as fast
 from .kinds.backbone import Backbone as Backbone
@@ -23,6 +24,7 @@ from .kinds.bases.predefined import Predefined as Predefined
 from .kinds.bases.predefined import mask_from as mask_from
 from .kinds.bases.predefined import over_kernels as over_kernels
 from .kinds.bases.straight_through import StraightThrough as StraightThrough
+from .kinds.build import assemble as assemble
 from .kinds.codec import Codec as Codec
 from .kinds.exits import Exits as Exits
 from .kinds.exits import HeadOf as HeadOf
@@ -54,6 +56,7 @@ from .kinds.task import Split as Split
 from .kinds.task import Task as Task
 from .kinds.task import hold_out as hold_out
 from .kinds.task import random_subset as random_subset
+from .measuring.walks import Walker as Walker
 from .network.crossing import Crossing as Crossing
 from .network.heads import HeadKind as HeadKind
 from .network.heads import MeanPool as MeanPool
@@ -87,14 +90,19 @@ from .plugins.plugin import Settings as Settings
 from .plugins.plugin import Share as Share
 from .plugins.plugin import Whole as Whole
 from .plugins.plugin import choose as choose
+from .records.curve import Curve as Curve
 from .records.frames import dataframe as dataframe
 from .records.reading import Reading as Reading
 from .records.record import Record as Record
 from .records.record import load as load
 from .records.setup import Recipe as Recipe
 from .records.store import Store as Store
+from .replay.exits.curve import curve as curve
 from .replay.exits.decide import leaves_now as leaves_now
 from .replay.exits.states import load_states as load_states
+from .replay.streams.entrants import entrants as entrants
+from .replay.streams.stream import Stream as Stream
+from .replay.streams.sweep import Sweep as Sweep
 from .replay.trace import Trace as Trace
 from .runs.request import RunRequest as RunRequest
 from .runs.run import run as run

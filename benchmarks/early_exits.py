@@ -22,6 +22,7 @@ from torch import Tensor
 from bench import (
     About,
     Backbone,
+    Curve,
     Exits,
     Net,
     Part,
@@ -29,15 +30,15 @@ from bench import (
     Recipe,
     Record,
     Sample,
+    Walker,
+    assemble,
     choose,
     fast,
     leaves_now,
     load,
+    timed,
 )
-from bench.execution.clock import timed
-from bench.kinds.build import assemble
-from bench.measuring.walks import Walker, bare
-from bench.records.curve import Curve
+from bench.measuring.walks import bare
 
 RECORDS = Path(__file__).parent.parent / "leaderboards" / "records"
 SHARE, ACCURACY, FASTER = 0.943, 0.9925, 5.4

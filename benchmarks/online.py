@@ -19,12 +19,10 @@ import numpy as np
 import threadpoolctl
 import torch
 
-from bench import Policy, choose
+from bench import Policy, Stream, Sweep, choose
 from bench.replay.streams.entrants import entrants, values
 from bench.replay.streams.matrix import read
 from bench.replay.streams.play import play
-from bench.replay.streams.stream import Stream
-from bench.replay.streams.sweep import Sweep
 
 OFFLOADS = values(["offload=0.1:0.15:...:0.6"])
 

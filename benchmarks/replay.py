@@ -14,10 +14,9 @@ from pathlib import Path
 
 import torch
 
-from bench import Policy, Trace, choose
+from bench import Policy, Trace, choose, curve
 from bench.kinds.policy import decides_alone
 from bench.plugins.plugin import entries
-from bench.replay.exits.curve import curve
 
 
 def main() -> None:

@@ -1,4 +1,7 @@
-"""Every plugin that is announced holds to its kind's contract: a new entry point brings its own test."""
+"""Every plugin that is announced holds to its kind's contract: a new entry point brings its own test.
+
+Covers: tasks/blobs.py, baselines/methods/dense.py
+"""
 
 import pytest
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 from bench.files import write_whole
+from bench.records.terms import rising
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Trace:
         if not exits or not samples:
             raise SeesawError("A trace without an exit or a sample says nothing. Give one that has both.")
 
+    @cached_property
     def correct(self) -> Tensor:
         """Whether each exit is right about each sample, boolean (exits, N). Logits with a NaN are wrong."""
         return (self.logits.argmax(2) == self.labels) & ~self.logits.isnan().any(2)
@@ -58,8 +61,49 @@ class Trace:
         """
         try:
             with safe_open(str(path), "pt") as file:
-                return cls(*(file.get_tensor(key) for key in ("logits", "labels", "costs")))
+                tensors = [file.get_tensor(key) for key in ("logits", "labels", "costs")]
         except (OSError, SafetensorError, ValueError) as error:
             raise SeesawError(
                 f"{path} is no whole trace ({error}). Run the network again to make it."
             ) from error
+        return cls.of(path, *tensors)
+
+    @classmethod
+    def of(cls, path: Path, logits: Tensor, labels: Tensor, costs: Tensor) -> Trace:
+        """The trace that a file's tensors make, whatever types of numbers they are written in.
+
+        Args:
+            path: of the file, for errors.
+            logits: (exits, N, classes).
+            labels: whole numbers (N,).
+            costs: (exits,).
+
+        Raises:
+            SeesawError: they do not fit, or a number cannot be: an infinite logit, a label of no class, a falling cost.
+        """
+        if logits.dim() != 3 or 0 in logits.shape or logits.shape[2] < 2 or labels.shape != logits.shape[1:2]:
+            raise SeesawError(
+                f"{path} has logits {tuple(logits.shape)} and labels {tuple(labels.shape)}. Write logits as (exits, samples, "
+                "classes), two classes at least, and labels as (samples)."
+            )
+        if any(tensor.is_complex() for tensor in (logits, labels, costs)):
+            raise SeesawError(f"{path} has complex numbers. Write real ones.")
+        logits, costs = logits.float(), costs.double()
+        if not logits.isfinite().all():
+            raise SeesawError(f"{path} has infinite or NaN logits. Mend them, or leave those samples out.")
+        if labels.is_floating_point() and not (labels.isfinite() & (labels == labels.floor())).all():
+            raise SeesawError(
+                f"{path} has a label that is no class's whole number. Number the classes from 0 on."
+            )
+        labels = labels.long()
+        if labels.min() < 0 or labels.max() >= logits.shape[2]:
+            raise SeesawError(
+                f"{path} has labels from {int(labels.min())} to {int(labels.max())} for {logits.shape[2]} classes. Number "
+                "them from 0 on."
+            )
+        if not rising(costs.numpy(), len(logits)):
+            raise SeesawError(
+                f"{path} has costs that are not {counted(len(logits), 'finite number')}, each above 0 and none less than the "
+                "one before. Mend them."
+            )
+        return cls(logits, labels, costs)

@@ -26,11 +26,12 @@ def set_(*place, value):
 
 
 def aged(*changes):
-    """Make it a record of version 1, whose curves hold points and which knows no walks; then the changes."""
+    """Make it a record of version 1, whose curves hold points and which knows no walks and no policies at cuts; then the changes."""
 
     def change(told):
         curves = map(Curve.model_validate, told["curves"])
         told |= {"schema_version": 1, "walks": [], "curves": [_of_points(curve) for curve in curves]}
+        told["cuts"] = [cut | {"early": []} for cut in told["cuts"]]
         for one in changes:
             one(told)
 

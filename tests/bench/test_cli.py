@@ -1,3 +1,9 @@
+"""The commands as they are typed: exit codes, tables, and a sentence for every mistake.
+
+Covers: bench/commands/compare.py, bench/commands/kernels.py, bench/commands/pack.py,
+    bench/commands/plugins.py, bench/commands/run.py, bench/plugins/scaffold.py, bench/runs/ship.py
+"""
+
 import os
 import signal
 import subprocess
@@ -58,11 +64,13 @@ def test_what_was_run_is_shown_and_again_runs_it_anew(seesaw, tmp_path):
 
 
 def test_the_ratio_to_the_dense_parent_is_shown_where_that_has_been_run(seesaw):
+    sparse, hint = [*SMALL, "--model", "mlp_sparse"], "run MODEL='mlp_dense' alike"
+    assert hint in seesaw("run", *sparse)[1]
     seesaw("run", *SMALL, "--model", "mlp")
-    _, out, _ = seesaw("run", *SMALL, "--model", "mlp_sparse")
+    _, out, _ = seesaw("run", *sparse)
     assert "/ this" in out
     assert "8.00 x" not in out.split("cuts")[1]
-    assert "No ratio" not in out
+    assert hint not in out
 
 
 def test_several_seeds_write_a_record_each(seesaw, tmp_path):
@@ -239,6 +247,17 @@ def test_kernels_says_what_was_chosen_and_forgets_it(compiler, seesaw, tmp_path,
     assert "Known: 1 choices for a processor, 1 threads" in seesaw("kernels")[1]
     assert "Forgotten" in seesaw("kernels", "--again")[1]
     assert not file.exists()
+
+
+def test_a_record_that_is_packed_has_its_own_task(seesaw, tmp_path):
+    seesaw("run", *SMALL, "--model", "mlp")
+    (path,) = tmp_path.glob("leaderboards/records/*/*/seed0.json")
+    code, _, err = seesaw("pack", str(path), "--task", "mnist", "--epochs", "3", "--out", "shipped")
+    assert code == 1
+    assert "which has its own task, exits plan and recipe. Leave out --task, --epochs." in " ".join(
+        err.split()
+    )
+    assert seesaw("pack", str(path), "--out", "shipped")[0] == 0
 
 
 def test_without_kernels_the_command_says_why(seesaw, monkeypatch):

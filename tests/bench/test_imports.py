@@ -6,11 +6,15 @@ import sys
 from importlib.metadata import packages_distributions, requires
 
 import pytest
+import torch
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import bench
 from bench.errors import LAB
+from bench.runs.request import ResolvedRun, RunRequest
+from bench.runs.run import run
+from bench.runs.ship import shipment_of
 
 LIGHT = {"torch", "pytorch_lightning", "torchvision", "torchmetrics", "sklearn", "numba", "wandb", "pandas"}
 
@@ -50,9 +54,28 @@ def test_boards_and_records_are_read_without_torch(paths, tmp_path):
     assert not LIGHT & after_command("verify", first)
 
 
-def test_a_device_needs_no_laboratory():
-    code = "from bench import fast, leaves_now, load_states, open_part, read_frames, write_frame"
+def test_a_device_needs_no_laboratory(places, tmp_path):
+    small = {"policies": ("confidence",), "codecs": ("int8",), "meters": (), "recipe": {"epochs": "1"}}
+    request = RunRequest(task="blobs", model="mlp_sparse", **small, **places)
+    run(request)
+    shipment = shipment_of(ResolvedRun.of(request), tmp_path / "shipped", samples=8, cut=1)
+    shipment.pack()
+    torch.save(shipment.inputs, tmp_path / "x.pt")
+    code = f"""
+import torch
+from pathlib import Path
+from bench import fast, leaves_now, load_states, open_part, read_frames, write_frame
+home = Path({str(tmp_path)!r})
+part, x = open_part(home / "shipped", "device"), torch.load(home / "x.pt")
+with torch.no_grad(): torch.save(part.answers(x), home / "exact.pt")
+torch.save(fast(part, x)(x), home / "fast.pt")
+"""
     assert "torch" in after(code, without=LAB)
+    crossing, (early,) = torch.load(tmp_path / "exact.pt")
+    with torch.no_grad():
+        whole, _ = shipment.net(shipment.inputs)
+    assert torch.equal(early, whole)
+    torch.testing.assert_close(torch.load(tmp_path / "fast.pt"), [crossing, early], rtol=1e-4, atol=1e-5)
 
 
 def test_what_needs_the_laboratory_says_how_to_install_it(monkeypatch):

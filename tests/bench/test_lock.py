@@ -1,7 +1,9 @@
 import subprocess
 import sys
-import threading
 import time
+
+import pytest
+from filelock import Timeout
 
 from bench.lock import Quiet, alone
 
@@ -34,18 +36,13 @@ def test_a_lock_ends_with_its_process_however_it_ends(tmp_path):
 
 
 def test_others_hold_still_while_one_takes_its_timings(tmp_path):
-    mine, other = Quiet(tmp_path / "timing", settle=0.0), Quiet(tmp_path / "timing")
+    settled = []
+    mine, other = Quiet(tmp_path / "timing", settle=1.2), Quiet(tmp_path / "timing")
+    other.lock.timeout = 0  # an error, where it would wait
     other.wait()
-    passed = threading.Event()
-
-    def wait():
-        other.wait()
-        passed.set()
-
-    with mine.hold(time.sleep):
+    with mine.hold(settled.append):
         mine.wait()
-        thread = threading.Thread(target=wait)
-        thread.start()
-        assert not passed.wait(0.2)
-    assert passed.wait(60)
-    thread.join()
+        with pytest.raises(Timeout):
+            other.wait()
+    other.wait()
+    assert settled == [1.2]

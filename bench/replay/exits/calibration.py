@@ -80,7 +80,7 @@ def disagreements(test: Trace) -> list[Readings]:
     """Readings of every exit: the share of samples on which it is right and the last exit is wrong
     (overthinking: Kaya et al., ICML 2019), and the reverse (underthinking).
     """
-    right = test.correct()
+    right = test.correct
     return [
         {"overthinking": _share(early & ~right[-1]), "underthinking": _share(~early & right[-1])}
         for early in right
@@ -91,7 +91,7 @@ def disagreement(test: Trace) -> Readings:
     """Readings of the network: the share of samples on which some early exit is right and the last one is
     wrong, and the share on which only the last one is right. Empty for a network of one exit.
     """
-    right = test.correct()
+    right = test.correct
     if len(right) == 1:
         return {}
     early = right[:-1].any(0)

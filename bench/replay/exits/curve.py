@@ -90,12 +90,12 @@ def curve(policy: Policy, calibration: Trace, test: Trace, points: int = POINTS)
     Returns:
         Points in the policy's order, from never leaving early to always.
     """
-    right = test.correct()
+    right = test.correct
     if isinstance(policy, Reference):
         exits = policy.choose(*_copies(test))
         return [OperatingPoint(None, None, outcome(test, exits, right))]
     states = apart(policy.learn, *_copies(calibration), points)
-    calibration_right = calibration.correct()
+    calibration_right = calibration.correct
     calibration_exits, test_exits = (
         apart(decide, policy, states, trace.logits) for trace in (calibration, test)
     )

@@ -47,7 +47,7 @@ def _part(path: Path, run: Record, store: Store) -> StreamPart:
     trace = Trace.load(path / TRACE if path.is_dir() else path)
     part = StreamPart(
         digest=run.digest, setup=run.setup, trained=store.origin(run), costs=trace.costs.tolist(),
-        right=trace.correct().sum(1).tolist(), samples=len(trace.labels),
+        right=trace.correct.sum(1).tolist(), samples=len(trace.labels),
     )  # fmt: skip
     readings = [exit_.readings.get("macs.effective") for exit_ in run.exits]
     recorded = [one.value for one in readings if one is not None]

@@ -58,7 +58,7 @@ class Stream:
         confidences = np.empty((len(trace.labels), len(trace.costs)))
         for exit_, logits in enumerate(trace.logits):
             confidences[:, exit_] = logits.softmax(-1).amax(-1).numpy()
-        right = np.ascontiguousarray(trace.correct().numpy().T)
+        right = np.ascontiguousarray(trace.correct.numpy().T)
         return cls(confidences, right, trace.costs.double().numpy())
 
     @classmethod

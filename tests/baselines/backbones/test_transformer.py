@@ -1,4 +1,7 @@
-"""The transformer against PyTorch's own layer, and what its padding must not do."""
+"""The transformer against PyTorch's own layer, and what its padding must not do.
+
+Covers: baselines/backbones/places.py
+"""
 
 import pytest
 import torch

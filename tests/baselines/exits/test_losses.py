@@ -1,4 +1,8 @@
-"""Every plan's loss against its paper's formula, sample by sample and class by class."""
+"""Every plan's loss against its paper's formula, sample by sample and class by class.
+
+Covers: baselines/exits/distilled.py, baselines/exits/joint.py, baselines/exits/sdn.py,
+    baselines/exits/single.py
+"""
 
 import math
 

@@ -1,4 +1,7 @@
-"""What is trained when, and by which gradient."""
+"""What is trained when, and by which gradient.
+
+Covers: baselines/exits/equilibrium.py, baselines/exits/frozen.py
+"""
 
 import copy
 

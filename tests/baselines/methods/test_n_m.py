@@ -1,3 +1,8 @@
+"""SR-STE keeps N of M, and trains as a plain loop does.
+
+Covers: bench/kinds/bases/straight_through.py
+"""
+
 import itertools
 
 import pytest

@@ -1,4 +1,10 @@
-"""Every predefined method against its paper's counts, exact degrees, and the line that makes its masks again."""
+"""Every predefined method against its paper's counts, exact degrees, and the line that makes its masks again.
+
+Covers: baselines/methods/block.py, baselines/methods/clash_free.py, baselines/methods/diagonal.py,
+    baselines/methods/group.py, baselines/methods/kernel.py, baselines/methods/radix.py,
+    baselines/methods/random.py, baselines/methods/shared.py, baselines/methods/sparse.py,
+    bench/kinds/bases/predefined.py
+"""
 
 import itertools
 import math

@@ -1,4 +1,8 @@
-"""Pruning methods against independent implementations on the same weights and batch."""
+"""Pruning methods against independent implementations on the same weights and batch.
+
+Covers: baselines/methods/grasp.py, baselines/methods/pruned.py, baselines/methods/snip.py,
+    baselines/methods/synflow.py
+"""
 
 import copy
 

@@ -1,4 +1,7 @@
-"""Where every method hides weights, and how many in which layer: `where`, `layers` and the cut."""
+"""Where every method hides weights, and how many in which layer: `where`, `layers` and the cut.
+
+Covers: bench/kinds/bases/masking.py
+"""
 
 from pathlib import Path
 

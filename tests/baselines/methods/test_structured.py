@@ -1,4 +1,7 @@
-"""Filters, channels and factors against independent implementations, and the paths that weights lie on."""
+"""Filters, channels and factors against independent implementations, and the paths that weights lie on.
+
+Covers: baselines/methods/depgraph.py, baselines/methods/filters.py, baselines/methods/monarch.py
+"""
 
 import math
 

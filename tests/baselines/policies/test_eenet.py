@@ -71,7 +71,7 @@ def test_the_least_budget_lets_every_sample_leave_at_once(trace_of):
 
 def test_learnt_scores_are_chances_of_being_right(trace_of):
     trace = trace_of(2000)
-    numbers, right = Eenet().score(trace.logits), trace.correct().double()
+    numbers, right = Eenet().score(trace.logits), trace.correct.double()
     for state in QUICK.learn(trace.logits, trace.labels, trace.costs, 40):
         chances = torch.sigmoid(exit_scores(numbers, state["weights"]))
         for level in (0.3, 0.6, 0.9):

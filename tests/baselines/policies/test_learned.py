@@ -27,7 +27,7 @@ def test_labels_without_a_sign_in_the_logits_teach_nothing(policy, trace_of):
 def test_where_confidence_is_the_only_sign_it_does_no_better_than_the_best_thresholds_of_it(policy, trace_of):
     """The best of all pairs of thresholds on the test split itself, which only who saw its labels could surpass."""
     calibration, test = trace_of(2000, seed=1), trace_of(4000, seed=2)
-    scores, right, rows = Confidence().score(test.logits), test.correct(), torch.arange(4000)
+    scores, right, rows = Confidence().score(test.logits), test.correct, torch.arange(4000)
     levels = [torch.cat([one.quantile(torch.linspace(0, 1, 31)), torch.tensor([2.0])]) for one in scores[:2]]
     exits = [leave(scores >= torch.tensor([a, b, 0])[:, None]) for a in levels[0] for b in levels[1]]
     plain = [(float(test.costs[one].mean()), float(right[one, rows].double().mean())) for one in exits]

@@ -1,4 +1,9 @@
-"""Policies that compare a number of each answer with a threshold, and the references."""
+"""Policies that compare a number of each answer with a threshold, and the references.
+
+Covers: baselines/policies/confidence.py, baselines/policies/entropy.py, baselines/policies/fixed.py,
+    baselines/policies/margin.py, baselines/policies/never.py, baselines/policies/oracle.py,
+    baselines/policies/patience.py, baselines/policies/random.py, baselines/policies/votes.py
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""seesaw show, diff and verify, as a contributor types them."""
+"""seesaw show, diff and verify, as a contributor types them.
+
+Covers: bench/boards/show/record.py
+"""
 
 import json
 

@@ -1,4 +1,7 @@
-"""seesaw show, diff and verify of stream records, as they are typed."""
+"""seesaw show, diff and verify of stream records, as they are typed.
+
+Covers: bench/boards/streams/show.py
+"""
 
 import json
 import re

@@ -1,4 +1,9 @@
-"""The conformance checks find what they are for."""
+"""The conformance checks find what they are for.
+
+Covers: bench/testing/backbones.py, bench/testing/codecs.py, bench/testing/exits.py, bench/testing/facts.py,
+    bench/testing/meters.py, bench/testing/methods.py, bench/testing/policies.py, bench/testing/resumed.py,
+    bench/testing/tasks.py, bench/testing/tiny.py
+"""
 
 import math
 from dataclasses import replace

@@ -1,3 +1,8 @@
+"""Curves of operating points, against loops over samples; a policy sees no test label.
+
+Covers: bench/replay/exits/decide.py
+"""
+
 import sys
 
 import numpy as np
@@ -193,9 +198,7 @@ def test_odd_traces_have_curves_whose_counts_are_all_samples(policy, odd):
     assert points
     for point in points:
         assert int(point.test.left.sum()) == len(trace.labels)
-        assert point.test.right == int(
-            trace.correct()[point.test.exits, torch.arange(len(trace.labels))].sum()
-        )
+        assert point.test.right == int(trace.correct[point.test.exits, torch.arange(len(trace.labels))].sum())
         assert all(not value.isnan().any() for value in (point.state or {}).values())
 
 

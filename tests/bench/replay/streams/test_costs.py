@@ -1,3 +1,8 @@
+"""Costs of arms, from numbers or from a run's own readings.
+
+Covers: bench/records/costs.py
+"""
+
 import json
 
 import pytest

@@ -1,4 +1,10 @@
-"""Decisions of policies on a stream, held against loops that are written out plainly from the papers' formulas."""
+"""Decisions of policies on a stream, held against loops that are written out plainly from the papers' formulas.
+
+Covers: baselines/policies/discounted.py, baselines/policies/epsilon_greedy.py,
+    baselines/policies/i_splitee.py, baselines/policies/sliding_window.py, baselines/policies/splitee.py,
+    baselines/policies/splitee_s.py, baselines/policies/thompson.py, bench/replay/streams/loop.py,
+    bench/records/terms.py
+"""
 
 import math
 

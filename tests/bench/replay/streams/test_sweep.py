@@ -1,3 +1,8 @@
+"""All policies over all shuffles, against plain loops and brute force.
+
+Covers: baselines/policies/best_fixed.py, bench/records/mean.py
+"""
+
 import numpy as np
 import pytest
 from scipy import stats

@@ -1,6 +1,6 @@
 """The native kernels: built once for this machine by torch's extension loader, where there is a compiler.
 
-`SEESAW_NATIVE=0` leaves them out; `SEESAW_CACHE` names another folder than `~/.cache/seesaw` to keep them in;
+`SEESAW_NATIVE=0` leaves them out; `SEESAW_CACHE` names another folder than the user's cache to keep them in;
 `SEESAW_TARGET=x86-64-v3` builds them for a kind of processor as the compiler's `-march` names it, instead of this one.
 """
 

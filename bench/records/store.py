@@ -24,8 +24,8 @@ FILE_KINDS: tuple[type[Sealed], ...] = (Record, StreamRecord)
 
 NOTE, MAX_NOTE = ".contested", 4096
 """Ending of a maintainer's note beside a file, and the bytes of it that are read."""
-TRACE = "test.safetensors"
-"""A run's test trace, in its folder."""
+WEIGHTS, TRACE, CALIBRATION = "weights.safetensors", "test.safetensors", "calibration.safetensors"
+"""A run's packed weights, and its traces of the test and of the calibration split, in its folder."""
 
 log = logging.getLogger("seesaw")
 S = TypeVar("S", bound=Sealed)
@@ -145,7 +145,7 @@ class Store:
             for path, record in self._alike(setup, setup.method.name, seed)
             if record.setup.values in (None, setup.values)
             and record.setup.trained() == setup.trained()
-            and (weights := self.run_folder(path) / "weights.safetensors").exists()
+            and (weights := self.run_folder(path) / WEIGHTS).exists()
         ]
         return max(
             candidates, key=lambda one: (one.record.setup.values is None, one.record.created), default=None

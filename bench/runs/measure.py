@@ -19,7 +19,7 @@ from bench.plugins.plugin import Choice
 from bench.records.curve import Curve
 from bench.records.record import Walked
 from bench.records.setup import DENSE
-from bench.records.store import Trained
+from bench.records.store import WEIGHTS, Trained
 from bench.replay.exits.shipped import Shipped, recorded, shipped_by
 from bench.replay.exits.states import STATES, save_states
 from bench.replay.trace import Trace
@@ -95,7 +95,7 @@ def _repacked(run: ResolvedRun, net: Net) -> tuple[Net, str]:
     net.cpu().eval()
     rounded(net, run.values)
     packed = min(packings(net, run.values).values(), key=len)
-    file = run.folder / "weights.safetensors"
+    file = run.folder / WEIGHTS
     write_whole(file, packed, "--runs")
     restore(net, file.read_bytes())
     return net.to(run.device), fingerprint(packed)

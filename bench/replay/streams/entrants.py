@@ -16,6 +16,7 @@ from bench.kinds.bases.online import Online, Rule, plays_streams
 from bench.kinds.policy import Policy, Reference, decides_alone
 from bench.plugins.plugin import Choice, choose
 from bench.plugins.spec import near, parse, render
+from bench.records.store import CALIBRATION, TRACE
 from bench.records.terms import Terms
 from bench.replay.streams.matrix import read
 from bench.replay.streams.stream import Stream
@@ -198,8 +199,8 @@ def calibration_of(path: Path, file: Path | None, test: Trace, who: str) -> Trac
     Raises:
         SeesawError: there is none, it has no logits, is of another network, or holds samples of `test`.
     """
-    beside = (path if path.is_dir() else path.parent) / "calibration.safetensors"
-    if file is None and (path.is_dir() or path.name == "test.safetensors") and beside.exists():
+    beside = (path if path.is_dir() else path.parent) / CALIBRATION
+    if file is None and (path.is_dir() or path.name == TRACE) and beside.exists():
         file = beside
     if file is None:
         raise SeesawError(

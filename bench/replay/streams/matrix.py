@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from bench.errors import SeesawError, counted
+from bench.records.store import TRACE
 from bench.replay.streams.stream import SURPLUS, Stream
 from bench.replay.trace import Trace
 
@@ -49,7 +50,7 @@ def read(path: Path) -> tuple[Stream, Trace | None]:
         SeesawError: no such file, too large a one, or none that holds a stream.
     """
     if path.is_dir():
-        path = path / "test.safetensors"
+        path = path / TRACE
     readers = {".csv": _table, ".tsv": _table, ".txt": _table, ".npz": _arrays, ".safetensors": _trace}
     if (ending := path.suffix.lower()) not in readers:
         raise SeesawError(f"{path} is no trace. Give a .safetensors of a run, or a .csv or .npz. {LAYOUTS}.")

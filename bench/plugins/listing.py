@@ -1,6 +1,8 @@
 """Cards: the first line and the settings of plugins, read from their source without importing it.
 
-`seesaw list` must not pay for PyTorch, nor run the code of every plugin that happens to be installed.
+`seesaw list` must not pay for PyTorch, nor run the code of every plugin that happens to be installed. A static reader of
+whole packages, such as griffe, would read annotations and docstrings, but entry points, classes of other files that a
+plugin derives from, and defaults as they are written in specs would still be resolved here.
 """
 
 from __future__ import annotations

@@ -71,6 +71,7 @@ from .network.paths import FlowingAttention as FlowingAttention
 from .network.paths import connected as connected
 from .network.pretrained import pretrained as pretrained
 from .network.pretrained import revision as revision
+from .network.seeds import derived_seed as derived_seed
 from .network.sparse import degree as degree
 from .network.sparse.degree import seeded_noise as seeded_noise
 from .network.sparse.densities import by_layer as by_layer

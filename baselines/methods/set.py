@@ -20,6 +20,7 @@ from bench import (
     Step,
     Train,
     by_layer,
+    derived_seed,
     hide,
     largest,
     mask_of,
@@ -46,7 +47,7 @@ class Set(Masking):
         shapes = [tuple(layer.weight.shape) for layer in layers.values()]
         densities = by_layer(self.layers, shapes, self.density)
         for number, (layer, density) in enumerate(zip(layers.values(), densities, strict=True)):
-            hide(layer, largest([drawn(layer, train.seed * 1000 + number)], density)[0])
+            hide(layer, largest([drawn(layer, derived_seed(train.seed, 1000, number))], density)[0])
         train(net, share=self.stop, before_step=lambda step: self.change(step, train.seed))
         train(net)
 
@@ -64,7 +65,9 @@ class Set(Masking):
             count = round(share * int(mask.sum()))
             size = layer.weight.detach().abs().masked_fill(~mask, torch.inf)
             kept = mask & ~_lowest(size, count)
-            growth = self.growth(step, layer, (seed * 1000 + number) * 1_000_003 + step.index)
+            growth = self.growth(
+                step, layer, derived_seed(derived_seed(seed, 1000, number), 1_000_003, step.index)
+            )
             hide(layer, kept | _lowest(-growth.masked_fill(kept, -torch.inf), count))
 
     def growth(self, step: Step, layer: Layer, seed: int) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from bench import Count, Net, Predefined, SeesawError, Train, degree, maskable, over_kernels
+from bench import Count, Net, Predefined, SeesawError, Train, degree, derived_seed, maskable, over_kernels
 
 
 class Sparse(Predefined):
@@ -45,4 +45,4 @@ class Sparse(Predefined):
             except SeesawError as error:
                 raise SeesawError(f"{name}: {error}. Give another fan-out.") from error
             one = self.with_density(given / outputs, nearest=True, fan_out=())
-            one.lay(name, layer, train.seed * 1000 + numbers[name])
+            one.lay(name, layer, derived_seed(train.seed, 1000, numbers[name]))

@@ -12,6 +12,7 @@ from bench.errors import Infeasible, SeesawError
 from bench.kinds.bases.masking import Masking
 from bench.kinds.method import Density, Method, Train, maskable
 from bench.network.net import Net
+from bench.network.seeds import derived_seed
 from bench.network.sparse.densities import by_layer
 from bench.network.sparse.mask import Layer, hide
 from bench.plugins.plugin import announced_spec, choose, usual
@@ -61,7 +62,7 @@ class Predefined(Masking):
         densities = by_layer(self.layers or "uniform", shapes, self.density)
         for (name, layer), density in zip(sparse.items(), densities, strict=True):
             try:
-                self.with_density(density).lay(name, layer, train.seed * 1000 + numbers[name])
+                self.with_density(density).lay(name, layer, derived_seed(train.seed, 1000, numbers[name]))
             except Infeasible as error:
                 raise SeesawError(f"{name}: {error}. {self._advice(shapes)}") from error
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bench.kinds.task import Data, Split
+from bench.network.seeds import derived_seed
 from bench.records.setup import Recipe
 
 STRIDE_BYTES, STRIDE_STEPS = 8 << 20, 16
@@ -50,7 +51,7 @@ class Strides:
     def __iter__(self) -> Iterator[Batch]:
         epoch, first = divmod(self.step, self.per_epoch)
         last = min(self.per_epoch, self.stop - epoch * self.per_epoch)
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, 1_000_003, epoch))
         order = torch.randperm(len(self.split.labels), generator=generator)
         shift = flip = None
         if self.recipe.crop:

@@ -93,11 +93,21 @@ def main() -> None:
     except Exception as error:
         if debug or "PYTEST_CURRENT_TEST" in os.environ:
             raise
+        if isinstance(error, OSError) and error.filename is None:
+            _unwritable(error)
         if isinstance(error, ImportError) and (missing := lab_error(error)):
             _fail(str(missing), 1)
         _fail(
             f"{type(error).__name__}: {error}. This is a fault in Seesaw or a plugin: --debug shows where.", 2
         )
+
+
+def _unwritable(error: OSError) -> None:
+    """End where the standard output is closed or full; what is still held back goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        sys.exit(141)  # whoever read has seen enough
+    _fail(f"The output cannot be written ({error.strerror}). Give it another place.", 1)
 
 
 def _fail(sentence: str, code: int) -> None:

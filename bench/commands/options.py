@@ -130,6 +130,8 @@ class RunOptions(TrainOptions):
     def request(self, model: str, **more: Any) -> RunRequest:
         """The request of one run of a model; `more` are other fields of it, such as the seed."""
         lists = {name: words(getattr(self, name)) for name in ("policies", "codecs", "meters")}
+        if empty := next((name for name, specs in lists.items() if not specs), None):
+            raise SeesawError(f"--{empty} names nothing. Name one at least, or leave the option out.")
         return super().request(model, device=self.device, cut=self.cut, values=self.values, **lists, **more)
 
 

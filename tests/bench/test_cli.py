@@ -265,3 +265,36 @@ def test_without_kernels_the_command_says_why(seesaw, monkeypatch):
     code, _, err = seesaw("kernels")
     assert code == 1
     assert "PyTorch's kernels here: there is no compiler. Install a C++ compiler" in err
+
+
+def test_an_output_that_is_full_or_closed_is_no_fault_in_seesaw():
+    words = [sys.executable, "-m", "bench", "list"]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            words, check=False, stdout=full, stderr=subprocess.PIPE, text=True, env=environment
+        )
+    assert done.returncode == 1
+    assert "The output cannot be written (No space left on device). Give it another place." in done.stderr
+    reader = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    assert reader.stdout is not None
+    assert reader.stderr is not None
+    reader.stdout.close()
+    assert reader.stderr.read() == ""
+    assert reader.wait(60) != 0
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["--epochs", "0"], "a random network would be measured. Train it"),
+        (["--codecs", ""], "--codecs names nothing. Name one at least"),
+        (["--meters", ","], "--meters names nothing"),
+    ],
+)
+def test_what_would_measure_nothing_is_refused(seesaw, words, hint):
+    code, _, err = seesaw("run", "--task", "blobs", "--model", "mlp", *words)
+    assert code == 1
+    assert hint in " ".join(err.split())

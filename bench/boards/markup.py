@@ -1,12 +1,32 @@
-"""Markdown: what pages of every kind of file share."""
+"""Markup: what pages of every kind of file share, in Markdown and in HTML."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from bench.boards.cells import filled
 from bench.records.sealed import Sealed
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """The part of index.html that shows the files of one kind.
+
+    Attributes:
+        folder: of the files, below `leaderboards/`.
+        source: the path of its template and script, without their endings `.html.j2` and `.js`.
+        values: what the template is given.
+        data: what the script finds in `page`, by names that no other chapter uses.
+    """
+
+    folder: str
+    source: Path
+    values: dict[str, Any]
+    data: dict[str, Any]
 
 
 def text(words: str) -> str:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.boards.board import read_boards
-from bench.boards.markup import computed
+from bench.boards.markup import Chapter, computed
 from bench.boards.show.html import index
 from bench.boards.show.markdown import page
+from bench.boards.show.networks import chapter
+from bench.boards.streams.page import chapter as stream_chapter
 from bench.boards.streams.page import page as stream_page
 from bench.boards.streams.read import read_stream_boards
 from bench.errors import SeesawError, counted
@@ -25,41 +27,52 @@ Read = tuple[Mapping[str, Any], list[str]]
 
 
 class Drawing(NamedTuple):
-    """The way from all files of one kind to pages: how boards are read, a board's page, and the page's name."""
+    """The way from all files of one kind to pages.
+
+    Attributes:
+        read: the boards of a store.
+        name: of a board's page.
+        page: a board's page.
+        chapter: the part of index.html that all boards make; None where it would be empty.
+    """
 
     read: Callable[[Store], Read]
-    page: Callable[[Any], str]
     name: str
+    page: Callable[[Any], str]
+    chapter: Callable[[Mapping[str, Any]], Chapter | None]
 
 
 DRAWINGS: dict[type[Sealed], Drawing] = {
-    Record: Drawing(read_boards, page, "{}.md"),
-    StreamRecord: Drawing(read_stream_boards, stream_page, "online-{}.md"),
+    Record: Drawing(read_boards, "{}.md", page, chapter),
+    StreamRecord: Drawing(read_stream_boards, "online-{}.md", stream_page, stream_chapter),
 }
 """By kind of file; files of another kind are reported, and drawn nowhere."""
 
 
 def texts(store: Store) -> tuple[dict[str, str], list[str]]:
     """The text of every page, by its name, and a sentence for each file that is on none."""
-    boards: dict[type[Sealed], Mapping[str, Any]] = {}
     pages: dict[str, str] = {}
+    chapters: list[Chapter] = []
     trouble: list[str] = []
     for kind in FILE_KINDS:
         drawing = DRAWINGS.get(kind)
-        boards[kind], more = drawing.read(store) if drawing else _undrawn(store, kind)
+        if drawing is None:
+            trouble += _undrawn(store, kind)
+            continue
+        boards, more = drawing.read(store)
         trouble += more
-        if drawing:
-            pages |= {drawing.name.format(name): drawing.page(one) for name, one in boards[kind].items()}
-    whole = {"index.html": index(boards[Record], boards[StreamRecord]), "schema.json": schema()}
-    return pages | whole, trouble
+        pages |= {drawing.name.format(name): drawing.page(one) for name, one in boards.items()}
+        if (part := drawing.chapter(boards)) is not None:
+            chapters.append(part)
+    return pages | {"index.html": index(chapters), "schema.json": schema()}, trouble
 
 
-def _undrawn(store: Store, kind: type[Sealed]) -> Read:
+def _undrawn(store: Store, kind: type[Sealed]) -> list[str]:
     entries, trouble = store.entries(kind)
     if entries:
         files = f"{counted(len(entries), kind.title)} below {store.folder(kind)}"
         trouble.append(f"No page shows {files}: {kind.__name__} is not among DRAWINGS of {__name__}.")
-    return {}, trouble
+    return trouble
 
 
 def write_pages(store: Store, pages: Path) -> tuple[list[Path], list[str]]:

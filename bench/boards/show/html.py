@@ -5,71 +5,44 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-from bench.boards.axes import Axis, axes
-from bench.boards.board import Board, Line
-from bench.boards.cells import FORMS, Cell, Table, filled
-from bench.boards.data import line_data
-from bench.boards.families import network_of
-from bench.boards.numbers import SHARES
-from bench.boards.policies import NOTE
-from bench.boards.streams.page import page_data
-from bench.boards.streams.read import StreamBoard
-from bench.boards.units import big, in_bytes, short
-from bench.errors import counted
-from bench.records.record import BATCHES
+from bench.boards.markup import Chapter
 
 HOME = Path(__file__).parent
 
 
-class Head(NamedTuple):
-    """A column's title."""
-
-    title: str
-    number: bool = True
-
-
-def index(boards: Mapping[str, Board], streams: Mapping[str, StreamBoard]) -> str:
-    """The page of all boards, and of the online policies where some were recorded."""
-    all_axes = axes(row for board in boards.values() for row in board.rows)
-    values = {name: [line_data(line, all_axes) for line in board.lines] for name, board in boards.items()}
-    data = {
-        "axes": {key: (axis.title, axis.unit) for key, axis in all_axes.items()},
-        "boards": {
-            name: {
-                "rows": rows,
-                "methods": sorted({row["method"] for row in rows}),
-                "backbones": sorted({row["backbone"] for row in rows}),
-            }
-            for name, rows in values.items()
-        },
-    }
-    online = page_data(streams)
-    data |= {"streams": [section["data"] for section in online["sections"]]} if online["sections"] else {}
-    style, script = ((HOME / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+def index(chapters: Sequence[Chapter]) -> str:
+    """The page, with a chapter for each kind of file."""
+    homes = {HOME, *(one.source.parent for one in chapters)}
     environment = Environment(
-        loader=FileSystemLoader(HOME),
+        loader=FileSystemLoader(sorted(homes)),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,
     )
+    scripts = [HOME / "page.js", *(one.source.with_suffix(".js") for one in chapters)]
+    style, script = (
+        (HOME / "page.css").read_text(encoding="utf-8"),
+        "\n".join(path.read_text(encoding="utf-8") for path in scripts),
+    )
     return environment.get_template("index.html.j2").render(
-        boards={name: _board(board, values[name], all_axes) for name, board in boards.items()},
-        data=_inside_script(data),
+        folders=[one.folder for one in chapters],
+        parts=[
+            Markup(environment.get_template(f"{one.source.name}.html.j2").render(one.values))
+            for one in chapters
+        ],
+        data=_inside_script({name: value for one in chapters for name, value in one.data.items()}),
         style=style,
         script=script,
         style_hash=_hash(style),
         script_hash=_hash(script),
-        shares=[f"{share:.0%}" for share in SHARES],
-        batches=BATCHES,
-        online=online,
-        policies_note=NOTE.replace("*", ""),
     )
 
 
@@ -81,65 +54,3 @@ def _inside_script(data: Any) -> str:
 
 def _hash(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _plain(table: Table) -> dict[str, Any]:
-    heads, rows = filled(table.heads, table.rows)
-    return {"title": table.title, "note": table.note, "heads": heads, "rows": rows, "names": table.names}
-
-
-def _board(board: Board, rows: list[dict[str, Any]], all_axes: Mapping[str, Axis]) -> dict[str, Any]:
-    hours = board.seconds / 3600
-    measured = {key for line in board.lines for key, value in line.last.items() if value.mean is not None}
-    own = [key for key in all_axes if key in measured]
-    return {
-        "heads": [
-            Head("rank"),
-            Head("model", number=False),
-            Head("exits plan", number=False),
-            Head("seeds"),
-            *(Head(all_axes[key].title) for key in own),
-            Head("budget"),
-        ],
-        "rows": [
-            {"ranked": row["ranked"], "cells": _cells(place, line, row, own)}
-            for place, (line, row) in enumerate(zip(board.lines, rows, strict=True), 1)
-        ],
-        "title": board.title,
-        "models": counted(len(board.lines), "model"),
-        "records": counted(sum(len(row.entries) for row in board.rows), "record"),
-        "hours": f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes",
-        "machines": " and ".join(board.machines),
-        "tables": [_plain(table) for table in board.tables],
-        "contested": [
-            {"model": one["model"], "reason": reason} for one in rows for reason in one["contested"]
-        ],
-        "references": [
-            {
-                "model": network_of(line.row),
-                "name": reference.name,
-                "accuracy": FORMS["share"](reference.accuracy.value),
-                "macs": big(reference.device_macs.value),
-                "payload": in_bytes(reference.payload.value),
-            }
-            for line in board.lines
-            for reference in line.references
-        ],
-    }
-
-
-def _cells(place: int, line: Line, row: dict[str, Any], own: Iterable[str]) -> list[Cell]:
-    cells = [
-        Cell("-" if line.rank is None else str(line.rank), value=place),
-        Cell(row["model"], "contested" if row["contested"] else "", number=False),
-        Cell(row["plan"], number=False),
-        Cell(str(row["seeds"]), value=row["seeds"]),
-    ]
-    for key in own:
-        value = line.last.get(key)
-        if value is None or value.mean is None:
-            cells.append(Cell("-"))
-        else:
-            cells.append(Cell(*value.lines, short(value.mean.value)))
-    budget = row["budget"]
-    return [*cells, Cell(f"{budget[0]:.3g} x", value=budget[0]) if budget else Cell("-")]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from bench.boards.cells import Cell, percent
-from bench.boards.markup import computed, table, text
+from bench.boards.markup import Chapter, computed, table, text
 from bench.boards.streams.claims import claims
 from bench.boards.streams.read import StreamBoard, section_data
 from bench.boards.streams.section import PolicyLine, Section
@@ -83,10 +84,10 @@ def page(board: StreamBoard) -> str:
     return "\n".join(lines) + "\n"
 
 
-def page_data(boards: Mapping[str, StreamBoard]) -> dict[str, Any]:
-    """The values for the template and the script of index.html; `sections` is empty where there is none."""
+def chapter(boards: Mapping[str, StreamBoard]) -> Chapter | None:
+    """The online policies as a chapter of index.html; None where no stream was recorded."""
     named_sections = [(name, section) for name, board in boards.items() for section in board.sections]
-    return {
+    values: dict[str, Any] = {
         "title": TITLE,
         "notes": [note.replace("*", "") for note in NOTES],
         "heads": [(head, head not in WORDS) for head in HEADS],
@@ -106,3 +107,7 @@ def page_data(boards: Mapping[str, StreamBoard]) -> dict[str, Any]:
             for model, reason in board.contested
         ],
     }
+    if not named_sections and not values["contested"]:
+        return None
+    data = {"streams": [one["data"] for one in values["sections"]]} if named_sections else {}
+    return Chapter(StreamRecord.folder, Path(__file__).with_name("streams"), values, data)

@@ -163,7 +163,7 @@ def replay(
         depths = costs if costs is not None and cost_options.names_reading(costs) else priced.depths
         sending = sends if cost_options.names_reading(sends) else None
         stream_record = record_of(*network, arms, depths, entrants, plan, rows, sending)
-        out.print(str(stream_record.write(store.path(stream_record))), soft_wrap=True)
+        out.print(str(store.save(stream_record)), soft_wrap=True)
         if entrants.streamless:
             out.print(
                 f"Not in it: {', '.join(entrants.streamless)}. What decides for each sample alone stands on the run's own record.",

@@ -41,13 +41,13 @@ class Mirror:
         self.start = run.step if run is not None else 0
 
     @classmethod
-    def of(cls, setup: Setup, seed: int, folder: Path, runs: Path, *, again: bool = False) -> Mirror:
+    def of(cls, setup: Setup, seed: int, id_file: Path, runs: Path, *, again: bool = False) -> Mirror:
         """Mirror a run; one that goes on after being killed goes on in the same W&B run.
 
         Args:
             setup: of the run.
             seed: of the run.
-            folder: the run's own; its W&B id is kept there.
+            id_file: keeps the run's W&B id.
             runs: where W&B keeps its files, unless WANDB_DIR names another folder.
             again: begin a new W&B run.
         """
@@ -57,7 +57,7 @@ class Mirror:
             _guarded(
                 lambda: _begin(
                     runs,
-                    id=_id(folder / "wandb-id", f"{setup.digest()}-{seed}", again=again),
+                    id=_id(id_file, f"{setup.digest()}-{seed}", again=again),
                     group=board_of(setup),
                     name=f"{setup.model} seed {seed}",
                     config=setup.model_dump(mode="json") | {"digest": setup.digest(), "seed": seed},

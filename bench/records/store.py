@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from bench.errors import SeesawError
 from bench.files import read_plain
 from bench.records.record import PACKED, Record
+from bench.records.run_files import RunFiles
 from bench.records.sealed import MAX_BYTES, Sealed, slug
 from bench.records.setup import DENSE, Setup, parent_of, path_of, task_of
 from bench.records.stream import StreamRecord
@@ -24,8 +25,6 @@ FILE_KINDS: tuple[type[Sealed], ...] = (Record, StreamRecord)
 
 NOTE, MAX_NOTE = ".contested", 4096
 """Ending of a maintainer's note beside a file, and the bytes of it that are read."""
-WEIGHTS, TRACE, CALIBRATION = "weights.safetensors", "test.safetensors", "calibration.safetensors"
-"""A run's packed weights, and its traces of the test and of the calibration split, in its folder."""
 
 log = logging.getLogger("seesaw")
 S = TypeVar("S", bound=Sealed)
@@ -86,13 +85,18 @@ class Store:
         """Where the record of a run is, or will be."""
         return path_of(self.records, setup, setup.digest(), seed)
 
-    def run_folder(self, record: Path) -> Path:
-        """The folder of the run that made, or will make, a record."""
-        return self.runs / record.relative_to(self.records).with_suffix("")
+    def run_files(self, record: Path) -> RunFiles:
+        """The files of the run that made, or will make, a record."""
+        return RunFiles(self.runs / record.relative_to(self.records).with_suffix(""))
 
-    def trace(self, setup: Setup, seed: int) -> Path:
-        """Where a run's test trace is, or will be."""
-        return self.run_folder(self.run_record(setup, seed)) / TRACE
+    @property
+    def timing_lock(self) -> Path:
+        """The file that a run of this machine locks while it takes its timings."""
+        return self.runs / "timing.lock"
+
+    def save(self, file: Sealed) -> Path:
+        """Write a file to its place; one that lies there is replaced whole."""
+        return file.write(self.path(file))
 
     def faults(self, file: Sealed, path: Path | None = None) -> list[str]:
         """The faults of a file by itself; where it has none, those that other files show.
@@ -145,7 +149,7 @@ class Store:
             for path, record in self._alike(setup, setup.method.name, seed)
             if record.setup.values in (None, setup.values)
             and record.setup.trained() == setup.trained()
-            and (weights := self.run_folder(path) / WEIGHTS).exists()
+            and (weights := self.run_files(path).weights).exists()
         ]
         return max(
             candidates, key=lambda one: (one.record.setup.values is None, one.record.created), default=None
@@ -175,13 +179,13 @@ class Store:
         Raises:
             SeesawError: there is none, or no sound one.
         """
-        if not is_run(trace):
+        files = RunFiles.at(trace)
+        if files is None:
             raise SeesawError(
                 f"{trace} is no run's folder, nor the test trace in one. Name runs' folders, runs/TASK/MODEL/seed0; or do "
                 "without --record."
             )
-        folder = trace if trace.is_dir() else trace.parent
-        path = self.records.joinpath(*folder.resolve().parts[-3:])
+        path = self.records.joinpath(*files.folder.resolve().parts[-3:])
         path = path.with_name(f"{path.name}.json")
         if not path.is_file():
             raise SeesawError(
@@ -210,11 +214,6 @@ class Store:
                 log.warning("Left out: %s is not to be believed. %s", path, reason)
                 continue
             yield path, record
-
-
-def is_run(trace: Path) -> bool:
-    """Whether a path may be a run's folder, or the test trace in one."""
-    return trace.is_dir() or trace.name == TRACE
 
 
 def open_file(path: Path) -> Sealed:

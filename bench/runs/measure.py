@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,9 +20,9 @@ from bench.plugins.plugin import Choice
 from bench.records.curve import Curve
 from bench.records.record import Walked
 from bench.records.setup import DENSE
-from bench.records.store import WEIGHTS, Trained
+from bench.records.store import Trained
 from bench.replay.exits.shipped import Shipped, recorded, shipped_by
-from bench.replay.exits.states import STATES, save_states
+from bench.replay.exits.states import save_states
 from bench.replay.trace import Trace
 from bench.runs.phases import Phases
 from bench.runs.request import ResolvedRun
@@ -62,7 +63,7 @@ def measure_net(
 
     Args:
         run: the request, resolved; its folder takes weights, traces and states.
-        net: trained; it gets the packed weights in place of its own.
+        net: trained; it stays as it is.
         data: the task's splits.
         phases: the run's clock.
         earlier: the record whose weights these are, if they were trained before.
@@ -92,10 +93,10 @@ def measure_net(
 
 def _repacked(run: ResolvedRun, net: Net) -> tuple[Net, str]:
     """The network as read back from its smallest packed format, which is written; and its fingerprint."""
-    net.cpu().eval()
+    net = copy.deepcopy(net).cpu().eval()
     rounded(net, run.values)
     packed = min(packings(net, run.values).values(), key=len)
-    file = run.folder / WEIGHTS
+    file = run.files.weights
     write_whole(file, packed, "--runs")
     restore(net, file.read_bytes())
     return net.to(run.device), fingerprint(packed)
@@ -104,11 +105,11 @@ def _repacked(run: ResolvedRun, net: Net) -> tuple[Net, str]:
 def _traces(run: ResolvedRun, net: Net, data: Data, tariff: Tariff) -> tuple[Trace, Trace]:
     """The calibration and the test trace, kept in the run's folder."""
     costs = torch.tensor([tariff.upto(stage, effective=True) for stage in net.exits], dtype=torch.float64)
-    splits = {"calibration": data.calibration, "test": data.test}
-    traces = {name: trace(net, data, split, costs, run.device) for name, split in splits.items()}
-    for name, one in traces.items():
-        one.save(run.folder / f"{name}.safetensors", split=name)
-    return traces["calibration"], traces["test"]
+    calibration = trace(net, data, data.calibration, costs, run.device)
+    test = trace(net, data, data.test, costs, run.device)
+    calibration.save(run.files.calibration, split="calibration")
+    test.save(run.files.test, split="test")
+    return calibration, test
 
 
 def _replay(
@@ -121,7 +122,7 @@ def _replay(
             report(number, len(run.policies), choice.spec)
             curve, states[choice.spec] = recorded(choice, calibration, test)
             curves.append(curve)
-        save_states(run.folder / STATES, states)
+        save_states(run.files.states, states)
         return curves, shipped_by(run.policies, curves, states)
 
 

@@ -23,6 +23,7 @@ from bench.network.sparse.values import ValueType, value_type
 from bench.plugins.plugin import Choice, Plugin, choose, entries
 from bench.plugins.spec import render, split_model
 from bench.records.record import Record
+from bench.records.run_files import RunFiles
 from bench.records.setup import DENSE, Named, Recipe, Setup, specs_of
 from bench.records.store import Store, Trained
 from bench.runs import defaults
@@ -191,19 +192,14 @@ class ResolvedRun:
         return self.store.run_record(self.setup, self.seed)
 
     @property
-    def folder(self) -> Path:
-        """The run's own folder, for weights and traces."""
-        return self.store.run_folder(self.path)
-
-    @property
-    def again_marker(self) -> Path:
-        """The file that marks a run that was begun again and has not ended."""
-        return self.folder / "again"
+    def files(self) -> RunFiles:
+        """The files in the run's own folder: weights, traces and checkpoints."""
+        return self.store.run_files(self.path)
 
     @property
     def is_done(self) -> bool:
         """Whether the run has its record, and is not half-way through running again."""
-        return self.path.exists() and not self.again_marker.exists()
+        return self.path.exists() and not self.files.again_marker.exists()
 
     def trained(self) -> Trained | None:
         """The network that was trained before, whatever was measured of it; None without its weights."""

@@ -44,8 +44,8 @@ def run(
     places = one.request
     writable(places.records, "Records", "--records")
     writable(places.runs, "Weights and traces", "--runs")
-    with alone(one.folder / "lock", lambda: report("wait", 0, 0, "another process runs this")):
-        checkpoints, marker = checkpoints_of(one), one.again_marker
+    with alone(one.files.lock, lambda: report("wait", 0, 0, "another process runs this")):
+        checkpoints, marker = checkpoints_of(one), one.files.again_marker
         if one.is_done and not again and not measure:
             checkpoints.clear()  # of a run that was killed between its record and its end
             return load(one.path)
@@ -55,7 +55,7 @@ def run(
             checkpoints.clear()
             marker.touch()
         earlier = None if marker.exists() else one.trained()
-        quiet = Quiet(places.runs / "timing.lock", SETTLE if places.neighbours else 0.0)
+        quiet = Quiet(one.store.timing_lock, SETTLE if places.neighbours else 0.0)
         record = _mirrored(one, Phases(report, quiet), checkpoints, earlier, begin=begin)
         checkpoints.clear()
         marker.unlink(missing_ok=True)
@@ -64,7 +64,7 @@ def run(
 
 def _sweep(run: ResolvedRun) -> None:
     """Remove the drafts that killed writers have left."""
-    sweep(run.folder, run.folder / "checkpoints")
+    sweep(run.files.folder, run.files.checkpoints)
     for draft in run.path.parent.glob(f".{run.path.name}.*{DRAFT}"):
         draft.unlink(missing_ok=True)
 
@@ -73,7 +73,7 @@ def _mirrored(
     run: ResolvedRun, phases: Phases, checkpoints: Checkpoints, earlier: Trained | None, *, begin: bool
 ) -> Record:
     """All phases, mirrored to Weights & Biases; as a new run there where it begins anew."""
-    mirror = Mirror.of(run.setup, run.seed, run.folder, run.request.runs, again=begin)
+    mirror = Mirror.of(run.setup, run.seed, run.files.mirror_id, run.request.runs, again=begin)
     try:
         with _memory_named():
             record = _phases(run, phases, mirror, checkpoints, earlier)
@@ -96,7 +96,7 @@ def _phases(
         trained = trained_before(run, data, phases, earlier)
     measured = measure_net(run, trained.net, data, phases, earlier)
     record = Account(run, trained, measured, phases.seconds).record()
-    record.save(run.request.records)
+    run.store.save(record)
     return record
 
 

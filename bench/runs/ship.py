@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.errors import SeesawError
 from bench.network.sparse.values import value_type
 from bench.replay.exits.shipped import shipped_by
-from bench.replay.exits.states import STATES, load_states
+from bench.replay.exits.states import load_states
 from bench.runs.request import ResolvedRun
 from bench.runs.trained import network_of
 from bench.shipping.parts import Shipment
@@ -50,7 +50,7 @@ def shipment_of(
         "seed": run.seed, "record": trained.record.digest, "shape": sample.shape,
         "dtype": str(sample.dtype).removeprefix("torch."), "vocabulary": sample.vocabulary, "classes": run.about.classes,
     }  # fmt: skip
-    states = load_states(run.folder / STATES) if by_exit else {}
+    states = load_states(run.files.states) if by_exit else {}
     return Shipment(
         network_of(run, trained),
         data.scale(data.test.inputs[:samples]),

@@ -56,7 +56,7 @@ def checkpoints_of(run: ResolvedRun) -> Checkpoints:
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         **versions(),
     }
-    return Checkpoints(run.folder / "checkpoints", identity)
+    return Checkpoints(run.files.checkpoints, identity)
 
 
 def dense_parent(run: ResolvedRun) -> Callable[[], Net]:

@@ -17,8 +17,9 @@ from bench.kinds.policy import Policy
 from bench.network.walk import Walk, walk
 from bench.plugins.plugin import choose
 from bench.records.reading import Reading
+from bench.records.run_files import STATES
 from bench.replay.exits.decide import decide, leaves_now
-from bench.replay.exits.states import STATES, load_states
+from bench.replay.exits.states import load_states
 from bench.shipping.manifest import MANIFEST, Manifest, announced, read_manifest, read_same
 
 MAX_STATES, MAX_MODEL = 1 << 28, 1 << 31

@@ -22,8 +22,9 @@ from bench.execution.fast import Fast, fast
 from bench.files import write_whole
 from bench.network.net import Net, Part
 from bench.network.sparse.values import ValueType
+from bench.records.run_files import STATES
 from bench.replay.exits.shipped import Shipped
-from bench.replay.exits.states import STATES, save_states
+from bench.replay.exits.states import save_states
 from bench.shipping.manifest import MANIFEST, Manifest, PartFile, open_part
 from bench.shipping.packed.pack import FORMS, pack, rounded
 

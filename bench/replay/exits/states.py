@@ -14,8 +14,6 @@ from bench.errors import SeesawError
 from bench.files import write_whole
 from bench.kinds.policy import State
 
-STATES = "policies.safetensors"
-"""The usual name of the file."""
 COUNTS, MAX_POINTS = "operating points", 1 << 16
 """The key of the numbers of points in the file's metadata, and how many points one file may hold."""
 

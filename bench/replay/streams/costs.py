@@ -11,7 +11,8 @@ import torch
 from bench.errors import SeesawError
 from bench.records import costs
 from bench.records.record import Record
-from bench.records.store import Store, is_run
+from bench.records.run_files import RunFiles
+from bench.records.store import Store
 from bench.replay.streams.entrants import numbers
 from bench.replay.trace import Trace
 
@@ -65,7 +66,11 @@ def priced(text: str | None, traces: Sequence[Path], store: Store, exits: int) -
         SeesawError: neither a reading of every exit nor numbers, or readings that do not rise.
     """
     if text is None or text == "measured":
-        return Priced(text or "layers", None, "MACs" if is_run(traces[0]) else "what the file says they cost")
+        return Priced(
+            text or "layers",
+            None,
+            "what the file says they cost" if RunFiles.at(traces[0]) is None else "MACs",
+        )
     if text == "layers":
         return Priced(text, [float(number + 1) for number in range(exits)], "layers")
     if not names_reading(text):
@@ -109,7 +114,7 @@ def _run(trace: Path, store: Store, name: str, option: str, instead: str) -> Rec
     Raises:
         SeesawError: the trace is no run's, or its run has no record.
     """
-    if not is_run(trace):
+    if RunFiles.at(trace) is None:
         raise SeesawError(
             f"{option} {name!r}: readings are in the records of runs, and {trace} is no run's folder, nor the test trace in "
             f"one. Give {instead}."

@@ -16,9 +16,9 @@ from bench.kinds.bases.online import Online, Rule, plays_streams
 from bench.kinds.policy import Policy, Reference, decides_alone
 from bench.plugins.plugin import Choice, choose
 from bench.plugins.spec import near, parse, render
-from bench.records.store import CALIBRATION, TRACE
+from bench.records.run_files import RunFiles
 from bench.records.terms import Terms
-from bench.replay.streams.matrix import read
+from bench.replay.streams.matrix import read_stream
 from bench.replay.streams.stream import Stream
 from bench.replay.trace import Trace
 
@@ -175,7 +175,7 @@ def load(paths: Sequence[Path]) -> tuple[Stream, Trace | None]:
     Raises:
         SeesawError: a file cannot be read, or they are not of one network.
     """
-    streams, traces = zip(*(read(path) for path in paths), strict=True)
+    streams, traces = zip(*(read_stream(path) for path in paths), strict=True)
     stream = streams[0] if len(streams) == 1 else Stream.joined(streams)
     if any(one is None for one in traces):
         return stream, None
@@ -199,14 +199,13 @@ def calibration_of(path: Path, file: Path | None, test: Trace, who: str) -> Trac
     Raises:
         SeesawError: there is none, it has no logits, is of another network, or holds samples of `test`.
     """
-    beside = (path if path.is_dir() else path.parent) / CALIBRATION
-    if file is None and (path.is_dir() or path.name == TRACE) and beside.exists():
-        file = beside
+    if file is None and (run := RunFiles.at(path)) is not None and run.calibration.exists():
+        file = run.calibration
     if file is None:
         raise SeesawError(
             f"{who} takes its thresholds from other samples than it is judged on. Name them: --calibration FILE."
         )
-    calibration = read(file)[1]
+    calibration = read_stream(file)[1]
     if calibration is None:
         raise SeesawError(f"{file} has no logits, which {who} needs. Give logits, (exits, samples, classes).")
     exits, _, classes = test.logits.shape

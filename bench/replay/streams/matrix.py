@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from bench.errors import SeesawError, counted
-from bench.records.store import TRACE
+from bench.records.run_files import RunFiles
 from bench.replay.streams.stream import SURPLUS, Stream
 from bench.replay.trace import Trace
 
@@ -39,7 +39,7 @@ EXIT_WORDS = re.compile(r"conf[a-z]*|prob[a-z]*|pred[a-z]*|infer[a-z]*|class[a-z
 """What is no part of an exit's name in a head."""
 
 
-def read(path: Path) -> tuple[Stream, Trace | None]:
+def read_stream(path: Path) -> tuple[Stream, Trace | None]:
     """Returns (a file's stream, its trace or None where it has no logits).
 
     Args:
@@ -50,7 +50,7 @@ def read(path: Path) -> tuple[Stream, Trace | None]:
         SeesawError: no such file, too large a one, or none that holds a stream.
     """
     if path.is_dir():
-        path = path / TRACE
+        path = RunFiles(path).test
     readers = {".csv": _table, ".tsv": _table, ".txt": _table, ".npz": _arrays, ".safetensors": _trace}
     if (ending := path.suffix.lower()) not in readers:
         raise SeesawError(f"{path} is no trace. Give a .safetensors of a run, or a .csv or .npz. {LAYOUTS}.")

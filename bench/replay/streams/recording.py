@@ -11,7 +11,8 @@ from bench.kinds.bases.online import Online
 from bench.kinds.policy import Reference
 from bench.machine import commit, versions
 from bench.records.record import Record
-from bench.records.store import TRACE, Store
+from bench.records.run_files import RunFiles
+from bench.records.store import Store
 from bench.records.stream import Entrant, Result, StreamPart, StreamRecord, identity
 from bench.records.terms import HEAD, Terms
 from bench.replay.streams.entrants import Entrants
@@ -44,7 +45,7 @@ def parts_of(traces: Sequence[Path], store: Store) -> tuple[int, list[StreamPart
 
 
 def _part(path: Path, run: Record, store: Store) -> StreamPart:
-    trace = Trace.load(path / TRACE if path.is_dir() else path)
+    trace = Trace.load(RunFiles(path).test if path.is_dir() else path)
     part = StreamPart(
         digest=run.digest, setup=run.setup, trained=store.origin(run), costs=trace.costs.tolist(),
         right=trace.correct.sum(1).tolist(), samples=len(trace.labels),

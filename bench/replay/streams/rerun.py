@@ -30,7 +30,7 @@ def again(
         SeesawError: a policy is a draft, a run has no record or no trace, or a trace is not the one that its
             record measured.
     """
-    traces = [store.trace(part.setup, record.seed) for part in record.parts]
+    traces = [store.run_files(store.run_record(part.setup, record.seed)).test for part in record.parts]
     if missing := next((trace for trace in traces if not trace.is_file()), None):
         raise SeesawError(
             f"A stream is replayed from its network's trace, and there is no {missing}. Run the network again (seesaw run), "

@@ -118,7 +118,7 @@ def done(tmp_path_factory):
 
 def test_execution_leaves_where_replay_says_with_the_same_logits(done):
     plan, _, net, inputs = done
-    calibration, test = (Trace.load(plan.folder / f"{n}.safetensors") for n in ("calibration", "test"))
+    calibration, test = map(Trace.load, (plan.files.calibration, plan.files.test))
     policy = choose(Policy, "confidence").plugin
     for point in curve(policy, calibration, test)[::6]:
         with torch.no_grad():

@@ -58,7 +58,7 @@ def test_the_network_trained_before_is_the_newest_sound_record_with_its_weights(
     one = made(0, codecs=[])
     path = one.save(store.records)
     assert store.trained(made(0).setup, 0) is None, "its weights are not there"
-    weights = store.run_folder(path) / "weights.safetensors"
+    weights = store.run_files(path).weights
     weights.parent.mkdir(parents=True)
     weights.touch()
     trained = store.trained(made(0).setup, 0)

@@ -92,10 +92,10 @@ def test_device_and_server_are_the_whole(done):
 def test_execution_and_replay_agree_on_every_sample(done):
     plan, record = done
     net = assemble(plan.backbone.plugin, plan.about, plan.exits.plugin)
-    restore(net, (plan.folder / "weights.safetensors").read_bytes())
+    restore(net, plan.files.weights.read_bytes())
     net.eval()
-    calibration, test = (Trace.load(plan.folder / f"{name}.safetensors") for name in ("calibration", "test"))
-    states = load_states(plan.folder / "policies.safetensors")
+    calibration, test = map(Trace.load, (plan.files.calibration, plan.files.test))
+    states = load_states(plan.files.states)
     data = plan.task.plugin.data(plan.request.data, 0)
     inputs = data.scale(data.test.inputs)
     for name in (one.policy for one in record.curves if not one.reference):
@@ -116,7 +116,7 @@ def test_execution_and_replay_agree_on_every_sample(done):
 
 def test_the_packed_file_is_the_storage_reading(done):
     plan, record = done
-    data = (plan.folder / "weights.safetensors").read_bytes()
+    data = plan.files.weights.read_bytes()
     assert len(data) == record.exits[-1].readings["bytes.pattern"].value
     assert len(unpack(data)[1]) == sum(layer.density < 1 for layer in record.layers)
 
@@ -232,7 +232,7 @@ def test_a_published_checkpoint_is_measured_as_it_is(places, tmp_path, counters)
     assert record.training == []
     assert record.budget == 0
     assert record.setup.weights is not None
-    tensors = unpack((ResolvedRun.of(request).folder / "weights.safetensors").read_bytes())[0]
+    tensors = unpack(ResolvedRun.of(request).files.weights.read_bytes())[0]
     for name, value in net.state_dict().items():
         if value.dim():
             assert torch.equal(tensors[name], value)
@@ -264,7 +264,7 @@ def test_a_safetensors_file_is_taken_by_names(places, tmp_path):
 
 def test_a_runs_own_packed_file_can_be_started_from(done, places):
     plan, record = done
-    weights = plan.folder / "weights.safetensors"
+    weights = plan.files.weights
     request = order(places, "resnet[depth=8]", weights=weights, recipe={"epochs": "0"})
     again = run(request)
     assert [e.readings["top1"] for e in again.exits] == [e.readings["top1"] for e in record.exits]
@@ -315,7 +315,7 @@ def test_a_network_that_no_path_leads_through_is_noted(places, tmp_path):
 
 def test_a_sparse_file_under_another_mask_is_refused(done, places):
     plan, record = done
-    weights = plan.folder / "weights.safetensors"
+    weights = plan.files.weights
     changes = {"weights": weights, "recipe": {"epochs": "0"}}
     same = run(order(places, "resnet[depth=8]_sparse", **changes))
     assert same.exits[-1].readings["top1"] == record.exits[-1].readings["top1"]
@@ -346,10 +346,10 @@ def test_narrow_values_are_measured_without_training_and_everything_is_measured_
     ends = [record.exits[-1].readings for record in (narrow, whole)]
     assert ends[0]["bytes.pattern"].value < 0.8 * ends[1]["bytes.pattern"].value
     plan = ResolvedRun.of(order(places, values=values))
-    data = (plan.folder / "weights.safetensors").read_bytes()
+    data = plan.files.weights.read_bytes()
     assert len(data) == ends[0]["bytes.pattern"].value
     network_of(plan, plan.trained())
-    trace = Trace.load(plan.folder / "test.safetensors")
+    trace = Trace.load(plan.files.test)
     assert ends[0]["top1"].value == pytest.approx(
         float((trace.logits[-1].argmax(1) == trace.labels).float().mean()), abs=1e-6
     )

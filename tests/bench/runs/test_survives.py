@@ -147,7 +147,7 @@ def test_no_spec_ends_in_more_than_a_sentence(model, task, exits, tmp_path_facto
         else:
             sentence = "."
             assert plan.path.resolve().is_relative_to(top.resolve())
-            assert plan.folder.resolve().is_relative_to(top.resolve())
+            assert plan.files.folder.resolve().is_relative_to(top.resolve())
         assert sentence.rstrip()[-1] in ".?)]:'", sentence
     assert list(top.iterdir()) == []
 

@@ -68,7 +68,7 @@ def test_ids_cross_before_the_network_and_features_in_every_codec_within_it(done
 def test_execution_gives_the_logits_of_the_trace(done):
     plan, _ = done
     net = network_of(plan, plan.trained())
-    trace = Trace.load(plan.folder / "test.safetensors")
+    trace = Trace.load(plan.files.test)
     inputs = plan.task.plugin.data(plan.request.data, 0).test.inputs.long()
     walk = net.walk(inputs, lambda seen: torch.arange(seen.shape[1]) % 2 == 0)
     expected = trace.logits[walk.exits, torch.arange(len(inputs))]
@@ -79,7 +79,7 @@ def test_a_stream_is_measured_with_the_same_network(done):
     plan, _ = done
     order = RunRequest(
         task=TASK.replace("]", ",stream=imdb]"), model=plan.request.model, recipe={"epochs": "0"},
-        weights=plan.folder / "weights.safetensors", meters=("macs",), data=plan.request.data,
+        weights=plan.files.weights, meters=("macs",), data=plan.request.data,
         records=plan.request.records, runs=plan.request.runs,
     )  # fmt: skip
     streamed = choose(Task, order.task).plugin.data(order.data, 0).test

@@ -13,8 +13,9 @@ import torch
 
 from bench import SeesawError
 from bench.cli import app
+from bench.records.run_files import STATES
 from bench.replay.exits.decide import decide
-from bench.replay.exits.states import STATES, load_states, save_states
+from bench.replay.exits.states import load_states, save_states
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 from bench.runs.trained import network_of
@@ -56,7 +57,7 @@ def assert_same(state, expected):
 def test_samples_leave_where_the_trained_network_and_replay_have_them_leave(shipped, policy, batch):
     plan, folder, _ = shipped
     exits, (x, _) = open_exits(folder, policy), inputs(plan)
-    states = load_states(plan.folder / STATES)[policy]
+    states = load_states(plan.files.states)[policy]
     assert_same(exits.state, states[exits.manifest.policies[policy]])
     state = states[len(states) // 3]
     exits = replace(exits, state=state)
@@ -75,7 +76,7 @@ def test_samples_leave_where_the_trained_network_and_replay_have_them_leave(ship
 def test_what_has_left_is_not_run_on(shipped):
     plan, folder, _ = shipped
     exits, (x, _) = open_exits(folder, "confidence"), inputs(plan)
-    states, ran = load_states(plan.folder / STATES)["confidence"], []
+    states, ran = load_states(plan.files.states)["confidence"], []
 
     def counted(number, stretch):
         return lambda x: ran.append((number, len(x))) or stretch(x)

@@ -45,7 +45,7 @@ def killed_after(count):
 
 
 def weights(request):
-    return (ResolvedRun.of(request).folder / "weights.safetensors").read_bytes()
+    return ResolvedRun.of(request).files.weights.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, model, exits, more):
     record = run(broken, lambda phase, done, total, line: steps.append(done) if phase == "train" else None)
     assert record.untimed() == expected.untimed()
     assert weights(broken) == weights(whole)
-    assert not list((ResolvedRun.of(broken).folder).glob("checkpoints/*"))
+    assert not list(ResolvedRun.of(broken).files.checkpoints.glob("*"))
 
 
 def test_only_what_was_not_finished_is_trained_again(tmp_path):
@@ -102,7 +102,7 @@ def test_again_that_was_cut_short_goes_on(tmp_path):
         )
         assert record.untimed() == whole.untimed()
         assert min(trained) > 2 if not again else min(trained) <= 1
-    assert not (ResolvedRun.of(request).folder / "again").exists()
+    assert not ResolvedRun.of(request).files.again_marker.exists()
 
 
 @pytest.mark.parametrize("damage", ["cut short", "nonsense", "another seed's", "another version's"])
@@ -110,7 +110,7 @@ def test_a_damaged_or_foreign_checkpoint_is_a_sentence_and_the_run_begins_anew(t
     request = order(tmp_path, "mlp")
     with pytest.raises(Killed):
         run(request, killed_after(2))
-    path = next(ResolvedRun.of(request).folder.glob("checkpoints/*"))
+    path = next(ResolvedRun.of(request).files.checkpoints.glob("*"))
     data = path.read_bytes()
     if damage == "cut short":
         path.write_bytes(data[: len(data) // 2])
@@ -226,10 +226,10 @@ def test_a_record_is_measured_again_on_demand_and_its_weights_must_be_its_own(tm
     second = run(request, lambda phase, *_: phases.append(phase), measure=True)
     assert "train" not in phases
     assert [e.readings for e in second.exits] == [e.readings for e in first.exits]
-    path = ResolvedRun.of(request).folder / "weights.safetensors"
+    path = ResolvedRun.of(request).files.weights
     other = order(tmp_path / "other", "mlp_pruned", seed=1)
     run(other)
-    path.write_bytes((ResolvedRun.of(other).folder / "weights.safetensors").read_bytes())
+    path.write_bytes(ResolvedRun.of(other).files.weights.read_bytes())
     with pytest.raises(SeesawError, match="not the file that"):
         run(request, measure=True)
     path.unlink()

@@ -58,9 +58,13 @@ class Worker:
         theirs.close()
 
     def give(self, number: int, request: RunRequest) -> None:
-        """Hand it a request."""
+        """Hand it a request; one that died while it had none is replaced."""
         self.number_at_work, self.begun = number, time.monotonic()
-        self.pipe.send(request)
+        try:
+            self.pipe.send(request)
+        except OSError:
+            self._start()
+            self.pipe.send(request)
 
     def news(self) -> News:
         """The next message from it; a worker that has died is replaced, and its request has failed."""
@@ -84,6 +88,7 @@ class Worker:
         self.process.join(5)
         if self.process.is_alive():
             self.process.kill()
+            self.process.join()
         self.pipe.close()
 
 
@@ -103,6 +108,8 @@ def work_off(
     measure: bool = False,
 ) -> Iterator[News]:
     """Run requests on several workers; yields messages about them until all have ended.
+
+    A worker resolves its request again: classes of drafts exist only in the process that has read them.
 
     A failed one is reported, and the others go on. When the caller closes the iterator, workers are ended.
     """

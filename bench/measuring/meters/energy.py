@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.kinds.meter import Measurement, Meter, Subject
+from bench.machine import WALL, Clock
 from bench.network.macs import Tariff
 from bench.network.net import Part
 from bench.records.reading import Reading
@@ -150,7 +150,11 @@ class Energy(Meter):
         return measurement
 
     def joules_of(
-        self, counter: Counter, job: Callable[[], tuple[Tensor, list[Tensor]]], device: torch.device
+        self,
+        counter: Counter,
+        job: Callable[[], tuple[Tensor, list[Tensor]]],
+        device: torch.device,
+        clock: Clock = WALL,
     ) -> Reading | None:
         """Joules of one call above idle: windows of at least `window` seconds, median and quartiles.
 
@@ -158,8 +162,8 @@ class Energy(Meter):
         """
         samples = []
         for _ in range(self.windows):
-            idle = self._window(counter, lambda: time.sleep(self.window), device)
-            busy = self._window(counter, job, device)
+            idle = self._window(counter, lambda: clock.sleep(self.window), device, clock)
+            busy = self._window(counter, job, device, clock)
             samples.append((busy.joules - idle.joules / idle.seconds * busy.seconds) / busy.calls)
         if statistics.median(samples) <= 0:
             return None  # the machine idled no lower than it worked: other programs were at work
@@ -169,15 +173,17 @@ class Energy(Meter):
         source = f"{counter.source}, above idle, windows of {self.window:g} s"
         return Reading(value=middle, low=low, high=high, n=self.windows, unit="J", source=source)
 
-    def _window(self, counter: Counter, job: Callable[[], object], device: torch.device) -> Window:
-        calls, start, before = 0, time.perf_counter(), counter.joules()
+    def _window(
+        self, counter: Counter, job: Callable[[], object], device: torch.device, clock: Clock
+    ) -> Window:
+        calls, start, before = 0, clock(), counter.joules()
         with torch.no_grad():
-            while time.perf_counter() - start < self.window:
+            while clock() - start < self.window:
                 job()
                 calls += 1
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        return Window(counter.joules() - before, time.perf_counter() - start, calls)
+        return Window(counter.joules() - before, clock() - start, calls)
 
 
 @dataclass

@@ -7,6 +7,7 @@ from torch import nn
 
 from bench import Net, Sample, Subject
 from bench.measuring.meters.energy import MODEL, Energy, modelled, nvml, rapl
+from tests.bench.ticks import Ticks
 
 
 def tree(root, packages=2, energy=1_000_000, span=10_000_000):
@@ -69,27 +70,15 @@ class Meter:
         return 2 * self.clock.now + 10 * self.calls
 
 
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def perf_counter(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
-
-
-def test_idle_energy_is_subtracted(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr("bench.measuring.meters.energy.time", clock)
+def test_idle_energy_is_subtracted():
+    clock = Ticks()
     counter = Meter(clock)
 
     def job():
         clock.now += 0.25
         counter.calls += 1
 
-    reading = Energy(window=1.0).joules_of(counter, job, torch.device("cpu"))
+    reading = Energy(window=1.0).joules_of(counter, job, torch.device("cpu"), clock)
     assert reading.value == pytest.approx(10)
     assert reading.n == 5
     assert reading.source.startswith("test, above idle")

@@ -3,9 +3,16 @@
 from .errors import Infeasible as Infeasible
 from .errors import SeesawError as SeesawError
 from .errors import needing as needing
+from .execution.backends import block_widths as block_widths
+from .execution.chain.chain import chain_of as chain_of
 from .execution.clock import timed as timed
 from .execution.fast import Fast as Fast
 from .execution.fast import fast as fast
+from .execution.lean.conv import PackedConv as PackedConv
+from .execution.lean.conv import fastest_product as fastest_product
+from .execution.lean.lean import lean_layers as lean_layers
+from .execution.lean.linear import PackedLinear as PackedLinear
+from .execution.native import why_no_kernels as why_no_kernels
 from .kinds.backbone import Backbone as Backbone
 from .kinds.backbone import channels_of as channels_of
 from .kinds.backbone import features_of as features_of
@@ -44,6 +51,7 @@ from .kinds.method import maskable as maskable
 from .kinds.policy import Policy as Policy
 from .kinds.policy import Reference as Reference
 from .kinds.policy import State as State
+from .kinds.policy import decides_alone as decides_alone
 from .kinds.policy import geometric_shares as geometric_shares
 from .kinds.policy import shared_quantiles as shared_quantiles
 from .kinds.policy import without_nan as without_nan
@@ -56,7 +64,9 @@ from .kinds.task import Split as Split
 from .kinds.task import Task as Task
 from .kinds.task import hold_out as hold_out
 from .kinds.task import random_subset as random_subset
+from .machine import conditions as conditions
 from .measuring.walks import Walker as Walker
+from .measuring.walks import without_early_exits as without_early_exits
 from .network.crossing import Crossing as Crossing
 from .network.heads import HeadKind as HeadKind
 from .network.heads import MeanPool as MeanPool
@@ -91,6 +101,7 @@ from .plugins.plugin import Settings as Settings
 from .plugins.plugin import Share as Share
 from .plugins.plugin import Whole as Whole
 from .plugins.plugin import choose as choose
+from .plugins.plugin import plugin_names as plugin_names
 from .records.curve import Curve as Curve
 from .records.frames import dataframe as dataframe
 from .records.reading import Reading as Reading
@@ -102,11 +113,14 @@ from .replay.exits.curve import curve as curve
 from .replay.exits.decide import leaves_now as leaves_now
 from .replay.exits.states import load_states as load_states
 from .replay.streams.entrants import entrants as entrants
+from .replay.streams.matrix import read_stream as read_stream
+from .replay.streams.play import play_stream as play_stream
 from .replay.streams.stream import Stream as Stream
 from .replay.streams.sweep import Sweep as Sweep
 from .replay.trace import Trace as Trace
 from .runs.request import RunRequest as RunRequest
 from .runs.run import run as run
+from .runs.training.budget import Budget as Budget
 from .shipping.manifest import open_part as open_part
 from .shipping.packed.pack import pack as pack
 from .shipping.packed.unpack import unpack as unpack

@@ -34,11 +34,11 @@ class Clock:
 WALL = Clock()
 
 
-def machine(device: torch.device) -> dict[str, Any]:
+def conditions(device: torch.device) -> dict[str, Any]:
     """The conditions of numbers: processor, cores, threads, governor where readable, accelerator, system."""
     import torch
 
-    conditions: dict[str, Any] = {
+    found: dict[str, Any] = {
         "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
@@ -48,8 +48,8 @@ def machine(device: torch.device) -> dict[str, Any]:
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
     if device.type == "cuda":
-        conditions["accelerator"] = torch.cuda.get_device_name(device)
-    return conditions
+        found["accelerator"] = torch.cuda.get_device_name(device)
+    return found
 
 
 def settle(threads: int | None, *, deterministic: bool = False) -> None:

@@ -37,8 +37,8 @@ from bench import (
     leaves_now,
     load,
     timed,
+    without_early_exits,
 )
-from bench.measuring.walks import bare
 
 RECORDS = Path(__file__).parent.parent / "leaderboards" / "records"
 SHARE, ACCURACY, FASTER = 0.943, 0.9925, 5.4
@@ -94,7 +94,7 @@ def branchynet_on_the_clock(rounds: int) -> None:
     about = About(10, Sample((1, 28, 28)), Recipe(epochs=1, batch=1))
     plan = choose(Exits, "joint[at=0,weights=1:0.3,alone=0.33]").plugin
     net = assemble(choose(Backbone, "branchy-lenet").plugin, about, plan).eval()
-    whole, x = bare(net), torch.randn(1, 1, 28, 28)
+    whole, x = without_early_exits(net), torch.randn(1, 1, 28, 28)
     middle = prepared(net, 0, 1, x)(x)[0]
     walker, entropy = Walker(net, x, [1]), choose(Policy, "entropy").plugin
     always, never = (

@@ -24,10 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from bench import hide, mask_from, pack
-from bench.execution import native
-from bench.execution.chain.chain import chain_of
-from bench.machine import machine
+from bench import chain_of, conditions, hide, mask_from, pack, why_no_kernels
 
 CACHED = 1 << 20
 """Bytes that are taken to stay in a core's cache."""
@@ -131,9 +128,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="part of the names of jobs")
     args = parser.parse_args()
     console = Console(width=170)
-    if (reason := native.missing()) is not None:
+    if (reason := why_no_kernels()) is not None:
         raise SystemExit(f"There are no native kernels: {reason}.")
-    here = machine(torch.device("cpu"))
+    here = conditions(torch.device("cpu"))
     console.print(
         f"# {date.today()}, {here['processor']}, torch {torch.__version__}\n\nBy `{' '.join(['python benchmarks/execution.py', *sys.argv[1:]])}`."
     )

@@ -8,10 +8,21 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from bench import Backbone, Method, Net, Sample, choose, hide, layers, mask_from, mask_of, parameters
-from bench.execution.backends import BLOCKS
-from bench.execution.chain.chain import chain_of
-from bench.execution.lean.linear import PackedLinear
+from bench import (
+    Backbone,
+    Method,
+    Net,
+    PackedLinear,
+    Sample,
+    block_widths,
+    chain_of,
+    choose,
+    hide,
+    layers,
+    mask_from,
+    mask_of,
+    parameters,
+)
 
 SEED = type("Seed", (), {"seed": 0, "device": torch.device("cpu"), "cut": None})()
 SHARED, DIAGONAL, DEGREE = "shared[{},outputs=16]", "diagonal[{}]", "sparse[{}]"
@@ -35,8 +46,7 @@ class Job:
 
 def chains(module: nn.Module, run: Callable[[Tensor], list[Tensor]], x: Tensor) -> list[Callable[[], object]]:
     """A module as chains, of all widths of blocks that a batch admits."""
-    widths = [1] if len(x) < BLOCKS[0] / 2 else [n for n in BLOCKS if n <= len(x)]
-    made = [chain_of(module, run, x[:1], lanes) for lanes in widths]
+    made = [chain_of(module, run, x[:1], lanes) for lanes in block_widths(len(x))]
     return [lambda chain=chain: chain(x) for chain in made]
 
 

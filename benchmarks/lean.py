@@ -21,11 +21,21 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from bench import Backbone, Method, Net, Sample, choose, hide, mask_from, masked
-from bench.execution import native
-from bench.execution.lean.conv import PackedConv, fastest
-from bench.execution.lean.lean import small
-from bench.execution.lean.linear import PackedLinear
+from bench import (
+    Backbone,
+    Method,
+    Net,
+    PackedConv,
+    PackedLinear,
+    Sample,
+    choose,
+    fastest_product,
+    hide,
+    lean_layers,
+    mask_from,
+    masked,
+    why_no_kernels,
+)
 
 SEED = type("Seed", (), {"seed": 0, "device": torch.device("cpu"), "cut": None})()
 PATTERNS = {
@@ -78,7 +88,7 @@ def layer_job(layer: nn.Linear | nn.Conv2d, x: Tensor, name: str, pattern: str, 
     if isinstance(layer, nn.Linear):
         packed, by = PackedLinear(layer), "native"
     else:
-        product = fastest(layer, x.shape)
+        product = fastest_product(layer, x.shape)
         packed, by = PackedConv(layer, product), type(product).__name__.lower()
     back = [torch.randn_like(layer(x))]
     torch.testing.assert_close(packed(x), layer(x), rtol=1e-3, atol=1e-4)
@@ -117,7 +127,7 @@ def resnet18(pattern: str, density: float, batch: int) -> Job:
     x = torch.randn(batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
     back = [torch.randn(batch, 10) / batch]
     held = ExitStack()
-    held.enter_context(small(nets[2], batch))
+    held.enter_context(lean_layers(nets[2], batch))
     by = {type(m.product).__name__.lower() for m in nets[2].modules() if isinstance(m, PackedConv)}
     state = sum(p.numel() for p in nets[2].parameters()) / sum(p.numel() for p in nets[0].parameters())
     runs = (step(nets[0], x, back), step(nets[1], x, back, keep=True), step(nets[2], x, back))
@@ -155,7 +165,7 @@ def main() -> None:
                 (f"conv {pattern}", lambda p=pattern, s=shape: conv(p, words.density, words.batch, *s))
             )
         jobs.append((f"resnet18 {pattern}", lambda p=pattern: resnet18(p, words.density, words.batch)))
-    native.missing()
+    why_no_kernels()
     for threads in map(int, words.threads.split(",")):
         torch.set_num_threads(threads)
         table = Table("step of training", title=f"{threads} threads, density {words.density:.1%}")

@@ -19,12 +19,9 @@ import numpy as np
 import threadpoolctl
 import torch
 
-from bench import Policy, Stream, Sweep, choose
-from bench.replay.streams.entrants import entrants, values
-from bench.replay.streams.matrix import read
-from bench.replay.streams.play import play
+from bench import Policy, Stream, Sweep, choose, entrants, play_stream, read_stream
 
-OFFLOADS = values(["offload=0.1:0.15:...:0.6"])
+OFFLOADS = {"offload": [f"{0.1 + 0.05 * step:g}" for step in range(11)]}
 
 
 def stream(samples: int, exits: int = 12) -> Stream:
@@ -108,7 +105,8 @@ def main() -> None:
     decided = plain(rows, policy.alpha, policy.layer, policy.offload)
     whole = (time.perf_counter() - start) / options.plain * options.samples * options.shuffles * count
     same = (
-        decided == play(policy, few, few.arms(), np.random.default_rng(random.randrange(2**32))).arms.tolist()
+        decided
+        == play_stream(policy, few, few.arms(), np.random.default_rng(random.randrange(2**32))).arms.tolist()
     )
     print(
         f"the plain loop: {options.plain:,} samples, {'the same' if same else 'OTHER'} decisions; the sweep would take "
@@ -123,7 +121,7 @@ def main() -> None:
         )
         del million, answers
         start = time.perf_counter()
-        found, _ = read(path)
+        found, _ = read_stream(path)
         swept(found, options.shuffles, {})
         told(
             f"{len(found):,} samples, read and {options.shuffles} times reshuffled",

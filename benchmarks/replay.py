@@ -14,9 +14,7 @@ from pathlib import Path
 
 import torch
 
-from bench import Policy, Trace, choose, curve
-from bench.kinds.policy import decides_alone
-from bench.plugins.plugin import entries
+from bench import Policy, Trace, choose, curve, decides_alone, plugin_names
 
 
 def main() -> None:
@@ -33,7 +31,7 @@ def main() -> None:
         path = Path(folder) / "test.safetensors"
         Trace(torch.randn(3, 10_000, classes), torch.randint(classes, (10_000,)), costs).save(path)
         calibration = Trace(torch.randn(3, 5_000, classes), torch.randint(classes, (5_000,)), costs)
-        for name in entries("policy"):
+        for name in plugin_names("policy"):
             policy, found = choose(Policy, name).plugin, []
             if not decides_alone(policy):
                 continue

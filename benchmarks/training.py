@@ -19,8 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from bench import About, Backbone, Data, Exits, Net, Recipe, Sample, Scale, Split, choose
-from bench.runs.training.budget import Budget
+from bench import About, Backbone, Budget, Data, Exits, Net, Recipe, Sample, Scale, Split, assemble, choose
 
 CPU = torch.device("cpu")
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -28,7 +27,6 @@ MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 def network(spec: str, sample: Sample, classes: int = 10) -> Net:
     """A backbone with the default exits plan."""
-    from bench.kinds.build import assemble
     from bench.testing import TinyTask
 
     class Shape(TinyTask):

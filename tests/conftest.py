@@ -21,7 +21,7 @@ def _cache():
     """A cache of this session's own, with the kernels and loops compiled before or now: a minute, once a machine."""
     from bench.execution import native
 
-    native.missing()
+    native.why_no_kernels()
     os.environ["SEESAW_KERNELS"] = str(native.cache())  # for tests that build others, once a machine
     own = Path(tempfile.mkdtemp(prefix="seesaw-cache-"))
     for folder in native.cache().glob("seesaw_*"):
@@ -58,7 +58,7 @@ def compiler():
     """For tests of what is compiled: the native kernels are here."""
     from bench.execution import native
 
-    if (reason := native.missing()) is not None:
+    if (reason := native.why_no_kernels()) is not None:
         _lacking(f"no native kernels: {reason}")
 
 

@@ -26,7 +26,7 @@ def kernels(
     with out.status("Looking for the native kernels; building them takes half a minute ..."):
         from bench.execution import native
 
-        reason = native.missing()
+        reason = native.why_no_kernels()
     if reason is not None:
         raise SeesawError(
             f"Networks run by PyTorch's kernels here: {reason}. Install a C++ compiler to have the native ones."

@@ -85,7 +85,7 @@ def _chains(part: Part, x: Tensor) -> Ready:
     if x.dtype != torch.float32:
         raise Unsupported(f"chains take float32, not {x.dtype}")
     ready: Ready = []
-    for lanes in _blocks(len(x)):
+    for lanes in block_widths(len(x)):
         way = Way(f"native chain, {lanes} side by side", partial(_chained, lanes=lanes))
         try:
             ready.append((way, way.prepare(part, x)))
@@ -96,7 +96,8 @@ def _chains(part: Part, x: Tensor) -> Ready:
     return ready
 
 
-def _blocks(batch: int) -> list[int]:
+def block_widths(batch: int) -> list[int]:
+    """How many samples chains may compute side by side for a batch of this size: 1, or one or more of 16, 32, 64."""
     if 2 * batch < BLOCKS[0]:
         return [1]
     return [n for n in BLOCKS if n <= 2 * batch]

@@ -66,7 +66,7 @@ def vectors() -> str:
     return getattr(kernels(), "vectors", "")
 
 
-def missing() -> str | None:
+def why_no_kernels() -> str | None:
     """Why there are no native kernels here, or None where they are loaded; the first call builds them."""
     module = kernels()
     return module if isinstance(module, str) else None

@@ -111,7 +111,7 @@ def _prepared(net: Net, parts: Sequence[Part], x: Tensor) -> list[Runnable]:
     return prepared(net.whole(), x, runs)[1]
 
 
-def bare(net: Net) -> Net:
+def without_early_exits(net: Net) -> Net:
     """The network without its early exits; all heads stay where the last one reads the logits of others."""
     if isinstance(net.head(net.exits[-1]), Linked):
         return net
@@ -180,7 +180,7 @@ def execute(
         Times by policy and size; those of the network without its early exits under None.
     """
     sizes = [size for size in sizes if size <= len(x)] or [len(x)]
-    walker, whole = Walker(net, x[: max(sizes)], sizes, clock), bare(net)
+    walker, whole = Walker(net, x[: max(sizes)], sizes, clock), without_early_exits(net)
     runs = {size: _prepared(whole, [whole.whole()], x[:size])[0] for size in sizes}
     batches = {size: x[: size * _walks(run, x[:size], clock)].split(size) for size, run in runs.items()}
     walks: dict[tuple[str | None, int], _Walks] = {

@@ -142,6 +142,11 @@ def entries(kind: str) -> dict[str, list[EntryPoint]]:
     return {name: list(claims.values()) for name, claims in sorted(claims_of.items())}
 
 
+def plugin_names(kind: str) -> list[str]:
+    """Every announced name of a kind, such as "policy", in the order of the alphabet."""
+    return list(entries(kind))
+
+
 def _distribution(entry: EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "no distribution"
 

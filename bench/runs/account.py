@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from bench.machine import commit, machine, versions
+from bench.machine import commit, conditions, versions
 from bench.measuring.crossings import Crossed
 from bench.network.sparse.mask import Layer, density, layers, mask_of, pattern_of
 from bench.records.reading import Readings
@@ -55,7 +55,7 @@ class Account:
             notes=self._notes(),
             training=self.trained.epochs,
             seconds=self.seconds,
-            machine=machine(run.device) | {"neighbours": run.request.neighbours},
+            machine=conditions(run.device) | {"neighbours": run.request.neighbours},
             versions=versions(),
             commit=head,
             dirty=dirty,

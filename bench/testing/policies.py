@@ -102,7 +102,7 @@ def _alike(one: State, other: State) -> bool:
 
 def _check_on_stream(facts: Facts, policy: Policy, exits: int) -> None:
     """Check a policy on a small stream, played whole, in part and with other answers, and with one exit."""
-    from bench.replay.streams.play import play
+    from bench.replay.streams.play import play_stream
     from bench.replay.streams.stream import Stream
 
     rng = np.random.default_rng(0)
@@ -118,7 +118,7 @@ def _check_on_stream(facts: Facts, policy: Policy, exits: int) -> None:
     assert isinstance(policy, Rule)
 
     def played(one: Stream, *, plain: bool = False) -> np.ndarray:
-        return play(policy, one, one.arms(), np.random.default_rng(1), plain=plain).arms
+        return play_stream(policy, one, one.arms(), np.random.default_rng(1), plain=plain).arms
 
     whole = played(stream)
     facts.hold(np.array_equal(whole, played(stream, plain=True)), "compiled it decides as in plain Python")

@@ -261,7 +261,7 @@ def test_a_record_that_is_packed_has_its_own_task(seesaw, tmp_path):
 
 
 def test_without_kernels_the_command_says_why(seesaw, monkeypatch):
-    monkeypatch.setattr("bench.execution.native.missing", lambda: "there is no compiler")
+    monkeypatch.setattr("bench.execution.native.why_no_kernels", lambda: "there is no compiler")
     code, _, err = seesaw("kernels")
     assert code == 1
     assert "PyTorch's kernels here: there is no compiler. Install a C++ compiler" in err

@@ -34,9 +34,9 @@ def test_auto_is_the_fastest_device_there_is_and_an_absent_one_is_a_sentence(mon
 
 
 def test_conditions_hold_the_threads_that_were_set():
-    code = "import torch; from bench.machine import machine, settle; settle(3, deterministic=True)\n"
+    code = "import torch; from bench.machine import conditions, settle; settle(3, deterministic=True)\n"
     code += (
-        "print({key: machine(torch.device('cpu'))[key] for key in ('threads', 'deterministic', 'device')})"
+        "print({key: conditions(torch.device('cpu'))[key] for key in ('threads', 'deterministic', 'device')})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "{'threads': 3, 'deterministic': True, 'device': 'cpu'}"

@@ -60,7 +60,7 @@ def chain_of(
     Raises:
         Unsupported: no native kernels here, or the network does something that no step does.
     """
-    if (reason := native.missing()) is not None:
+    if (reason := native.why_no_kernels()) is not None:
         raise Unsupported(f"There are no native kernels: {reason}.")
     measured = choices(torch.get_num_threads())
     try:

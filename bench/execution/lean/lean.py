@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from bench.execution.lean.conv import PackedConv, fastest
+from bench.execution.lean.conv import PackedConv, fastest_product
 from bench.execution.lean.linear import PackedLinear
 from bench.network.net import Net
 from bench.network.sparse.mask import Layer, layers, pattern_of
@@ -17,7 +17,7 @@ Packed = PackedLinear | PackedConv
 
 
 @contextmanager
-def small(net: Net, batch: int = 1) -> Iterator[dict[int, nn.Parameter]]:
+def lean_layers(net: Net, batch: int = 1) -> Iterator[dict[int, nn.Parameter]]:
     """Let a network hold only the weights that exist, in its layers with a predefined pattern, for a while.
 
     Args:
@@ -58,7 +58,7 @@ def _packed(net: Net, own: dict[str, Layer], batch: int) -> dict[str, Packed]:
         if isinstance(layer, nn.Linear):
             packed[name] = PackedLinear(layer).to(layer.weight.device)
         else:
-            product = fastest(layer, (batch, *shapes[name])) if name in shapes else None
+            product = fastest_product(layer, (batch, *shapes[name])) if name in shapes else None
             packed[name] = PackedConv(layer, product).to(layer.weight.device)
     return packed
 

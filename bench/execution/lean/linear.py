@@ -27,7 +27,7 @@ class PackedLinear(nn.Module):
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
-        native.missing()  # loads the kernels; without them PyTorch's own compute the operators
+        native.why_no_kernels()  # loads the kernels; without them PyTorch's own compute the operators
         mask = mask_of(layer)
         weight = layer.weight.detach()
         chunked = Chunked.of(groups_of(weight.cpu().numpy(), None if mask is None else mask.cpu().numpy()))

@@ -129,7 +129,7 @@ class Native(Product):
     @classmethod
     def of(cls, layer: Conv) -> Self | None:
         here = layer.weight.device.type == "cpu" and layer.weight.dtype == torch.float32
-        return cls(layer) if _plain(layer) and here and native.missing() is None else None
+        return cls(layer) if _plain(layer) and here and native.why_no_kernels() is None else None
 
     def forward(self, x: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
         own, start = values.index_select(1, self.order), self.blank if bias is None else bias

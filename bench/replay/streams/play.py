@@ -75,7 +75,7 @@ def rules(kind: type[Rule], memory: np.dtype, own: np.dtype) -> Compiled:
     return Compiled(*functions)
 
 
-def play(
+def play_stream(
     policy: Rule,
     stream: Stream,
     arms: Arms,

@@ -14,7 +14,7 @@ import torch
 from bench.kinds.bases.online import Online, Rule
 from bench.kinds.policy import Reference
 from bench.records.terms import ALL_LAYERS, EARLY_EXIT, Arms, Prices, Terms
-from bench.replay.streams.play import best_fixed, blank, play, rules, settings, tally
+from bench.replay.streams.play import best_fixed, blank, play_stream, rules, settings, tally
 from bench.replay.streams.stream import Stream
 from bench.replay.streams.tally import PolicyRow, Tally
 
@@ -167,7 +167,7 @@ class Sweep:
             player = players[number]
             if player.policy is not None:
                 draws = np.random.default_rng([self.seed, shuffle, 1])
-                played = play(player.policy, stream, self.arms, draws, player.terms).arms
+                played = play_stream(player.policy, stream, self.arms, draws, player.terms).arms
             else:
                 assert player.arms is not None
                 played = player.arms[order].astype(np.int16)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import SeesawError
-from bench.execution.lean.lean import small
+from bench.execution.lean.lean import lean_layers
 from bench.kinds.exits import Loss
 from bench.kinds.method import Hook
 from bench.kinds.task import Data
@@ -87,7 +87,7 @@ class Budget:
         cost = StepCost(net, parameters)
         hooks = Hooks(before_step, after_step)
         hooked = before_step is not None or after_step is not None
-        lean = small(net, self.recipe.batch) if self.lean and not hooked else nullcontext({})
+        lean = lean_layers(net, self.recipe.batch) if self.lean and not hooked else nullcontext({})
         with lean as moved:
             start, checkpoint = self._resume(net, call, stop)
             chosen = {id(moved.get(id(parameter), parameter)) for parameter in parameters}

@@ -120,7 +120,7 @@ def test_gradient_equilibrium_changes_no_answer_and_leaves_no_trace():
 
 
 def test_gradient_equilibrium_holds_for_layers_that_are_trained_lean():
-    from bench.execution.lean.lean import small
+    from bench.execution.lean.lean import lean_layers
     from bench.network.sparse.mask import hide
 
     net, x, labels = small_net(), torch.randn(9, 5), torch.arange(9) % 2
@@ -134,7 +134,7 @@ def test_gradient_equilibrium_holds_for_layers_that_are_trained_lean():
 
     with rescaled(net):
         expected = gradient()
-        with small(net):
+        with lean_layers(net):
             assert net.head(0) is not head
             torch.testing.assert_close(gradient(), expected)
 

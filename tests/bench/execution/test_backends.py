@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from bench import Method, Net, Part, Sample, SeesawError, hide, mask_from
-from bench.execution.backends import DENSE, _blocks, _layouts
+from bench.execution.backends import DENSE, _layouts, block_widths
 from bench.execution.fast import fast
 from bench.execution.gathered import GatheredConv, gather
 from bench.plugins.plugin import choose
@@ -24,7 +24,7 @@ built = pytest.mark.usefixtures("compiler")
     ("batch", "blocks"), [(1, [1]), (7, [1]), (8, [16]), (16, [16, 32]), (64, [16, 32, 64])]
 )
 def test_every_batch_has_blocks_to_try_none_of_them_emptier_than_half(batch, blocks):
-    assert _blocks(batch) == blocks
+    assert block_widths(batch) == blocks
 
 
 @pytest.fixture(scope="module")

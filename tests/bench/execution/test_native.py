@@ -22,7 +22,7 @@ def test_with_narrower_registers_chains_and_trained_layers_are_as_exact(compiler
     if needed not in features()[1].split() or native.vectors() == vectors:
         return  # an Arm processor, or one whose own kernels these are
     environment = os.environ | {"SEESAW_TARGET": target, "SEESAW_CACHE": os.environ["SEESAW_KERNELS"]}
-    code = "from bench.execution import native; print(native.missing(), native.vectors())"
+    code = "from bench.execution import native; print(native.why_no_kernels(), native.vectors())"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)  # fmt: skip
     assert done.stdout.strip() == f"None {vectors}"
     files = [

@@ -6,7 +6,7 @@ from baselines.policies.confidence import Confidence
 from baselines.policies.patience import Patience
 from baselines.policies.random import Random
 from bench.kinds.build import assemble
-from bench.measuring.walks import Walker, bare, execute, walked
+from bench.measuring.walks import Walker, execute, walked, without_early_exits
 from bench.network.linked import Linked
 from bench.network.net import Net, Sample
 from bench.replay.exits.decide import decide, leaves_now
@@ -74,7 +74,7 @@ def test_a_batch_is_run_in_the_way_of_the_size_that_is_nearest_below(subject):
 
 def test_without_early_heads_the_answer_is_the_same_and_the_network_is_left_alone(subject):
     net, x, trace = subject
-    whole = bare(net)
+    whole = without_early_exits(net)
     assert list(whole.heads) == ["2"]
     assert net.exits == (0, 1, 2)
     with torch.no_grad():
@@ -93,7 +93,7 @@ def test_heads_whose_logits_the_last_one_reads_stay():
     net = Net([nn.Linear(3, 3), nn.Linear(3, 3)], Sample((3,)), 2)
     net.hang(0, Adding())
     net.hang(1, Adding())
-    assert bare(net) is net
+    assert without_early_exits(net) is net
 
 
 def test_walks_are_timed_for_every_policy_and_size_beside_nobody_leaving(subject):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from bench import hide, mask_from
-from bench.execution.lean.conv import PackedConv, fastest
+from bench.execution.lean.conv import PackedConv, fastest_product
 from bench.execution.lean.products import PRODUCTS, Scattered
 from bench.execution.program.choices import choices
 
@@ -82,7 +82,7 @@ def test_images_of_other_channels_are_refused(product):
 
 def test_the_fastest_product_is_measured_once_and_kept_for_all_processes(fresh, monkeypatch):
     layer, state = layer_of(), torch.get_rng_state()
-    product = fastest(layer, (4, 8, 6, 6))
+    product = fastest_product(layer, (4, 8, 6, 6))
     assert torch.equal(torch.get_rng_state(), state)
     assert layer.weight.grad is None
     (file,) = fresh.glob("forms-*.json")
@@ -94,18 +94,18 @@ def test_the_fastest_product_is_measured_once_and_kept_for_all_processes(fresh, 
     choices.cache_clear()  # as in another process
     monkeypatch.setattr("bench.execution.lean.conv.quickest", lambda *_: pytest.fail("measured again"))
     for _ in range(2):
-        assert isinstance(fastest(layer, (4, 8, 6, 6)), PRODUCTS["grouped"])
+        assert isinstance(fastest_product(layer, (4, 8, 6, 6)), PRODUCTS["grouped"])
 
 
 def test_other_patterns_and_other_batches_are_measured_anew(fresh):
     for spec, batch in (("shared[density=0.25,outputs=4]", 4), ("shared[density=0.25,outputs=4]", 5), ("shared[density=0.25,outputs=8]", 4)):  # fmt: skip
-        fastest(layer_of(spec), (batch, 8, 6, 6))
+        fastest_product(layer_of(spec), (batch, 8, 6, 6))
     (file,) = fresh.glob("forms-*.json")
     assert len(json.loads(file.read_text())["forms"]) == 3
 
 
 def test_where_there_is_one_product_nothing_is_measured(fresh):
-    assert isinstance(fastest(layer_of(padding_mode="circular"), (4, 8, 6, 6)), Scattered)
+    assert isinstance(fastest_product(layer_of(padding_mode="circular"), (4, 8, 6, 6)), Scattered)
     assert not list(fresh.iterdir())
 
 
@@ -113,6 +113,6 @@ def test_without_a_folder_for_choices_each_process_finds_its_own(fresh, monkeypa
     (fresh / "a file, no folder").write_text("")
     monkeypatch.setenv("SEESAW_CACHE", str(fresh / "a file, no folder" / "below"))
     choices.cache_clear()
-    first = fastest(layer_of(), (4, 8, 6, 6))
+    first = fastest_product(layer_of(), (4, 8, 6, 6))
     monkeypatch.setattr("bench.execution.lean.conv.quickest", lambda *_: pytest.fail("measured again"))
-    assert type(fastest(layer_of(), (4, 8, 6, 6))) is type(first)
+    assert type(fastest_product(layer_of(), (4, 8, 6, 6))) is type(first)

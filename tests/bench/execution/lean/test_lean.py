@@ -9,7 +9,7 @@ from torch import nn
 
 from bench import Method, Net, Sample, hide, mask_from, masked
 from bench.execution.lean.conv import PackedConv
-from bench.execution.lean.lean import small
+from bench.execution.lean.lean import lean_layers
 from bench.execution.lean.linear import PackedLinear
 from bench.execution.lean.products import PRODUCTS
 from bench.plugins.plugin import choose
@@ -113,7 +113,7 @@ def test_layers_with_a_pattern_are_packed_for_a_while_and_come_back_with_what_th
     conv, dense = sparse_conv(8, 6), nn.Conv2d(3, 8, 3, padding=1)
     net = net_of(dense, conv).to(memory_format=torch.channels_last)
     before, layout = conv.weight.detach().clone(), conv.weight.stride()
-    with small(net, batch=2) as moved:
+    with lean_layers(net, batch=2) as moved:
         packed = net.stages[1]
         assert isinstance(packed, PackedConv)
         assert net.stages[0] is dense
@@ -131,7 +131,7 @@ def test_layers_with_a_pattern_are_packed_for_a_while_and_come_back_with_what_th
 
 def test_layers_come_back_when_training_breaks_off():
     net = net_of(sparse_conv(3, 6))
-    with suppress(KeyboardInterrupt), small(net):
+    with suppress(KeyboardInterrupt), lean_layers(net):
         assert isinstance(net.stages[0], PackedConv)
         raise KeyboardInterrupt
     assert isinstance(net.stages[0], nn.Conv2d)
@@ -140,7 +140,7 @@ def test_layers_come_back_when_training_breaks_off():
 def test_a_pruned_layer_stays_as_it_is():
     layer = nn.Conv2d(3, 6, 3)
     hide(layer, torch.rand_like(layer.weight) < 0.5)
-    with small(net_of(layer)) as moved:
+    with lean_layers(net_of(layer)) as moved:
         assert not moved
 
 
@@ -148,7 +148,7 @@ def test_hooks_of_a_layer_run_on_its_replacement():
     conv, hooked = sparse_conv(3, 6), []
     net = net_of(conv)
     conv.register_forward_hook(lambda module, inputs, out: hooked.append(module))
-    with small(net):
+    with lean_layers(net):
         hooked.clear()
         net(net.sample.blank())
         assert hooked == [net.stages[0]]
@@ -160,7 +160,7 @@ def test_packing_leaves_no_trace_in_the_network(monkeypatch):
     state = copy.deepcopy(net.state_dict())
     shapes = []
     monkeypatch.setattr("bench.execution.lean.lean.fastest", lambda layer, shape: shapes.append(shape))
-    with small(net, batch=7):
+    with lean_layers(net, batch=7):
         assert net.training
     assert shapes == [(7, 3, 8, 8)]
     for key, tensor in net.state_dict().items():
@@ -170,7 +170,7 @@ def test_packing_leaves_no_trace_in_the_network(monkeypatch):
 def test_a_convolution_that_the_network_never_comes_by_is_packed_too():
     net = net_of(nn.Conv2d(3, 3, 3))
     net.stages[0].aside = sparse_conv(3, 4)
-    with small(net):
+    with lean_layers(net):
         assert isinstance(net.stages[0].aside, PackedConv)
 
 
@@ -182,6 +182,6 @@ def test_linear_layers_and_one_dimensional_convolutions_are_packed_together():
     net = net_of(conv, nn.AdaptiveAvgPool1d(1), nn.Flatten(), linear, sample=(4, 9))
     x = torch.randn(2, 4, 9)
     expected = net(x)[0]
-    with small(net):
+    with lean_layers(net):
         assert [type(net.stages[n]) for n in (0, 3)] == [PackedConv, PackedLinear]
         torch.testing.assert_close(net(x)[0], expected)

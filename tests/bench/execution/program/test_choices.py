@@ -102,7 +102,7 @@ def test_a_compiler_that_fails_is_a_reason_too(tmp_path):
     broken.write_text("#!/bin/sh\necho 'kernels.cpp:1:1: error: no such thing' >&2\nexit 1\n")
     broken.chmod(0o755)
     env = os.environ | {"CXX": str(broken), "SEESAW_CACHE": str(tmp_path)}
-    code = "from bench.execution import native; print(native.missing())"
+    code = "from bench.execution import native; print(native.why_no_kernels())"
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=100, check=True)  # fmt: skip
     assert "the native kernels were not built" in done.stdout
 

@@ -14,7 +14,7 @@ from baselines.policies.splitee import Splitee
 from bench import Online, Policy, Reference
 from bench.kinds.bases.online import plays_streams
 from bench.kinds.policy import decides_alone
-from bench.replay.streams.play import play
+from bench.replay.streams.play import play_stream
 from bench.replay.streams.stream import Stream
 from bench.testing import check_policy
 
@@ -50,7 +50,7 @@ def test_contributing_shows_a_policy_that_conforms():
 def test_a_policy_keeps_the_numbers_that_it_names():
     rng = np.random.default_rng(0)
     stream = Stream(rng.random((60, 2)), rng.random((60, 2)) < 0.5)
-    game = play(Tuned(alpha=0.0, start="booked"), stream, stream.arms(), rng)
+    game = play_stream(Tuned(alpha=0.0, start="booked"), stream, stream.arms(), rng)
     for arm in range(2):
         rewards = stream.confidences[game.arms == arm, arm] - 0.1 * (arm + 1)
         assert tuple(game.memory[arm]) == (

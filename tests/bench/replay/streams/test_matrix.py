@@ -8,7 +8,7 @@ import torch
 
 from bench import SeesawError, Trace
 from bench.replay.streams import matrix
-from bench.replay.streams.matrix import read
+from bench.replay.streams.matrix import read_stream
 
 CONFIDENCES = np.array([[0.5, 0.9], [0.7, 0.8], [0.6, 0.6], [1.0, 0.55]])
 PREDICTIONS = np.array([[1, 2], [0, 0], [2, 1], [0, 1]])
@@ -53,7 +53,7 @@ def arrays(tmp_path, **content):
     ],
 )
 def test_a_csv_is_read_with_or_without_heads_and_row_numbers(tmp_path, content):
-    stream, trace = read(written(tmp_path, content))
+    stream, trace = read_stream(written(tmp_path, content))
     assert trace is None
     assert np.array_equal(stream.confidences, CONFIDENCES)
     assert stream.right.tolist() == RIGHT
@@ -63,19 +63,19 @@ def test_a_csv_is_read_with_or_without_heads_and_row_numbers(tmp_path, content):
 @pytest.mark.parametrize("samples", [1, 2])
 def test_row_numbers_of_one_or_two_samples_are_known_by_what_stands_behind_them(tmp_path, start, samples):
     numbered = np.c_[np.arange(samples) + start, ROWS[:samples]]
-    stream, _ = read(written(tmp_path, text(numbered)))
+    stream, _ = read_stream(written(tmp_path, text(numbered)))
     assert np.array_equal(stream.confidences, CONFIDENCES[:samples])
     with pytest.raises(SeesawError, match=r"the first of row numbers.* the label is missing"):
-        read(written(tmp_path, text(numbered[:, :-1])))
+        read_stream(written(tmp_path, text(numbered[:, :-1])))
 
 
 def test_confidences_of_0_and_1_are_no_row_numbers(tmp_path):
-    stream, _ = read(written(tmp_path, "0,1,0\n1,0,0\n"))
+    stream, _ = read_stream(written(tmp_path, "0,1,0\n1,0,0\n"))
     assert stream.confidences.tolist() == [[0], [1]]
 
 
 def test_one_exit_and_one_sample_are_a_stream(tmp_path):
-    stream, _ = read(written(tmp_path, "0.25,1,1\n"))
+    stream, _ = read_stream(written(tmp_path, "0.25,1,1\n"))
     assert stream.confidences.tolist() == [[0.25]]
     assert stream.right.tolist() == [[True]]
 
@@ -106,11 +106,11 @@ def test_one_exit_and_one_sample_are_a_stream(tmp_path):
 @pytest.mark.filterwarnings("error")
 def test_a_csv_that_is_no_stream_is_a_sentence(tmp_path, content, hint):
     with pytest.raises(SeesawError, match=hint):
-        read(written(tmp_path, content))
+        read_stream(written(tmp_path, content))
 
 
 def test_an_npz_of_confidences_is_a_stream_and_one_of_logits_a_trace_too(tmp_path):
-    stream, trace = read(
+    stream, trace = read_stream(
         arrays(
             tmp_path, confidences=CONFIDENCES, predictions=PREDICTIONS, labels=LABELS, costs=[1, 4], more=[7]
         )
@@ -119,7 +119,7 @@ def test_an_npz_of_confidences_is_a_stream_and_one_of_logits_a_trace_too(tmp_pat
     assert stream.right.tolist() == RIGHT
     assert stream.arms(costs="measured").depths.tolist() == [0.5, 2]
     logits = np.random.default_rng(0).standard_normal((2, 4, 3)).astype(np.float32)
-    stream, trace = read(arrays(tmp_path, logits=logits, labels=LABELS))
+    stream, trace = read_stream(arrays(tmp_path, logits=logits, labels=LABELS))
     assert np.array_equal(trace.logits, logits)
     assert trace.costs.tolist() == [1, 2]
     assert np.array_equal(stream.right, (logits.argmax(2) == LABELS).T)
@@ -129,7 +129,7 @@ def test_a_runs_trace_is_found_by_its_folder(tmp_path):
     made = Trace(torch.randn(2, 5, 3), torch.arange(5) % 3, torch.tensor([1.0, 2.0], dtype=torch.float64))
     made.save(tmp_path / "test.safetensors")
     for path in (tmp_path, tmp_path / "test.safetensors"):
-        stream, trace = read(path)
+        stream, trace = read_stream(path)
         assert torch.equal(trace.logits, made.logits)
         assert len(stream) == 5
 
@@ -168,11 +168,11 @@ LOGITS = np.zeros((2, 4, 3))
 )
 def test_an_npz_that_is_no_stream_is_a_sentence(tmp_path, content, hint):
     with pytest.raises(SeesawError, match=hint):
-        read(arrays(tmp_path, **content))
+        read_stream(arrays(tmp_path, **content))
 
 
 def test_exits_may_cost_the_same(tmp_path):
-    trace = read(arrays(tmp_path, logits=LOGITS, labels=LABELS * 0, costs=[3, 3]))[1]
+    trace = read_stream(arrays(tmp_path, logits=LOGITS, labels=LABELS * 0, costs=[3, 3]))[1]
     assert trace.costs.tolist() == [3, 3]
 
 
@@ -185,7 +185,7 @@ def test_a_damaged_npz_is_a_sentence(tmp_path):
     data[60:300] = bytes(240)
     path.write_bytes(data)
     with pytest.raises(SeesawError, match="is no npz of plain arrays"):
-        read(path)
+        read_stream(path)
 
 
 class Trap:
@@ -202,7 +202,7 @@ def test_a_pickle_in_an_npz_is_refused_and_not_run(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("labels.npy", stream.getvalue() + pickle.dumps(kept))
     with pytest.raises(SeesawError, match="no npz of plain arrays"):
-        read(path)
+        read_stream(path)
 
 
 def test_what_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch):
@@ -211,7 +211,7 @@ def test_what_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch):
     assert path.stat().st_size < 10_000
     monkeypatch.setattr(matrix, "LIMIT", 10_000)
     with pytest.raises(SeesawError, match="unpacks to more than"):
-        read(path)
+        read_stream(path)
 
 
 @pytest.mark.parametrize(
@@ -224,40 +224,40 @@ def test_what_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch):
 )
 def test_another_file_is_a_sentence(tmp_path, name, content, hint):
     with pytest.raises(SeesawError, match=hint):
-        read(written(tmp_path, content, name))
+        read_stream(written(tmp_path, content, name))
     with pytest.raises(SeesawError, match=r"no file|is no trace"):
-        read(tmp_path / f"other-{name}")
+        read_stream(tmp_path / f"other-{name}")
 
 
 def test_too_large_a_file_is_not_opened(tmp_path, monkeypatch):
     monkeypatch.setattr(matrix, "LIMIT", 10)
     with pytest.raises(SeesawError, match="may be repeated"):
-        read(written(tmp_path, text(ROWS)))
+        read_stream(written(tmp_path, text(ROWS)))
 
 
 def test_endings_in_capitals_are_endings(tmp_path):
     (tmp_path / "M.CSV").write_text("0.9,1,1\n0.8,0,1\n")
-    assert read(tmp_path / "M.CSV")[0].right[:, 0].tolist() == [True, False]
+    assert read_stream(tmp_path / "M.CSV")[0].right[:, 0].tolist() == [True, False]
 
 
 def test_exits_that_are_named_in_words_are_paired_by_them(tmp_path):
     rows = "0.9,0.6,0,1,1\n0.8,0.7,1,1,1\n"
     (tmp_path / "m.csv").write_text("conf early,conf late,pred late,pred early,label\n" + rows)
-    assert read(tmp_path / "m.csv")[0].right.tolist() == [[True, False], [True, True]]
+    assert read_stream(tmp_path / "m.csv")[0].right.tolist() == [[True, False], [True, True]]
     (tmp_path / "m.csv").write_text("conf early,conf late,pred late,pred middle,label\n" + rows)
     with pytest.raises(SeesawError, match="Name the exits alike"):
-        read(tmp_path / "m.csv")
+        read_stream(tmp_path / "m.csv")
 
 
 def test_a_column_without_a_head_is_not_dropped(tmp_path):
     (tmp_path / "m.csv").write_text("conf,pred,label\n0.9,1,1,5\n0.8,0,1,5\n")
     with pytest.raises(SeesawError, match="3 heads for 4 columns"):
-        read(tmp_path / "m.csv")
+        read_stream(tmp_path / "m.csv")
 
 
 def test_nobody_invents_what_the_exits_of_a_file_cost(tmp_path):
     np.savez(tmp_path / "m.npz", logits=LOGITS, labels=LABELS)
-    stream, trace = read(tmp_path / "m.npz")
+    stream, trace = read_stream(tmp_path / "m.npz")
     assert stream.costs is None
     assert trace is not None
     with pytest.raises(SeesawError, match="Nobody measured what these exits cost"):

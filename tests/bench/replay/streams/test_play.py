@@ -21,7 +21,7 @@ from baselines.policies.splitee_s import SpliteeS
 from baselines.policies.thompson import Thompson
 from bench import Online, Rule, SeesawError
 from bench.records.terms import Arms
-from bench.replay.streams.play import best_fixed, play, tally
+from bench.replay.streams.play import best_fixed, play_stream, tally
 from bench.replay.streams.stream import Stream
 
 
@@ -35,7 +35,7 @@ def random_stream(samples=2000, exits=12, seed=0, decimals=None):
 
 
 def play_once(policy, stream, seed=1, arms=None):
-    return play(policy, stream, arms or stream.arms(), np.random.default_rng(seed))
+    return play_stream(policy, stream, arms or stream.arms(), np.random.default_rng(seed))
 
 
 def published(stream, side, alpha, layer, offload):
@@ -244,7 +244,7 @@ def test_a_rule_without_terms_plays_under_those_that_it_is_given():
             return own.layer if arm.plays == 0 else arm.total / arm.plays
 
     usual, dear = (
-        play(Greedy(), stream, stream.arms(), np.random.default_rng(1), terms)
+        play_stream(Greedy(), stream, stream.arms(), np.random.default_rng(1), terms)
         for terms in (None, Online(layer=0.5, start="booked"))
     )
     assert usual.memory["plays"].sum() == 250 + 5

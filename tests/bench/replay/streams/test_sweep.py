@@ -18,7 +18,7 @@ from baselines.policies.splitee_s import SpliteeS
 from bench import Online, SeesawError
 from bench.records.mean import Mean
 from bench.records.terms import ALL_LAYERS, EARLY_EXIT
-from bench.replay.streams.play import play
+from bench.replay.streams.play import play_stream
 from bench.replay.streams.stream import Stream
 from bench.replay.streams.sweep import Sweep
 from bench.replay.streams.tally import against
@@ -64,7 +64,7 @@ def test_each_shuffle_is_a_pass_of_its_own_and_the_same_for_every_policy():
     for number, tally in enumerate(only(rows, "a").tallies):
         order = stream.order(np.random.default_rng([0, number, 0]))
         shuffled = stream.take(order)
-        alone = play(Splitee(), shuffled, stream.arms(), np.random.default_rng([0, number, 1])).arms
+        alone = play_stream(Splitee(), shuffled, stream.arms(), np.random.default_rng([0, number, 1])).arms
         assert tally.plays.tolist() == (np.bincount(alone, minlength=5) / 300).tolist()
     assert len({tuple(tally.regret) for tally in only(rows, "b").tallies}) == 3
 
@@ -72,7 +72,7 @@ def test_each_shuffle_is_a_pass_of_its_own_and_the_same_for_every_policy():
 def test_without_shuffles_there_is_one_pass_in_the_files_order():
     stream = random_stream()
     (tally,) = only(run([("a", SpliteeS())], stream=stream, shuffles=0), "a").tallies
-    alone = play(SpliteeS(), stream, stream.arms(), np.random.default_rng([0, 0, 1])).arms
+    alone = play_stream(SpliteeS(), stream, stream.arms(), np.random.default_rng([0, 0, 1])).arms
     assert tally.plays.tolist() == (np.bincount(alone, minlength=5) / 300).tolist()
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.execution.chain.builder import Unsupported
 from bench.execution.chain.chain import chain_of
 from bench.execution.gathered import gather, gathers
+from bench.execution.unsupported import Unsupported
 from bench.network.net import Part
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,6 @@ from typing import ClassVar, TypeVar
 
 import torch
 
-from bench.execution.fast import wait
 from bench.machine import WALL, Clock
 from bench.records.reading import Reading
 
@@ -111,6 +110,14 @@ def _once(job: Callable[[], object], device: torch.device, clock: Clock) -> floa
     job()
     wait(device)
     return clock() - start
+
+
+def wait(device: torch.device) -> None:
+    """Wait until an accelerator has finished its work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def where(device: torch.device) -> str:

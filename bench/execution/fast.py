@@ -13,7 +13,8 @@ from torch import Tensor
 
 from bench.errors import SeesawError
 from bench.execution.backends import DENSE, Ready, Runnable, Way, ways_of
-from bench.execution.chain.builder import Unsupported
+from bench.execution.clock import wait
+from bench.execution.unsupported import Unsupported
 from bench.network.net import Part
 
 T = TypeVar("T")
@@ -116,11 +117,3 @@ def prepared(part: Part, x: Tensor, prepare: Callable[[Way], T]) -> tuple[Way, T
     except Unsupported:  # by a part that the whole does not show, such as one that only sends
         chosen = fast(part, x, chains=False)
         return chosen.way, prepare(chosen.way), "a part of the network runs as no chain"
-
-
-def wait(device: torch.device) -> None:
-    """Wait until an accelerator has finished its work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.execution.backends import Way
-from bench.execution.clock import spread, timed, where
-from bench.execution.fast import prepared, wait
+from bench.execution.clock import spread, timed, wait, where
+from bench.execution.fast import prepared
 from bench.machine import WALL, Clock
 from bench.network.linked import Linked
 from bench.network.net import Net, Part

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.execution.chain.builder import Draft, Pending, Value, bias_of, present, refused
+from bench.execution.chain.builder import Draft, Pending, Value, bias_of, present
 from bench.execution.chain.tape import Call, Ref, pair
 from bench.execution.chain.windows import padded, phases_of
 from bench.execution.program.program import Affine
 from bench.execution.row_groups import Group, groups_of
+from bench.execution.unsupported import refused
 from bench.network.sparse import degree
 
 

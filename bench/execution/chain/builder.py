@@ -8,20 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
-from bench.errors import SeesawError
 from bench.execution.chain.tape import Ref, Tape, pair
 from bench.execution.program.layout import ABSENT, Buffer, Room
 from bench.execution.program.program import Affine, Each, ProgramStep, Zero
 from bench.execution.row_groups import Group
-
-
-class Unsupported(SeesawError):
-    """No chain can run this network here; PyTorch's kernels then do."""
-
-
-def refused(action: str) -> Unsupported:
-    """The error for an action, such as "does sort", that no step takes."""
-    return Unsupported(f"No native step {action}, so PyTorch's kernels run this network.")
 
 
 @dataclass

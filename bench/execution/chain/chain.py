@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from bench.execution import native
-from bench.execution.chain.builder import Unsupported
 from bench.execution.chain.compile import program_of
 from bench.execution.chain.tape import watch
 from bench.execution.program.choices import choices
 from bench.execution.program.encode import Code, Encoder
 from bench.execution.program.forms import FormChoice
+from bench.execution.unsupported import Unsupported
 
 TOLERANCE = 1e-4
 """By how much a chain may differ from the network it was made from, relative to its largest output."""

@@ -10,13 +10,14 @@ import math
 from collections.abc import Callable
 
 from bench.execution.chain.affine import convolution, linear, normalised, scaled
-from bench.execution.chain.builder import Draft, Pending, Value, refused
+from bench.execution.chain.builder import Draft, Pending, Value
 from bench.execution.chain.fusions import bounded, clamped, summed
 from bench.execution.chain.pools import adaptive, average, largest, mean
 from bench.execution.chain.tape import Call, Ref, Tape
 from bench.execution.chain.views import MOVES, SAME, moved
 from bench.execution.program.layout import ABSENT
 from bench.execution.program.program import Input, Output, Program
+from bench.execution.unsupported import refused
 
 Handle = Callable[[Draft, Call], Value | Pending]
 

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
-from bench.execution.chain.builder import Draft, Pending, Value, refused
+from bench.execution.chain.builder import Draft, Pending, Value
 from bench.execution.chain.tape import Call, Ref
 from bench.execution.program.layout import grid_of
 from bench.execution.program.program import Each
+from bench.execution.unsupported import refused
 
 
 def bounded(draft: Draft, call: Call, low: float, high: float) -> Value | Pending:

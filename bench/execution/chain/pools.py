@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.execution.chain.builder import Draft, Pending, Value, bias_of, present, refused
+from bench.execution.chain.builder import Draft, Pending, Value, bias_of, present
 from bench.execution.chain.tape import Call, pair
 from bench.execution.program.layout import ABSENT
 from bench.execution.program.program import Affine, Each
 from bench.execution.row_groups import Group
+from bench.execution.unsupported import refused
 
 
 def mean(draft: Draft, call: Call) -> Pending:

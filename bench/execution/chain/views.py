@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.execution.chain.builder import Draft, Value, refused
+from bench.execution.chain.builder import Draft, Value
 from bench.execution.chain.tape import Call, Ref
 from bench.execution.program.layout import ABSENT
+from bench.execution.unsupported import refused
 
 MOVES = {
     "view", "_unsafe_view", "reshape", "t", "permute", "transpose.int", "slice.Tensor", "select.int", "unsqueeze",

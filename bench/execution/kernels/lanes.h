@@ -90,6 +90,17 @@ inline Vec masked(const Vec& x, const int32_t* mask) {
   });
 }
 
+// from[at[l]] in lane l, without an instruction of the processor's own.
+template <class Place>
+inline Vec one_by_one(const float* from, const Place* at) {
+  return Vec::of([&](int p) {
+    Part x;
+    SEESAW_UNROLL
+    for (int l = 0; l < kWidth; ++l) x[l] = from[at[p * kWidth + l]];
+    return x;
+  });
+}
+
 // from[at[l]] in lane l, of the 2 x kLanes floats from there on.
 inline Vec look_up(const float* from, const uint8_t* at) {
 #if defined(__AVX512F__)
@@ -103,12 +114,7 @@ inline Vec look_up(const float* from, const uint8_t* at) {
     return (Part)_mm256_blendv_ps(_mm256_blendv_ps(of(0), of(1), odd), _mm256_blendv_ps(of(2), of(3), odd), far);
   });
 #else
-  return Vec::of([&](int p) {
-    Part x;
-    SEESAW_UNROLL
-    for (int l = 0; l < kWidth; ++l) x[l] = from[at[p * kWidth + l]];
-    return x;
-  });
+  return one_by_one(from, at);
 #endif
 }
 
@@ -123,12 +129,7 @@ inline Vec gather(const float* from, const uint16_t* at) {
     return (Part)_mm256_i32gather_ps(from, _mm256_cvtepu16_epi32(places), 4);
   });
 #else
-  return Vec::of([&](int p) {
-    Part x;
-    SEESAW_UNROLL
-    for (int l = 0; l < kWidth; ++l) x[l] = from[at[p * kWidth + l]];
-    return x;
-  });
+  return one_by_one(from, at);
 #endif
 }
 

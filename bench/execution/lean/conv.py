@@ -2,7 +2,7 @@
 
 Predefined sparsity exists before training (Capogrosso et al., FDL 2024; of kernels, Kundu et al., IEEE TC 2020):
 absent weights are never needed. The optimiser's state always falls with the density. The time falls where
-a product of the existing weights is faster than the dense one, which is measured (`fastest`).
+a product of the existing weights is faster than the dense one, which is measured (`fastest_product`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from bench.execution.fast import wait
+from bench.execution.clock import wait
 from bench.execution.lean.products import PRODUCTS, Conv, Product, Scattered, existing
 from bench.execution.program.choices import choices, quickest
 

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.execution.chain.builder import Unsupported
 from bench.execution.native import chain
 from bench.execution.program.allocate import settle
 from bench.execution.program.buffers import Blobs
@@ -18,6 +17,7 @@ from bench.execution.program.forms import FORMS, LANES, Form, FormChoice, double
 from bench.execution.program.layer_rows import gathered, grouped, looked_up, slid
 from bench.execution.program.layout import ABSENT
 from bench.execution.program.program import Affine, Each, Input, Program, ProgramStep, Zero
+from bench.execution.unsupported import Unsupported
 
 FIELDS = (
     "op", "form", "chunk", "chunks", "bias", "low", "high", "work", "source", "out", "more", "mask", "outer",

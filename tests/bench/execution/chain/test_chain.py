@@ -5,7 +5,7 @@ Covers: bench/execution/chain/affine.py, bench/execution/chain/builder.py, bench
     bench/execution/chain/views.py, bench/execution/chain/windows.py, bench/execution/program/allocate.py,
     bench/execution/program/buffers.py, bench/execution/program/encode.py, bench/execution/program/forms.py,
     bench/execution/program/layer_rows.py, bench/execution/program/layout.py,
-    bench/execution/program/program.py
+    bench/execution/program/program.py, bench/execution/unsupported.py
 """
 
 import copy
@@ -22,10 +22,10 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from bench import Net, Sample, hide, mask_from
-from bench.execution.chain.builder import Unsupported
 from bench.execution.chain.chain import LEAST, chain_of
 from bench.execution.program.encode import FIELDS, INPUT, OUTPUT
 from bench.execution.program.forms import Form, forms_of
+from bench.execution.unsupported import Unsupported
 from bench.network.heads import GeneralKind, MixedPool, head_of
 from bench.plugins.plugin import choose
 

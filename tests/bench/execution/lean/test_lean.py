@@ -45,7 +45,9 @@ def trained_lean(method, log=None, only=None, monkeypatch=None):
     net, budget = trained(method, AllExits(), train=False, log=log)
     budget.lean = True
     if only is not None:
-        monkeypatch.setattr("bench.execution.lean.lean.fastest", lambda layer, _: PRODUCTS[only].of(layer))
+        monkeypatch.setattr(
+            "bench.execution.lean.lean.fastest_product", lambda layer, _: PRODUCTS[only].of(layer)
+        )
     AllExits().fit(net, budget, method)
     return net
 
@@ -159,7 +161,9 @@ def test_packing_leaves_no_trace_in_the_network(monkeypatch):
     net = net_of(nn.BatchNorm2d(3), sparse_conv(3, 6)).train()
     state = copy.deepcopy(net.state_dict())
     shapes = []
-    monkeypatch.setattr("bench.execution.lean.lean.fastest", lambda layer, shape: shapes.append(shape))
+    monkeypatch.setattr(
+        "bench.execution.lean.lean.fastest_product", lambda layer, shape: shapes.append(shape)
+    )
     with lean_layers(net, batch=7):
         assert net.training
     assert shapes == [(7, 3, 8, 8)]

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from bench import Net, Sample, Subject, hide, mask_from, pack
-from bench.execution.chain.builder import Unsupported
+from bench.execution.unsupported import Unsupported
 from bench.measuring.meters.latency import Latency
 from bench.measuring.meters.memory import Memory, peak
 from bench.measuring.meters.storage import Storage

@@ -103,7 +103,7 @@ from .plugins.plugin import Whole as Whole
 from .plugins.plugin import choose as choose
 from .plugins.plugin import plugin_names as plugin_names
 from .records.curve import Curve as Curve
-from .records.frames import dataframe as dataframe
+from .records.dataframe import dataframe as dataframe
 from .records.reading import Reading as Reading
 from .records.record import Record as Record
 from .records.record import load as load

@@ -161,7 +161,7 @@ def rows(entries: Iterable[Entry[Record]]) -> dict[str, list[Row]]:
     groups: dict[tuple[str, str, str | None], list[Entry[Record]]] = defaultdict(list)
     for entry in entries:
         setup = entry.file.setup
-        groups[board_of(setup), setup.trained(), setup.values].append(entry)
+        groups[board_of(setup), setup.training_digest(), setup.values].append(entry)
     groups = {key: _one_a_seed(group) for key, group in groups.items()}
     boards: dict[str, list[Row]] = defaultdict(list)
     for (board, *_), group in groups.items():

@@ -95,7 +95,7 @@ class Setup(Block):
         """
         return self._digest(set())
 
-    def trained(self) -> str:
+    def training_digest(self) -> str:
         """The digest of the settings of training alone, without those of packing and of measuring."""
         return self._digest({"policies", "codecs", "meters", "values"})
 
@@ -182,4 +182,4 @@ def plan_of(setup: Setup) -> str:
 def parent_of(setup: Setup) -> str:
     """The training digest of the dense parent: the same setup with the method `dense`, no cut, not lean."""
     dense = Named(name=DENSE, origin="", settings={}, spec=DENSE)
-    return setup.model_copy(update={"method": dense, "cut": None, "lean": False}).trained()
+    return setup.model_copy(update={"method": dense, "cut": None, "lean": False}).training_digest()

@@ -134,7 +134,7 @@ class Store:
         parents = [
             record
             for _, record in self._alike(setup, DENSE, seed)
-            if record.setup.values is None and record.setup.trained() == training
+            if record.setup.values is None and record.setup.training_digest() == training
         ]
         return max(parents, key=lambda record: record.created, default=None)
 
@@ -148,7 +148,7 @@ class Store:
             Trained(record, weights)
             for path, record in self._alike(setup, setup.method.name, seed)
             if record.setup.values in (None, setup.values)
-            and record.setup.trained() == setup.trained()
+            and record.setup.training_digest() == setup.training_digest()
             and (weights := self.run_files(path).weights).exists()
         ]
         return max(
@@ -162,12 +162,12 @@ class Store:
         """
         setup = record.setup
         if setup.weights is None:
-            return setup.trained()
+            return setup.training_digest()
         for _, other in self._alike(setup, setup.method.name):
             fingerprint = other.notes.get(PACKED)
             is_match = isinstance(fingerprint, str) and fingerprint and setup.weights.startswith(fingerprint)
             if is_match and other.setup.weights is None:
-                return other.setup.trained()
+                return other.setup.training_digest()
         return None
 
     def run_of(self, trace: Path) -> Record:

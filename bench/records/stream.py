@@ -43,7 +43,7 @@ class StreamPart(Block):
     def kin(self) -> list[str | None]:
         """Training digest and type of values, which runs of the same network share, whatever their seeds."""
         weights = self.setup.weights and (self.trained or self.setup.weights)
-        return [self.setup.model_copy(update={"weights": weights}).trained(), self.setup.values]
+        return [self.setup.model_copy(update={"weights": weights}).training_digest(), self.setup.values]
 
 
 class Entrant(Named):
@@ -243,5 +243,5 @@ class StreamRecord(Sealed):
 def identity(part: StreamPart) -> tuple[object, ...]:
     """The values that parts of one network share, with the training of its own weights or of those given."""
     setup = part.setup
-    training = setup.trained() if setup.weights is None else part.trained or setup.weights
+    training = setup.training_digest() if setup.weights is None else part.trained or setup.weights
     return task_of(setup), setup.model, setup.exits.spec, setup.cut, setup.values, training

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from bench import SeesawError
-from bench.records.frames import dataframe
+from bench.records.dataframe import dataframe
 from tests.bench.edited import edited, set_
 
 

@@ -44,9 +44,9 @@ def test_a_plan_names_only_what_differs_from_the_usual(made, changes, line):
 def test_training_alone_decides_whether_networks_are_the_same_and_a_drafts_code_is_a_part_of_it(made):
     setup = made().setup
     for same in ({"values": "int8"}, {"codecs": []}, {"meters": [setup.task]}):
-        assert setup.model_copy(update=same).trained() == setup.trained()
+        assert setup.model_copy(update=same).training_digest() == setup.training_digest()
         assert setup.model_copy(update=same).digest() != setup.digest()
-    assert setup.model_copy(update={"lean": True}).trained() != setup.trained()
+    assert setup.model_copy(update={"lean": True}).training_digest() != setup.training_digest()
     drafts = [setup.method.model_copy(update={"origin": f"draft m.py sha256:{n}"}) for n in (1, 2)]
-    digests = {setup.model_copy(update={"method": draft}).trained() for draft in drafts}
-    assert len(digests | {setup.trained()}) == 3
+    digests = {setup.model_copy(update={"method": draft}).training_digest() for draft in drafts}
+    assert len(digests | {setup.training_digest()}) == 3

@@ -341,7 +341,7 @@ def test_narrow_values_are_measured_without_training_and_everything_is_measured_
     phases = []
     narrow = run(order(places, values=values), lambda phase, *_: phases.append(phase))
     assert "train" not in phases
-    assert narrow.setup.trained() == whole.setup.trained()
+    assert narrow.setup.training_digest() == whole.setup.training_digest()
     assert narrow.digest != whole.digest
     ends = [record.exits[-1].readings for record in (narrow, whole)]
     assert ends[0]["bytes.pattern"].value < 0.8 * ends[1]["bytes.pattern"].value
@@ -363,7 +363,7 @@ def test_rounded_weights_are_never_taken_for_whole_ones(places):
     phases = []
     whole = run(order(places), lambda phase, *_: phases.append(phase))
     assert "train" in phases
-    assert whole.setup.trained() == first.setup.trained()
+    assert whole.setup.training_digest() == first.setup.training_digest()
 
 
 def test_unknown_values_are_a_sentence(places):

@@ -85,7 +85,7 @@ def test_a_stream_changes_midway_where_a_run_began_from_the_firsts_weights(made,
     untrained = {"recipe": {"epochs": 0, "batch": 10}, "right": (100, 150)}
     noisy = traced(tmp_path, weights="ab" * 32, **untrained)
     _, parts = parts_of([clean, noisy], Store(records))
-    assert parts[1].trained == parts[0].trained == first.setup.trained()
+    assert parts[1].trained == parts[0].trained == first.setup.training_digest()
     record = streamed(tmp_path, folders=[clean, noisy])
     assert record.samples == 400
     assert record.path(tmp_path).parent != streamed(tmp_path, folders=[clean]).path(tmp_path).parent

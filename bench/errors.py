@@ -14,8 +14,8 @@ LAB = (
 
 def counted(number: float, one: str, many: str = "") -> str:
     """How many there are, in words that fit: 1 sample, 2,000 samples; `many` where it is not `one` and an s."""
-    told = f"{number:,}" if isinstance(number, int) else f"{number:g}"
-    return f"{told} {one if number == 1 else many or f'{one}s'}"
+    digits = f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    return f"{digits} {one if number == 1 else many or f'{one}s'}"
 
 
 class SeesawError(Exception):
@@ -63,8 +63,8 @@ class Infeasible(SeesawError):
 
     def __init__(self, density: float, where: str, near: Mapping[float, str]) -> None:
         self.near = list(near)
-        found = [f"{one:g} ({how})" if how else f"{one:g}" for one, how in near.items()]
+        nearest = [f"{one:g} ({how})" if how else f"{one:g}" for one, how in near.items()]
         super().__init__(
-            f"density {density:g} is not feasible {where}: the nearest feasible {'are' if len(found) > 1 else 'is'} "
-            f"{' and '.join(found)}"
+            f"density {density:g} is not feasible {where}: the nearest feasible {'are' if len(nearest) > 1 else 'is'} "
+            f"{' and '.join(nearest)}"
         )

@@ -38,7 +38,7 @@ def conditions(device: torch.device) -> dict[str, Any]:
     """The conditions of numbers: processor, cores, threads, governor where readable, accelerator, system."""
     import torch
 
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
@@ -48,8 +48,8 @@ def conditions(device: torch.device) -> dict[str, Any]:
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
     if device.type == "cuda":
-        found["accelerator"] = torch.cuda.get_device_name(device)
-    return found
+        values["accelerator"] = torch.cuda.get_device_name(device)
+    return values
 
 
 def settle(threads: int | None, *, deterministic: bool = False) -> None:

@@ -3,7 +3,7 @@
     python benchmarks/execution.py [--threads 1,2] [--rounds 30] > benchmarks/execution.md
 
 Dense is the faster of `F.linear` and its feature-major form for a layer, and of PyTorch's two layouts of images for a
-network. "Of that, sparsity" is the same engine on the dense network over ours: what the engine alone gains is the rest.
+network. "Of that, sparsity" is the dense network as chains over the sparse one as chains: what chains alone gain is the rest.
 "Limit" is the roofline: dense time over the time that this machine's measured ceilings leave for the MACs and
 the bytes of the packed network. "A call" is what the smallest chain takes, which no ceiling holds.
 """

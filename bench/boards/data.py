@@ -31,7 +31,7 @@ def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
         "plan": row.plan,
         "task": setup.task.spec,
         "digest": setup.digest(),
-        "device": row.machine or "nothing",
+        "machine": row.machine or "nothing",
         "seeds": row.seeds,
         "ranked": row.ranked,
         "contested": row.reasons,

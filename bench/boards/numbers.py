@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from bench.records.curve import Curve
 from bench.records.reading import Reading
@@ -83,14 +83,19 @@ def crossings(cut: Cut) -> dict[str, tuple[float, float, float]]:
 
 def payload(record: Record) -> float | None:
     """The fewest bytes at an inner cut whose codec costs at most `LOSSLESS` of the last exit's accuracy."""
+    able = [sent for number in range(1, len(record.cuts) - 1) for sent in lossless(record, number)]
+    return min((raw for raw, _, _ in able), default=None)
+
+
+def lossless(record: Record, number: int) -> Iterator[tuple[float, float, str]]:
+    """For each codec that costs at most `LOSSLESS` at a cut: payload, accuracy with its sign turned, the codec.
+
+    The smallest of them is the one to take: of equal payloads it is the more accurate.
+    """
     whole = reading(-1, "top1")(record)
-    payloads = [
-        raw
-        for cut in record.cuts[1:-1]
-        for raw, _, top1 in crossings(cut).values()
-        if whole is not None and top1 >= whole - LOSSLESS
-    ]
-    return min(payloads, default=None)
+    for codec, (raw, _, top1) in crossings(record.cuts[number]).items():
+        if whole is not None and top1 >= whole - LOSSLESS:
+            yield raw, -top1, codec
 
 
 def training_macs(record: Record) -> float | None:

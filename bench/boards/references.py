@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bench.boards.numbers import LOSSLESS, crossings, reading
+from bench.boards.numbers import crossings, lossless, reading
 from bench.boards.rows import Row
 from bench.records.curve import Point
 from bench.records.mean import Mean
@@ -57,13 +57,11 @@ def _always_server(picture: str) -> Callable[[Record], ReferenceOutcome | None]:
 
 
 def _best_cut(record: Record) -> ReferenceOutcome | None:
-    whole = reading(-1, "top1")(record)
     able = [
-        (raw, -top1, cut.readings["macs.effective.device"].value)
-        for cut in record.cuts[1:-1]
+        (raw, minus_top1, cut.readings["macs.effective.device"].value)
+        for number, cut in enumerate(record.cuts[1:-1], 1)
         if "macs.effective.device" in cut.readings
-        for raw, _, top1 in crossings(cut).values()
-        if whole is not None and top1 >= whole - LOSSLESS
+        for raw, minus_top1, _ in lossless(record, number)
     ]
     if not able:
         return None

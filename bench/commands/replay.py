@@ -138,15 +138,17 @@ def replay(
         if folder is not None:
             writable(folder, content, option)
     online = [(name, one) for (name, _), one in entrants.online.items()]
-    plan = Sweep(stream, arms_, online, list(entrants.guests.items()), shuffles, seed)
+    played_sweep = Sweep(stream, arms_, online, list(entrants.guests.items()), shuffles, seed)
     begun = time.perf_counter()
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         console=out, transient=True, disable=not out.is_terminal,
     ) as progress:  # fmt: skip
         bar = progress.add_task("streams played", total=None)
-        rows = plan.run(threads, lambda done, total: progress.update(bar, completed=done, total=total))
-    out.print(stream_table(plan, rows))
+        rows = played_sweep.run(
+            threads, lambda done, total: progress.update(bar, completed=done, total=total)
+        )
+    out.print(stream_table(played_sweep, rows))
     if curves:
         title = f"per sample, nothing sent on: top-1 at shares of the last exit's cost ({priced.unit}), points chosen on calibration"
         out.print(table_of([(curve, curve.costs[-1]) for curve in curves], title))
@@ -156,13 +158,17 @@ def replay(
     )
     if out_ is not None:
         write_json(
-            out_, {"traces": [str(path) for path in trace], "curves in": priced.unit}, plan, rows, curves
+            out_,
+            {"traces": [str(path) for path in trace], "curves in": priced.unit},
+            played_sweep,
+            rows,
+            curves,
         )
         out.print(str(out_), soft_wrap=True)
     if network is not None:
         depths = costs if costs is not None and cost_options.names_reading(costs) else priced.depths
         sending = sends if cost_options.names_reading(sends) else None
-        stream_record = record_of(*network, arms, depths, entrants, plan, rows, sending)
+        stream_record = record_of(*network, arms, depths, entrants, played_sweep, rows, sending)
         out.print(str(store.save(stream_record)), soft_wrap=True)
         if entrants.streamless:
             out.print(
@@ -174,7 +180,7 @@ def replay(
         from bench.replay.streams.figures import figures as draw
 
         across = next((key for key in swept if key in rows[0].terms._fields), "offload")
-        for path in draw(rows, plan.marks, figures, across, ending):
+        for path in draw(rows, played_sweep.marks, figures, across, ending):
             out.print(str(path), soft_wrap=True)
 
 

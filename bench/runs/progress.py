@@ -25,11 +25,28 @@ WORDS = {
 }
 
 
-class RunProgress:
+class _Shown:
+    """Bars that are shown for a while, where the console is a terminal."""
+
+    progress: Progress
+
+    def __enter__(self) -> Self:
+        if self.progress.console.is_terminal:
+            self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+
+
+class RunProgress(_Shown):
     """A run's report (`bench.runs.phases.Report`) on a console: its title, a bar, the time of training."""
 
     def __init__(self, console: Console, title: str, clock: Clock = WALL) -> None:
-        self.console, self.title, self.clock = console, title, clock
+        self.console, self.clock = console, clock
+        console.print(title, style="bold")
         self.progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -42,17 +59,6 @@ class RunProgress:
         self.bar: TaskID | None = None
         self.phase = ""
         self.begun = 0.0
-
-    def __enter__(self) -> Self:
-        self.console.print(self.title, style="bold")
-        if self.console.is_terminal:
-            self.progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.progress.stop()
 
     def __call__(self, phase: str, done: float, total: float, line: str) -> None:
         """Show the progress of a phase."""
@@ -67,7 +73,7 @@ class RunProgress:
             self.console.print(f"  trained in {self.clock() - self.begun:.1f} s")
 
 
-class Cells:
+class Cells(_Shown):
     """A comparison's cells on a console: how many are done, the time left, and the cell of every worker."""
 
     def __init__(self, console: Console, names: Sequence[str], clock: Clock = WALL) -> None:
@@ -84,16 +90,6 @@ class Cells:
         self.shares: dict[int, float] = {}
         self.done = 0
         self.begun = self.clock()
-
-    def __enter__(self) -> Self:
-        if self.console.is_terminal:
-            self.progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.progress.stop()
 
     def __call__(self, news: News) -> None:
         """Show one message of a worker."""

@@ -87,7 +87,7 @@ def train(
         dense.probe()
     if loaded is not None and not log.steps:
         loaded.check(net)
-    phases.add("train", log.earlier)
+    phases.add("train", log.earlier_seconds)
     notes = _built_notes(run, built, loaded)
     return TrainedNet(net, budget.spent, log.epochs, dense.reading(between + log.work), notes)
 

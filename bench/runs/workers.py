@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
-from pathlib import Path
 from typing import Any, Literal
 
 from bench.errors import SeesawError
@@ -156,7 +155,7 @@ def _work(pipe: Any, threads: int, deterministic: bool, measure: bool) -> None:
             request: Any = pipe.recv()
             try:
                 record = run(request, report, measure=measure)
-                pipe.send(("done", str(record.path(Path(request.records))), 1.0))
+                pipe.send(("done", str(request.store.path(record)), 1.0))
             except SeesawError as error:
                 pipe.send(("failed", str(error), 0.0))
             except (EOFError, BrokenPipeError):

@@ -131,7 +131,9 @@ def _cuts(row: Row) -> list[list[str]]:
             for codec, sent in cut_means(row.alike, number).items()
             if whole is not None and sent.top1.value >= whole.value - LOSSLESS
         ]
-        codec, sent = min(able, key=lambda one: one[1].payload.value, default=("", None))
+        codec, sent = min(
+            able, key=lambda one: (one[1].payload.value, -one[1].top1.value), default=("", None)
+        )
         cells.append(
             [
                 text(row.setup.model),

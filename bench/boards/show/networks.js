@@ -16,7 +16,7 @@ function visible() {
   return board().rows.map((row, number) => [row, number]).filter(([row]) =>
     (!byId("backbone").value || row.backbone === byId("backbone").value)
     && (!byId("method").value || row.method === byId("method").value)
-    && (!byId("device").value || row.device === byId("device").value)
+    && (!byId("machine").value || row.machine === byId("machine").value)
     && (row.model + " " + row.plan).toLowerCase().includes(words));
 }
 
@@ -120,7 +120,7 @@ function drawChosen() {
     byId("cuts").append(legend);
   }
   const facts = {
-    task: row.task, seeds: String(row.seeds) + (row.ranked ? "" : " (unranked)"), "timed on": row.device,
+    task: row.task, seeds: String(row.seeds) + (row.ranked ? "" : " (unranked)"), "timed on": row.machine,
     recipe: Object.entries(row.recipe).map(([k, v]) => `${k} ${v}`).join(", "), digest: row.digest,
     "dense parent / this": Object.entries(row.ratios).map(([k, v]) => `${page.axes[k][0]} ${v.toFixed(2)} x`).join(", ") || null,
     contested: row.contested.join(" ") || null,
@@ -164,7 +164,7 @@ function choose() {
   picked = null;
   fill("backbone", board().backbones);
   fill("method", board().methods);
-  fill("device", unique(board().rows.map((row) => row.device)));
+  fill("machine", unique(board().rows.map((row) => row.machine)));
   draw();
 }
 
@@ -177,7 +177,7 @@ if (Object.keys(page.boards).length) {
   byId("plot").hidden = false;
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
   byId("board").addEventListener("change", choose);
-  for (const id of ["backbone", "method", "device", "exits", "x", "y", "log", "find"]) byId(id).addEventListener("input", draw);
+  for (const id of ["backbone", "method", "machine", "exits", "x", "y", "log", "find"]) byId(id).addEventListener("input", draw);
   for (const table of document.querySelectorAll("article table, #policies")) sortable(table);
   for (const line of document.querySelectorAll("tr[data-row]")) {
     const cell = line.cells[1], name = cell.firstChild;

@@ -49,7 +49,7 @@ class Log:
     checkpoints: Checkpoints | None = None
     work: float = 0.0
     """time at work within epochs (see `work_clock`)"""
-    earlier: float = 0.0
+    earlier_seconds: float = 0.0
     """seconds trained in earlier sittings"""
     lent: float = 0.0
     """time at work within calls of `train`, in this sitting"""
@@ -68,7 +68,7 @@ class Log:
         before = len(self.epochs)
         self.epochs = [EpochRow.model_validate(epoch) for epoch in book["epochs"]]
         self.work = float(book["work"])
-        self.earlier = sum(epoch.seconds for epoch in self.epochs)
+        self.earlier_seconds = sum(epoch.seconds for epoch in self.epochs)
         for index, epoch in list(enumerate(self.epochs))[before:]:
             self.ended(index, epoch)
 

@@ -6,8 +6,10 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +22,25 @@ PACKAGES = ("seesaw-bench", "torch", "torchvision", "pytorch-lightning", "numpy"
 
 
 class Clock:
-    """Wall time. What measures takes one as an argument, so that a test can hand in its own."""
+    """Times. What measures takes one as an argument, so that a test can hand in its own."""
 
     def __call__(self) -> float:
-        """Seconds since some moment."""
+        """Seconds since some moment, on the wall."""
         return time.perf_counter()
+
+    def processor(self) -> float:
+        """Seconds in which the calling thread has computed; waiting does not count."""
+        return time.thread_time()
+
+    def waiting(self) -> Callable[[], float]:
+        """A function that gives the seconds in which threads of this process had work and no core.
+
+        Linux counts them for each thread. Elsewhere it is the time in which the calling thread did not compute.
+        """
+        files = _scheduler_files()
+        if not files:
+            return lambda: time.perf_counter() - time.thread_time()
+        return lambda: sum(_run_delay(file.fileno()) for file in files)
 
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
@@ -32,6 +48,22 @@ class Clock:
 
 
 WALL = Clock()
+
+
+def _scheduler_files() -> list[BufferedReader]:
+    """The scheduler's counts of each thread of this process, open; none where the system keeps none."""
+    try:
+        return [path.open("rb") for path in Path("/proc/self/task").glob("*/schedstat")]
+    except OSError:
+        return []
+
+
+def _run_delay(file: int) -> float:
+    """Seconds in which a thread has waited for a core; 0 for a thread that has ended."""
+    try:
+        return int(os.pread(file, 64, 0).split()[1]) * 1e-9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def conditions(device: torch.device) -> dict[str, Any]:

@@ -20,6 +20,9 @@ from bench.boards.rows import Row
 from bench.boards.units import short
 from bench.records.mean import Mean
 
+DISTURBED = "disturbed"
+"""What stands in place of a time that was taken while other programs had the processor."""
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -35,6 +38,7 @@ class Axis:
         versus: whether its ratio to the dense parent's is shown.
         spread: whether its interval is shown.
         in_turn: the reading of that ratio at one exit, where both were timed in turn.
+        reading: the name of the reading that gives it, for times that a busy machine may have disturbed.
     """
 
     title: str
@@ -46,13 +50,16 @@ class Axis:
     versus: bool = True
     spread: bool = False
     in_turn: Callable[[int], Number] | None = None
+    reading: str | None = None
 
     def value(self, row: Row, exit_: int = -1) -> Value:
         """Its mean over a row's seeds, at one exit, and the ratio to the dense parent's."""
         number = self.of(exit_)
         in_turn = self.in_turn(exit_) if self.in_turn else None
         ratio = row.ratio(number, timed=self.timed, in_turn=in_turn) if self.versus else None
-        return Value(row.mean(number, timed=self.timed), ratio, self.unit, len(row.records), self.spread)
+        mean = row.mean(number, timed=self.timed)
+        disturbed = mean is None and self.reading is not None and row.is_disturbed(exit_, self.reading)
+        return Value(mean, ratio, self.unit, len(row.records), self.spread, disturbed)
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,7 @@ class Value:
         unit: of the mean.
         seeds: the number of the row's records, whether they have it or not.
         spread: whether its interval is shown.
+        disturbed: whether there are only times that were taken while other programs had the processor.
     """
 
     mean: Mean | None
@@ -72,10 +80,13 @@ class Value:
     unit: str
     seeds: int
     spread: bool = False
+    disturbed: bool = False
 
     @property
     def words(self) -> str:
         """In one line: a share with its interval, a cost with its ratio; of how many seeds, where not all."""
+        if self.disturbed:
+            return DISTURBED
         if self.mean is None or self.unit != "share":
             return cost(self.mean, FORMS[self.unit], self.ratio, self.seeds)
         return percent(self.mean) + of_seeds(self.mean, self.seeds)
@@ -84,7 +95,7 @@ class Value:
     def lines(self) -> tuple[str, str]:
         """In two lines, the second for the interval or the ratio, as of `short` numbers; `-` where there is none."""
         if self.mean is None:
-            return "-", ""
+            return (DISTURBED if self.disturbed else "-"), ""
         half, ratio = self.mean.half if self.spread else None, self.ratio and short(self.ratio)
         more = times(ratio) if half is None else f"± {short(half) * 100:.2f}"
         return FORMS[self.unit](short(self.mean.value)), more
@@ -105,10 +116,11 @@ AXES = {
     "macs": Axis("dense MACs", "MACs", "MAC", _of_exit("macs")),
     "bytes": Axis("packed bytes", "packed", "B", packed),
     "latency": Axis(
-        "measured latency", "latency", "s", _of_exit("latency"), timed=True, in_turn=_of_exit("speedup")
+        "measured latency", "latency", "s", _of_exit("latency"), timed=True, in_turn=_of_exit("speedup"), reading="latency",
     ),
     "speedup": Axis(
-        "times faster than the dense parent, timed in turn", "speedup", "x", _of_exit("speedup"), timed=True, versus=False
+        "times faster than the dense parent, timed in turn", "speedup", "x", _of_exit("speedup"), timed=True, versus=False,
+        reading="speedup",
     ),
     "memory": Axis("peak memory", "memory", "B", _of_exit("memory")),
     "energy": Axis("measured energy", "energy, measured", "J", _of_exit("energy"), timed=True),

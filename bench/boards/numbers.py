@@ -22,10 +22,14 @@ def reading(exit_: int, name: str) -> Number:
     def find(record: Record) -> float | None:
         if not -len(record.exits) <= exit_ < len(record.exits):
             return None
-        entry = record.exits[exit_].readings.get(name)
-        return None if entry is None else entry.value
+        return _ranked(record.exits[exit_].readings.get(name))
 
     return find
+
+
+def _ranked(entry: Reading | None) -> float | None:
+    """A reading's value; None where there is none, and for a time taken while other programs had the processor."""
+    return entry.value if entry is not None and entry.is_reliable else None
 
 
 def packed(exit_: int) -> Number:
@@ -44,8 +48,7 @@ def cut_reading(cut: int, name: str) -> Number:
     """A reading of one cut."""
 
     def find(record: Record) -> float | None:
-        entry = record.cuts[cut].readings.get(name) if cut < len(record.cuts) else None
-        return None if entry is None else entry.value
+        return _ranked(record.cuts[cut].readings.get(name)) if cut < len(record.cuts) else None
 
     return find
 
@@ -136,7 +139,8 @@ def time_kept(record: Record, policy: str, batch: int) -> float | None:
     walks = walked_by(record, batch)
     if policy not in walks or None not in walks:
         return None
-    return walks[None].readings["latency"].value / walks[policy].readings["latency"].value
+    whole, own = (_ranked(walks[key].readings["latency"]) for key in (None, policy))
+    return whole / own if whole and own else None
 
 
 def thriftiest(early: Early, n: int, loss: float = 0.01) -> tuple[str, Behind]:

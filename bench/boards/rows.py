@@ -91,6 +91,14 @@ class Row:
             dates[_machine(record)].append(record.created)
         return max(dates, key=lambda machine: (len(dates[machine]), max(dates[machine])), default=None)
 
+    def is_disturbed(self, exit_: int, name: str) -> bool:
+        """Whether other programs disturbed a record's time at one exit, counted from the first; -1 is the last."""
+        return any(
+            name in exit_readings and not exit_readings[name].is_reliable
+            for record in self.records
+            for exit_readings in [one.readings for one in record.exits[exit_:][:1]]
+        )
+
     def mean(self, number: Number, *, timed: bool = False) -> Mean | None:
         """A number's mean over the seeds that have it.
 

@@ -1,10 +1,12 @@
-"""The clock: jobs timed in turn, in rounds that nothing else disturbed."""
+"""The clock: jobs timed in turn, and which of their timings other programs have disturbed."""
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 
@@ -13,11 +15,62 @@ from bench.records.reading import Reading
 
 Key = TypeVar("Key")
 
-PAUSE = 0.02
-"""Seconds to wait when something else disturbs the machine."""
+LEAST = 3
+"""Timings that a reading needs: so many rounds are taken in any case."""
+WAITED, MOMENT = 0.05, 2e-6
+"""A call is disturbed when threads of this process wait for a core for a larger share of it than this, and longer (s)."""
+TIGHT = 0.05
+"""A job is timed well enough when the 95% interval of its median is at most this share of it."""
 
-DISTURBED = 1.25
-"""The longest time of the probe, over its shortest, in a round that counts."""
+
+@dataclass
+class Times:
+    """The timings of one job, call by call.
+
+    Attributes:
+        wall: seconds of each call.
+        processor: seconds of each in which the calling thread computed.
+        disturbed: whether threads of this process waited for a core meanwhile.
+    """
+
+    wall: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+    disturbed: list[bool] = field(default_factory=list)
+
+    def reading(self, source: str, *, each: int = 1) -> Reading:
+        """Median and quartiles of the seconds for one of `each` samples; the processor's median beside them."""
+        calls, _ = _counting(self.disturbed)
+        own = statistics.median(self.processor[call] for call in calls) / each
+        return self.part(self.wall, source, each=each).model_copy(update={"processor": own})
+
+    def part(self, seconds: list[float], source: str, *, each: int = 1) -> Reading:
+        """Median and quartiles of other seconds of the same calls, such as of one step in each."""
+        calls, disturbed = _counting(self.disturbed)
+        return spread([seconds[call] / each for call in calls], source, disturbed)
+
+    def over(self, other: Times, source: str) -> Reading:
+        """This job's time over another's, round by round: median and quartiles of the ratios."""
+        both = [a or b for a, b in zip(self.disturbed, other.disturbed, strict=True)]
+        calls, disturbed = _counting(both)
+        reading = spread([self.wall[call] / other.wall[call] for call in calls], source, disturbed)
+        return reading.model_copy(update={"unit": "x"})
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether more calls would hardly move the median."""
+        clean = sorted(seconds for seconds, bad in zip(self.wall, self.disturbed, strict=True) if not bad)
+        least = math.floor(
+            (len(clean) - 1.96 * math.sqrt(len(clean))) / 2
+        )  # of order statistics: Conover, 3.2
+        if least < 1:
+            return False
+        return clean[-1 - least] - clean[least] <= TIGHT * statistics.median(clean)
+
+
+def _counting(disturbed: list[bool]) -> tuple[list[int], int]:
+    """The calls that count: the undisturbed ones, or all where these are too few; and how many of them are disturbed."""
+    clean = [call for call, bad in enumerate(disturbed) if not bad]
+    return (clean, 0) if len(clean) >= LEAST else (list(range(len(disturbed))), len(disturbed) - len(clean))
 
 
 def timed(
@@ -27,89 +80,63 @@ def timed(
     seconds: float,
     report: Callable[[int], None] = lambda done: None,
     clock: Clock = WALL,
-) -> tuple[dict[Key, list[float]], int]:
-    """Seconds of every job in every round, and how many rounds had to be taken although the machine was disturbed.
+) -> dict[Key, Times]:
+    """The timings of every job, in turn and round by round, so that a slow moment of the machine falls on all alike.
 
-    All jobs are timed in turn, round by round, so that a slow moment of the machine falls on all alike.
+    Rounds end when every job has so many undisturbed timings, or fewer that are tight enough.
 
     Args:
         jobs: the calls to time, by key.
-        device: where they run.
-        rounds: how many, at most.
+        device: where they run. On an accelerator, supposed to have no other user, nothing is disturbed.
+        rounds: how many undisturbed ones, at most.
         seconds: stop after the round in which this much time has passed; three rounds are taken in any case.
         report: called with the rounds done.
         clock: of all times.
     """
-    times: dict[Key, list[float]] = {key: [] for key in jobs}
-    probe, done, disturbed = Probe(device, clock), 0, 0
+    times = {key: Times() for key in jobs}
     with torch.no_grad():
         for job in jobs.values():
             job()
             job()
-        begun = clock()
-        while done < rounds and (done < 3 or clock() - begun < seconds):
-            late = clock() - begun > seconds / 2
-            if not late and probe.disturbed():
-                clock.sleep(PAUSE)
-                continue
+        waited, begun, done = clock.waiting(), clock(), 0
+        while done < LEAST or (clock() - begun < seconds and not _are_done(times.values(), rounds)):
             report(done)
-            lap = {key: _once(job, device, clock) for key, job in jobs.items()}
-            if probe.disturbed():
-                if not late:
-                    continue
-                disturbed += 1
-            for key, taken in lap.items():
-                times[key].append(taken)
+            for key, job in jobs.items():
+                _time(job, times[key], device, clock, waited)
             done += 1
-    return times, disturbed
+    return times
 
 
-def spread(times: Sequence[float], source: str) -> Reading:
-    """Median and quartiles of times, in seconds."""
-    low, middle, high = statistics.quantiles(times, n=4)
-    return Reading(value=middle, low=low, high=high, n=len(times), unit="s", source=source)
+def _are_done(times: Iterable[Times], rounds: int) -> bool:
+    return all(one.disturbed.count(False) >= rounds or one.is_settled for one in times)
 
 
-class Probe:
-    """A fixed piece of work; its time shows whether something else disturbs the machine.
-
-    A round of timings counts when the probe before and after it took at most `DISTURBED` times the shortest
-    time in this process. On an accelerator, supposed to have no other user, nothing is disturbed.
-    """
-
-    shortest: ClassVar[dict[int, float]] = {}
-    """by the number of threads"""
-
-    def __init__(self, device: torch.device, clock: Clock = WALL) -> None:
-        self.clock = clock
-        self.works = device.type == "cpu"
-        self.matrix = torch.ones(192, 192)
-        self.threads = torch.get_num_threads()
-        if self.works:
-            for _ in range(20):
-                self._time()
-
-    def _time(self) -> float:
-        start = self.clock()
-        torch.mm(self.matrix, self.matrix)
-        seconds = self.clock() - start
-        self.shortest[self.threads] = min(seconds, self.shortest.get(self.threads, seconds))
-        return seconds
-
-    def disturbed(self) -> bool:
-        """Whether the machine is slower now than it can be."""
-        if not self.works:
-            return False
-        seconds = statistics.median(self._time() for _ in range(3))
-        return seconds > DISTURBED * self.shortest[self.threads]
-
-
-def _once(job: Callable[[], object], device: torch.device, clock: Clock) -> float:
+def _time(
+    job: Callable[[], object], times: Times, device: torch.device, clock: Clock, waited: Callable[[], float]
+) -> None:
+    """Time one call."""
     wait(device)
-    start = clock()
+    waited_before, own_before, start = waited(), clock.processor(), clock()
     job()
     wait(device)
-    return clock() - start
+    wall, own, lost = clock() - start, clock.processor() - own_before, waited() - waited_before
+    times.wall.append(wall)
+    times.processor.append(own)
+    times.disturbed.append(device.type == "cpu" and lost > max(WAITED * wall, MOMENT))
+
+
+def spread(times: list[float], source: str, disturbed: int = 0) -> Reading:
+    """Median and quartiles of times, in seconds.
+
+    Args:
+        times: the seconds.
+        source: of the reading.
+        disturbed: how many of them were taken while other programs had the processor.
+    """
+    low, middle, high = statistics.quantiles(times, n=4)
+    return Reading(
+        value=middle, low=low, high=high, n=len(times), unit="s", source=source, disturbed=disturbed
+    )
 
 
 def wait(device: torch.device) -> None:

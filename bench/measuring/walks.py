@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.execution.backends import Way
-from bench.execution.clock import spread, timed, wait, where
+from bench.execution.clock import timed, wait, where
 from bench.execution.fast import prepared
 from bench.machine import WALL, Clock
 from bench.network.linked import Linked
@@ -25,9 +25,9 @@ from bench.replay.trace import Trace
 
 SAMPLES, WALKS = 256, 64
 """At most so many samples of the test split, and at most so many batches of one size in a round."""
-LEAST, EACH = 16, 0.05
+LEAST, EACH = 16, 0.02
 """At least so many samples; more while a round, for one policy and size, stays within these seconds."""
-ROUNDS, SECONDS = 5, 3.0
+ROUNDS, SECONDS = 5, 2.0
 """Limits of timing."""
 
 Leave = Callable[[Tensor], Tensor]
@@ -190,20 +190,16 @@ def execute(
         (None, size): partial(_all, runs[size], batches[size]) for size in sizes
     }
     jobs |= walks
-
-    def begin(done: int) -> None:
-        for one in walks.values():
-            one.round = done
-        report(done, ROUNDS, "exits really taken")
-
-    times, _ = timed(jobs, x.device, ROUNDS, SECONDS, begin, clock)
+    times = timed(
+        jobs, x.device, ROUNDS, SECONDS, lambda done: report(done, ROUNDS, "exits really taken"), clock
+    )
     results = {}
-    for (spec, size), seconds in times.items():
+    for (spec, size), taken in times.items():
         source, count = f"clock, {where(x.device)}, batches of {size}", sum(map(len, batches[size]))
         own = walks.get((spec, size))
         results[spec, size] = Timed(
-            spread([one / count for one in seconds], source),
-            None if own is None else spread([own.routing[n] / count for n in range(len(seconds))], source),
+            taken.reading(source, each=count),
+            None if own is None else taken.part(own.routing[-len(taken.wall) :], source, each=count),
             None if own is None else own.exits,
             count,
         )
@@ -222,21 +218,18 @@ def _walks(run: Runnable, x: Tensor, clock: Clock) -> int:
 
 
 class _Walks:
-    """One policy's walks over all batches of a size, and the seconds of routing in each round.
-
-    A disturbed round is repeated under the same number, so that its seconds are replaced.
-    """
+    """One policy's walks over all batches of a size, and the seconds of routing in each call."""
 
     def __init__(self, walker: Walker, leave: Leave, batches: Sequence[Tensor]) -> None:
         self.walker, self.leave, self.batches = walker, leave, batches
-        self.round, self.routing = -1, dict[int, float]()
+        self.routing = list[float]()
         self.exits = torch.empty(0, dtype=torch.long)
 
     def __call__(self) -> None:
         clock = self.walker.clock
         begun, inside = clock(), self.walker.inside
         exits = [self.walker(batch, self.leave).exits for batch in self.batches]
-        self.routing[self.round] = clock() - begun - (self.walker.inside - inside)
+        self.routing.append(clock() - begun - (self.walker.inside - inside))
         self.exits = torch.cat(exits).cpu()
 
 

@@ -20,6 +20,15 @@ class Reading(Settings):
     """upper quartile"""
     n: int | None = None
     """how many measurements or samples"""
+    processor: float | None = None
+    """of a time on a CPU: the seconds in which the calling thread computed, a median"""
+    disturbed: int | None = None
+    """of a time: how many of the n were taken while other programs had the processor; 0 unless most were"""
+
+    @property
+    def is_reliable(self) -> bool:
+        """Whether it may be ranked: no time that was taken while other programs had the processor."""
+        return not self.disturbed
 
 
 Readings = dict[str, Reading]

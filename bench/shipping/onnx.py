@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import SeesawError, needing
-from bench.execution.clock import spread, timed
+from bench.execution.clock import timed
 from bench.kinds.policy import Policy
 from bench.network.walk import Walk, walk
 from bench.plugins.plugin import choose
@@ -76,10 +76,9 @@ class OnnxExits:
                 run(one)
 
         jobs = {"taken": partial(each, self), "whole": partial(each, self.whole)}
-        times, _ = timed(jobs, torch.device("cpu"), ROUNDS, SECONDS)
+        times = timed(jobs, torch.device("cpu"), ROUNDS, SECONDS)
         source = f"clock, ONNX Runtime on the CPU, batches of {batch}"
-        taken, whole = (spread([one / len(x) for one in times[name]], source) for name in ("taken", "whole"))
-        return taken, whole
+        return times["taken"].reading(source, each=len(x)), times["whole"].reading(source, each=len(x))
 
 
 def open_exits(folder: Path, policy: str, threads: int = 1) -> OnnxExits:

@@ -109,7 +109,7 @@ def _cells(place: int, line: Line, row: dict[str, Any], own: Iterable[str]) -> l
     for key in own:
         value = line.last.get(key)
         if value is None or value.mean is None:
-            cells.append(Cell("-"))
+            cells.append(Cell("-" if value is None else value.lines[0]))
         else:
             cells.append(Cell(*value.lines, short(value.mean.value)))
     budget = row["budget"]

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.execution.backends import Way
-from bench.execution.clock import spread, timed, where
+from bench.execution.clock import timed, where
 from bench.execution.fast import prepared
 from bench.kinds.meter import Measurement, Meter, Subject
 from bench.network.net import Net, Part
@@ -32,7 +32,7 @@ class Latency(Meter):
     batch: Annotated[int, Field(ge=1)] = 1
     """samples in one call"""
     rounds: Annotated[int, Field(ge=3)] = 30
-    """how often every part is timed, at most"""
+    """how often every part is timed undisturbed, at most; rounds end sooner when all medians are within 5%"""
     seconds: Annotated[float, Field(gt=0)] = 10.0
     """stop after the round in which this much time has passed"""
 
@@ -45,7 +45,7 @@ class Latency(Meter):
         )
         parent, parent_way = self._parent(subject, x)
         source = f"clock, {where(subject.device)}, batch {self.batch}, {way.name}"
-        rounds, measurement.notes["rounds timed on a disturbed machine"] = timed(
+        rounds = timed(
             jobs | parent,
             subject.device,
             self.rounds,
@@ -53,11 +53,10 @@ class Latency(Meter):
             lambda done: subject.report(done, self.rounds, "latency"),
         )
         for (place, number), times in rounds.items():
-            reading = spread(times, source)
+            reading = times.reading(source)
             if place == "parent":
-                ratios = [dense / own for dense, own in zip(times, rounds["exit", number], strict=True)]
-                ratio = spread(ratios, f"dense parent timed in turn ({parent_way}), {source}")
-                measurement.exits[number]["speedup"] = ratio.model_copy(update={"unit": "x"})
+                beside = f"dense parent timed in turn ({parent_way}), {source}"
+                measurement.exits[number]["speedup"] = times.over(rounds["exit", number], beside)
             elif place == "exit":
                 measurement.exits.setdefault(number, {})["latency"] = reading
             else:

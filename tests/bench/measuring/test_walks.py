@@ -108,22 +108,21 @@ def test_walks_are_timed_for_every_policy_and_size_beside_nobody_leaving(subject
             assert 0 < timed.routing.value < timed.latency.value
 
 
-def test_a_round_that_was_disturbed_counts_for_no_routing(subject, monkeypatch):
+def test_a_round_that_was_disturbed_counts_for_no_routing(subject):
     net, x, _ = subject
-    probes, clock = [], Ticks()
-
-    def disturbed(probe):
-        probes.append(probe)
-        return len(probes) == 4  # behind the second round
+    calls, clock = [], Ticks()
 
     def leave(logits):
-        if len(probes) == 3:
+        calls.append(logits)
+        if 30 < len(calls) < 300:
             clock.now += 0.01
+            clock.waited += 0.01
         return torch.zeros(logits.shape[1], dtype=torch.bool)
 
-    monkeypatch.setattr("bench.execution.clock.Probe.disturbed", disturbed)
     timed = execute(net, x, {"slow": leave}, sizes=(1,), clock=clock)["slow", 1]
+    assert len(calls) > 400
     assert timed.routing.high < 0.005
+    assert timed.latency.disturbed == timed.routing.disturbed == 0
 
 
 def test_slow_networks_walk_with_fewer_samples_and_never_with_too_few(subject, monkeypatch):

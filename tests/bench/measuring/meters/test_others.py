@@ -141,14 +141,16 @@ def test_peak_memory_to_an_exit_counts_its_head():
     assert measured.cuts[1]["memory.device"].value == 4 * 16
 
 
-def test_a_round_on_a_disturbed_machine_does_not_count(monkeypatch):
+def test_times_of_a_machine_that_is_always_disturbed_say_so(monkeypatch):
     net = Net([nn.Linear(8, 8)], Sample((8,)), 2)
     net.hang(0, nn.Linear(8, 2))
-    disturbances = iter([True, False, True] + [False] * 100)
-    monkeypatch.setattr("bench.execution.clock.Probe.disturbed", lambda self: next(disturbances))
-    measured = Latency(rounds=5).measure(Subject(net.eval(), CPU))
-    assert measured.exits[0]["latency"].n == 5
-    assert measured.notes["rounds timed on a disturbed machine"] == 0
-    monkeypatch.setattr("bench.execution.clock.Probe.disturbed", lambda self: True)
-    measured = Latency(rounds=5, seconds=0.2).measure(Subject(net.eval(), CPU))
-    assert measured.notes["rounds timed on a disturbed machine"] == measured.exits[0]["latency"].n == 5
+    subject = Subject(net.eval(), CPU, parent=lambda: net)
+    seconds = iter(range(1 << 20))
+    monkeypatch.setattr("bench.machine.Clock.waiting", lambda clock: lambda: float(next(seconds)))
+    readings = Latency(rounds=5, seconds=0.05).measure(subject).exits[0]
+    for name in ("latency", "speedup"):
+        assert readings[name].disturbed == readings[name].n >= 3
+    monkeypatch.setattr("bench.machine.Clock.waiting", lambda clock: lambda: 0.0)
+    readings = Latency(rounds=5, seconds=60.0).measure(subject).exits[0]
+    assert (readings["latency"].n, readings["latency"].disturbed) == (5, 0)
+    assert readings["latency"].processor > 0

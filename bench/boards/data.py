@@ -24,7 +24,7 @@ def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
     setup = row.setup
     exits, cuts = (getattr(row.records[0], part) if row.records else [] for part in ("exits", "cuts"))
     return {
-        "model": setup.model,
+        "model": setup.model_at_density,
         "backbone": setup.backbone.spec,
         "method": setup.method.name,
         "methodSpec": setup.method.spec,

@@ -73,7 +73,7 @@ def compare(
     threads = threads or max(1, (os.cpu_count() or 1) // workers)
     failed: list[tuple[str, str]] = []
     begun = time.monotonic()
-    names = [f"{run.setup.model} seed {run.seed}" for run in open_]
+    names = [f"{run.setup.model_at_density} seed {run.seed}" for run in open_]
     with Cells(out, names) as progress:
         requests = [run.request for run in open_]
         for news in work_off(requests, workers, threads, deterministic=deterministic, measure=measure):

@@ -5,6 +5,8 @@ They treat every kind of written file (a run's record, a stream record, ...) ali
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,8 +26,23 @@ if TYPE_CHECKING:
 RecordPath = Annotated[Path, typer.Argument(help="path of a record, or of a stream record")]
 
 
-def show(record: RecordPath, debug: options.Debug = False) -> None:
-    """Print a record: its tables, its settings, and the machine it was made on.
+def show(
+    record: RecordPath,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="how it was made, and on which machine")
+    ] = False,
+    exits: Annotated[bool, typer.Option("--exits", help="every number of every exit")] = False,
+    cuts: Annotated[
+        bool, typer.Option("--cuts", help="what crosses each cut, by codec and by policy")
+    ] = False,
+    policies: Annotated[
+        bool, typer.Option("--policies", help="accuracy of policies at shares of the cost")
+    ] = False,
+    walks: Annotated[bool, typer.Option("--walks", help="exits really taken, on the clock")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="all of these")] = False,
+    debug: options.Debug = False,
+) -> None:
+    """Print what a run came to, on one screen; the rest by its part, or all of it.
 
     A stream record (`seesaw replay --record`) is shown as on its board.
     """
@@ -34,27 +51,42 @@ def show(record: RecordPath, debug: options.Debug = False) -> None:
     file = open_file(record)
     store = Store.around(record, file)
     view = import_module(file.shown_by)
-    table = Table(box=None, show_header=False, padding=(0, 2))
-    for name, value in view.about(file):
-        table.add_row(name, value)
-    out.print(table)
-    print_file(record, store, file)
+    asked = {"settings": settings, "exits": exits, "cuts": cuts, "policies": policies, "walks": walks}
+    parts = [name for name in asked if asked[name]]
+    if other := next((name for name in parts if name not in view.PARTS), None):
+        raise SeesawError(f"A {file.title} has no part --{other}. Leave the option out: everything is shown.")
+    for name in view.PARTS if all_ else parts:
+        _print(view.PARTS[name](file, store))
+    if all_ or not parts:
+        print_file(record, store, file)
     if reason := store.contested(record, store.faults(file)):
         out.print(f"Not to be believed: {reason}", style="red", soft_wrap=True)
 
 
 def print_file(path: Path, store: Store, file: Sealed | None = None) -> None:
-    """Print the tables of a written file, the sentences below them, and its path."""
+    """Print the first screen of a written file, and its path."""
     from bench.records.store import open_file
 
     file = file or open_file(path)
-    for part, style in import_module(file.shown_by).shown(file, store):
+    _print(import_module(file.shown_by).shown(file, store))
+    out.print(f"{file.title.capitalize()}: {path}", soft_wrap=True)
+
+
+def _print(parts: Iterable[tuple[Table | str, str | None]]) -> None:
+    for part, style in parts:
         out.print(part, style=style, soft_wrap=isinstance(part, str))
-    out.print(f"{file.title}: {path}", soft_wrap=True)
 
 
-def diff(one: RecordPath, other: RecordPath, debug: options.Debug = False) -> None:
-    """Show the differences between two records: settings, machine, versions and numbers."""
+def diff(
+    one: RecordPath,
+    other: RecordPath,
+    all_: Annotated[bool, typer.Option("--all", help="every difference, not the most telling alone")] = False,
+    debug: options.Debug = False,
+) -> None:
+    """Show the differences between two records: settings, machine, versions and numbers.
+
+    Of the numbers the most telling twenty are shown: those of exits first, and of them the largest ratios.
+    """
     from bench.records.compare import differences
     from bench.records.store import open_file
 
@@ -69,12 +101,28 @@ def diff(one: RecordPath, other: RecordPath, debug: options.Debug = False) -> No
     out.print(table if table.row_count else "Settings, machine and versions are the same.")
     numbers = _table("numbers that differ", "number", "first", "second", "second / first")
     here, there = first.numbers(), second.numbers()
-    for name in here | there:
-        a, b = here.get(name), there.get(name)
-        if a != b:
-            ratio = f"{b / a:.4g}" if a and b is not None else "-"
-            numbers.add_row(name, *("-" if one is None else f"{one:.6g}" for one in (a, b)), ratio)
+    rows = [(name, here.get(name), there.get(name)) for name in here | there]
+    rows = [(name, a, b) for name, a, b in rows if a != b]
+    if not all_:
+        rows.sort(key=lambda row: _telling(*row))
+    for name, a, b in rows if all_ else rows[:TELLING]:
+        ratio = f"{b / a:.4g}" if a and b is not None else "-"
+        numbers.add_row(name, *("-" if one is None else f"{one:.6g}" for one in (a, b)), ratio)
     out.print(numbers if numbers.row_count else "All numbers are the same.")
+    if (more := len(rows) - numbers.row_count) > 0:
+        out.print(
+            f"{counted(more, 'more number differs', 'more numbers differ')}: --all shows them.", style="dim"
+        )
+
+
+TELLING = 20
+"""Numbers that `diff` shows unless it is asked for all."""
+
+
+def _telling(name: str, a: float | None, b: float | None) -> tuple[bool, float]:
+    """The place of a difference: exits first, and of them those that one record lacks and the largest ratios."""
+    ratio = abs(math.log(b / a)) if a and b and a * b > 0 else math.inf
+    return not name.startswith("exit"), -ratio
 
 
 def verify(

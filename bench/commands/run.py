@@ -60,3 +60,4 @@ def run(
             with RunProgress(out, one.title) as progress:
                 record = run_one(one, progress, again=again, measure=measure)
         print_file(one.path, one.store, record)
+        out.print(f"Next: seesaw show {one.path} --all", style="dim", soft_wrap=True)

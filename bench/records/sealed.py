@@ -55,8 +55,8 @@ class Sealed(Block):
     maker: ClassVar[str]
     """the module that makes such files; its `again(file, store, data=, threads=, report=)` makes one anew"""
     shown_by: ClassVar[str]
-    """the module that shows one: `about(file)` gives pairs of a name and a value, for its head; `shown(file, store)`
-    yields its tables and sentences, each with a style"""
+    """the module that shows one: `shown(file, store)` yields the tables and sentences of the first screen, each with a
+    style; `PARTS` names the functions that yield the rest, by the option of `seesaw show` that asks for each"""
 
     schema_version: int
     checksum: str = ""

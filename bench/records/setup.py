@@ -10,7 +10,7 @@ from pydantic import Field
 
 from bench.errors import SeesawError
 from bench.plugins.plugin import Count, Positive, Settings, Whole
-from bench.plugins.spec import parse
+from bench.plugins.spec import parse, render
 from bench.records.sealed import Block, slug
 from bench.records.sealed import digest as digest_of
 
@@ -86,6 +86,16 @@ class Setup(Block):
     def model(self) -> str:
         """The product `backbone_method`."""
         return f"{self.backbone.spec}_{self.method.spec}"
+
+    @property
+    def model_at_density(self) -> str:
+        """The same with the method's density, also where the spec leaves it out: what rows are compared by."""
+        density, spec = self.method.settings.get("density"), self.method.spec
+        if density is None or re.search(r"[[,]density=", spec):
+            return self.model
+        inner = spec[len(self.method.name) + 1 : -1] if spec != self.method.name else ""
+        settings = ",".join(filter(None, (f"density={render(density)}", inner)))
+        return f"{self.backbone.spec}_{self.method.name}[{settings}]"
 
     def digest(self) -> str:
         """Twelve hexadecimal digits of the SHA-256 over all settings.

@@ -79,7 +79,7 @@ def page(board: Board) -> str:
         lines += ["", "## References", "", *table(heads, cells)]
     if reasons := [(row, reason) for row in board.rows for reason in row.reasons]:
         lines += ["", "## Contested", ""]
-        lines += [f"* {text(row.setup.model)}, {text(reason)}" for row, reason in reasons]
+        lines += [f"* {text(row.setup.model_at_density)}, {text(reason)}" for row, reason in reasons]
     return "\n".join(lines) + "\n"
 
 
@@ -89,7 +89,7 @@ def _last(line: Line) -> list[str]:
     models = sorted(key for key in last if key.startswith("energy."))
     return [
         "-" if line.rank is None else str(line.rank),
-        text(row.setup.model),
+        text(row.setup.model_at_density),
         text(row.plan),
         str(row.seeds) + (" (contested)" if row.reasons else ""),
         *(
@@ -107,7 +107,7 @@ def _exits(line: Line) -> list[list[str]]:
     row = line.row
     return [
         [
-            text(row.setup.model),
+            text(row.setup.model_at_density),
             text(row.plan),
             f"{number} (stage {exit_.stage})",
             *(values[key].words for key in ("top1", "macs", "macs.effective", "bytes", "latency")),
@@ -136,7 +136,7 @@ def _cuts(row: Row) -> list[list[str]]:
         )
         cells.append(
             [
-                text(row.setup.model),
+                text(row.setup.model_at_density),
                 text(row.plan),
                 str(number),
                 _cost(row, cut_reading(number, "macs.effective.device"), big),
@@ -168,7 +168,7 @@ def _policies(board: Board) -> list[str]:
     )
     rows = [
         [
-            text(line.row.setup.model),
+            text(line.row.setup.model_at_density),
             text(line.row.plan),
             text(one.policy) + (" (sees labels)" if one.reference else ""),
             *(percent(mean) if mean else "" for mean in (*one.at, one.area)),

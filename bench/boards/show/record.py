@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from bench.boards.numbers import smallest
+from bench.boards.show.answer import answer, timing
 from bench.boards.show.policies import answers_table, curves_table, early_table, walks_table
-from bench.boards.units import SMALL, big, digits, in_bytes, joules, seconds
+from bench.boards.units import SMALL, big, digits, in_bytes, joules
 from bench.records.reading import Reading
 from bench.records.record import Exit, Record
-from bench.records.setup import DENSE
 from bench.records.store import Store
+
+Part = tuple[Table | str, str | None]
+"""A table or a sentence, and its style."""
 
 
 def exits_table(record: Record, parent: Record | None) -> Table:
     """A row for each exit; below it its ratios to the dense parent's, where that was run or timed in turn."""
     setup = record.setup
     table = _table(
-        f"{setup.task.spec}-v{setup.task_version}  {setup.model}  {setup.exits.spec}: exits", record
+        f"{setup.task.spec}-v{setup.task_version}  {setup.model_at_density}  {setup.exits.spec}: exits",
+        record,
     )
     energy = sorted(
         {key for exit_ in record.exits for key in exit_.readings if key.split(".")[0] == "energy"}
@@ -91,9 +95,15 @@ def _ratio_cells(exit_: Exit, parent: Exit | None, energy: list[str]) -> list[st
         times("parameters"),
         f"{dense[1] / packed[1]:.2f} x" if packed and dense else "-",
         f"{points('top1')}\n{points('top5')}",
-        f"{own['speedup'].value:.2f} x" if "speedup" in own else times("latency"),
+        _speedup(own["speedup"]) if "speedup" in own else times("latency"),
         *(times(key) for key in energy),
     ]
+
+
+def _speedup(ratio: Reading) -> str:
+    mark = "" if ratio.is_reliable else "~"
+    spread = f"\n{ratio.low:.2f}-{ratio.high:.2f}" if ratio.low is not None and ratio.high is not None else ""
+    return f"{mark}{ratio.value:.2f} x{spread}"
 
 
 def cuts_table(record: Record) -> Table:
@@ -146,16 +156,17 @@ def _spread(reading: Reading | None) -> str:
     if reading is None:
         return "-"
     if reading.low is None or reading.high is None:
-        return seconds(reading.value)
+        return timing(reading)
     size, prefix = next((step for step in SMALL if reading.value >= step[0]), SMALL[-1])
-    return f"{digits(reading.value / size)} {prefix}s\n{digits(reading.low / size)}-{digits(reading.high / size)}"
+    mark = "" if reading.is_reliable else "~"
+    return f"{mark}{digits(reading.value / size)} {prefix}s\n{digits(reading.low / size)}-{digits(reading.high / size)}"
 
 
-def about(record: Record) -> Iterator[tuple[str, str]]:
+def _about(record: Record) -> Iterator[tuple[str, str]]:
     """Names and texts: the run's settings, and the machine, versions and commit that it was made on."""
     setup = record.setup
     yield "task", f"{setup.task.spec}, version {setup.task_version}"
-    yield "model", setup.model
+    yield "model", setup.model_at_density
     yield "seed", str(record.seed)
     yield "recipe", _joined(dict(sorted(setup.recipe.items())))
     yield "machine", _joined(record.machine)
@@ -168,21 +179,38 @@ def _joined(values: Mapping[str, object]) -> str:
     return ", ".join(f"{key} {value}" for key, value in values.items())
 
 
-def shown(record: Record, store: Store) -> Iterator[tuple[Table | str, str | None]]:
-    """Its tables, with ratios to its dense parent where that has been run, and notes; each with its style."""
-    parent = store.parent(record.setup, record.seed)
-    yield exits_table(record, parent), None
-    for make in (cuts_table, answers_table, curves_table, walks_table, early_table):
-        if (table := make(record)) is not None:
-            yield table, None
-    for name in ("disconnected layers", "exits that answer alike whatever the input", "counters differ"):
-        if name in record.notes:
-            yield f"Note, {name}: {record.notes[name]}", "yellow"
+def shown(record: Record, store: Store) -> Iterator[Part]:
+    """The first screen: what was run, and what it came to."""
+    setup = record.setup
+    yield (
+        f"{setup.task.spec}-v{setup.task_version}  {setup.model_at_density}  {setup.exits.spec}  seed {record.seed}",
+        "bold",
+    )
+    yield from answer(record, store.parent(setup, record.seed))
+
+
+def _settings(record: Record, store: Store) -> Iterator[Part]:
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for name, value in _about(record):
+        table.add_row(name, value)
+    yield table, None
+
+
+def _exits(record: Record, store: Store) -> Iterator[Part]:
+    yield exits_table(record, store.parent(record.setup, record.seed)), None
+    yield from _tables(answers_table(record))
     for name, why in record.absent.items():
         yield f"No {name}: {why}.", "dim"
-    if parent is None and (record.setup.method.name != DENSE or record.setup.values is not None):
-        backbone = record.setup.backbone.spec
-        yield (
-            f"To see accuracy and size beside the dense parent's, run MODEL='{backbone}_dense' alike.",
-            "dim",
-        )
+
+
+def _tables(*tables: Table | None) -> Iterator[Part]:
+    yield from ((table, None) for table in tables if table is not None)
+
+
+PARTS: dict[str, Callable[[Record, Store], Iterator[Part]]] = {
+    "settings": _settings,
+    "exits": _exits,
+    "cuts": lambda record, store: _tables(cuts_table(record), early_table(record)),
+    "policies": lambda record, store: _tables(curves_table(record)),
+    "walks": lambda record, store: _tables(walks_table(record)),
+}

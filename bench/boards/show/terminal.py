@@ -38,7 +38,7 @@ def board_table(board: Board, lines: Iterable[Line] | None = None) -> Table:
         row = line.row
         budget = row.mean(lambda record: record.budget)
         table.add_row(
-            f"{row.setup.model}\n{row.plan}",
+            f"{row.setup.model_at_density}\n{row.plan}",
             str(row.seeds),
             *("\n".join(line.last[key].lines) for key in ("top1", *COLUMNS)),
             f"{budget.value:.3g} x" if budget else "",

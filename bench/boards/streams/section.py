@@ -57,7 +57,7 @@ class Section:
         """The network, the later parts of the stream, alpha, and the settings that set it apart."""
         first, *others = self.records[0].parts
         then = "".join(f", then {part.setup.task.spec}" for part in others)
-        own = [f"{first.setup.model}, {plan_of(first.setup)}{then}, alpha {self.alpha:g}"]
+        own = [f"{first.setup.model_at_density}, {plan_of(first.setup)}{then}, alpha {self.alpha:g}"]
         return ", ".join([*own, *(self.settings[key] for key in self.apart)])
 
     @cached_property

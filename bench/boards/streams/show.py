@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -15,21 +16,29 @@ from bench.records.store import Store
 from bench.records.stream import StreamRecord
 
 
-def about(stream: StreamRecord) -> Iterator[tuple[str, str]]:
-    """Names and texts: the runs, the versions and the commit that it was made from."""
-    for part in stream.parts:
-        yield "run", f"{part.setup.task.spec}, {part.setup.model}, {part.digest}, seed {stream.seed}"
-    yield "versions", ", ".join(f"{key} {value}" for key, value in sorted(stream.versions.items()))
-    yield "commit", f"{stream.commit or 'unknown'}{' and changes' if stream.dirty else ''}"
-
-
 def shown(stream: StreamRecord, store: Store) -> Iterator[tuple[Table | str, str | None]]:
-    """Its sections as tables, each with the papers' claims; none where its numbers contradict each other."""
+    """Its runs, and its sections as tables, each with the papers' claims; none where its numbers contradict each other."""
+    yield _about(stream), None
     for section in [] if stream.faults() else sections([stream]):
         yield section.title, "bold"
         yield _table(section), None
         for sentence in (section.about, *claims(section.every)):
             yield sentence, None
+
+
+PARTS: dict[str, Any] = {}
+
+
+def _about(stream: StreamRecord) -> Table:
+    """The runs, the versions and the commit that it was made from."""
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for part in stream.parts:
+        table.add_row(
+            "run", f"{part.setup.task.spec}, {part.setup.model_at_density}, {part.digest}, seed {stream.seed}"
+        )
+    table.add_row("versions", ", ".join(f"{key} {value}" for key, value in sorted(stream.versions.items())))
+    table.add_row("commit", f"{stream.commit or 'unknown'}{' and changes' if stream.dirty else ''}")
+    return table
 
 
 def _table(section: Section) -> Table:

@@ -32,3 +32,8 @@ class Reading(Settings):
 
 
 Readings = dict[str, Reading]
+
+COLDEST, HOTTEST = 0.01, 100.0
+"""Bounds of the search for a temperature; the best one of logits that are always right would be 0."""
+AT_BOUND = " at the bound of the search"
+"""The end of a temperature's source where the search ended at a bound."""

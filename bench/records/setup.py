@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +14,9 @@ from bench.plugins.plugin import Count, Positive, Settings, Whole
 from bench.plugins.spec import parse, render
 from bench.records.sealed import Block, slug
 from bench.records.sealed import digest as digest_of
+
+FLOOR = 0.04
+"""Learning rate at which one-cycle begins, as a share of the highest."""
 
 
 class Recipe(Settings):
@@ -36,6 +40,15 @@ class Recipe(Settings):
     """pixels of zero padding for random crops; 0 for none"""
     flip: bool = False
     """whether to mirror images at random"""
+
+    def rate(self, progress: float) -> float:
+        """The learning rate at a share of the schedule, from 0 to 1."""
+        if self.schedule == "constant":
+            return self.lr
+        warmup = self.warmup if self.schedule == "one-cycle" else 0.0
+        if progress < warmup:
+            return self.lr * (FLOOR + (1 - FLOOR) * progress / warmup)
+        return self.lr * 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
 
 
 DENSE = "dense"

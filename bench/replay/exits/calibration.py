@@ -5,12 +5,9 @@ from __future__ import annotations
 from scipy.optimize import root_scalar
 from torch import Tensor
 
-from bench.records.reading import Reading, Readings
+from bench.records.reading import AT_BOUND, COLDEST, HOTTEST, Reading, Readings
 from bench.replay.exits.scores import BINS, calibration_error, top
 from bench.replay.trace import Trace
-
-COLDEST, HOTTEST = 0.01, 100.0
-"""Bounds of the search for a temperature; the best one of logits that are always right would be 0."""
 
 
 def temperature(logits: Tensor, labels: Tensor) -> float:
@@ -61,7 +58,7 @@ def calibrated(calibration: Trace, test: Trace) -> list[Readings]:
     for calibration_logits, test_logits in zip(calibration.logits, test.logits, strict=True):
         scale = temperature(calibration_logits, calibration.labels)
         scaled = {"ece": test_logits, "ece.scaled": test_logits / scale}
-        bound = " at the bound of the search" if scale in (COLDEST, HOTTEST) else ""
+        bound = AT_BOUND if scale in (COLDEST, HOTTEST) else ""
         readings.append(
             {
                 "temperature": Reading(

@@ -24,7 +24,7 @@ from bench.network.net import Net
 from bench.network.sparse.keep import Keeper
 from bench.records.record import EpochRow
 from bench.runs.training.checkpoint import Checkpoint, Checkpoints, Moments, random_state, set_random_state
-from bench.runs.training.lit import LitNet, Pass, StepCallback, learning_rate
+from bench.runs.training.lit import LitNet, Pass, StepCallback
 
 REPORT_SECONDS = 1.0
 """Training reports after every batch of steps, and at least this often."""
@@ -231,7 +231,7 @@ class Journal(StepCallback):
                 steps=self.steps,
                 loss=loss,
                 accuracy=accuracy,
-                lr=learning_rate(pl_module.recipe, (pl_module.index - 1) / pl_module.total),
+                lr=pl_module.recipe.rate((pl_module.index - 1) / pl_module.total),
                 seconds=round(time.monotonic() - self.begun, 3),
                 macs=self.count.macs,
             )

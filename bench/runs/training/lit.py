@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,20 +15,8 @@ from bench.network.net import Net
 from bench.records.setup import Recipe
 from bench.runs.training.data import shortened
 
-_LR_FLOOR = 0.04
-
 FAST = torch.channels_last
 """The layout that convolutions train fastest in (1.2 to 1.4 x on a CPU, against the default one)."""
-
-
-def learning_rate(recipe: Recipe, progress: float) -> float:
-    """The learning rate at a share of the schedule, from 0 to 1."""
-    if recipe.schedule == "constant":
-        return recipe.lr
-    warmup = recipe.warmup if recipe.schedule == "one-cycle" else 0.0
-    if progress < warmup:
-        return recipe.lr * (_LR_FLOOR + (1 - _LR_FLOOR) * progress / warmup)
-    return recipe.lr * 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
 
 
 class Pass(NamedTuple):
@@ -133,7 +120,7 @@ class LitNet(pl.LightningModule):
     def _step(self, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
         progress = self.index / self.total
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(self.recipe, progress)
+            group["lr"] = self.recipe.rate(progress)
         logits = self.net(x)
         done = Pass(x, y, logits, self.loss(logits, y, progress))
         optimizer.zero_grad()

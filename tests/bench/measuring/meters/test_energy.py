@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from bench import Net, Sample, Subject
-from bench.measuring.meters.energy import MODEL, Energy, modelled, nvml, rapl
+from bench.measuring.meters.energy import Energy, nvml, rapl
+from bench.records.energy_model import MODEL, modelled
 from tests.bench.ticks import Ticks
 
 

@@ -15,7 +15,6 @@ from torch import nn
 from bench import Data, Net, Recipe, Sample, Scale, SeesawError, Split, hide
 from bench.runs.training.budget import Budget
 from bench.runs.training.data import Strides
-from bench.runs.training.lit import learning_rate
 
 CPU = torch.device("cpu")
 
@@ -55,7 +54,7 @@ def plain_loop(net, budget):
         for stride in strides:
             for x, y in zip(stride.inputs.split(16), stride.labels.split(16), strict=True):
                 for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(recipe, step / budget.steps)
+                    group["lr"] = recipe.rate(step / budget.steps)
                 optimizer.zero_grad()
                 cross_entropy(net((x.float() - 127.5) / 63.75), y, 0).backward()
                 optimizer.step()
@@ -214,12 +213,12 @@ def test_a_calibration_batch_is_the_same_at_every_call():
 
 def test_one_cycle_rises_and_falls_to_zero():
     recipe = Recipe(epochs=1, lr=1.0, warmup=0.25)
-    rates = [learning_rate(recipe, i / 100) for i in range(101)]
+    rates = [recipe.rate(i / 100) for i in range(101)]
     assert rates[25] == max(rates) == 1.0
     assert rates[0] == pytest.approx(0.04)
     assert rates[100] == pytest.approx(0.0)
-    assert learning_rate(Recipe(epochs=1, lr=2.0, schedule="constant"), 0.9) == 2.0
-    cosine = learning_rate(Recipe(epochs=1, lr=2.0, schedule="cosine"), 1 / 3)
+    assert Recipe(epochs=1, lr=2.0, schedule="constant").rate(0.9) == 2.0
+    cosine = Recipe(epochs=1, lr=2.0, schedule="cosine").rate(1 / 3)
     assert cosine == pytest.approx(1 + math.cos(math.pi / 3))
 
 

@@ -47,27 +47,57 @@ class Card:
 
 def cards(kind: str) -> list[Card]:
     """A card for every announced plugin of a kind, by name."""
-    result = []
-    for name, claims in entries(kind).items():
-        origin = " and ".join(f"{c.dist.name} {c.dist.version}" if c.dist else "?" for c in claims)
-        if len(claims) > 1:
-            result.append(Card(name, origin, trouble="claimed twice: uninstall one of the two distributions"))
-            continue
-        module, _, attribute = claims[0].value.partition(":")
-        try:
-            line, settings = _read(module, attribute)
-            result.append(Card(name, origin, line, settings))
-        except (SeesawError, OSError, SyntaxError, ImportError) as error:
-            result.append(Card(name, origin, trouble=f"its source cannot be read: {error}"))
-    return result
+    return [one for name in entries(kind) if (one := card(kind, name)) is not None]
+
+
+@cache
+def card(kind: str, name: str) -> Card | None:
+    """The card of an announced plugin; None where no distribution here announces it."""
+    claims = entries(kind).get(name, [])
+    if not claims:
+        return None
+    origin = " and ".join(f"{c.dist.name} {c.dist.version}" if c.dist else "?" for c in claims)
+    if len(claims) > 1:
+        return Card(name, origin, trouble="claimed twice: uninstall one of the two distributions")
+    module, _, attribute = claims[0].value.partition(":")
+    try:
+        return Card(name, origin, *_read(module, attribute))
+    except (SeesawError, OSError, SyntaxError, ImportError) as error:
+        return Card(name, origin, trouble=f"its source cannot be read: {error}")
+
+
+@cache
+def bases(kind: str, name: str) -> frozenset[str] | None:
+    """The names of the classes that an announced plugin derives from, as far as their files can be read.
+
+    None where no distribution, or more than one, announces it here, or its source cannot be read.
+    """
+    claims = entries(kind).get(name, [])
+    if len(claims) != 1:
+        return None
+    module, _, attribute = claims[0].value.partition(":")
+    try:
+        return frozenset(_above(module, attribute))
+    except (SeesawError, OSError, SyntaxError, ImportError):
+        return None
+
+
+def _above(module: str, name: str) -> set[str]:
+    """The names of the classes that a class derives from."""
+    homes = [_home(_tree(module), module, base) for base in _class(module, name).bases]
+    return {one for home in homes if home for one in (home[1], *_above(*home))}
+
+
+def _class(module: str, name: str) -> ast.ClassDef:
+    cls = next((n for n in _tree(module).body if isinstance(n, ast.ClassDef) and n.name == name), None)
+    if cls is None:
+        raise SeesawError(f"{module} defines no class {name}")
+    return cls
 
 
 def _read(module: str, name: str) -> tuple[str, tuple[Setting, ...]]:
     """The first docstring line and all settings of a class, its bases' included."""
-    tree = _tree(module)
-    cls = next((n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name), None)
-    if cls is None:
-        raise SeesawError(f"{module} defines no class {name}")
+    tree, cls = _tree(module), _class(module, name)
     settings = {setting.name: setting for setting in _own(cls)}
     for base in cls.bases:
         home = _home(tree, module, base)

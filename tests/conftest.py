@@ -153,13 +153,14 @@ def traced(made):
 def timed(traced):
     """Saves what `traced` does, of a run that was measured otherwise: `timed(home, seed, last=..., payload=...)`."""
     from bench.records.record import Record
+    from tests.bench.edited import sending
 
     def save(home, seed=0, last=4e-3, payload=16.0):
         folder = traced(home, seed)
         path = home / "records" / folder.relative_to(home / "runs").with_suffix(".json")
         told = json.loads(path.read_text())
         told["exits"][1]["readings"]["latency"].update(value=last, low=last, high=last)
-        told["cuts"][1]["readings"]["payload.int8"].update(value=payload, low=payload, high=payload)
+        sending(payload)(told)
         Record.model_validate(told).sealed().save(home / "records")
         return folder
 

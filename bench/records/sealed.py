@@ -195,11 +195,12 @@ def without_open(value: Any) -> Any:
     """JSON values without those that are left open: none, false and empty ones."""
     if isinstance(value, dict):
         kept = {key: without_open(inner) for key, inner in value.items()}
-        return {key: inner for key, inner in kept.items() if not _is_open(inner)}
+        return {key: inner for key, inner in kept.items() if not is_open(inner)}
     return [without_open(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _is_open(value: Any) -> bool:
+def is_open(value: Any) -> bool:
+    """Whether a value is left open: none, false or empty."""
     return value is None or value is False or value in ("", [], {})
 
 

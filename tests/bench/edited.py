@@ -25,6 +25,20 @@ def set_(*place, value):
     return change
 
 
+def sending(payload):
+    """Let a sample send so many bytes at the inner cut of a made record, and its frame 16 more."""
+
+    def change(told):
+        cut, payloads = told["cuts"][1], {"payload": int(payload), "framed": int(payload) + 16}
+        cut["shape"] = [payloads["payload"] - 8]
+        for name, size in payloads.items():
+            cut["readings"][f"{name}.int8"].update(value=size, low=size, high=size)
+            for early in cut["early"]:
+                early["behind"]["int8"][name] = size * (200 - early["device"])
+
+    return change
+
+
 def aged(*changes):
     """Make it a record of version 1, whose curves hold points and which knows no walks and no policies at cuts; then the changes."""
 

@@ -1,11 +1,21 @@
 """Sound records without training, as a run writes them today."""
 
+import math
+
 from bench.records.curve import Counts, Curve
+from bench.records.energy_model import MODEL, modelled
 from bench.records.reading import Reading
 from bench.records.record import BATCHES, Behind, Cut, Early, EpochRow, Exit, LayerRow, Record, Walked
-from bench.records.setup import Named, Setup
+from bench.records.setup import Named, Recipe, Setup
 
 CALIBRATION = 100
+LAYERS = {"stages.0": [10, 50], "heads.0": [10, 20], "stages.1": [20, 40], "heads.1": [10, 20]}
+"""Shapes by name: 1000 MACs before the first exit and 3000 in all, of which 1700 have a weight of their own."""
+PARTS = [("stages.0", "heads.0"), tuple(LAYERS)]
+"""The layers before the cut behind each exit."""
+ALONE = [("stages.0", "heads.0"), ("stages.0", "stages.1", "heads.1")]
+"""The layers on the way to each exit."""
+CLOCK = "clock, cpu, 1 threads, batch 1, made"
 
 
 def make(seed=0, method="dense", right=(160, 180), scale=1.0, samples=200, task="digits", **changes):
@@ -23,9 +33,13 @@ def make(seed=0, method="dense", right=(160, 180), scale=1.0, samples=200, task=
     costs, sparse = [1000.0 * scale, 3000.0 * scale], method != "dense"
     setup = Setup(**({
         "task": named(task), "task_version": 1, "task_identity": {}, "backbone": named("mlp"),
-        "method": named(method), "exits": named("joint"), "policies": [], "codecs": [named("int8")],
-        "meters": [], "recipe": {"epochs": 2, "batch": 10}, "device": "cpu", "weights": None,
+        "method": named(method), "exits": named("joint", exits=3), "policies": [named("fixed")], "codecs": [named("int8")],
+        "meters": METERS, "recipe": {"epochs": 2, "batch": 10}, "device": "cpu", "weights": None,
     } | changes))  # fmt: skip
+    existing = {
+        name: min(math.floor(math.prod(shape) * scale), math.prod(shape)) for name, shape in LAYERS.items()
+    }
+    curve = fixed(right, costs, samples)
     exits = [
         Exit(
             stage=number,
@@ -39,11 +53,12 @@ def make(seed=0, method="dense", right=(160, 180), scale=1.0, samples=200, task=
                 **thinking(right, number, samples),
                 "macs": reading(cost / scale, "MAC"),
                 "macs.effective": reading(cost, "MAC"),
-                "parameters": reading(1000.0 * (number + 1), "one"),
+                "parameters": reading(sum(existing[name] for name in PARTS[number]) + 300.0, "one"),
                 **kept(4000.0 * (number + 1), scale, sparse),
+                **densities(existing, ALONE[number]),
                 "latency": timing(1e-3 * scale),
                 **({"speedup": ratio(1 / scale)} if sparse else {}),
-                "energy.horowitz45-v1": reading(1e-6 * scale, "J", "modelled, horowitz45-v1"),
+                f"energy.{MODEL}": modelled_energy(cost, 4000.0 * (number + 1), scale, sparse),
             },
         )
         for number, (count, cost) in enumerate(zip(right, costs, strict=True))
@@ -53,37 +68,58 @@ def make(seed=0, method="dense", right=(160, 180), scale=1.0, samples=200, task=
         {"macs.device": reading(0.0, "MAC"), "macs.effective.device": reading(0.0, "MAC"), "latency.server": last["latency"]},
         {
             "macs.device": last["macs"], "macs.effective.device": last["macs.effective"], "latency.device": last["latency"],
-            **kept(8000.0, scale, sparse, ".device"),
+            **kept(8000.0, scale, sparse, ".device"), **densities(existing, PARTS[1], ".device"),
         },
     ]  # fmt: skip
     raw = {
         name: one
         for codec, size in (("image8", 64.0), ("jpeg", 400.0))
-        for name, one in crossing(codec, size, right[-1], samples).items()
+        for name, one in crossing(codec, size, right[-1], samples, 24).items()
     }
+    codecs = [codec.spec for codec in setup.codecs]
     within = {
-        **crossing("int8", 64.0, right[-1], samples),
-        "macs.device": reading(900.0, "MAC"),
-        "macs.effective.device": reading(900.0 * scale, "MAC"),
-        **kept(3600.0, scale, sparse, ".device"),
+        **{name: one for codec in codecs for name, one in crossing(codec, 64.0, right[-1], samples).items()},
+        "macs.device": reading(1000.0, "MAC"),
+        "macs.effective.device": reading(1000.0 * scale, "MAC"),
+        **kept(4000.0, scale, sparse, ".device"),
+        **densities(existing, PARTS[0], ".device"),
         "latency.device": timing(0.4e-3 * scale),
         "latency.server": timing(0.6e-3 * scale),
     }
     cuts = [
         Cut(before=0, shape=[1, 8, 8], readings=raw | ends[0]),
-        Cut(before=1, shape=[16], readings=within, early=[early(right[-1], samples)]),
+        Cut(before=1, shape=[56], readings=within, early=[early(curve, codecs, samples)]),
         Cut(before=2, shape=[16], readings=ends[1]),
     ]
     return Record(
-        digest=setup.digest(), seed=seed, setup=setup, budget=1.0, exits=exits, cuts=cuts,
-        curves=[fixed(right, costs, samples)], walks=walks(scale),
-        layers=[LayerRow(name="stages.0", shape=[16, 64], density=scale, pattern=None)],
-        net={"macs.fvcore": reading(3010.0, "MAC"), "training.overhead": ratio(1.0), **thinking(right, 0, samples)},
-        absent={"energy": "no counter"}, notes={"no native chain": None, "weights sha256": "0" * 16},
-        training=[EpochRow(steps=10, loss=1.0, accuracy=[0.5, 0.5], lr=0.1, seconds=1.0, macs=9e5)] * 2,
-        seconds={"train": 2.0}, machine={"processor": "made", "threads": 1}, versions={}, commit=None,
+        digest=setup.digest(), seed=seed, setup=setup, budget=1.0 if setup.recipe["epochs"] else 0.0, exits=exits, cuts=cuts,
+        curves=[curve], walks=walks(scale, curve, samples),
+        layers=[
+            LayerRow(name=name, shape=shape, density=existing[name] / math.prod(shape), pattern=None)
+            for name, shape in LAYERS.items()
+        ],
+        net={
+            "macs.fvcore": reading(3010.0, "MAC"), "training.overhead": ratio(1.0).model_copy(update={"low": 1 / 1.1, "high": 1 / 0.9}),
+            **thinking(right, 0, samples),
+        },
+        absent={"energy": "no counter"},
+        notes={"no native chain": None, "weights sha256": "0" * 16} | ({} if setup.weights is None else {"weights matched": 4}),
+        training=epochs(setup.recipe, 9000.0 * scale),
+        seconds={"train": 2.0}, machine={"processor": "made", "threads": 1}, versions={"seesaw-bench": "1"}, commit=None,
         dirty=None,
     ).sealed()  # fmt: skip
+
+
+def epochs(recipe, macs):
+    """The rows of a training of ten steps in an epoch, each of so many MACs for a sample."""
+    recipe, steps = Recipe.model_validate(recipe), 10
+    return [
+        EpochRow(
+            steps=steps, loss=1.0, accuracy=[0.5, 0.5], lr=recipe.rate((steps * (number + 1) - 1) / (steps * recipe.epochs)),
+            seconds=1.0, macs=steps * recipe.batch * macs,
+        )
+        for number in range(recipe.epochs)
+    ]  # fmt: skip
 
 
 def named(spec, **settings):
@@ -94,8 +130,17 @@ def reading(value, unit="share", source="made", **more):
     return Reading(value=value, unit=unit, source=source, **more)
 
 
-def timing(seconds):
-    return reading(seconds, "s", low=0.9 * seconds, high=1.2 * seconds, n=30)
+METERS = [
+    named("macs"),
+    named("memory"),
+    named("storage"),
+    named("latency", batch=1, rounds=30, seconds=10.0),
+    named("energy", window=1.0, windows=5),
+]
+
+
+def timing(seconds, source=CLOCK):
+    return reading(seconds, "s", source, low=0.9 * seconds, high=1.2 * seconds, n=30)
 
 
 def ratio(value):
@@ -103,15 +148,26 @@ def ratio(value):
 
 
 def kept(dense, scale, sparse, part=""):
-    """The weights that exist in a part, their bytes in each form without a pattern, and the memory of a sample in it."""
+    """The bytes of a part's weights in each form without a pattern, and the memory of a sample in it."""
     forms = ("bitmap", "indexed", "delta", "mixed") if sparse else ()
     return {
-        f"density{part}": reading(min(scale, 1.0)),
-        f"density.effective{part}": reading(min(scale, 1.0)),
         f"bytes.dense{part}": reading(dense, "B"),
-        **{f"bytes.{form}{part}": reading(dense * scale, "B") for form in forms},
+        **{f"bytes.{form}{part}": reading(math.floor(dense * scale), "B") for form in forms},
         f"memory{part}": reading(512.0, "B"),
     }
+
+
+def densities(existing, names, part=""):
+    """The share of some layers' weights that exist, all of which are on a path."""
+    count = sum(math.prod(LAYERS[name]) for name in names)
+    density = reading(sum(existing[name] for name in names) / count, n=count)
+    return {f"density{part}": density, f"density.effective{part}": density}
+
+
+def modelled_energy(macs, dense, scale, sparse):
+    """The energy of an exit by the model, from its MACs and its smallest form."""
+    smallest = min(dense, math.floor(dense * scale)) if sparse else dense
+    return reading(modelled(macs, smallest), "J", f"modelled, {MODEL}")
 
 
 def thinking(right, number, samples):
@@ -123,20 +179,25 @@ def thinking(right, number, samples):
     }
 
 
-def crossing(codec, size, right, samples):
-    """What crosses a cut through a codec that loses nothing: bytes, with 16 of a frame, and the accuracy behind it."""
+def crossing(codec, size, right, samples, frame=16):
+    """What crosses a cut through a codec that loses nothing: bytes, with those of a frame, and the accuracy behind it."""
+    source = f"codec {codec}, test split"
     return {
-        f"payload.{codec}": reading(size, "B", low=size, high=size, n=samples),
-        f"framed.{codec}": reading(size + 16, "B", low=size + 16, high=size + 16, n=samples),
-        f"top1.{codec}": reading(right / samples, n=samples),
-        f"top5.{codec}": reading(1.0, n=samples),
+        f"payload.{codec}": reading(size, "B", source, low=size, high=size, n=samples),
+        f"framed.{codec}": reading(size + frame, "B", source, low=size + frame, high=size + frame, n=samples),
+        f"top1.{codec}": reading(right / samples, source=source, n=samples),
+        f"top5.{codec}": reading(1.0, source=source, n=samples),
     }
 
 
-def early(right, samples):
-    """Nobody leaves on the device by `fixed` at the point where it would be shipped."""
-    behind = Behind(payload=64 * samples, framed=80 * samples, right=right)
-    return Early(policy="fixed", point=0, device=0, behind={"int8": behind})
+def early(curve, codecs, samples):
+    """The samples that cross by a policy at the point where it would be shipped."""
+    point = curve.shipped
+    device = curve.test.left[point][0]
+    behind = Behind(
+        payload=64 * (samples - device), framed=80 * (samples - device), right=curve.test.right[point]
+    )
+    return Early(policy="fixed", point=point, device=device, behind=dict.fromkeys(codecs, behind))
 
 
 def fixed(right, costs, samples):
@@ -153,11 +214,19 @@ def fixed(right, costs, samples):
     )  # fmt: skip
 
 
-def walks(scale):
+def walks(scale, curve, samples):
     """On the clock: to the end without a policy, and by `fixed` at the point where it would be shipped."""
-    spent = {"latency": timing(1.1e-3 * scale), "routing": timing(0.1e-3 * scale)}
+    count = min(samples, 64)
+    ends = {None: [0, count], "fixed": [count, 0] if curve.shipped else [0, count]}
     return [
-        Walked(policy=policy, point=point, batch=batch, left=[0, 64], moved=0, readings=readings)
-        for policy, point, readings in ((None, None, {"latency": spent["latency"]}), ("fixed", 0, spent))
+        Walked(
+            policy=policy, point=None if policy is None else curve.shipped, batch=batch, left=left, moved=0,
+            readings={
+                name: timing(seconds * scale, f"clock, cpu, 1 threads, batches of {batch}")
+                for name, seconds in (("latency", 1.1e-3), ("routing", 0.1e-3))
+                if policy is not None or name == "latency"
+            },
+        )
+        for policy, left in ends.items()
         for batch in BATCHES
-    ]
+    ]  # fmt: skip

@@ -1,84 +1,77 @@
 """Checks of a run's record: whether it holds what its own numbers imply.
 
-A record stores measurements, and several of them imply each other: an operating point's cost follows from its
-shares and the exits' costs, the last cut's device part is the whole network, an accuracy is a whole number of
-samples. A number changed by hand shows in one of them, or in the checksum.
+A record stores measurements, and many of them imply each other: an operating point's cost follows from its shares and
+the exits' costs, an exit costs what the device's part before the cut behind it costs, a part's density is that of its
+layers, a step's MACs are three times those of a sample, an accuracy is a whole number of samples. A number changed by
+hand shows in one of them, or in the checksum. Each file beside this one holds the checks of one part;
+`tests/bench/records/checks/test_leaves.py` lists the values that nothing implies.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
+from datetime import datetime
 
-from bench.records.checks.parts import settings_faults
+from bench.plugins.listing import bases
+from bench.records.checks.cuts import cut_faults
+from bench.records.checks.network import COST, network_faults
+from bench.records.checks.parts import (
+    code_faults,
+    origin_faults,
+    samples_of,
+    settings_faults,
+    value,
+    whole,
+)
+from bench.records.checks.readings import reading_faults
+from bench.records.checks.training import training_faults
+from bench.records.checks.walks import walk_faults
 from bench.records.compare import SAME
 from bench.records.curve import Curve
-from bench.records.reading import Reading
-from bench.records.record import Exit, Record
-
-COST = "macs.effective"
-UNITS = {
-    **dict.fromkeys(("top1", "top5", "density", "ece", "overthinking", "underthinking"), "share"),
-    **dict.fromkeys(("payload", "framed", "bytes", "memory"), "B"),
-    **{
-        "macs": "MAC",
-        "parameters": "one",
-        "temperature": "one",
-        "latency": "s",
-        "routing": "s",
-        "energy": "J",
-        "training": "x",
-        "speedup": "x",
-    },
-}
-"""The unit of a reading, by the first part of its name."""
+from bench.records.record import PACKED, Record
 
 
 def contradictions(record: Record) -> Iterator[str]:
     """A sentence for each number that others contradict; nothing for a sound record."""
     yield from settings_faults(record.setup)
-    for check in (_readings, _exits, _thinking, _cuts, _budget, _walks, _early):
+    for check in (
+        _made, reading_faults, _exits, _plan, _thinking, _curves, cut_faults, network_faults, walk_faults, training_faults,
+    ):  # fmt: skip
         yield from check(record)
-    for curve in record.curves:
-        yield from _curve(record, curve)
 
 
-def _readings(record: Record) -> Iterator[str]:
-    for place, readings in record.places():
-        for name, r in readings.items():
-            if r.value < 0:
-                yield f"{name} of {place} is negative."
-            if (r.low is not None and r.low > r.value) or (r.high is not None and r.high < r.value):
-                yield f"{name} of {place} does not lie between its own quartiles."
-            if (unit := UNITS.get(name.partition(".")[0], r.unit)) != r.unit:
-                yield f"{name} of {place} is in {r.unit}, and should be in {unit}."
-            if r.unit == "share" and not (r.value <= 1 and (r.n is None or _whole(r.value * r.n))):
-                yield f"{name} of {place}, {r.value!r}, is no share of {r.n} samples."
-            if name.startswith("top") and r.n != _samples(record.exits):
-                yield f"{name} of {place} is of {r.n} samples, and others are of {_samples(record.exits)}."
-        for codec in (name.removeprefix("payload.") for name in readings if name.startswith("payload.")):
-            if not {f"framed.{codec}", f"top1.{codec}"} <= readings.keys():
-                yield f"{place} says what crosses with {codec}, and not its framed bytes and accuracy."
-
-
-def _whole(value: float) -> bool:
-    return math.isfinite(value) and math.isclose(value, round(value), abs_tol=1e-4)
-
-
-def _value(readings: dict[str, Reading], name: str) -> float | None:
-    return readings[name].value if name in readings else None
+def _made(record: Record) -> Iterator[str]:
+    """Versions, machine, commit and time against each other."""
+    yield from origin_faults(record.setup, record.versions)
+    yield from code_faults(record.commit, record.dirty)
+    if record.machine.get("device", record.setup.device) != record.setup.device:
+        yield f"It was to run on {record.setup.device}, and its machine's device is {record.machine['device']}."
+    if not re.fullmatch(r"[0-9a-f]{16,64}", str(record.notes.get(PACKED, "0" * 16))):
+        yield f"{record.notes[PACKED]!r} is no fingerprint of weights."
+    given = record.setup.weights
+    if given is not None and not re.fullmatch(r"[0-9a-f]{64}", given):
+        yield f"{given!r} is no SHA-256 of a file of weights."
+    if (given is None) != ("weights matched" not in record.notes):
+        yield "Its settings name a file of weights, or its notes do, and not both."
+    try:
+        datetime.fromisoformat(record.created)
+    except ValueError:
+        yield f"{record.created!r} is no time."
 
 
 def _exits(record: Record) -> Iterator[str]:
     stages = [exit_.stage for exit_ in record.exits]
     if not stages or stages != sorted(set(stages)):
         yield f"Its exits hang on stages {stages}, which do not rise."
+    elif stages[0] < 0 or stages[-1] != len(record.cuts) - 2:
+        yield f"Its exits hang on stages {stages}, and its network has {len(record.cuts) - 1}."
     before = 0.0
     for number, exit_ in enumerate(record.exits):
-        top1, top5 = _value(exit_.readings, "top1"), _value(exit_.readings, "top5")
-        if top1 is None or top5 is None or top1 > top5:
-            yield f"Exit {number} has no top-1 and top-5 accuracy that fit each other."
-        dense, own = _value(exit_.readings, "macs"), _value(exit_.readings, COST)
+        if not {"top1", "top5"} <= exit_.readings.keys():
+            yield f"Exit {number} lacks its top-1 or its top-5 accuracy."
+        dense, own = value(exit_.readings, "macs"), value(exit_.readings, COST)
         if dense is not None and own is not None and own > dense * (1 + 1e-9):
             yield f"Exit {number} has more effective MACs than dense ones."
         if own is not None and own < before:
@@ -86,48 +79,81 @@ def _exits(record: Record) -> Iterator[str]:
         before = own or before
 
 
-def _thinking(record: Record) -> Iterator[str]:
-    """An exit's accuracy less the last one's is its overthinking less its underthinking."""
-    readings = [exit_.readings for exit_ in record.exits]
-    for number, own in enumerate(readings):
-        names = [(own, "overthinking"), (own, "underthinking"), (own, "top1"), (readings[-1], "top1")]
-        over, under, here, last = (_value(where, name) for where, name in names)
-        if None in (over, under, here, last):
-            continue
-        if not math.isclose((over or 0) - (under or 0), (here or 0) - (last or 0), abs_tol=SAME):
-            yield f"Exit {number} is not as much better than the last as its over- and underthinking say."
-
-
-def _cuts(record: Record) -> Iterator[str]:
-    if [cut.before for cut in record.cuts] != list(range(len(record.cuts))):
-        yield "Its cuts are not numbered from 0 on."
-    if len(record.cuts) < 2:
-        yield "It lacks the cuts before and after the network."
-    if not record.cuts or not record.exits:
+def _plan(record: Record) -> Iterator[str]:
+    """Exits hang where the settings of a plan with early exits (`bench.EarlyExits`) put them."""
+    plan, stages = record.setup.exits, [exit_.stage for exit_ in record.exits]
+    last = len(record.cuts) - 2
+    if "EarlyExits" not in (bases("exits", plan.name) or ()):
         return
-    last = record.exits[-1].readings
-    whole, device = _value(last, COST), _value(record.cuts[-1].readings, f"{COST}.device")
-    if device is not None and whole is not None and not math.isclose(device, whole):
-        yield "The device's part before the last cut does not cost what the whole network costs."
-    image, top1 = _value(record.cuts[0].readings, "top1.image8"), _value(last, "top1")
-    if image is not None and image != top1:
-        yield "The accuracy behind the unchanged image is not the last exit's."
+    at, shares, count = (plan.settings.get(key) for key in ("at", "shares", "exits"))
+    if at:
+        fits = stages == sorted({*at, last})
+    elif plan.settings.get("everywhere"):
+        fits = stages == list(range(last + 1))
+    else:
+        counts = [count] if count else []
+        counts += [len(shares) + 1] if shares else []
+        fits = len(stages) in [min(number, last + 1) for number in counts or [1]]
+    if not fits:
+        yield f"Its exits hang on stages {stages} of {last + 1}, which is not where {plan.spec} hangs them."
 
 
-def _budget(record: Record) -> Iterator[str]:
-    steps, epochs = sum(row.steps for row in record.training), record.setup.recipe.get("epochs", 0)
-    if not math.isfinite(record.budget) or (steps > 0) != (record.budget > 0):
-        yield "Its budget does not fit its steps."
-    elif steps and epochs and not _whole(steps / record.budget / epochs):
-        yield f"Its budget of {record.budget:g} does not fit {steps} steps of training."
+def _thinking(record: Record) -> Iterator[str]:
+    """An exit's accuracy less the last one's is its overthinking less its underthinking; and what all exits come to."""
+    exits = [exit_.readings for exit_ in record.exits]
+    names = ("top1", "overthinking", "underthinking")
+    rows = [[value(own, name) for name in names] for own in exits]
+    shares = [[one for one in row if one is not None] for row in rows]
+    if not shares or any(len(row) < len(names) for row in shares):
+        return
+    last = shares[-1][0]
+    for number, (here, over, under) in enumerate(shares):
+        if not math.isclose(over - under, here - last, abs_tol=SAME):
+            yield f"Exit {number} is not as much better than the last as its over- and underthinking say."
+        elif over > min(here, 1 - last) + SAME or under > min(last, 1 - here) + SAME:
+            yield f"Exit {number} disagrees with the last about more samples than they can."
+    over, under = (value(record.net, name) for name in names[1:])
+    if over is None or under is None or len(shares) < 2:
+        return
+    most, least = (sum(row[1] for row in shares), max(row[1] for row in shares))
+    both = sum(here - over for here, over, _ in shares[:-1])
+    if not (
+        least - SAME <= over <= most + SAME
+        and last - both - SAME <= under <= min(row[2] for row in shares[:-1]) + SAME
+    ):
+        yield "The network's over- and underthinking are not what those of its exits come to."
+
+
+def _curves(record: Record) -> Iterator[str]:
+    policies, curves = (
+        [policy.spec for policy in record.setup.policies],
+        [one.policy for one in record.curves],
+    )
+    if curves != policies:
+        yield f"It has curves of {', '.join(curves) or 'none'}, and its policies are {', '.join(policies) or 'none'}."
+    names = {policy.spec: policy.name for policy in record.setup.policies}
+    for curve in record.curves:
+        above = bases("policy", names.get(curve.policy, ""))
+        if above is not None and ("Reference" in above) != curve.reference:
+            yield f"{curve.policy} {'is no bound' if curve.reference else 'sees labels'}, and its curve says otherwise."
+        yield from _curve(record, curve)
 
 
 def _curve(record: Record, curve: Curve) -> Iterator[str]:
-    costs = [_value(exit_.readings, COST) for exit_ in record.exits]
-    if curve.test is not None and {sum(row) for row in curve.test.left} - {_samples(record.exits)}:
-        yield f"The curve of {curve.policy} is not of {_samples(record.exits)} samples."
+    """A curve against its exits: costs, and the accuracy where all samples leave at one; a bound was not calibrated."""
+    costs, samples = [value(exit_.readings, COST) for exit_ in record.exits], samples_of(record.exits)
+    if (curve.test is None) != (record.schema_version == 1) or bool(curve.points) != (curve.test is None):
+        yield f"The curve of {curve.policy} is not one of version {record.schema_version}."
+    if curve.test is not None and {sum(row) for row in curve.test.left} - {samples}:
+        yield f"The curve of {curve.policy} is not of {samples} samples."
+    if curve.test is not None and None not in costs and curve.costs != costs:
+        yield f"The exits of {curve.policy} cost {curve.costs}, and the shares of its points come to other MACs."
     for number, point in enumerate(curve.outcomes):
         name = f"Point {number} of {curve.policy}"
+        if (point.calibration_accuracy is None) != curve.reference or (
+            point.calibration_macs is None
+        ) != curve.reference:
+            yield f"{name} is {'calibrated, as no bound is' if curve.reference else 'not calibrated'}."
         if len(point.shares) != len(costs) or not math.isclose(sum(point.shares), 1, abs_tol=1e-6):
             yield f"{name} has shares that do not make up all samples."
             continue
@@ -135,51 +161,42 @@ def _curve(record: Record, curve: Curve) -> Iterator[str]:
             cost = sum(s * (c or 0) for s, c in zip(point.shares, costs, strict=True))
             if not math.isclose(point.macs, cost, rel_tol=1e-6):
                 yield f"{name} says {point.macs:g} MACs, and its shares come to {cost:g}."
-        if not _whole(point.accuracy * _samples(record.exits)):
+        if not whole(point.accuracy * samples):
             yield f"{name} has an accuracy, {point.accuracy!r}, that is no share of the samples."
-        if 1.0 in point.shares:
-            alone = _value(record.exits[point.shares.index(1.0)].readings, "top1")
-            if alone is not None and not math.isclose(point.accuracy, alone, abs_tol=SAME):
-                yield f"{name} lets all leave at one exit, and is not as accurate as that exit."
+        yield from _alone(record, name, point.shares, point.accuracy, "top1")
+        yield from _possible(record, name, point.shares, point.accuracy)
+    if curve.calibration is not None:
+        yield from _calibration(record, curve)
 
 
-def _walks(record: Record) -> Iterator[str]:
-    points = {curve.policy: len(curve.outcomes) for curve in record.curves}
-    for walk in record.walks:
-        name = f"The walk by {walk.policy or 'nobody'} in batches of {walk.batch}"
-        wanted = {"latency"} if walk.policy is None else {"latency", "routing"}
-        if walk.readings.keys() != wanted:
-            yield f"{name} has readings of {', '.join(sorted(walk.readings))}, not of {', '.join(sorted(wanted))}."
-        elif walk.policy is not None and walk.readings["routing"].value > walk.readings["latency"].value:
-            yield f"{name} decides longer than it takes."
-        if walk.policy is not None and not (walk.point or 0) < points.get(walk.policy, 0):
-            yield f"{name} is at a point that no curve has."
-        if len(walk.left) != len(record.exits) or not walk.moved <= sum(walk.left):
-            yield f"{name} counts samples that are not there."
+def _calibration(record: Record, curve: Curve) -> Iterator[str]:
+    sizes = {e.readings["calibration.top1"].n for e in record.exits if "calibration.top1" in e.readings}
+    counts = curve.calibration
+    assert counts is not None
+    if sizes and {sum(row) for row in counts.left} - sizes:
+        yield f"The curve of {curve.policy} was calibrated with another number of samples than its exits."
+    for number, (row, right) in enumerate(zip(counts.left, counts.right, strict=True)):
+        shares = [left / sum(row) for left in row]
+        name = f"Point {number} of {curve.policy} on the calibration split"
+        yield from _alone(record, name, shares, right / sum(row), "calibration.top1")
 
 
-def _early(record: Record) -> Iterator[str]:
-    """The samples that leave on the device follow from the policy's curve."""
-    curves, samples = {curve.policy: curve for curve in record.curves}, _samples(record.exits)
-    for cut in record.cuts:
-        local = sum(exit_.stage < cut.before for exit_ in record.exits)
-        for early in cut.early:
-            name = f"{early.policy} at cut {cut.before}"
-            curve = curves.get(early.policy)
-            if curve is None or curve.test is None or early.point >= len(curve.test.left):
-                yield f"{name} is at a point that no curve has."
-                continue
-            if early.device != sum(curve.test.left[early.point][:local]):
-                yield f"{name} answers {early.device} samples on the device, and its curve says otherwise."
-            for codec, behind in early.behind.items():
-                sends = early.device < samples
-                if (
-                    behind.right > samples
-                    or not behind.framed >= behind.payload
-                    or (behind.framed > 0) != sends
-                ):
-                    yield f"{name} sends through {codec} what does not fit the samples that cross."
+def _alone(record: Record, name: str, shares: list[float], accuracy: float, reading: str) -> Iterator[str]:
+    """Where all leave at one exit, a point is as accurate as that exit."""
+    if 1.0 in shares:
+        alone = value(record.exits[shares.index(1.0)].readings, reading)
+        if alone is not None and not math.isclose(accuracy, alone, abs_tol=SAME):
+            yield f"{name} lets all leave at one exit, and is not as accurate as that exit."
 
 
-def _samples(exits: list[Exit]) -> int:
-    return next((e.readings["top1"].n or 1 for e in exits if "top1" in e.readings), 1)
+def _possible(record: Record, name: str, shares: list[float], accuracy: float) -> Iterator[str]:
+    """No more samples are answered rightly than leave where an exit is right, nor than any exit is right about."""
+    exits = [value(exit_.readings, "top1") for exit_ in record.exits]
+    pairs = [(share, right) for share, right in zip(shares, exits, strict=True) if right is not None]
+    last, over = value(record.exits[-1].readings, "top1"), value(record.net, "overthinking")
+    most = sum(min(pair) for pair in pairs)
+    if last is not None and (over is not None or len(exits) == 1):
+        most = min(most, last + (over or 0.0))
+    least = sum(max(0.0, share + right - 1) for share, right in pairs)
+    if len(pairs) == len(exits) and not least - SAME <= accuracy <= most + SAME:
+        yield f"{name} has an accuracy of {accuracy:g}, and its exits allow {least:g} to {most:g}."

@@ -13,6 +13,7 @@ from bench.records.reading import Reading
 from bench.records.record import Walked
 from bench.records.store import Store
 from tests.bench.edited import aged, edited
+from tests.bench.made import named
 
 COSTS = [1000.0, 3000.0]
 
@@ -38,9 +39,24 @@ def board(made, tmp_path):
         curve("oracle", (150, 195, 0), reference=True),
         curve("fixed", (0, 180, 180), (200, 160, 150)),
     ]
-    made(1).model_copy(update={"curves": more}).save(tmp_path)
+    policies = [named(curve.policy) for curve in more]
+    edited(made(1, policies=policies), _with(more)).save(tmp_path)
     (row,) = read_boards(Store(tmp_path))[0]["digits-v1"].rows
     return row
+
+
+def _with(curves):
+    """The curves in a record's JSON, whose exits then disagree more often, and were calibrated with 200 samples."""
+
+    def change(values):
+        values["curves"] = [curve.model_dump() for curve in curves]
+        first, last = (exit_["readings"] for exit_ in values["exits"])
+        for readings in (first, values["net"]):
+            readings["overthinking"]["value"], readings["underthinking"]["value"] = 15 / 200, 35 / 200
+        for readings, right in ((first, 150), (last, 180)):
+            readings["calibration.top1"].update(value=right / 200, n=200)
+
+    return change
 
 
 def test_means_are_of_the_seeds_that_have_the_policy_whatever_its_place(board):

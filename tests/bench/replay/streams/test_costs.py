@@ -10,10 +10,12 @@ import torch
 
 from bench import SeesawError, Trace
 from bench.records.costs import depths_of, level
+from bench.records.energy_model import modelled
 from bench.records.reading import Reading
 from bench.records.record import Record
 from bench.records.store import Store
 from bench.replay.streams.costs import names_reading, priced, sends_of
+from tests.bench.edited import sending
 
 
 @pytest.fixture
@@ -65,7 +67,11 @@ def test_depths_are_the_measured_times_of_the_exits_the_last_as_many_as_exits(ru
         ("layers", [1, 2], "layers"),
         ("1:2.5", [1, 2.5], "the numbers given"),
         ("latency", [1e-3, 4e-3], "latency in s"),
-        ("energy.horowitz45-v1", [1e-6, 1e-6], "energy.horowitz45-v1 in J"),
+        (
+            "energy.horowitz45-v1",
+            [modelled(1000.0, 4000), modelled(3000.0, 8000)],
+            "energy.horowitz45-v1 in J",
+        ),
     ],
 )
 def test_single_samples_are_charged_in_the_unit_of_the_option(run, option, costs, unit):
@@ -99,12 +105,8 @@ def test_a_spread_is_held_against_that_of_the_largest_before():
 
 
 def test_sending_costs_what_crosses_behind_an_exit_as_a_share_of_the_input(run):
-    def change(content):
-        content["cuts"][1]["readings"]["payload.int8"].update(value=16.0, low=16.0, high=16.0)
-        content["cuts"][1]["readings"]["framed.int8"].update(value=40.0, low=40.0, high=40.0)
-
-    assert sends_of("payload.int8", *run(change), "exits") == [0.25, 0.0]
-    assert sends_of("framed.int8", *run(change), "cuts") == [1.0, 0.5, 0.0]
+    assert sends_of("payload.int8", *run(sending(16)), "exits") == [0.25, 0.0]
+    assert sends_of("framed.int8", *run(sending(16)), "cuts") == [1.0, 32 / 88, 0.0]
 
 
 def test_what_nobody_measured_or_does_not_rise_is_a_sentence(run):

@@ -1,0 +1,141 @@
+"""Checks of what crosses cuts: bytes against shapes and frames, and accuracies and policies behind them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from bench.records.checks.parts import same, samples_of, value
+from bench.records.record import Cut, Early, Record
+
+FIXED = {"image8": (1, 0), "float32": (4, 0), "float16": (2, 0), "int8": (1, 8)}
+"""By the name of a codec whose payload has a fixed size: bytes of each number, and bytes beside them."""
+LOSSLESS = ("image8", "ids", "float32")
+"""Codecs that give back what they were given, so that nothing is answered otherwise behind them."""
+CARRIED = "exits whose logits cross, by cut"
+"""The note of logits that cross a cut with the feature: the number of exits by cut."""
+
+
+def cut_faults(record: Record) -> Iterator[str]:
+    """A sentence for each number at a cut that others contradict."""
+    if [cut.before for cut in record.cuts] != list(range(len(record.cuts))):
+        yield "Its cuts are not numbered from 0 on."
+    if len(record.cuts) < 2:
+        yield "It lacks the cuts before and after the network."
+    if not record.cuts or not record.exits:
+        return
+    yield from _ends(record)
+    yield from _frames(record)
+    yield from _logits(record)
+    for cut in record.cuts:
+        yield from _payloads(record, cut)
+        for early in cut.early:
+            for fault in _early(record, cut, early):
+                yield f"{early.policy} at cut {cut.before} {fault}"
+
+
+def _ends(record: Record) -> Iterator[str]:
+    """Codecs of inputs are at cut 0 alone, and the run's codecs at all others but the last."""
+    codecs = [codec.spec for codec in record.setup.codecs]
+    for cut in record.cuts:
+        if any(size < 0 for size in cut.shape):
+            yield f"The tensor at cut {cut.before} has the shape {cut.shape}."
+        if 0 < cut.before < len(record.cuts) - 1 and _codecs(cut) != codecs:
+            yield f"At cut {cut.before} features cross by {_codecs(cut)}, and its codecs are {codecs}."
+    if _codecs(record.cuts[-1]):
+        yield "Something crosses the last cut, behind which nothing is left to do."
+
+
+def _codecs(cut: Cut) -> list[str]:
+    return [name.removeprefix("payload.") for name in cut.readings if name.startswith("payload.")]
+
+
+def _overheads(cut: Cut) -> set[float]:
+    """What frames add to payloads at a cut: one number, whatever the codec and the sample."""
+    pairs = [(cut.readings[f"payload.{codec}"], cut.readings[f"framed.{codec}"]) for codec in _codecs(cut)]
+    return {
+        framed - payload
+        for one, other in pairs
+        for payload, framed in ((one.value, other.value), (one.low, other.low), (one.high, other.high))
+        if payload is not None and framed is not None
+    }
+
+
+def _frames(record: Record) -> Iterator[str]:
+    """A frame holds a head, which is the same at every cut, and four bytes for each size of a tensor's shape."""
+    heads = set()
+    for cut in record.cuts:
+        found = _overheads(cut)
+        if len(found) > 1 or min(found, default=1) <= 0:
+            yield f"At cut {cut.before} frames add {sorted(found)} bytes to a payload."
+        elif found and str(cut.before) not in record.notes.get(CARRIED, {}):
+            heads |= {found.pop() - 4 * len(cut.shape)}
+    if len(heads) > 1:
+        yield f"The frames of its cuts have heads of {sorted(heads)} bytes."
+
+
+def _beside(cut: Cut) -> set[float]:
+    """The bytes that cross beside a feature, by every codec whose payload has a fixed size."""
+    numbers, found = math.prod(cut.shape), set[float]()
+    for codec in _codecs(cut):
+        if codec in FIXED:
+            each, more = FIXED[codec]
+            r = cut.readings[f"payload.{codec}"]
+            found |= {size - each * numbers - more for size in (r.value, r.low, r.high) if size is not None}
+    return found
+
+
+def _logits(record: Record) -> Iterator[str]:
+    """Beside a feature cross the logits of the exits that a note names, four bytes for each class, and nothing else."""
+    carried, classes = record.notes.get(CARRIED, {}), set()
+    for cut in record.cuts:
+        found, exits = _beside(cut), carried.get(str(cut.before), 0)
+        if not exits and found - {0.0}:
+            yield f"At cut {cut.before} a tensor of shape {cut.shape} does not take the bytes of its payloads."
+        elif exits and len(found) > 1:
+            yield f"At cut {cut.before} codecs send different logits."
+        elif exits and found:
+            classes |= {found.pop() / (4 * exits)}
+    if len(classes) > 1 or any(number != round(number) or number < 1 for number in classes):
+        yield f"The logits that cross its cuts are of {sorted(classes)} classes."
+
+
+def _payloads(record: Record, cut: Cut) -> Iterator[str]:
+    """Behind a lossless codec the last exit answers as it does without a cut."""
+    last = record.exits[-1].readings
+    for codec in _codecs(cut):
+        for name in ("top1", "top5"):
+            there, own = value(cut.readings, f"{name}.{codec}"), value(last, name)
+            if codec in LOSSLESS and there is not None and own is not None and there != own:
+                yield f"{name}.{codec} at cut {cut.before} is not the last exit's, and {codec} loses nothing."
+
+
+def _early(record: Record, cut: Cut, early: Early) -> Iterator[str]:
+    """The samples that leave on the device follow from the policy's curve, and the bytes from those that do not."""
+    curve = next((one for one in record.curves if one.policy == early.policy), None)
+    local, samples = sum(exit_.stage < cut.before for exit_ in record.exits), samples_of(record.exits)
+    if curve is None or curve.test is None or early.point >= len(curve.test.left):
+        yield "is at a point that no curve has."
+        return
+    if early.point != curve.shipped:
+        yield f"is at point {early.point}, and would be shipped at point {curve.shipped}."
+    if early.device != sum(curve.test.left[early.point][:local]):
+        yield f"answers {early.device} samples on the device, and its curve says otherwise."
+    if list(early.behind) != _codecs(cut):
+        yield f"sends by {', '.join(early.behind)}, and at this cut {', '.join(_codecs(cut))} were measured."
+        return
+    crossing, right = samples - early.device, curve.test.right[early.point]
+    alone = local == len(record.exits) - 1
+    for codec, behind in early.behind.items():
+        frames = [crossing * one for one in _overheads(cut)]
+        if behind.framed - behind.payload not in frames or (not crossing and behind.payload):
+            yield f"sends through {codec} what does not fit the samples that cross."
+        r = cut.readings[f"payload.{codec}"]
+        if codec in FIXED and behind.payload != crossing * r.value:
+            yield f"sends {behind.payload} bytes of {crossing} samples through {codec}, {r.value:g} each."
+        changed = 0 if codec in LOSSLESS else crossing
+        if abs(behind.right - right) > changed or behind.right > samples:
+            yield f"is right about {behind.right} samples behind {codec}, and about {right} without a cut."
+        accuracy = value(cut.readings, f"top1.{codec}")
+        if alone and not early.device and accuracy is not None and not same(behind.right, accuracy * samples):
+            yield f"sends all samples to the last exit, and is not as accurate as that is behind {codec}."

@@ -1,0 +1,159 @@
+"""Checks of a record's readings: each by itself, and beside the others of its name."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from bench.records.checks.parts import same, samples_of, value, whole
+from bench.records.reading import AT_BOUND, COLDEST, HOTTEST, Reading, Readings
+from bench.records.record import Record
+
+UNITS = {
+    **dict.fromkeys(
+        ("top1", "top5", "calibration", "density", "ece", "overthinking", "underthinking"), "share"
+    ),
+    **dict.fromkeys(("payload", "framed", "bytes", "memory"), "B"),
+    "macs": "MAC",
+    "parameters": "one",
+    "temperature": "one",
+    "latency": "s",
+    "routing": "s",
+    "energy": "J",
+    "training": "x",
+    "speedup": "x",
+}
+"""The unit of a reading, by the first part of its name."""
+SPREAD = ("payload", "framed", "latency", "routing", "training", "speedup")
+"""First parts of the names of readings that have quartiles, and a number of measurements."""
+COUNTED = ("top1", "top5", "calibration", "density", "overthinking", "underthinking")
+"""First parts of the names of readings that are shares of so many samples or weights."""
+WHOLE = ("bytes", "memory", "parameters")
+"""First parts of the names of readings that are whole numbers."""
+METERS = {"macs": "macs", "memory": "memory", "storage": "bytes.dense", "latency": "latency"}
+"""By the name of a meter, a reading that it gives every exit."""
+
+
+def reading_faults(record: Record) -> Iterator[str]:
+    """A sentence for each reading that its name, its own numbers, or readings beside it contradict."""
+    for place, readings in record.places():
+        for name, reading in readings.items():
+            for fault in (*_number(name, reading), *_form(name, reading), *_source(name, reading, record)):
+                yield f"{name} of {place} {fault}"
+        yield from _samples(record, place, readings)
+    yield from _alike(record)
+    yield from _meters(record)
+
+
+def _number(name: str, r: Reading) -> Iterator[str]:
+    if r.value < 0:
+        yield "is negative."
+    if (r.low is not None and r.low > r.value) or (r.high is not None and r.high < r.value):
+        yield "does not lie between its own quartiles."
+    if (unit := UNITS.get(_kind(name), r.unit)) != r.unit:
+        yield f"is in {r.unit}, and should be in {unit}."
+    if r.unit == "share" and not (r.value <= 1 and (r.n is None or whole(r.value * r.n))):
+        yield f", {r.value!r}, is no share of {r.n} samples."
+    if _kind(name) in WHOLE and not whole(r.value):
+        yield f"is {r.value}, which is no whole number."
+    if name == "training.overhead" and not _between(r):
+        yield "is not the one that the dense network's slow and fast steps give."
+    if name == "temperature":
+        at_bound = r.value in (COLDEST, HOTTEST)
+        if not COLDEST <= r.value <= HOTTEST or at_bound != r.source.endswith(AT_BOUND):
+            yield f"is {r.value}, which its search cannot have given."
+
+
+def _between(r: Reading) -> bool:
+    """Whether a time over the mean of two others is the harmonic mean of what it is over each of them."""
+    return not r.low or not r.high or same(r.value, 2 / (1 / r.low + 1 / r.high))
+
+
+def _form(name: str, r: Reading) -> Iterator[str]:
+    """Whether quartiles and a number of measurements are there exactly where a reading has them."""
+    kind = _kind(name)
+    if (r.low is None) != (r.high is None):
+        yield "has one quartile, and not the other."
+    if kind not in UNITS:
+        return
+    has_spread = kind in SPREAD or (kind == "energy" and not r.source.startswith("model"))
+    if has_spread != (r.low is not None):
+        yield f"{'lacks its' if has_spread else 'has'} quartiles."
+    if (has_spread or kind in COUNTED) != (r.n is not None) or (r.n is not None and r.n < 1):
+        yield f"cannot be of {r.n} measurements or samples."
+
+
+def _source(name: str, r: Reading, record: Record) -> Iterator[str]:
+    kind, _, rest = name.partition(".")
+    wanted = {"payload": f"codec {rest}, test split", "framed": f"codec {rest}, test split"}
+    wanted |= {"top1": wanted["payload"], "top5": wanted["payload"]} if rest else {}
+    wanted |= {"energy": f"modelled, {rest}"} if rest else {}
+    if (source := wanted.get(kind, r.source)) != r.source:
+        yield f"comes from {r.source!r}, and should come from {source!r}."
+    threads = re.search(r"\bcpu, (\d+) threads", r.source)
+    if threads and int(threads[1]) != record.machine.get("threads", int(threads[1])):
+        yield f"was timed with {threads[1]} threads, and its machine had {record.machine['threads']}."
+
+
+def _samples(record: Record, place: str, readings: Readings) -> Iterator[str]:
+    """Shares are of the whole test split, and what crosses is counted with its frame and its accuracy."""
+    count = samples_of(record.exits)
+    for name, r in readings.items():
+        if (
+            _kind(name) in ("top1", "top5", "payload", "framed", "overthinking", "underthinking")
+            and r.n != count
+        ):
+            yield f"{name} of {place} is of {r.n} samples, and others are of {count}."
+    for codec in (name.removeprefix("payload.") for name in readings if name.startswith("payload.")):
+        if not {f"framed.{codec}", f"top1.{codec}", f"top5.{codec}"} <= readings.keys():
+            yield f"{place} says what crosses with {codec}, and not its framed bytes and accuracy."
+    for name in readings:
+        top5 = value(readings, name.replace("top1", "top5", 1))
+        if _kind(name) == "top1" and top5 is not None and readings[name].value > top5:
+            yield f"{name} of {place} is higher than its top-5 accuracy."
+
+
+def _alike(record: Record) -> Iterator[str]:
+    """Readings of one name were taken in one way, and times in the same rounds."""
+    sources: dict[str, set[str]] = defaultdict(set)
+    rounds: dict[str, set[int | None]] = defaultdict(set)
+    for place, readings in record.places():
+        on_walks = place.startswith("walks ")
+        for name, r in readings.items():
+            whole_name = re.sub(r"\.(device|server)$", "", "bytes" if _kind(name) == "bytes" else name)
+            if _kind(name) in UNITS and not on_walks:
+                sources[whole_name].add(r.source.removesuffix(AT_BOUND))
+            if _kind(name) in ("latency", "speedup", "routing", "calibration"):
+                kind = "calibration" if _kind(name) == "calibration" else "walks" if on_walks else "latency"
+                rounds[kind].add(r.n)
+    for name, found in sources.items():
+        if len(found) > 1:
+            yield f"Its readings {name} come from several sources: {'; '.join(sorted(found))}."
+    for kind, numbers in rounds.items():
+        if len(numbers) > 1:
+            yield f"Its readings of {kind} are of different numbers of measurements or samples."
+
+
+def _meters(record: Record) -> Iterator[str]:
+    """A meter that was requested gave its reading of every exit, or the reason is noted; no other meter gave any."""
+    chosen = {meter.name: meter.settings for meter in record.setup.meters}
+    for meter, name in METERS.items():
+        exits = [name in exit_.readings for exit_ in record.exits]
+        if name not in record.absent and set(exits) != {meter in chosen}:
+            yield f"Its readings {name} do not fit its meters, {', '.join(chosen) or 'none'}."
+    latencies = [e.readings["latency"] for e in record.exits if "latency" in e.readings]
+    batch, rounds = (chosen.get("latency", {}).get(key) for key in ("batch", "rounds"))
+    for one in latencies:
+        if f"batch {batch}" not in one.source.split(", ") or (one.n or 0) > int(rounds or 0):
+            yield f"Its latency comes from {one.source!r} in {one.n} rounds, and its meter has other settings."
+    disturbed = record.notes.get("rounds timed on a disturbed machine")
+    if latencies and disturbed is not None and not 0 <= disturbed <= (latencies[0].n or 0):
+        yield f"{disturbed} rounds were disturbed, of {latencies[0].n} in all."
+    for name in record.absent:
+        if any(name in readings for _, readings in record.places()):
+            yield f"It has the reading {name}, and a reason why it has none."
+
+
+def _kind(name: str) -> str:
+    return name.partition(".")[0]

@@ -1,0 +1,77 @@
+"""Every leaf of a written file changed, one at a time, and sealed anew as a forger would."""
+
+import json
+from typing import Any
+
+from bench.records.sealed import checksum
+
+SEAL = ("digest", "checksum")
+"""Computed anew when a file is sealed."""
+
+
+def passing(file, *parts, step=1.0):
+    """The places of leaves that can be changed although the file is checked: `exits.*.readings.ece.value`.
+
+    Args:
+        file: a sound one.
+        parts: the fields to change; all others but these where the first is `but`.
+        step: a small one of a share, such as one sample.
+    """
+    values = json.loads(file.model_dump_json())
+    chosen = [key for key in values if (key in parts) != (parts[0] == "but") and key not in SEAL]
+    found = set()
+    for place, value in leaves({key: values[key] for key in chosen}):
+        pattern = ".".join("*" if isinstance(key, int) else key for key in place)
+        if pattern not in found and any(_passes(file, values, place, new) for new in changes(value, step)):
+            found.add(pattern)
+    return found
+
+
+def leaves(value, place=()):
+    """Places and values of all that holds nothing else; an empty list or object is a leaf, too."""
+    if isinstance(value, (dict, list)) and value:
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in items:
+            yield from leaves(inner, (*place, key))
+    else:
+        yield place, value
+
+
+def changes(value, step):
+    """Other values: small and large steps of a number, other letters; of several kinds where it is left open."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [value + 1, max(value - 1, 0), 2 * value + 3]
+    if isinstance(value, float):
+        return [value - step, value + step, value * 0.9, value * 1.1, value + 1]
+    if isinstance(value, str):
+        other = [value[:-1] + ("1" if value[-1] != "1" else "2")] if value else []
+        return [f"{value}x", f"x{value}", *other]
+    if value is None:
+        return [1, 0.5, "x", "x@1", True, "0" * 40]
+    return [[1], ["x"], {"x": 1}, {"x": "y"}]
+
+
+def _passes(file, values, place, other):
+    """Whether a change is a file's whole content still, and sealed anew it has no fault."""
+    forged = _replaced(values, place, other)
+    if forged == values:
+        return False
+    try:
+        read = type(file).model_validate(forged)
+        if next(read.contradictions(), None) is not None:
+            return False
+        forged["digest"] = read.request_digest()
+        forged["checksum"] = checksum(forged)
+        return not type(file).model_validate(forged).faults()
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # `faults` makes a sentence of these
+        return False
+
+
+def _replaced(value, place, other) -> Any:
+    if not place:
+        return other
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[place[0]] = _replaced(value[place[0]], place[1:], other)
+    return copy

@@ -1,8 +1,8 @@
 import pytest
 
 import bench
-from bench.plugins.listing import cards
-from bench.plugins.plugin import KINDS, choose
+from bench.plugins.listing import bases, cards
+from bench.plugins.plugin import KINDS, choose, plugin_names
 from bench.plugins.spec import render
 
 BASES = {kind: getattr(bench, kind.capitalize()) for kind in KINDS}
@@ -32,3 +32,19 @@ def test_every_setting_has_a_meaning():
         if not setting.meaning
     ]
     assert silent == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_classes_above_a_plugin_are_those_that_it_derives_from(kind):
+    for name in plugin_names(kind):
+        above = {cls.__name__ for cls in type(choose(BASES[kind], name).plugin).__mro__[1:]}
+        assert bases(kind, name) == above & bases(kind, name)
+        assert BASES[kind].__name__ in bases(kind, name)
+    assert bases(kind, "nothing-of-this-name") is None
+
+
+def test_bounds_and_predefined_methods_are_known_by_their_classes():
+    assert "Reference" in bases("policy", "oracle")
+    assert "Reference" not in bases("policy", "entropy")
+    assert "Predefined" in bases("method", "sparse")
+    assert "Predefined" not in bases("method", "pruned")

@@ -9,20 +9,23 @@ SEAL = ("digest", "checksum")
 """Computed anew when a file is sealed."""
 
 
-def passing(file, *parts, step=1.0):
+def passing(file, *parts, step=1.0, store=None):
     """The places of leaves that can be changed although the file is checked: `exits.*.readings.ece.value`.
 
     Args:
         file: a sound one.
         parts: the fields to change; all others but these where the first is `but`.
         step: a small one of a share, such as one sample.
+        store: where other files, too, may contradict it.
     """
     values = json.loads(file.model_dump_json())
     chosen = [key for key in values if (key in parts) != (parts[0] == "but") and key not in SEAL]
     found = set()
     for place, value in leaves({key: values[key] for key in chosen}):
         pattern = ".".join("*" if isinstance(key, int) else key for key in place)
-        if pattern not in found and any(_passes(file, values, place, new) for new in changes(value, step)):
+        if pattern not in found and any(
+            _passes(file, values, place, new, store) for new in changes(value, step)
+        ):
             found.add(pattern)
     return found
 
@@ -53,7 +56,7 @@ def changes(value, step):
     return [[1], ["x"], {"x": 1}, {"x": "y"}]
 
 
-def _passes(file, values, place, other):
+def _passes(file, values, place, other, store):
     """Whether a change is a file's whole content still, and sealed anew it has no fault."""
     forged = _replaced(values, place, other)
     if forged == values:
@@ -64,7 +67,8 @@ def _passes(file, values, place, other):
             return False
         forged["digest"] = read.request_digest()
         forged["checksum"] = checksum(forged)
-        return not type(file).model_validate(forged).faults()
+        read = type(file).model_validate(forged)
+        return not (read.faults() if store is None else store.faults(read))
     except (ArithmeticError, LookupError, TypeError, ValueError):  # `faults` makes a sentence of these
         return False
 

@@ -34,11 +34,20 @@ def disputes(stream: StreamRecord, store: Store) -> Iterator[str]:
 def _against(stream: StreamRecord, part: StreamPart, run: Record, path: str) -> Iterator[str]:
     if run.right() != (part.samples, part.right):
         yield f"It says that the exits are right about {part.right} samples, and {path} does not."
+    elif (costs := _macs(run)) is not None and costs != part.costs:
+        yield f"Its exits cost {part.costs} MACs, and by {path} it is {costs}."
     elif part is stream.parts[0]:
         try:
             yield from _costs(stream, run, path)
         except SeesawError as error:
             yield str(error)
+
+
+def _macs(run: Record) -> list[float] | None:
+    """The effective MACs of each exit; None where not every exit has them."""
+    readings = [exit_.readings.get("macs.effective") for exit_ in run.exits]
+    costs = [one.value for one in readings if one is not None]
+    return costs if len(costs) == len(readings) else None
 
 
 def _costs(stream: StreamRecord, run: Record, path: str) -> Iterator[str]:

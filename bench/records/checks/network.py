@@ -14,8 +14,6 @@ from bench.records.reading import Reading, Readings
 from bench.records.record import Cut, Exit, LayerRow, Record
 
 MACS, COST = "macs", "macs.effective"
-TOLERATED = 0.02
-"""The share by which two counters of MACs may differ without a note."""
 WIDTH = {None: 4, "float16": 2, "int8": 1}
 """Bytes of a packed weight, by the type of values in a setup."""
 
@@ -29,7 +27,6 @@ def network_faults(record: Record) -> Iterator[str]:
     yield from _macs(record)
     yield from _exits(record)
     yield from _bytes(record)
-    yield from _second_count(record)
 
 
 _PLACE = re.compile(r"(stages|heads)\.\d+(\..+)?")
@@ -208,17 +205,3 @@ def _bytes(record: Record) -> Iterator[str]:
             one, other = value(before.readings, name), value(after.readings, name)
             if one is not None and other is not None and one > other:
                 yield f"{name} falls from {one:g} to {other:g} behind stage {before.before}."
-
-
-def _second_count(record: Record) -> Iterator[str]:
-    """The second counter's number is near the first's, or a note has both."""
-    second = value(record.net, "macs.fvcore")
-    first = value(record.exits[-1].readings, MACS) if record.exits else None
-    note = record.notes.get("counters differ")
-    if second is None or first is None:
-        return
-    difference = abs(second - first) / first if first else math.inf
-    if (difference > TOLERATED) != (note is not None):
-        yield f"Its counters of MACs say {first:g} and {second:g}, and {'no' if note is None else 'a'} note says that they differ."
-    elif note is not None and not all(one in note.values() for one in (first, second)):
-        yield "Its note of counters that differ has other numbers than its readings."

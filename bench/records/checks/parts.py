@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -74,10 +74,10 @@ def same_word(plugin: Named, key: str, given: object, default: str) -> bool:
         return True  # a spec that cannot be read is a fault by itself
 
 
-def origin_faults(setup: Setup, versions: Mapping[str, str]) -> Iterator[str]:
+def origin_faults(plugins: Iterable[Named], versions: Mapping[str, str]) -> Iterator[str]:
     """A sentence for each plugin of this distribution whose version is not the one that was installed."""
     ours = f"{PACKAGE} {versions.get(PACKAGE)}"
-    for plugin in (one for plugins in plugins_of(setup).values() for one in plugins):
+    for plugin in plugins:
         if plugin.origin.startswith(f"{PACKAGE} ") and plugin.origin != ours:
             yield f"{plugin.name} is of {plugin.origin}, and the versions beside it name {ours}."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ COUNTED = ("top1", "top5", "calibration", "density", "overthinking", "underthink
 """First parts of the names of readings that are shares of so many samples or weights."""
 WHOLE = ("bytes", "memory", "parameters")
 """First parts of the names of readings that are whole numbers."""
+TOLERATED = 0.02
+"""The share by which two counters of MACs may differ without a note."""
 METERS = {"macs": "macs", "memory": "memory", "storage": "bytes.dense", "latency": "latency"}
 """By the name of a meter, a reading that it gives every exit."""
 
@@ -44,6 +47,7 @@ def reading_faults(record: Record) -> Iterator[str]:
         yield from _samples(record, place, readings)
     yield from _alike(record)
     yield from _meters(record)
+    yield from _second_count(record)
 
 
 def _number(name: str, r: Reading) -> Iterator[str]:
@@ -153,6 +157,20 @@ def _meters(record: Record) -> Iterator[str]:
     for name in record.absent:
         if any(name in readings for _, readings in record.places()):
             yield f"It has the reading {name}, and a reason why it has none."
+
+
+def _second_count(record: Record) -> Iterator[str]:
+    """The second counter's number is near the first's, or a note has both."""
+    second = value(record.net, "macs.fvcore")
+    first = value(record.exits[-1].readings, "macs") if record.exits else None
+    note = record.notes.get("counters differ")
+    if second is None or first is None:
+        return
+    difference = abs(second - first) / first if first else math.inf
+    if (difference > TOLERATED) != (note is not None):
+        yield f"Its counters of MACs say {first:g} and {second:g}, and {'no' if note is None else 'a'} note says that they differ."
+    elif note is not None and not all(one in note.values() for one in (first, second)):
+        yield "Its note of counters that differ has other numbers than its readings."
 
 
 def _kind(name: str) -> str:

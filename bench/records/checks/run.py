@@ -20,6 +20,7 @@ from bench.records.checks.network import COST, network_faults
 from bench.records.checks.parts import (
     code_faults,
     origin_faults,
+    plugins_of,
     samples_of,
     settings_faults,
     value,
@@ -44,7 +45,8 @@ def contradictions(record: Record) -> Iterator[str]:
 
 def _made(record: Record) -> Iterator[str]:
     """Versions, machine, commit and time against each other."""
-    yield from origin_faults(record.setup, record.versions)
+    plugins = [one for kind in plugins_of(record.setup).values() for one in kind]
+    yield from origin_faults(plugins, record.versions)
     yield from code_faults(record.commit, record.dirty)
     if record.machine.get("device", record.setup.device) != record.setup.device:
         yield f"It was to run on {record.setup.device}, and its machine's device is {record.machine['device']}."

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from bench.errors import counted
-from bench.records.checks.parts import settings_faults, spec_faults
+from bench.plugins.listing import bases
+from bench.records.checks.parts import (
+    code_faults,
+    default_faults,
+    origin_faults,
+    settings_faults,
+    spec_faults,
+)
 from bench.records.compare import SAME
 from bench.records.stream import Result, StreamRecord, identity
 from bench.records.terms import ALL_LAYERS, BASELINES
@@ -32,6 +39,8 @@ def _parts(stream: StreamRecord) -> Iterator[str]:
         if part.digest != part.setup.digest():
             yield f"Its run's settings have the digest {part.setup.digest()}, and it says {part.digest}."
         yield from settings_faults(part.setup)
+        if part.setup.weights is None and part.trained not in (None, part.setup.training_digest()):
+            yield f"It began from no weights, and names the training {part.trained}, which is not its own."
 
 
 def _network(stream: StreamRecord) -> Iterator[str]:
@@ -47,8 +56,14 @@ def _network(stream: StreamRecord) -> Iterator[str]:
 
 def _entrants(stream: StreamRecord) -> Iterator[str]:
     specs = [entrant.spec for entrant in stream.entrants]
+    yield from origin_faults(stream.entrants, stream.versions)
+    yield from code_faults(stream.commit, stream.dirty)
     for entrant in stream.entrants:
         yield from spec_faults(entrant)
+        yield from default_faults("policy", entrant)
+        above = bases("policy", entrant.name)
+        if above is not None and ("Reference" in above) != entrant.bound:
+            yield f"{entrant.spec} is {'no bound' if entrant.bound else 'a bound'}, and stands there as another."
         if not entrant.bound and not math.isclose(entrant.head, float(entrant.settings.get("head", 0.2))):
             yield f"{entrant.spec} is not billed for exits as its settings say."
     pairs = [(result.policy, result.terms) for result in stream.results]
@@ -119,7 +134,12 @@ def _baselines(stream: StreamRecord) -> Iterator[str]:
         if result.policy not in BASELINES:
             continue
         name = f"{result.policy} at offload {result.offload:g}"
-        if any(result.sent) or len(set(result.right)) > 1 or not _alike(result.cost):
+        if (
+            any(result.sent)
+            or len(set(result.right)) > 1
+            or not _alike(result.cost)
+            or not _alike(result.regret)
+        ):
             yield f"{name} sends samples on, or differs from pass to pass."
         if result.policy == ALL_LAYERS:
             if result.right[0] != last or any(result.plays[:-1]):
@@ -132,4 +152,4 @@ def _baselines(stream: StreamRecord) -> Iterator[str]:
 
 
 def _alike(values: list[float]) -> bool:
-    return all(math.isclose(value, values[0], rel_tol=SAME) for value in values)
+    return all(math.isclose(value, values[0], rel_tol=SAME, abs_tol=SAME) for value in values)

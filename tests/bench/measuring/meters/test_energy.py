@@ -1,3 +1,8 @@
+"""Energy from counters, and by the model.
+
+Covers: bench/records/energy_model.py
+"""
+
 import sys
 import types
 

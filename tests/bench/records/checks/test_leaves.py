@@ -1,6 +1,7 @@
 """Every leaf of a record, changed and sealed anew, is a fault; those that may pass are listed, with the reason.
 
-Covers: bench/records/checks/network.py, bench/records/checks/readings.py
+Covers: bench/records/checks/cuts.py, bench/records/checks/network.py, bench/records/checks/readings.py,
+bench/records/checks/walks.py
 """
 
 import pytest
@@ -56,7 +57,7 @@ MAY_PASS = {
     "of the place and time: nothing is computed from it": {
         *(f"machine.{key}" for key in ("cores", "deterministic", "governor", "neighbours", "processor", "system")),
         *(f"versions.{name}" for name in (
-            "fvcore", "numpy", "python", "pytorch-lightning", "scikit-learn", "torch", "torchvision")),
+            "fvcore", "numpy", "python", "pytorch-lightning", "scikit-learn", "torch", "torchmetrics", "torchvision")),
         "commit", "created", "dirty",
     },
     "prose": {

@@ -18,7 +18,10 @@ from bench.errors import SeesawError
 if TYPE_CHECKING:
     import torch
 
-PACKAGES = ("seesaw-bench", "torch", "torchvision", "pytorch-lightning", "numpy", "fvcore", "scikit-learn")
+PACKAGES = (
+    "seesaw-bench", "torch", "torchvision", "pytorch-lightning", "torchmetrics", "numpy", "fvcore", "scikit-learn",
+)  # fmt: skip
+"""The distributions whose versions a record names, because numbers depend on them."""
 
 
 class Clock:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.records.reading import Reading
+from bench.records.setup import has_constant_masks
 
 if TYPE_CHECKING:
     from bench.records.record import Record
@@ -16,6 +17,44 @@ CLOCKED = ("s", "J", "x")
 """Units of readings that another machine may lack, or give other values of."""
 SAME = 1e-6
 """Numbers that differ by less differ by rounding: shares by so much, larger numbers by this share of them."""
+ROUNDING = 1e-7
+"""The share by which counts may differ: older records hold some of them as means of float32."""
+MACHINE = ("processor", "threads", "accelerator")
+"""The parts of a record's machine that numbers depend on."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A class of numbers, the difference that is allowed between a file's and the new one, and why."""
+
+    title: str
+    allowed: str
+    reason: str
+
+
+EXACT = Rule(
+    "counts, bytes, MACs", "none but rounding", "They follow from the settings, whatever the machine."
+)
+SAME_PLACE = Rule(
+    "all numbers that no clock gave", "none but rounding", "Processor, threads and versions are the same."
+)
+ELSEWHERE = Rule(
+    "results of training, elsewhere",
+    "3 standard errors + 0.01 of accuracies; 0.1 of other shares; 10% else",
+    "Other processors, threads or versions round otherwise, and training magnifies it.",
+)
+OTHER_POINT = Rule(
+    "of operating points, elsewhere",
+    "not compared",
+    "A policy may have others there, and ship another; the bytes of one sample are compared.",
+)
+MASKS = Rule(
+    "sizes of masks that training chose, elsewhere", "1%", "Which weights exist follows from trained weights."
+)
+TIMED = Rule(
+    "times and measured energies", "twice the quartiles' distance, at least half", "The machine is the same."
+)
+OTHER_MACHINE = Rule("times and energies of another machine", "not compared", "They are the machine's own.")
 
 
 @dataclass(frozen=True)
@@ -27,14 +66,19 @@ class Compared:
         recorded: in the file; None where it lacks the number.
         again: in the file made again; None where that lacks the number.
         allowed: the largest difference that is no contradiction; None where the two cannot be compared.
-        timed: whether a clock or a sensor gave it, so that a busy machine explains a difference.
+        rule: the class of numbers that it belongs to, which gives `allowed`.
     """
 
     name: str
     recorded: float | None
     again: float | None
     allowed: float | None
-    timed: bool = False
+    rule: Rule = EXACT
+
+    @property
+    def timed(self) -> bool:
+        """Whether a clock or a sensor gave it, so that a busy machine explains a difference."""
+        return self.rule in (TIMED, OTHER_MACHINE)
 
     @property
     def agrees(self) -> bool:
@@ -50,57 +94,96 @@ class Compared:
 class Rerun:
     """The differences that are allowed between a record and the record of its run again.
 
+    The record does not decide what is exact: another processor or version in it relaxes results of training alone.
+
     Attributes:
         same_machine: whether both ran on the same processor with as many threads, and the same accelerator.
-        same: whether the versions of the software are the same as well.
+        same: whether the versions of the software are the same as well; one that the record lacks counts for nothing.
+        constant: whether no mask changed in training.
+        samples: of the test split.
     """
 
     same_machine: bool
     same: bool
+    constant: bool
+    samples: int
 
     @classmethod
     def of(cls, record: Record, again: Record) -> Rerun:
         """The conditions under which two records were made."""
-        keys = ("processor", "threads", "accelerator")
-        machine = all(record.machine.get(key) == again.machine.get(key) for key in keys)
-        return cls(machine, machine and record.versions == again.versions)
+        different = conditions_that_differ(record, again)
+        machine = not any(name in MACHINE for name in different)
+        constant = has_constant_masks(again.setup)
+        return cls(machine, not different, constant, again.right()[0] or 1000)
 
     def reading(self, name: str, recorded: Reading, again: Reading | None) -> Compared:
-        """One reading beside the other, which may be missing where its unit is one of `CLOCKED`."""
-        timed = clocked(recorded.unit, recorded.source)
+        """One reading beside the other, which may be missing where a clock or a sensor gave it."""
+        rule, allowed = self._allowed(name.rpartition(": ")[2], recorded, again or recorded)
         if again is None:
-            return Compared(name, recorded.value, None, None if recorded.unit in CLOCKED else 0.0, timed)
-        if again.unit != recorded.unit or (recorded.unit == "share" and again.n != recorded.n):
-            return Compared(name, recorded.value, None, 0.0, timed)
-        return Compared(name, recorded.value, again.value, self._allowed(recorded, again), timed)
+            missing = None if clocked(recorded.unit, recorded.source) else 0.0
+            return Compared(name, recorded.value, None, missing, rule)
+        if again.unit != recorded.unit or (rule not in (TIMED, OTHER_MACHINE) and again.n != recorded.n):
+            return Compared(name, recorded.value, None, 0.0, rule)
+        return Compared(name, recorded.value, again.value, allowed, rule)
 
     def count(self, name: str, recorded: float, again: float | None) -> Compared:
         """One number that no clock gave, beside the other."""
-        share = name.startswith("curve") and not name.endswith("macs")
-        rounding = SAME * max(1.0, abs(recorded))
-        return Compared(
-            name, recorded, again, rounding if self.same else 0.1 if share else 0.1 * abs(recorded)
-        )
+        size = abs(again or 0.0)
+        if self.same or name.startswith(("density", "MACs of training")):
+            rule = SAME_PLACE if self.same else EXACT if self.constant else MASKS
+            allowed = 0.01 * size if rule is MASKS else SAME * max(1.0, size)
+        elif not name.startswith("curve") and " at cut " not in name:
+            rule, allowed = EXACT, ROUNDING * size
+        elif again is None or name.endswith(": bytes"):
+            rule, allowed = OTHER_POINT, None
+        else:
+            rule = ELSEWHERE
+            error = 3 * self._error(size, self.samples) + 0.01
+            allowed = error if "accuracy" in name else 0.1 if "share" in name else 0.1 * size
+        return Compared(name, recorded, again, allowed, rule)
 
-    def _allowed(self, recorded: Reading, again: Reading) -> float | None:
-        """The largest difference allowed; None where times of two machines cannot be compared.
+    def _allowed(self, name: str, recorded: Reading, again: Reading) -> tuple[Rule, float | None]:
+        """The rule and the largest difference allowed; None where times of two machines cannot be compared.
 
         Of times it is twice the distance of the new quartiles, at least half the new value. A time recorded
         as slower may also differ by twice the distance of its own quartiles. A faster one may not: a wide
         spread in a record must not excuse it.
         """
-        if again.unit == "share":
-            if self.same:
-                return SAME
-            p, n = min(max(again.value, 0.05), 0.95), again.n or 1000
-            return 3 * math.sqrt(2 * p * (1 - p) / n) + 0.01
+        size = abs(again.value)
         if clocked(again.unit, again.source):
             if not self.same_machine:
-                return None
+                return OTHER_MACHINE, None
             own = max(2 * _spread(again), 0.5 * again.value)
             faster = recorded.value < again.value
-            return own if faster else max(own, min(2 * _spread(recorded), recorded.value))
-        return 0.0 if self.same else abs(again.value) * (1e-6 if again.unit == "MAC" else 0.1)
+            return TIMED, own if faster else max(own, min(2 * _spread(recorded), recorded.value))
+        if self.same:
+            return SAME_PLACE, SAME if again.unit == "share" else ROUNDING * size
+        if _of_masks(name):
+            return (EXACT, ROUNDING * size) if self.constant else (MASKS, 0.01 * size)
+        if again.unit == "share":
+            return ELSEWHERE, 3 * self._error(again.value, again.n or self.samples) + 0.01
+        varies = again.low != again.high or (again.unit not in ("B", "MAC") and name != "parameters")
+        return (ELSEWHERE, 0.1 * size) if varies else (EXACT, ROUNDING * size)
+
+    def _error(self, share: float, samples: int) -> float:
+        """The standard error of the difference of two shares of so many samples."""
+        p = min(max(share, 0.05), 0.95)
+        return math.sqrt(2 * p * (1 - p) / samples)
+
+
+def conditions_that_differ(record: Record, again: Record) -> dict[str, tuple[Any, Any]]:
+    """What numbers depend on beside settings, where two records differ in it: by name, both values."""
+    pairs = {key: (record.machine.get(key), again.machine.get(key)) for key in MACHINE}
+    pairs |= {name: (version, again.versions.get(name)) for name, version in record.versions.items()}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _of_masks(name: str) -> bool:
+    """Whether a reading's number follows from the masks alone, or from them and the layers' shapes."""
+    kind = name.partition(".")[0]
+    if kind in ("density", "energy", "parameters"):
+        return True
+    return name.startswith(("macs.effective", "bytes.")) and not name.startswith("bytes.dense")
 
 
 def _spread(reading: Reading) -> float:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from bench.errors import SeesawError
 from bench.plugins.plugin import Whole
-from bench.records.compare import Compared, Rerun, clocked
+from bench.records.compare import Compared, Rerun, clocked, conditions_that_differ
 from bench.records.curve import Curve
 from bench.records.reading import Reading
 from bench.records.sealed import Block, Sealed
@@ -185,10 +185,9 @@ class Record(Sealed):
     def compare(self, again: Record) -> list[Compared]:
         """Every number beside the one that running it again gives, with the difference that is allowed.
 
-        On one machine with the same versions, counts and accuracies must agree. Elsewhere MACs must; other
-        counts may differ by a tenth, accuracies by 0.01 and three standard errors of the difference of two
-        samples. Times and measured energies are compared on one machine alone
-        (`bench.records.compare.Rerun`).
+        Counts, bytes and MACs must agree on any machine. Results of training must agree on the same processor
+        with the same threads and versions, and elsewhere within what `bench.records.compare.ELSEWHERE` states.
+        Times and measured energies are compared on one machine alone.
         """
         rerun = Rerun.of(self, again)
         theirs = dict(again.places())
@@ -199,6 +198,9 @@ class Record(Sealed):
         ]
         counts = dict(again.counts())
         return rows + [rerun.count(name, value, counts.get(name)) for name, value in self.counts()]
+
+    def conditions_that_differ(self, again: Record) -> dict[str, tuple[Any, Any]]:
+        return conditions_that_differ(self, again)
 
     def places(self) -> Iterator[tuple[str, dict[str, Reading]]]:
         """Every place that has readings, by name."""
@@ -214,6 +216,8 @@ class Record(Sealed):
         """The numbers beside the readings that running it again must give, by name."""
         yield "budget", self.budget
         yield "steps", float(sum(row.steps for row in self.training))
+        if all(row.macs is not None for row in self.training):
+            yield "MACs of training", sum(row.macs or 0.0 for row in self.training)
         for layer in self.layers:
             yield f"density of {layer.name}", layer.density
             yield f"weights of {layer.name}", float(math.prod(layer.shape))
@@ -226,6 +230,13 @@ class Record(Sealed):
                 yield f"{name}: macs", point.macs
                 for exit_, share in enumerate(point.shares):
                     yield f"{name}: share of exit {exit_}", share
+
+        for cut in self.cuts:
+            for early in cut.early:
+                for codec, behind in early.behind.items():
+                    name = f"{early.policy} at cut {cut.before} through {codec}"
+                    yield f"{name}: accuracy", behind.right / max(self.right()[0], 1)
+                    yield f"{name}: bytes", float(behind.payload)
 
     def right(self) -> tuple[int, list[int]]:
         """Samples of the test split, and how many of them each exit is right about."""

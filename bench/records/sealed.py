@@ -102,6 +102,10 @@ class Sealed(Block):
         """Every number beside the one that making the file again gives, with the difference that is allowed."""
         raise NotImplementedError(f"{type(self).__name__} must define compare(again)")
 
+    def conditions_that_differ(self, again: Any) -> dict[str, tuple[Any, Any]]:
+        """What its numbers depend on beside its settings, where a file made again has others: by name, both values."""
+        return {}
+
     def faults(self, path: Path | None = None, folder: Path | None = None) -> list[str]:
         """The faults of a file by itself, a sentence each; none for a sound one.
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from bench.errors import SeesawError
+from bench.plugins.listing import bases
 from bench.plugins.plugin import Count, Positive, Settings, Whole
 from bench.plugins.spec import parse, render
 from bench.records.sealed import Block, slug
@@ -206,3 +207,8 @@ def parent_of(setup: Setup) -> str:
     """The training digest of the dense parent: the same setup with the method `dense`, no cut, not lean."""
     dense = Named(name=DENSE, origin="", settings={}, spec=DENSE)
     return setup.model_copy(update={"method": dense, "cut": None, "lean": False}).training_digest()
+
+
+def has_constant_masks(setup: Setup) -> bool:
+    """Whether no mask changes in training: the method is dense, or one whose patterns are laid before it."""
+    return setup.method.name == DENSE or "Predefined" in (bases("method", setup.method.name) or ())

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from bench.plugins.listing import bases
 from bench.records.checks.parts import value, whole
 from bench.records.compare import SAME
 from bench.records.record import EpochRow, Record
-from bench.records.setup import DENSE, Recipe
+from bench.records.setup import Recipe, has_constant_masks
 
 CLOSE = 1e-6
 """The share by which a learning rate may differ from its schedule's."""
@@ -25,18 +24,12 @@ def training_faults(record: Record) -> Iterator[str]:
     for number, row in enumerate(rows):
         for fault in _row(record, row, recipe):
             yield f"Epoch {number} of its training {fault}"
-    if rows and has_constant_masks(record):
+    if rows and has_constant_masks(record.setup):
         schedules = schedules_of(rows, recipe)
         if schedules is None:
             yield "The learning rates of its training are not those of its recipe's schedule."
         else:
             yield from _schedules(record, schedules, recipe)
-
-
-def has_constant_masks(record: Record) -> bool:
-    """Whether no mask changed in training: the method is dense, or one that announces its patterns as predefined."""
-    method = record.setup.method
-    return method.name == DENSE or "Predefined" in (bases("method", method.name) or ())
 
 
 def _budget(record: Record, recipe: Recipe) -> Iterator[str]:

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.records.compare import differences
+from bench.records.compare import EXACT, differences
 from tests.bench.edited import aged, edited, set_
 
 
@@ -73,3 +73,72 @@ def test_what_differs_is_named(made):
     assert changes["seed"] == [0, 1]
     assert changes["setup.method.spec"] == ["dense", "sparse"]
     assert "setup.task.spec" not in changes
+
+
+ELSEWHERE = [
+    set_("machine", "processor", value="another"),
+    set_("versions", value={"seesaw-bench": "1", "torch": "1.0"}),
+]
+
+
+@pytest.mark.parametrize("elsewhere", ELSEWHERE)
+@pytest.mark.parametrize(
+    "change",
+    [
+        set_("exits", 1, "readings", "macs", "value", value=3000.1),
+        set_("exits", 1, "readings", "macs.effective", "value", value=3001.0),
+        set_("exits", 1, "readings", "bytes.dense", "value", value=8001.0),
+        set_("exits", 1, "readings", "memory", "value", value=513.0),
+        set_("exits", 1, "readings", "parameters", "value", value=2001.0),
+        set_("exits", 1, "readings", "density", "value", value=0.999),
+        set_("exits", 1, "readings", "density", "n", value=1501),
+        set_("cuts", 1, "readings", "payload.int8", "value", value=65.0),
+        set_("cuts", 1, "shape", value=[57]),
+        set_("training", 0, "steps", value=11),
+        set_("training", 0, "macs", value=9.1e5),
+        set_("layers", 0, "density", value=0.99),
+        set_("layers", 0, "shape", value=[10, 51]),
+        set_("net", "macs.fvcore", "value", value=3011.0),
+        set_("budget", value=1.01),
+    ],
+)
+def test_no_other_processor_or_version_in_a_record_relaxes_counts_bytes_and_macs(made, change, elsewhere):
+    record = edited(made(), elsewhere)
+    assert all(row.agrees for row in record.compare(made()))
+    wrong = [row for row in edited(record, change).compare(made()) if not row.agrees]
+    assert wrong
+    assert {row.rule for row in wrong} == {EXACT}
+
+
+@pytest.mark.parametrize("elsewhere", ELSEWHERE)
+def test_elsewhere_results_of_training_may_differ_as_far_as_is_stated(made, elsewhere):
+    near, far = (edited(made(right=(160, right)), elsewhere) for right in (178, 150))
+    assert all(row.agrees for row in near.compare(made()))
+    wrong = [row for row in far.compare(made()) if not row.agrees]
+    assert {"exit 1: top1", "cut 1: top1.int8", "curve fixed, point 0: accuracy"} <= {
+        row.name for row in wrong
+    }
+    assert {row.rule.title for row in wrong} == {"results of training, elsewhere"}
+    assert any(
+        row.rule.allowed == "not compared" and row.name.endswith(": bytes") for row in far.compare(made())
+    )
+    assert not all(row.agrees for row in made(right=(160, 178)).compare(made()))
+
+
+def test_masks_that_training_chose_may_differ_elsewhere_by_a_hundredth(made):
+    new = made(method="pruned", scale=0.25)
+    for value, agrees in ((752.0, True), (770.0, False)):
+        change = set_("exits", 1, "readings", "macs.effective", "value", value=value)
+        row = next(
+            row
+            for row in edited(edited(new, ELSEWHERE[0]), change).compare(new)
+            if row.name == "exit 1: macs.effective"
+        )
+        assert (row.agrees, row.rule.allowed) == (agrees, "1%")
+
+
+def test_a_version_that_a_record_lacks_does_not_loosen_it(made):
+    new = edited(made(), set_("versions", value={"seesaw-bench": "1", "torchmetrics": "1.9"}))
+    assert made().conditions_that_differ(new) == {}
+    assert new.conditions_that_differ(made()) == {"torchmetrics": ("1.9", None)}
+    assert not all(row.agrees for row in made(right=(158, 180)).compare(new))

@@ -12,7 +12,19 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from bench.commands import boards, compare, kernels, options, pack, plugins, records, replay, run, run_exits
+from bench.commands import (
+    boards,
+    compare,
+    kernels,
+    options,
+    pack,
+    plugins,
+    records,
+    replay,
+    run,
+    run_exits,
+    verify,
+)
 from bench.errors import SeesawError, lab_error
 
 app = typer.Typer(
@@ -68,7 +80,7 @@ for name, command in {
     "publish": boards.publish,
     "show": records.show,
     "diff": records.diff,
-    "verify": records.verify,
+    "verify": verify.verify,
     "pack": pack.pack,
     "run-exits": run_exits.run_exits,
     "kernels": kernels.kernels,

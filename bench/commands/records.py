@@ -1,4 +1,4 @@
-"""seesaw show, diff and verify: the content of a written file, the differences of two, and its checks.
+"""seesaw show and diff: the content of a written file, and the differences of two.
 
 They treat every kind of written file (a run's record, a stream record, ...) alike: see `bench.records.sealed`.
 """
@@ -17,7 +17,7 @@ from rich.table import Table
 
 from bench.commands import options
 from bench.commands.options import out
-from bench.errors import SeesawError, counted
+from bench.errors import SeesawError
 
 if TYPE_CHECKING:
     from bench.records.sealed import Sealed
@@ -95,11 +95,11 @@ def diff(
         raise SeesawError(
             f"{one} is a {first.title} and {other} a {second.title}. Give two records of runs, or two of streams."
         )
-    table = _table("settings, machine and versions that differ", "", "first", "second")
+    table = table_of("settings, machine and versions that differ", "", "first", "second")
     for name, a, b in differences(first.settings(), second.settings()):
         table.add_row(name, str(a), str(b))
     out.print(table if table.row_count else "Settings, machine and versions are the same.")
-    numbers = _table("numbers that differ", "number", "first", "second", "second / first")
+    numbers = table_of("numbers that differ", "number", "first", "second", "second / first")
     here, there = first.numbers(), second.numbers()
     rows = [(name, here.get(name), there.get(name)) for name in here | there]
     rows = [(name, a, b) for name, a, b in rows if a != b]
@@ -125,77 +125,8 @@ def _telling(name: str, a: float | None, b: float | None) -> tuple[bool, float]:
     return not name.startswith("exit"), -ratio
 
 
-def verify(
-    record: RecordPath,
-    rerun: Annotated[
-        bool, typer.Option("--rerun", help="also run it again, and compare the numbers")
-    ] = False,
-    records: options.Records = options.RECORDS,
-    runs: options.Runs = options.RUNS,
-    data: options.DataSets = options.DATA,
-    threads: options.Threads = None,
-    debug: options.Debug = False,
-) -> None:
-    """Check a record: schema, digest, checksum, and every number that others imply.
-
-    With --rerun it is run again in a folder of its own, and every number must lie within its stated spread:
-    counts exactly, accuracies exactly on the same machine and within three standard errors elsewhere, times only
-    on the same machine. A record made with a draft or from a file of weights cannot be run again, for it holds
-    neither. A stream record (`seesaw replay --record`) is also compared with the records of its runs; with --rerun
-    it is replayed from the traces that lie in the folder of runs, and every number must be the same.
-    """
-    from bench.records.store import Store, open_file
-
-    file, store = open_file(record), Store(records, runs)
-    if faults := store.faults(file, record):
-        for sentence in faults:
-            out.print(f"- {sentence}", style="red", soft_wrap=True)
-        raise SeesawError(f"{record} is not to be believed. {file.remedy}")
-    out.print("Schema, digest, checksum, derived numbers and what other files say of it hold.")
-    if reason := store.contested(record, []):
-        out.print(f"A maintainer contests it: {reason}", style="yellow", soft_wrap=True)
-    if rerun:
-        _make_again(record, file, store, data, threads)
-
-
-def _make_again(path: Path, file: Sealed, store: Store, data: Path, threads: int | None) -> None:
-    """Make a file again, and compare every number with the new one.
-
-    Raises:
-        SeesawError: a number contradicts it, or it cannot be made again.
-    """
-    with out.status("Loading PyTorch ..."):
-        maker = import_module(file.maker)
-        from bench.runs.progress import RunProgress
-
-    with RunProgress(out, file.name) as progress:
-        rows = file.compare(maker.again(file, store, data=data, threads=threads, report=progress))
-    wrong = [row for row in rows if not row.agrees]
-    compared = sum(row.allowed is not None for row in rows)
-    left_out = len(rows) - compared
-    times = f", {counted(left_out, 'time')} of another machine left out" if left_out else ""
-    out.print(f"{counted(compared, 'number')} compared{times}.")
-    if not wrong:
-        out.print("Made again, every number lies within its spread.")
-        return
-    table = _table("made again", "number", "recorded", "again", "allowed")
-    for row in wrong:
-        values = ("-" if value is None else f"{value:.9g}" for value in (row.recorded, row.again))
-        table.add_row(row.name, *values, f"{row.allowed:.3g}")
-    out.print(table)
-    if any(not row.timed for row in wrong):
-        contradict = sum(not row.timed for row in wrong)
-        raise SeesawError(
-            f"{contradict} of {counted(compared, 'number')} contradict {path}. Compare machine and versions with "
-            "`seesaw show`, and ask who made it."
-        )
-    raise SeesawError(
-        f"{counted(len(wrong), 'time lies', 'times lie')} outside their spread, and all other numbers agree. Let the machine "
-        "do nothing else, and verify it once more."
-    )
-
-
-def _table(title: str, *heads: str) -> Table:
+def table_of(title: str, *heads: str) -> Table:
+    """An empty table; what is too long for its columns but the first goes on in the next line."""
     table = Table(*heads, title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for column in table.columns[1:]:
         column.overflow = "fold"

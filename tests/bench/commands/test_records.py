@@ -1,4 +1,4 @@
-"""seesaw show, diff and verify, as a contributor types them.
+"""seesaw show and diff, as a contributor types them.
 
 Covers: bench/boards/show/record.py
 """

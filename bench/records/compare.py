@@ -55,6 +55,9 @@ TIMED = Rule(
     "times and measured energies", "twice the quartiles' distance, at least half", "The machine is the same."
 )
 OTHER_MACHINE = Rule("times and energies of another machine", "not compared", "They are the machine's own.")
+DISTURBED = Rule("times of a disturbed machine", "not compared", "Other programs had the processor.")
+CLOCK_RULES = (TIMED, OTHER_MACHINE, DISTURBED)
+"""The rules for what a clock or a sensor gave."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Compared:
     @property
     def timed(self) -> bool:
         """Whether a clock or a sensor gave it, so that a busy machine explains a difference."""
-        return self.rule in (TIMED, OTHER_MACHINE)
+        return self.rule in CLOCK_RULES
 
     @property
     def agrees(self) -> bool:
@@ -122,7 +125,7 @@ class Rerun:
         if again is None:
             missing = None if clocked(recorded.unit, recorded.source) else 0.0
             return Compared(name, recorded.value, None, missing, rule)
-        if again.unit != recorded.unit or (rule not in (TIMED, OTHER_MACHINE) and again.n != recorded.n):
+        if again.unit != recorded.unit or (rule not in CLOCK_RULES and again.n != recorded.n):
             return Compared(name, recorded.value, None, 0.0, rule)
         return Compared(name, recorded.value, again.value, allowed, rule)
 
@@ -153,6 +156,8 @@ class Rerun:
         if clocked(again.unit, again.source):
             if not self.same_machine:
                 return OTHER_MACHINE, None
+            if not (recorded.is_reliable and again.is_reliable):
+                return DISTURBED, None
             own = max(2 * _spread(again), 0.5 * again.value)
             faster = recorded.value < again.value
             return TIMED, own if faster else max(own, min(2 * _spread(recorded), recorded.value))

@@ -34,6 +34,8 @@ WHOLE = ("bytes", "memory", "parameters")
 """First parts of the names of readings that are whole numbers."""
 TOLERATED = 0.02
 """The share by which two counters of MACs may differ without a note."""
+TICK = 1e-4
+"""The share, and the seconds, by which the processor's clock may be coarser than the wall's."""
 METERS = {"macs": "macs", "memory": "memory", "storage": "bytes.dense", "latency": "latency"}
 """By the name of a meter, a reading that it gives every exit."""
 
@@ -61,12 +63,23 @@ def _number(name: str, r: Reading) -> Iterator[str]:
         yield f", {r.value!r}, is no share of {r.n} samples."
     if _kind(name) in WHOLE and not whole(r.value):
         yield f"is {r.value}, which is no whole number."
+    yield from _disturbance(r)
     if name == "training.overhead" and not _between(r):
         yield "is not the one that the dense network's slow and fast steps give."
     if name == "temperature":
         at_bound = r.value in (COLDEST, HOTTEST)
         if not COLDEST <= r.value <= HOTTEST or at_bound != r.source.endswith(AT_BOUND):
             yield f"is {r.value}, which its search cannot have given."
+
+
+def _disturbance(r: Reading) -> Iterator[str]:
+    """Whether a time says how it was disturbed, and no more computing than it took."""
+    if r.processor is not None and not 0 <= r.processor <= (r.high or r.value) * (1 + TICK) + TICK:
+        yield f"took the processor {r.processor} s, longer than it lasted."
+    if r.disturbed is not None and not 0 <= r.disturbed <= (r.n or 0):
+        yield f"was disturbed in {r.disturbed} of {r.n} timings."
+    if r.disturbed is None and r.processor is not None:
+        yield "tells its own time, and not whether it was disturbed."
 
 
 def _between(r: Reading) -> bool:

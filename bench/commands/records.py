@@ -17,7 +17,7 @@ from rich.table import Table
 
 from bench.commands import options
 from bench.commands.options import out
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 
 if TYPE_CHECKING:
     from bench.records.sealed import Sealed

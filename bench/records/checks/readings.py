@@ -78,6 +78,8 @@ def _disturbance(r: Reading) -> Iterator[str]:
         yield f"took the processor {r.processor} s, longer than it lasted."
     if r.disturbed is not None and not 0 <= r.disturbed <= (r.n or 0):
         yield f"was disturbed in {r.disturbed} of {r.n} timings."
+    if (r.unit not in ("s", "x") and r.disturbed is not None) or (r.unit != "s" and r.processor is not None):
+        yield "is no time, and tells of a processor's or of a disturbance."
     if r.disturbed is None and r.processor is not None:
         yield "tells its own time, and not whether it was disturbed."
 
@@ -141,7 +143,7 @@ def _alike(record: Record) -> Iterator[str]:
             whole_name = re.sub(r"\.(device|server)$", "", "bytes" if _kind(name) == "bytes" else name)
             if _kind(name) in UNITS and not on_walks:
                 sources[whole_name].add(r.source.removesuffix(AT_BOUND))
-            if _kind(name) in ("latency", "speedup", "routing", "calibration"):
+            if _kind(name) in ("latency", "speedup", "routing", "calibration") and r.disturbed is None:
                 kind = "calibration" if _kind(name) == "calibration" else "walks" if on_walks else "latency"
                 rounds[kind].add(r.n)
     for name, found in sources.items():
@@ -162,7 +164,9 @@ def _meters(record: Record) -> Iterator[str]:
     latencies = [e.readings["latency"] for e in record.exits if "latency" in e.readings]
     batch, rounds = (chosen.get("latency", {}).get(key) for key in ("batch", "rounds"))
     for one in latencies:
-        if f"batch {batch}" not in one.source.split(", ") or (one.n or 0) > int(rounds or 0):
+        if f"batch {batch}" not in one.source.split(", ") or (
+            one.disturbed is None and (one.n or 0) > int(rounds or 0)
+        ):
             yield f"Its latency comes from {one.source!r} in {one.n} rounds, and its meter has other settings."
     disturbed = record.notes.get("rounds timed on a disturbed machine")
     if latencies and disturbed is not None and not 0 <= disturbed <= (latencies[0].n or 0):

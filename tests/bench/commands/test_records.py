@@ -51,12 +51,32 @@ def test_diff_shows_what_only_one_of_them_has_and_every_number_beside_readings(t
 
 def test_show_finds_the_dense_parent_beside_a_record_and_says_where_there_is_none(type_, made, tmp_path):
     sparse = made(0, "sparse", scale=0.25).save(tmp_path)
-    assert "beside the dense parent's" in type_("show", sparse)
+    assert "Run mlp_dense to compare accuracy" in type_("show", sparse)
     parent = made(0).save(tmp_path)
     shown = type_("show", sparse)
     assert parent.exists()
-    assert "beside the dense parent's" not in shown
-    assert "4.00 x" in shown
+    assert "to compare accuracy" not in shown
+    assert "(4.0 x)" in shown
+    assert len(shown.splitlines()) <= 30
+    assert max(map(len, shown.replace(str(sparse), "").splitlines())) <= 100
+    assert "4.00 x" in type_("show", sparse, "--exits")
+    assert "resnet_sparse" not in type_("show", sparse, "--cuts", "--walks")
+
+
+def test_show_gives_every_part_by_its_option_and_all_of_them_at_once(type_, made, tmp_path):
+    path = made(0).save(tmp_path)
+    parts = {
+        "--settings": "recipe",
+        "--exits": "quartiles",
+        "--cuts": "crosses",
+        "--policies": "policies: top-1",
+    }
+    for option, words in parts.items():
+        assert words not in type_("show", path)
+        assert words in type_("show", path, option)
+    everything = type_("show", path, "--all")
+    assert all(words in everything for words in parts.values())
+    assert "Best cut" in everything
 
 
 def test_a_maintainers_note_is_shown_by_show_and_verify(type_, made, tmp_path):

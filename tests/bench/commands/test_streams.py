@@ -49,7 +49,7 @@ def test_show_prints_a_stream_record_as_its_board_does(type_, kept):
     for words in (
         "mlp_dense, joint, 2 epochs, alpha 0.7", "mlp_dense, joint, 2 epochs, alpha 0.5", "1 seed, unranked; 2 exits",
         "SplitEE's claim (more than 50% less cost", "(a) all layers", "best-fixed (bound)", "2.000 λ", "90.00%",
-        f"stream record: {path}",
+        f"Stream record: {path}",
     ):  # fmt: skip
         assert words in out
     assert "Not to be believed" not in out
@@ -78,6 +78,9 @@ def test_diff_shows_what_was_asked_otherwise_and_what_came_of_it(type_, kept):
     one, other = kept(), kept(order_seed=4, policies=("splitee", "best-fixed"))
     code, out, err = type_("diff", one, other)
     assert code == 0, err
+    assert "more numbers differ: --all shows them." in out
+    _, out, _ = type_("diff", one, other, "--all")
+    assert "--all" not in out
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert "order_seed 0 4" in lines
     assert any(line.startswith("entrants.i-splitee.settings.c 1.0 -") for line in lines)

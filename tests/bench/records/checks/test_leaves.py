@@ -19,9 +19,9 @@ MAY_PASS = {
     "a measured time: only running it again can tell": {
         *(f"{place}.latency{part}.{number}" for place, part in [
             ("exits.*.readings", ""), ("cuts.*.readings", ".device"), ("cuts.*.readings", ".server"), ("walks.*.readings", "")
-        ] for number in ("value", "low", "high", "processor", "disturbed")),
-        *(f"exits.*.readings.speedup.{number}" for number in ("value", "low", "high", "disturbed")),
-        *(f"walks.*.readings.routing.{number}" for number in ("value", "low", "high", "disturbed")),
+        ] for number in ("value", "low", "high", "n", "processor", "disturbed")),
+        *(f"exits.*.readings.speedup.{number}" for number in ("value", "low", "high", "n", "disturbed")),
+        *(f"walks.*.readings.routing.{number}" for number in ("value", "low", "high", "n", "disturbed")),
         "training.*.seconds",
         *(f"seconds.{phase}" for phase in (
             "build", "cuts", "data", "dense steps", "energy", "latency", "macs", "memory", "pack", "replay", "storage", "trace",

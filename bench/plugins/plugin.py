@@ -147,6 +147,7 @@ def plugin_names(kind: str) -> list[str]:
     return list(entries(kind))
 
 
+@cache
 def _distribution(entry: EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "no distribution"
 

@@ -95,10 +95,12 @@ from .network.sparse.mask import mask_of as mask_of
 from .network.sparse.mask import masked as masked
 from .network.sparse.mask import parameters as parameters
 from .plugins.plugin import Count as Count
+from .plugins.plugin import MethodSpec as MethodSpec
 from .plugins.plugin import Plugin as Plugin
 from .plugins.plugin import Positive as Positive
 from .plugins.plugin import Settings as Settings
 from .plugins.plugin import Share as Share
+from .plugins.plugin import TaskSpec as TaskSpec
 from .plugins.plugin import Whole as Whole
 from .plugins.plugin import choose as choose
 from .plugins.plugin import plugin_names as plugin_names

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 import torch
 from pydantic import Field, field_validator
 
-from bench import About, Count, Data, Recipe, Sample, SeesawError, Split, Task, choose
+from bench import About, Count, Data, Recipe, Sample, SeesawError, Split, Task, TaskSpec, choose
 from tasks.rows import Layout, Texts, read
 from tasks.tokens import LEAST, Tokens, borrowed, trained
 
@@ -38,7 +38,7 @@ class TextTask(Task):
     """tokens of the byte-pair tokenizer that is trained on the train split"""
     tokenizer: str = ""
     """name or folder of a pretrained one instead; the recipe is then one for fine-tuning"""
-    stream: str = ""
+    stream: TaskSpec = ""
     """name of another task with the same classes, whose test split is the test split"""
 
     name: ClassVar[str]

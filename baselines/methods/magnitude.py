@@ -4,13 +4,13 @@ The control of Blalock et al., "What is the State of Neural Network Pruning?", M
 `shuffled`.
 """
 
-from bench import Density, Method, Net, Train, choose, hide, largest, layers, masks_of
+from bench import Density, Method, MethodSpec, Net, Train, choose, hide, largest, layers, masks_of
 
 
 class Magnitude(Method):
     """Control: magnitude pruning with another method's densities by layer."""
 
-    of: str = "snip"
+    of: MethodSpec = "snip"
     """spec of the method whose densities by layer are taken"""
     density: Density | None = None
     """instead of that method's own"""

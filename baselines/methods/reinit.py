@@ -7,13 +7,13 @@ whatever that is.
 
 import torch
 
-from bench import Density, Method, Net, Train, choose, hide, layers, masks_of
+from bench import Density, Method, MethodSpec, Net, Train, choose, hide, layers, masks_of
 
 
 class Reinit(Method):
     """Control: the masks of another method over weights drawn anew."""
 
-    of: str = "snip"
+    of: MethodSpec = "snip"
     """spec of the method whose masks are taken"""
     density: Density | None = None
     """instead of that method's own"""

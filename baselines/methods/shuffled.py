@@ -6,13 +6,13 @@ ICLR 2021: where a method does no better than its own shuffled mask, it chooses 
 
 import torch
 
-from bench import Density, Method, Net, Train, choose, hide, layers, masks_of
+from bench import Density, Method, MethodSpec, Net, Train, choose, hide, layers, masks_of
 
 
 class Shuffled(Method):
     """Control: the masks of another method, shuffled within each layer."""
 
-    of: str = "snip"
+    of: MethodSpec = "snip"
     """spec of the method whose densities by layer are taken"""
     density: Density | None = None
     """instead of that method's own"""

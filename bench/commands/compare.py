@@ -12,6 +12,7 @@ import typer
 from bench.commands import options
 from bench.commands.options import out
 from bench.errors import SeesawError
+from bench.plugins.names import check_names
 
 if TYPE_CHECKING:
     from bench.records.setup import Setup
@@ -50,6 +51,10 @@ def compare(
 
       seesaw compare --task mnist --methods 'dense,sparse\\[nearest=true],pruned' --densities 0.5,0.1,0.03
     """
+    run_options.check_names()
+    check_names("backbone", options.words(backbones))
+    check_names("method", options.words(methods))
+    every_seed = options.numbers(seeds)
     with out.status("Loading PyTorch ..."):
         from bench.records.record import is_record
         from bench.runs.grid import grid
@@ -62,7 +67,7 @@ def compare(
         options.words(backbones),
         options.words(methods),
         options.words(densities),
-        options.numbers(seeds),
+        every_seed,
     )
     runs = [ResolvedRun.of(cell) for cell in cells]
     open_ = [run for run in runs if measure or not (run.is_done and is_record(run.path))]

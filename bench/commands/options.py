@@ -15,7 +15,9 @@ import typer
 from rich.console import Console
 
 from bench.errors import SeesawError
+from bench.plugins.names import check_model, check_names
 from bench.plugins.spec import split
+from bench.records.setup import Recipe
 from bench.runs import defaults
 
 if TYPE_CHECKING:
@@ -101,6 +103,20 @@ class TrainOptions:
             f"--{name.strip('_')}" for name in names if getattr(self, name) != getattr(type(self)(), name)
         ]
 
+    def check_names(self, *models: str) -> None:
+        """Check every name in these options and in the models before PyTorch is loaded, in the order of a run.
+
+        Raises:
+            SeesawError: a name is wrong.
+        """
+        check_names("task", [self.task])
+        for model in models:
+            check_model(model)
+        check_names("exits", [self.exits])
+        for key in recipe(self.set_, self.epochs):
+            if key not in Recipe.model_fields:
+                Recipe.read("the recipe", {key: ""})
+
     def request(self, model: str, **more: Any) -> RunRequest:
         """The request of one run of a model; `more` are other fields of it, such as the seed."""
         from bench.runs.request import RunRequest
@@ -127,12 +143,34 @@ class RunOptions(TrainOptions):
     cut: Cut = None
     values: Values = "float32"
 
-    def request(self, model: str, **more: Any) -> RunRequest:
-        """The request of one run of a model; `more` are other fields of it, such as the seed."""
+    @property
+    def lists(self) -> dict[str, tuple[str, ...]]:
+        """The specs of policies, codecs and meters.
+
+        Raises:
+            SeesawError: an option names none.
+        """
         lists = {name: words(getattr(self, name)) for name in ("policies", "codecs", "meters")}
         if empty := next((name for name, specs in lists.items() if not specs), None):
             raise SeesawError(f"--{empty} names nothing. Name one at least, or leave the option out.")
-        return super().request(model, device=self.device, cut=self.cut, values=self.values, **lists, **more)
+        return lists
+
+    def check_names(self, *models: str) -> None:
+        """Check every name in these options and in the models before PyTorch is loaded, in the order of a run.
+
+        Raises:
+            SeesawError: a name is wrong.
+        """
+        lists = self.lists
+        super().check_names(*models)
+        for kind, option in (("policy", "policies"), ("codec", "codecs"), ("meter", "meters")):
+            check_names(kind, lists[option])
+
+    def request(self, model: str, **more: Any) -> RunRequest:
+        """The request of one run of a model; `more` are other fields of it, such as the seed."""
+        return super().request(
+            model, device=self.device, cut=self.cut, values=self.values, **self.lists, **more
+        )
 
 
 C = TypeVar("C", bound=Callable[..., None])

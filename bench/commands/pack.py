@@ -55,6 +55,10 @@ def pack(
 
       seesaw pack resnet_sparse --by-exit --onnx --out shipped; seesaw run-exits shipped
     """
+    path = Path(what)
+    is_record = path.suffix == ".json" or path.exists()
+    if not is_record:
+        run_options.check_names(what)
     with out.status("Loading PyTorch ..."):
         from torch import get_num_threads
 
@@ -62,8 +66,7 @@ def pack(
         from bench.runs.request import ResolvedRun, RunRequest
         from bench.runs.ship import shipment_of
 
-    path = Path(what)
-    if path.suffix == ".json" or path.exists():
+    if is_record:
         if changed := run_options.changed():
             raise SeesawError(
                 f"{path} is a record, which has its own task, exits plan and recipe. Leave out {', '.join(changed)}."

@@ -12,6 +12,7 @@ from rich.text import Text
 from bench.commands import options
 from bench.commands.options import out
 from bench.errors import SeesawError
+from bench.plugins.names import check_names
 from bench.plugins.plugin import KINDS, entries
 from bench.plugins.spec import near, parse
 
@@ -43,16 +44,17 @@ def check(
     debug: options.Debug = False,
 ) -> None:
     """Check that a plugin holds to its kind's contract."""
+    if kind is None:
+        kind = _kind_of(spec)
+    if kind not in KINDS:
+        raise SeesawError(f"There is no kind {kind!r}{near(kind, KINDS)} The kinds are {', '.join(KINDS)}.")
+    check_names(kind, [spec])
+
     import bench
     from bench.plugins.plugin import choose
     from bench.testing import check as conform
 
-    bases = {"exits": "Exits"} | {one: one.capitalize() for one in KINDS if one != "exits"}
-    if kind is None:
-        kind = _kind_of(spec)
-    if kind not in bases:
-        raise SeesawError(f"There is no kind {kind!r}{near(kind, KINDS)} The kinds are {', '.join(KINDS)}.")
-    choice = choose(getattr(bench, bases[kind]), spec)
+    choice = choose(getattr(bench, kind.capitalize()), spec)
     for fact in conform(choice.plugin, data):
         out.print(f"ok {fact}")
     out.print(f"{choice.spec} conforms ({kind}, {choice.origin}).")

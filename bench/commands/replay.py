@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench.commands import options
 from bench.commands.options import out
 from bench.errors import SeesawError, counted
+from bench.plugins.names import check_names
 
 if TYPE_CHECKING:
     from bench.records.curve import Curve
@@ -99,6 +100,7 @@ def replay(
 
       seesaw replay --trace clean.npz --trace blurred.npz --policy splitee --policy 'sliding-window\\[window=2000]'
     """
+    check_names("policy", policy or USUAL)
     with out.status("Loading PyTorch ..."):
         from bench.boards.show.policies import table_of
         from bench.drawing import pyplot

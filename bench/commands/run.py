@@ -44,6 +44,8 @@ def run(
 
       seesaw run --task digits --model 'lenet_sparse\\[where=device]' --cut 2
     """
+    run_options.check_names(model)
+    every_seed = options.numbers(seeds)
     with out.status("Loading PyTorch ..."):
         from bench.machine import settle
         from bench.runs.progress import RunProgress
@@ -51,7 +53,7 @@ def run(
         from bench.runs.run import run as run_one
 
     settle(threads, deterministic=deterministic)
-    for seed in options.numbers(seeds):
+    for seed in every_seed:
         one = ResolvedRun.of(run_options.request(model, seed=seed, weights=weights))
         if one.is_done and not again and not measure:
             record = None

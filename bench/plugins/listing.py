@@ -11,19 +11,68 @@ import ast
 import importlib.util
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from bench.errors import SeesawError
-from bench.plugins.plugin import entries
+from bench.plugins.plugin import KINDS, entries, origin_of
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: its name, its default as a spec writes it, and its meaning."""
+    """One setting.
+
+    Attributes:
+        name: as in specs.
+        value: its default as a spec writes it; `none` where it is left open.
+        meaning: the string below it.
+        word: for a default that is left open; "" where it has none.
+        kind: of the plugin whose spec it holds, such as "method"; "" for another value.
+    """
 
     name: str
-    default: str
+    value: str
     meaning: str
+    word: str = ""
+    kind: str = ""
+
+    @property
+    def default(self) -> str:
+        """Its default as it is shown: the word where there is one."""
+        return self.word or self.value
+
+
+@dataclass(frozen=True)
+class Source:
+    """A class as its source has it.
+
+    Attributes:
+        line: the first line of its docstring.
+        own: the settings of each class, its own first, then those of the classes that it derives from.
+        bases: the names of the classes that it derives from.
+        is_whole: whether every class that it derives from was found.
+    """
+
+    line: str
+    own: tuple[tuple[Setting, ...], ...]
+    bases: frozenset[str]
+    is_whole: bool
+
+    @property
+    def nearest_first(self) -> dict[str, Setting]:
+        """All settings by name, its own first."""
+        settings: dict[str, Setting] = {}
+        for own in self.own:
+            settings = settings | {one.name: settings.get(one.name, one) for one in own}
+        return settings
+
+    @property
+    def in_class_order(self) -> dict[str, Setting]:
+        """All settings by name, in the order of the class's fields: those of its bases first."""
+        settings: dict[str, Setting] = {}
+        for own in reversed(self.own):
+            settings |= {one.name: one for one in own}
+        return settings
 
 
 @dataclass(frozen=True)
@@ -56,12 +105,12 @@ def card(kind: str, name: str) -> Card | None:
     claims = entries(kind).get(name, [])
     if not claims:
         return None
-    origin = " and ".join(f"{c.dist.name} {c.dist.version}" if c.dist else "?" for c in claims)
+    origin = " and ".join(map(origin_of, claims))
     if len(claims) > 1:
         return Card(name, origin, trouble="claimed twice: uninstall one of the two distributions")
-    module, _, attribute = claims[0].value.partition(":")
     try:
-        return Card(name, origin, *_read(module, attribute))
+        source = source_of(claims[0])
+        return Card(name, origin, source.line, tuple(source.nearest_first.values()))
     except (SeesawError, OSError, SyntaxError, ImportError) as error:
         return Card(name, origin, trouble=f"its source cannot be read: {error}")
 
@@ -75,37 +124,35 @@ def bases(kind: str, name: str) -> frozenset[str] | None:
     claims = entries(kind).get(name, [])
     if len(claims) != 1:
         return None
-    module, _, attribute = claims[0].value.partition(":")
     try:
-        return frozenset(_above(module, attribute))
+        return source_of(claims[0]).bases
     except (SeesawError, OSError, SyntaxError, ImportError):
         return None
 
 
-def _above(module: str, name: str) -> set[str]:
-    """The names of the classes that a class derives from."""
-    homes = [_home(_tree(module), module, base) for base in _class(module, name).bases]
-    return {one for home in homes if home for one in (home[1], *_above(*home))}
+def source_of(entry: EntryPoint) -> Source:
+    """The class that an entry point names, read from its file.
+
+    Raises:
+        SeesawError, OSError, SyntaxError, ImportError: its source cannot be read.
+    """
+    module, _, name = entry.value.partition(":")
+    return _read(module, name)
 
 
-def _class(module: str, name: str) -> ast.ClassDef:
-    cls = next((n for n in _tree(module).body if isinstance(n, ast.ClassDef) and n.name == name), None)
+def _read(module: str, name: str) -> Source:
+    tree = _tree(module)
+    cls = next((n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name), None)
     if cls is None:
         raise SeesawError(f"{module} defines no class {name}")
-    return cls
-
-
-def _read(module: str, name: str) -> tuple[str, tuple[Setting, ...]]:
-    """The first docstring line and all settings of a class, its bases' included."""
-    tree, cls = _tree(module), _class(module, name)
-    settings = {setting.name: setting for setting in _own(cls)}
-    for base in cls.bases:
-        home = _home(tree, module, base)
-        if home is not None:
-            for setting in _read(*home)[1]:
-                settings.setdefault(setting.name, setting)
-    line = (ast.get_docstring(cls) or "").partition("\n")[0]
-    return line, tuple(settings.values())
+    homes = [_home(tree, module, base) for base in cls.bases if not _is_plain(base)]
+    above = [(home[1], _read(*home)) for home in homes if home is not None]
+    return Source(
+        line=(ast.get_docstring(cls) or "").partition("\n")[0],
+        own=(_own(cls), *(own for _, base in above for own in base.own)),
+        bases=frozenset(name for base, source in above for name in (base, *source.bases)),
+        is_whole=None not in homes and all(source.is_whole for _, source in above),
+    )
 
 
 @cache
@@ -117,7 +164,7 @@ def _tree(module: str) -> ast.Module:
     return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
 
 
-def _own(cls: ast.ClassDef) -> list[Setting]:
+def _own(cls: ast.ClassDef) -> tuple[Setting, ...]:
     """Annotated fields with the string below each; class variables and private names are no settings."""
     settings = []
     for node, after in zip(cls.body, [*cls.body[1:], None], strict=True):
@@ -128,8 +175,23 @@ def _own(cls: ast.ClassDef) -> list[Setting]:
         meaning = ""
         if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
             meaning = " ".join(str(after.value.value).split())
-        settings.append(Setting(node.target.id, _usual(node.annotation) or _default(node.value), meaning))
-    return settings
+        settings.append(
+            Setting(
+                name=node.target.id,
+                value=_default(node.value),
+                meaning=meaning,
+                word=_usual(node.annotation) or "",
+                kind=_kind(node.annotation),
+            )
+        )
+    return tuple(settings)
+
+
+def _kind(annotation: ast.expr) -> str:
+    """The kind of plugin whose spec a setting holds, by an annotation such as `MethodSpec`; "" for others."""
+    name = ast.unparse(annotation).rpartition(".")[2]
+    kind = name.removesuffix("Spec").lower()
+    return kind if name.endswith("Spec") and kind in KINDS else ""
 
 
 def _usual(annotation: ast.expr) -> str | None:
@@ -153,9 +215,19 @@ def _default(value: ast.expr | None) -> str:
     return str(plain).lower() if isinstance(plain, bool) or plain is None else str(plain)
 
 
+def _is_plain(base: ast.expr) -> bool:
+    """Whether a base class has no settings: the root of all settings, and marks for type checkers."""
+    name = ast.unparse(base).partition("[")[0].rpartition(".")[2]
+    return name in ("BaseModel", "ABC", "Generic", "Protocol", "object")
+
+
 def _home(tree: ast.Module, module: str, base: ast.expr) -> tuple[str, str] | None:
-    """Module and name of a base class, by this file's own imports; None for a class that is no plugin's."""
-    name = ast.unparse(base).partition("[")[0]
+    """Module and name of a base class, by this file's own imports; None where they do not tell."""
+    package, _, name = ast.unparse(base).partition("[")[0].rpartition(".")
+    if package:
+        imported = (alias for node in tree.body if isinstance(node, ast.Import) for alias in node.names)
+        whole = next((alias.name for alias in imported if (alias.asname or alias.name) == package), None)
+        return None if whole is None else _follow(whole, module, name)
     if any(isinstance(node, ast.ClassDef) and node.name == name for node in tree.body):
         return module, name
     for node in tree.body:

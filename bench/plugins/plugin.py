@@ -7,10 +7,10 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar, get_args, get_origin
 
@@ -33,6 +33,13 @@ Positive = Annotated[float, Field(gt=0)]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 """A number from 0 to 1."""
+
+
+MethodSpec = str
+"""A method's spec as the value of a setting; its names are looked up before anything is loaded."""
+
+TaskSpec = str
+"""A task's spec as the value of a setting; its names are looked up before anything is loaded."""
 
 
 def usual(word: str) -> BeforeValidator:
@@ -58,11 +65,7 @@ class Settings(BaseModel):
         """
         for key in words:
             if key not in cls.model_fields:
-                defaults = ", ".join(f"{k}={render(f.default)}" for k, f in cls.model_fields.items())
-                raise SeesawError(
-                    f"{name} has no setting {key!r}{near(key, cls.model_fields)} "
-                    + (f"Its settings are {defaults}." if defaults else f"It has none: write {name} alone.")
-                )
+                raise no_setting(name, key, cls._defaults())
         try:
             return cls.model_validate({key: cls._value(key, word) for key, word in words.items()})
         except ValidationError as error:
@@ -75,6 +78,14 @@ class Settings(BaseModel):
             ) from error
 
     @classmethod
+    def _defaults(cls) -> dict[str, str]:
+        """The default of every setting as a spec writes it, or that the setting has none."""
+        return {
+            key: "(required)" if field.is_required() else render(field.default)
+            for key, field in cls.model_fields.items()
+        }
+
+    @classmethod
     def _value(cls, key: str, word: str) -> Any:
         field = cls.model_fields[key]
         if field.default is None and word == "none":
@@ -84,6 +95,15 @@ class Settings(BaseModel):
         if get_origin(field.annotation) is Literal:  # pydantic compares, and turns no word into a number
             return next((one for one in get_args(field.annotation) if render(one) == word), word)
         return word
+
+
+def no_setting(name: str, key: str, defaults: Mapping[str, str]) -> SeesawError:
+    """The sentence for a setting that a plugin has not; `defaults` are those that it has, as specs write them."""
+    settings = ", ".join(f"{one}={default}" for one, default in defaults.items())
+    return SeesawError(
+        f"{name} has no setting {key!r}{near(key, defaults)} "
+        + (f"Its settings are {settings}." if settings else f"It has none: write {name} alone.")
+    )
 
 
 class Plugin(Settings):
@@ -134,11 +154,20 @@ def announced_spec(plugin: Plugin) -> str | None:
 
 
 @cache
+def _every_entry_point() -> Any:
+    return entry_points()  # reads the metadata of all distributions: once for all kinds
+
+
+def _installed(group: str) -> Iterable[EntryPoint]:
+    return _every_entry_point().select(group=group)
+
+
+@cache
 def entries(kind: str) -> dict[str, list[EntryPoint]]:
     """Every announced name of a kind, with the entry points that claim it (more than one is a conflict)."""
     claims_of: dict[str, dict[tuple[str, str], EntryPoint]] = {}
-    for entry in entry_points(group=f"bench.{kind}"):
-        claims_of.setdefault(entry.name, {})[(_distribution(entry), entry.value)] = entry
+    for entry in _installed(f"bench.{kind}"):
+        claims_of.setdefault(entry.name, {})[(origin_of(entry), entry.value)] = entry
     return {name: list(claims.values()) for name, claims in sorted(claims_of.items())}
 
 
@@ -147,9 +176,14 @@ def plugin_names(kind: str) -> list[str]:
     return list(entries(kind))
 
 
+def origin_of(entry: EntryPoint) -> str:
+    """The distribution that announces an entry point, with its version."""
+    return "no distribution" if entry.dist is None else _name_and_version(entry.dist)
+
+
 @cache
-def _distribution(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "no distribution"
+def _name_and_version(distribution: Distribution) -> str:
+    return f"{distribution.name} {distribution.version}"  # either parses the whole metadata, README and all
 
 
 def choose(kind: type[P], text: str) -> Choice[P]:
@@ -172,8 +206,12 @@ def choose(kind: type[P], text: str) -> Choice[P]:
     return Choice(cls.read(spec.name, spec.settings), spec.name, origin)
 
 
-def _announced_class(kind: str, name: str) -> tuple[Any, str]:
-    """The class that one distribution announces under a name, and that distribution."""
+def announced(kind: str, name: str) -> EntryPoint:
+    """The entry point that one distribution announces under a name.
+
+    Raises:
+        SeesawError: there is none, or two distributions claim the name.
+    """
     claims = entries(kind).get(name)
     if not claims:
         raise SeesawError(
@@ -182,17 +220,22 @@ def _announced_class(kind: str, name: str) -> tuple[Any, str]:
         )
     if len(claims) > 1:
         raise SeesawError(
-            f"The {kind} {name!r} is claimed by {' and by '.join(map(_distribution, claims))}. "
+            f"The {kind} {name!r} is claimed by {' and by '.join(map(origin_of, claims))}. "
             "Uninstall one, or name the class itself as package.module:Class."
         )
-    entry = claims[0]
+    return claims[0]
+
+
+def _announced_class(kind: str, name: str) -> tuple[Any, str]:
+    """The class that one distribution announces under a name, and that distribution."""
+    entry = announced(kind, name)
     try:
-        return entry.load(), _distribution(entry)
+        return entry.load(), origin_of(entry)
     except Exception as error:
         if isinstance(error, ImportError) and (missing := lab_error(error)):
             raise missing from error
         raise SeesawError(
-            f"The {kind} {name!r} of {_distribution(entry)} cannot be imported ({type(error).__name__}: {error}). "
+            f"The {kind} {name!r} of {origin_of(entry)} cannot be imported ({type(error).__name__}: {error}). "
             "Reinstall that distribution, or mend it; --debug shows where."
         ) from error
 

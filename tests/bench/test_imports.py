@@ -29,8 +29,8 @@ def after(code, *, without=()):
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-def after_command(*words):
-    return after(f"sys.argv = {['seesaw', *words]!r}\nimport seesaw\ntry: seesaw.main()\nexcept SystemExit as end: assert not end.code, end.code")  # fmt: skip
+def after_command(*words, code=0):
+    return after(f"sys.argv = {['seesaw', *words]!r}\nimport seesaw\ntry: seesaw.main()\nexcept SystemExit as end: assert (end.code or 0) == {code}, end.code")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,32 @@ def paths(made, tmp_path_factory):
 @pytest.mark.parametrize("words", [["list"], ["--help"], ["run", "--help"]])
 def test_looking_around_imports_no_torch(words):
     assert not LIGHT & after_command(*words)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run --task cifar1000",
+        "run --model resnt_sparse",
+        "run --model resnet_sparse[dnsity=0.1]",
+        "run --model mlp_reinit[of=prunned]",
+        "run --exits jont",
+        "run --policies entrpy",
+        "run --codecs int9",
+        "run --meters mac",
+        "run --set lrr=1",
+        "compare --backbones mpl",
+        "compare --methods prunned",
+        "pack resnt_sparse --out shipped",
+        "replay --trace none.csv --policy splittee",
+        "check resnt",
+        "check sparse[dnsity=0.1]",
+        "list methods",
+        "new methd mine",
+    ],
+)
+def test_a_wrong_name_is_found_before_anything_large_is_loaded(command):
+    assert not LIGHT & after_command(*command.split(), code=1)
 
 
 def test_boards_and_records_are_read_without_torch(paths, tmp_path):

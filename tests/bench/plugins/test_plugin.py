@@ -108,7 +108,7 @@ class _Entry:
 
 def test_two_distributions_that_claim_one_name_are_both_named(monkeypatch):
     claims = [_Entry("twice", "a:A", "one"), _Entry("twice", "b:B", "two")]
-    monkeypatch.setattr("bench.plugins.plugin.entry_points", lambda group: claims)
+    monkeypatch.setattr("bench.plugins.plugin._installed", lambda group: claims)
     entries.cache_clear()
     try:
         with pytest.raises(SeesawError, match="one 1 and by two 1"):
@@ -119,7 +119,7 @@ def test_two_distributions_that_claim_one_name_are_both_named(monkeypatch):
 
 
 def test_a_plugin_that_cannot_be_imported_names_its_distribution(monkeypatch):
-    monkeypatch.setattr("bench.plugins.plugin.entry_points", lambda group: [_Entry("gone", "a:A", "theirs")])
+    monkeypatch.setattr("bench.plugins.plugin._installed", lambda group: [_Entry("gone", "a:A", "theirs")])
     entries.cache_clear()
     try:
         with pytest.raises(SeesawError, match=r"'gone' of theirs 1 cannot be imported.*no module named gone"):

@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from io import BufferedReader
@@ -144,6 +144,20 @@ def _read(path: str) -> str | None:
         return Path(path).read_text().strip()
     except OSError:
         return None
+
+
+TARGETS = {
+    "x86-64-v4": "avx512f avx512bw avx512cd avx512dq avx512vl avx2 fma f16c bmi1 bmi2 movbe abm",
+    "x86-64-v3": "avx avx2 fma f16c bmi1 bmi2 movbe abm",
+    "x86-64-v2": "cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3",
+    "armv8-a": "asimd",
+}
+"""Kinds of processors as compilers name them, the widest registers first, each with the features that it needs."""
+
+
+def targets_of(available: Collection[str]) -> list[str]:
+    """The kinds of processors whose code runs where these features are available, the widest registers first."""
+    return [name for name, needed in TARGETS.items() if set(needed.split()) <= set(available)]
 
 
 def features() -> list[str]:

@@ -31,7 +31,8 @@ def kernels(
         raise SeesawError(
             f"Networks run by PyTorch's kernels here: {reason}. Install a C++ compiler to have the native ones."
         )
-    out.print(f"The native kernels are built for registers of {native.vectors()}, in {native.cache()}.")
+    place = "in this wheel" if native.target() in native.shipped() else f"in {native.cache()}"
+    out.print(f"The native kernels are built for registers of {native.vectors()}, {place}.", soft_wrap=True)
     files = sorted(native.cache().glob("forms-*.json"))
     for file in files:
         from bench.execution.program.choices import read

@@ -1,4 +1,4 @@
-"""The native kernels: built once for this machine by torch's extension loader, where there is a compiler.
+"""The native kernels: those that a wheel carries, or built once for this machine, where there is a compiler.
 
 `SEESAW_NATIVE=0` leaves them out; `SEESAW_CACHE` names another folder than the user's cache to keep them in;
 `SEESAW_TARGET=x86-64-v3` builds them for a kind of processor as the compiler's `-march` names it, instead of this one.
@@ -11,26 +11,23 @@ import hashlib
 import logging
 import os
 import re
-import shutil
-import subprocess
-import sysconfig
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleSpec
 from importlib.util import module_from_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from bench.errors import SeesawError
+from bench.execution.compiler import FLAGS, SOURCES, build, compiler, sweep
 from bench.files import cache
 from bench.lock import alone
-from bench.machine import features
+from bench.machine import features, targets_of
 
 log = logging.getLogger(__name__)
-SOURCES = sorted((Path(__file__).parent / "kernels").glob("*.*"))
-FLAGS = ["-O3", "-fopenmp", "-ffp-contract=fast"]
+SHIPPED = Path(__file__).parent / "kernels" / "built"
+"""The folder of the libraries that a wheel carries."""
 SCHEMA = "chain(Tensor x, Tensor steps, Tensor index, Tensor values, int[] counts) -> Tensor[]"
 library = torch.library.Library("seesaw", "FRAGMENT")
 library.define(SCHEMA)
@@ -44,10 +41,12 @@ def _(x: Tensor, steps: Tensor, index: Tensor, values: Tensor, counts: list[int]
 def target() -> str:
     """The kind of processor that the kernels are built for, as the compiler names it.
 
+    Left open, it is one that this distribution was built with and whose kernels run here, else this very processor.
+
     Raises:
         SeesawError: `SEESAW_TARGET` is no name of a processor.
     """
-    name = os.environ.get("SEESAW_TARGET", "native")
+    name = os.environ.get("SEESAW_TARGET") or next(iter(shipped()), "native")
     if not re.fullmatch(r"[\w.+-]+", name):
         raise SeesawError(
             f"SEESAW_TARGET={name!r} names no processor. Leave it out, or give x86-64-v3 or the like."
@@ -57,8 +56,27 @@ def target() -> str:
 
 def version() -> str:
     """The version of the kernels; measurements of one version do not hold for another."""
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()[:12]
-    return f"kernels {digest} for {target()}"
+    return f"kernels {_digest(*(path.read_bytes() for path in SOURCES))} for {target()}"
+
+
+@functools.cache
+def shipped() -> dict[str, Path]:
+    """The libraries of this distribution that run here, by target, the fastest first: a wheel carries them.
+
+    One is only taken with the version of PyTorch and of Python, and for the sources, that it was built with.
+    """
+    files = {name: SHIPPED / shipped_name(name) for name in targets_of(features()[1].split())}
+    return {name: file for name, file in files.items() if file.exists()}
+
+
+def shipped_name(name: str) -> str:
+    """The name of a distribution's library for a target, by all that it depends on."""
+    parts = [*(path.read_bytes() for path in SOURCES), *map(str.encode, (*FLAGS, EXTENSION_SUFFIXES[0]))]
+    return f"seesaw_{name.replace('-', '_')}_{_digest(*parts)}_torch_{torch.__version__}.so"
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
 
 
 def vectors() -> str:
@@ -87,63 +105,48 @@ def kernels() -> ModuleType | str:
         return "SEESAW_NATIVE=0 leaves the native kernels out"
     target()  # a wrong name is the user's to mend
     try:
-        file = _built()
-        loader = ExtensionFileLoader(file.stem, str(file))
-        module = module_from_spec(ModuleSpec(file.stem, loader, origin=str(file)))
+        file = _library()
+        name = file.stem.partition("_torch_")[0]
+        loader = ExtensionFileLoader(name, str(file))
+        module = module_from_spec(ModuleSpec(name, loader, origin=str(file)))
         loader.exec_module(module)
-    except (OSError, RuntimeError, ImportError, subprocess.SubprocessError, SeesawError) as error:
+    except (OSError, RuntimeError, ImportError, SeesawError) as error:
         reason = next((line for line in reversed(str(error).splitlines()) if "error" in line), str(error))
         return f"the native kernels were not built: {reason.strip()[:300]}"
     return module
 
 
-def _built() -> Path:
-    """The library's file, built if it is not there.
+def _library() -> Path:
+    """The library's file: the distribution's, or one that was built here, or is built now.
 
     Raises:
         OSError: no compiler, or the folder cannot be written.
         RuntimeError: the compiler fails.
         SeesawError: there is no folder for the cache, or a file in it cannot be locked.
     """
+    if (file := shipped().get(target())) is not None:
+        return file
     parts = [version(), *FLAGS, torch.__version__, EXTENSION_SUFFIXES[0], *features()]
-    name = f"seesaw_{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()[:12]}"
-    folder = cache() / name
-    file = folder / f"{name}.so"
+    name = f"seesaw_{_digest(chr(10).join(parts).encode())}"
+    file = cache() / name / f"{name}.so"
     if file.exists():
         return file
-    if shutil.which(os.environ.get("CXX", "c++")) is None:
-        raise FileNotFoundError("error: there is no C++ compiler (c++) on the path")
-    folder.mkdir(parents=True, exist_ok=True)
-    with alone(cache() / f"{name}.lock"):
+    try:
+        compiler()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}{_other_torch()}") from error
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with alone(cache() / "kernels.lock"):
         if not file.exists():
             log.info("Building the native kernels, once for this machine (half a minute).")
-            _build(name, file)
+            sweep(cache().glob("seesaw_*"))
+            build(name, file, target())
     return file
 
 
-def _build(name: str, file: Path) -> None:
-    """Build the library in a folder of its own, and move it to its place when it is whole."""
-    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it warns that there is no GPU
-    from torch.utils.cpp_extension import load
-
-    before = os.environ.get("PATH")
-    # where pip puts ninja; and where a compiler is found without a path
-    os.environ["PATH"] = os.pathsep.join(
-        [sysconfig.get_path("scripts"), os.defpath if before is None else before]
-    )
-    try:
-        with TemporaryDirectory(dir=file.parent) as folder:
-            files = [str(path) for path in SOURCES if path.suffix == ".cpp"]
-            load(
-                name,
-                files,
-                extra_cflags=[*FLAGS, f"-march={target()}"],
-                build_directory=folder,
-                is_python_module=False,
-            )
-            os.replace(Path(folder) / file.name, file)
-    finally:
-        if before is None:
-            del os.environ["PATH"]
-        else:
-            os.environ["PATH"] = before
+def _other_torch() -> str:
+    """The end of a sentence where this distribution carries kernels for another PyTorch; else empty."""
+    versions = {file.stem.rpartition("_torch_")[2] for file in SHIPPED.glob("*.so")}
+    if not versions or torch.__version__ in versions:
+        return ""
+    return f", and this wheel's kernels are for PyTorch {' and '.join(sorted(versions))}, not {torch.__version__}"

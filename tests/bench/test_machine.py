@@ -68,3 +68,12 @@ def test_versions_are_of_python_and_of_what_is_installed(monkeypatch):
     assert this.versions().keys() == {"python", "torch"}
     assert this.versions()["python"] == ".".join(map(str, sys.version_info[:3]))
     assert Path(this.__file__).name == "machine.py"
+
+
+def test_a_processor_runs_the_code_of_every_kind_whose_features_it_has():
+    from bench.machine import TARGETS, targets_of
+
+    everything = " ".join(TARGETS.values()).split()
+    assert targets_of(everything)[0] == "x86-64-v4"
+    assert targets_of([one for one in everything if not one.startswith("avx512")])[0] == "x86-64-v3"
+    assert targets_of(["sse4_2"]) == []

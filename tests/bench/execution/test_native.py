@@ -55,3 +55,23 @@ def test_choices_of_one_target_are_none_of_another(monkeypatch):
     own = native.version()
     monkeypatch.setenv("SEESAW_TARGET", "x86-64-v2")
     assert native.version() != own
+
+
+def test_a_library_of_the_distribution_is_taken_where_processor_and_torch_fit(monkeypatch, tmp_path):
+    monkeypatch.delenv("SEESAW_TARGET", raising=False)
+    monkeypatch.setattr(native, "SHIPPED", tmp_path)
+    monkeypatch.setattr(native, "features", lambda: ["one", "sse4_1 sse4_2 ssse3 cx16 lahf_lm popcnt"])
+    shipped = native.shipped.__wrapped__
+    monkeypatch.setattr(native, "shipped", shipped)
+    for target in ("x86-64-v2", "x86-64-v3"):
+        (tmp_path / native.shipped_name(target)).touch()
+    assert native.target() == "x86-64-v2"
+    assert native._library() == tmp_path / native.shipped_name("x86-64-v2")
+    monkeypatch.setenv("SEESAW_TARGET", "native")
+    assert native.target() == "native"
+    monkeypatch.delenv("SEESAW_TARGET")
+    monkeypatch.setattr(native.torch, "__version__", "9.9")
+    assert native.target() == "native"
+    monkeypatch.setenv("CXX", str(tmp_path / "none"))
+    monkeypatch.setenv("SEESAW_CACHE", str(tmp_path / "cache"))
+    assert "this wheel's kernels are for PyTorch 2." in native.kernels.__wrapped__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -39,7 +40,12 @@ def needing(extra: str, what: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise SeesawError(f"{what} {error.name}. Install it: pip install 'seesaw-bench[{extra}]'.") from error
+        raise SeesawError(f"{what} {error.name}. Install it: {_installing(extra)}.") from error
+
+
+def _installing(extra: str) -> str:
+    """The command that installs an extra where this program runs, whatever `pip` alone would be."""
+    return f"{sys.executable} -m pip install 'seesaw-bench[{extra}]'"
 
 
 def lab_error(error: ImportError) -> SeesawError | None:
@@ -48,7 +54,7 @@ def lab_error(error: ImportError) -> SeesawError | None:
         return None
     return SeesawError(
         f"This needs {error.name}, which is not installed: a device can do without it, the laboratory cannot. "
-        "Install the laboratory: pip install 'seesaw-bench[lab]'."
+        f"Install the laboratory: {_installing('lab')}."
     )
 
 

@@ -1,8 +1,12 @@
-# Every target makes .venv and installs by itself, once; it does so again when pyproject.toml changes.
+# Every target makes .venv and installs what it needs by itself, once. When pyproject.toml changes, only what changed in it is
+# done: a new plugin is registered without the network. CPU=1 takes PyTorch's CPU build, CPU=0 the usual one; left out, what
+# fits this machine.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+LAB    := $(VENV)/.lab
+DEV    := $(VENV)/.dev
+CPU    ?=
 
 TASK   ?= digits
 MODEL  ?= resnet_sparse
@@ -21,7 +25,7 @@ DENSITIES ?=
 WORKERS   ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help bench compare board list check format test new benchmarks clean
+.PHONY: help bench compare board list check format test new benchmarks wheel clean always
 
 help: ## show these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -29,49 +33,52 @@ help: ## show these lines
 	@echo "  make bench TASK=cifar100 MODEL='resnet[depth=32]_pruned[density=0.1]' SEEDS=0,1,2"
 	@echo "  more settings: EXITS= POLICIES= CODECS= EPOCHS= CUT= DEVICE=auto|cpu|cuda|mps ARGS='--any --option of seesaw run'"
 
-bench: $(STAMP) ## train, measure and record one model: TASK= MODEL= EXITS= POLICIES= CODECS= SEEDS= EPOCHS= CUT= DEVICE= ARGS=
+bench: $(LAB) ## train, measure and record one model: TASK= MODEL= EXITS= POLICIES= CODECS= SEEDS= EPOCHS= CUT= DEVICE= ARGS=
 	@$(BIN)/seesaw run --task '$(TASK)' --model '$(MODEL)' --exits '$(EXITS)' --codecs '$(CODECS)' \
 	  $(if $(POLICIES),--policies '$(POLICIES)') $(if $(SEEDS),--seeds '$(SEEDS)') --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(if $(CUT),--cut '$(CUT)') $(ARGS)
 
-board: $(STAMP) ## write leaderboards/*.md and leaderboards/index.html from leaderboards/records and streams
+board: $(LAB) ## write leaderboards/*.md and leaderboards/index.html from leaderboards/records and streams
 	@$(BIN)/seesaw board $(ARGS)
 
-compare: $(STAMP) ## run a grid of cells, then its board: TASK= BACKBONES= METHODS= DENSITIES= SEEDS= WORKERS= EPOCHS= CUT= ARGS=
+compare: $(LAB) ## run a grid of cells, then its board: TASK= BACKBONES= METHODS= DENSITIES= SEEDS= WORKERS= EPOCHS= CUT= ARGS=
 	@$(BIN)/seesaw compare --task '$(TASK)' --backbones '$(BACKBONES)' $(if $(METHODS),--methods '$(METHODS)') \
 	  $(if $(DENSITIES),--densities '$(DENSITIES)') $(if $(SEEDS),--seeds '$(SEEDS)') --workers '$(WORKERS)' \
 	  --exits '$(EXITS)' $(if $(POLICIES),--policies '$(POLICIES)') --codecs '$(CODECS)' --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(if $(CUT),--cut '$(CUT)') $(ARGS)
 
-list: $(STAMP) ## show every plugin with its settings: ARGS=method
+list: $(LAB) ## show every plugin with its settings: ARGS=method
 	@$(BIN)/seesaw list $(ARGS)
 
-check: $(STAMP) ## format, lint, types, import contracts, and whether every page is what the records give
+check: $(DEV) ## format, lint, types, import contracts, and whether every page is what the records give
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	$(BIN)/seesaw board --check
 
-format: $(STAMP) ## put the code in the one format
+format: $(DEV) ## put the code in the one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(STAMP) ## run the tests, two at a time, or those that are named: ARGS=tests/bench/network/test_net.py
+test: $(DEV) ## run the tests, two at a time, or those that are named: ARGS=tests/bench/network/test_net.py
 	$(BIN)/pytest $(if $(ARGS),$(ARGS),-n 2 --dist worksteal)
 
-new: $(STAMP) ## write a skeleton plugin and its test: KIND=method NAME=mine
+new: $(LAB) ## write a skeleton plugin and its test: KIND=method NAME=mine
 	@$(BIN)/seesaw new '$(KIND)' '$(NAME)'
 
-benchmarks: $(STAMP) ## measure Seesaw itself: training overhead, start-up, replay, killed runs
+benchmarks: $(DEV) ## measure Seesaw itself: training overhead, start-up, replay, killed runs
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+wheel: $(DEV) ## build dist/*.whl with the native kernels of the common processors in it: needs a C++ compiler
+	@$(BIN)/python -m hatchling build -t wheel
 
 clean: ## remove .venv, caches and runs; records and data stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache runs dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(STAMP): pyproject.toml
+# A stamp tells make that an extra is installed; install.py looks whether anything is to be done, and renews it.
+$(VENV)/.%: pyproject.toml install.py $(if $(CPU),always)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Seesaw needs Python 3.11 or newer; $(PYTHON) is older. Name another: make PYTHON=python3.12 ..."; exit 1; }
-	@echo "Installing Seesaw and PyTorch into $(VENV), once; this takes a few minutes ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $@
+	@CPU='$(CPU)' $(PYTHON) install.py $(VENV) $*
+
+always:

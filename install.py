@@ -140,11 +140,10 @@ class Installer:
 
     def _limits(self) -> list[str]:
         """The words for the file of constraints that pip is set to here, which uv does not read by itself."""
-        file = os.environ.get("PIP_CONSTRAINT")
-        if file is None:
-            words = [*pip(self.python, "config"), "get", "global.constraint"]
-            done = subprocess.run(words, check=False, capture_output=True, text=True)
-            file = done.stdout.strip() if done.returncode == 0 else ""
+        words = [*pip(self.python, "config"), "list"]
+        listed = subprocess.run(words, check=False, capture_output=True, text=True).stdout
+        files = dict(re.findall(r"^(:env:|install|global)\.constraint='(.*)'$", listed, re.MULTILINE))
+        file = files.get(":env:") or files.get("install") or files.get("global")
         return ["--constraint", file] if file else []
 
     def _uv_pip(self) -> list[str]:

@@ -19,14 +19,13 @@ def machine(monkeypatch, tmp_path):
 
     def run(words, **_):
         if "config" in words:
-            return SimpleNamespace(returncode=int(not state.limits), stdout=state.limits)
+            return SimpleNamespace(returncode=0, stdout=state.limits)
         state.commands.append(" ".join(words))
         return SimpleNamespace(returncode=int(state.fails(" ".join(words))))
 
     kernels = SimpleNamespace(wait=lambda: None, stop=lambda: None)
     (tmp_path / "pyproject.toml").write_text((install.TOP / "pyproject.toml").read_text(encoding="utf-8"))
     (tmp_path / "venv").mkdir()
-    monkeypatch.delenv("PIP_CONSTRAINT", raising=False)
     monkeypatch.setattr(install, "TOP", tmp_path)
     monkeypatch.setattr(install.subprocess, "run", run)
     monkeypatch.setattr(install.sys, "platform", "linux")
@@ -176,10 +175,10 @@ def test_without_uv_pip_installs_and_a_line_says_so(machine, capsys):
     assert "uv cannot be had here" in capsys.readouterr().out
 
 
-def test_uv_keeps_to_the_constraints_that_pip_is_set_to(machine, monkeypatch):
-    machine.limits = "/etc/limits.txt\n"
+def test_uv_keeps_to_the_constraints_that_pip_is_set_to(machine):
+    machine.limits = "global.cert='a.crt'\nglobal.constraint='/etc/limits.txt'\n"
     assert all("--constraint /etc/limits.txt" in one for one in machine.go()[:2])
-    monkeypatch.setenv("PIP_CONSTRAINT", "mine.txt")
+    machine.limits += ":env:.constraint='mine.txt'\n"
     assert "--constraint mine.txt" in machine.go("dev")[0]
 
 

@@ -61,7 +61,12 @@ def _plain(table: Table) -> dict[str, Any]:
 
 def _board(board: Board, rows: list[dict[str, Any]], all_axes: Mapping[str, Axis]) -> dict[str, Any]:
     hours = board.seconds / 3600
-    measured = {key for line in board.lines for key, value in line.last.items() if value.mean is not None}
+    measured = {
+        key
+        for line in board.lines
+        for key, value in line.last.items()
+        if value.mean is not None or value.disturbed
+    }
     own = [key for key in all_axes if key in measured]
     return {
         "heads": [

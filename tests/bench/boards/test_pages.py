@@ -21,7 +21,7 @@ from bench.boards.axes import AXES
 from bench.boards.board import Line, read_boards
 from bench.boards.data import line_data
 from bench.boards.numbers import payload, reading, training_macs
-from bench.boards.pages import stale, write_pages
+from bench.boards.pages import stale, texts, write_pages
 from bench.boards.references import references
 from bench.boards.rows import ranks
 from bench.records.mean import Mean
@@ -452,3 +452,18 @@ def test_a_page_without_records_says_how_to_begin(look, tmp_path):
     (tmp_path / "records").mkdir()
     write_pages(Store(tmp_path / "records"), tmp_path / "pages")
     assert "There is no record yet" in look(tmp_path / "pages" / "index.html")
+
+
+def test_a_time_that_other_programs_disturbed_is_called_so_and_is_in_no_ranking(made, tmp_path):
+    for seed in range(3):
+        record = made(seed)
+        for number, exit_ in enumerate(record.exits):
+            slow = exit_.readings["latency"].model_dump() | {"value": 0.777, "high": 0.778, "disturbed": 5}
+            record = edited(record, set_("exits", number, "readings", "latency", value=slow))
+        record.save(tmp_path)
+    pages, _ = texts(Store(tmp_path))
+    (markdown,) = (text for name, text in pages.items() if name.endswith(".md"))
+    for text in (markdown, pages["index.html"]):
+        assert "777 ms" not in text
+        assert "0.777" not in text
+        assert "disturbed" in text

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from bench import SeesawError, Split, hold_out, random_subset
+from tasks.fields import Row, rows_of
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Layout:
         test: paths of the test texts, of which the first that exists counts; files with labels only.
         columns: of files without a header.
         words: (label in the files, class), where the task's own words do not hold.
-        broken: rows of the official file that may be cut short; so many at most are left out, with a warning.
+        broken: rows of the official file whose fields may not fit its columns; so many at most are left out, with a warning.
     """
 
     train: str
@@ -108,7 +108,7 @@ def read(path: Path, layout: Layout, words: Mapping[str, int], *, pairs: bool) -
         pairs: whether a sample is two texts.
 
     Raises:
-        SeesawError: cut short, or not such a file; the message names the place.
+        SeesawError: cut short, or not such a file, or a row whose fields are not its columns; the message names the line.
     """
     about = path.stat()
     stamp = (about.st_size, about.st_mtime_ns)
@@ -126,70 +126,61 @@ def _read(
     broken: int,
 ) -> Texts:
     try:
-        records = list(_folder(path, words) if path.is_dir() else _records(path, columns))
-    except RecursionError as error:
-        raise SeesawError(
-            f"{path} cannot be read as text: a line is no sample. Put another file there."
-        ) from error
-    except (OSError, ValueError, csv.Error) as error:
+        rows = list(rows_of(path, columns, dict(words)))
+    except (OSError, ValueError) as error:
         raise SeesawError(f"{path} cannot be read as text ({error}). Put the whole file there.") from error
+    misfits = [row for row in rows if row.misfit]
+    if len(misfits) > broken:
+        raise SeesawError(f"{path}, {misfits[0].place} {misfits[0].misfit}")
+    if misfits:
+        log.warning(
+            "%s: %s do not fit the columns, and are left out.", path, ", ".join(row.place for row in misfits)
+        )
     texts, classes = [], dict(words)
-    short = [number for number, record in enumerate(records, 1) if None in record.values()]
-    left_out = set(short if len(short) <= broken else ())
-    if left_out:
-        log.warning("%s: records %s are cut short, and left out.", path, ", ".join(map(str, short)))
-    for number, record in enumerate(records, 1):
-        if number in left_out:
+    for row in rows:
+        if row.misfit:
             continue
-        label = _field(path, number, record, LABEL, "label")
+        label = str(_field(path, row, LABEL, "label")).strip()
         if label in UNLABELLED:
             continue
         if label not in classes:
             raise SeesawError(
-                f"{path}, record {number}: there is no class {label!r}. Labels are {', '.join(classes)}."
+                f"{path}, {row.place}: there is no class {label!r}. Labels are {', '.join(classes)}."
             )
-        one = _field(path, number, record, FIRST, "text")
-        two = _field(path, number, record, SECOND, "second text") if pairs else ""
-        texts.append((_plain(one), _plain(two), classes[label]))
+        one = _text(path, row, FIRST, "text")
+        two = _text(path, row, SECOND, "second text") if pairs else ""
+        texts.append((one, two, classes[label]))
     if not texts:
         raise SeesawError(f"{path} holds no labelled texts. Put others there, or remove it.")
     ones, twos, labels = zip(*texts, strict=True)
     return Texts(ones, twos if pairs else None, torch.tensor(labels))
 
 
-def _records(path: Path, columns: tuple[str, ...]) -> Iterator[Mapping[str, Any]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        if path.suffix == ".jsonl":
-            yield from (_object(json.loads(line)) for line in file if line.strip())
-        elif path.suffix == ".csv":
-            yield from csv.DictReader(file, columns or None)
-        else:  # a tab parts columns whatever stands between quotation marks
-            yield from csv.DictReader(file, columns or None, delimiter="\t", quoting=csv.QUOTE_NONE)
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("a line is no JSON object")
+def _field(path: Path, row: Row, names: tuple[str, ...], what: str) -> Any:
+    value = next((row.fields[name] for name in names if row.fields.get(name) is not None), None)
+    if value is None:
+        raise SeesawError(
+            f"{path}, {row.place}: there is no {what} under any of {', '.join(names)}. "
+            "Put a file there that has it, or name its columns so."
+        )
     return value
 
 
-def _folder(path: Path, words: tuple[tuple[str, int], ...]) -> Iterator[Mapping[str, Any]]:
-    for word, _ in words:
-        for file in sorted((path / word).glob("*.txt")):
-            yield {"label": word, "text": file.read_text(encoding="utf-8")}
-
-
-def _field(path: Path, number: int, record: Mapping[str, Any], names: tuple[str, ...], what: str) -> str:
-    value = next((record[name] for name in names if record.get(name) is not None), None)
-    if value is None:
+def _text(path: Path, row: Row, names: tuple[str, ...], what: str) -> str:
+    """A row's text, with spaces for its line breaks."""
+    text = _field(path, row, names, what)
+    if isinstance(text, bool | list | dict):
         raise SeesawError(
-            f"{path}, record {number}: there is no {what} under any of {', '.join(names)}. "
-            "Put a file there that has it, or name its columns so."
+            f"{path}, {row.place}: the {what} is {json.dumps(text)[:60]}, which is no text. Put it between quotation marks."
         )
-    return str(value).strip()
-
-
-def _plain(text: str) -> str:
+    text = str(text).strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise SeesawError(
+            f"{path}, {row.place}: the {what} has {text[error.start]!a}, which is half of a character. "
+            "Write both halves, or leave it out."
+        ) from error
     for mark in BREAKS:
         text = text.replace(mark, " ")
     return text

@@ -198,9 +198,9 @@ def test_a_set_that_only_streams_says_what_it_lacks_for_training(texts):
     ("content", "hint"),
     [
         ('{"text": "good", "label": 1}\n{"text": "go', "cannot be read as text"),
-        ('["good", 1]\n', "no JSON object"),
-        ('{"text": "good", "label": 7}\n', "record 1: there is no class '7'. Labels are 0, negative"),
-        ('{"text": "good", "label": 1}\n{"label": 1}\n', "record 2: there is no text"),
+        ('["good", 1]\n', "line 1 .*no JSON object"),
+        ('{"text": "good", "label": 7}\n', "line 1: there is no class '7'. Labels are 0, negative"),
+        ('{"text": "good", "label": 1}\n{"label": 1}\n', "line 2: there is no text"),
         ('{"text": "good"}\n', "there is no label"),
         ('{"text": "good", "label": -1}\n', "no labelled texts"),
         ("", "no labelled texts"),
@@ -234,9 +234,9 @@ def test_a_few_rows_that_are_cut_short_are_left_out_of_the_official_file_and_tol
         (tmp_path / "QQP" / f"{split}.tsv").write_text(head + "\n".join(rows))
     if sound:
         assert len(task("qqp[vocabulary=300]").data(tmp_path, 0).test.labels) == 8
-        assert "records 4, 5 are cut short" in caplog.text
+        assert "line 5, line 6 do not fit the columns" in caplog.text
     else:
-        with pytest.raises(SeesawError, match="record 4: there is no label"):
+        with pytest.raises(SeesawError, match=r"line 5 has fewer fields \(4\)"):
             task("qqp[vocabulary=300]").data(tmp_path, 0)
 
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-_STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+BIG = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 SMALL = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"))
+ROUNDS_UP = 0.9995
+"""A number of at least this share of a prefix is written with it: 999,600 is 1 M, and not 1000 k."""
+
+
+def prefixed(value: float, steps: Sequence[tuple[float, str]]) -> tuple[float, str]:
+    """The size and the letter of the prefix that suits a number, of steps from the largest down."""
+    return next((step for step in steps if abs(value) >= ROUNDS_UP * step[0]), steps[-1])
 
 
 def big(value: float) -> str:
     """A count in thousands, millions and so on: three digits."""
-    for size, letter in _STEPS:
-        if abs(value) >= size:
-            return f"{value / size:.3g} {letter}"
-    return f"{value:.3g}"
+    size, letter = prefixed(value, BIG)
+    return f"{digits(value / size)} {letter}".rstrip()
 
 
 def in_bytes(value: float) -> str:
@@ -33,13 +39,18 @@ def joules(value: float) -> str:
 
 def scaled(value: float, unit: str) -> str:
     """A number with its unit and the prefix, from none down to n, that suits its size."""
-    size, prefix = next((step for step in SMALL if value >= step[0]), SMALL[-1])
+    size, prefix = prefixed(value, SMALL)
     return f"{digits(value / size)} {prefix}{unit}"
 
 
 def digits(value: float) -> str:
     """Three digits, or more where the number is whole and larger."""
-    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
+
+
+def exact(value: float) -> str:
+    """Six digits, or all where the number is whole."""
+    return f"{value:,.0f}" if float(value).is_integer() and 1e5 <= abs(value) < 1e15 else f"{value:.6g}"
 
 
 def short(value: float) -> float:

@@ -87,6 +87,7 @@ def diff(
 
     Of the numbers the most telling twenty are shown: those of exits first, and of them the largest ratios.
     """
+    from bench.boards.units import exact
     from bench.records.compare import differences
     from bench.records.store import open_file
 
@@ -107,7 +108,7 @@ def diff(
         rows.sort(key=lambda row: _telling(*row))
     for name, a, b in rows if all_ else rows[:TELLING]:
         ratio = f"{b / a:.4g}" if a and b is not None else "-"
-        numbers.add_row(name, *("-" if one is None else f"{one:.6g}" for one in (a, b)), ratio)
+        numbers.add_row(name, *("-" if one is None else exact(one) for one in (a, b)), ratio)
     out.print(numbers if numbers.row_count else "All numbers are the same.")
     if (more := len(rows) - numbers.row_count) > 0:
         out.print(

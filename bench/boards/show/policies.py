@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from bench.boards.numbers import SHARES, thriftiest, time_kept, walked_by, whole_cost
-from bench.boards.units import in_bytes, seconds
+from bench.boards.units import digits, in_bytes, seconds
 from bench.records.curve import Curve
 from bench.records.record import Early, Exit, Record, Walked
 
@@ -135,11 +135,11 @@ def answers_table(record: Record) -> Table | None:
     for head in ("exit\nstage", *heads.values()):
         table.add_column(head, justify="right", no_wrap=True)
     for number, exit_ in enumerate(record.exits):
-        shares = (_cell(exit_, name, "{:.2%}") for name in list(heads)[1:])
-        hot = _cell(exit_, "temperature", "{:.3g}")
+        shares = (_cell(exit_, name, "{:.2%}".format) for name in list(heads)[1:])
+        hot = _cell(exit_, "temperature", digits)
         table.add_row(f"{number}\n{exit_.stage}", hot, *shares)
     return table
 
 
-def _cell(exit_: Exit, name: str, form: str) -> str:
-    return form.format(exit_.readings[name].value) if name in exit_.readings else "-"
+def _cell(exit_: Exit, name: str, form: Callable[[float], str]) -> str:
+    return form(exit_.readings[name].value) if name in exit_.readings else "-"

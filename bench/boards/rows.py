@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bench.boards.numbers import Number, crossings, payload, reading
 from bench.records.mean import Mean
-from bench.records.record import Record
+from bench.records.record import COSTLY, Record
 from bench.records.setup import DENSE, Setup, board_of, parent_of, plan_of
 from bench.records.store import Entry
 
@@ -79,6 +79,12 @@ class Row:
     def reasons(self) -> list[str]:
         """Why some of its records are contested."""
         return [f"seed {e.file.seed}: {e.contested}" for e in self.entries if e.contested is not None]
+
+    @property
+    def costly(self) -> list[str]:
+        """The operators that its MACs leave out and that may cost as much as what they count."""
+        notes = (record.notes.get(COSTLY) for record in self.records)
+        return sorted({str(name) for note in notes if isinstance(note, dict) for name in note})
 
     @cached_property
     def machine(self) -> str | None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench.network.net import Net
-from bench.network.sparse.mask import Layer, density, layers, masked
+from bench.network.operators import COUNTED, Uncounted
+from bench.network.sparse.mask import Layer, density, layers, mask_of, sharing
 
 COUNTER = "torch.utils.flop_counter on meta"
 
@@ -23,29 +23,55 @@ class Count:
     """MACs of one static forward pass for one sample.
 
     Attributes:
-        modules: MACs of every module, by its name in the net.
-        uncounted: operators that the counter has no rule for, and how often they ran.
+        parts: MACs of every stage and head, such as `stages.0` and `heads.2`.
+        layers: MACs of every layer by (part that it ran in, its name): a layer may serve several parts.
+        uncounted: operators without a rule that are cheap, and how often they ran.
+        costly: operators without a rule that are not known to be cheap, and how often they ran.
     """
 
-    modules: dict[str, int]
+    parts: Counter[str]
+    layers: Counter[tuple[str, str]]
     uncounted: dict[str, int]
-
-    def of(self, name: str) -> int:
-        """MACs of one module, zero where it has none."""
-        return self.modules.get(name, 0)
+    costly: dict[str, int]
 
 
-class _Uncounted(TorchDispatchMode):
-    """Lists the operators that compute something and that the counter has no rule for."""
+class _Places:
+    """Counts by the part and by the layer that is running; a module that stands in several places counts in each."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.operators: Counter[str] = Counter()
+    def __init__(self, net: Net, counter: FlopCounterMode) -> None:
+        self.parts: Counter[str] = Counter()
+        self.layers: Counter[tuple[str, str]] = Counter()
+        self.part, self._counter = "", counter
+        places: dict[nn.Module, list[str]] = defaultdict(list)
+        for index, stage in enumerate(net.stages):
+            places[stage].append(f"stages.{index}")
+        for stage in net.exits:
+            places[net.head(stage)].append(f"heads.{stage}")
+        for name, layer in layers(net).items():
+            self._watch(layer, lambda macs, name=name: self.layers.update({(self.part, name): macs}))
+        for part, names in places.items():
+            self._enter(part, iter(names))
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if func.overloadpacket not in flop_registry and not func.is_view and func.namespace == "aten":
-            self.operators[func.overloadpacket.__name__] += 1
-        return func(*args, **(kwargs or {}))
+    def _watch(self, layer: Layer, add: Callable[[int], None]) -> None:
+        begun: list[int] = []
+        layer.register_forward_pre_hook(lambda *_: begun.append(self._counter.get_total_flops()))
+        layer.register_forward_hook(lambda *_: add((self._counter.get_total_flops() - begun.pop()) // 2))
+
+    def _enter(self, part: nn.Module, names: Iterator[str]) -> None:
+        begun: list[int] = []  # empty where the module runs as a layer of another part
+
+        def before(*_: object) -> None:
+            if not self.part:
+                self.part = next(names)
+                begun.append(self._counter.get_total_flops())
+
+        def after(*_: object) -> None:
+            if begun:
+                self.parts[self.part] += (self._counter.get_total_flops() - begun.pop()) // 2
+                self.part = ""
+
+        part.register_forward_pre_hook(before, prepend=True)
+        part.register_forward_hook(after)
 
 
 def count(net: Net, shape: tuple[int, ...] | None = None) -> Count:
@@ -56,45 +82,46 @@ def count(net: Net, shape: tuple[int, ...] | None = None) -> Count:
         shape: of another sample than the net's own.
     """
     ghost = copy.deepcopy(net).to("meta").eval()
-    counter, uncounted = FlopCounterMode(display=False), _Uncounted()
+    x = replace(net.sample, shape=shape or net.sample.shape).blank(device="meta")
+    counter, uncounted = FlopCounterMode(display=False, custom_mapping=COUNTED), Uncounted()
+    places = _Places(ghost, counter)
     with torch.no_grad(), uncounted, counter:
-        ghost(replace(net.sample, shape=shape or net.sample.shape).blank(device="meta"))
-    root = type(ghost).__name__
-    modules = {
-        name.removeprefix(f"{root}."): sum(flops.values()) // 2
-        for name, flops in counter.get_flop_counts().items()
-        if name.startswith(f"{root}.")
-    }
-    return Count(modules, dict(uncounted.operators))
+        ghost(x)
+    costly = uncounted.costly(counter.get_total_flops() // 2)
+    cheap = {name: calls for name, calls in uncounted.calls.items() if name not in costly}
+    return Count(places.parts, places.layers, cheap, costly)
 
 
 @dataclass(frozen=True)
 class Tariff:
     """The cost of every stage and every head, (dense, effective), in MACs for one sample."""
 
-    stages: list[tuple[float, float]]
-    heads: dict[int, tuple[float, float]]
+    stages: list[tuple[int, int]]
+    heads: dict[int, tuple[int, int]]
     uncounted: dict[str, int]
+    costly: dict[str, int]
 
     @classmethod
     def of(cls, net: Net) -> Tariff:
-        """Count a net; effective MACs are each layer's dense ones times its density."""
+        """Count a net; effective MACs are each layer's dense ones without the share of its weights that is hidden."""
         macs = count(net)
-        saved = {name: macs.of(name) * (1 - density(layer)) for name, layer, _ in masked(net)}
+        effective = macs.parts.copy()
+        masks = {name: mask_of(*group) for name, group in sharing(net).items()}
+        for (part, name), dense in macs.layers.items():
+            if (mask := masks[name]) is not None:
+                effective[part] -= dense * int((~mask).sum()) // mask.numel()
 
-        def cost(prefix: str) -> tuple[float, float]:
-            dense = macs.of(prefix)
-            return float(dense), dense - sum(
-                v for k, v in saved.items() if k == prefix or k.startswith(f"{prefix}.")
-            )
+        def cost(part: str) -> tuple[int, int]:
+            return macs.parts[part], effective[part]
 
         return cls(
             [cost(f"stages.{index}") for index in range(len(net.stages))],
             {stage: cost(f"heads.{stage}") for stage in net.exits},
             macs.uncounted,
+            macs.costly,
         )
 
-    def upto(self, stage: int, *, effective: bool) -> float:
+    def upto(self, stage: int, *, effective: bool) -> int:
         """MACs of the stages up to and with this one and of the heads on the way."""
         return sum(cost[effective] for cost in self.stages[: stage + 1]) + sum(
             cost[effective] for at, cost in self.heads.items() if at <= stage
@@ -128,24 +155,25 @@ class StepCost:
     def __init__(self, net: Net, trained: Iterable[nn.Parameter]) -> None:
         ids = set(map(id, trained))
         self.ghost = copy.deepcopy(net).to("meta")
-        self.by_name = layers(net)
-        self.trained = {name for name, parameter in net.named_parameters() if id(parameter) in ids}
+        self.by_name, self.sharing = layers(net), sharing(net)
+        self.trained = {name for name, layer in self.by_name.items() if id(layer.weight) in ids}
+        parts = {f"stages.{index}": stage for index, stage in enumerate(net.stages)}
+        parts |= {f"heads.{stage}": net.head(stage) for stage in net.exits}
+        self.trains = {name: any(id(p) in ids for p in part.parameters()) for name, part in parts.items()}
         self.by_shape: dict[tuple[int, ...], StepCost] = {net.sample.shape: self}
         self._count(net.sample.shape)
 
     def _count(self, shape: tuple[int, ...]) -> None:
         macs = count(self.ghost, shape)
+        once, others = Counter[str](), macs.parts.copy()
+        for (part, name), own in macs.layers.items():
+            once[name] += own
+            others[part] -= own
+        self.once = {id(layer): once[name] for name, layer in self.by_name.items()}
         self.layers = [
-            (layer, macs.of(name) * (3.0 if f"{name}.weight" in self.trained else 1.0), macs.of(name))
-            for name, layer in self.by_name.items()
+            (self.sharing[name], once[name] * (3.0 if name in self.trained else 1.0)) for name in self.by_name
         ]
-        parts = [f"stages.{index}" for index in range(len(self.ghost.stages))]
-        parts += [f"heads.{stage}" for stage in self.ghost.exits]
-        self.others = 0.0
-        for part in parts:
-            own = sum(macs.of(name) for name in self.by_name if f"{name}.".startswith(f"{part}."))
-            trains = any(name.startswith(f"{part}.") for name in self.trained)
-            self.others += (macs.of(part) - own) * (3.0 if trains else 1.0)
+        self.others = sum(others[part] * (3.0 if trains else 1.0) for part, trains in self.trains.items())
 
     def at(self, shape: tuple[int, ...]) -> StepCost:
         """The cost for samples of another shape, such as shorter texts."""
@@ -156,9 +184,8 @@ class StepCost:
 
     def now(self) -> float:
         """The cost with the masks as they stand."""
-        return self.others + sum(cost * density(layer) for layer, cost, _ in self.layers)
+        return self.others + sum(cost * density(*group) for group, cost in self.layers)
 
     def beyond(self, dense_gradients: Iterable[tuple[Layer, float]]) -> float:
         """The cost of layers' dense weight gradients beyond that of gradients at these densities."""
-        dense = {id(layer): once for layer, _, once in self.layers}
-        return sum(dense[id(layer)] * (1 - share) for layer, share in dense_gradients)
+        return sum(self.once[id(layer)] * (1 - share) for layer, share in dense_gradients)

@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.overrides import TorchFunctionMode
 
 from bench.network.net import Net
-from bench.network.sparse.mask import layers, mask_of
+from bench.network.sparse.mask import layers, mask_of, sharing
 
 TRANSPARENT = (
     *(_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm),
@@ -116,8 +116,8 @@ def _ghost(net: Net) -> Net:
     with torch.no_grad():
         for name, parameter in ghost.named_parameters():
             parameter.fill_(0.0 if name.endswith("bias") else 1.0)
-        for layer in layers(ghost).values():
-            mask = mask_of(layer)
+        for layer, *others in set(sharing(ghost).values()):
+            mask = mask_of(layer, *others)
             if mask is not None:
                 layer.weight.copy_(mask)
             layer.weight.div_(

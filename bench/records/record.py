@@ -25,6 +25,8 @@ BATCHES = (1, 8, 64)
 """Sizes of the batches in which walks are timed."""
 PACKED = "weights sha256"
 """The key of a record's note that holds the fingerprint of its packed weights."""
+COSTLY = "uncounted costly operators"
+"""The key of a record's note of operators that its MACs leave out and that may cost as much as what they count."""
 
 
 class LayerRow(Block):

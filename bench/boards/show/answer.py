@@ -11,11 +11,13 @@ from bench.boards.choice import LINKS, SLOWER, CutChoice, best_cut, best_policy
 from bench.boards.numbers import LOSSLESS, smallest
 from bench.boards.units import big, in_bytes, seconds
 from bench.records.reading import Reading, Readings
-from bench.records.record import Exit, Record
+from bench.records.record import COSTLY, Exit, Record
 from bench.records.setup import DENSE
 
 ROWS = 8
 """Exits that the table shows, at most; of more, those spread evenly, the first and the last among them."""
+NOTES = ("disconnected layers", "exits that answer alike whatever the input", "counters differ", COSTLY)
+"""The notes of a record that are shown."""
 PHASES = 6
 """Phases whose seconds are named, the longest first."""
 
@@ -36,7 +38,7 @@ def answer(record: Record, parent: Record | None) -> Iterator[tuple[Table | str,
 
 def warnings(record: Record) -> Iterator[str]:
     """Sentences on what a reader would otherwise miss: faults of the network, times that are in no ranking."""
-    for name in ("disconnected layers", "exits that answer alike whatever the input", "counters differ"):
+    for name in NOTES:
         if name in record.notes:
             yield f"Note, {name}: {record.notes[name]}"
     timings = [one for _, own in record.places() for one in own.values() if one.disturbed is not None]

@@ -10,7 +10,7 @@ from bench.boards.markup import computed, table, text
 from bench.boards.numbers import LOSSLESS, SHARES, Number, cut_packed, cut_reading, reading
 from bench.boards.policies import NOTE as POLICIES_NOTE
 from bench.boards.rows import Row, cut_means
-from bench.boards.units import big, in_bytes
+from bench.boards.units import big, digits, in_bytes
 from bench.errors import counted
 from bench.records.record import BATCHES, Record
 
@@ -77,6 +77,9 @@ def page(board: Board) -> str:
         )
         heads = ("dense network", "reference", "top-1", "MACs on the device", "payload")
         lines += ["", "## References", "", *table(heads, cells)]
+    if costly := [row for row in board.rows if row.costly]:
+        lines += ["", "## MACs that leave something out", ""]
+        lines += [f"* {text(row.setup.model)}: {text(', '.join(row.costly))}" for row in costly]
     if reasons := [(row, reason) for row in board.rows for reason in row.reasons]:
         lines += ["", "## Contested", ""]
         lines += [f"* {text(row.setup.model_at_density)}, {text(reason)}" for row, reason in reasons]
@@ -97,7 +100,7 @@ def _last(line: Line) -> list[str]:
             for key in ("top1", "top5", "macs.effective", "bytes", "latency", "payload", "energy")
         ),
         ", ".join(f"{last[key].words} {text(line.axes[key].head)}" for key in models),
-        f"{budget.value:.3g} x" if budget else "",
+        f"{digits(budget.value)} x" if budget else "",
         last["training"].words,
         f"{longer.value:.2f} x" if longer else "",
     ]
@@ -113,7 +116,7 @@ def _exits(line: Line) -> list[list[str]]:
             *(values[key].words for key in ("top1", "macs", "macs.effective", "bytes", "latency")),
             *(plain(row.mean(reading(number, name))) for name in ("density", "density.effective")),
             *(plain(row.mean(reading(number, name))) for name in ("overthinking", "underthinking")),
-            f"{hot.value:.3g}" if (hot := row.mean(reading(number, "temperature"))) else "",
+            digits(hot.value) if (hot := row.mean(reading(number, "temperature"))) else "",
             *(plain(row.mean(reading(number, name))) for name in ("ece", "ece.scaled")),
         ]
         for number, (exit_, values) in enumerate(

@@ -14,7 +14,7 @@ from bench.boards.families import network_of
 from bench.boards.markup import Chapter
 from bench.boards.numbers import SHARES
 from bench.boards.policies import NOTE
-from bench.boards.units import big, in_bytes, short
+from bench.boards.units import big, digits, in_bytes, short
 from bench.errors import counted
 from bench.records.record import BATCHES, Record
 
@@ -104,10 +104,18 @@ def _board(board: Board, rows: list[dict[str, Any]], all_axes: Mapping[str, Axis
     }
 
 
+def _warnings(line: Line, row: dict[str, Any]) -> Iterable[str]:
+    """What a reader must know of a model before its numbers."""
+    if row["contested"]:
+        yield "contested"
+    if line.row.costly:
+        yield f"MACs leave out {', '.join(line.row.costly)}"
+
+
 def _cells(place: int, line: Line, row: dict[str, Any], own: Iterable[str]) -> list[Cell]:
     cells = [
         Cell("-" if line.rank is None else str(line.rank), value=place),
-        Cell(row["model"], "contested" if row["contested"] else "", number=False),
+        Cell(row["model"], "; ".join(_warnings(line, row)), number=False),
         Cell(row["plan"], number=False),
         Cell(str(row["seeds"]), value=row["seeds"]),
     ]
@@ -118,4 +126,4 @@ def _cells(place: int, line: Line, row: dict[str, Any], own: Iterable[str]) -> l
         else:
             cells.append(Cell(*value.lines, short(value.mean.value)))
     budget = row["budget"]
-    return [*cells, Cell(f"{budget[0]:.3g} x", value=budget[0]) if budget else Cell("-")]
+    return [*cells, Cell(f"{digits(budget[0])} x", value=budget[0]) if budget else Cell("-")]

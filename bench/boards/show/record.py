@@ -10,7 +10,7 @@ from rich.table import Table
 from bench.boards.numbers import smallest
 from bench.boards.show.answer import answer, timing
 from bench.boards.show.policies import answers_table, curves_table, early_table, walks_table
-from bench.boards.units import SMALL, big, digits, in_bytes, joules
+from bench.boards.units import SMALL, big, digits, in_bytes, joules, prefixed
 from bench.records.reading import Reading
 from bench.records.record import Exit, Record
 from bench.records.store import Store
@@ -157,7 +157,7 @@ def _spread(reading: Reading | None) -> str:
         return "-"
     if reading.low is None or reading.high is None:
         return timing(reading)
-    size, prefix = next((step for step in SMALL if reading.value >= step[0]), SMALL[-1])
+    size, prefix = prefixed(reading.value, SMALL)
     mark = "" if reading.is_reliable else "~"
     return f"{mark}{digits(reading.value / size)} {prefix}s\n{digits(reading.low / size)}-{digits(reading.high / size)}"
 

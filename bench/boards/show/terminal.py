@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from bench.boards.board import Board, Line
+from bench.boards.units import digits
 
 COLUMNS = {
     "macs.effective": "effective\nMACs",
@@ -36,12 +37,13 @@ def board_table(board: Board, lines: Iterable[Line] | None = None) -> Table:
         table.add_column(head, justify="right", no_wrap=True)
     for line in board.lines if lines is None else lines:
         row = line.row
+        left_out = f"\nMACs leave out {', '.join(row.costly)}" if row.costly else ""
         budget = row.mean(lambda record: record.budget)
         table.add_row(
-            f"{row.setup.model_at_density}\n{row.plan}",
+            f"{row.setup.model_at_density}\n{row.plan}{left_out}",
             str(row.seeds),
             *("\n".join(line.last[key].lines) for key in ("top1", *COLUMNS)),
-            f"{budget.value:.3g} x" if budget else "",
+            f"{digits(budget.value)} x" if budget else "",
             style=None if row.ranked else "dim",
         )
     return table

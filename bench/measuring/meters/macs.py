@@ -6,7 +6,7 @@ import copy
 import logging
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -17,8 +17,9 @@ from bench.kinds.method import stage_of
 from bench.network.macs import COUNTER, Tariff
 from bench.network.net import Net
 from bench.network.paths import connected, unfollowed
-from bench.network.sparse.mask import layers, mask_of, parameters
+from bench.network.sparse.mask import Layer, mask_of, parameters, sharing
 from bench.records.reading import Reading
+from bench.records.record import COSTLY
 
 TOLERATED = 0.02
 
@@ -32,15 +33,43 @@ def second_count(net: Net) -> tuple[float, dict[str, int]]:
         warnings.simplefilter("ignore")
         ghost = copy.deepcopy(net).cpu().eval()
         analysis = FlopCountAnalysis(ghost, net.sample.blank())
-        analysis.set_op_handle("aten::scaled_dot_product_attention", _attention)
+        for operator, macs in HANDLES.items():
+            analysis.set_op_handle(operator, macs)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         return float(analysis.total()), dict(analysis.unsupported_ops())
 
 
+def _sizes(inputs: Iterable[Any]) -> list[list[int]]:
+    """The shapes of those arguments of an operator that are tensors."""
+    return [one.type().sizes() for one in inputs if one.type().kind() == "TensorType"]
+
+
 def _attention(inputs: list[Any], outputs: list[Any]) -> float:
     """MACs of attention, which fvcore lacks: every query with every key, every share with every value."""
-    query, key, value = (one.type().sizes() for one in inputs[:3])
+    query, key, value = _sizes(inputs[:3])
     return float(math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1]))
+
+
+def _product(inputs: list[Any], outputs: list[Any]) -> float:
+    """MACs of `one @ two`, of whatever numbers of dimensions: every number of the result sums over the last of `one`."""
+    return float(math.prod(_sizes(outputs)[0]) * _sizes(inputs)[-2][-1])
+
+
+def _bilinear(inputs: list[Any], outputs: list[Any]) -> float:
+    """MACs of a bilinear layer: every output sums over the first input, and what that gives over the second."""
+    weight = _sizes(inputs)[2]
+    return float(math.prod(_sizes(outputs)[0]) * (weight[1] + 1) * weight[2])
+
+
+HANDLES = {
+    "aten::scaled_dot_product_attention": _attention,
+    "aten::bilinear": _bilinear,
+    **{
+        f"aten::{name}": _product
+        for name in ("matmul", "mm", "mv", "dot", "vdot", "bmm", "addmv", "baddbmm", "addmm")
+    },
+}
+"""By operator, its MACs where fvcore has no rule, or one for matrices alone."""
 
 
 class Macs(Meter):
@@ -77,9 +106,11 @@ class Macs(Meter):
         total = tariff.upto(len(net.stages) - 1, effective=False)
         if total <= 0:
             measurement.absent["macs"] = (
-                f"{COUNTER} knows none of the operators: {', '.join(tariff.uncounted)}"
+                f"{COUNTER} knows none of the operators: {', '.join([*tariff.uncounted, *tariff.costly])}"
             )
         measurement.notes["uncounted operators"] = tariff.uncounted
+        if tariff.costly:
+            measurement.notes[COSTLY] = tariff.costly
         self._compare(net, total, measurement)
         return measurement
 
@@ -120,18 +151,20 @@ def _densities(
     """The share of a part's weights that exist, and the share that exist on a path to its logits.
 
     Args:
-        net: the whole network.
+        net: the whole network; weights that its layers share count once.
         alive: the weights on a path (`connected`); None where paths cannot be followed.
         belongs: whether a layer of this stage, or of the head on this stage, is in the part.
     """
-    size = there = reached = 0
-    for name, layer in layers(net).items():
+    weights: dict[tuple[Layer, ...], str] = {}
+    for name, group in sharing(net).items():
         stage = stage_of(name)
         if belongs(stage, stage if name.startswith("heads.") else None):
-            mask = mask_of(layer)
-            size += layer.weight.numel()
-            there += layer.weight.numel() if mask is None else int(mask.sum())
-            reached += 0 if alive is None else int(alive[name].sum())
+            weights[group] = name
+    size = sum(group[0].weight.numel() for group in weights)
+    there = sum(
+        group[0].weight.numel() if (mask := mask_of(*group)) is None else int(mask.sum()) for group in weights
+    )
+    reached = 0 if alive is None else sum(int(alive[name].sum()) for name in weights.values())
     if size == 0:
         return {}
     readings = {"density": Reading(value=there / size, unit="share", source="masks", n=size)}

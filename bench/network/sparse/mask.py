@@ -7,7 +7,9 @@ method that grows connections can look at it in `before_step`, and training then
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -68,9 +70,27 @@ def reveal(layer: Layer) -> None:
         changes += 1
 
 
-def mask_of(layer: Layer) -> Tensor | None:
-    """The layer's mask, boolean, of the weight's shape; None where every weight exists."""
-    return dict(layer.named_buffers(recurse=False)).get(MASK)
+def mask_of(*sharing: Layer) -> Tensor | None:
+    """The mask of a layer, or of several that share a weight; None where every weight exists.
+
+    Boolean, of the weight's shape. Of a shared weight only what none of its layers hides exists.
+    """
+    own = [dict(layer.named_buffers(recurse=False)).get(MASK) for layer in sharing]
+    masks = [mask for mask in own if mask is not None]
+    return reduce(torch.logical_and, masks) if masks else None
+
+
+def sharing(module: nn.Module) -> dict[str, tuple[Layer, ...]]:
+    """By the name of every layer below a module, all layers that have its weight: itself, mostly alone."""
+    groups: dict[int, list[Layer]] = defaultdict(list)
+    found = layers(module)
+    keys = {
+        name: id(dict(layer.named_parameters(recurse=False)).get("weight", layer))
+        for name, layer in found.items()
+    }
+    for name, layer in found.items():
+        groups[keys[name]].append(layer)
+    return {name: tuple(groups[key]) for name, key in keys.items()}
 
 
 def pattern_of(layer: Layer) -> str | None:
@@ -85,16 +105,17 @@ def masked(module: nn.Module) -> Iterator[tuple[str, Layer, Tensor]]:
             yield name, layer, mask
 
 
-def density(layer: Layer) -> float:
-    """The share of the layer's weights that exist."""
-    mask = mask_of(layer)
-    return 1.0 if mask is None else float(mask.float().mean())
+def density(*sharing: Layer) -> float:
+    """The share of the weights that exist of a layer, or of several that share them."""
+    mask = mask_of(*sharing)
+    return 1.0 if mask is None else int(mask.sum()) / mask.numel()
 
 
 def parameters(module: nn.Module) -> int:
-    """How many parameters exist: hidden weights are not counted."""
+    """How many parameters exist, each counted once: hidden weights are not counted."""
     total = sum(p.numel() for p in module.parameters())
-    return total - sum(int((~mask).sum()) for _, _, mask in masked(module))
+    masks = (mask_of(*group) for group in set(sharing(module).values()))
+    return total - sum(int((~mask).sum()) for mask in masks if mask is not None)
 
 
 def largest(scores: Sequence[Tensor], density: float) -> list[Tensor]:

@@ -12,9 +12,11 @@ import re
 import shutil
 import statistics
 import subprocess
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bench import SeesawError
 from bench.boards.axes import AXES
@@ -24,8 +26,10 @@ from bench.boards.numbers import payload, reading, training_macs
 from bench.boards.pages import stale, texts, write_pages
 from bench.boards.references import references
 from bench.boards.rows import ranks
+from bench.boards.show.answer import warnings
+from bench.boards.show.terminal import board_table
 from bench.records.mean import Mean
-from bench.records.record import Record
+from bench.records.record import COSTLY, Record
 from bench.records.sealed import checksum
 from bench.records.setup import plan_of
 from bench.records.store import Store
@@ -115,6 +119,26 @@ def test_a_contested_record_counts_for_nothing_and_its_reason_is_shown(records, 
     write_pages(Store(records), tmp_path / "pages")
     for page in ("index.html", "digits-v1.md"):
         assert "changed after it was written" in (tmp_path / "pages" / page).read_text()
+
+
+def test_a_board_says_which_macs_leave_something_out(records, tmp_path):
+    for path in records.glob("*/mlp_sparse-*/seed*.json"):
+        record = edited(
+            Record.model_validate_json(path.read_text()), set_("notes", COSTLY, value={"_fft_r2c": 2})
+        )
+        path.write_text(record.model_dump_json())
+    boards = read_boards(Store(records))[0]["digits-v1"]
+    assert {row.setup.method.name: row.costly for row in boards.rows} == {
+        "dense": [], "sparse": ["_fft_r2c"], "pruned": [],
+    }  # fmt: skip
+    write_pages(Store(records), tmp_path / "pages")
+    page = (tmp_path / "pages" / "digits-v1.md").read_text()
+    assert "## MACs that leave something out\n\n* mlp_sparse: _fft_r2c\n" in page.replace("\\_", "_")
+    assert (tmp_path / "pages" / "index.html").read_text().count("MACs leave out _fft_r2c") == 1
+    console = Console(file=StringIO(), width=140)
+    console.print(board_table(boards))
+    assert console.file.getvalue().count("MACs leave out _fft_r2c") == 1
+    assert any(COSTLY in line and "_fft_r2c" in line for line in warnings(record))
 
 
 def test_what_was_measured_more_of_is_the_same_row_and_the_newer_record_counts(records, made):

@@ -233,3 +233,35 @@ def test_shorter_texts_cost_what_they_do_alone():
     hide(layer, torch.zeros_like(layer.weight, dtype=torch.bool))
     assert cost.at((4,)).now() == 3 * (3 * attention_by_hand(4, 16) + 32 - 4 * 4 * 16 * 16)
     assert cost.now() == 3 * (3 * attention_by_hand(10, 16) + 32 - 10 * 4 * 16 * 16)
+
+
+def test_shared_weights_count_in_every_place_that_multiplies_by_them_and_exist_once():
+    net = Net([nn.Linear(8, 8, bias=False), nn.ReLU(), nn.Linear(8, 8, bias=False)], Sample((8,)), 2)
+    net.hang(2, nn.Linear(8, 2))
+    net.stages[2].weight = net.stages[0].weight
+    hide(net.stages[0], torch.arange(64).reshape(8, 8) % 4 != 0)
+    measured = Macs().measure(Subject(net, torch.device("cpu"))).exits[0]
+    values = {name: reading.value for name, reading in measured.items()}
+    assert values["macs"] == 2 * 64 + 16
+    assert values["macs.effective"] == 2 * 48 + 16
+    assert values["parameters"] == 48 + 16 + 2
+    assert values["density"] == (48 + 16) / (64 + 16)
+    assert values["density.effective"] <= values["density"]
+    cost = StepCost(net, net.parameters())
+    assert cost.now() == 3 * (2 * 48 + 16)
+
+
+def test_effective_macs_are_whole_numbers():
+    net = built(LeNet(), Sample((1, 28, 28)))
+    for number, layer in enumerate(layers(net).values()):
+        hide(layer, torch.rand(layer.weight.shape, generator=torch.Generator().manual_seed(number)) < 1 / 3)
+    for stage in range(len(net.stages)):
+        effective = Tariff.of(net).upto(stage, effective=True)
+        assert isinstance(effective, int)
+    exact = sum(
+        Tariff.of(net).stages[index][0] * int(layer.weight_mask.sum()) // layer.weight.numel()
+        for index, stage in enumerate(net.stages)
+        for layer in layers(stage).values()
+    )
+    heads = sum(int(layer.weight_mask.sum()) for layer in layers(net.heads).values())
+    assert effective == exact + heads

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from bench import SeesawError, density, hide, largest, layers, mask_of, masked, parameters
+from bench.network.sparse.mask import sharing
 
 
 def test_a_hidden_weight_is_zero_and_not_counted():
@@ -59,3 +60,36 @@ def test_largest_keeps_exactly_as_many_as_a_sort_would(rows, share):
 def test_largest_takes_nan_for_smallest():
     (kept,) = largest([torch.tensor([float("nan"), 1.0, 0.0])], 2 / 3)
     assert kept.tolist() == [False, True, True]
+
+
+def tied():
+    """Two layers of one weight, 8 x 8, of which each hides a quarter of its own, and an embedding of that weight."""
+    net = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8), nn.Embedding(8, 8))
+    net[1].weight = net[2].weight = net[0].weight
+    for layer, column in ((net[0], 0), (net[1], 2)):
+        hide(layer, torch.arange(8).expand(8, 8) // 2 != column // 2)
+    return net
+
+
+def test_weights_that_layers_share_count_once_and_exist_where_no_layer_hides_them():
+    net = tied()
+    one, other = layers(net).values()
+    assert sharing(net) == {"0": (one, other), "1": (one, other)}
+    assert parameters(net) == 32 + 16
+    assert (density(one), density(one, other)) == (0.75, 0.5)
+    assert int(mask_of(one, other).sum()) == int((one.weight != 0).sum()) == 32
+
+
+def test_layers_that_share_one_mask_hide_its_weights_once():
+    net = nn.Sequential(nn.Linear(12, 8, bias=False), nn.Linear(12, 8, bias=False))
+    net[1].weight = net[0].weight
+    mask = torch.arange(96).reshape(8, 12) % 24 < 13
+    for layer in net:
+        hide(layer, mask)
+    assert parameters(net) == 52
+
+
+def test_a_density_is_no_rounded_mean():
+    layer = nn.Linear(5000, 5000, bias=False)
+    hide(layer, torch.arange(25_000_000).reshape(5000, 5000) != 0)
+    assert density(layer) == 24_999_999 / 25_000_000

@@ -8,7 +8,8 @@ the logits' sum is positive.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -61,18 +62,68 @@ def connected(net: Net, exits: Sequence[int] | None = None) -> dict[str, Tensor]
 def unfollowed(net: Net) -> str | None:
     """The first layer that paths cannot be followed through, by name; None where they can through all.
 
-    In a dense network every weight lies on a path. Where `connected` misses one, the network has an operation
-    that it does not model (an attention of its own making, a gate), and the masks of sparse layers are wrong
-    too. Of a kernel one tap is enough: others may only ever meet padding.
+    In a dense network every weight lies on a path that does not read a constant zero, such as the padding of an
+    input. Where `connected` misses another one, the network has an operation that it does not model (an attention of
+    its own making, a gate), and the masks of sparse layers are wrong too. Of a kernel one tap is enough: others may
+    only ever meet padding.
     """
     dense = copy.deepcopy(net)
     for layer in layers(dense).values():
         if (mask := mask_of(layer)) is not None:
             mask.fill_(True)
-    for name, on_path in connected(dense).items():
-        if not bool((on_path.flatten(2).any(2) if on_path.dim() > 2 else on_path).all()):
-            return name
-    return None
+    missed = {
+        name: ~(on_path.flatten(2).any(2) if on_path.dim() > 2 else on_path)
+        for name, on_path in connected(dense).items()
+    }
+    if not any(bool(one.any()) for one in missed.values()):
+        return None
+    reads = _reads(dense)
+    return next((name for name, one in missed.items() if bool((one & reads[name]).any())), None)
+
+
+def _reads(net: Net) -> dict[str, Tensor]:
+    """By layer, which (output, input) pairs of units read what depends on the sample.
+
+    That is, anything but zero where all units are ones and biases are zero, or what differs between random samples.
+    """
+    blank = net.sample.blank(4)
+    generator = torch.Generator().manual_seed(0)
+    if blank.is_floating_point():
+        ones, samples = (
+            torch.ones_like(blank, dtype=torch.double),
+            torch.randn(blank.shape, generator=generator),
+        )
+    else:
+        ones = blank
+        samples = torch.randint(1, max(net.sample.vocabulary, 2), blank.shape, generator=generator)
+    with FlowingAttention():
+        by_ones = _read(_ghost(net), ones, lambda x: x != 0)
+    by_samples = _read(copy.deepcopy(net).eval(), samples, lambda x: x != x[:1])
+    return {name: pairs | by_samples[name] for name, pairs in by_ones.items()}
+
+
+@torch.no_grad()
+def _read(net: Net, inputs: Tensor, counts: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+    """By layer, which (output, input) pairs of units read a number that counts."""
+    places = layers(net)
+    pairs = {
+        name: torch.zeros(layer.weight.shape[:2], dtype=torch.bool, device=layer.weight.device)
+        for name, layer in places.items()
+    }
+
+    def look(name: str, layer: nn.Module, args: tuple[Tensor, ...]) -> None:
+        units, groups = counts(args[0]), getattr(layer, "groups", 1)
+        units = (
+            units.flatten(0, -2).any(0)
+            if isinstance(layer, nn.Linear)
+            else units.transpose(0, 1).flatten(1).any(1)
+        )
+        pairs[name] |= units.reshape(groups, -1).repeat_interleave(len(pairs[name]) // groups, 0)
+
+    for name, layer in places.items():
+        layer.register_forward_pre_hook(partial(look, name))
+    net(inputs.to(device=next(net.parameters()).device))
+    return pairs
 
 
 class FlowingAttention(TorchFunctionMode):

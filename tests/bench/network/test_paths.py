@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from baselines.backbones.mlp import Mlp
 from baselines.backbones.transformer import Transformer
 from bench import FlowingAttention, Net, Sample, Subject, connected, hide, layers, mask_of
 from bench.measuring.meters.macs import Macs
@@ -93,3 +94,61 @@ def test_where_paths_cannot_be_followed_the_record_says_so_and_has_no_number():
     places = (measurement.exits[0], *measurement.cuts.values())
     assert not any(name.startswith("density.effective") for place in places for name in place)
     assert measurement.exits[0]["density"].value == (16 + 4 + 24) / 56
+
+
+def mlp(**settings):
+    sample = Sample((1, 28, 28))
+    backbone = Mlp(widths=(16, 16), **settings)
+    net = Net(backbone.stages(sample), sample, 10)
+    net.hang(1, backbone.head(net.shapes[-1], 10))
+    return net
+
+
+def test_padded_inputs_lead_nowhere_and_hide_no_other_path():
+    net = mlp(inputs=800)
+    assert unfollowed(net) is None
+    first = connected(net)["stages.0.1"]
+    assert torch.equal(first, torch.arange(800).expand(16, 800) < 784)
+    measured = Macs().measure(Subject(net, torch.device("cpu")))
+    size = 800 * 16 + 16 * 16 + 160
+    assert measured.exits[0]["density.effective"].value == (size - 16 * 16) / size
+    assert "density.effective" not in measured.absent
+
+
+def test_a_sparse_padded_network_counts_the_weights_on_a_path_from_its_inputs():
+    net = mlp(inputs=800)
+    mask = torch.arange(800).expand(16, 800) % 4 == 3  # 784 and 800 are multiples of 4
+    hide(net.stages[0][1], mask)
+    measured = Macs().measure(Subject(net, torch.device("cpu"))).exits[0]
+    size = 800 * 16 + 16 * 16 + 160
+    assert measured["density"].value == (200 * 16 + 16 * 16 + 160) / size
+    assert measured["density.effective"].value == (196 * 16 + 16 * 16 + 160) / size
+
+
+class Centred(nn.Module):
+    """Takes the mean away, which leaves nothing where all units are alike."""
+
+    def forward(self, x):
+        return x - x.mean(1, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        nn.Sequential(nn.Flatten(), Centred(), nn.Linear(18, 8)),
+        nn.Sequential(Centred(), nn.Conv2d(2, 8, 3, groups=2), nn.Flatten()),
+    ],
+)
+def test_what_is_zero_for_equal_units_alone_is_no_padding(stage):
+    net = Net([stage], Sample((2, 3, 3)), 2)
+    net.hang(0, nn.Linear(8, 2))
+    assert "stages.0" in unfollowed(net)
+
+
+def test_padded_channels_of_grouped_convolutions_lead_nowhere():
+    stage = nn.Sequential(
+        nn.ConstantPad3d((0, 0, 0, 0, 0, 2), 0.0), nn.Conv2d(4, 4, 3, groups=2), nn.Flatten()
+    )
+    net = Net([stage], Sample((2, 3, 3)), 2)
+    net.hang(0, nn.Linear(4, 2))
+    assert unfollowed(net) is None

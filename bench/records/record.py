@@ -28,6 +28,11 @@ PACKED = "weights sha256"
 COSTLY = "uncounted costly operators"
 """The key of a record's note of operators that its MACs leave out and that may cost as much as what they count."""
 
+NEW_HEADS = "heads for other classes in the file of weights, trained anew"
+"""The key of a record's note of heads that did not take the given weights."""
+CALIBRATED = "calibration"
+"""The key of a record's note of given weights that may have been trained on the samples that thresholds are set on."""
+
 
 class LayerRow(Block):
     """One linear layer or convolution."""

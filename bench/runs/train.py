@@ -16,7 +16,7 @@ from bench.machine import versions
 from bench.network.net import Net
 from bench.records.mirror import Mirror
 from bench.records.reading import Reading
-from bench.records.record import EpochRow
+from bench.records.record import NEW_HEADS, EpochRow
 from bench.records.store import Trained
 from bench.runs.phases import Phases
 from bench.runs.request import ResolvedRun
@@ -100,8 +100,7 @@ def trained_before(run: ResolvedRun, data: Data, phases: Phases, earlier: Traine
     budget = _budget(run, data, Log(epochs=list(record.training)))
     phases.add("train", record.seconds.get("train", 0.0))
     origin = {"created": record.created, "commit": record.commit}
-    notes = _built_notes(run, built, None) | {"trained": record.notes.get("trained", origin)}
-    notes |= {} if loaded is None else {"weights matched": loaded.matched}
+    notes = _built_notes(run, built, loaded) | {"trained": record.notes.get("trained", origin)}
     return TrainedNet(net, budget.spent, budget.log.epochs, record.net.get(OVERHEAD), notes)
 
 
@@ -111,7 +110,7 @@ def _built(run: ResolvedRun, phases: Phases) -> tuple[Backbone, Net, Loaded | No
     with phases("build"):
         built, net = untrained(*plugins, run.about, cut=run.setup.cut, seed=run.seed)
         weights = run.request.weights
-        loaded = None if weights is None else load_weights(net, weights)
+        loaded = None if weights is None else load_weights(net, weights, new_heads=run.recipe.epochs > 0)
     return built, net.to(run.device), loaded
 
 
@@ -126,4 +125,6 @@ def _built_notes(run: ResolvedRun, built: Backbone, loaded: Loaded | None) -> di
         notes["backbone as built"] = built.model_dump(mode="json")
     if loaded is not None:
         notes["weights matched"] = loaded.matched
+        if loaded.left_out:
+            notes[NEW_HEADS] = list(loaded.left_out)
     return notes

@@ -11,12 +11,15 @@ from bench.boards.choice import LINKS, SLOWER, CutChoice, best_cut, best_policy
 from bench.boards.numbers import LOSSLESS, smallest
 from bench.boards.units import big, in_bytes, seconds
 from bench.records.reading import Reading, Readings
-from bench.records.record import COSTLY, Exit, Record
+from bench.records.record import CALIBRATED, COSTLY, NEW_HEADS, Exit, Record
 from bench.records.setup import DENSE
 
 ROWS = 8
 """Exits that the table shows, at most; of more, those spread evenly, the first and the last among them."""
-NOTES = ("disconnected layers", "exits that answer alike whatever the input", "counters differ", COSTLY)
+NOTES = (
+    *("disconnected layers", "exits that answer alike whatever the input", "counters differ", COSTLY),
+    *(NEW_HEADS, CALIBRATED),
+)
 """The notes of a record that are shown."""
 PHASES = 6
 """Phases whose seconds are named, the longest first."""

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 from bench.network.net import Net
 from bench.network.sparse.mask import hide, layers, masked
 from bench.shipping.packed.unpack import unpack
@@ -21,10 +22,12 @@ class Loaded:
     Attributes:
         matched: how the file's tensors were assigned: `by name` or `by order`.
         masks: of the layers that were sparse in the file, by name.
+        left_out: heads that are for other classes in the file, by name, and begin untrained.
     """
 
     matched: str
-    masks: dict[str, torch.Tensor]
+    masks: dict[str, Tensor]
+    left_out: tuple[str, ...] = ()
 
     def check(self, net: Net) -> None:
         """Check that an untrained network has the masks of the file; else its weights are not the file's.
@@ -41,41 +44,39 @@ class Loaded:
                 )
 
 
-def load_weights(net: Net, path: Path) -> Loaded:
+def load_weights(net: Net, path: Path, *, new_heads: bool = False) -> Loaded:
     """Load weights from a file: by name, or in order where names differ, as in published checkpoints.
 
     In order, the last part of each name (`weight`, `running_mean`, ...) must be equal too. A safetensors file
     keeps no order, so its names must be those of this network; a run's packed file has them, and its masks.
 
+    Args:
+        net: takes the weights.
+        path: of the file.
+        new_heads: whether a head for another number of classes is left as it is, to be trained.
+
     Raises:
-        SeesawError: no such file, more than plain tensors in it, or names, order or shapes that do not fit.
+        SeesawError: no such file, more than plain numbers in it, or names, order or shapes that do not fit.
     """
     tensors, masks = _tensors(path)
     saved = {k: v for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
     own = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
     by_name = saved.keys() == own.keys()
     if not by_name:
-        if path.suffix == ".safetensors":
+        saved = _in_order(path, saved, own)
+    saved = {name: _plain(path, name, tensor, own[name]) for name, tensor in saved.items()}
+    left_out = _other_classes(saved, own)
+    if left_out and not new_heads:
+        raise SeesawError(
+            f"{path} has {' and '.join(left_out)} for another number of classes, and without training it would answer at "
+            "random. Train it (epochs=1 or more), or choose the task of the file."
+        )
+    saved = {name: tensor for name, tensor in saved.items() if _head_of(name) not in left_out}
+    masks = {name: mask for name, mask in masks.items() if _head_of(name) not in left_out}
+    for name, tensor in saved.items():
+        if tensor.shape != own[name].shape:
             raise SeesawError(
-                f"{path} names its tensors otherwise ({next(iter(saved), 'none')}, here {next(iter(own))}), and a "
-                "safetensors file keeps no order to go by. Give the PyTorch file, or rename its tensors."
-            )
-        if len(saved) != len(own):
-            raise SeesawError(
-                f"{path} holds {len(saved)} tensors and the network has {len(own)}. Choose the backbone's settings "
-                "to fit the file; heads of early exits are usually not in it: EXITS=single."
-            )
-        for here, there in zip(own, saved, strict=True):
-            if here.rpartition(".")[2] != there.rpartition(".")[2]:
-                raise SeesawError(
-                    f"{path} has {there} where this network has {here}: their order differs. Rename the file's "
-                    "tensors to this network's names."
-                )
-        saved = dict(zip(own, saved.values(), strict=True))
-    for name, tensor in own.items():
-        if saved[name].shape != tensor.shape:
-            raise SeesawError(
-                f"{path} has a tensor of shape {tuple(saved[name].shape)} where {name} is {tuple(tensor.shape)}. "
+                f"{path} has a tensor of shape {tuple(tensor.shape)} where {name} is {tuple(own[name].shape)}. "
                 "Choose the backbone's settings to fit the file."
             )
     net.load_state_dict(saved, strict=False)
@@ -84,10 +85,68 @@ def load_weights(net: Net, path: Path) -> Loaded:
         if name not in own_layers:
             raise SeesawError(f"{path} masks {name}, which is no layer here. Give a file of this network.")
         hide(own_layers[name], mask)
-    return Loaded("by name" if by_name else "by order", masks)
+    return Loaded("by name" if by_name else "by order", masks, left_out)
 
 
-Tensors = dict[str, torch.Tensor]
+def _in_order(path: Path, saved: Tensors, own: Tensors) -> Tensors:
+    """A file's tensors under this network's names, one after the other."""
+    if path.suffix.lower() == SAFETENSORS:
+        raise SeesawError(
+            f"{path} names its tensors otherwise ({next(iter(saved), 'none')}, here {next(iter(own))}), and a "
+            "safetensors file keeps no order to go by. Give the PyTorch file, or rename its tensors."
+        )
+    if len(saved) != len(own):
+        raise SeesawError(
+            f"{path} holds {counted(len(saved), 'tensor')} and the network has {len(own)}. Choose the backbone's settings "
+            "to fit the file; heads of early exits are usually not in it: EXITS=single."
+        )
+    for here, there in zip(own, saved, strict=True):
+        if here.rpartition(".")[2] != there.rpartition(".")[2]:
+            raise SeesawError(
+                f"{path} has {there} where this network has {here}: their order differs. Rename the file's "
+                "tensors to this network's names."
+            )
+    return dict(zip(own, saved.values(), strict=True))
+
+
+def _plain(path: Path, name: str, tensor: Tensor, own: Tensor) -> Tensor:
+    """A tensor as plain numbers: a sparse one laid out in full.
+
+    Raises:
+        SeesawError: complex, quantised or whole numbers for a weight, or no numbers.
+    """
+    kind = str(tensor.dtype).removeprefix("torch.")
+    if tensor.is_meta or tensor.is_quantized or (own.is_floating_point() and not tensor.is_floating_point()):
+        raise SeesawError(
+            f"{path} has {'nothing but shapes' if tensor.is_meta else kind} for {name}, which takes real numbers. Save it with "
+            "plain float32 tensors."
+        )
+    return tensor if tensor.layout == torch.strided else tensor.to_dense()
+
+
+def _head_of(name: str) -> str:
+    """The head that a tensor or a layer lies in, `heads.2`; of others their name."""
+    return ".".join(name.split(".")[:2]) if name.startswith("heads.") else name
+
+
+def _other_classes(saved: Tensors, own: Tensors) -> tuple[str, ...]:
+    """The heads whose tensors differ from the network's in the number of outputs alone."""
+    others = [name for name in own if saved[name].shape != own[name].shape]
+    heads = {_head_of(name): name for name in others if name.startswith("heads.")}
+    alike = {
+        head
+        for head in heads
+        if all(
+            saved[name].shape[1:] == own[name].shape[1:] and saved[name].dim() == own[name].dim() > 0
+            for name in others
+            if _head_of(name) == head
+        )
+    }
+    return tuple(head for head in heads if head in alike)
+
+
+SAFETENSORS = ".safetensors"
+Tensors = dict[str, Tensor]
 
 
 def _tensors(path: Path) -> tuple[Tensors, Tensors]:
@@ -95,16 +154,23 @@ def _tensors(path: Path) -> tuple[Tensors, Tensors]:
     from safetensors.torch import load_file
 
     try:
-        if path.suffix == ".safetensors":
+        if path.suffix.lower() == SAFETENSORS:
             tensors = load_file(path)
             packed = any(name.endswith(".weight.values") for name in tensors)
             return unpack(path.read_bytes()) if packed else (tensors, {})
+        if not path.stat().st_size:
+            raise ValueError("it is empty")
         content: Any = torch.load(path, "cpu", weights_only=True)
-        content = content.get("state_dict", content)
-        if not all(isinstance(value, torch.Tensor) for value in content.values()):
+        content = content.get("state_dict", content) if isinstance(content, dict) else content
+        if not isinstance(content, dict) or not content:
+            raise ValueError("it holds no tensors by name")
+        if not all(isinstance(value, Tensor) for value in content.values()):
             raise ValueError("it holds more than tensors")
+        if not all(isinstance(name, str) for name in content):
+            raise ValueError("its tensors have numbers for names")
     except Exception as error:  # damaged pickles raise almost anything; weights_only runs none of them
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise SeesawError(
-            f"{path} cannot be read as weights ({str(error).splitlines()[0]}). Give a safetensors file or a state dict."
+            f"{path} cannot be read as weights ({reason}). Give a safetensors file or a state dict."
         ) from error
     return content, {}

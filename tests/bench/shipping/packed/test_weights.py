@@ -52,3 +52,74 @@ def test_a_mask_of_something_that_is_no_layer_is_refused(tmp_path):
     save_file(tensors, path, {"packed": json.dumps({"masked": masked})})
     with pytest.raises(SeesawError, match=r"masks stages\.0, which is no layer here"):
         load_weights(net, path)
+
+
+def saved(path, content):
+    torch.save(content, path)
+    return path
+
+
+def state(net, **changes):
+    return dict(net.state_dict()) | {name.replace("_", "."): value for name, value in changes.items()}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({}, "no tensors by name"),
+        ([torch.ones(2)], "no tensors by name"),
+        (torch.ones(2), "no tensors by name"),
+        ({0: torch.ones(2), 1: torch.ones(2)}, "numbers for names"),
+        ({"state_dict": {"a": 1}}, "more than tensors"),
+    ],
+)
+def test_files_without_named_tensors_are_a_sentence(tmp_path, content, reason):
+    with pytest.raises(SeesawError, match=rf"cannot be read as weights \(.*{reason}\)\. Give a safetensors"):
+        load_weights(net_of(nn.Linear(4, 4)), saved(tmp_path / "a.pt", content))
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.safetensors", "a.SAFETENSORS"])
+def test_empty_files_are_a_sentence(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(SeesawError, match=r"cannot be read as weights \(.+\)\. Give a safetensors"):
+        load_weights(net_of(nn.Linear(4, 4)), tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "tensor", [torch.ones(4, 4, dtype=torch.complex64), torch.ones(4, 4, dtype=torch.int32), torch.ones(4, 4, device="meta"),
+               torch.quantize_per_tensor(torch.ones(4, 4), 0.1, 0, torch.qint8)],
+)  # fmt: skip
+def test_numbers_of_another_kind_are_a_sentence(tmp_path, tensor):
+    net = net_of(nn.Linear(4, 4))
+    path = saved(tmp_path / "a.pt", state(net, stages_0_weight=tensor))
+    with pytest.raises(SeesawError, match=r"(cannot be read|takes real numbers).*\. (Save|Give)"):
+        load_weights(net, path)
+
+
+def test_sparse_and_half_tensors_and_endings_in_capitals_are_read(tmp_path):
+    net, twin = net_of(nn.Linear(4, 4)), net_of(nn.Linear(4, 4))
+    weight = torch.eye(4)
+    load_weights(net, saved(tmp_path / "a.PT", state(twin, stages_0_weight=weight.to_sparse())))
+    assert torch.equal(net.stages[0].weight, weight)
+    load_weights(net, saved(tmp_path / "b.pt", state(twin, stages_0_weight=2 * weight.half())))
+    assert torch.equal(net.stages[0].weight, 2 * weight)
+    save_file(state(twin), tmp_path / "c.SAFETENSORS")
+    load_weights(net, tmp_path / "c.SAFETENSORS")
+    assert torch.equal(net.stages[0].weight, twin.stages[0].weight)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_head_for_other_classes_is_left_out_where_it_is_trained(tmp_path, named):
+    net, other = net_of(nn.Linear(4, 4)), net_of(nn.Linear(4, 4))
+    other.hang(0, nn.Linear(4, 1000))
+    content = other.state_dict()
+    path = saved(tmp_path / "a.pt", dict(content) if named else {f"model.{k}": v for k, v in content.items()})
+    with pytest.raises(SeesawError, match=r"heads\.0 for another number of classes.*epochs=1"):
+        load_weights(net, path)
+    own = net.head(0).weight.clone()
+    assert load_weights(net, path, new_heads=True).left_out == ("heads.0",)
+    assert torch.equal(net.head(0).weight, own)
+    assert torch.equal(net.stages[0].weight, other.stages[0].weight)
+    other.hang(0, nn.Linear(5, 2))
+    with pytest.raises(SeesawError, match=r"shape \(2, 5\) where heads\.0\.weight"):
+        load_weights(net, saved(path, other.state_dict()), new_heads=True)

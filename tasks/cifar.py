@@ -14,9 +14,9 @@ class Cifar10(ImageTask):
     """CIFAR-10: photographs, 32x32 in colour, 10 classes."""
 
     mean: tuple[float, ...] = (0.4914, 0.4822, 0.4465)
-    """of each channel on the scale 0..1, subtracted"""
+    """of each channel on the scale 0..1, subtracted; for published weights (--weights) that of their training"""
     std: tuple[Positive, ...] = (0.2470, 0.2435, 0.2616)
-    """of each channel on the scale 0..1, divided by"""
+    """of each channel on the scale 0..1, divided by; for published weights that of their training"""
 
     folder: ClassVar[str] = "cifar10"
     files: ClassVar[str] = "CIFAR10"
@@ -50,9 +50,9 @@ class Cifar100(Cifar10):
     """CIFAR-100: photographs, 32x32 in colour, 100 classes."""
 
     mean: tuple[float, ...] = (0.5071, 0.4865, 0.4409)
-    """of each channel on the scale 0..1, subtracted"""
+    """of each channel on the scale 0..1, subtracted; for published weights (--weights) that of their training"""
     std: tuple[Positive, ...] = (0.2673, 0.2564, 0.2762)
-    """of each channel on the scale 0..1, divided by"""
+    """of each channel on the scale 0..1, divided by; for published weights that of their training"""
 
     folder: ClassVar[str] = "cifar100"
     files: ClassVar[str] = "CIFAR100"

@@ -24,9 +24,9 @@ class Folder(ImageTask):
 
     version: ClassVar[int] = 2
     mean: tuple[float, ...] = ()
-    """of each channel on the scale 0..1, subtracted; the training images' own where left out"""
+    """of each channel on the scale 0..1, subtracted; the training images' own where left out; for published weights (--weights) that of their training"""
     std: tuple[Positive, ...] = ()
-    """of each channel on the scale 0..1, divided by; the training images' own where left out"""
+    """of each channel on the scale 0..1, divided by; as mean where left out"""
     path: Annotated[str, AfterValidator(lambda path: str(Path(path)) if path else path)] = ""
     """the folder"""
     size: Annotated[int, Field(ge=4, le=1024)] = 32

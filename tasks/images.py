@@ -57,9 +57,9 @@ class ImageTask(Distorted):
     """share of the training samples that thresholds are set on"""
 
     mean: tuple[float, ...] = (0.5,)
-    """of each channel on the scale 0..1, subtracted"""
+    """of each channel on the scale 0..1, subtracted; for published weights (--weights) that of their training"""
     std: tuple[Positive, ...] = (0.25,)
-    """of each channel on the scale 0..1, divided by"""
+    """of each channel on the scale 0..1, divided by; for published weights that of their training"""
 
     folder: ClassVar[str]
     """where `train.npz` and `test.npz` lie below root"""

@@ -11,9 +11,9 @@ class Mnist(ImageTask):
     """MNIST: handwritten digits, 28x28 grey, 10 classes."""
 
     mean: tuple[float, ...] = (0.1307,)
-    """of the one channel on the scale 0..1, subtracted"""
+    """of the one channel on the scale 0..1, subtracted; for published weights (--weights) that of their training"""
     std: tuple[Positive, ...] = (0.3081,)
-    """of the one channel on the scale 0..1, divided by"""
+    """of the one channel on the scale 0..1, divided by; for published weights that of their training"""
 
     folder: ClassVar[str] = "mnist"
     official_digest: ClassVar[str] = "05ab87c0464c87c8"
@@ -49,9 +49,9 @@ class FashionMnist(Mnist):
     """Fashion-MNIST: clothes, 28x28 grey, 10 classes."""
 
     mean: tuple[float, ...] = (0.2860,)
-    """of the one channel on the scale 0..1, subtracted"""
+    """of the one channel on the scale 0..1, subtracted; for published weights (--weights) that of their training"""
     std: tuple[Positive, ...] = (0.3530,)
-    """of the one channel on the scale 0..1, divided by"""
+    """of the one channel on the scale 0..1, divided by; for published weights that of their training"""
 
     folder: ClassVar[str] = "fashion-mnist"
     official_digest: ClassVar[str] = "023af56f2df4044c"

@@ -56,6 +56,13 @@ Values = Annotated[
     str,
     typer.Option(help="numbers of the packed weights: float32, float16 or int8; all is measured with them"),
 ]
+Calibrate = Annotated[
+    str | None,
+    typer.Option(
+        help="test, or test:0.3: set thresholds and temperatures on that share (0.2) of the test split, which is left out "
+        "of it; for --weights that were trained on the calibration split"
+    ),
+]
 Lean = Annotated[
     bool,
     typer.Option(
@@ -142,6 +149,7 @@ class RunOptions(TrainOptions):
     device: Device = "auto"
     cut: Cut = None
     values: Values = "float32"
+    calibrate: Calibrate = None
 
     @property
     def lists(self) -> dict[str, tuple[str, ...]]:
@@ -168,9 +176,8 @@ class RunOptions(TrainOptions):
 
     def request(self, model: str, **more: Any) -> RunRequest:
         """The request of one run of a model; `more` are other fields of it, such as the seed."""
-        return super().request(
-            model, device=self.device, cut=self.cut, values=self.values, **self.lists, **more
-        )
+        own = {name: getattr(self, name) for name in ("device", "cut", "values", "calibrate")}
+        return super().request(model, **own, **self.lists, **more)
 
 
 C = TypeVar("C", bound=Callable[..., None])

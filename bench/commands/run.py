@@ -17,7 +17,13 @@ def run(
     run_options: options.RunOptions,
     model: Annotated[str, typer.Option(help="backbone_method")] = "resnet_sparse",
     seeds: options.Seeds = "0",
-    weights: Annotated[Path | None, typer.Option(help="safetensors or state dict to start from")] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="safetensors or state dict to start from; published ones were trained with a normalisation of their own: give "
+            "it to the task, --task 'cifar10\\[mean=0.491:0.482:0.447,std=0.247:0.243:0.262]'"
+        ),
+    ] = None,
     threads: options.Threads = None,
     again: Annotated[
         bool, typer.Option("--again", help="run from the beginning, and replace the record if there is one")
@@ -40,7 +46,7 @@ def run(
 
       seesaw run --task mnist --model mlp --exits single --epochs 2
 
-      seesaw run --task cifar10 --model resnet --weights resnet20.pt --epochs 0 --exits single
+      seesaw run --task cifar10 --model resnet --weights resnet20.pt --epochs 0 --exits single --calibrate test
 
       seesaw run --task digits --model 'lenet_sparse\\[where=device]' --cut 2
     """

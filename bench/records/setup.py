@@ -95,6 +95,8 @@ class Setup(Block):
     """type of the numbers in the packed weights that everything is measured with; none is float32"""
     lean: bool = False
     """whether layers with a predefined pattern (linear, convolutions) were to train existing weights alone"""
+    calibrate: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """share of the test split that thresholds were set on, and that was left out of it; none: the calibration split"""
 
     @property
     def model(self) -> str:
@@ -121,7 +123,7 @@ class Setup(Block):
 
     def training_digest(self) -> str:
         """The digest of the settings of training alone, without those of packing and of measuring."""
-        return self._digest({"policies", "codecs", "meters", "values"})
+        return self._digest({"policies", "codecs", "meters", "values", "calibrate"})
 
     def _digest(self, without: set[str]) -> str:
         values = self.model_dump(mode="json") | {key: [] for key in without}
@@ -147,13 +149,14 @@ def task_of(setup: Setup) -> str:
 def board_of(setup: Setup) -> str:
     """The board that a record stands on: `<task>-v<n>`, and a digest behind it where the data are not the usual ones.
 
-    Networks that were judged on different data are never ranked together: settings of the task and the identity of a
-    user's own files set boards apart.
+    Networks that were judged on different data are never ranked together: settings of the task, the identity of a
+    user's own files, and a part of the test split that is left out set boards apart.
     """
     own = setup.task.spec.removeprefix(setup.task.name)
-    if not own and not setup.task_identity:
+    if not own and not setup.task_identity and setup.calibrate is None:
         return task_of(setup)
     data = {"settings": setup.task.settings, "identity": setup.task_identity}
+    data |= {} if setup.calibrate is None else {"calibrate": setup.calibrate}
     return f"{task_of(setup)}-{digest_of(data)[:6]}"
 
 
@@ -200,6 +203,7 @@ def plan_of(setup: Setup) -> str:
     parts += [] if setup.cut is None else [f"cut {setup.cut}"]
     parts += [] if setup.values is None else [f"{setup.values} weights"]
     parts += ["lean training"] if setup.lean else []
+    parts += [] if setup.calibrate is None else [f"calibrated on {setup.calibrate:.4g} of the test split"]
     return ", ".join(parts)
 
 

@@ -12,8 +12,9 @@ from bench.machine import commit, conditions, versions
 from bench.measuring.crossings import Crossed
 from bench.network.sparse.mask import Layer, density, layers, mask_of, pattern_of
 from bench.records.reading import Readings
-from bench.records.record import PACKED, Cut, Exit, LayerRow, Record
+from bench.records.record import CALIBRATED, PACKED, Cut, Exit, LayerRow, Record
 from bench.replay.exits.calibration import accuracies, calibrated, disagreement, disagreements
+from bench.replay.exits.scores import top
 from bench.runs.measure import MeasuredNet
 from bench.runs.request import ResolvedRun
 from bench.runs.train import TrainedNet
@@ -108,7 +109,20 @@ class Account:
             notes["exits whose logits cross, by cut"] = carried
         if constant := [n for n, logits in enumerate(self.measured.test.logits) if _same(logits)]:
             notes["exits that answer alike whatever the input"] = constant
+        if self.run.setup.weights is not None and self.run.setup.calibrate is None:
+            notes[CALIBRATED] = self._foreign()
         return notes | {PACKED: self.measured.packed} | self.trained.notes
+
+    def _foreign(self) -> str:
+        """Of given weights, what their training may have seen."""
+        seen, unseen = (
+            top(one.logits[-1], one.labels, 1) for one in (self.measured.calibration, self.measured.test)
+        )
+        return (
+            "thresholds and temperatures are set on the calibration split, which the training of the given weights may have "
+            f"seen (top-1 {seen:.1%} there, {unseen:.1%} on the test split). Set them on a part of the test split instead: "
+            "--calibrate test"
+        )
 
 
 def _same(logits: torch.Tensor) -> bool:

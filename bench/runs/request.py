@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from bench.kinds.exits import Exits
 from bench.kinds.meter import Meter
 from bench.kinds.method import Method
 from bench.kinds.policy import Policy, decides_alone
-from bench.kinds.task import About, Task
+from bench.kinds.task import About, Data, Task, hold_out
 from bench.machine import pick_device
 from bench.network.sparse.values import ValueType, value_type
 from bench.plugins.plugin import Choice, Plugin, choose, entries
@@ -27,6 +27,9 @@ from bench.records.run_files import RunFiles
 from bench.records.setup import DENSE, Named, Recipe, Setup, specs_of
 from bench.records.store import Store, Trained
 from bench.runs import defaults
+
+TEST, CALIBRATED_SHARE = "test", 0.2
+"""The split that thresholds may be set on in place of the calibration split, and how much of it where nobody says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,8 @@ class RunRequest:
     """type of the numbers in the packed weights"""
     lean: bool = False
     """train only existing weights of layers with a predefined pattern (linear, convolutions)"""
+    calibrate: str | None = None
+    """`test` or `test:share`: set thresholds on so much of the test split, which is left out of it then"""
     data: Path = Path("data")
     records: Path = Path("leaderboards/records")
     runs: Path = Path("runs")
@@ -83,6 +88,7 @@ class RunRequest:
             cut=setup.cut,
             values=setup.values or "float32",
             lean=setup.lean,
+            calibrate=None if setup.calibrate is None else f"{TEST}:{setup.calibrate!r}",
             **places,
         )
 
@@ -166,10 +172,23 @@ class ResolvedRun:
             cut=request.cut if method.plugin.sided else None,
             values=None if values == "float32" else values,
             lean=request.lean and isinstance(method.plugin, Predefined),
+            calibrate=_share(request.calibrate),
         )
         return cls(
             request, task, about, backbone, method, exits, policies, codecs, meters, recipe, device, setup
         )
+
+    def splits(self) -> Data:
+        """The task's splits; with a part of the test split in place of the calibration split where that was asked for.
+
+        Raises:
+            SeesawError: files are absent, or the test split is too small to be parted.
+        """
+        data = self.task.plugin.data(self.request.data, self.seed)
+        if self.setup.calibrate is None:
+            return data
+        rest, out = hold_out(data.test, max(1, round(self.setup.calibrate * len(data.test.labels))))
+        return replace(data, calibration=out, test=rest)
 
     @property
     def values(self) -> ValueType:
@@ -217,6 +236,23 @@ def _named(choice: Choice[Any]) -> Named:
     return Named(
         name=choice.name, origin=choice.origin, settings=plugin.model_dump(mode="json"), spec=choice.spec
     )
+
+
+def _share(calibrate: str | None) -> float | None:
+    """The share of the test split that `test` or `test:share` names."""
+    if calibrate is None:
+        return None
+    split, colon, text = calibrate.partition(":")
+    try:
+        share = float(text) if colon else CALIBRATED_SHARE
+    except ValueError:
+        share = 0.0
+    if split != TEST or not 0 < share < 1:
+        raise SeesawError(
+            f"Thresholds cannot be set on {calibrate!r}. Write test, for {CALIBRATED_SHARE:.0%} of the test split, or another "
+            "share of it: test:0.5."
+        )
+    return share
 
 
 def _digest(path: Path) -> str:

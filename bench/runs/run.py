@@ -88,7 +88,7 @@ def _phases(
 ) -> Record:
     """All phases in order; without training where the network was trained before."""
     with phases("data") as report:
-        data = run.task.plugin.data(run.request.data, run.seed)
+        data = run.splits()
         report(1, 1, f"{len(data.train.labels)} training samples")
     if earlier is None:
         trained = train(run, data, phases, mirror, checkpoints)

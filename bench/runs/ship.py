@@ -44,7 +44,7 @@ def shipment_of(
             f"There are no weights of {run.setup.model} on {run.task.spec}, seed {run.seed}, in {request.runs}. Train it: "
             f"seesaw run --task '{request.task}' --model '{request.model}' --seeds {run.seed}"
         )
-    data, sample = run.task.plugin.data(run.request.data, run.seed), run.about.sample
+    data, sample = run.splits(), run.about.sample
     about = {
         "task": run.task.spec, "backbone": run.backbone.spec, "method": run.method.spec, "exits": run.exits.spec,
         "seed": run.seed, "record": trained.record.digest, "shape": sample.shape,

@@ -169,6 +169,8 @@ def _about(record: Record) -> Iterator[tuple[str, str]]:
     yield "model", setup.model_at_density
     yield "seed", str(record.seed)
     yield "recipe", _joined(dict(sorted(setup.recipe.items())))
+    if setup.calibrate is not None:
+        yield "calibrated", f"on {setup.calibrate:.4g} of the test split, which is left out of it"
     yield "machine", _joined(record.machine)
     yield "versions", _joined(record.versions)
     yield "commit", f"{record.commit or 'unknown'}{' and changes' if record.dirty else ''}"

@@ -62,12 +62,13 @@ def test_a_command_takes_all_options_of_a_run_one_by_one_and_its_function_as_one
 def test_every_option_reaches_the_request():
     options = RunOptions(
         task="t", exits="e", policies="a,b", codecs="c", meters="m", epochs=2, set_=["lr=1"], device="cpu", cut=1,
-        values="int8", lean=True, data=Path("d"), records=Path("r"), runs=Path("u"),
+        values="int8", lean=True, calibrate="test", data=Path("d"), records=Path("r"), runs=Path("u"),
     )  # fmt: skip
     assert all(getattr(options, one.name) != one.default for one in fields(options))
     request = options.request("model", seed=7)
     assert (request.task, request.model, request.exits, request.seed) == ("t", "model", "e", 7)
     assert (request.policies, request.codecs, request.meters) == (("a", "b"), ("c",), ("m",))
     assert request.recipe == {"lr": "1", "epochs": "2"}
+    assert request.calibrate == "test"
     assert (request.device, request.cut, request.values, request.lean) == ("cpu", 1, "int8", True)
     assert (request.data, request.records, request.runs) == (Path("d"), Path("r"), Path("u"))

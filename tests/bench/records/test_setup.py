@@ -20,7 +20,8 @@ def test_other_settings_and_other_files_of_a_task_have_boards_of_their_own(made)
         made().setup.model_copy(update={"task_identity": {"files": "abd"}}),
         edited(made(), set_("setup", "task", value=_task("digits[side=3]", {"side": 3}))).setup,
     ]
-    assert len({board_of(setup) for setup in setups}) == 4
+    setups += [made().setup.model_copy(update={"calibrate": share}) for share in (0.2, 0.3)]
+    assert len({board_of(setup) for setup in setups}) == 6
 
 
 def _task(spec, settings):
@@ -35,6 +36,7 @@ def _task(spec, settings):
         ({"weights": "0" * 64}, "joint, weights given, 2 epochs"),
         ({"weights": "0" * 64, "recipe": {"epochs": 0}}, "joint, weights given"),
         ({"cut": 2, "values": "int8", "lean": True}, "joint, 2 epochs, cut 2, int8 weights, lean training"),
+        ({"calibrate": 0.25}, "joint, 2 epochs, calibrated on 0.25 of the test split"),
     ],
 )
 def test_a_plan_names_only_what_differs_from_the_usual(made, changes, line):
@@ -43,7 +45,7 @@ def test_a_plan_names_only_what_differs_from_the_usual(made, changes, line):
 
 def test_training_alone_decides_whether_networks_are_the_same_and_a_drafts_code_is_a_part_of_it(made):
     setup = made().setup
-    for same in ({"values": "int8"}, {"codecs": []}, {"meters": [setup.task]}):
+    for same in ({"values": "int8"}, {"codecs": []}, {"meters": [setup.task]}, {"calibrate": 0.2}):
         assert setup.model_copy(update=same).training_digest() == setup.training_digest()
         assert setup.model_copy(update=same).digest() != setup.digest()
     assert setup.model_copy(update={"lean": True}).training_digest() != setup.training_digest()

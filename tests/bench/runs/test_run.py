@@ -5,6 +5,7 @@ Covers: baselines/methods/narrow.py, bench/runs/account.py, bench/runs/defaults.
 """
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,13 +13,15 @@ from safetensors.torch import save_file
 
 from bench import SeesawError, Trace, unpack
 from bench.boards.board import read_boards
+from bench.boards.show.record import about, shown
 from bench.kinds.build import assemble, untrained
 from bench.kinds.policy import Policy
 from bench.plugins.plugin import choose
-from bench.records.record import load
+from bench.records.record import CALIBRATED, load
 from bench.records.store import Store
 from bench.replay.exits.curve import curve
 from bench.replay.exits.decide import leaves_now
+from bench.replay.exits.scores import top
 from bench.replay.exits.states import load_states
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
@@ -268,6 +271,54 @@ def test_a_runs_own_packed_file_can_be_started_from(done, places):
     request = order(places, "resnet[depth=8]", weights=weights, recipe={"epochs": "0"})
     again = run(request)
     assert [e.readings["top1"] for e in again.exits] == [e.readings["top1"] for e in record.exits]
+
+
+def test_given_weights_may_have_seen_the_calibration_split_and_the_record_says_so(done, places):
+    plan, record = done
+    given = {"weights": plan.files.weights, "recipe": {"epochs": "0"}}
+    usual = run(order(places, "resnet[depth=8]", **given))
+    seen, unseen = (Trace.load(file) for file in (plan.files.calibration, plan.files.test))
+    shares = (f"{top(one.logits[-1], one.labels, 1):.1%}" for one in (seen, unseen))
+    there, here = shares
+    assert f"top-1 {there} there, {here} on the test split" in usual.notes[CALIBRATED]
+    assert usual.notes[CALIBRATED].endswith("--calibrate test")
+    assert any("Note, calibration:" in str(one) for one, _ in shown(usual, plan.store))
+    assert CALIBRATED not in record.notes
+
+
+def test_a_part_of_the_test_split_calibrates_and_is_left_out_of_it(done, places):
+    plan, _ = done
+    given = {"weights": plan.files.weights, "recipe": {"epochs": "0"}}
+    usual = ResolvedRun.of(order(places, "resnet[depth=8]", **given))
+    one = ResolvedRun.of(order(places, "resnet[depth=8]", calibrate="test:0.25", **given))
+    assert one.setup.digest() != usual.setup.digest()
+    assert "calibrate" not in usual.setup.model_dump(exclude_none=True)
+    whole, parted = usual.splits(), one.splits()
+    assert len(parted.calibration.labels) == round(0.25 * len(whole.test.labels))
+    rows = [
+        tuple(row.flatten().tolist()) for part in (parted.calibration, parted.test) for row in part.inputs
+    ]
+    assert sorted(rows) == sorted(tuple(row.flatten().tolist()) for row in whole.test.inputs)
+    measured = run(one)
+    assert CALIBRATED not in measured.notes
+    assert measured.exits[-1].readings["top1"].n == len(parted.test.labels)
+    trace = Trace.load(one.files.calibration)
+    assert torch.equal(trace.labels, parted.calibration.labels)
+    assert any(name == "calibrated" for name, _ in about(measured))
+
+
+def test_a_trained_network_is_calibrated_otherwise_without_training(done):
+    plan, record = done
+    again = run(replace(plan.request, calibrate="test"))
+    assert again.training == record.training
+    assert again.setup.calibrate == 0.2
+    assert again.exits[-1].readings["top1"].n == round(0.8 * record.exits[-1].readings["top1"].n)
+
+
+@pytest.mark.parametrize("text", ["train", "test:", "test:0", "test:1", "test:x", "0.2", "test:nan"])
+def test_a_calibration_that_cannot_be_is_a_sentence(places, text):
+    with pytest.raises(SeesawError, match=r"Thresholds cannot be set on .* Write test, for 20%"):
+        ResolvedRun.of(order(places, calibrate=text))
 
 
 class Evil:

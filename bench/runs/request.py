@@ -150,9 +150,15 @@ class ResolvedRun:
                 "Without epochs and without weights a random network would be measured. Train it (epochs=1 or more), or name "
                 "its weights: --weights FILE."
             )
-        if about.sample.vocabulary and (recipe.crop or recipe.flip):
+        shape = about.sample.shape
+        if (recipe.crop or recipe.flip) and len(shape) != 3:
+            what = "A text" if about.sample.vocabulary else f"A sample of shape {shape}"
             raise SeesawError(
-                "A text is neither cropped nor mirrored. Leave crop and flip out of the recipe."
+                f"{what} is neither cropped nor mirrored. Leave crop and flip out of the recipe."
+            )
+        if recipe.crop and recipe.crop >= min(shape[1:]):
+            raise SeesawError(
+                f"crop={recipe.crop} may move an image of {shape[1]} x {shape[2]} out of sight. Take fewer pixels than its sides."
             )
         device = pick_device(request.device)
         setup = Setup(

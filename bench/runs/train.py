@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,6 +11,7 @@ from typing import Any
 
 import torch
 
+from bench.errors import SeesawError
 from bench.kinds.backbone import Backbone
 from bench.kinds.build import assemble, seeded, untrained
 from bench.kinds.task import Data
@@ -27,6 +30,8 @@ from bench.runs.training.checkpoint import Checkpoints
 from bench.runs.training.overhead import NAME as OVERHEAD
 from bench.runs.training.overhead import Overhead
 from bench.shipping.packed.weights import Loaded, load_weights
+
+log = logging.getLogger("seesaw")
 
 
 @dataclass(frozen=True)
@@ -74,22 +79,49 @@ def train(
 ) -> TrainedNet:
     """Build the network and let the method train it, going on from the last checkpoint."""
     built, net, loaded = _built(run, phases)
-    log = Log(report=partial(phases.advance, "train"), ended=mirror.epoch, checkpoints=checkpoints)
-    budget = _budget(run, data, log)
+    _check_batch(run, net, data)
+    journal = Log(report=partial(phases.advance, "train"), ended=mirror.epoch, checkpoints=checkpoints)
+    budget = _budget(run, data, journal)
     dense = Overhead(dense_parent(run), budget, run.exits.plugin)
     with phases("dense steps"):
         dense.probe()
     with phases("train"):
         begun = budget.clock()
         run.exits.plugin.fit(net, budget, run.method.plugin)
-        between = budget.clock() - begun - log.lent
+        between = budget.clock() - begun - journal.lent
     with phases("dense steps"):
         dense.probe()
-    if loaded is not None and not log.steps:
+    if loaded is not None and not journal.steps:
         loaded.check(net)
-    phases.add("train", log.earlier_seconds)
+    phases.add("train", journal.earlier_seconds)
     notes = _built_notes(run, built, loaded)
-    return TrainedNet(net, budget.spent, log.epochs, dense.reading(between + log.work), notes)
+    return TrainedNet(net, budget.spent, journal.epochs, dense.reading(between + journal.work), notes)
+
+
+def _check_batch(run: ResolvedRun, net: Net, data: Data) -> None:
+    """See that a network can be trained in batches of this size; one that the data cannot fill is smaller, with a word.
+
+    Raises:
+        SeesawError: its normalisation needs more samples.
+    """
+    batch, samples = run.recipe.batch, len(data.train.labels)
+    if not run.recipe.epochs:
+        return
+    if batch > samples:
+        log.warning(
+            "batch=%s is more than the %s training samples: a step takes all of them.", batch, samples
+        )
+    ghost = copy.deepcopy(net).to("meta").train()
+    try:
+        with torch.no_grad():
+            ghost(net.sample.blank(min(batch, samples), "meta"))
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise SeesawError(
+            f"{run.setup.model} normalises over a batch, and one of {min(batch, samples)} gives it a single value. "
+            "Train in larger batches (--set batch=2 or more), or choose a backbone without batch normalisation."
+        ) from error
 
 
 def trained_before(run: ResolvedRun, data: Data, phases: Phases, earlier: Trained) -> TrainedNet:

@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
-from bench import SeesawError, Trace, unpack
+from bench import Net, SeesawError, Trace, unpack
 from bench.boards.board import read_boards
 from bench.boards.show.record import about, shown
 from bench.kinds.build import assemble, untrained
@@ -25,6 +26,7 @@ from bench.replay.exits.scores import top
 from bench.replay.exits.states import load_states
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
+from bench.runs.train import _check_batch
 from bench.runs.trained import network_of
 from bench.shipping.packed.pack import restore
 from bench.shipping.packed.weights import load_weights
@@ -319,6 +321,38 @@ def test_a_trained_network_is_calibrated_otherwise_without_training(done):
 def test_a_calibration_that_cannot_be_is_a_sentence(places, text):
     with pytest.raises(SeesawError, match=r"Thresholds cannot be set on .* Write test, for 20%"):
         ResolvedRun.of(order(places, calibrate=text))
+
+
+@pytest.mark.parametrize("batch", ["1", "2"])
+def test_a_batch_that_normalisation_cannot_take_is_a_sentence_before_training(batch):
+    one = ResolvedRun.of(RunRequest(task="blobs", model="resnet", recipe={"batch": batch}))
+    net = Net([nn.Sequential(nn.Flatten(), nn.LazyLinear(4), nn.BatchNorm1d(4))], one.about.sample, 2)
+    net.hang(0, nn.Linear(4, 2))
+    data = one.splits()
+    if batch == "2":
+        _check_batch(one, net, data)
+    else:
+        with pytest.raises(SeesawError, match=r"normalises over a batch.*--set batch=2 or more"):
+            _check_batch(one, net, data)
+    assert net.training
+
+
+def test_a_batch_larger_than_the_training_split_is_taken_with_a_word(caplog):
+    one = ResolvedRun.of(RunRequest(task="blobs", model="mlp", recipe={"batch": "1000000"}))
+    _, net = untrained(one.backbone.plugin, one.method.plugin, one.exits.plugin, one.about, seed=0, cut=None)
+    with caplog.at_level("WARNING", logger="seesaw"):
+        _check_batch(one, net, one.splits())
+    assert "batch=1000000 is more than the" in caplog.text
+
+
+@pytest.mark.parametrize(("crop", "sound"), [("1", True), ("500", False)])
+def test_a_crop_that_may_lose_the_image_is_a_sentence(crop, sound):
+    request = RunRequest(task="digits", model="mlp", recipe={"crop": crop})
+    if sound:
+        assert ResolvedRun.of(request).recipe.crop == 1
+    else:
+        with pytest.raises(SeesawError, match=r"crop=500 may move an image of .* out of sight"):
+            ResolvedRun.of(request)
 
 
 class Evil:

@@ -2,7 +2,7 @@
 
 Every format is a safetensors file. Tensors without a mask stand in it as they are; a masked weight stands as
 its values in row order, and each format has its own index of their places. Kernels that a mask keeps or
-hides whole are indexed by pairs of channels.
+hides whole are indexed by pairs of channels. A tensor that a network has under several names is written once.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from bench.errors import SeesawError
-from bench.network.sparse.mask import MASK, hide, layers, mask_of, masked, pattern_of, reveal
+from bench.network.sparse.mask import MASK, hide, layers, mask_of, masked, pattern_of, reveal, sharing
 from bench.network.sparse.values import ValueType, narrow, widen
 from bench.shipping.packed.formats import FORMATS, Tensors
-from bench.shipping.packed.unpack import SCALE, foreign, metadata, unpack, weight_of
+from bench.shipping.packed.unpack import SCALE, foreign, layer_of, metadata, unpack, weight_of
 
 
 def inference_state(module: nn.Module) -> Tensors:
@@ -48,12 +48,11 @@ def pack(module: nn.Module, form: str, values: ValueType = "float32") -> bytes |
     Raises:
         SeesawError: numbers that are no float32, that are not finite, or beyond the range of these values.
     """
-    tensors = {
-        name: tensor.clone() for name, tensor in inference_state(module).items()
-    }  # weights may be shared
-    for name in layers(module):
-        weight = weight_of(name)
-        tensors |= _narrowed(weight, tensors[weight], values)
+    same = _shared(module)
+    tensors = {name: tensor for name, tensor in inference_state(module).items() if name not in same}
+    for weight in map(weight_of, layers(module)):
+        if weight in tensors:
+            tensors |= _narrowed(weight, tensors[weight], values)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise SeesawError(
@@ -62,17 +61,37 @@ def pack(module: nn.Module, form: str, values: ValueType = "float32") -> bytes |
             )
     about: dict[str, dict[str, object]] = {}
     if form != "dense":
-        for name, layer, mask in masked(module):
+        groups = sharing(module)
+        for name, layer, own in masked(module):
             place = weight_of(name)
-            weight, mask = tensors.pop(place), mask.cpu()
+            if place in same:
+                about[name] = {"same": layer_of(same[place])}
+                continue
+            mask = mask_of(*groups[name])
+            weight, mask = tensors.pop(place), (own if mask is None else mask).cpu()
             written = _write(mask, form, pattern_of(layer))
             if written is None:
                 return None
             about[name], index = written
             tensors[f"{place}.values"] = weight[mask]
             tensors |= {f"{place}.{key}": tensor for key, tensor in index.items()}
-    head = json.dumps({"masked": about}, separators=(",", ":"))
+    head = json.dumps({"masked": about} | ({"shared": same} if same else {}), separators=(",", ":"))
     return save(tensors, {"packed": head})  # one key: safetensors writes several in any order
+
+
+def _shared(module: nn.Module) -> dict[str, str]:
+    """The tensors of a network that stand in it under another name too, and that name: a masked layer's weight, if any."""
+    state, first = module.state_dict(), [name for name, _, _ in masked(module)]
+    names = dict.fromkeys([*map(weight_of, first), *map(weight_of, layers(module)), *inference_state(module)])
+    places: dict[tuple[object, ...], str] = {}
+    same = {}
+    for name in names:
+        tensor = state[name]
+        if tensor.numel():
+            key = tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
+            if (other := places.setdefault(key, name)) != name:
+                same[name] = other
+    return same
 
 
 def _write(mask: Tensor, form: str, pattern: str | None) -> tuple[dict[str, object], Tensors] | None:

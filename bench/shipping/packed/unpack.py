@@ -39,7 +39,7 @@ def unpack(data: bytes, expected: Mapping[str, torch.Size] | None = None) -> tup
     try:
         tensors = load(data)
         header = json.loads(metadata(data)["packed"])
-        about = header["masked"]
+        about = {name: entry for name, entry in header["masked"].items() if "same" not in entry}
         masks: Tensors = {}
         shapes = {name: _shape(name, entry) for name, entry in about.items()}
         most = min(MAX_WEIGHTS, MAX_EACH * len(data))
@@ -68,6 +68,12 @@ def unpack(data: bytes, expected: Mapping[str, torch.Size] | None = None) -> tup
             assert scale is not None
             tensors[name] = widen(stored, scale.reshape(-1, *[1] * (stored.dim() - 1)))
         tensors = {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}
+        written = dict(tensors)
+        for name, other in header.get("shared", {}).items():
+            if name in written:
+                raise ValueError(f"{name} stands in it twice")
+            tensors[name] = written[other]
+        masks |= {name: masks[entry["same"]] for name, entry in header["masked"].items() if "same" in entry}
     except (
         SafetensorError, ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError,
     ) as error:  # fmt: skip
@@ -80,6 +86,11 @@ def unpack(data: bytes, expected: Mapping[str, torch.Size] | None = None) -> tup
 def weight_of(name: str) -> str:
     """The name of a layer's weight; a module that is itself the layer has no name."""
     return f"{name}.weight".removeprefix(".")
+
+
+def layer_of(weight: str) -> str:
+    """The name of the layer that has a weight."""
+    return weight.removesuffix("weight").removesuffix(".")
 
 
 def foreign(name: str) -> SeesawError:

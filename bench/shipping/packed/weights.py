@@ -151,13 +151,14 @@ Tensors = dict[str, Tensor]
 
 def _tensors(path: Path) -> tuple[Tensors, Tensors]:
     """The tensors and masks of a safetensors file, or of a PyTorch file opened without running anything in it."""
+    from safetensors import safe_open
     from safetensors.torch import load_file
 
     try:
         if path.suffix.lower() == SAFETENSORS:
-            tensors = load_file(path)
-            packed = any(name.endswith(".weight.values") for name in tensors)
-            return unpack(path.read_bytes()) if packed else (tensors, {})
+            with safe_open(path, "pt") as file:
+                packed = "packed" in (file.metadata() or {})
+            return unpack(path.read_bytes()) if packed else (load_file(path), {})
         if not path.stat().st_size:
             raise ValueError("it is empty")
         content: Any = torch.load(path, "cpu", weights_only=True)

@@ -10,7 +10,7 @@ import torch
 
 from bench.machine import commit, conditions, versions
 from bench.measuring.crossings import Crossed
-from bench.network.sparse.mask import Layer, density, layers, mask_of, pattern_of
+from bench.network.sparse.mask import Layer, density, layers, mask_of, pattern_of, sharing
 from bench.records.reading import Readings
 from bench.records.record import CALIBRATED, PACKED, Cut, Exit, LayerRow, Record
 from bench.replay.exits.calibration import accuracies, calibrated, disagreement, disagreements
@@ -82,11 +82,12 @@ class Account:
         return cuts
 
     def _layers(self) -> list[LayerRow]:
+        groups = sharing(self.measured.net)
         return [
             LayerRow(
                 name=name,
                 shape=list(layer.get_parameter("weight").shape),
-                density=density(layer),
+                density=density(*groups[name]),
                 pattern=pattern_of(layer),
             )
             for name, layer in layers(self.measured.net).items()

@@ -6,15 +6,17 @@ Covers: baselines/methods/narrow.py, bench/runs/account.py, bench/runs/defaults.
 
 import math
 from dataclasses import replace
+from io import StringIO
 
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import save_file
 from torch import nn
 
 from bench import Net, SeesawError, Trace, unpack
 from bench.boards.board import read_boards
-from bench.boards.show.record import about, shown
+from bench.boards.show.record import PARTS, shown
 from bench.kinds.build import assemble, untrained
 from bench.kinds.policy import Policy
 from bench.plugins.plugin import choose
@@ -306,7 +308,10 @@ def test_a_part_of_the_test_split_calibrates_and_is_left_out_of_it(done, places)
     assert measured.exits[-1].readings["top1"].n == len(parted.test.labels)
     trace = Trace.load(one.files.calibration)
     assert torch.equal(trace.labels, parted.calibration.labels)
-    assert any(name == "calibrated" for name, _ in about(measured))
+    console = Console(file=StringIO(), width=140)
+    for part, _ in PARTS["settings"](measured, one.store):
+        console.print(part)
+    assert "on 0.25 of the test split, which is left out of it" in console.file.getvalue()
 
 
 def test_a_trained_network_is_calibrated_otherwise_without_training(done):

@@ -1,6 +1,6 @@
 """seesaw show and diff: the content of a written file, and the differences of two.
 
-They treat every kind of written file (a run's record, a stream record, ...) alike: see `bench.records.sealed`.
+They treat every kind of written file alike: see `bench.records.sealed`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.records.sealed import Sealed
     from bench.records.store import Store
 
-RecordPath = Annotated[Path, typer.Argument(help="path of a record, or of a stream record")]
+RecordPath = Annotated[Path, typer.Argument(help="path of a written file, such as a record")]
 
 
 def show(
@@ -44,7 +44,7 @@ def show(
 ) -> None:
     """Print what a run came to, on one screen; the rest by its part, or all of it.
 
-    A stream record (`seesaw replay --record`) is shown as on its board.
+    A file without parts, such as what `seesaw replay --record` wrote, is shown whole.
     """
     from bench.records.store import Store, open_file
 
@@ -93,9 +93,7 @@ def diff(
 
     first, second = open_file(one), open_file(other)
     if type(first) is not type(second):
-        raise SeesawError(
-            f"{one} is a {first.title} and {other} a {second.title}. Give two records of runs, or two of streams."
-        )
+        raise SeesawError(f"{one} is a {first.title} and {other} a {second.title}. Give two of one kind.")
     table = table_of("settings, machine and versions that differ", "", "first", "second")
     for name, a, b in differences(first.settings(), second.settings()):
         table.add_row(name, str(a), str(b))

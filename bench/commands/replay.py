@@ -16,8 +16,12 @@ from bench.plugins.names import check_names
 
 if TYPE_CHECKING:
     from bench.records.curve import Curve
+    from bench.records.store import Store
+    from bench.records.stream import StreamRecord
     from bench.replay.streams.costs import Priced
     from bench.replay.streams.entrants import Entrants
+    from bench.replay.streams.sweep import Sweep
+    from bench.replay.streams.tally import PolicyRow
     from bench.replay.trace import Trace
 
 USUAL = ("splitee", "splitee-s", "random", "best-fixed", "oracle")
@@ -103,13 +107,11 @@ def replay(
     check_names("policy", policy or USUAL)
     with out.status("Loading PyTorch ..."):
         from bench.boards.show.policies import table_of
-        from bench.drawing import pyplot
-        from bench.files import writable
         from bench.machine import settle
         from bench.records.store import Store
         from bench.replay.streams import costs as cost_options
         from bench.replay.streams import entrants as entrant_options
-        from bench.replay.streams.recording import parts_of, record_of
+        from bench.replay.streams.recording import parts_of
         from bench.replay.streams.report import stream_table, write_json
         from bench.replay.streams.sweep import Sweep
 
@@ -131,25 +133,11 @@ def replay(
             out.print(priced.note, style="yellow", soft_wrap=True)
         arms_ = stream.arms(arms, priced.depths, send_costs)
         curves = _curves(entrants, logits, trace, calibration, priced)
-    if figures is not None:
-        pyplot(figures / f"regret.{ending}")  # fails before the work begins, not after it
-    for folder, content, option in (
-        (out_ and out_.parent, "Numbers", "--out"),
-        (figures, "Plots", "--figures"),
-    ):
-        if folder is not None:
-            writable(folder, content, option)
+    _check_places(out_, figures, ending)
     online = [(name, one) for (name, _), one in entrants.online.items()]
     played_sweep = Sweep(stream, arms_, online, list(entrants.guests.items()), shuffles, seed)
     begun = time.perf_counter()
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=out, transient=True, disable=not out.is_terminal,
-    ) as progress:  # fmt: skip
-        bar = progress.add_task("streams played", total=None)
-        rows = played_sweep.run(
-            threads, lambda done, total: progress.update(bar, completed=done, total=total)
-        )
+    rows = _played(played_sweep, threads)
     out.print(stream_table(played_sweep, rows))
     if curves:
         title = f"per sample, nothing sent on: top-1 at shares of the last exit's cost ({priced.unit}), points chosen on calibration"
@@ -168,22 +156,54 @@ def replay(
         )
         out.print(str(out_), soft_wrap=True)
     if network is not None:
+        from bench.replay.streams.recording import record_of
+
         depths = costs if costs is not None and cost_options.names_reading(costs) else priced.depths
         sending = sends if cost_options.names_reading(sends) else None
-        stream_record = record_of(*network, arms, depths, entrants, played_sweep, rows, sending)
-        out.print(str(store.save(stream_record)), soft_wrap=True)
-        if entrants.streamless:
-            out.print(
-                f"Not in it: {', '.join(entrants.streamless)}. What decides for each sample alone stands on the run's own record.",
-                style="yellow",
-                soft_wrap=True,
-            )
+        _keep(record_of(*network, arms, depths, entrants, played_sweep, rows, sending), store, entrants)
     if figures is not None:
         from bench.replay.streams.figures import figures as draw
 
         across = next((key for key in swept if key in rows[0].terms._fields), "offload")
         for path in draw(rows, played_sweep.marks, figures, across, ending):
             out.print(str(path), soft_wrap=True)
+
+
+def _check_places(numbers: Path | None, figures: Path | None, ending: str) -> None:
+    """See that numbers and plots can be written, before the work begins and not after it.
+
+    Raises:
+        SeesawError: a folder cannot be written, or nothing draws plots here or with this ending.
+    """
+    from bench.drawing import pyplot
+    from bench.files import writable
+
+    if numbers is not None:
+        writable(numbers.parent, "Numbers", "--out")
+    if figures is not None:
+        pyplot(figures / f"regret.{ending}")
+        writable(figures, "Plots", "--figures")
+
+
+def _played(sweep: Sweep, threads: int | None) -> list[PolicyRow]:
+    """The rows of a sweep, with a bar while its streams are played."""
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=out, transient=True, disable=not out.is_terminal,
+    ) as progress:  # fmt: skip
+        bar = progress.add_task("streams played", total=None)
+        return sweep.run(threads, lambda done, total: progress.update(bar, completed=done, total=total))
+
+
+def _keep(stream_record: StreamRecord, store: Store, entrants: Entrants) -> None:
+    """Write a stream record to its place, and name the policies that are not in it."""
+    out.print(str(store.save(stream_record)), soft_wrap=True)
+    if entrants.streamless:
+        out.print(
+            f"Not in it: {', '.join(entrants.streamless)}. What decides for each sample alone stands on the run's own record.",
+            style="yellow",
+            soft_wrap=True,
+        )
 
 
 def _curves(

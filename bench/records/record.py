@@ -164,14 +164,6 @@ class Record(Sealed):
     def name(self) -> str:
         return f"{self.setup.model} seed {self.seed}"
 
-    def save(self, folder: Path) -> Path:
-        """Write the record, whole or not at all.
-
-        Raises:
-            SeesawError: the folder cannot be written.
-        """
-        return self.write(self.path(folder))
-
     def contradictions(self) -> Iterator[str]:
         from bench.records.checks.run import contradictions
 

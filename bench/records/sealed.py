@@ -171,6 +171,14 @@ class Sealed(Block):
         write_whole(path, (text + "\n").encode(), "--records")
         return path
 
+    def save(self, folder: Path) -> Path:
+        """Write the file to its place below the folder of its kind, whole or not at all.
+
+        Raises:
+            SeesawError: the folder cannot be written.
+        """
+        return self.write(self.path(folder))
+
     def sealed(self) -> Self:
         """The same file with the checksum of its content."""
         return self.model_copy(update={"checksum": checksum(self.model_dump(mode="json"))})

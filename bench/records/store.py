@@ -96,7 +96,7 @@ class Store:
 
     def save(self, file: Sealed) -> Path:
         """Write a file to its place; one that lies there is replaced whole."""
-        return file.write(self.path(file))
+        return file.save(self.folder(type(file)))
 
     def faults(self, file: Sealed, path: Path | None = None) -> list[str]:
         """The faults of a file by itself; where it has none, those that other files show.

@@ -51,7 +51,7 @@ def loss_of(logits: list[Tensor], labels: Tensor, progress: float = 0.0) -> Tens
 
 def seesaw(net: Net, data: Data, recipe: Recipe) -> None:
     """One epoch through Seesaw."""
-    Budget(data, recipe, loss_of, 0, CPU)(net)
+    Budget(data.lent, recipe, loss_of, 0, CPU)(net)
 
 
 def optimizer_of(net: Net, recipe: Recipe) -> torch.optim.Optimizer:

@@ -39,6 +39,19 @@ class Scale:
 
 
 @dataclass(frozen=True)
+class LentData:
+    """The data that methods and exits plans are lent: the train split alone, in memory that holds nothing else.
+
+    Attributes:
+        train: samples for the weights.
+        scale: from inputs of the split to inputs of the network.
+    """
+
+    train: Split
+    scale: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
 class Data:
     """Three splits in memory.
 
@@ -61,6 +74,12 @@ class Data:
         for name in ("train", "calibration", "test"):
             if len(getattr(self, name).labels) == 0:
                 raise SeesawError(f"The {name} split is empty. Give the task more samples.")
+
+    @property
+    def lent(self) -> LentData:
+        """The train split for methods; one that is a view of all samples is copied, as a view leads to the others."""
+        alone = [t if t.untyped_storage().nbytes() <= t.nbytes else t.clone() for t in self.train]
+        return LentData(Split(*alone), self.scale)
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def _built(run: ResolvedRun, phases: Phases) -> tuple[Backbone, Net, Loaded | No
 
 def _budget(run: ResolvedRun, data: Data, log: Log) -> Budget:
     loss, setup = run.exits.plugin.loss, run.setup
-    return Budget(data, run.recipe, loss, run.seed, run.device, log, lean=setup.lean, cut=setup.cut)
+    return Budget(data.lent, run.recipe, loss, run.seed, run.device, log, lean=setup.lean, cut=setup.cut)
 
 
 def _built_notes(run: ResolvedRun, built: Backbone, loaded: Loaded | None) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def trained(
 
     cut = 1 if method.sided else None
     _, net = untrained(TinyBackbone(), method, exits, task.about(), cut=cut)
-    budget = Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, cpu, log, cut=cut)
+    budget = Budget(task.data(Path(), 0).lent, task.about().recipe, exits.loss, 0, cpu, log, cut=cut)
     if train:
         exits.fit(net, budget, method)
     return net, budget

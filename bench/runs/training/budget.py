@@ -15,7 +15,7 @@ from bench.errors import SeesawError
 from bench.execution.lean.lean import lean_layers
 from bench.kinds.exits import Loss
 from bench.kinds.method import Hook
-from bench.kinds.task import Data
+from bench.kinds.task import LentData
 from bench.network.macs import StepCost
 from bench.network.net import Net
 from bench.records.setup import Recipe
@@ -29,7 +29,7 @@ class Budget:
     """A training budget: so many steps of a schedule over the train split (`bench.Train`).
 
     Args:
-        data: the task's splits.
+        data: the train split, and nothing of the others.
         recipe: epochs, batch, optimiser, schedule, augmentation.
         loss: the exits plan's.
         seed: orders the data.
@@ -44,7 +44,7 @@ class Budget:
 
     def __init__(
         self,
-        data: Data,
+        data: LentData,
         recipe: Recipe,
         loss: Loss,
         seed: int,

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bench.kinds.task import Data, Split
+from bench.kinds.task import LentData, Split
 from bench.network.seeds import derived_seed
 from bench.records.setup import Recipe
 
@@ -99,14 +99,14 @@ class TrainData(pl.LightningDataModule):
     """The steps of a schedule from `start` to before `stop`, augmented and scaled on the device that trains.
 
     Args:
-        data: the task's splits, of which the train split is served.
+        data: the train split that is served.
         recipe: batch and augmentation.
         seed: orders the samples and draws the augmentation.
         start: first step.
         stop: the step after the last.
     """
 
-    def __init__(self, data: Data, recipe: Recipe, seed: int, start: int, stop: int) -> None:
+    def __init__(self, data: LentData, recipe: Recipe, seed: int, start: int, stop: int) -> None:
         super().__init__()
         self.data, self.recipe = data, recipe
         self.strides = Strides(data.train, recipe, seed, start, stop)

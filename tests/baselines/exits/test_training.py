@@ -144,7 +144,7 @@ def test_equilibrium_and_joint_part_ways_under_sgd_and_hardly_under_adamw():
         task, exits = TinyTask(), plan(spec)
         net, _ = trained(Method(), exits, train=False)
         recipe = task.about().recipe.model_copy(update={"optimizer": optimizer, "lr": 1e-3})
-        exits.fit(net, Budget(task.data(None, 0), recipe, exits.loss, 0, torch.device("cpu")), Method())
+        exits.fit(net, Budget(task.data(None, 0).lent, recipe, exits.loss, 0, torch.device("cpu")), Method())
         return net.stages[0][0].weight.detach()
 
     def apart(optimizer):

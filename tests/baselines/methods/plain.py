@@ -121,7 +121,9 @@ def budget(epochs=4, batch=8, shape=(6,), loss=cross_entropy, seed=7, **recipe):
     generator = torch.Generator().manual_seed(2)
     split = Split(torch.randn(40, *shape, generator=generator), torch.arange(40) % 3)
     data = Data(split, split, split, Scale((0.0,), (1.0,)))
-    return Watched(data, Recipe(**{"epochs": epochs, "batch": batch, "lr": 0.05} | recipe), loss, seed, CPU)
+    return Watched(
+        data.lent, Recipe(**{"epochs": epochs, "batch": batch, "lr": 0.05} | recipe), loss, seed, CPU
+    )
 
 
 def trained_plainly(net, train, visible, adjust):

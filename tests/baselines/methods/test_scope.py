@@ -31,7 +31,7 @@ def trained(spec, cut=None):
     net = assemble(TinyBackbone(), task.about(), exits)
     before = maskable(net)
     method.replace(net, cut)
-    method.fit(net, Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, CPU, cut=cut))
+    method.fit(net, Budget(task.data(Path(), 0).lent, task.about().recipe, exits.loss, 0, CPU, cut=cut))
     return net, before
 
 
@@ -151,7 +151,7 @@ def test_a_control_is_as_sided_as_its_method(control):
 def test_a_control_of_a_method_without_masks_is_refused(of):
     task, exits = TinyTask(), AllExits()
     net = assemble(TinyBackbone(), task.about(), exits)
-    budget = Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, CPU)
+    budget = Budget(task.data(Path(), 0).lent, task.about().recipe, exits.loss, 0, CPU)
     with pytest.raises(SeesawError, match=r"hides no weights|has no density"):
         choose(Method, f"shuffled[of={of}]").plugin.fit(net, budget)
 
@@ -159,7 +159,7 @@ def test_a_control_of_a_method_without_masks_is_refused(of):
 def test_the_masks_of_a_method_that_hides_at_the_end_are_taken_too():
     task, exits = TinyTask(), AllExits()
     net = assemble(TinyBackbone(), task.about(), exits)
-    budget = Budget(task.data(Path(), 0), task.about().recipe, exits.loss, 0, CPU)
+    budget = Budget(task.data(Path(), 0).lent, task.about().recipe, exits.loss, 0, CPU)
     choose(Method, "shuffled[of=wanda,density=0.5]").plugin.fit(net, budget)
     masks = [mask for layer in maskable(net).values() if (mask := mask_of(layer)) is not None]
     assert masks

@@ -96,7 +96,7 @@ def test_the_end_of_memory_names_a_batch_that_fits(error):
     net = Net([Hungry(5, error), nn.Linear(768, 4)], task.about().sample, 4)
     net.hang(1, nn.Linear(4, 4))
     data, recipe = task.data(None, 0), task.about().recipe
-    budget = Budget(data, recipe, choose(Exits, "single").plugin.loss, 0, torch.device("cpu"), Log())
+    budget = Budget(data.lent, recipe, choose(Exits, "single").plugin.loss, 0, torch.device("cpu"), Log())
     with pytest.raises(SeesawError, match=r"Memory ran out in training at batch 16 .*--set batch=4\."):
         Method().fit(net, budget)
 

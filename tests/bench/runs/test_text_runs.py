@@ -128,7 +128,7 @@ def test_every_method_makes_a_transformer(done, name):
     )
     data = plan.task.plugin.data(plan.request.data, 0)
     budget = Budget(
-        data, plan.about.recipe.model_copy(update={"batch": 60}), exits.loss, 0, torch.device("cpu")
+        data.lent, plan.about.recipe.model_copy(update={"batch": 60}), exits.loss, 0, torch.device("cpu")
     )
     _, net = untrained(backbone, method, exits, plan.about)
     exits.fit(net, budget, method)
@@ -185,7 +185,7 @@ def test_lean_training_is_training_on_the_weights_that_exist(done):
             plan.backbone.plugin.model_copy(update={"dropout": 0.0}), method, exits, plan.about
         )
         recipe = plan.about.recipe.model_copy(update={"epochs": 1, "batch": 40, "optimizer": "sgd"})
-        budget = Budget(data, recipe, exits.loss, 0, torch.device("cpu"), lean=lean)
+        budget = Budget(data.lent, recipe, exits.loss, 0, torch.device("cpu"), lean=lean)
         exits.fit(net, budget, method)
         states.append(net.state_dict())
         assert backbone.dropout == 0
@@ -203,7 +203,7 @@ def test_steps_without_needless_places_train_the_same_network_for_less(done, mon
         if not shortens:
             monkeypatch.setattr("bench.runs.training.lit.shortened", lambda steps: steps)
         _, net = untrained(backbone, Method(), exits, plan.about)
-        budget = Budget(data, recipe, exits.loss, 0, torch.device("cpu"))
+        budget = Budget(data.lent, recipe, exits.loss, 0, torch.device("cpu"))
         exits.fit(net, budget, Method())
         cost = StepCost(net, net.parameters())
         assert budget.log.epochs[0].macs == 120 * cost.at((8 if shortens else 10,)).now()

@@ -29,7 +29,7 @@ def toy(samples=70, recipe=None, loss=cross_entropy, **settings):
     split = Split(inputs, torch.arange(samples) % 3)
     data = Data(split, split, split, Scale((0.5,), (0.25,)))
     recipe = recipe or Recipe(epochs=3, batch=16, lr=0.05, weight_decay=1e-2, **settings)
-    return Budget(data, recipe, loss, seed=5, device=CPU)
+    return Budget(data.lent, recipe, loss, seed=5, device=CPU)
 
 
 def network():

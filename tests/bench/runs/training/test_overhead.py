@@ -39,7 +39,7 @@ clock = Clock()
 def budget(epochs):
     task = TinyTask()
     recipe = task.about().recipe.model_copy(update={"epochs": epochs})
-    return Budget(task.data(Path(), 0), recipe, AllExits().loss, 0, CPU, clock=lambda: clock.now)
+    return Budget(task.data(Path(), 0).lent, recipe, AllExits().loss, 0, CPU, clock=lambda: clock.now)
 
 
 def build():

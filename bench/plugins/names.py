@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.errors import SeesawError
 from bench.plugins.listing import source_of
 from bench.plugins.plugin import announced, entries, no_setting
-from bench.plugins.spec import parse, split_model
+from bench.plugins.spec import parse, split_model, unquoted
 
 
 def check_names(kind: str, specs: Sequence[str]) -> None:
@@ -38,7 +38,7 @@ def check_names(kind: str, specs: Sequence[str]) -> None:
             if key not in settings and source.is_whole:
                 raise no_setting(spec.name, key, {name: one.value for name, one in settings.items()})
             if key in settings and settings[key].kind and value:
-                check_names(settings[key].kind, [value])
+                check_names(settings[key].kind, [unquoted(value)])
 
 
 def check_model(text: str) -> None:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar, ge
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bench.errors import SeesawError, lab_error
-from bench.plugins.spec import near, parse, render
+from bench.plugins.spec import Spec, drafts_in, items, near, parse, render, unquoted, without_folders
 
 KINDS = ("task", "backbone", "method", "exits", "policy", "codec", "meter")
 
@@ -91,10 +91,10 @@ class Settings(BaseModel):
         if field.default is None and word == "none":
             return None
         if get_origin(field.annotation) is tuple:
-            return tuple(word.split(":")) if word else ()
+            return tuple(items(word))
         if get_origin(field.annotation) is Literal:  # pydantic compares, and turns no word into a number
-            return next((one for one in get_args(field.annotation) if render(one) == word), word)
-        return word
+            return next((one for one in get_args(field.annotation) if render(one) == word), unquoted(word))
+        return unquoted(word)
 
 
 def no_setting(name: str, key: str, defaults: Mapping[str, str]) -> SeesawError:
@@ -120,11 +120,19 @@ P = TypeVar("P", bound=Plugin)
 
 @dataclass(frozen=True)
 class Choice(Generic[P]):
-    """A plugin together with the name it was called by and the distribution (or draft) it came from."""
+    """A plugin together with the name it was called by and the distribution (or draft) it came from.
+
+    Attributes:
+        plugin: with its settings.
+        name: as announced; a draft's is its file (or module) and class, without folders.
+        origin: distribution and version; `draft` and a digest where it is one, or has one among its settings.
+        place: of a draft, by which this process finds it again; empty for an announced plugin.
+    """
 
     plugin: P
     name: str
     origin: str
+    place: str = ""
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -133,17 +141,22 @@ class Choice(Generic[P]):
 
     @property
     def spec(self) -> str:
-        """The shortest spec of this plugin: only settings that differ from their defaults."""
-        return _spec(self.name, self.plugin)
+        """The shortest spec of this plugin: only settings that differ from their defaults, no folders of drafts."""
+        return without_folders(_spec(self.name, self.plugin))
+
+    @property
+    def call(self) -> str:
+        """The shortest spec by which this process finds the plugin again."""
+        return _spec(self.place or self.name, self.plugin)
 
 
 def _spec(name: str, plugin: Plugin) -> str:
-    changed = [
-        f"{key}={render(getattr(plugin, key))}"
+    changed = {
+        key: render(getattr(plugin, key))
         for key, field in type(plugin).model_fields.items()
         if getattr(plugin, key) != field.default
-    ]
-    return f"{name}[{','.join(changed)}]" if changed else name
+    }
+    return str(Spec(name, changed))
 
 
 def announced_spec(plugin: Plugin) -> str | None:
@@ -203,7 +216,13 @@ def choose(kind: type[P], text: str) -> Choice[P]:
         raise SeesawError(
             f"{spec.name} is no {word}: it must derive from bench.{kind.__name__}. Give another."
         )
-    return Choice(cls.read(spec.name, spec.settings), spec.name, origin)
+    plugin = cls.read(spec.name, spec.settings)
+    if inner := [place for place in drafts_in(text) if place != spec.name]:
+        outer = [origin] if ":" in spec.name else []
+        origin = "; ".join(dict.fromkeys([*outer, *(_draft_class(place)[1] for place in inner)]))
+    if ":" in spec.name:
+        return Choice(plugin, without_folders(str(Spec(spec.name, {}))), origin, spec.name)
+    return Choice(plugin, spec.name, origin)
 
 
 def announced(kind: str, name: str) -> EntryPoint:

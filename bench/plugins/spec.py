@@ -3,41 +3,88 @@
 A spec is `name` or `name[key=value,key=value]`; items of a list are joined by `:`, and a value may itself be
 a spec. A model is a product, `backbone_method`: `resnet[depth=32]_sparse[density=0.25]`.
 A draft is a class that no distribution announces: `package.module:Class` or `path/to/file.py:Class`.
+A value, an item of a list or a draft's place that holds commas, brackets or the like stands in double quotes, where two
+of them mean one: `folder[path="/my/cats, dogs"]`.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bench.errors import SeesawError
 
+LONGEST, DEEPEST = 10_000, 16
+"""Most characters of a spec, and most brackets around a character: strangers' files hold specs too."""
+
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _DRAFT = re.compile(r"[\w./\\~-]+:[A-Za-z][A-Za-z0-9]*")
+_QUOTED_DRAFT = re.compile(r"[^\x00-\x1f]+:[A-Za-z][A-Za-z0-9]*")
+_QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"')
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A plugin's name (or a draft's place) and the settings written behind it, still as words."""
+    """A plugin's name (or a draft's place) and the settings written behind it, still as words.
+
+    A word may be quoted: `unquoted` gives what it holds, `items` those of a list.
+    """
 
     name: str
     settings: Mapping[str, str]
 
+    def __str__(self) -> str:
+        name = self.name if _NAME.fullmatch(self.name) or _DRAFT.fullmatch(self.name) else _quoted(self.name)
+        words = ",".join(f"{key}={word}" for key, word in self.settings.items())
+        return f"{name}[{words}]" if words else name
+
+
+def drafts_in(text: str) -> list[str]:
+    """The places of all drafts that a spec names, itself or inside it: files or modules whose code would be run."""
+    spec = parse(text)
+    inner = [place for word in spec.settings.values() for place in _drafts_in_word(word)]
+    return [spec.name, *inner] if ":" in spec.name else inner
+
+
+def _drafts_in_word(word: str) -> list[str]:
+    """The drafts in a setting's word, read as one value and as a list."""
+    return [place for value in {word, *split(word, ":")} for place in _drafts_in_value(value)]
+
+
+def _drafts_in_value(word: str) -> list[str]:
+    try:
+        return drafts_in(unquoted(word.strip()))
+    except SeesawError:  # a value that is no spec, such as a folder
+        return []
+
 
 def names_draft(text: str) -> bool:
-    """Whether a spec, or one inside it, is a draft: it names a file or a module whose code would be run."""
+    """Whether a spec, or one inside it, is a draft."""
+    return bool(drafts_in(text))
+
+
+def without_folders(text: str) -> str:
+    """A spec whose drafts are named by their file and class alone: folders are the user's own affair."""
     spec = parse(text)
-    return _DRAFT.fullmatch(spec.name) is not None or any(map(_value_names_draft, spec.settings.values()))
+    place, colon, kind = spec.name.rpartition(":")
+    name = re.split(r"[\\/]", place)[-1] + colon + kind if place.endswith(".py") else spec.name
+    return str(Spec(name, {key: _word_without_folders(word) for key, word in spec.settings.items()}))
 
 
-def _value_names_draft(value: str) -> bool:
-    try:
-        return names_draft(value)
-    except SeesawError:  # a value that is no spec, such as a folder
-        return False
+def _word_without_folders(word: str) -> str:
+    if _drafts_in_value(word):
+        return render(without_folders(unquoted(word)))
+    return render([value_without_folders(one) for one in items(word)]) if _drafts_in_word(word) else word
+
+
+def value_without_folders(value: Any) -> Any:
+    """A setting's value, a list's items included, with drafts named as `without_folders` names them."""
+    if isinstance(value, (tuple, list)):
+        return [value_without_folders(item) for item in value]
+    return without_folders(value) if isinstance(value, str) and _drafts_in_value(render(value)) else value
 
 
 def near(word: str, choices: Iterable[str]) -> str:
@@ -47,18 +94,51 @@ def near(word: str, choices: Iterable[str]) -> str:
 
 
 def split(text: str, at: str) -> list[str]:
-    """Split at a character wherever it stands outside brackets."""
-    parts, depth, start = [], 0, 0
-    for place, letter in enumerate(text):
+    """Split at a character wherever it stands outside brackets and quotes.
+
+    Raises:
+        SeesawError: brackets or quotes do not match, or stand too deep.
+    """
+    places = [place for place, letter, depth in _unquoted_letters(text) if letter == at and depth == 0]
+    ends = zip([-1, *places], [*places, len(text)], strict=True)
+    return [text[start + 1 : stop] for start, stop in ends]
+
+
+def _unquoted_letters(text: str) -> Iterator[tuple[int, str, int]]:
+    """Place, letter and depth (brackets around it) of what stands outside quotes; a quote opens where a value begins."""
+    if len(text) > LONGEST:
+        raise SeesawError(
+            f"A spec has at most {LONGEST:,} characters, and {_shown(text)} has {len(text):,}. Shorten it."
+        )
+    depth = place = 0
+    begins = True
+    while place < len(text):
+        letter = text[place]
+        if begins and letter == '"':
+            quote = _QUOTED.match(text, place)
+            if quote is None:
+                raise SeesawError(
+                    f'A quote in {_shown(text)} is not closed. Write key="value", and "" for a quote in it.'
+                )
+            place, begins = quote.end(), False
+            continue
         depth += (letter == "[") - (letter == "]")
         if depth < 0:
             break
-        if letter == at and depth == 0:
-            parts.append(text[start:place])
-            start = place + 1
+        if depth > DEEPEST:
+            raise SeesawError(
+                f"{_shown(text)} has more than {DEEPEST} brackets inside each other. Write fewer."
+            )
+        yield place, letter, depth
+        begins = letter in "[,=:_" or (begins and letter.isspace())
+        place += 1
     if depth != 0:
-        raise SeesawError(f"The brackets of {text!r} do not match. Write name[key=value,key=value].")
-    return [*parts, text[start:]]
+        raise SeesawError(f"The brackets of {_shown(text)} do not match. Write name[key=value,key=value].")
+
+
+def _shown(text: str) -> str:
+    """A text for a sentence, cut where it is long."""
+    return repr(text if len(text) <= 200 else f"{text[:200]}...")
 
 
 def parse(text: str) -> Spec:
@@ -67,23 +147,26 @@ def parse(text: str) -> Spec:
     Raises:
         SeesawError: the text is no spec.
     """
-    name, bracket, rest = text.strip().partition("[")
-    if not (_NAME.fullmatch(name) or _DRAFT.fullmatch(name)):
+    text = text.strip()
+    quote = _QUOTED.match(text) if text.startswith('"') and len(text) <= LONGEST else None
+    head = quote[0] if quote else text.partition("[")[0]
+    name, rest = unquoted(head) if quote else head, text[len(head) :]
+    if not (_NAME.fullmatch(name) or (_QUOTED_DRAFT if quote else _DRAFT).fullmatch(name)):
         raise SeesawError(
-            f"{text!r} is no spec. Write name[key=value,key=value] with a name from `seesaw list`, "
+            f"{_shown(text)} is no spec. Write name[key=value,key=value] with a name from `seesaw list`, "
             "or package.module:Class, or path/to/file.py:Class."
         )
-    if not bracket:
+    if not rest:
         return Spec(name, {})
-    if not rest.endswith("]"):
-        raise SeesawError(f"{text!r} ends without its bracket. Write {name}[key=value,key=value].")
+    if not (len(rest) > 1 and rest[0] == "[" and rest[-1] == "]"):
+        raise SeesawError(f"{_shown(text)} ends without its bracket. Write {name}[key=value,key=value].")
     settings: dict[str, str] = {}
-    for item in split(rest[:-1], ","):
+    for item in split(rest[1:-1], ","):
         key, equals, value = (part.strip() for part in item.partition("="))
         if not (equals and key):
-            raise SeesawError(f"{item!r} in {text!r} is no setting. Write key=value.")
+            raise SeesawError(f"{_shown(item)} in {_shown(text)} is no setting. Write key=value.")
         if key in settings:
-            raise SeesawError(f"{text!r} sets {key!r} twice. Keep one of the two.")
+            raise SeesawError(f"{_shown(text)} sets {key!r} twice. Keep one of the two.")
         settings[key] = value
     return Spec(name, settings)
 
@@ -103,14 +186,55 @@ def split_model(text: str, backbones: Collection[str]) -> tuple[str, str | None]
         head = text[: draft.end()] + head
     method = text[len(head) + 1 :]
     if text[len(head) :] and not method:
-        raise SeesawError(f"{text!r} ends in '_'. Write backbone_method, for example {head}_dense.")
+        raise SeesawError(f"{_shown(text)} ends in '_'. Write backbone_method, for example {head}_dense.")
     return head, method or None
 
 
+def unquoted(word: str) -> str:
+    """The text that a word of a spec holds.
+
+    Raises:
+        SeesawError: it goes on behind its quote.
+    """
+    if not word.startswith('"'):
+        return word
+    quote = _QUOTED.fullmatch(word)
+    if quote is None:
+        raise SeesawError(
+            f'{_shown(word)} does not end with its quote. Write key="value", and "" for a quote in it.'
+        )
+    return quote[1].replace('""', '"')
+
+
+def items(word: str) -> list[str]:
+    """The texts of a list's items, joined by `:` in a word of a spec."""
+    return [unquoted(item.strip()) for item in split(word, ":")] if word else []
+
+
 def render(value: Any) -> str:
-    """A setting's value as a spec writes it."""
+    """A setting's value as a spec writes it, quoted where it could not be read back otherwise."""
     if isinstance(value, bool) or value is None:
         return str(value).lower()
     if isinstance(value, (tuple, list)):
-        return ":".join(render(item) for item in value)
-    return str(value)
+        words = [render(item) for item in value]
+        return ":".join(
+            _quoted(word) if not word or (word[0] != '"' and len(split(word, ":")) > 1) else word
+            for word in words
+        )
+    text = str(value)
+    return text if not isinstance(value, str) or _is_plain(text) else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text can stand in a spec as it is."""
+    try:
+        letters = list(_unquoted_letters(text))
+    except SeesawError:
+        return False
+    if any(depth == DEEPEST or (letter == "," and depth == 0) for _, letter, depth in letters):
+        return False
+    return text == text.strip() and text[:1] != '"' and text != "none"

@@ -10,7 +10,7 @@ from bench.errors import SeesawError
 from bench.kinds.backbone import Backbone
 from bench.kinds.method import Method
 from bench.plugins.plugin import choose
-from bench.plugins.spec import parse
+from bench.plugins.spec import Spec, parse, unquoted
 from bench.runs.request import RunRequest
 
 
@@ -37,7 +37,7 @@ def grid(
         if not re.fullmatch(r"[\d.]+(e-?\d+)?", density):
             raise SeesawError(f"{density!r} is no density. Name shares of the weights: 0.5,0.25,0.125.")
     models = [
-        f"{choose(Backbone, backbone).spec}_{choose(Method, method).spec}"
+        f"{choose(Backbone, backbone).call}_{choose(Method, method).call}"
         for backbone in backbones
         for one in methods
         for method in at_densities(one, densities)
@@ -55,8 +55,7 @@ def at_densities(method: str, densities: Sequence[str]) -> list[str]:
     """
     spec = parse(method)
     fields = type(choose(Method, method).plugin).model_fields
-    given = spec.settings.keys() | parse(spec.settings.get("of", spec.name)).settings.keys()
+    given = spec.settings.keys() | parse(unquoted(spec.settings.get("of", "dense"))).settings.keys()
     if not densities or "density" not in fields or {"density", "fan_out"} & given:
         return [method]
-    others = "".join(f",{key}={value}" for key, value in spec.settings.items())
-    return [f"{spec.name}[density={density}{others}]" for density in densities]
+    return [str(Spec(spec.name, {"density": density, **spec.settings})) for density in densities]

@@ -15,7 +15,7 @@ from bench.errors import SeesawError, counted
 from bench.kinds.bases.online import Online, Rule, plays_streams
 from bench.kinds.policy import Policy, Reference, decides_alone
 from bench.plugins.plugin import Choice, choose
-from bench.plugins.spec import near, parse, render
+from bench.plugins.spec import Spec, near, parse, render
 from bench.records.run_files import RunFiles
 from bench.records.terms import Terms
 from bench.replay.streams.matrix import read_stream
@@ -102,12 +102,12 @@ def _variants(
     for combination in itertools.product(*(sweep[key] for key in swept)):
         plugin = kind.read(choice.name, written | dict(zip(swept, combination, strict=True)))
         assert isinstance(plugin, Online)
-        settings = [
-            f"{key}={render(getattr(plugin, key))}"
+        settings = {
+            key: render(getattr(plugin, key))
             for key, setting in kind.model_fields.items()
             if key not in Terms._fields and (key in swept or getattr(plugin, key) != setting.default)
-        ]
-        name = f"{choice.name}[{','.join(settings)}]" if settings else choice.name
+        }
+        name = str(Spec(choice.name, settings))
         variants[name, plugin.terms] = plugin
     return variants
 

@@ -87,7 +87,7 @@ class Board:
     def title(self) -> str:
         """Its name, with the spec of its data where that is not the usual one."""
         task = self.lines[0].row.setup.task
-        return self.name if task.spec == task.name else f"{self.name}: {task.spec}"
+        return self.name if task.spec == task.name else f"{self.name}: {task.label}"
 
     @cached_property
     def axes(self) -> dict[str, Axis]:

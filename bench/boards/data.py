@@ -25,11 +25,11 @@ def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
     exits, cuts = (getattr(row.records[0], part) if row.records else [] for part in ("exits", "cuts"))
     return {
         "model": setup.model_at_density,
-        "backbone": setup.backbone.spec,
+        "backbone": setup.backbone.label,
         "method": setup.method.name,
-        "methodSpec": setup.method.spec,
+        "methodSpec": setup.method.label,
         "plan": row.plan,
-        "task": setup.task.spec,
+        "task": setup.task.label,
         "digest": setup.digest(),
         "machine": row.machine or "nothing",
         "seeds": row.seeds,

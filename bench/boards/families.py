@@ -10,7 +10,7 @@ from bench.boards.cells import Table, percent, plain
 from bench.boards.numbers import density, overhead, reading, work_seconds
 from bench.boards.rows import RANKED_FROM, Row
 from bench.errors import SeesawError, counted
-from bench.plugins.spec import parse
+from bench.plugins.spec import Spec, parse
 from bench.records.mean import Mean
 from bench.records.setup import DENSE, parent_of
 
@@ -35,7 +35,7 @@ def families(board: Iterable[Row]) -> list[Family]:
     rows_of: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in board:
         if row.setup.method.name != DENSE and row.records and density_of(row):
-            key = network_of(row), parent_of(row.setup), without_density(row.setup.method.spec)
+            key = network_of(row), parent_of(row.setup), without_density(row.setup.method.label)
             rows_of[key].append(row)
     return [
         Family(network, method, tuple(sorted(rows, key=density_of, reverse=True)))
@@ -45,7 +45,7 @@ def families(board: Iterable[Row]) -> list[Family]:
 
 def network_of(row: Row) -> str:
     """Backbone and exits plan, with the epochs and what else sets the row apart."""
-    return f"{row.setup.backbone.spec}, {row.plan}"
+    return f"{row.setup.backbone.label}, {row.plan}"
 
 
 def density_of(row: Row) -> float:
@@ -59,8 +59,7 @@ def without_density(spec: str) -> str:
         parts = parse(spec)
     except SeesawError:
         return spec
-    left = [f"{key}={value}" for key, value in parts.settings.items() if key != "density"]
-    return f"{parts.name}[{','.join(left)}]" if left else parts.name
+    return str(Spec(parts.name, {key: word for key, word in parts.settings.items() if key != "density"}))
 
 
 def side_by_side(board: list[Row]) -> Table | None:
@@ -101,7 +100,7 @@ def _without_densities(board: Iterable[Row], network: str) -> list[list[str]]:
     cells = []
     for row in sorted(rows, key=lambda row: row.setup.method.name != DENSE):
         exist = "" if row.setup.method.name == DENSE else f" at {plain(row.mean(density))}"
-        cells.append([row.setup.method.spec, _seeds([row]), _longer([row]), _accuracy(row) + exist])
+        cells.append([row.setup.method.label, _seeds([row]), _longer([row]), _accuracy(row) + exist])
     return cells
 
 

@@ -67,7 +67,7 @@ def plot(
     lines = [
         line
         for line in board.lines
-        if (not wanted[0] or line.row.setup.backbone.spec in wanted[0])
+        if (not wanted[0] or line.row.setup.backbone.label in wanted[0])
         and (not wanted[1] or line.row.setup.method.name in wanted[1])
     ]
     path = figure(board, lines, x, y, out_ or Path(f"{board.name}-{y}-{x}.png"))
@@ -100,7 +100,7 @@ def _one(records: Path, task: str) -> Board:
         for name, board in read_boards(Store(records))[0].items()
         if any(row.seeds for row in board.rows)
     }
-    specs = {name: board.rows[0].setup.task.spec for name, board in boards.items()}
+    specs = {name: board.rows[0].setup.task.label for name, board in boards.items()}
     candidates = [name for name in boards if task in (name, *task_and_version(name)[:1], specs[name])]
     if not candidates:
         raise SeesawError(

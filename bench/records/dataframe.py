@@ -66,12 +66,12 @@ def _run(record: Record) -> dict[str, Any]:
     setup = record.setup
     return {
         "board": record.board,
-        "task": setup.task.spec,
+        "task": setup.task.label,
         "model": setup.model,
-        "backbone": setup.backbone.spec,
-        "method": setup.method.spec,
+        "backbone": setup.backbone.label,
+        "method": setup.method.label,
         "method.density": setup.method.settings.get("density"),
-        "exits_plan": setup.exits.spec,
+        "exits_plan": setup.exits.label,
         "values": setup.values or "float32",
         "epochs": setup.recipe.get("epochs"),
         "seed": record.seed,

@@ -12,7 +12,7 @@ from pydantic import Field
 from bench.errors import SeesawError
 from bench.plugins.listing import bases
 from bench.plugins.plugin import Count, Positive, Settings, Whole
-from bench.plugins.spec import parse, render
+from bench.plugins.spec import names_draft, parse, render, without_folders
 from bench.records.sealed import Block, slug
 from bench.records.sealed import digest as digest_of
 
@@ -68,6 +68,14 @@ class Named(Block):
     spec: str
     """the shortest spec with these settings"""
 
+    @property
+    def label(self) -> str:
+        """The spec for people to read: drafts are named by file and class, in whatever folder they lay."""
+        try:
+            return without_folders(self.spec) if ":" in self.spec else self.spec
+        except SeesawError:  # a stranger's record; its checks name the fault
+            return self.spec
+
 
 class Setup(Block):
     """The settings that were requested of a run; their digest and the seed are the run's identity."""
@@ -101,17 +109,17 @@ class Setup(Block):
     @property
     def model(self) -> str:
         """The product `backbone_method`."""
-        return f"{self.backbone.spec}_{self.method.spec}"
+        return f"{self.backbone.label}_{self.method.label}"
 
     @property
     def model_at_density(self) -> str:
         """The same with the method's density, also where the spec leaves it out: what rows are compared by."""
-        density, spec = self.method.settings.get("density"), self.method.spec
+        density, spec = self.method.settings.get("density"), self.method.label
         if density is None or re.search(r"[[,]density=", spec):
             return self.model
-        inner = spec[len(self.method.name) + 1 : -1] if spec != self.method.name else ""
-        settings = ",".join(filter(None, (f"density={render(density)}", inner)))
-        return f"{self.backbone.spec}_{self.method.name}[{settings}]"
+        name, _, inner = spec.partition("[")
+        settings = ",".join(filter(None, (f"density={render(density)}", inner.removesuffix("]"))))
+        return f"{self.backbone.label}_{name}[{settings}]"
 
     def digest(self) -> str:
         """Twelve hexadecimal digits of the SHA-256 over all settings.
@@ -185,8 +193,7 @@ def spec_of(plugin: Named) -> str:
         SeesawError: it is a draft.
     """
     spec = parse(plugin.spec)
-    inner = any(re.search(r":[A-Za-z]", value) for value in spec.settings.values())
-    if plugin.origin.startswith("draft") or ":" in spec.name or spec.name != plugin.name or inner:
+    if plugin.origin.startswith("draft") or names_draft(plugin.spec) or spec.name != plugin.name:
         raise SeesawError(
             f"{plugin.name} is a draft, and a record holds no code. Announce it in a distribution to run it again."
         )
@@ -197,9 +204,9 @@ def plan_of(setup: Setup) -> str:
     """The exits plan, the epochs, and the other settings that set a setup apart from others of its model."""
     epochs = setup.recipe.get("epochs")
     given = [] if setup.weights is None else ["weights given"]  # their training is in another record
-    parts = [setup.exits.spec, *given]
+    parts = [setup.exits.label, *given]
     parts += [] if given and epochs == 0 else [f"{epochs} epoch{'' if epochs == 1 else 's'}"]
-    parts += [] if setup.task.spec == setup.task.name else [setup.task.spec]
+    parts += [] if setup.task.spec == setup.task.name else [setup.task.label]
     parts += [] if setup.cut is None else [f"cut {setup.cut}"]
     parts += [] if setup.values is None else [f"{setup.values} weights"]
     parts += ["lean training"] if setup.lean else []

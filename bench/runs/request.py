@@ -21,7 +21,7 @@ from bench.kinds.task import About, Data, Task, hold_out
 from bench.machine import pick_device
 from bench.network.sparse.values import ValueType, value_type
 from bench.plugins.plugin import Choice, Plugin, choose, entries
-from bench.plugins.spec import render, split_model
+from bench.plugins.spec import render, split_model, value_without_folders
 from bench.records.record import Record
 from bench.records.run_files import RunFiles
 from bench.records.setup import DENSE, Named, Recipe, Setup, specs_of
@@ -239,9 +239,8 @@ class ResolvedRun:
 
 def _named(choice: Choice[Any]) -> Named:
     plugin: Plugin = choice.plugin
-    return Named(
-        name=choice.name, origin=choice.origin, settings=plugin.model_dump(mode="json"), spec=choice.spec
-    )
+    settings = {key: value_without_folders(one) for key, one in plugin.model_dump(mode="json").items()}
+    return Named(name=choice.name, origin=choice.origin, settings=settings, spec=choice.spec)
 
 
 def _share(calibrate: str | None) -> float | None:

@@ -103,7 +103,7 @@ def _legend(record: Record, parent: Record | None) -> Iterator[str]:
     else:
         yield (
             "In brackets: how many times less than without the mask. Run "
-            f"{record.setup.backbone.spec}_dense to compare accuracy."
+            f"{record.setup.backbone.label}_dense to compare accuracy."
         )
 
 

@@ -47,13 +47,13 @@ def figure(board: Board, lines: Sequence[Line], x: str, y: str, path: Path) -> P
     if not points:
         raise SeesawError(f"No model on {board.name} has both {keys[0]} and {keys[1]}. Choose other axes.")
     methods = sorted({row.setup.method.name for row, *_ in points})
-    backbones = sorted({row.setup.backbone.spec for row, *_ in points})
+    backbones = sorted({row.setup.backbone.label for row, *_ in points})
     with plt.rc_context(STYLE):
         canvas, axis = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
         for row, a, b in points:
             axis.errorbar(
                 a.value, b.value, xerr=a.half or None, yerr=b.half or None, linestyle="none", capsize=2,
-                marker=SHAPES[backbones.index(row.setup.backbone.spec) % len(SHAPES)],
+                marker=SHAPES[backbones.index(row.setup.backbone.label) % len(SHAPES)],
                 color=COLOURS[methods.index(row.setup.method.name) % len(COLOURS)],
                 alpha=1.0 if row.ranked else 0.35,
             )  # fmt: skip

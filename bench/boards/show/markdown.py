@@ -67,7 +67,7 @@ def page(board: Board) -> str:
     if references := [(line.row, one) for line in board.lines for one in line.references]:
         cells = (
             [
-                text(f"{row.setup.backbone.spec}, {row.plan}"),
+                text(f"{row.setup.backbone.label}, {row.plan}"),
                 one.name,
                 percent(one.accuracy),
                 big(one.device_macs.value),

@@ -23,7 +23,7 @@ def exits_table(record: Record, parent: Record | None) -> Table:
     """A row for each exit; below it its ratios to the dense parent's, where that was run or timed in turn."""
     setup = record.setup
     table = _table(
-        f"{setup.task.spec}-v{setup.task_version}  {setup.model_at_density}  {setup.exits.spec}: exits",
+        f"{setup.task.label}-v{setup.task_version}  {setup.model_at_density}  {setup.exits.label}: exits",
         record,
     )
     energy = sorted(
@@ -165,7 +165,7 @@ def _spread(reading: Reading | None) -> str:
 def _about(record: Record) -> Iterator[tuple[str, str]]:
     """Names and texts: the run's settings, and the machine, versions and commit that it was made on."""
     setup = record.setup
-    yield "task", f"{setup.task.spec}, version {setup.task_version}"
+    yield "task", f"{setup.task.label}, version {setup.task_version}"
     yield "model", setup.model_at_density
     yield "seed", str(record.seed)
     yield "recipe", _joined(dict(sorted(setup.recipe.items())))
@@ -185,7 +185,7 @@ def shown(record: Record, store: Store) -> Iterator[Part]:
     """The first screen: what was run, and what it came to."""
     setup = record.setup
     yield (
-        f"{setup.task.spec}-v{setup.task_version}  {setup.model_at_density}  {setup.exits.spec}  seed {record.seed}",
+        f"{setup.task.label}-v{setup.task_version}  {setup.model_at_density}  {setup.exits.label}  seed {record.seed}",
         "bold",
     )
     yield from answer(record, store.parent(setup, record.seed))

@@ -89,7 +89,7 @@ def plain_rows(board: Board) -> tuple[list[str], list[list[Any]]]:
         means = [line.last[key].mean for key in COLUMNS]
         rows.append(
             [
-                row.setup.model_at_density, row.plan, row.setup.task.spec, row.seeds,
+                row.setup.model_at_density, row.plan, row.setup.task.label, row.seeds,
                 top1 and top1.value, top1 and top1.half, *(mean and mean.value for mean in means),
                 budget and budget.value,
             ]

@@ -56,7 +56,7 @@ class Section:
     def title(self) -> str:
         """The network, the later parts of the stream, alpha, and the settings that set it apart."""
         first, *others = self.records[0].parts
-        then = "".join(f", then {part.setup.task.spec}" for part in others)
+        then = "".join(f", then {part.setup.task.label}" for part in others)
         own = [f"{first.setup.model_at_density}, {plan_of(first.setup)}{then}, alpha {self.alpha:g}"]
         return ", ".join([*own, *(self.settings[key] for key in self.apart)])
 

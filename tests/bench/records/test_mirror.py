@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import socket
 import subprocess
 import sys
@@ -9,8 +10,9 @@ import sys
 import pytest
 import wandb
 
+from bench.plugins.spec import Spec, render
 from bench.records import mirror as track
-from bench.runs.request import RunRequest
+from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 
 
@@ -127,3 +129,38 @@ def test_a_login_is_found_where_wandb_keeps_it(offline, tmp_path, monkeypatch):
     wandb.teardown()
     (tmp_path / "netrc").write_text("machine wandb.example.org login user password secret\n")
     assert track.logged_in()
+
+
+def test_neither_the_record_nor_the_mirror_of_a_draft_names_its_folder(offline, places, tmp_path):
+    file = tmp_path / "my folder, [private]" / "mine.py"
+    file.parent.mkdir()
+    file.write_text("from bench import Method\n\n\nclass Mine(Method):\n    density: float = 0.5\n")
+    model = f'mlp_"{file}:Mine"[density=0.25]'
+    record = run(order(places, model=model, policies=("fixed",), meters=("storage",)))
+    assert record.setup.model == "mlp_mine.py:Mine[density=0.25]"
+    assert record.name == "mlp_mine.py:Mine[density=0.25] seed 0"
+    assert "private" not in record.model_dump_json()
+    draft = file.with_name("inner.py")
+    draft.write_text(INNER)
+    shuffled = str(Spec("shuffled", {"of": render(str(Spec(f"{draft}:Mine", {})))}))
+    inner = run(order(places, model=f"mlp_{shuffled}", policies=("fixed",), meters=("storage",)))
+    assert inner.setup.method.spec == "shuffled[of=inner.py:Mine]"
+    assert "private" not in inner.model_dump_json()
+    draft.write_text(INNER + "# changed\n")
+    assert not ResolvedRun.of(
+        order(places, model=f"mlp_{shuffled}", policies=("fixed",), meters=("storage",))
+    ).is_done
+    mirrored = read_back(places)
+    assert not any("private" in json.dumps(summary["config"]) for summary, *_ in mirrored)
+    names = {name for *_, text in mirrored for name in re.findall(r'"display_name":"([^"]+)"', text)}
+    assert all(any(name.startswith(one.setup.model) for name in names) for one in (record, inner))
+
+
+INNER = """from bench import Method, hide, maskable
+
+
+class Mine(Method):
+    def prepare(self, net, train):
+        for layer in maskable(net).values():
+            hide(layer, layer.weight > 0)
+"""

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.records.setup import board_of, plan_of, task_and_version
+from bench.records.setup import Named, board_of, plan_of, task_and_version
 from tests.bench.edited import edited, set_
 
 
@@ -52,3 +52,17 @@ def test_training_alone_decides_whether_networks_are_the_same_and_a_drafts_code_
     drafts = [setup.method.model_copy(update={"origin": f"draft m.py sha256:{n}"}) for n in (1, 2)]
     digests = {setup.model_copy(update={"method": draft}).training_digest() for draft in drafts}
     assert len(digests | {setup.training_digest()}) == 3
+
+
+def test_no_folder_of_a_draft_is_shown(made):
+    place = "/home/ann/secret/m.py:Snip"
+    draft = {
+        "name": place,
+        "origin": "draft m.py sha256:1",
+        "settings": {"density": 0.1},
+        "spec": f"{place}[density=0.1]",
+    }
+    setup = made().setup.model_copy(update={"method": Named(**draft), "exits": Named(**draft)})
+    assert setup.model == "mlp_m.py:Snip[density=0.1]"
+    assert plan_of(setup) == "m.py:Snip[density=0.1], 2 epochs"
+    assert setup.method.model_copy(update={"spec": "/a.py:B[[", "name": "?"}).label == "/a.py:B[["

@@ -1,14 +1,16 @@
 """Blobs: synthetic images, a class a template, noise over it. For tests and first steps: a run takes seconds."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bench import About, Data, Recipe, Sample, Scale, Split, Task
 
 CLASSES = 8
+MOST = 1 << 28
+"""Numbers in all images: they are made in memory, as float32 first."""
 Count = Annotated[int, Field(ge=8, le=1_000_000)]
 
 
@@ -25,6 +27,15 @@ class Blobs(Task):
     """of each image"""
     noise: Annotated[float, Field(ge=0)] = 48.0
     """deviation of the noise, in grey levels"""
+
+    @model_validator(mode="after")
+    def _small(self) -> Self:
+        numbers = (self.train + 2 * self.test) * self.channels * self.side**2
+        if numbers > MOST:
+            raise ValueError(
+                f"its images would hold {numbers:,} numbers, and may hold {MOST:,}; ask for fewer or smaller ones"
+            )
+        return self
 
     def about(self) -> About:
         sample = Sample((self.channels, self.side, self.side))

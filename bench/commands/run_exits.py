@@ -41,6 +41,7 @@ def run_exits(
         from bench.boards.units import seconds
         from bench.kinds.task import Task
         from bench.machine import settle
+        from bench.network.pretrained import without_hub
         from bench.plugins.plugin import choose
         from bench.shipping.manifest import announced
         from bench.shipping.onnx import open_exits
@@ -49,7 +50,7 @@ def run_exits(
     exits = open_exits(folder, policy, threads)
     manifest = exits.manifest
     announced(manifest.task)
-    with out.status("Running ..."):
+    with out.status("Running ..."), without_hub():
         split = choose(Task, manifest.task).plugin.data(data, manifest.seed)
         x, labels = split.scale(split.test.inputs[:samples]), split.test.labels[:samples]
         walks = [exits(one) for one in x.split(batch)]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,6 +15,19 @@ from urllib.parse import urlparse
 from urllib.request import getproxies
 
 from bench.errors import SeesawError, needing
+
+_alone: ContextVar[bool] = ContextVar("_alone", default=False)
+"""Whether the hub may not be asked now."""
+
+
+@contextmanager
+def without_hub() -> Iterator[None]:
+    """Within it the hub is not asked for anything: the names that are looked up come from a stranger's file."""
+    token = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(token)
 
 
 def pretrained(kind: str, name: str, **settings: Any) -> Any:
@@ -27,9 +43,15 @@ def pretrained(kind: str, name: str, **settings: Any) -> Any:
     """
     load = getattr(_library(), kind).from_pretrained
     try:
-        return load(name, local_files_only=True, **settings)
+        with _offline():
+            return load(name, local_files_only=True, **settings)
     except Exception as error:  # the library's errors have no common base
         reason = _line(error)
+    if _alone.get():
+        raise SeesawError(
+            f"There is no {kind.removeprefix('Auto').lower()} {name!r} on this machine, and the hub is not asked for what a "
+            f"file names ({reason}). If you trust it, fetch it first: bench.pretrained({kind!r}, {name!r})."
+        )
     if not Path(name).exists() and _reachable():
         try:
             return load(name, **settings)
@@ -56,6 +78,19 @@ def revision(name: str) -> dict[str, str]:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return {"files": digest.hexdigest()[:16]}
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Within it the library reads its cache alone; `local_files_only` still asks the hub about a tokenizer's model."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def _line(error: Exception) -> str:

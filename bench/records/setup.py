@@ -11,7 +11,7 @@ from pydantic import Field
 
 from bench.errors import SeesawError
 from bench.plugins.listing import bases
-from bench.plugins.plugin import Count, Positive, Settings, Whole
+from bench.plugins.plugin import Positive, Settings
 from bench.plugins.spec import names_draft, parse, render, without_folders
 from bench.records.sealed import Block, slug
 from bench.records.sealed import digest as digest_of
@@ -23,9 +23,9 @@ FLOOR = 0.04
 class Recipe(Settings):
     """How a task is trained; the same for every backbone and method."""
 
-    epochs: Whole
+    epochs: Annotated[int, Field(ge=0, le=100_000)]
     """passes over the train split"""
-    batch: Count = 128
+    batch: Annotated[int, Field(ge=1, le=1 << 20)] = 128
     """samples in one step"""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """sgd has Nesterov momentum 0.9"""
@@ -37,7 +37,7 @@ class Recipe(Settings):
     """learning rate over the budget; one-cycle rises for `warmup` of it, then falls to zero"""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """share of the budget over which one-cycle rises"""
-    crop: Whole = 0
+    crop: Annotated[int, Field(ge=0, le=1024)] = 0
     """pixels of zero padding for random crops; 0 for none"""
     flip: bool = False
     """whether to mirror images at random"""

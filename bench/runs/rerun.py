@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import SeesawError
+from bench.kinds.bounds import hold_size
 from bench.machine import settle
 from bench.records.record import Record
 from bench.records.store import Store
 from bench.runs.phases import Report, silent
-from bench.runs.request import RunRequest
+from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 
 
@@ -33,14 +34,19 @@ def again(
         report: called with its progress.
 
     Raises:
-        SeesawError: it was made with a draft or from a file of weights, or its specs and settings differ.
+        SeesawError: it was made with a draft or from a file of weights, its network is too large to build for a
+            stranger (`hold_size`), or its specs and settings differ.
     """
     recorded = record.machine.get("threads")
     usual = recorded if isinstance(recorded, int) and 0 < recorded <= 1024 else None
     settle(threads or usual, deterministic=record.machine.get("deterministic") is True)
     with tempfile.TemporaryDirectory() as folder:
         places: dict[str, Any] = {"records": Path(folder) / "records", "runs": Path(folder) / "runs"}
-        other = run(RunRequest.of(record, data=data, **places), report)
+        again = ResolvedRun.of(RunRequest.of(record, data=data, **places))
+        hold_size(
+            again.backbone.plugin, again.method.plugin, again.exits.plugin, again.about, cut=again.setup.cut
+        )
+        other = run(again, report)
     if other.digest != record.digest:
         raise SeesawError(
             f"Run with what its specs say, its settings have the digest {other.digest}, not {record.digest}. "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bench.errors import SeesawError
 from bench.files import read_plain
 from bench.kinds.backbone import Backbone
+from bench.kinds.bounds import hold_size
 from bench.kinds.build import seeded, untrained
 from bench.kinds.exits import Exits
 from bench.kinds.method import Method
 from bench.kinds.task import About
 from bench.network.net import Part, Sample
+from bench.network.pretrained import without_hub
 from bench.network.sparse.values import ValueType
 from bench.plugins.plugin import choose
 from bench.plugins.spec import names_draft
@@ -26,8 +27,8 @@ from bench.records.setup import Recipe
 from bench.shipping.packed.pack import restore
 
 MANIFEST = "manifest.json"
-MAX_MANIFEST, MAX_PART, MAX_NUMBERS, MAX_BETWEEN = 1 << 20, 1 << 32, 1 << 28, 1 << 26
-"""Limits: bytes of files, numbers in a network, and numbers between two stages for one sample."""
+MAX_MANIFEST, MAX_PART = 1 << 20, 1 << 32
+"""Limits: bytes of files; those of the network are `bench.kinds.bounds`'s."""
 Spec = Annotated[str, Field(max_length=1000)]
 Whole = Annotated[int, Field(ge=0, lt=1 << 20)]
 
@@ -79,9 +80,12 @@ class Manifest(BaseModel):
     """SHA-256 of the file of these operating points"""
 
 
+@without_hub()
 @seeded(0)
 def open_part(folder: Path, name: str) -> Part:
     """A part from a folder that `seesaw pack` wrote: no file in it is run, only announced plugins build it.
+
+    The network is not asked for anything: a pretrained model that a manifest names must be on this machine.
 
     Args:
         folder: with the manifest and the part's file.
@@ -105,13 +109,10 @@ def open_part(folder: Path, name: str) -> Part:
         choose(Exits, manifest.exits).plugin,
     )
     try:
-        with torch.device("meta"):  # shapes without numbers, to check sizes before allocating
-            _, ghost = untrained(*plugins, about, cut=manifest.cut)
-        if sum(tensor.numel() for tensor in ghost.state_dict().values()) > MAX_NUMBERS:
-            raise ValueError(f"it has more than {MAX_NUMBERS:,} numbers")
-        if max(map(math.prod, [manifest.shape, *ghost.shapes])) > MAX_BETWEEN:
-            raise ValueError(f"more than {MAX_BETWEEN:,} numbers lie between its stages")
+        hold_size(*plugins, about, cut=manifest.cut)
         _, net = untrained(*plugins, about, cut=manifest.cut)
+    except SeesawError as error:
+        raise SeesawError(f"{folder / MANIFEST} describes no network to build. {error}") from error
     except (ValueError, RuntimeError, TypeError, IndexError, ArithmeticError) as error:
         raise SeesawError(
             f"{folder / MANIFEST} describes no network to build ({error}). Pack it again."

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from bench.kinds.exits import Exits, HeadOf
 from bench.network.heads import HeadKind, head_of
 from bench.network.net import Net
-from bench.plugins.plugin import Count, Share, Whole, usual
+from bench.plugins.plugin import Share, Whole, usual
 
 
 class EarlyExits(Exits):
     """A plan with early exits: settings for the places and the kinds of their heads."""
 
-    exits: Count | None = 3
+    exits: Annotated[int, Field(ge=1, le=1000)] | None = 3
     """how many, each at about twice the MACs of the one before: 1/4, 1/2, all"""
     at: tuple[Whole, ...] = ()
     """instead: stages to hang early exits on, from 0"""

@@ -226,9 +226,17 @@ def forge(folder: Path, **changes):
             "is a draft, and a manifest runs no code",
         ),
         ({"backbone": "resnet[depth=8,width=1e308]"}, "describes no network to build"),
-        ({"backbone": "resnet[depth=8]", "shape": [3, 16384, 16384]}, "lie between its stages"),
+        ({"backbone": "resnet[depth=8]", "shape": [3, 16384, 16384]}, "lie between two stages"),
         ({"backbone": f"mlp[widths={':'.join(['1'] * 600)}]"}, "is no manifest"),
         ({"backbone": "mlp[widths=2000000:2000000:9]"}, "describes no network to build"),
+        ({"backbone": "resnet[depth=60002]"}, "more modules than one may have that a file describes: 5,000"),
+        (
+            {"backbone": "transformer[layers=9999999]", "vocabulary": 9, "shape": [8], "dtype": "int64"},
+            "more modules",
+        ),
+        ({"backbone": "mlp[inputs=99999999999,widths=9:9:9]"}, "has at most 268,435,456"),
+        ({"exits": "joint[exits=1000000000]"}, "less than or equal to 1000"),
+        ({"backbone": "m[of=" * 99 + "m" + "]" * 99}, "brackets inside each other"),
         ({"shape": [3, 8]}, "no image"),
         ({"method": "nothing"}, "There is no method 'nothing'"),
         ({"surprise": 1}, "is no manifest"),
@@ -239,6 +247,23 @@ def test_a_manifest_that_lies_is_a_sentence(packed, tmp_path, lies, sentence):
     forge(tmp_path, **lies)
     with pytest.raises(SeesawError, match=sentence):
         open_part(tmp_path, "device")
+
+
+@pytest.mark.parametrize("named", ["nobody/nothing", "bert-base-uncased", "user/kept"])
+def test_a_model_that_a_manifest_names_is_not_asked_for(packed, tmp_path, monkeypatch, named):
+    asked = []
+
+    def unknown(*words):
+        asked.append(words)
+        raise OSError("no network in this test")
+
+    for place in ("socket.getaddrinfo", "socket.socket.connect", "socket.create_connection"):
+        monkeypatch.setattr(place, unknown)
+    monkeypatch.setattr("bench.network.pretrained._reachable", lambda: asked.append("reachable") or True)
+    forge(tmp_path, backbone=f"bert[name={named}]", vocabulary=9, shape=[8], dtype="int64")
+    with pytest.raises(SeesawError, match="the hub is not asked for what a file names .* fetch it first"):
+        open_part(tmp_path, "device")
+    assert asked == []
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b"[" * 100_000, b'{"format": 1}'])

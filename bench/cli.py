@@ -10,7 +10,6 @@ from functools import wraps
 from typing import Any
 
 import typer
-from rich.console import Console
 
 from bench.commands import (
     boards,
@@ -26,6 +25,7 @@ from bench.commands import (
     verify,
 )
 from bench.errors import SeesawError, lab_error
+from bench.plain import PlainConsole
 
 app = typer.Typer(
     name="seesaw",
@@ -123,7 +123,5 @@ def _unwritable(error: OSError) -> None:
 
 
 def _fail(sentence: str, code: int) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
-        f"seesaw: {sentence}", style="red", markup=False
-    )
+    PlainConsole(stderr=True, soft_wrap=True).print(f"seesaw: {sentence}", style="red")
     sys.exit(code)

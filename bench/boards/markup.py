@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.boards.cells import filled
+from bench.plain import plain
 from bench.records.sealed import Sealed
 
 
@@ -30,8 +31,8 @@ class Chapter:
 
 
 def text(words: str) -> str:
-    """Words of a record, escaped for Markdown: they make no HTML element, no table cell and no new line."""
-    plain_words = html.escape(" ".join(words.split()), quote=False)
+    """Words of a record, escaped for Markdown: they make no HTML element, no table cell, no new line, no control character."""
+    plain_words = html.escape(plain(" ".join(words.split())), quote=False)
     return "".join(f"\\{letter}" if letter in "\\`*_[]|#!~" else letter for letter in plain_words)
 
 

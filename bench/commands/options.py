@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
-from rich.console import Console
 
 from bench.errors import SeesawError
 from bench.plugins.names import check_model, check_names
+from bench.plain import PlainConsole
 from bench.plugins.spec import split
 from bench.records.setup import Recipe
 from bench.runs import defaults
@@ -23,9 +23,7 @@ from bench.runs import defaults
 if TYPE_CHECKING:
     from bench.runs.request import RunRequest
 
-out = Console(
-    highlight=False, markup=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
-)
+out = PlainConsole(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100)
 
 Records = Annotated[Path, typer.Option(envvar="SEESAW_RECORDS", help="folder of records")]
 Runs = Annotated[Path, typer.Option(help="folder for weights, traces and checkpoints")]

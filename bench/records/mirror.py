@@ -6,7 +6,6 @@ logged once, and the run goes on without the mirror.
 
 from __future__ import annotations
 
-import logging
 import netrc
 import os
 import secrets
@@ -16,11 +15,11 @@ from typing import Any, TypeVar
 from urllib.parse import urlparse
 
 from bench.files import write_whole
+from bench.plain import log
 from bench.records.reading import Readings
 from bench.records.record import EpochRow, Record
 from bench.records.setup import Setup, board_of
 
-log = logging.getLogger("seesaw")
 T = TypeVar("T")
 
 PATIENCE = 3.0

@@ -6,7 +6,6 @@ Paths of records, of files of other kinds beside them, and of runs' own folders 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Generic, TypeVar
 
 from bench.errors import SeesawError
 from bench.files import read_plain
+from bench.plain import log
 from bench.records.record import PACKED, Record
 from bench.records.run_files import RunFiles
 from bench.records.sealed import MAX_BYTES, Sealed, slug
@@ -26,7 +26,6 @@ FILE_KINDS: tuple[type[Sealed], ...] = (Record, StreamRecord)
 NOTE, MAX_NOTE = ".contested", 4096
 """Ending of a maintainer's note beside a file, and the bytes of it that are read."""
 
-log = logging.getLogger("seesaw")
 S = TypeVar("S", bound=Sealed)
 
 

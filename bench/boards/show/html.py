@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.boards.markup import Chapter
+from bench.plain import plain, plain_values
 
 HOME = Path(__file__).parent
 
@@ -26,6 +27,9 @@ def index(chapters: Sequence[Chapter]) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,
+        finalize=lambda value: (
+            plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+        ),
     )
     scripts = [HOME / "page.js", *(one.source.with_suffix(".js") for one in chapters)]
     style, script = (
@@ -48,7 +52,7 @@ def index(chapters: Sequence[Chapter]) -> str:
 
 def _inside_script(data: Any) -> str:
     """JSON that cannot end the script element that it stands in, whatever a record's texts are."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(plain_values(data), separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 

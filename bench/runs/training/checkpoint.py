@@ -8,7 +8,6 @@ network as it was at its end, and the one that was cut short goes on after its l
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +21,7 @@ from torch import Tensor, nn
 from bench.errors import SeesawError
 from bench.files import write_whole
 from bench.network.sparse.mask import MASK, hide, layers, pattern_of
-
-log = logging.getLogger("seesaw")
+from bench.plain import log
 
 Moments = dict[Tensor, dict[str, Any]]
 """An optimiser's state of each parameter: its momentum, or both of Adam's moments and their count."""

@@ -261,7 +261,7 @@ def test_a_model_that_a_manifest_names_is_not_asked_for(packed, tmp_path, monkey
         monkeypatch.setattr(place, unknown)
     monkeypatch.setattr("bench.network.pretrained._reachable", lambda: asked.append("reachable") or True)
     forge(tmp_path, backbone=f"bert[name={named}]", vocabulary=9, shape=[8], dtype="int64")
-    with pytest.raises(SeesawError, match="the hub is not asked for what a file names .* fetch it first"):
+    with pytest.raises(SeesawError, match=r"the hub is not asked for what a file names .* fetch it first"):
         open_part(tmp_path, "device")
     assert asked == []
 

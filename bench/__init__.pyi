@@ -1,5 +1,8 @@
 """The public names, where each is defined. Type checkers read this file, and `bench` loads names by it."""
 
+from .arrays import hold_bytes as hold_bytes
+from .arrays import idx_array as idx_array
+from .arrays import npz_arrays as npz_arrays
 from .errors import Infeasible as Infeasible
 from .errors import SeesawError as SeesawError
 from .errors import needing as needing

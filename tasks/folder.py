@@ -8,8 +8,20 @@ import numpy as np
 from PIL import Image
 from pydantic import AfterValidator, Field
 
-from bench import About, Count, Data, Positive, Recipe, Sample, Scale, SeesawError, Split, hold_out
-from tasks.images import ImageTask, fingerprint, idx_files, read_arrays, read_idx, split_of
+from bench import (
+    About,
+    Count,
+    Data,
+    Positive,
+    Recipe,
+    Sample,
+    Scale,
+    SeesawError,
+    Split,
+    hold_bytes,
+    hold_out,
+)
+from tasks.images import MOST_BYTES, ImageTask, fingerprint, idx_files, read_arrays, read_idx, split_of
 from tasks.pictures import Pictures, fitted, opened
 
 log = logging.getLogger("seesaw")
@@ -120,6 +132,7 @@ class Folder(ImageTask):
                 f"The folder of the {split} split below {self.root} holds no images. Put a folder for every class there, "
                 "or remove it."
             )
+        hold_bytes(self.root, len(files) * self.size**2 * (3 if self.colour == "rgb" else 1), MOST_BYTES)
         images = np.stack([opened(path, self.size, self.colour) for path, _ in files])
         return split_of(images, np.array([label for _, label in files]))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 import struct
@@ -17,7 +16,19 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from bench import About, Count, Data, Positive, Scale, SeesawError, Split, hold_out, random_subset
+from bench import (
+    About,
+    Count,
+    Data,
+    Positive,
+    Scale,
+    SeesawError,
+    Split,
+    hold_out,
+    idx_array,
+    npz_arrays,
+    random_subset,
+)
 from tasks.distort import Distorted
 
 CHECKED = ".checked"
@@ -26,12 +37,17 @@ CHECKED = ".checked"
 WHOLE_BYTES = 1 << 28
 """Data sets up to this size are digested whole."""
 
+MOST_BYTES = 1 << 36
+"""The most bytes of one file's arrays: they are read into memory."""
+
 EDGE_BYTES = 1 << 16
 """Of each file of a larger set, so much is digested from the beginning and the end."""
 
 _BROKEN = (
     OSError,
     ValueError,
+    MemoryError,
+    struct.error,
     KeyError,
     IndexError,
     EOFError,
@@ -143,8 +159,8 @@ def read_arrays(path: Path) -> Split:
         SeesawError: cut short, or not these arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            images, labels = file["images"], file["labels"]
+        arrays = npz_arrays(path, ("images", "labels"), MOST_BYTES)
+        images, labels = arrays["images"], arrays["labels"]
     except _BROKEN as error:
         raise SeesawError(
             f"{path} cannot be read ({error}). Put a whole npz file there with arrays `images` (uint8, N x H x W "
@@ -263,12 +279,6 @@ def _plain_or_gz(path: Path) -> Path | None:
 def _read_idx(path: Path) -> np.ndarray:
     """One idx file of unsigned bytes."""
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        zero, kind, dimensions = struct.unpack_from(">HBB", raw)
-        shape = struct.unpack_from(f">{dimensions}I", raw, 4)
-        values = np.frombuffer(raw, np.uint8, offset=4 + 4 * dimensions)
-        if zero or kind != 8:
-            raise ValueError("not an idx file of unsigned bytes")
-        return values.reshape(shape)
+        return idx_array(path, MOST_BYTES)
     except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
         raise SeesawError(f"{path} is no whole idx file ({error}). Fetch it again.") from error

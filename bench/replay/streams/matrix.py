@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bench.arrays import npz_arrays
 from bench.errors import SeesawError, counted
 from bench.records.run_files import RunFiles
 from bench.replay.streams.stream import SURPLUS, Stream
@@ -202,15 +203,10 @@ def _is_number(word: str) -> bool:
 def _arrays(path: Path) -> tuple[Stream, Trace | None]:
     """The stream of an npz, and its trace where it has logits; object arrays, which could run code, are refused."""
     try:
+        wanted = ("confidences", "predictions", "logits", "labels", "costs")
+        arrays = npz_arrays(path, wanted, LIMIT)
         with zipfile.ZipFile(path) as archive:
-            if sum(one.file_size for one in archive.infolist()) > LIMIT:
-                raise SeesawError(
-                    f"{path} unpacks to more than {LIMIT >> 30} GiB. Cut it into parts: --trace may be repeated."
-                )
-        with np.load(path, allow_pickle=False) as archive:
-            wanted = ("confidences", "predictions", "logits", "labels", "costs")
-            arrays = {name: archive[name] for name in wanted if name in archive.files}
-            names = archive.files
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
     except (*BROKEN, zipfile.BadZipFile) as error:
         raise SeesawError(f"{path} is no npz of plain arrays ({error}). {LAYOUTS}.") from error
     odd = [name for name, array in arrays.items() if array.dtype.kind not in "fiub"]

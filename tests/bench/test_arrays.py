@@ -1,0 +1,96 @@
+import gzip
+import os
+import struct
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+
+from bench import SeesawError, idx_array, npz_arrays
+from bench.replay.streams.matrix import read_stream
+from tasks.folder import Folder
+from tasks.images import read_arrays, read_idx
+
+TERABYTE = 1 << 40
+
+
+def npz(path, shape, kind="|u1", data=b""):
+    """An npz whose arrays announce a shape, over other data."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("images", "labels", "confidences", "predictions", "logits", "costs"):
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array_header_1_0(
+                    file, {"descr": kind, "fortran_order": False, "shape": shape}
+                )
+                file.write(data)
+    return path
+
+
+@pytest.fixture
+def memory():
+    """Holds what a test takes at most to a few megabytes."""
+    tracemalloc.start()
+    yield
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 60 << 20
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [((TERABYTE,), "|u1"), ((1 << 20, 1 << 20), "<f8"), ((1 << 62, 4), "<f8"), ((3,), "|u1")],
+)
+def test_an_npz_that_announces_other_sizes_than_its_data_have_is_refused(tmp_path, memory, shape, kind):
+    path = npz(tmp_path / "test.npz", shape, kind)
+    with pytest.raises(ValueError, match="announces"):
+        npz_arrays(path, ("images",), TERABYTE)
+    with pytest.raises(SeesawError, match=r"cannot be read \(images announces"):
+        read_arrays(path)
+    with pytest.raises(SeesawError, match="announces"):
+        read_stream(path)
+
+
+def test_arrays_larger_than_memory_may_take_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", a=np.zeros(1000), b=np.zeros(10**6))
+    assert npz_arrays(tmp_path / "a.npz", ("a", "c"), 9000).keys() == {"a"}
+    with pytest.raises(SeesawError, match=r"announces 8,\d+ bytes of data, and 8,000 may be in memory"):
+        npz_arrays(tmp_path / "a.npz", ("a",), 8000)
+    np.savez(tmp_path / "o.npz", a=np.array([{}], dtype=object))
+    with pytest.raises(ValueError, match="objects"):
+        npz_arrays(tmp_path / "o.npz", ("a",), 8000)
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_idx_files_are_read_to_what_they_announce_and_no_further(tmp_path, memory, ending):
+    def write(shape, data):
+        path = tmp_path / f"one-idx{ending}"
+        head = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
+        path.write_bytes(gzip.compress(head + data) if ending else head + data)
+        return path
+
+    assert idx_array(write((2, 3), bytes(range(6))), 100).tolist() == [[0, 1, 2], [3, 4, 5]]
+    for shape, data in (((2, 3), b"12345"), ((2, 3), bytes(5 << 20)), ((1 << 31, 2), b"")):
+        with pytest.raises(ValueError, match="announces"):
+            idx_array(write(shape, data), TERABYTE)
+    with pytest.raises(SeesawError, match="may be in memory"):
+        idx_array(write((1 << 20, 1 << 20), b""), 1 << 36)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    for name in ("test.npz", "train-images-idx3-ubyte"):
+        os.mkfifo(tmp_path / name)
+    for name in ("train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(SeesawError, match="cannot be read"):
+        read_arrays(tmp_path / "test.npz")
+    with pytest.raises(SeesawError, match="no whole idx file"):
+        read_idx(tmp_path)
+
+
+def test_a_terabyte_of_pictures_is_refused_before_any_is_opened(tmp_path):
+    task = Folder(path=str(tmp_path), size=1024)
+    files = [(tmp_path / "none.png", 0)] * (TERABYTE // (3 << 20))
+    with pytest.raises(SeesawError, match="may be in memory"):
+        task._decode("test", files)

@@ -15,10 +15,13 @@ from bench.errors import SeesawError, counted
 
 if TYPE_CHECKING:
     from bench.execution.fast import Fast
+    from bench.records.setup import Setup
+    from bench.runs.request import ResolvedRun
 
 
 @options.with_run_options
 def pack(
+    context: typer.Context,
     run_options: options.TrainOptions,
     what: Annotated[str, typer.Argument(help="path of a record, or a model that was run: backbone_method")],
     into: Annotated[Path, typer.Option("--out", help="folder for the files")],
@@ -74,6 +77,11 @@ def pack(
         run = ResolvedRun.of(RunRequest.of(load(path), **run_options.folders))
     else:
         run = ResolvedRun.of(run_options.request(what, seed=seed, cut=cut, values=values or "float32"))
+        sources = {name: context.get_parameter_source(name) for name in context.params}
+        written = {
+            name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"
+        }
+        _hold_single(run, what, written)
     with out.status("Packing ..."):
         shipment = shipment_of(
             run,
@@ -98,6 +106,46 @@ def pack(
         off = one.note if one.difference is None else "0" if one.difference == 0 else f"{one.difference:.1g}"
         table.add_row(one.part, str(one.path), f"{one.bytes:,}", one.kind, off, _time(one.fast))
     out.print(table)
+
+
+def _hold_single(run: ResolvedRun, model: str, written: set[str]) -> None:
+    """Refuse a model that was trained in several ways, where the command line does not say which is meant.
+
+    Args:
+        run: as it is resolved, with defaults for what was left out.
+        model: as it was written.
+        written: names of the options on the command line.
+
+    Raises:
+        SeesawError: several runs agree with everything that was written on the command line; it names them.
+    """
+    from bench.plugins.plugin import entries
+    from bench.plugins.spec import parse, split_model
+    from bench.records.setup import plan_of
+
+    backbone, method = (
+        parse(text).settings if text else {} for text in split_model(model, entries("backbone"))
+    )
+
+    def agrees(other: Setup) -> bool:
+        own = run.setup
+        return (
+            all(other.backbone.settings.get(key) == own.backbone.settings[key] for key in backbone)
+            and all(other.method.settings.get(key) == own.method.settings[key] for key in method)
+            and all(other.recipe.get(key) == own.recipe[key] for key in run.request.recipe)
+            and ("exits" not in written or other.exits.label == own.exits.label)
+            and ("lean" not in written or other.lean == own.lean)
+            and (own.cut is None or other.cut == own.cut)
+        )
+
+    found = {path: one for path, one in run.store.trainings(run.setup, run.seed).items() if agrees(one.setup)}
+    if len(found) < 2:
+        return
+    names = "; ".join(f"{path} ({one.setup.model}, {plan_of(one.setup)})" for path, one in found.items())
+    raise SeesawError(
+        f"{model} was trained in {len(found)} ways with seed {run.seed}: {names}. Name the record instead of the model, or "
+        "write the settings, --exits or --epochs that set it apart."
+    )
 
 
 def _time(fast: Fast | None) -> str:

@@ -154,6 +154,22 @@ class Store:
             candidates, key=lambda one: (one.record.setup.values is None, one.record.created), default=None
         )
 
+    def trainings(self, setup: Setup, seed: int) -> dict[Path, Record]:
+        """The newest sound record of each training of a backbone's and a method's name on the same data, with weights here.
+
+        Exits plan, recipe and the settings of backbone and method may be others than this setup's.
+        """
+        newest: dict[str, tuple[Path, Record]] = {}
+        for path, record in self._alike(setup, setup.method.name, seed):
+            other = record.setup
+            same = other.task.settings == setup.task.settings and other.task_identity == setup.task_identity
+            training = other.training_digest()
+            if same and self.run_files(path).weights.exists():
+                before = newest.get(training)
+                if before is None or before[1].created < record.created:
+                    newest[training] = path, record
+        return dict(newest.values())
+
     def origin(self, record: Record) -> str | None:
         """The training digest of the record that has the fingerprint of the weights that a run began from.
 

@@ -230,6 +230,25 @@ def test_a_trained_network_is_packed_by_its_model_and_by_its_record(seesaw, tmp_
     ).read_bytes()
 
 
+def test_a_model_that_was_trained_in_several_ways_is_not_packed_by_its_name_alone(seesaw, tmp_path):
+    small = [*SMALL, "--policies", "fixed", "--codecs", "float32", "--meters", "storage"]
+    for more in ([], ["--exits", "single"], ["--epochs", "2"]):
+        assert seesaw("run", *small, "--model", "mlp_sparse", *more)[0] == 0
+    pack = ["pack", "mlp_sparse", "--task", "blobs", "--out", "shipped"]
+    code, _, err = seesaw(*pack)
+    sentence = " ".join(err.split())
+    assert code == 1
+    assert "was trained in 3 ways with seed 0" in sentence
+    paths = [path.relative_to(tmp_path) for path in tmp_path.glob("leaderboards/records/*/*/seed0.json")]
+    assert all(f"{path} (mlp_sparse" in sentence for path in paths)
+    assert "single, 3 epochs" in sentence
+    assert not (tmp_path / "shipped").exists()
+    assert seesaw(*pack, "--exits", "single", "--epochs", "3")[0] == 0
+    assert "2 ways" in " ".join(seesaw(*pack, "--exits", "joint")[2].split())
+    assert seesaw(*pack, "--epochs", "2")[0] == 0
+    assert seesaw("pack", str(paths[0]), "--out", "shipped")[0] == 0
+
+
 def test_packing_what_was_never_trained_names_the_command_that_trains_it(seesaw):
     code, _, err = seesaw("pack", "lenet_sparse", "--task", "blobs", "--out", "shipped")
     assert code == 1

@@ -34,7 +34,8 @@ def _about(stream: StreamRecord) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2))
     for part in stream.parts:
         table.add_row(
-            "run", f"{part.setup.task.label}, {part.setup.model_at_density}, {part.digest}, seed {stream.seed}"
+            "run",
+            f"{part.setup.task.label}, {part.setup.model_at_density}, {part.digest}, seed {stream.seed}",
         )
     table.add_row("versions", ", ".join(f"{key} {value}" for key, value in sorted(stream.versions.items())))
     table.add_row("commit", f"{stream.commit or 'unknown'}{' and changes' if stream.dirty else ''}")

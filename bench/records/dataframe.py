@@ -42,14 +42,16 @@ def dataframe(records: Path | str | Record | Iterable[Record], rows: Rows = "exi
             f"There are no rows {rows!r}{near(rows, get_args(Rows))} Choose {', '.join(get_args(Rows))}."
         )
     units = dict(POINTS) if rows == "points" else dict[str, str]()
-    lines = [
-        _run(record) | row | _readings(readings, units)
-        for record in _records(records)
-        for row, readings in _ROWS[rows](record)
-    ]
+    lines = [_run(record) | row for record in _records(records) for row in rows_of(record, rows, units)]
     frame = pandas.DataFrame(lines)
     frame.attrs["units"] = units
     return frame
+
+
+def rows_of(record: Record, rows: Rows, units: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """The rows of one record, without the columns that all share; `units` gets the units of readings."""
+    for row, readings in _ROWS[rows](record):
+        yield row | _readings(readings, units)
 
 
 def _records(records: Path | str | Record | Iterable[Record]) -> Iterable[Record]:

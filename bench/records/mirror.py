@@ -16,6 +16,7 @@ from urllib.parse import urlparse
 
 from bench.files import write_whole
 from bench.plain import log
+from bench.records.dataframe import Rows, rows_of
 from bench.records.reading import Readings
 from bench.records.record import EpochRow, Record
 from bench.records.setup import Setup, board_of
@@ -27,6 +28,12 @@ PATIENCE = 3.0
 
 PROJECT = "seesaw"
 """W&B project, unless WANDB_PROJECT names another."""
+
+TAG = 64
+"""The most characters of a tag."""
+
+TABLES: dict[str, Rows] = {"policies": "points", "walks": "walks"}
+"""Tables of a run, by the rows of `bench.records.dataframe` that they hold."""
 
 _unreachable = False
 """Whether this process has waited in vain; it does so once."""
@@ -58,7 +65,8 @@ class Mirror:
                     runs,
                     id=_id(id_file, f"{setup.digest()}-{seed}", again=again),
                     group=board_of(setup),
-                    name=f"{setup.model} seed {seed}",
+                    name=f"{setup.model}, {setup.exits.label} seed {seed}",
+                    tags=tags_of(setup),
                     config=setup.model_dump(mode="json") | {"digest": setup.digest(), "seed": seed},
                 )
             )
@@ -72,10 +80,18 @@ class Mirror:
         values |= {f"exit{number}/train_accuracy": share for number, share in enumerate(epoch.accuracy)}
         self._do(lambda run: run.log(values, step=index))
 
+    def validation(self, index: int, accuracy: list[float]) -> None:
+        """Log the accuracy of every exit on the calibration split, beside that of the same epoch's training."""
+        values = {f"exit{number}/validation_accuracy": share for number, share in enumerate(accuracy)}
+        if index >= self.start:
+            self._do(lambda run: run.log(values, step=index))
+
     def record(self, record: Record, path: Path) -> None:
-        """Log the tables of exits and cuts, a summary, and the record itself as an artifact."""
+        """Log the tables of exits, cuts, policies and walks, a summary, and the record itself as an artifact."""
         self.table("exits", *_table([("stage", e.stage, e.readings) for e in record.exits]))
         self.table("cuts", *_table([("before", c.before, c.readings) for c in record.cuts]))
+        for name, rows in TABLES.items():
+            self.table(name, *_columns(list(rows_of(record, rows, {}))))
         summary = {f"exit{n}/{k}": r.value for n, e in enumerate(record.exits) for k, r in e.readings.items()}
         summary |= {f"last/{k}": r.value for e in record.exits[-1:] for k, r in e.readings.items()}
         summary |= {"budget": record.budget}
@@ -195,6 +211,22 @@ def _id(path: Path, stem: str, *, again: bool) -> str:
     fresh = f"{stem}-{secrets.token_hex(3)}"
     write_whole(path, fresh.encode(), "--runs")
     return fresh
+
+
+def tags_of(setup: Setup) -> list[str]:
+    """Words to find a run by: task, backbone, method and exits plan; W&B takes up to 64 characters of each."""
+    named = {"task": setup.task, "backbone": setup.backbone, "method": setup.method, "exits": setup.exits}
+    return [f"{kind}:{one.label}"[:TAG] for kind, one in named.items()]
+
+
+def _columns(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Rows as columns and lists; sequences as words, since W&B's tables hold one type a column."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return names, [[_cell(row.get(name)) for name in names] for row in rows]
+
+
+def _cell(value: Any) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _table(parts: list[tuple[str, int, Readings]]) -> tuple[list[str], list[list[Any]]]:

@@ -29,6 +29,7 @@ from bench.runs.training.callbacks import Log
 from bench.runs.training.checkpoint import Checkpoints
 from bench.runs.training.overhead import NAME as OVERHEAD
 from bench.runs.training.overhead import Overhead
+from bench.runs.training.validation import Validation, validated
 from bench.shipping.packed.weights import Loaded, load_weights
 
 log = logging.getLogger("seesaw")
@@ -85,7 +86,10 @@ def train(
     dense = Overhead(dense_parent(run), budget, run.exits.plugin)
     with phases("dense steps"):
         dense.probe()
-    with phases("train"):
+    validation = (
+        Validation(data.calibration, data.scale, mirror.validation) if mirror.run is not None else None
+    )
+    with phases("train"), validated(validation):
         begun = budget.clock()
         run.exits.plugin.fit(net, budget, run.method.plugin)
         between = budget.clock() - begun - journal.lent

@@ -66,6 +66,13 @@ def build(board: Board, entity: str, project: str) -> Any:
         for key in ("macs.effective", "latency")
     ]
     panels.append(wr.LinePlot(x="epoch", y=["loss"], title="training loss"))
+    panels.append(
+        wr.LinePlot(
+            x="epoch",
+            y=["exit0/train_accuracy", "exit0/validation_accuracy"],
+            title="first exit, training and validation",
+        )
+    )
     return wr.Report(
         entity=entity,
         project=project,

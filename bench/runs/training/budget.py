@@ -23,6 +23,7 @@ from bench.runs.training.callbacks import Hooks, Journal, Keep, Log, MacsCount, 
 from bench.runs.training.checkpoint import START_ANEW, Checkpoint, Moments, set_random_state
 from bench.runs.training.data import TrainData
 from bench.runs.training.lit import FAST, LitNet
+from bench.runs.training.validation import Validate
 
 
 class Budget:
@@ -104,7 +105,13 @@ class Budget:
                 data = TrainData(self.data, self.recipe, self.seed, start, stop)
                 epochs = -(-stop // self.per_epoch) - start // self.per_epoch
                 with memory_named(net, self):
-                    _fit(lit, data, epochs, self.device, [standing, *watching, Keep(self.log, call)])
+                    _fit(
+                        lit,
+                        data,
+                        epochs,
+                        self.device,
+                        [standing, *watching, Keep(self.log, call), Validate(self.log)],
+                    )
             set_random_state(standing.random)
             # lean layers have other parameters in the next call
             self._moments = {} if moved else standing.moments

@@ -14,6 +14,7 @@ from bench.plugins.spec import Spec, render
 from bench.records import mirror as track
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
+from bench.runs.training import validation
 
 
 @pytest.fixture
@@ -61,6 +62,24 @@ def test_a_run_offline_leaves_curves_tables_and_the_record(offline, places):
     assert len(history) >= len(record.training)
     assert f"record-{record.digest}-seed0" in everything
     assert '"run_group":"blobs-v1"' in everything
+
+
+def test_a_mirrored_run_has_a_validation_curve_tags_its_plan_and_tables_of_policies_and_walks(
+    offline, places, monkeypatch
+):
+    monkeypatch.setattr(validation, "SHARE", 10)
+    record = run(order(places, exits="joint[exits=2]", meters=("latency",), policies=("confidence",)))
+    ((summary, history, everything),) = read_back(places)
+    own = summary["summary"]
+    measured = record.exits[1].readings["calibration.top1"].value
+    assert own["exit1/validation_accuracy"] == pytest.approx(measured)  # after the last epoch
+    curve = [line for line in history if "exit0/validation_accuracy" in str(line)]
+    assert len(curve) == len(record.training)
+    assert own["policies"]["nrows"] == sum(len(one.outcomes) for one in record.curves)
+    assert own["walks"]["nrows"] == len(record.walks) > 0
+    assert '"display_name":"mlp_sparse, joint[exits=2] seed 0"' in everything
+    for tag in ("task:blobs", "backbone:mlp", "method:sparse", "exits:joint[exits=2]"):
+        assert f'"{tag}"' in everything
 
 
 class Killed(BaseException):

@@ -12,6 +12,9 @@ from tempfile import TemporaryFile
 
 from bench.errors import SeesawError
 
+OWN, PUBLISHED = Path("results/records"), Path("leaderboards/records")
+"""Where one's own records go, which git does not track, and where those of the published boards lie."""
+
 DRAFT = ".part"
 """Ending of a file that is not yet whole; nothing reads such a file."""
 

@@ -84,7 +84,7 @@ def kill_some(folder: Path, draw: random.Random, life: float) -> tuple[int, floa
 
 def outcome(folder: Path) -> tuple[dict[str, object], bytes]:
     """The numbers of the one record, and the one packed network."""
-    (record,) = folder.glob("leaderboards/records/*/*/seed0.json")
+    (record,) = folder.glob("results/records/*/*/seed0.json")
     (weights,) = folder.glob("runs/*/*/seed0/weights.safetensors")
     return load(record).untimed(), weights.read_bytes()
 

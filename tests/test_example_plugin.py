@@ -49,7 +49,7 @@ def test_it_conforms_and_runs_and_its_record_names_its_distribution(site, tmp_pa
     words = ["run", "--task", "blobs", "--model", "mlp_hashed[density=0.5]", "--meters", "macs,storage"]
     ran = seesaw(site, tmp_path, *words).stdout
     assert "mlp_hashed[density=0.5]" in ran
-    (record,) = tmp_path.glob("leaderboards/records/blobs-v1/mlp_hashed-*/seed0.json")
+    (record,) = tmp_path.glob("results/records/blobs-v1/mlp_hashed-*/seed0.json")
     assert '"origin": "example-plugin 1.2.3"' in record.read_text()
 
 

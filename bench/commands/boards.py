@@ -10,6 +10,7 @@ import typer
 from bench.commands import options
 from bench.commands.options import out
 from bench.errors import SeesawError
+from bench.files import PUBLISHED
 from bench.plugins.spec import near
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def board(
-    records: options.Records = options.RECORDS,
+    records: options.Records = PUBLISHED,
     pages: options.Pages = None,
     check: Annotated[bool, typer.Option("--check", help="write nothing; fail if a page is stale")] = False,
     debug: options.Debug = False,
@@ -56,7 +57,7 @@ def plot(
     out_: Annotated[Path | None, typer.Option("--out", help="file to write, .png, .svg or .pdf")] = None,
     backbones: Annotated[str, typer.Option(help="only these, specs joined by commas")] = "",
     methods: Annotated[str, typer.Option(help="only these, names joined by commas")] = "",
-    records: options.Records = options.RECORDS,
+    records: options.Records = PUBLISHED,
     debug: options.Debug = False,
 ) -> None:
     """Draw a board's trade-off for a paper, with 95% intervals; the caption has task version and n."""
@@ -79,7 +80,7 @@ def publish(
         str, typer.Option(help="board: a task, with or without its version, digits-v1")
     ] = "digits",
     project: Annotated[str | None, typer.Option(help="W&B project, entity/name or name")] = None,
-    records: options.Records = options.RECORDS,
+    records: options.Records = PUBLISHED,
     runs: options.Runs = options.RUNS,
     debug: options.Debug = False,
 ) -> None:

@@ -15,8 +15,7 @@ from bench.errors import SeesawError
 from bench.plugins.names import check_names
 
 if TYPE_CHECKING:
-    from bench.records.setup import Setup
-    from bench.records.store import Store
+    from bench.runs.request import ResolvedRun
 
 METHODS = "dense,sparse[nearest=true],pruned,pruned[layers=uniform],random,random[layers=uniform],narrow"
 DENSITIES = "0.5,0.25,0.125,0.0625,0.03125"
@@ -41,7 +40,9 @@ def compare(
     deterministic: options.Deterministic = False,
     debug: options.Debug = False,
 ) -> None:
-    """Run every combination of backbones, methods, densities and seeds on a task, and show the board.
+    """Run every combination of backbones, methods, densities and seeds on a task, and show its table.
+
+    Records go to results/records, which git does not track, and their pages to results; with --publish to leaderboards.
 
     A cell that has a record is not run again (with --measure it is measured again), one that was stopped goes on,
     one that fails is reported while the others go on. The same command finishes the cells that are left.
@@ -87,7 +88,7 @@ def compare(
                 failed.append((names[news.number], news.line))
     if open_:
         out.print(f"{len(open_) - len(failed)} cells run in {(time.monotonic() - begun) / 60:.1f} min.")
-    _show_board(runs[0].store, runs[0].setup, pages)
+    _show_grid(runs, pages)
     for name, reason in failed:
         out.print(f"Failed: {name}: {reason}", style="red", soft_wrap=True)
     if failed:
@@ -96,8 +97,8 @@ def compare(
         )
 
 
-def _show_board(store: Store, setup: Setup, pages: Path | None) -> None:
-    """Print the board that cells stand on, mirror it, and write all pages."""
+def _show_grid(runs: list[ResolvedRun], pages: Path | None) -> None:
+    """Print the rows of these cells alone, then where the whole board is that they stand on; write and mirror it."""
     from bench.boards.board import read_boards
     from bench.boards.pages import write_pages
     from bench.boards.show.terminal import board_table
@@ -105,12 +106,15 @@ def _show_board(store: Store, setup: Setup, pages: Path | None) -> None:
     from bench.records.mirror import leaderboard
     from bench.records.setup import board_of
 
+    store, pages = runs[0].store, pages or runs[0].store.records.parent
     boards, _ = read_boards(store)
-    if board := boards.get(board_of(setup)):
-        out.print(board_table(board))
+    board = boards.get(board_of(runs[0].setup))
+    if board is not None:
+        cells = {run.setup.digest() for run in runs}
+        out.print(board_table(board, [line for line in board.lines if line.row.setup.digest() in cells]))
         leaderboard(board.name, *plain_rows(board), store.runs)
-    written, trouble = write_pages(store, pages or store.records.parent)
-    for path in written:
-        out.print(str(path), soft_wrap=True)
+    _, trouble = write_pages(store, pages)
+    if board is not None:
+        out.print(f"The whole board: {pages / board.name}.md, and {pages / 'index.html'}", soft_wrap=True)
     for sentence in trouble:
         out.print(f"Left out: {sentence}", style="yellow", soft_wrap=True)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from bench.errors import SeesawError
-from bench.plugins.names import check_model, check_names
+from bench.files import OWN, PUBLISHED
 from bench.plain import PlainConsole
+from bench.plugins.names import check_model, check_names
 from bench.plugins.spec import split
 from bench.records.setup import Recipe
 from bench.runs import defaults
@@ -41,6 +42,12 @@ Epochs = Annotated[
 ]
 Set = Annotated[list[str] | None, typer.Option("--set", help="change the recipe: lr=0.05 (may be repeated)")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
+Publish = Annotated[
+    bool,
+    typer.Option(
+        "--publish", help="write records beside those of the published boards, leaderboards/records"
+    ),
+]
 Measure = Annotated[
     bool, typer.Option("--measure", help="measure again what has a record, without training it anew")
 ]
@@ -79,7 +86,7 @@ Deterministic = Annotated[
     bool, typer.Option("--deterministic", help="let PyTorch use deterministic algorithms only (slower)")
 ]
 
-RECORDS, RUNS, DATA = Path("leaderboards/records"), Path("runs"), Path("data")
+RUNS, DATA = Path("runs"), Path("data")
 POLICIES, CODECS, METERS = map(",".join, (defaults.POLICIES, defaults.CODECS, defaults.METERS))
 
 
@@ -93,7 +100,7 @@ class TrainOptions:
     set_: Set = None
     lean: Lean = False
     data: DataSets = DATA
-    records: Records = RECORDS
+    records: Records = OWN
     runs: Runs = RUNS
 
     @property
@@ -148,6 +155,18 @@ class RunOptions(TrainOptions):
     cut: Cut = None
     values: Values = "float32"
     calibrate: Calibrate = None
+    publish: Publish = False
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Where data, records and runs lie."""
+        if not self.publish:
+            return super().folders
+        if self.records not in (OWN, PUBLISHED):
+            raise SeesawError(
+                f"--publish writes to {PUBLISHED}, and --records names {self.records}. Leave one out."
+            )
+        return super().folders | {"records": PUBLISHED}
 
     @property
     def lists(self) -> dict[str, tuple[str, ...]]:

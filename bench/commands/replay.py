@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench.commands import options
 from bench.commands.options import out
 from bench.errors import SeesawError, counted
+from bench.files import OWN
 from bench.plugins.names import check_names
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def replay(
         bool,
         typer.Option("--record", help="keep it for the boards, in the folder streams beside the records"),
     ] = False,
-    records: options.Records = options.RECORDS,
+    records: options.Records = OWN,
     debug: options.Debug = False,
 ) -> None:
     """Replay policies on the outputs of a network's exits: a million questions without running it again.

@@ -24,7 +24,12 @@ def verify(
     rerun: Annotated[
         bool, typer.Option("--rerun", help="also run it again, and compare the numbers (one file)")
     ] = False,
-    records: options.Records = options.RECORDS,
+    records: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SEESAW_RECORDS", help="folder of records; the one that holds the file where left out"
+        ),
+    ] = None,
     runs: options.Runs = options.RUNS,
     data: options.DataSets = options.DATA,
     threads: options.Threads = None,
@@ -45,7 +50,8 @@ def verify(
     from bench.records.checks.files import files_of
     from bench.records.store import Store
 
-    files, store = files_of(paths), Store(records, runs)
+    files = files_of(paths)
+    store = Store.holding(files[0], runs) if records is None else Store(records, runs)
     if rerun and len(files) > 1:
         raise SeesawError(
             f"{counted(len(files), 'file')} cannot be run again at once. Give --rerun one file."

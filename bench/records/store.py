@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from bench.errors import SeesawError
-from bench.files import read_plain
+from bench.files import OWN, PUBLISHED, read_plain
 from bench.plain import log
 from bench.records.record import PACKED, Record
 from bench.records.run_files import RunFiles
@@ -61,8 +61,20 @@ class Store:
         runs: where weights, traces and checkpoints are kept, a folder a run.
     """
 
-    records: Path = Path("leaderboards/records")
+    records: Path = OWN
     runs: Path = Path("runs")
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The folders in which records are looked up: one's own, and behind them the published ones."""
+        own = self.records.resolve() == OWN.resolve() and PUBLISHED.is_dir()
+        return (self.records, PUBLISHED) if own else (self.records,)
+
+    @classmethod
+    def holding(cls, path: Path, runs: Path = Path("runs")) -> Store:
+        """The store of the published boards for a file that lies in it, else one's own."""
+        published = path.resolve().is_relative_to(PUBLISHED.parent.resolve())
+        return cls(PUBLISHED if published else OWN, runs)
 
     @classmethod
     def around(cls, path: Path, file: Sealed, runs: Path = Path("runs")) -> Store:
@@ -86,7 +98,8 @@ class Store:
 
     def run_files(self, record: Path) -> RunFiles:
         """The files of the run that made, or will make, a record."""
-        return RunFiles(self.runs / record.relative_to(self.records).with_suffix(""))
+        source = next((folder for folder in self.sources if record.is_relative_to(folder)), self.records)
+        return RunFiles(self.runs / record.relative_to(source).with_suffix(""))
 
     @property
     def timing_lock(self) -> Path:
@@ -200,8 +213,9 @@ class Store:
                 f"{trace} is no run's folder, nor the test trace in one. Name runs' folders, runs/TASK/MODEL/seed0; or do "
                 "without --record."
             )
-        path = self.records.joinpath(*files.folder.resolve().parts[-3:])
-        path = path.with_name(f"{path.name}.json")
+        paths = [folder.joinpath(*files.folder.resolve().parts[-3:]) for folder in self.sources]
+        paths = [path.with_name(f"{path.name}.json") for path in paths]
+        path = next(filter(Path.is_file, paths), paths[0])
         if not path.is_file():
             raise SeesawError(
                 f"{trace} is no test trace of a run with a record: there is no {path}. Name runs' folders, "
@@ -209,7 +223,7 @@ class Store:
                 "costs."
             )
         record = Record.read(path)
-        if faults := record.faults(path, self.records):
+        if faults := record.faults(path, path.parents[2]):
             raise SeesawError(
                 f"{path} is not to be believed: {faults[0]} Run the network again before its stream."
             )
@@ -219,13 +233,14 @@ class Store:
         """The uncontested records of a task, a backbone's name and a method's; the others are logged."""
         model = f"{slug(setup.backbone.name)}_{slug(method)}"
         name = "seed*.json" if seed is None else f"seed{seed}.json"
-        for path in sorted((self.records / task_of(setup)).glob(f"{model}-*/{name}")):
+        folders = [folder / task_of(setup) for folder in self.sources]
+        for path in [path for folder in folders for path in sorted(folder.glob(f"{model}-*/{name}"))]:
             try:
                 record = Record.read(path)
             except SeesawError as error:
                 log.warning("Left out: %s", error)
                 continue
-            if reason := self.contested(path, record.faults(path, self.records)):
+            if reason := self.contested(path, record.faults(path, path.parents[2])):
                 log.warning("Left out: %s is not to be believed. %s", path, reason)
                 continue
             yield path, record

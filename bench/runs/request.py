@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from bench.errors import SeesawError
+from bench.files import OWN
 from bench.kinds.backbone import Backbone
 from bench.kinds.bases.predefined import Predefined
 from bench.kinds.codec import Codec
@@ -57,7 +58,7 @@ class RunRequest:
     calibrate: str | None = None
     """`test` or `test:share`: set thresholds on so much of the test split, which is left out of it then"""
     data: Path = Path("data")
-    records: Path = Path("leaderboards/records")
+    records: Path = OWN
     runs: Path = Path("runs")
     """where weights, traces and checkpoints are kept"""
     neighbours: bool = False

@@ -38,7 +38,7 @@ def seesaw(monkeypatch, tmp_path, capsys):
 def test_a_run_prints_its_tables_and_where_the_record_is(seesaw, tmp_path):
     code, out, _ = seesaw("run", *SMALL, "--model", "mlp_sparse")
     assert code == 0
-    (path,) = tmp_path.glob("leaderboards/records/blobs-v1/mlp_sparse-*/seed0.json")
+    (path,) = tmp_path.glob("results/records/blobs-v1/mlp_sparse-*/seed0.json")
     assert f"record: {path.relative_to(tmp_path)}" in out
     for word in (
         "effective",
@@ -54,7 +54,7 @@ def test_a_run_prints_its_tables_and_where_the_record_is(seesaw, tmp_path):
 def test_what_was_run_is_shown_and_again_runs_it_anew(seesaw, tmp_path):
     small = [*SMALL, "--model", "mlp"]
     seesaw("run", *small)
-    (path,) = tmp_path.glob("leaderboards/records/*/*/seed0.json")
+    (path,) = tmp_path.glob("results/records/*/*/seed0.json")
     before = path.stat().st_mtime_ns
     _, out, _ = seesaw("run", *small)
     assert "Already run" in out
@@ -75,7 +75,7 @@ def test_the_ratio_to_the_dense_parent_is_shown_where_that_has_been_run(seesaw):
 
 def test_several_seeds_write_a_record_each(seesaw, tmp_path):
     seesaw("run", *SMALL, "--model", "mlp", "--seeds", "0,3", "--epochs", "1", "--set", "lr=0.001")
-    paths = sorted(tmp_path.glob("leaderboards/records/*/*/seed*.json"))
+    paths = sorted(tmp_path.glob("results/records/*/*/seed*.json"))
     assert [path.name for path in paths] == ["seed0.json", "seed3.json"]
     assert load(paths[0]).setup.recipe["lr"] == 0.001
 
@@ -129,8 +129,9 @@ def test_check_names_what_holds(seesaw):
 
 
 def test_board_writes_pages_and_names_what_is_no_record(seesaw, tmp_path):
-    seesaw("run", *SMALL, "--model", "mlp")
+    seesaw("run", *SMALL, "--model", "mlp", "--publish")
     (record,) = tmp_path.glob("leaderboards/records/*/*/seed0.json")
+    assert not (tmp_path / "results").exists()
     record.with_name("seed1.json").write_text(record.read_text())
     record.with_name("seed2.json").write_text("{")
     code, out, _ = seesaw("board")
@@ -140,6 +141,9 @@ def test_board_writes_pages_and_names_what_is_no_record(seesaw, tmp_path):
     assert "settings belong to" in page
     assert out.count("Left out:") == 1
     assert (tmp_path / "leaderboards" / "schema.json").exists()
+    code, _, err = seesaw("run", *SMALL, "--publish", "--records", "elsewhere")
+    assert code == 1
+    assert "--publish writes to leaderboards/records, and --records names elsewhere" in " ".join(err.split())
 
 
 @pytest.mark.parametrize("kind", ["task", "backbone", "method", "exits", "policy", "codec", "meter"])
@@ -191,24 +195,37 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
 
 def test_a_broken_record_of_the_dense_parent_keeps_no_seed_from_running(seesaw, tmp_path, caplog):
     seesaw("run", "--model", "mlp_dense", *SMALL)
-    parent = next(tmp_path.glob("leaderboards/records/*/mlp_dense-*/seed0.json"))
+    parent = next(tmp_path.glob("results/records/*/mlp_dense-*/seed0.json"))
     parent.write_text("{")
     code, _, _ = seesaw("run", "--model", "mlp_narrow", "--seeds", "0,1", *SMALL)
     assert code == 0
     assert f"Left out: {parent.relative_to(tmp_path)} is no whole record" in caplog.text
-    assert len(list(tmp_path.glob("leaderboards/records/*/mlp_narrow-*/seed*.json"))) == 2
+    assert len(list(tmp_path.glob("results/records/*/mlp_narrow-*/seed*.json"))) == 2
 
 
 def test_a_check_fails_where_a_file_is_no_record(seesaw, tmp_path):
     seesaw("run", "--model", "mlp_dense", *SMALL)
-    next(tmp_path.glob("leaderboards/records/*/*/seed0.json")).write_text("{")
+    next(tmp_path.glob("results/records/*/*/seed0.json")).write_text("{")
     code, out, _ = seesaw("compare", "--methods", "dense", "--seeds", "0,1", *SMALL)
     assert code == 1
     assert "2 cells, 0 have a record, 2 to run" in out
     assert "Left out: " in out
-    code, _, err = seesaw("board", "--check")
+    code, _, err = seesaw("board", "--check", "--records", "results/records")
     assert code == 1
     assert "no whole record" in err
+
+
+def test_a_comparison_shows_its_own_cells_alone_and_where_the_whole_board_is(seesaw, tmp_path):
+    seesaw("run", "--model", "lenet_dense", *SMALL)
+    code, out, _ = seesaw("compare", "--methods", "dense", "--densities", "", "--seeds", "0", *SMALL)
+    assert code == 0
+    assert "mlp_dense" in out
+    assert "lenet_dense" not in out
+    assert "The whole board: results/blobs-v1.md, and results/index.html" in out
+    page = (tmp_path / "results" / "blobs-v1.md").read_text()
+    assert "lenet\\_dense" in page
+    assert "mlp\\_dense" in page
+    assert not (tmp_path / "leaderboards").exists()
 
 
 def test_too_large_a_network_is_a_sentence(seesaw):
@@ -219,7 +236,7 @@ def test_too_large_a_network_is_a_sentence(seesaw):
 
 def test_a_trained_network_is_packed_by_its_model_and_by_its_record(seesaw, tmp_path):
     seesaw("run", *SMALL, "--model", "lenet_sparse[nearest=true]")
-    (path,) = tmp_path.glob("leaderboards/records/*/*/seed0.json")
+    (path,) = tmp_path.glob("results/records/*/*/seed0.json")
     for n, what in enumerate(([str(path)], ["lenet_sparse[nearest=true]", "--task", "blobs"])):
         code, out, err = seesaw("pack", *what, "--cut", "2", "--out", f"shipped{n}", "--values", "int8")
         assert code == 0, err
@@ -239,7 +256,7 @@ def test_a_model_that_was_trained_in_several_ways_is_not_packed_by_its_name_alon
     sentence = " ".join(err.split())
     assert code == 1
     assert "was trained in 3 ways with seed 0" in sentence
-    paths = [path.relative_to(tmp_path) for path in tmp_path.glob("leaderboards/records/*/*/seed0.json")]
+    paths = [path.relative_to(tmp_path) for path in tmp_path.glob("results/records/*/*/seed0.json")]
     assert all(f"{path} (mlp_sparse" in sentence for path in paths)
     assert "single, 3 epochs" in sentence
     assert not (tmp_path / "shipped").exists()
@@ -270,7 +287,7 @@ def test_kernels_says_what_was_chosen_and_forgets_it(compiler, seesaw, tmp_path,
 
 def test_a_record_that_is_packed_has_its_own_task(seesaw, tmp_path):
     seesaw("run", *SMALL, "--model", "mlp")
-    (path,) = tmp_path.glob("leaderboards/records/*/*/seed0.json")
+    (path,) = tmp_path.glob("results/records/*/*/seed0.json")
     code, _, err = seesaw("pack", str(path), "--task", "mnist", "--epochs", "3", "--out", "shipped")
     assert code == 1
     assert "which has its own task, exits plan and recipe. Leave out --task, --epochs." in " ".join(

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from bench import SeesawError
+from bench.files import OWN, PUBLISHED
+from bench.records.record import Record
 from bench.records.setup import specs_of
 from bench.records.store import FILE_KINDS, Store, open_file
 from tests.bench.edited import edited, set_
@@ -107,3 +109,23 @@ def test_the_modules_that_make_and_show_a_kind_have_the_functions_that_commands_
         assert {"data", "threads", "report"} <= signature(maker.again).parameters.keys() or any(
             one.kind is one.VAR_KEYWORD for one in signature(maker.again).parameters.values()
         )
+
+
+def test_own_records_find_their_dense_parent_and_weights_among_the_published(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    published, own = Store(PUBLISHED), Store()
+    dense, sparse = made(0), made(0, "sparse")
+    path = published.save(dense)
+    assert own.parent(sparse.setup, 0) == dense
+    assert published.parent(sparse.setup, 0) == dense
+    assert Store(tmp_path / "elsewhere").parent(sparse.setup, 0) is None
+    weights = own.run_files(path).weights
+    assert weights == published.run_files(path).weights
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    assert own.trained(dense.setup, 0).record == dense
+    assert own.run_of(own.run_files(path).folder) == dense
+    own.save(sparse)
+    assert [entry.file for entry in own.entries(Record)[0]] == [sparse]
+    assert Store.holding(path).records == PUBLISHED
+    assert Store.holding(own.path(sparse)).records == OWN

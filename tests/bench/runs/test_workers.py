@@ -127,11 +127,11 @@ def test_compare_ends_in_the_board_and_runs_nothing_twice(monkeypatch, tmp_path,
     assert out.count("FAILED mlp_sparse[density=0.3]") == 2
     assert "mlp_sparse[density=0.5]" in out.split("cells run in")[1]
     assert "2 of 6 cells failed" in err
-    assert (tmp_path / "leaderboards" / "index.html").exists()
+    assert (tmp_path / "results" / "index.html").exists()
     _, out, _ = type_()
     assert "6 cells, 4 have a record, 2 to run" in out
-    (record, *_) = sorted(tmp_path.glob("leaderboards/records/*/mlp_sparse*/seed0.json"))
-    folder = tmp_path / "runs" / record.relative_to(tmp_path / "leaderboards" / "records").with_suffix("")
+    (record, *_) = sorted(tmp_path.glob("results/records/*/mlp_sparse*/seed0.json"))
+    folder = tmp_path / "runs" / record.relative_to(tmp_path / "results" / "records").with_suffix("")
     (folder / "again").touch()  # as a run leaves it that was begun again, and was killed
     _, out, _ = type_()
     assert "6 cells, 3 have a record, 3 to run" in out

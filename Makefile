@@ -6,6 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 LAB    := $(VENV)/.lab
 DEV    := $(VENV)/.dev
+DOCS   := $(VENV)/.docs
 CPU    ?=
 
 TASK   ?= digits
@@ -25,7 +26,7 @@ DENSITIES ?=
 WORKERS   ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help bench compare board list check format test new benchmarks wheel clean always
+.PHONY: help bench compare board list check format test new benchmarks wheel docs clean always
 
 help: ## show these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -71,8 +72,12 @@ benchmarks: $(DEV) ## measure Seesaw itself: training overhead, start-up, replay
 wheel: $(DEV) ## build dist/*.whl with the native kernels of the common processors in it: needs a C++ compiler
 	@$(BIN)/python -m hatchling build -t wheel
 
+docs: $(LAB) $(DOCS) ## build the documentation into site/, with its links checked: open site/index.html
+	$(BIN)/python docs/pictures.py --check
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 clean: ## remove .venv, caches and runs; records and data stay
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache runs dist
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache runs dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp tells make that an extra is installed; install.py looks whether anything is to be done, and renews it.

@@ -244,7 +244,7 @@ def main(folder: Path, extra: str, asked: str) -> None:
 
     Args:
         folder: of the environment.
-        extra: "lab", or "dev" with the tools of development.
+        extra: "lab", "dev" with the tools of development, or "docs" with those of the documentation.
         asked: "1" for PyTorch's CPU build, "0" for the usual one, "" for what fits this machine.
     """
     begun = time.monotonic()
@@ -255,7 +255,7 @@ def main(folder: Path, extra: str, asked: str) -> None:
     state = State.read(folder / ".seesaw.json")
     first, anew = not state.build, bool(asked and state.build) and state.build != build
     if anew or state.packages.get(extra) != digest(parts):
-        purpose = {"lab": "running", "dev": "development"}[extra]
+        purpose = {"lab": "running", "dev": "development", "docs": "the documentation"}[extra]
         print(f"Installing what {purpose} needs into {folder} ...", flush=True)
         if not (first or anew):
             build = state.build

@@ -1,6 +1,6 @@
 """Every plugin that is announced holds to its kind's contract: a new entry point brings its own test.
 
-Covers: tasks/blobs.py, baselines/methods/dense.py
+Covers: baselines/methods/dense.py
 """
 
 import pytest

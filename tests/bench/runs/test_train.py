@@ -1,7 +1,4 @@
-"""The first half of a run: what it lends to a method.
-
-Covers: bench/runs/train.py
-"""
+"""The first half of a run: what it lends to a method."""
 
 import gc
 from pathlib import Path

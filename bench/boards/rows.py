@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from bench.boards.numbers import Number, crossings, payload, reading
 from bench.records.mean import Mean
-from bench.records.record import COSTLY, Record
+from bench.records.notes import COSTLY
+from bench.records.record import Record
 from bench.records.setup import DENSE, Setup, board_of, parent_of, plan_of
 from bench.records.store import Entry
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from bench.errors import SeesawError
 from bench.plugins.plugin import Whole
+from bench.records.checks.run import contradictions
 from bench.records.compare import Compared, Rerun, clocked, conditions_that_differ
 from bench.records.curve import Curve
 from bench.records.reading import Reading
@@ -23,10 +24,6 @@ SCHEMA = 2
 """Version 2: curves hold counts of samples, and those of version 1 their points."""
 BATCHES = (1, 8, 64)
 """Sizes of the batches in which walks are timed."""
-PACKED = "weights sha256"
-"""The key of a record's note that holds the fingerprint of its packed weights."""
-COSTLY = "uncounted costly operators"
-"""The key of a record's note of operators that its MACs leave out and that may cost as much as what they count."""
 
 NEW_HEADS = "heads for other classes in the file of weights, trained anew"
 """The key of a record's note of heads that did not take the given weights."""
@@ -165,8 +162,6 @@ class Record(Sealed):
         return f"{self.setup.model} seed {self.seed}"
 
     def contradictions(self) -> Iterator[str]:
-        from bench.records.checks.run import contradictions
-
         return contradictions(self)
 
     def settings(self) -> dict[str, Any]:

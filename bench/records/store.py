@@ -14,7 +14,8 @@ from typing import Generic, TypeVar
 from bench.errors import SeesawError
 from bench.files import OWN, PUBLISHED, read_plain
 from bench.plain import log
-from bench.records.record import PACKED, Record
+from bench.records.notes import PACKED
+from bench.records.record import Record
 from bench.records.run_files import RunFiles
 from bench.records.sealed import MAX_BYTES, Sealed, slug
 from bench.records.setup import DENSE, Setup, parent_of, path_of, task_of
@@ -95,6 +96,14 @@ class Store:
     def run_record(self, setup: Setup, seed: int) -> Path:
         """Where the record of a run is, or will be."""
         return path_of(self.records, setup, setup.digest(), seed)
+
+    def run(self, path: Path) -> Record:
+        """The record of a run.
+
+        Raises:
+            SeesawError: there is none, or it is not whole.
+        """
+        return Record.read(path)
 
     def run_files(self, record: Path) -> RunFiles:
         """The files of the run that made, or will make, a record."""

@@ -11,6 +11,8 @@ import numpy as np
 from pydantic import Field
 
 from bench.plugins.plugin import Count, Positive, Share, Whole
+from bench.records.checks.against_runs import disputes
+from bench.records.checks.stream import contradictions
 from bench.records.compare import SAME, Compared
 from bench.records.sealed import MAX_SEED, Block, Digest, Sealed, digest, slug
 from bench.records.setup import Named, Setup, task_of
@@ -38,6 +40,13 @@ class StreamPart(Block):
     right: list[Whole]
     """how many samples each exit is right about"""
     samples: Count
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """The values that parts of one network share, with the training of its own weights or of those given."""
+        setup = self.setup
+        training = setup.training_digest() if setup.weights is None else self.trained or setup.weights
+        return task_of(setup), setup.model, setup.exits.spec, setup.cut, setup.values, training
 
     @property
     def kin(self) -> list[str | None]:
@@ -182,13 +191,9 @@ class StreamRecord(Sealed):
         return folder / self.board / model / f"seed{self.seed}-{self.digest}.json"
 
     def contradictions(self) -> Iterator[str]:
-        from bench.records.checks.stream import contradictions
-
         return contradictions(self)
 
     def disputes(self, store: Store) -> Iterator[str]:
-        from bench.records.checks.against_runs import disputes
-
         return disputes(self, store)
 
     def settings(self) -> dict[str, Any]:
@@ -238,10 +243,3 @@ class StreamRecord(Sealed):
         return result.terms.prices(
             arms, HEAD if entrant is None else entrant.head, side=entrant is None or entrant.side
         )
-
-
-def identity(part: StreamPart) -> tuple[object, ...]:
-    """The values that parts of one network share, with the training of its own weights or of those given."""
-    setup = part.setup
-    training = setup.training_digest() if setup.weights is None else part.trained or setup.weights
-    return task_of(setup), setup.model, setup.exits.spec, setup.cut, setup.values, training

@@ -11,8 +11,9 @@ import torch
 from bench.machine import commit, conditions, versions
 from bench.measuring.crossings import Crossed
 from bench.network.sparse.mask import Layer, density, layers, mask_of, pattern_of, sharing
+from bench.records.notes import PACKED
 from bench.records.reading import Readings
-from bench.records.record import CALIBRATED, PACKED, Cut, Exit, LayerRow, Record
+from bench.records.record import CALIBRATED, Cut, Exit, LayerRow, Record
 from bench.replay.exits.calibration import accuracies, calibrated, disagreement, disagreements
 from bench.replay.exits.scores import top
 from bench.runs.measure import MeasuredNet

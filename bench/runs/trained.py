@@ -7,7 +7,8 @@ import hashlib
 from bench.errors import SeesawError
 from bench.kinds.build import seeded, untrained
 from bench.network.net import Net
-from bench.records.record import PACKED, Record
+from bench.records.notes import PACKED
+from bench.records.record import Record
 from bench.records.store import Trained
 from bench.replay.exits.scores import top
 from bench.replay.trace import Trace

@@ -10,8 +10,9 @@ from rich.table import Table
 from bench.boards.choice import LINKS, SLOWER, CutChoice, best_cut, best_policy
 from bench.boards.numbers import LOSSLESS, smallest
 from bench.boards.units import big, in_bytes, seconds
+from bench.records.notes import COSTLY
 from bench.records.reading import Reading, Readings
-from bench.records.record import CALIBRATED, COSTLY, NEW_HEADS, Exit, Record
+from bench.records.record import CALIBRATED, NEW_HEADS, Exit, Record
 from bench.records.setup import DENSE
 
 ROWS = 8

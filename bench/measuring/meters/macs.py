@@ -18,8 +18,8 @@ from bench.network.macs import COUNTER, Tariff
 from bench.network.net import Net
 from bench.network.paths import connected, unfollowed
 from bench.network.sparse.mask import Layer, mask_of, parameters, sharing
+from bench.records.notes import COSTLY
 from bench.records.reading import Reading
-from bench.records.record import COSTLY
 
 TOLERATED = 0.02
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.errors import SeesawError
 from bench.records.compare import SAME
 from bench.records.costs import depths_of, sends_of
-from bench.records.record import Record
-from bench.records.store import Store
-from bench.records.stream import StreamPart, StreamRecord
+
+if TYPE_CHECKING:
+    from bench.records.record import Record
+    from bench.records.store import Store
+    from bench.records.stream import StreamPart, StreamRecord
 
 
 def disputes(stream: StreamRecord, store: Store) -> Iterator[str]:
@@ -21,7 +24,7 @@ def disputes(stream: StreamRecord, store: Store) -> Iterator[str]:
         if not path.is_file():
             continue
         try:
-            run = Record.read(path)
+            run = store.run(path)
         except SeesawError as error:
             yield str(error)
             continue

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from bench.records.checks.parts import same, samples_of, value
-from bench.records.record import Cut, Early, Record
+
+if TYPE_CHECKING:
+    from bench.records.record import Cut, Early, Record
 
 FIXED = {"image8": (1, 0), "float32": (4, 0), "float16": (2, 0), "int8": (1, 8)}
 """By the name of a codec whose payload has a fixed size: bytes of each number, and bytes beside them."""

@@ -6,12 +6,15 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from bench.records.checks.parts import same, value, whole
 from bench.records.compare import SAME
 from bench.records.energy_model import MODEL, modelled
 from bench.records.reading import Reading, Readings
-from bench.records.record import Cut, Exit, LayerRow, Record
+
+if TYPE_CHECKING:
+    from bench.records.record import Cut, Exit, LayerRow, Record
 
 MACS, COST = "macs", "macs.effective"
 WIDTH = {None: 4, "float16": 2, "int8": 1}

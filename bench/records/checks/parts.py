@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -13,9 +14,11 @@ from bench.plugins.listing import card
 from bench.plugins.spec import parse, render
 from bench.records.compare import SAME
 from bench.records.reading import Reading
-from bench.records.record import Exit
 from bench.records.sealed import is_open
 from bench.records.setup import Named, Recipe, Setup
+
+if TYPE_CHECKING:
+    from bench.records.record import Exit
 
 PACKAGE = "seesaw-bench"
 """The distribution that brings the core, the tasks and the baselines."""

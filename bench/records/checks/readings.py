@@ -6,10 +6,13 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from bench.records.checks.parts import same, samples_of, value, whole
 from bench.records.reading import AT_BOUND, COLDEST, HOTTEST, Reading, Readings
-from bench.records.record import Record
+
+if TYPE_CHECKING:
+    from bench.records.record import Record
 
 UNITS = {
     **dict.fromkeys(

@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from bench.plugins.listing import bases
 from bench.records.checks.cuts import cut_faults
@@ -31,7 +32,10 @@ from bench.records.checks.training import training_faults
 from bench.records.checks.walks import walk_faults
 from bench.records.compare import SAME
 from bench.records.curve import Curve
-from bench.records.record import PACKED, Record
+from bench.records.notes import PACKED
+
+if TYPE_CHECKING:
+    from bench.records.record import Record
 
 
 def contradictions(record: Record) -> Iterator[str]:

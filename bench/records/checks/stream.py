@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,8 +18,10 @@ from bench.records.checks.parts import (
     spec_faults,
 )
 from bench.records.compare import SAME
-from bench.records.stream import Result, StreamRecord, identity
 from bench.records.terms import ALL_LAYERS, BASELINES
+
+if TYPE_CHECKING:
+    from bench.records.stream import Result, StreamRecord
 
 SMALL = 1e-9
 """The smallest unit of cost that is accepted; the largest is its inverse."""
@@ -45,7 +48,7 @@ def _parts(stream: StreamRecord) -> Iterator[str]:
 
 def _network(stream: StreamRecord) -> Iterator[str]:
     """Parts that follow each other are of one network."""
-    if len({identity(part) for part in stream.parts}) > 1:
+    if len({part.identity for part in stream.parts}) > 1:
         yield "Its parts are not of one network: their tasks, models, exits or first weights differ."
     for part in stream.parts:
         if not part.right or max(part.right) > part.samples or len(part.right) != len(part.costs):

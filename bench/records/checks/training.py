@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from bench.records.checks.parts import value, whole
 from bench.records.compare import SAME
-from bench.records.record import EpochRow, Record
 from bench.records.setup import Recipe, has_constant_masks
+
+if TYPE_CHECKING:
+    from bench.records.record import EpochRow, Record
 
 CLOSE = 1e-6
 """The share by which a learning rate may differ from its schedule's."""

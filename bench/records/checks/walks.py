@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from bench.records.checks.parts import samples_of
 from bench.records.curve import Curve
-from bench.records.record import Record, Walked
+
+if TYPE_CHECKING:
+    from bench.records.record import Record, Walked
 
 
 def walk_faults(record: Record) -> Iterator[str]:

@@ -13,7 +13,7 @@ from bench.machine import commit, versions
 from bench.records.record import Record
 from bench.records.run_files import RunFiles
 from bench.records.store import Store
-from bench.records.stream import Entrant, Result, StreamPart, StreamRecord, identity
+from bench.records.stream import Entrant, Result, StreamPart, StreamRecord
 from bench.records.terms import HEAD, Terms
 from bench.replay.streams.entrants import Entrants
 from bench.replay.streams.tally import PolicyRow, Tally
@@ -36,7 +36,7 @@ def parts_of(traces: Sequence[Path], store: Store) -> tuple[int, list[StreamPart
     """
     runs = [store.run_of(path) for path in traces]
     parts = [_part(path, run, store) for path, run in zip(traces, runs, strict=True)]
-    if len({run.seed for run in runs}) > 1 or len({identity(part) for part in parts}) > 1:
+    if len({run.seed for run in runs}) > 1 or len({part.identity for part in parts}) > 1:
         raise SeesawError(
             f"{' and '.join(map(str, traces))} are not of one network and one seed: a stream record is of parts that follow "
             "each other. Replay other networks and seeds by themselves, a command each."

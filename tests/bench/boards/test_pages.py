@@ -2,7 +2,8 @@
 
 Covers: bench/boards/axes.py, bench/boards/board.py, bench/boards/cells.py, bench/boards/data.py,
     bench/boards/markup.py, bench/boards/numbers.py, bench/boards/references.py, bench/boards/rows.py,
-    bench/boards/show/html.py, bench/boards/show/markdown.py, bench/boards/show/networks.py
+    bench/boards/show/html.py, bench/boards/show/markdown.py, bench/boards/show/networks.py,
+    bench/records/notes.py
 """
 
 import json
@@ -29,7 +30,8 @@ from bench.boards.rows import ranks
 from bench.boards.show.answer import warnings
 from bench.boards.show.terminal import board_table
 from bench.records.mean import Mean
-from bench.records.record import COSTLY, Record
+from bench.records.notes import COSTLY
+from bench.records.record import Record
 from bench.records.sealed import checksum
 from bench.records.setup import plan_of
 from bench.records.store import Store

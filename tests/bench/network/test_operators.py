@@ -8,7 +8,7 @@ from torch import nn
 from bench import Net, Sample, Subject
 from bench.measuring.meters.macs import Macs, second_count
 from bench.network.macs import StepCost, Tariff, count
-from bench.records.record import COSTLY
+from bench.records.notes import COSTLY
 
 
 class Applied(nn.Module):

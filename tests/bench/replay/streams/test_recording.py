@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from bench import SeesawError, Trace
-from bench.records.record import PACKED
+from bench.records.notes import PACKED
 from bench.records.store import Store
 from bench.replay.streams.recording import parts_of
 from bench.replay.streams.stream import Stream

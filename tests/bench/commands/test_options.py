@@ -64,7 +64,7 @@ def test_every_option_reaches_the_request():
         task="t", exits="e", policies="a,b", codecs="c", meters="m", epochs=2, set_=["lr=1"], device="cpu", cut=1,
         values="int8", lean=True, calibrate="test", data=Path("d"), records=Path("r"), runs=Path("u"),
     )  # fmt: skip
-    assert all(getattr(options, one.name) != one.default for one in fields(options))
+    assert [one.name for one in fields(options) if getattr(options, one.name) == one.default] == ["publish"]
     request = options.request("model", seed=7)
     assert (request.task, request.model, request.exits, request.seed) == ("t", "model", "e", 7)
     assert (request.policies, request.codecs, request.meters) == (("a", "b"), ("c",), ("m",))
@@ -72,3 +72,7 @@ def test_every_option_reaches_the_request():
     assert request.calibrate == "test"
     assert (request.device, request.cut, request.values, request.lean) == ("cpu", 1, "int8", True)
     assert (request.data, request.records, request.runs) == (Path("d"), Path("r"), Path("u"))
+    published = RunOptions(publish=True).request("model", seed=7)
+    assert published.records == Path("leaderboards/records")
+    with pytest.raises(SeesawError, match="Leave one out"):
+        RunOptions(publish=True, records=Path("r")).request("model", seed=7)

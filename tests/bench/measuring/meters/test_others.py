@@ -61,7 +61,7 @@ def test_latency_has_a_reading_for_every_exit_and_for_both_parts_of_every_cut(ne
     ]
     for reading in (measured.exits[0]["latency"], measured.exits[1]["latency"]):
         assert 0 < reading.low <= reading.value <= reading.high
-        assert reading.n == 5
+        assert reading.n >= 3
         assert "cpu" in reading.source
 
 

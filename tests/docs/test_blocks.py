@@ -117,8 +117,7 @@ def run_shell(block, monkeypatch):
 def printed(block, monkeypatch, names):
     """Run a block; gives what it printed, without spaces at the ends of lines."""
     stream = io.StringIO()
-    with contextlib.redirect_stdout(stream), monkeypatch.context() as patch:
-        patch.setattr(options.out, "file", stream)
+    with contextlib.redirect_stdout(stream):
         if block.language == "python":
             exec(compile(block.code, block.place, "exec"), names)
         else:

@@ -60,7 +60,10 @@ def test_where_one_fails_the_others_end(tmp_path, monkeypatch):
 
 def test_a_build_that_is_ended_leaves_no_process_and_the_next_one_no_folder(tmp_path, monkeypatch):
     slow = script(tmp_path / "c++", SLOW)
-    code = "import sys, pathlib; from bench.execution.compiler import build; build('mine', pathlib.Path(sys.argv[1]), 'native')"
+    code = (
+        "import pathlib, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # ignored in the background
+        "from bench.execution.compiler import build; build('mine', pathlib.Path(sys.argv[1]), 'native')"
+    )
     ends = {}
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
         folder = tmp_path / number.name / "seesaw_mine"

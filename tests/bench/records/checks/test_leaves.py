@@ -15,18 +15,20 @@ SAMPLES = 32
 """Of the test split; a share moves by one of them."""
 
 BETWEEN = "a count of answers or decisions: only the trace can tell, if other counts leave it room"
+WITHIN = "a measured part of a measured time: only running it again can tell, if the whole leaves it room"
 MAY_PASS = {
     "a measured time: only running it again can tell": {
         *(f"{place}.latency{part}.{number}" for place, part in [
             ("exits.*.readings", ""), ("cuts.*.readings", ".device"), ("cuts.*.readings", ".server"), ("walks.*.readings", "")
         ] for number in ("value", "low", "high", "n", "processor", "disturbed")),
         *(f"exits.*.readings.speedup.{number}" for number in ("value", "low", "high", "n", "disturbed")),
-        *(f"walks.*.readings.routing.{number}" for number in ("value", "low", "high", "n", "disturbed")),
+        *(f"walks.*.readings.routing.{number}" for number in ("low", "high", "n", "disturbed")),
         "training.*.seconds",
         *(f"seconds.{phase}" for phase in (
             "build", "cuts", "data", "dense steps", "energy", "latency", "macs", "memory", "pack", "replay", "storage", "trace",
             "train", "walks")),
     },
+    WITHIN: {"walks.*.readings.routing.value"},
     BETWEEN: {
         "curves.*.test.right.*", "curves.*.calibration.right.*", "curves.*.thresholds.*.*", "exits.*.readings.top5.value",
         "cuts.*.readings.top1.int8.value", "cuts.*.readings.top5.int8.value", "cuts.*.readings.top1.jpeg.value",
@@ -103,7 +105,8 @@ def test_a_leaf_that_is_changed_and_sealed_anew_is_a_fault_but_for_those_listed(
         if (place.partition(".")[0] in parts) != (parts[0] == "but")
     }
     found = passing(record, *parts, step=1 / SAMPLES)
-    assert found - MAY_PASS[BETWEEN] == listed - MAY_PASS[BETWEEN]
+    either = MAY_PASS[BETWEEN] | MAY_PASS[WITHIN]
+    assert found - either == listed - either
 
 
 def test_the_record_that_is_edited_is_a_whole_one(record):

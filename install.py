@@ -26,6 +26,8 @@ EDITABLES = "editables>=0.5"
 """What hatchling needs to register a checkout."""
 SIZES = {"cpu": "about 0.4 GB", "usual": "about 3.2 GB, 3.0 of them PyTorch with its CUDA libraries"}
 """How much a first installation fetches on Linux, by the build of PyTorch."""
+IMPORTED = "bench.runs.run, bench.runs.train, wandb"
+"""Modules that bring with them all that a run loads."""
 PROBE = 15
 """Seconds in which PyTorch's own index must answer."""
 
@@ -174,14 +176,27 @@ def register(python: Path) -> None:
         sys.exit("This checkout could not be registered; the lines above say why. `make clean` starts anew.")
 
 
+def environment() -> dict[str, str]:
+    """The environment of processes that import what was installed, and keep its bytecode, as an installation does."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"} | {
+        "PYTHONPATH": str(TOP)
+    }
+
+
+def compile_modules(python: Path) -> None:
+    """Import once what a run imports: uv leaves the bytecode to the first import, which takes seconds."""
+    subprocess.run(
+        [str(python), "-c", f"import {IMPORTED}"], env=environment(), check=False, capture_output=True
+    )
+
+
 class Kernels:
     """The build of the native kernels, beside the rest of an installation."""
 
     def __init__(self, python: Path) -> None:
         print("Building the native kernels meanwhile (half a minute on two cores) ...", flush=True)
-        environment = os.environ | {"PYTHONPATH": str(TOP)}
         self.process = subprocess.Popen(
-            [str(python), "-m", "bench", "kernels"], cwd=TOP, env=environment, stdin=subprocess.DEVNULL,
+            [str(python), "-m", "bench", "kernels"], cwd=TOP, env=environment(), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
         )  # fmt: skip
 
@@ -234,6 +249,8 @@ def install(python: Path, parts: Sequence[Sequence[str]], *, cpu: bool, first: b
     try:
         installer.install(parts[1])
         register(python)
+        if installer.uv is not None:
+            compile_modules(python)
         kernels.wait()
     finally:
         kernels.stop()

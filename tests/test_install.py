@@ -70,10 +70,11 @@ def test_the_first_stage_holds_pytorch_with_its_pair_and_nothing_is_in_both():
 
 
 def test_what_is_installed_is_not_installed_again(machine, capsys):
-    first, second, registering = machine.go()
+    first, second, registering, imported = machine.go()
     assert first.startswith("/bin/uv pip install --python")
     assert "pytorch-lightning" in second
     assert "--no-index" in registering
+    assert imported.endswith(f"-c import {install.IMPORTED}")
     assert "3.2 GB" in capsys.readouterr().out
     assert machine.go() == []
     assert (machine.top / "venv/.lab").exists()
@@ -105,7 +106,7 @@ def test_an_installation_that_failed_is_tried_again(machine):
     with pytest.raises(SystemExit, match="type the same again"):
         machine.go()
     machine.fails = lambda words: False
-    assert len(machine.go()) == 3
+    assert len(machine.go()) == 4
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_another_word_for_the_build_is_a_sentence():
 
 
 def test_the_cpu_build_is_taken_where_its_index_answers(machine, capsys):
-    probe, first, second, _ = machine.go(asked="1")
+    probe, first, second, *_ = machine.go(asked="1")
     assert "--dry-run" in probe
     assert all("--torch-backend cpu" in one for one in (first, second))
     assert "0.4 GB" in capsys.readouterr().out

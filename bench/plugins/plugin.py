@@ -50,7 +50,7 @@ def usual(word: str) -> BeforeValidator:
 class Settings(BaseModel):
     """Frozen values; an unknown name, a wrong type, infinity and NaN are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
     def read(cls, name: str, words: Mapping[str, str]) -> Self:

@@ -80,6 +80,7 @@ def timed(
     seconds: float,
     report: Callable[[int], None] = lambda done: None,
     clock: Clock = WALL,
+    warm_ups: int = 2,
 ) -> dict[Key, Times]:
     """The timings of every job, in turn and round by round, so that a slow moment of the machine falls on all alike.
 
@@ -92,12 +93,13 @@ def timed(
         seconds: stop after the round in which this much time has passed; three rounds are taken in any case.
         report: called with the rounds done.
         clock: of all times.
+        warm_ups: untimed calls of each job before its first timing.
     """
     times = {key: Times() for key in jobs}
     with torch.no_grad():
         for job in jobs.values():
-            job()
-            job()
+            for _ in range(warm_ups):
+                job()
         waited, begun, done = clock.waiting(), clock(), 0
         while done < LEAST or (clock() - begun < seconds and not _are_done(times.values(), rounds)):
             report(done)

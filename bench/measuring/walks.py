@@ -25,10 +25,10 @@ from bench.replay.trace import Trace
 
 SAMPLES, WALKS = 256, 64
 """At most so many samples of the test split, and at most so many batches of one size in a round."""
-LEAST, EACH = 16, 0.02
+LEAST, EACH = 16, 0.01
 """At least so many samples; more while a round, for one policy and size, stays within these seconds."""
-ROUNDS, SECONDS = 5, 2.0
-"""Limits of timing."""
+ROUNDS, SECONDS, WARM_UPS = 5, 2.0, 1
+"""Limits of timing; one call is many walks, so one of them warms enough."""
 
 Leave = Callable[[Tensor], Tensor]
 Runnable = Callable[[Tensor], Sequence[Tensor]]
@@ -191,7 +191,13 @@ def execute(
     }
     jobs |= walks
     times = timed(
-        jobs, x.device, ROUNDS, SECONDS, lambda done: report(done, ROUNDS, "exits really taken"), clock
+        jobs,
+        x.device,
+        ROUNDS,
+        SECONDS,
+        lambda done: report(done, ROUNDS, "exits really taken"),
+        clock,
+        WARM_UPS,
     )
     results = {}
     for (spec, size), taken in times.items():

@@ -146,7 +146,7 @@ def _codecs(row: Row) -> set[str]:
 def _machine(record: Record) -> str:
     machine = record.machine
     name = machine.get("accelerator") or machine.get("processor") or "unknown processor"
-    threads = machine.get("threads")
+    threads = record.timing_threads
     return f"{name}, {threads} thread{'' if threads == 1 else 's'}"
 
 

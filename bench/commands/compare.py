@@ -64,7 +64,7 @@ def compare(
         from bench.runs.workers import work_off
 
     cells = grid(
-        run_options.request("", neighbours=workers > 1),
+        run_options.request("", neighbours=workers > 1, timing_threads=threads or 1),
         options.words(backbones),
         options.words(methods),
         options.words(densities),

@@ -79,7 +79,8 @@ Threads = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="of the processor; left out: PyTorch's own number (replay: all cores; verify: the record's number)",
+        help="of the processor; left out: PyTorch's own number to train with, and one while timings are taken (replay: all "
+        "cores; verify: the record's number)",
     ),
 ]
 Deterministic = Annotated[

@@ -60,7 +60,9 @@ def run(
 
     settle(threads, deterministic=deterministic)
     for seed in every_seed:
-        one = ResolvedRun.of(run_options.request(model, seed=seed, weights=weights))
+        one = ResolvedRun.of(
+            run_options.request(model, seed=seed, weights=weights, timing_threads=threads or 1)
+        )
         if one.is_done and not again and not measure:
             record = None
             out.print(f"Already run, so the record is shown; --again runs it anew: {one.path}")

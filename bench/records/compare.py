@@ -19,7 +19,7 @@ SAME = 1e-6
 """Numbers that differ by less differ by rounding: shares by so much, larger numbers by this share of them."""
 ROUNDING = 1e-7
 """The share by which counts may differ: older records hold some of them as means of float32."""
-MACHINE = ("processor", "threads", "accelerator")
+MACHINE = ("processor", "threads", "timing_threads", "accelerator")
 """The parts of a record's machine that numbers depend on."""
 
 
@@ -178,7 +178,8 @@ class Rerun:
 
 def conditions_that_differ(record: Record, again: Record) -> dict[str, tuple[Any, Any]]:
     """What numbers depend on beside settings, where two records differ in it: by name, both values."""
-    pairs = {key: (record.machine.get(key), again.machine.get(key)) for key in MACHINE}
+    machines = [one.machine | {"timing_threads": one.timing_threads} for one in (record, again)]
+    pairs = {key: (machines[0].get(key), machines[1].get(key)) for key in MACHINE}
     pairs |= {name: (version, again.versions.get(name)) for name, version in record.versions.items()}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 

@@ -79,7 +79,7 @@ def _run(record: Record) -> dict[str, Any]:
         "seed": record.seed,
         "budget": record.budget,
         "processor": record.machine.get("accelerator") or record.machine.get("processor"),
-        "threads": record.machine.get("threads"),
+        "threads": record.timing_threads,
         "digest": record.digest,
     }
 

@@ -158,6 +158,11 @@ class Record(Sealed):
         return board_of(self.setup)
 
     @property
+    def timing_threads(self) -> int | None:
+        """The threads of its timings on the CPU; older records name one number for these and for training."""
+        return self.machine.get("timing_threads", self.machine.get("threads"))
+
+    @property
     def name(self) -> str:
         return f"{self.setup.model} seed {self.seed}"
 

@@ -57,7 +57,8 @@ class Account:
             notes=self._notes(),
             training=self.trained.epochs,
             seconds=self.seconds,
-            machine=conditions(run.device) | {"neighbours": run.request.neighbours},
+            machine=conditions(run.device)
+            | {name: getattr(run.request, name) for name in ("timing_threads", "neighbours")},
             versions=versions(),
             commit=head,
             dirty=dirty,

@@ -11,6 +11,7 @@ import torch
 from bench.files import write_whole
 from bench.kinds.meter import Measurement, Meter, Subject
 from bench.kinds.task import Data
+from bench.machine import on_threads
 from bench.measuring.crossings import Crossed, crossings
 from bench.measuring.tracing import trace
 from bench.measuring.walks import SAMPLES, walked
@@ -87,7 +88,7 @@ def measure_net(
     subject = Subject(net, run.device, values=run.values, parent=parent, tariff=tariff)
     clocks = [meter for meter in run.meters if meter.plugin.quiet]
     readings = [_read(meter, subject, phases) for meter in run.meters if meter not in clocks]
-    with phases.still():
+    with phases.still(), on_threads(run.request.timing_threads):
         readings += [_read(meter, subject, phases) for meter in clocks]
         walks = _walks(run, net, data, shipped, test, phases) if clocks else []
     return MeasuredNet(net, packed, calibration, test, curves, crossed, readings, walks)

@@ -61,6 +61,8 @@ class RunRequest:
     records: Path = OWN
     runs: Path = Path("runs")
     """where weights, traces and checkpoints are kept"""
+    timing_threads: int = 1
+    """of PyTorch on the CPU while timings are taken; training has as many as PyTorch is set to"""
     neighbours: bool = False
     """whether other runs are at work on this machine, and must come to rest before timings are taken"""
 
@@ -90,6 +92,7 @@ class RunRequest:
             values=setup.values or "float32",
             lean=setup.lean,
             calibrate=None if setup.calibrate is None else f"{TEST}:{setup.calibrate!r}",
+            timing_threads=record.timing_threads or 1,
             **places,
         )
 

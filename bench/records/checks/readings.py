@@ -114,8 +114,8 @@ def _source(name: str, r: Reading, record: Record) -> Iterator[str]:
     if (source := wanted.get(kind, r.source)) != r.source:
         yield f"comes from {r.source!r}, and should come from {source!r}."
     threads = re.search(r"\bcpu, (\d+) threads", r.source)
-    if threads and int(threads[1]) != record.machine.get("threads", int(threads[1])):
-        yield f"was timed with {threads[1]} threads, and its machine had {record.machine['threads']}."
+    if threads and record.timing_threads not in (None, int(threads[1])):
+        yield f"was timed with {threads[1]} threads, and its machine had {record.timing_threads} for timings."
 
 
 def _samples(record: Record, place: str, readings: Readings) -> Iterator[str]:

@@ -57,7 +57,7 @@ MAY_PASS = {
             "task", "backbone", "method", "exits", "policies.*", "codecs.*", "meters.*")),
     },
     "of the place and time: nothing is computed from it": {
-        *(f"machine.{key}" for key in ("cores", "deterministic", "governor", "neighbours", "processor", "system")),
+        *(f"machine.{key}" for key in ("cores", "deterministic", "governor", "neighbours", "processor", "system", "threads")),
         *(f"versions.{name}" for name in (
             "fvcore", "numpy", "python", "pytorch-lightning", "scikit-learn", "torch", "torchmetrics", "torchvision")),
         "commit", "created", "dirty",

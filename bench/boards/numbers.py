@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from bench.records.curve import Curve
 from bench.records.reading import Reading
-from bench.records.record import Behind, Cut, Early, Record, Walked
+from bench.records.record import Cut, Early, Record, Walked
 
 LOSSLESS = 0.01
 """A codec at a cut counts for the payload when it loses no more accuracy than this."""
@@ -143,11 +144,38 @@ def time_kept(record: Record, policy: str, batch: int) -> float | None:
     return whole / own if whole and own else None
 
 
-def thriftiest(early: Early, n: int, loss: float = 0.01) -> tuple[str, Behind]:
-    """The codec with the fewest bytes among those at most `loss * n` right answers below the best one."""
-    best = max(behind.right for behind in early.behind.values())
-    good = [item for item in early.behind.items() if item[1].right >= best - loss * n]
-    return min(good, key=lambda item: item[1].payload)
+class Thrift(NamedTuple):
+    """A codec by which a policy's samples cross a cut.
+
+    Attributes:
+        codec: its spec.
+        payload: mean bytes of a sample that crosses; None where none does.
+        accuracy: the share of right answers on either side.
+    """
+
+    codec: str
+    payload: float | None
+    accuracy: float
+
+
+def thriftiest(early: Early, samples: int, right: int, loss: float = 0.01) -> Thrift:
+    """The codec with the fewest bytes among those at most `loss` of accuracy below the best one.
+
+    Args:
+        early: one policy at one cut.
+        samples: of the test split.
+        right: how many of them the policy answers rightly without a cut.
+        loss: of accuracy, as a share.
+    """
+    found = []
+    for codec, behind in early.behind.items():
+        crossing = early.crossing(codec, samples)
+        mean = behind.payload / crossing if crossing else None
+        found.append(Thrift(codec, mean, early.accuracy(codec, samples, right)))
+    best = max(one.accuracy for one in found)
+    return min(
+        (one for one in found if one.accuracy >= best - loss - 1e-12), key=lambda one: one.payload or 0.0
+    )
 
 
 def smallest(readings: dict[str, Reading], suffix: str = "") -> tuple[str, float] | None:

@@ -86,7 +86,7 @@ def _chains(part: Part, x: Tensor) -> Ready:
         raise Unsupported(f"chains take float32, not {x.dtype}")
     ready: Ready = []
     for lanes in block_widths(len(x)):
-        way = Way(f"native chain, {lanes} side by side", partial(_chained, lanes=lanes))
+        way = Way(f"native chain, {lanes} side by side", partial(chained, lanes=lanes))
         try:
             ready.append((way, way.prepare(part, x)))
         except Unsupported:
@@ -103,7 +103,12 @@ def block_widths(batch: int) -> list[int]:
     return [n for n in BLOCKS if n <= 2 * batch]
 
 
-def _chained(part: Part, x: Tensor, *, lanes: int) -> Runnable:
+def chained(part: Part, x: Tensor, *, lanes: int) -> Runnable:
+    """A part as a chain that takes so many samples side by side.
+
+    Raises:
+        Unsupported: the part does something that no chain does, or there are no kernels here.
+    """
     return chain_of(part, part.run, torch.zeros_like(x[:1]), lanes)
 
 

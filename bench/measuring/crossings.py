@@ -1,105 +1,88 @@
-"""Crossings: the bytes of a feature at each cut, and the accuracy behind the cut with each codec."""
+"""Crossings: samples sent through every codec at every cut; their bytes, and how they are answered behind it."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from bench.execution.backends import BLOCKS, chained
+from bench.execution.unsupported import Unsupported
 from bench.kinds.codec import Codec
-from bench.kinds.sending import Message, send
+from bench.kinds.sending import send
 from bench.kinds.task import Data, Split
 from bench.measuring.inputs import input_codecs
-from bench.measuring.tracing import batches
 from bench.network.crossing import Crossing
 from bench.network.net import Net
+from bench.network.sparse.mask import density, layers
 from bench.plugins.plugin import Choice
-from bench.records.reading import Reading, Readings
-from bench.records.record import Behind, Early
-from bench.replay.exits.decide import apart, decide
-from bench.replay.exits.scores import top
-from bench.replay.exits.shipped import Shipped
+from bench.records.reading import LEAST_SENT
+from bench.replay.trace import Trace
+
+TIGHT = 0.005
+"""After the first samples (`LEAST_SENT`) more follow until the 95% interval of the accuracy that a codec costs reaches at
+most so far to either side, as a share."""
+BATCH = 250
+SPARSE = 0.5
+"""Below this density a server's part runs as a chain, where it can; which way runs must not hang on a clock, as the answers
+are to come out alike when they are computed again."""
+
+Runnable = Callable[[Tensor], Sequence[Tensor]]
 
 
-class CodecTally:
-    """Bytes and logits of one codec at one cut, collected batch by batch.
-
-    Args:
-        shipped: policies that decide which samples cross.
-    """
-
-    def __init__(self, shipped: Sequence[Shipped] = ()) -> None:
-        self.raw: list[int] = []
-        self.framed: list[int] = []
-        self.logits: list[Tensor] = []
-        """(exits, N, classes) for each batch; of the last exit alone where no policy decides"""
-        self.shipped = shipped
-
-    def add(self, messages: Sequence[Message], logits: Sequence[Tensor]) -> None:
-        """Count one batch.
-
-        Args:
-            messages: one for each sample.
-            logits: of each exit, (N, classes): the device's, then the server's, from the decoded feature.
-        """
-        self.raw += [message.payload for message in messages]
-        self.framed += [len(message.frames) for message in messages]
-        self.logits.append(torch.stack(list(logits if self.shipped else logits[-1:])))
-
-    def behind(self, labels: Tensor, local: int) -> list[tuple[int, Behind]]:
-        """For each policy: samples that leave at the first `local` exits; others' bytes and right answers."""
-        raw, framed = torch.tensor(self.raw), torch.tensor(self.framed)
-        logits, samples = torch.cat(self.logits, 1), torch.arange(len(labels))
-        counts = []
-        for one in self.shipped:
-            exits = apart(decide, one.policy, [one.state], logits)[0]
-            crosses, right = exits >= local, logits[exits, samples].argmax(1) == labels
-            sums = (int(part.sum()) for part in (raw[crosses], framed[crosses], right))
-            counts.append(
-                (int((~crosses).sum()), Behind(**dict(zip(Behind.model_fields, sums, strict=True))))
-            )
-        return counts
-
-    def readings(self, labels: Tensor, name: str) -> Readings:
-        """Payload, framed payload and accuracy under the codec's name."""
-        logits, source = torch.cat(self.logits, 1)[-1], f"codec {name}, test split"
-
-        def bytes_of(counts: list[int]) -> Reading:
-            quarter, half, rest = (
-                torch.tensor(counts).double().quantile(torch.tensor([0.25, 0.5, 0.75]).double())
-            )
-            return Reading(
-                value=float(half),
-                low=float(quarter),
-                high=float(rest),
-                unit="B",
-                source=source,
-                n=len(counts),
-            )
-
-        return {
-            f"payload.{name}": bytes_of(self.raw),
-            f"framed.{name}": bytes_of(self.framed),
-            f"top1.{name}": Reading(value=top(logits, labels, 1), unit="share", source=source, n=len(labels)),
-            f"top5.{name}": Reading(value=top(logits, labels, 5), unit="share", source=source, n=len(labels)),
-        }
-
-
-class Crossed(NamedTuple):
-    """The measurements at one cut.
+@dataclass
+class Sent:
+    """Samples that crossed one cut through one codec, in the order in which they were sent.
 
     Attributes:
-        readings: `payload.C` and `framed.C` in bytes, `top1.C` and `top5.C`, for every codec C.
-        early: for each policy, the samples that leave on the device and the bytes of the others; empty where
-            the device has no exit.
+        payload: bytes of each sample's feature, and of the logits that go with it.
+        framed: the same in their frames, as they travel.
+        logits: of the server's exits, from what arrived, a batch each, (server's exits, N, classes).
+        changed: how many samples the last exit is right about behind the cut alone, or without it alone.
     """
 
-    readings: Readings
-    early: list[Early]
+    payload: list[int] = field(default_factory=list)
+    framed: list[int] = field(default_factory=list)
+    logits: list[Tensor] = field(default_factory=list)
+    changed: int = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether more samples would hardly change what the codec costs: the variance of a change is at most their share."""
+        n = len(self.payload)
+        return n >= LEAST_SENT and 1.96 * math.sqrt(self.changed + 1) / n <= TIGHT
+
+    @property
+    def answers(self) -> Tensor:
+        """The classes that the server's exits answer with, int16 (server's exits, N)."""
+        return torch.cat(self.logits, 1).argmax(2).to(torch.int16)
+
+
+@dataclass(frozen=True)
+class Crossings:
+    """All samples that were sent.
+
+    Attributes:
+        samples: their places in the split, in the order in which they were sent, int64; a codec that needs fewer than
+            others was sent the first of them.
+        sent: by cut and codec.
+    """
+
+    samples: Tensor
+    sent: dict[int, dict[str, Sent]]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What each sample costs and how it is answered, by `{cut}/{codec}/bytes`, `.../framed` and `.../answers`."""
+        tensors = {"samples": self.samples}
+        for k, by_codec in self.sent.items():
+            for name, one in by_codec.items():
+                tensors[f"{k}/{name}/bytes"] = torch.tensor(one.payload)
+                tensors[f"{k}/{name}/framed"] = torch.tensor(one.framed)
+                tensors[f"{k}/{name}/answers"] = one.answers
+        return tensors
 
 
 @torch.no_grad()
@@ -107,86 +90,90 @@ def crossings(
     net: Net,
     data: Data,
     split: Split,
-    codecs: list[Choice[Codec]],
+    uncut: Trace,
+    codecs: Sequence[Choice[Codec]],
     device: torch.device,
-    shipped: Sequence[Shipped] = (),
     report: Callable[[float, float, str], None] = lambda done, total, line: None,
-) -> dict[int, Crossed]:
-    """Send every sample of a split through every codec at every cut.
+) -> Crossings:
+    """Send samples of a split through every codec at every cut, as many as are needed to tell what it costs.
 
     Cut 0 sends the input: images as 8-bit values and as JPEG, texts as token ids without padding. The last
     cut sends nothing. Where heads behind a cut read the logits of heads before it, these go with the feature.
+    A codec that gives back what it was given needs no second pass through the server's part.
 
     Args:
         net: in eval mode, on `device`.
         data: the data that the split belongs to.
-        split: the samples to send.
+        split: the samples to send, evenly drawn where not all of them are needed.
+        uncut: the trace of the split: its answers without a cut.
         codecs: for every cut but the first and the last.
         device: where the network computes.
-        shipped: policies that decide which samples cross.
         report: called with the samples done, all samples, and a line of text.
-
-    Returns:
-        The measurements by cut, without the last cut.
     """
-    tallies: dict[int, dict[str, CodecTally]] = {
-        k: defaultdict(partial(CodecTally, shipped if _local(net, k) else ())) for k in range(len(net.stages))
-    }
     first = Crossing(tuple(split.inputs.shape[1:]), carried=0, classes=net.classes)
     cuts = [first, *(net.crossing(k) for k in range(1, len(net.stages)))]
     inputs = input_codecs(split.inputs, net.sample.vocabulary)
     inner = {codec.spec: codec.plugin for codec in codecs}
-    for rows in batches(split):
-        report(rows.start, len(split.labels), "features through codecs")
-        raw = split.inputs[rows]
-        crossing, exit_logits = net.passed(data.scale(raw.to(device)))
-        whole = [one.float().cpu() for one in exit_logits]
-        for k, cut in enumerate(cuts):
+    sent = {k: {name: Sent() for name in (inner if k else inputs)} for k in range(len(cuts))}
+    places, servers = _order(len(split.labels)), Servers(net, device)
+    done = 0
+    for rows in places.split(BATCH):
+        open_ = {k: [n for n, one in by_codec.items() if not one.is_settled] for k, by_codec in sent.items()}
+        if not any(open_.values()):
+            break
+        report(done, len(places), "features through codecs")
+        raw, labels = split.inputs[rows], split.labels[rows]
+        crossing, _ = net.passed(data.scale(raw.to(device)))
+        whole = uncut.logits[:, rows]
+        for k, names in open_.items():
             x = crossing[k].float().cpu() if k else raw
-            for name, codec in (inner if k else inputs).items():
-                messages, arrived = send(cut, x, codec)
-                after = whole
+            for name in names:
+                messages, arrived = send(cuts[k], x, inner[name] if k else inputs[name])
+                one, after = sent[k][name], whole[net.local(k) :]
                 if not torch.equal(arrived, x):
                     arrived = arrived.to(device)
-                    server = behind(net, k, arrived if k else data.scale(arrived))
-                    after = [*whole[: _local(net, k)], *server]
-                tallies[k][name].add(messages, after)
-    return {
-        k: Crossed(
-            {
-                key: reading
-                for name, tally in by_codec.items()
-                for key, reading in tally.readings(split.labels, name).items()
-            },
-            _early(by_codec, split.labels, shipped, _local(net, k)),
-        )
-        for k, by_codec in tallies.items()
-    }
+                    after = servers.logits(k, arrived if k else data.scale(arrived))
+                one.payload += [message.payload for message in messages]
+                one.framed += [len(message.frames) for message in messages]
+                one.logits.append(after)
+                right = [logits[-1].argmax(1) == labels for logits in (after, whole)]
+                one.changed += int((right[0] != right[1]).sum())
+        done += len(rows)
+    return Crossings(places[:done].clone(), sent)
 
 
-def _early(
-    tallies: Mapping[str, CodecTally], labels: Tensor, shipped: Sequence[Shipped], local: int
-) -> list[Early]:
-    """For each policy, with `local` exits on the device: samples that leave, and bytes of the others."""
-    if not local:
-        return []
-    counts = {name: tally.behind(labels, local) for name, tally in tallies.items()}
-    return [
-        Early(
-            policy=one.spec,
-            point=one.point,
-            device=next((rows[number][0] for rows in counts.values()), 0),
-            behind={name: rows[number][1] for name, rows in counts.items()},
-        )
-        for number, one in enumerate(shipped)
-    ]
+def _order(samples: int) -> Tensor:
+    """The places of samples in the order in which they are sent: as they lie where all are needed, else drawn."""
+    if samples <= LEAST_SENT:
+        return torch.arange(samples)
+    return torch.randperm(samples, generator=torch.Generator().manual_seed(0))
 
 
-def _local(net: Net, k: int) -> int:
-    """The number of exits on the device's side of cut k."""
-    return sum(stage < k for stage in net.exits)
+class Servers:
+    """The servers' parts of a network: as chains where few weights exist, else by PyTorch's kernels.
 
+    Args:
+        net: in eval mode, on `device`.
+        device: where the network computes.
+    """
 
-def behind(net: Net, k: int, x: Tensor) -> list[Tensor]:
-    """The logits of the server's exits from the tensor x that arrived at cut k, on the CPU."""
-    return [one.float().cpu() for one in net.cut(k)[1].run(x)[1:]]
+    def __init__(self, net: Net, device: torch.device) -> None:
+        self.net, self.runs = net, dict[int, Runnable]()
+        sizes = {name: layer.get_parameter("weight").numel() for name, layer in layers(net).items()}
+        existing = sum(density(layer) * sizes[name] for name, layer in layers(net).items())
+        self.chains = device.type == "cpu" and existing < SPARSE * sum(sizes.values())
+
+    def logits(self, k: int, x: Tensor) -> Tensor:
+        """The logits of the server's exits from the tensor x that arrived at cut k, (exits, N, classes), on the CPU."""
+        if k not in self.runs:
+            self.runs[k] = self._run(k, x)
+        return torch.stack([one.float().cpu() for one in self.runs[k](x)[1:]])
+
+    def _run(self, k: int, x: Tensor) -> Runnable:
+        part = self.net.cut(k)[1]
+        if self.chains and x.dtype == torch.float32:
+            try:
+                return chained(part, x, lanes=BLOCKS[-1])
+            except Unsupported:
+                self.chains = False
+        return part.run

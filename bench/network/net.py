@@ -104,10 +104,14 @@ class Net(nn.Module):
         """Whether the head on a stage reads the logits of earlier heads."""
         return isinstance(self.head(stage), Linked)
 
+    def local(self, k: int) -> int:
+        """How many exits the device has at cut k."""
+        return sum(stage < k for stage in self.exits)
+
     def carried(self, k: int) -> int:
         """How many heads before cut k are read by heads behind it, so that their logits cross too."""
         read = any(self.linked(stage) for stage in self.exits if stage >= k)
-        return sum(stage < k for stage in self.exits) if read else 0
+        return self.local(k) if read else 0
 
     def crossing(self, k: int) -> Crossing:
         """The tensors that cross cut k."""

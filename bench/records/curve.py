@@ -8,13 +8,14 @@ from typing import NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from bench.plugins.plugin import Settings, Whole
+from bench.plugins.plugin import Whole
+from bench.records.reading import Written
 
 LOSS = 0.005
 """Accuracy, as a share, that a policy's shipped point may lose to its best one on the calibration split."""
 
 
-class Point(Settings):
+class Point(Written):
     """One operating point of a policy on the test split."""
 
     thresholds: list[float | None]
@@ -34,7 +35,7 @@ class Point(Settings):
         return sum(number * share for number, share in enumerate(self.shares))
 
 
-class Counts(Settings):
+class Counts(Written):
     """A split's samples at every operating point: where they left, and how many were answered rightly."""
 
     left: list[list[Whole]]
@@ -52,7 +53,7 @@ class Counts(Settings):
         )
 
 
-class Curve(Settings):
+class Curve(Written):
     """Accuracy against mean MACs for one policy."""
 
     policy: str

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from pydantic import ConfigDict
+
 from bench.plugins.plugin import Settings
 
 
-class Reading(Settings):
+class Written(Settings):
+    """Values in a record, whose schema describes each."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Reading(Written):
     """One number with its unit, its source and its spread."""
 
     value: float
@@ -33,6 +41,8 @@ class Reading(Settings):
 
 Readings = dict[str, Reading]
 
+LEAST_SENT = 2000
+"""So many samples of the test split cross each cut at least, or all where there are fewer."""
 COLDEST, HOTTEST = 0.01, 100.0
 """Bounds of the search for a temperature; the best one of logits that are always right would be 0."""
 AT_BOUND = " at the bound of the search"

@@ -57,6 +57,12 @@ class Behind(Block):
     """bytes of them in their frames"""
     right: Whole
     """how many samples are answered rightly, on either side"""
+    samples: Whole | None = None
+    """how many samples of the test split were sent or stayed; left open where all of them"""
+    device: Whole | None = None
+    """how many of these are answered on the device; left open where the policy's own number holds"""
+    uncut: Whole | None = None
+    """how many of these are answered rightly without a cut; left open where the policy's curve says it"""
 
 
 class Early(Block):
@@ -69,6 +75,29 @@ class Early(Block):
     """how many samples are answered on the device"""
     behind: dict[str, Behind]
     """by codec"""
+
+    def crossing(self, codec: str, samples: int) -> int:
+        """How many samples crossed through a codec, of so many in the test split."""
+        own = self.behind[codec]
+        return (samples if own.samples is None else own.samples) - (
+            self.device if own.device is None else own.device
+        )
+
+    def accuracy(self, codec: str, samples: int, right: int) -> float:
+        """The share of right answers on either side, through a codec.
+
+        Where a part of the test split was sent, it is what the whole split gives without a cut, and the difference that
+        the codec makes to that part.
+
+        Args:
+            codec: by its spec.
+            samples: of the test split.
+            right: how many of them the policy answers rightly without a cut.
+        """
+        own = self.behind[codec]
+        if own.samples is None or own.uncut is None:
+            return own.right / samples
+        return right / samples + (own.right - own.uncut) / own.samples
 
 
 class Walked(Block):
@@ -234,7 +263,7 @@ class Record(Sealed):
             for early in cut.early:
                 for codec, behind in early.behind.items():
                     name = f"{early.policy} at cut {cut.before} through {codec}"
-                    yield f"{name}: accuracy", behind.right / max(self.right()[0], 1)
+                    yield f"{name}: accuracy", behind.right / max(behind.samples or self.right()[0], 1)
                     yield f"{name}: bytes", float(behind.payload)
 
     def right(self) -> tuple[int, list[int]]:

@@ -47,6 +47,11 @@ class RunFiles:
         return self.folder / "calibration.safetensors"
 
     @property
+    def crossings(self) -> Path:
+        """What each sample of the test split costs at each cut through each codec, and how it is answered there."""
+        return self.folder / "crossings.safetensors"
+
+    @property
     def states(self) -> Path:
         """The states of policies at their operating points."""
         return self.folder / STATES

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from bench.machine import commit, conditions, versions
-from bench.measuring.crossings import Crossed
+from bench.measuring.behind import Crossed
 from bench.network.sparse.mask import Layer, density, layers, mask_of, pattern_of, sharing
 from bench.records.notes import PACKED
 from bench.records.reading import Readings

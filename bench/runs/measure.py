@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from safetensors.torch import save
 
 from bench.files import write_whole
 from bench.kinds.meter import Measurement, Meter, Subject
 from bench.kinds.task import Data
 from bench.machine import on_threads
-from bench.measuring.crossings import Crossed, crossings
+from bench.measuring.behind import Crossed, crossed
+from bench.measuring.crossings import crossings
 from bench.measuring.tracing import trace
 from bench.measuring.walks import SAMPLES, walked
 from bench.network.macs import Tariff
@@ -83,7 +85,9 @@ def measure_net(
         check_accuracies(earlier, test)
     curves, shipped = _replay(run, calibration, test, phases)
     with phases("cuts") as report:
-        crossed = crossings(net, data, data.test, run.codecs, run.device, shipped, report)
+        sent = crossings(net, data, data.test, test, run.codecs, run.device, report)
+        write_whole(run.files.crossings, save(sent.tensors()), "--runs")
+        by_cut = crossed(sent, test, shipped)
     parent = None if run.method.name == DENSE else dense_parent(run)
     subject = Subject(net, run.device, values=run.values, parent=parent, tariff=tariff)
     clocks = [meter for meter in run.meters if meter.plugin.quiet]
@@ -91,7 +95,7 @@ def measure_net(
     with phases.still(), on_threads(run.request.timing_threads):
         readings += [_read(meter, subject, phases) for meter in clocks]
         walks = _walks(run, net, data, shipped, test, phases) if clocks else []
-    return MeasuredNet(net, packed, calibration, test, curves, crossed, readings, walks)
+    return MeasuredNet(net, packed, calibration, test, curves, by_cut, readings, walks)
 
 
 def _repacked(run: ResolvedRun, net: Net) -> tuple[Net, str]:

@@ -99,17 +99,19 @@ def early_table(record: Record) -> Table | None:
         table.add_column(f"cut {cut.before}", justify="right", no_wrap=True)
     for policy in (early.policy for early in cuts[0].early):
         by_cut = ([early for early in cut.early if early.policy == policy] for cut in cuts)
-        table.add_row(policy, *(_sent(own[0], n) if own else "-" for own in by_cut), end_section=True)
+        right = next((c.test.right for c in record.curves if c.policy == policy and c.test is not None), [])
+        cells = (_sent(own[0], n, right) if own else "-" for own in by_cut)
+        table.add_row(policy, *cells, end_section=True)
     return table
 
 
-def _sent(early: Early, n: int) -> str:
+def _sent(early: Early, n: int, right: Sequence[int]) -> str:
+    """One policy at one cut; `right` counts its right answers without a cut at each of its points."""
     if not early.behind or not n:
         return "-"
-    codec, behind = thriftiest(early, n)
-    rest = n - early.device
-    mean = in_bytes(behind.payload / rest) if rest else "nothing"
-    return f"{early.device / n:.1%}\n{mean}\n{behind.right / n:.2%}\n{codec}"
+    best = thriftiest(early, n, right[early.point] if early.point < len(right) else 0)
+    mean = "nothing" if best.payload is None else in_bytes(best.payload)
+    return f"{early.device / n:.1%}\n{mean}\n{best.accuracy:.2%}\n{best.codec}"
 
 
 def _plain(title: str, caption: str | None = None) -> Table:

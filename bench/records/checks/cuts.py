@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bench.records.checks.parts import same, samples_of, value
+from bench.records.checks.parts import same, samples_of, value, whole
 
 if TYPE_CHECKING:
     from bench.records.record import Cut, Early, Record
@@ -105,12 +105,17 @@ def _logits(record: Record) -> Iterator[str]:
 
 def _payloads(record: Record, cut: Cut) -> Iterator[str]:
     """Behind a lossless codec the last exit answers as it does without a cut."""
-    last = record.exits[-1].readings
+    last, samples = record.exits[-1].readings, samples_of(record.exits)
     for codec in _codecs(cut):
         for name in ("top1", "top5"):
-            there, own = value(cut.readings, f"{name}.{codec}"), value(last, name)
-            if codec in LOSSLESS and there is not None and own is not None and there != own:
+            there, own = cut.readings.get(f"{name}.{codec}"), value(last, name)
+            if there is None or own is None:
+                continue
+            if codec in LOSSLESS and there.value != own:
                 yield f"{name}.{codec} at cut {cut.before} is not the last exit's, and {codec} loses nothing."
+            changed = there.value if there.n == samples else there.value - own
+            if there.n and 0 < there.value < 1 and not whole(changed * there.n):
+                yield f"{name}.{codec} at cut {cut.before} cannot be of {there.n} samples that crossed."
 
 
 def _early(record: Record, cut: Cut, early: Early) -> Iterator[str]:
@@ -127,9 +132,12 @@ def _early(record: Record, cut: Cut, early: Early) -> Iterator[str]:
     if list(early.behind) != _codecs(cut):
         yield f"sends by {', '.join(early.behind)}, and at this cut {', '.join(_codecs(cut))} were measured."
         return
-    crossing, right = samples - early.device, curve.test.right[early.point]
     alone = local == len(record.exits) - 1
     for codec, behind in early.behind.items():
+        yield from _part(record, cut, early, codec, curve.test.right[early.point])
+        part = behind.samples is not None
+        crossing = early.crossing(codec, samples)
+        right = behind.uncut if part and behind.uncut is not None else curve.test.right[early.point]
         frames = [crossing * one for one in _overheads(cut)]
         if behind.framed - behind.payload not in frames or (not crossing and behind.payload):
             yield f"sends through {codec} what does not fit the samples that cross."
@@ -137,8 +145,25 @@ def _early(record: Record, cut: Cut, early: Early) -> Iterator[str]:
         if codec in FIXED and behind.payload != crossing * r.value:
             yield f"sends {behind.payload} bytes of {crossing} samples through {codec}, {r.value:g} each."
         changed = 0 if codec in LOSSLESS else crossing
-        if abs(behind.right - right) > changed or behind.right > samples:
+        if abs(behind.right - right) > changed or behind.right > (behind.samples or samples):
             yield f"is right about {behind.right} samples behind {codec}, and about {right} without a cut."
         accuracy = value(cut.readings, f"top1.{codec}")
-        if alone and not early.device and accuracy is not None and not same(behind.right, accuracy * samples):
+        answered = early.accuracy(codec, samples, curve.test.right[early.point])
+        if alone and not early.device and accuracy is not None and not same(answered, accuracy):
             yield f"sends all samples to the last exit, and is not as accurate as that is behind {codec}."
+
+
+def _part(record: Record, cut: Cut, early: Early, codec: str, right: int) -> Iterator[str]:
+    """Where a part of the test split was sent, its counts fit those of the whole split, and the readings beside them."""
+    behind, samples = early.behind[codec], samples_of(record.exits)
+    counts = (behind.samples, behind.device, behind.uncut)
+    sent = cut.readings[f"payload.{codec}"].n
+    if counts == (None, None, None) and sent == samples:
+        return
+    if None in counts or behind.samples != sent or sent == samples:
+        yield f"sends {behind.samples} samples through {codec}, and at this cut {sent} crossed."
+        return
+    n, rest = behind.samples or 0, samples - (behind.samples or 0)
+    for of_part, of_all in ((behind.device or 0, early.device), (behind.uncut or 0, right)):
+        if not max(0, of_all - rest) <= of_part <= min(n, of_all):
+            yield f"says {of_part} of {n} samples through {codec}, and {of_all} of all {samples}."

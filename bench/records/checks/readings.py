@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bench.records.checks.parts import same, samples_of, value, whole
-from bench.records.reading import AT_BOUND, COLDEST, HOTTEST, Reading, Readings
+from bench.records.reading import AT_BOUND, COLDEST, HOTTEST, LEAST_SENT, Reading, Readings
 
 if TYPE_CHECKING:
     from bench.records.record import Record
@@ -62,7 +62,10 @@ def _number(name: str, r: Reading) -> Iterator[str]:
         yield "does not lie between its own quartiles."
     if (unit := UNITS.get(_kind(name), r.unit)) != r.unit:
         yield f"is in {r.unit}, and should be in {unit}."
-    if r.unit == "share" and not (r.value <= 1 and (r.n is None or whole(r.value * r.n))):
+    behind_a_cut = name.startswith(
+        ("top1.", "top5.")
+    )  # there it may be of a part of the split: checks/cuts.py
+    if r.unit == "share" and not (r.value <= 1 and (r.n is None or behind_a_cut or whole(r.value * r.n))):
         yield f", {r.value!r}, is no share of {r.n} samples."
     if _kind(name) in WHOLE and not whole(r.value):
         yield f"is {r.value}, which is no whole number."
@@ -119,15 +122,19 @@ def _source(name: str, r: Reading, record: Record) -> Iterator[str]:
 
 
 def _samples(record: Record, place: str, readings: Readings) -> Iterator[str]:
-    """Shares are of the whole test split, and what crosses is counted with its frame and its accuracy."""
+    """Shares are of the whole test split, or of those that crossed; these are counted with their frames and accuracies."""
     count = samples_of(record.exits)
+    sent = {name.removeprefix("payload."): r.n for name, r in readings.items() if name.startswith("payload.")}
     for name, r in readings.items():
+        wanted = sent.get(name.partition(".")[2], count)
         if (
             _kind(name) in ("top1", "top5", "payload", "framed", "overthinking", "underthinking")
-            and r.n != count
+            and r.n != wanted
         ):
-            yield f"{name} of {place} is of {r.n} samples, and others are of {count}."
-    for codec in (name.removeprefix("payload.") for name in readings if name.startswith("payload.")):
+            yield f"{name} of {place} is of {r.n} samples, and others are of {wanted}."
+    for codec, n in sent.items():
+        if n is not None and not min(count, LEAST_SENT) <= n <= count:
+            yield f"{n} samples crossed with {codec} at {place}, and the test split has {count}."
         if not {f"framed.{codec}", f"top1.{codec}", f"top5.{codec}"} <= readings.keys():
             yield f"{place} says what crosses with {codec}, and not its framed bytes and accuracy."
     for name in readings:

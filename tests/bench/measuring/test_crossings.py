@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from baselines.backbones.transformer import Transformer
@@ -7,20 +8,39 @@ from baselines.codecs.int8 import Int8
 from baselines.policies.confidence import Confidence
 from bench import About, Data, Recipe, Sample, Split
 from bench.kinds.build import assemble
+from bench.measuring import crossings as sending
+from bench.measuring.behind import crossed
 from bench.measuring.crossings import crossings
+from bench.measuring.tracing import trace
+from bench.network.sparse.mask import hide, layers
 from bench.plugins.plugin import Choice
 from bench.replay.exits.shipped import Shipped
 from bench.testing import AllExits, TinyBackbone, TinyTask
 
+CPU = torch.device("cpu")
 CODECS = [Choice(Float32(), "float32", "test"), Choice(Int8(), "int8", "test")]
+
+
+@pytest.fixture
+def subject():
+    """A small network of two cuts within, each stage with an exit, and its data."""
+    task = TinyTask()
+    return assemble(TinyBackbone(), task.about(), AllExits()).eval(), task.data(None, 0)
+
+
+def measured(net, data, split, shipped=(), codecs=CODECS):
+    """What was sent, and the measurements at each cut."""
+    uncut = trace(net, data, split, torch.zeros(len(net.exits)), CPU)
+    sent = crossings(net, data, split, uncut, codecs, CPU)
+    return sent, crossed(sent, uncut, shipped)
 
 
 def test_payloads_and_accuracies_are_what_a_loop_over_samples_gives():
     task = TinyTask()
     net = assemble(TinyBackbone(), task.about(), AllExits()).eval()
     data = task.data(None, 0)
-    sent = crossings(net, data, data.test, CODECS, torch.device("cpu"))
-    readings = {k: one.readings for k, one in sent.items()}
+    _, found = measured(net, data, data.test)
+    readings = {k: one.readings for k, one in found.items()}
     assert sorted(readings) == [0, 1, 2]
     for k in (1, 2):
         front, back = net.cut(k)
@@ -51,7 +71,7 @@ def test_of_each_policy_those_cross_who_stay_and_are_answered_by_what_arrives():
         Shipped("confidence", policy, 5, {"thresholds": thresholds}),
         Shipped("never", policy, 0, {"thresholds": torch.full((3,), torch.inf)}),
     ]
-    sent = crossings(net, data, data.test, CODECS, torch.device("cpu"), shipped)
+    _, sent = measured(net, data, data.test, shipped)
     assert sent[0].early == []
     for k in (1, 2):
         front, back = net.cut(k)
@@ -87,11 +107,95 @@ def test_a_text_is_sent_as_its_token_ids_without_padding():
     ids = torch.tensor([[1, 290, 2, 0, 0, 0, 0, 0], [1, 5, 0, 7, 2, 0, 0, 0], [1] * 8], dtype=torch.int16)
     split = Split(ids, torch.tensor([0, 1, 1]))
     data = Data(split, split, split, torch.Tensor.long)
-    sent = crossings(net, data, split, CODECS, torch.device("cpu"))
-    readings = {k: one.readings for k, one in sent.items()}
+    readings = {k: one.readings for k, one in measured(net, data, split)[1].items()}
     assert readings[0]["payload.ids"].value == 2 * 5
     assert readings[0]["payload.ids"].high == (2 * 5 + 2 * 8) / 2
     assert readings[0]["framed.ids"].value == 2 * 5 + 16
     right = net(ids.long())[-1].argmax(1) == split.labels
     assert readings[0]["top1.ids"].value == float(right.double().mean())
     assert readings[1]["payload.float32"].value == 4 * 8 * 8
+
+
+def test_what_each_sample_costs_and_how_it_is_answered_is_kept(subject):
+    net, data = subject
+    sent, found = measured(net, data, data.test)
+    tensors = sent.tensors()
+    assert tensors["samples"].tolist() == list(range(32))
+    with torch.no_grad():
+        whole = torch.stack(net(data.scale(data.test.inputs)))
+    for k in (0, 1, 2):
+        codecs = [name.removeprefix("payload.") for name in found[k].readings if name.startswith("payload.")]
+        assert codecs == list(sent.sent[k])
+        for name in codecs:
+            payload = tensors[f"{k}/{name}/bytes"]
+            assert float(payload.double().median()) == found[k].readings[f"payload.{name}"].value
+            assert len(set((tensors[f"{k}/{name}/framed"] - payload).tolist())) == 1
+            assert tensors[f"{k}/{name}/answers"].shape == (3 - net.local(k), 32)
+    assert torch.equal(tensors["1/float32/answers"], whole[net.local(1) :].argmax(2).to(torch.int16))
+
+
+def test_a_codec_that_changes_little_is_sent_a_part_and_one_that_changes_much_all(subject, monkeypatch):
+    net, data = subject
+    monkeypatch.setattr(sending, "LEAST_SENT", 8)
+    monkeypatch.setattr(sending, "BATCH", 4)
+    monkeypatch.setattr(sending, "TIGHT", 0.25)
+
+    class Deaf(Float32):
+        def decode(self, payload, shape):
+            return -super().decode(payload, shape)
+
+    codecs = [*CODECS, Choice(Deaf(), "deaf", "test")]
+    with torch.no_grad():
+        for bias in (p for name, p in net.heads.named_parameters() if name.endswith("bias")):
+            bias.zero_()  # so that answers hang on features
+        answers = net(data.scale(data.test.inputs))[-1].argmax(1)
+    wrong = torch.arange(32) % 8 == 0
+    split = Split(data.test.inputs, torch.where(wrong, (answers + 1) % 3, answers))
+    sent, found = measured(net, data, split, codecs=codecs)
+    own = (~wrong).double()
+    for k in (1, 2):
+        sizes = {name: len(one.payload) for name, one in sent.sent[k].items()}
+        assert sizes["float32"] == 8
+        assert sizes["deaf"] == 32
+        for name, size in sizes.items():
+            rows = sent.samples[:size]
+            there = (sent.sent[k][name].answers[-1] == split.labels[rows]).double()
+            reading = found[k].readings[f"top1.{name}"]
+            assert reading.n == size
+            assert abs(reading.value - (own.mean() + there.mean() - own[rows].mean())) < 1e-9
+    assert sorted(sent.samples.tolist()) == list(range(32))
+    assert sent.samples.tolist() != list(range(32))
+
+
+def test_of_a_policy_the_part_that_was_sent_is_counted(subject, monkeypatch):
+    net, data = subject
+    monkeypatch.setattr(sending, "LEAST_SENT", 8)
+    monkeypatch.setattr(sending, "BATCH", 8)
+    monkeypatch.setattr(sending, "TIGHT", 1.0)
+    never = Shipped("never", Confidence(), 0, {"thresholds": torch.full((3,), torch.inf)})
+    sent, found = measured(net, data, data.test, [never])
+    (early,) = found[1].early
+    uncut = trace(net, data, data.test, torch.zeros(3), CPU)
+    own = uncut.logits[-1].argmax(1) == data.test.labels
+    for name, behind in early.behind.items():
+        assert (behind.samples, behind.device, early.crossing(name, 32)) == (8, 0, 8)
+        assert behind.uncut == int(own[sent.samples[:8]].sum())
+        expected = found[1].readings[f"top1.{name}"].value
+        assert abs(early.accuracy(name, 32, int(own.sum())) - expected) < 1e-9
+
+
+def test_where_few_weights_exist_the_servers_part_is_a_chain_with_the_same_answers(compiler):
+    backbone = TinyBackbone()
+    task = TinyTask()
+    net = assemble(backbone, task.about(), AllExits()).eval()
+    for layer in layers(net).values():
+        hide(layer, torch.rand_like(layer.weight) < 0.2)
+    data = task.data(None, 0)
+    servers = sending.Servers(net, CPU)
+    assert servers.chains
+    with torch.no_grad():
+        front, back = net.cut(1)
+        feature = front(data.scale(data.test.inputs))
+        expected = torch.stack(back.run(feature)[1:])
+    assert torch.allclose(servers.logits(1, feature), expected, atol=1e-4)
+    assert servers.runs[1] != back.run

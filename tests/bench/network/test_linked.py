@@ -10,8 +10,10 @@ from torch import nn
 from baselines.codecs.int8 import Int8
 from bench import Linked, Net, Part, Sample, connected, density, hide, layers
 from bench.kinds.meter import Subject
+from bench.measuring.behind import crossed
 from bench.measuring.crossings import crossings
 from bench.measuring.meters.macs import Macs
+from bench.measuring.tracing import trace
 from bench.plugins.plugin import Choice
 from bench.testing import TinyTask
 
@@ -131,8 +133,10 @@ def test_the_payload_at_a_cut_counts_earlier_logits_beside_the_feature():
     for stage in (1, 2):  # so that logits from before the cut decide
         net.head(stage).own.weight.data.mul_(1e-3)
         net.head(stage).own.bias.data.zero_()
-    sent = crossings(net, data, data.test, [Choice(Int8(), "int8", "test")], torch.device("cpu"))
-    readings = {k: one.readings for k, one in sent.items()}
+    cpu = torch.device("cpu")
+    uncut = trace(net, data, data.test, torch.zeros(3), cpu)
+    sent = crossings(net, data, data.test, uncut, [Choice(Int8(), "int8", "test")], cpu)
+    readings = {k: one.readings for k, one in crossed(sent, uncut, []).items()}
     for k, carried in ((1, 1), (2, 2)):
         front, back = net.cut(k)
         right = 0

@@ -1,0 +1,105 @@
+"""Behind: the bytes that cross each cut by each codec, and the accuracy behind it, with policies and without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from bench.measuring.crossings import Crossings, Sent
+from bench.records.reading import Reading, Readings
+from bench.records.record import Behind, Early
+from bench.replay.exits.decide import apart, decide
+from bench.replay.exits.scores import top
+from bench.replay.exits.shipped import Shipped
+from bench.replay.trace import Trace
+
+
+class Crossed(NamedTuple):
+    """The measurements at one cut.
+
+    Attributes:
+        readings: `payload.C` and `framed.C` in bytes, `top1.C` and `top5.C`, for every codec C.
+        early: for each policy, the samples that leave on the device and the bytes of the others; empty where
+            the device has no exit.
+    """
+
+    readings: Readings
+    early: list[Early]
+
+
+def crossed(crossings: Crossings, uncut: Trace, shipped: Sequence[Shipped]) -> dict[int, Crossed]:
+    """The measurements at every cut but the last.
+
+    Args:
+        crossings: the samples that were sent.
+        uncut: the trace of their split.
+        shipped: policies that decide which samples cross.
+    """
+    exits = {one.spec: apart(decide, one.policy, [one.state], uncut.logits)[0] for one in shipped}
+    found = {}
+    for k, by_codec in crossings.sent.items():
+        readings: Readings = {}
+        for name, sent in by_codec.items():
+            readings |= _readings(name, sent, uncut, crossings.samples)
+        servers = next((len(sent.logits[0]) for sent in by_codec.values()), len(uncut.logits))
+        local = len(uncut.logits) - servers
+        early = [_early(one, exits[one.spec], local, by_codec, uncut, crossings.samples) for one in shipped]
+        found[k] = Crossed(readings, early if local else [])
+    return found
+
+
+def _readings(name: str, sent: Sent, uncut: Trace, samples: Tensor) -> Readings:
+    """Bytes and accuracies under a codec's name.
+
+    Where a part of the split was sent, an accuracy is that of the whole split without a cut, and the difference that the
+    codec makes to that part: so the draw of the part hardly matters.
+    """
+    rows, n, whole = samples[: len(sent.payload)], len(sent.payload), len(uncut.labels)
+    there, own, labels = torch.cat(sent.logits, 1)[-1], uncut.logits[-1], uncut.labels
+    source = f"codec {name}, test split"
+    readings = {
+        f"{kind}.{name}": _bytes(counts, source)
+        for kind, counts in (("payload", sent.payload), ("framed", sent.framed))
+    }
+    for k in (1, 5):
+        value = top(there, labels[rows], k)
+        if n < whole:
+            value += top(own, labels, k) - top(own[rows], labels[rows], k)
+        readings[f"top{k}.{name}"] = Reading(
+            value=min(max(value, 0.0), 1.0), unit="share", source=source, n=n
+        )
+    return readings
+
+
+def _bytes(counts: Sequence[int], source: str) -> Reading:
+    quarters = torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)
+    low, middle, high = torch.tensor(counts, dtype=torch.float64).quantile(quarters).tolist()
+    return Reading(value=middle, low=low, high=high, unit="B", source=source, n=len(counts))
+
+
+def _early(
+    one: Shipped, exits: Tensor, local: int, by_codec: dict[str, Sent], uncut: Trace, samples: Tensor
+) -> Early:
+    """The samples that leave at one of the device's `local` exits by one policy, and the bytes of the others by codec."""
+    places = torch.arange(len(uncut.labels))
+    right = uncut.logits[exits, places].argmax(1) == uncut.labels
+    behind = {}
+    for name, sent in by_codec.items():
+        rows = samples[: len(sent.payload)]
+        logits = torch.cat([uncut.logits[:local, rows], torch.cat(sent.logits, 1)])
+        own = apart(decide, one.policy, [one.state], logits)[0]
+        crosses = own >= local
+        answers = logits[own, torch.arange(len(rows))].argmax(1) == uncut.labels[rows]
+        part = len(rows) < len(places)
+        behind[name] = Behind(
+            payload=int(torch.tensor(sent.payload)[crosses].sum()),
+            framed=int(torch.tensor(sent.framed)[crosses].sum()),
+            right=int(answers.sum()),
+            samples=len(rows) if part else None,
+            device=int((~crosses).sum()) if part else None,
+            uncut=int(right[rows].sum()) if part else None,
+        )
+    return Early(policy=one.spec, point=one.point, device=int((exits < local).sum()), behind=behind)

@@ -93,6 +93,9 @@ for name, command in {
 def main() -> None:
     """Run the command line; an error is one sentence and a non-zero exit."""
     debug = "--debug" in sys.argv
+    # Threads that wait for others sleep: turning round, they keep the core from the very thread they wait for, and on a
+    # machine with other work a training took ten times as long. Read when PyTorch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     warnings.simplefilter("ignore", FutureWarning)  # torch deprecates what its own packages still call
     try:
         app()

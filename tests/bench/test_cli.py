@@ -304,6 +304,15 @@ def test_without_kernels_the_command_says_why(seesaw, monkeypatch):
     assert "PyTorch's kernels here: there is no compiler. Install a C++ compiler" in err
 
 
+def test_threads_that_wait_sleep_unless_the_user_says_otherwise(seesaw, monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    seesaw("list", "codec")
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    seesaw("list", "codec")
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
 def test_an_output_that_is_full_or_closed_is_no_fault_in_seesaw():
     words = [sys.executable, "-m", "bench", "list"]
     environment = {key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"}

@@ -87,6 +87,8 @@ Deterministic = Annotated[
     bool, typer.Option("--deterministic", help="let PyTorch use deterministic algorithms only (slower)")
 ]
 
+DEVICES, VALUES = ("auto", "cpu", "cuda", "mps"), ("float32", "float16", "int8")
+"""The words that `pick_device` and `value_type` know, to be checked before PyTorch is loaded."""
 RUNS, DATA = Path("runs"), Path("data")
 POLICIES, CODECS, METERS = map(",".join, (defaults.POLICIES, defaults.CODECS, defaults.METERS))
 
@@ -189,6 +191,9 @@ class RunOptions(TrainOptions):
         """
         lists = self.lists
         super().check_names(*models)
+        for option, word, known in (("device", self.device, DEVICES), ("values", self.values, VALUES)):
+            if word not in known:
+                raise SeesawError(f"There is no --{option} {word!r}. Choose {', '.join(known)}.")
         for kind, option in (("policy", "policies"), ("codec", "codecs"), ("meter", "meters")):
             check_names(kind, lists[option])
 

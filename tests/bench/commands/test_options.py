@@ -8,7 +8,10 @@ import typer
 from typer.testing import CliRunner
 
 from bench import SeesawError
+from bench.commands import options
 from bench.commands.options import RunOptions, numbers, recipe, with_run_options, words
+from bench.machine import pick_device
+from bench.network.sparse.values import VALUE_TYPES
 
 
 def test_specs_are_parted_by_commas_but_not_within_their_brackets():
@@ -76,3 +79,14 @@ def test_every_option_reaches_the_request():
     assert published.records == Path("leaderboards/records")
     with pytest.raises(SeesawError, match="Leave one out"):
         RunOptions(publish=True, records=Path("r")).request("model", seed=7)
+
+
+def test_words_of_devices_and_values_are_those_that_are_known_later():
+    assert options.VALUES == VALUE_TYPES
+    with pytest.raises(SeesawError) as none:
+        pick_device("none")
+    assert set(str(none.value).split("Choose ")[1].strip(".").split(", ")) <= set(options.DEVICES)
+    with pytest.raises(SeesawError, match=r"Choose auto, cpu, cuda, mps"):
+        RunOptions(device="gpu").check_names()
+    with pytest.raises(SeesawError, match=r"There is no --values 'int4'\. Choose float32, float16, int8"):
+        RunOptions(values="int4").check_names()

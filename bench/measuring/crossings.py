@@ -75,13 +75,21 @@ class Crossings:
     sent: dict[int, dict[str, Sent]]
 
     def tensors(self) -> dict[str, Tensor]:
-        """What each sample costs and how it is answered, by `{cut}/{codec}/bytes`, `.../framed` and `.../answers`."""
-        tensors = {"samples": self.samples}
+        """What each sample costs and how it is answered: those that crossed every cut through every codec, by their places.
+
+        Returns:
+            `samples`, rising, int64 (N,); and by `{cut}/{codec}/` `bytes` and `framed`, int64 (N,), and `answers`, int16
+            (server's exits, N).
+        """
+        each = [one for by_codec in self.sent.values() for one in by_codec.values()]
+        n = min((len(one.payload) for one in each), default=0)
+        samples, order = self.samples[:n].sort()
+        tensors = {"samples": samples}
         for k, by_codec in self.sent.items():
             for name, one in by_codec.items():
-                tensors[f"{k}/{name}/bytes"] = torch.tensor(one.payload)
-                tensors[f"{k}/{name}/framed"] = torch.tensor(one.framed)
-                tensors[f"{k}/{name}/answers"] = one.answers
+                tensors[f"{k}/{name}/bytes"] = torch.tensor(one.payload)[order]
+                tensors[f"{k}/{name}/framed"] = torch.tensor(one.framed)[order]
+                tensors[f"{k}/{name}/answers"] = one.answers[:, order].contiguous()
         return tensors
 
 

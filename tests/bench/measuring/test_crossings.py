@@ -165,6 +165,10 @@ def test_a_codec_that_changes_little_is_sent_a_part_and_one_that_changes_much_al
             assert abs(reading.value - (own.mean() + there.mean() - own[rows].mean())) < 1e-9
     assert sorted(sent.samples.tolist()) == list(range(32))
     assert sent.samples.tolist() != list(range(32))
+    tensors = sent.tensors()
+    assert tensors["samples"].tolist() == sorted(sent.samples[:8].tolist())
+    place = tensors["samples"].tolist().index(int(sent.samples[3]))
+    assert tensors["1/deaf/answers"][-1, place] == sent.sent[1]["deaf"].answers[-1, 3]
 
 
 def test_of_a_policy_the_part_that_was_sent_is_counted(subject, monkeypatch):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -99,30 +99,29 @@ def crossings(
     data: Data,
     split: Split,
     uncut: Trace,
-    codecs: Sequence[Choice[Codec]],
+    codecs: Mapping[int, Mapping[str, Codec]],
     device: torch.device,
     report: Callable[[float, float, str], None] = lambda done, total, line: None,
 ) -> Crossings:
     """Send samples of a split through every codec at every cut, as many as are needed to tell what it costs.
 
-    Cut 0 sends the input: images as 8-bit values and as JPEG, texts as token ids without padding. The last
-    cut sends nothing. Where heads behind a cut read the logits of heads before it, these go with the feature.
-    A codec that gives back what it was given needs no second pass through the server's part.
+    Where heads behind a cut read the logits of heads before it, these go with the feature. A codec that gives back what it
+    was given needs no second pass through the server's part.
 
     Args:
         net: in eval mode, on `device`.
         data: the data that the split belongs to.
         split: the samples to send, evenly drawn where not all of them are needed.
         uncut: the trace of the split: its answers without a cut.
-        codecs: for every cut but the first and the last.
+        codecs: by cut, and then by the name that readings get (`codecs_at`).
         device: where the network computes.
         report: called with the samples done, all samples, and a line of text.
     """
-    first = Crossing(tuple(split.inputs.shape[1:]), carried=0, classes=net.classes)
-    cuts = [first, *(net.crossing(k) for k in range(1, len(net.stages)))]
-    inputs = input_codecs(split.inputs, net.sample.vocabulary)
-    inner = {codec.spec: codec.plugin for codec in codecs}
-    sent = {k: {name: Sent() for name in (inner if k else inputs)} for k in range(len(cuts))}
+    cuts = {
+        k: net.crossing(k) if k else Crossing(tuple(split.inputs.shape[1:]), carried=0, classes=net.classes)
+        for k in codecs
+    }
+    sent = {k: {name: Sent() for name in by_name} for k, by_name in codecs.items()}
     places, servers = _order(len(split.labels)), Servers(net, device)
     done = 0
     for rows in places.split(BATCH):
@@ -136,7 +135,7 @@ def crossings(
         for k, names in open_.items():
             x = crossing[k].float().cpu() if k else raw
             for name in names:
-                messages, arrived = send(cuts[k], x, inner[name] if k else inputs[name])
+                messages, arrived = send(cuts[k], x, codecs[k][name])
                 one, after = sent[k][name], whole[net.local(k) :]
                 if not torch.equal(arrived, x):
                     arrived = arrived.to(device)
@@ -148,6 +147,21 @@ def crossings(
                 one.changed += int((right[0] != right[1]).sum())
         done += len(rows)
     return Crossings(places[:done].clone(), sent)
+
+
+def codecs_at(net: Net, split: Split, codecs: Sequence[Choice[Codec]]) -> dict[int, dict[str, Codec]]:
+    """The codecs of a run at every cut but the last, which sends nothing.
+
+    Cut 0 sends the input: images as 8-bit values and as JPEG, texts as token ids without padding.
+
+    Args:
+        net: the network.
+        split: its inputs, before they are scaled.
+        codecs: of features.
+    """
+    inner = {codec.spec: codec.plugin for codec in codecs}
+    inputs = input_codecs(split.inputs, net.sample.vocabulary)
+    return {k: dict(inner) if k else inputs for k in range(len(net.stages))}
 
 
 def _order(samples: int) -> Tensor:

@@ -14,7 +14,7 @@ from bench.kinds.meter import Measurement, Meter, Subject
 from bench.kinds.task import Data
 from bench.machine import on_threads
 from bench.measuring.behind import Crossed, crossed
-from bench.measuring.crossings import crossings
+from bench.measuring.crossings import codecs_at, crossings
 from bench.measuring.tracing import trace
 from bench.measuring.walks import SAMPLES, walked
 from bench.network.macs import Tariff
@@ -85,9 +85,10 @@ def measure_net(
         check_accuracies(earlier, test)
     curves, shipped = _replay(run, calibration, test, phases)
     with phases("cuts") as report:
-        sent = crossings(net, data, data.test, test, run.codecs, run.device, report)
+        by_cut = codecs_at(net, data.test, run.codecs)
+        sent = crossings(net, data, data.test, test, by_cut, run.device, report)
         write_whole(run.files.crossings, save(sent.tensors()), "--runs")
-        by_cut = crossed(sent, test, shipped)
+        found = crossed(sent, test, shipped)
     parent = None if run.method.name == DENSE else dense_parent(run)
     subject = Subject(net, run.device, values=run.values, parent=parent, tariff=tariff)
     clocks = [meter for meter in run.meters if meter.plugin.quiet]
@@ -95,7 +96,7 @@ def measure_net(
     with phases.still(), on_threads(run.request.timing_threads):
         readings += [_read(meter, subject, phases) for meter in clocks]
         walks = _walks(run, net, data, shipped, test, phases) if clocks else []
-    return MeasuredNet(net, packed, calibration, test, curves, by_cut, readings, walks)
+    return MeasuredNet(net, packed, calibration, test, curves, found, readings, walks)
 
 
 def _repacked(run: ResolvedRun, net: Net) -> tuple[Net, str]:

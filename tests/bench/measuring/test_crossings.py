@@ -10,7 +10,7 @@ from bench import About, Data, Recipe, Sample, Split
 from bench.kinds.build import assemble
 from bench.measuring import crossings as sending
 from bench.measuring.behind import crossed
-from bench.measuring.crossings import crossings
+from bench.measuring.crossings import codecs_at, crossings
 from bench.measuring.tracing import trace
 from bench.network.sparse.mask import hide, layers
 from bench.plugins.plugin import Choice
@@ -31,7 +31,7 @@ def subject():
 def measured(net, data, split, shipped=(), codecs=CODECS):
     """What was sent, and the measurements at each cut."""
     uncut = trace(net, data, split, torch.zeros(len(net.exits)), CPU)
-    sent = crossings(net, data, split, uncut, codecs, CPU)
+    sent = crossings(net, data, split, uncut, codecs_at(net, split, codecs), CPU)
     return sent, crossed(sent, uncut, shipped)
 
 

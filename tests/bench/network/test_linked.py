@@ -14,7 +14,6 @@ from bench.measuring.behind import crossed
 from bench.measuring.crossings import crossings
 from bench.measuring.meters.macs import Macs
 from bench.measuring.tracing import trace
-from bench.plugins.plugin import Choice
 from bench.testing import TinyTask
 
 
@@ -135,7 +134,7 @@ def test_the_payload_at_a_cut_counts_earlier_logits_beside_the_feature():
         net.head(stage).own.bias.data.zero_()
     cpu = torch.device("cpu")
     uncut = trace(net, data, data.test, torch.zeros(3), cpu)
-    sent = crossings(net, data, data.test, uncut, [Choice(Int8(), "int8", "test")], cpu)
+    sent = crossings(net, data, data.test, uncut, {k: {"int8": Int8()} for k in (1, 2)}, cpu)
     readings = {k: one.readings for k, one in crossed(sent, uncut, []).items()}
     for k, carried in ((1, 1), (2, 2)):
         front, back = net.cut(k)

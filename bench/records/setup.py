@@ -115,7 +115,7 @@ class Setup(Block):
     def model_at_density(self) -> str:
         """The same with the method's density, also where the spec leaves it out: what rows are compared by."""
         density, spec = self.method.settings.get("density"), self.method.label
-        if density is None or re.search(r"[[,]density=", spec):
+        if density is None or re.search(r"[\[,]density=", spec):
             return self.model
         name, _, inner = spec.partition("[")
         settings = ",".join(filter(None, (f"density={render(density)}", inner.removesuffix("]"))))

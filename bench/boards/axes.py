@@ -39,6 +39,7 @@ class Axis:
         spread: whether its interval is shown.
         in_turn: the reading of that ratio at one exit, where both were timed in turn.
         reading: the name of the reading that gives it, for times that a busy machine may have disturbed.
+        up: whether more of it is better; None where neither is.
     """
 
     title: str
@@ -51,6 +52,7 @@ class Axis:
     spread: bool = False
     in_turn: Callable[[int], Number] | None = None
     reading: str | None = None
+    up: bool | None = False
 
     def value(self, row: Row, exit_: int = -1) -> Value:
         """Its mean over a row's seeds, at one exit, and the ratio to the dense parent's."""
@@ -110,8 +112,8 @@ def _of_network(number: Number) -> Callable[[int], Number]:
 
 
 AXES = {
-    "top1": Axis("top-1 accuracy", "top-1", "share", _of_exit("top1"), versus=False, spread=True),
-    "top5": Axis("top-5 accuracy", "top-5", "share", _of_exit("top5"), versus=False, spread=True),
+    "top1": Axis("top-1 accuracy", "top-1", "share", _of_exit("top1"), versus=False, spread=True, up=True),
+    "top5": Axis("top-5 accuracy", "top-5", "share", _of_exit("top5"), versus=False, spread=True, up=True),
     "macs.effective": Axis("effective MACs", "effective MACs", "MAC", _of_exit("macs.effective")),
     "macs": Axis("dense MACs", "MACs", "MAC", _of_exit("macs")),
     "bytes": Axis("packed bytes", "packed", "B", packed),
@@ -120,12 +122,12 @@ AXES = {
     ),
     "speedup": Axis(
         "times faster than the dense parent, timed in turn", "speedup", "x", _of_exit("speedup"), timed=True, versus=False,
-        reading="speedup",
+        reading="speedup", up=True,
     ),
     "memory": Axis("peak memory", "memory", "B", _of_exit("memory")),
     "energy": Axis("measured energy", "energy, measured", "J", _of_exit("energy"), timed=True),
     "payload": Axis("payload", "payload", "B", _of_network(payload), whole=True),
-    "density": Axis("weights that exist", "weights", "share", _of_network(density), whole=True, versus=False),
+    "density": Axis("weights that exist", "weights", "share", _of_network(density), whole=True, versus=False, up=None),
     "density.effective": Axis(
         "weights on a path to the exit", "on a path", "share", _of_exit("density.effective"), versus=False
     ),

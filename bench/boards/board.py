@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from bench.boards.axes import Axis, Value, axes
 from bench.boards.cells import Table
 from bench.boards.families import side_by_side
+from bench.boards.findings import findings
+from bench.boards.grouped import rows
+from bench.boards.headline import Case, cases
 from bench.boards.margin import within
 from bench.boards.numbers import work_seconds
+from bench.boards.peers import Peers, peers
 from bench.boards.policies import CurveRow, curve_rows
 from bench.boards.references import ReferenceRow, references
-from bench.boards.rows import Row, ranks, rows
+from bench.boards.rows import Row, machine_of
 from bench.records.record import Record
 from bench.records.store import Entry, Store
 
@@ -24,11 +28,11 @@ class Line:
 
     Attributes:
         row: the records of its seeds.
-        rank: by accuracy; None below three seeds.
+        group: the number of the group of rows that it cannot be told from, by accuracy; None below three seeds.
     """
 
     row: Row
-    rank: int | None
+    group: int | None
 
     @cached_property
     def axes(self) -> dict[str, Axis]:
@@ -62,26 +66,80 @@ class Line:
 
 
 @dataclass(frozen=True, eq=False)
-class Board:
-    """A task's rows, the ranked ones first.
+class Field:
+    """The lines of a board that are ranked together: of one recipe and one machine.
 
     Attributes:
-        name: of the task with its version.
+        peers: their rows.
         lines: one for each row.
     """
 
-    name: str
+    peers: Peers
     lines: tuple[Line, ...]
 
     @classmethod
+    def of(cls, peers: Peers) -> Field:
+        """The lines of some peers."""
+        return cls(
+            peers, tuple(Line(row, group) for row, group in zip(peers.rows, peers.groups, strict=True))
+        )
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """What each of its networks saves and loses against its dense parent."""
+        return cases(self.peers.rows)
+
+    @cached_property
+    def findings(self) -> list[str]:
+        """What was found, in at most three sentences."""
+        return findings(self.peers.rows, self.cases)
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """A task's rows, those that are ranked together side by side.
+
+    Attributes:
+        name: of the task with its version.
+        fields: the usual one first, which has most ranked rows.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+
+    @classmethod
     def of(cls, name: str, rows: list[Row]) -> Board:
-        """The board of some sorted rows."""
-        return cls(name, tuple(Line(row, rank) for row, rank in zip(rows, ranks(rows), strict=True)))
+        """The board of some rows."""
+        return cls(name, tuple(Field.of(one) for one in peers(rows)))
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines of all fields, those of the usual one first."""
+        return tuple(line for field in self.fields for line in field.lines)
 
     @property
     def rows(self) -> list[Row]:
-        """Its rows."""
+        """The rows of all fields, in the order of lines."""
         return [line.row for line in self.lines]
+
+    def newest(self, digests: Collection[str]) -> Field:
+        """The field that holds the last record of some setups."""
+        return max(
+            self.fields,
+            key=lambda field: max(
+                (one.created for line in field.lines for one in line.row.records
+                 if one.digest in digests and machine_of(one) == field.peers.machine),
+                default="",
+            ),
+        )  # fmt: skip
+
+    @cached_property
+    def trainings(self) -> list[Row]:
+        """One row for each training, on the machine of the first field that has it."""
+        first: dict[tuple[str, str | None], Row] = {}
+        for row in self.rows:
+            first.setdefault((row.setup.training_digest(), row.setup.values), row)
+        return list(first.values())
 
     @property
     def title(self) -> str:
@@ -97,13 +155,18 @@ class Board:
     @cached_property
     def tables(self) -> list[Table]:
         """Its tables of words: methods by density, and how far each goes within the margin."""
-        tables = (side_by_side(self.rows), within(self.rows))
+        tables = (side_by_side(self.trainings), within(self.trainings))
         return [table for table in tables if table is not None and table.rows]
+
+    @cached_property
+    def records(self) -> dict[str, Record]:
+        """The records that count, each once, by digest and seed."""
+        return {f"{one.digest}/{one.seed}": one for row in self.rows for one in row.records}
 
     @cached_property
     def seconds(self) -> float:
         """Wall time of all runs that count."""
-        return sum(work_seconds(record) for row in self.rows for record in row.records)
+        return sum(map(work_seconds, self.records.values()))
 
     @property
     def machines(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Every row as plain values, for the page's script and its tables."""
+"""Every row as plain values, for the page's script: what the first view needs, and apart from it the rest."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.boards.axes import Axis, Value
-from bench.boards.board import Line
+from bench.boards.board import Field, Line
+from bench.boards.cells import percent
+from bench.boards.differences import Difference
+from bench.boards.families import density_of, kind_of, network_of, without_density
+from bench.boards.findings import best_by_density, signed
+from bench.boards.headline import Case
 from bench.boards.numbers import whole_cost, work_seconds
-from bench.boards.policies import curves
-from bench.boards.rows import Row, cut_means
+from bench.boards.policies import curves, early
+from bench.boards.rows import LONGER, Row, cut_means
 from bench.boards.units import short
 from bench.records.mean import Mean
 
@@ -18,32 +23,99 @@ BUDGETS = tuple(number / 10 for number in range(1, 11))
 
 
 def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
-    """One row as JSON values: `[mean, half-width of the 95% interval]` for every mean."""
+    """One row as JSON values: `[mean, half-width of the 95% interval]` for every mean; what it lacks is left out."""
     row, last = line.row, {key: _value(line, key, axis) for key, axis in axes.items()}
-    whole = sorted((key for key, axis in axes.items() if axis.whole), key=lambda key: axes[key].unit)
-    setup = row.setup
-    exits, cuts = (getattr(row.records[0], part) if row.records else [] for part in ("exits", "cuts"))
-    return {
+    setup, budget = row.setup, row.mean(lambda record: record.budget)
+    single = [key for key, axis in axes.items() if not axis.whole]
+    values = {
         "model": setup.model_at_density,
-        "backbone": setup.backbone.label,
-        "method": setup.method.name,
-        "methodSpec": setup.method.label,
         "plan": row.plan,
-        "task": setup.task.label,
+        "backbone": setup.backbone.label,
+        "network": network_of(row),
+        "method": setup.method.name,
+        "family": without_density(setup.method.label),
+        "kind": kind_of(row),
+        "density": density_of(row),
         "digest": setup.digest(),
-        "machine": row.machine or "nothing",
         "seeds": row.seeds,
         "ranked": row.ranked,
+        "group": line.group,
         "contested": row.reasons,
-        "recipe": {key: setup.recipe[key] for key in sorted(setup.recipe)} if row.records else {},
-        "budget": pair(row.mean(lambda record: record.budget)),
+        "costly": row.costly,
+        "disturbed": sorted(key for key, value in last.items() if value.disturbed),
+        "budget": pair(budget),
+        "longer": _longer(row, budget),
+        "top1": [[seed, short(value)] for seed, value in sorted(row.accuracies.items())],
         "ratios": {key: short(value.ratio) for key, value in last.items() if value.ratio},
-        "whole": {key: pair(last[key].mean) for key in whole},
+        "whole": _present({key: pair(last[key].mean) for key, axis in axes.items() if axis.whole}),
         "exits": [
-            {"stage": exit_.stage}
-            | {key: pair(_value(line, key, axis, n).mean) for key, axis in axes.items() if not axis.whole}
-            for n, exit_ in enumerate(exits)
+            _present({key: pair(_value(line, key, axes[key], number).mean) for key in single})
+            for number in range(len(line.exits))
         ],
+        "early": _early(row),
+        "seconds": short(sum(map(work_seconds, row.records)) / max(len(row.records), 1)),
+    }
+    if row.records and row.parents and setup.method.name != "dense":
+        values |= {"loss": difference((case := Case(row)).loss), "verdict": case.verdict("whole")}
+    return _present(values)
+
+
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values without those that are none or empty."""
+    return {key: value for key, value in values.items() if value not in (None, [], {}, "")}
+
+
+def _longer(row: Row, budget: Mean | None) -> str | None:
+    """How a method that trained longer stands beside the dense network that trained as long; None for the others."""
+    if budget is None or budget.value <= LONGER:
+        return None
+    if not row.longer:
+        return "no dense network that trained as long"
+    epochs = row.longer[0].setup.recipe.get("epochs")
+    return f"{signed(row.against(row.longer))} against the dense network of {epochs} epochs"
+
+
+def _early(row: Row) -> dict[str, Any] | None:
+    best = early(row)
+    if best is None:
+        return None
+    times = [pair(mean) for mean in best.times]
+    own = {"policy": best.policy, "among": best.among, "lost": pair(best.lost), "macs": pair(best.macs)}
+    return own | {"times": times}
+
+
+def difference(one: Difference | None) -> list[float | int | None] | None:
+    """A difference as JSON values: its mean, half the width of its interval, and the number of pairs."""
+    if one is None:
+        return None
+    return [short(one.mean), None if one.half is None else short(one.half), one.pairs]
+
+
+def field_data(field: Field) -> dict[str, Any]:
+    """The best method at each density of a field, as cells of text under `BEST_HEADS`."""
+    return {"best": [
+        [
+            one.network, f"{one.density:.4g}", without_density(one.row.setup.method.label), str(one.among),
+            percent(mean) if (mean := one.row.mean(lambda record: record.exits[-1].readings["top1"].value)) else "",
+            signed(one.loss), str(one.alike), _longer(one.row, one.row.mean(lambda record: record.budget)) or "",
+        ]
+        for one in best_by_density(field.peers.rows)
+    ]}  # fmt: skip
+
+
+BEST_HEADS = (
+    "network", "density", "best method", "of", "top-1", "against dense", "not told from it", "trains longer",
+)  # fmt: skip
+
+
+def more_data(line: Line) -> dict[str, Any]:
+    """What is shown of a row when it is chosen: its recipe, its cuts and its policies."""
+    row, setup = line.row, line.row.setup
+    cuts = row.records[0].cuts if row.records else []
+    return {
+        "task": setup.task.label,
+        "recipe": {key: setup.recipe[key] for key in sorted(setup.recipe)} if row.records else {},
+        "stages": [exit_.stage for exit_ in row.records[0].exits] if row.records else [],
         "cuts": [
             {
                 "before": number,
@@ -67,11 +139,6 @@ def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
             }
             for one in line.policies
         ],
-        "references": [
-            [one.name, pair(one.accuracy), pair(one.device_macs), pair(one.payload)]
-            for one in line.references
-        ],
-        "seconds": short(sum(map(work_seconds, row.records))),
     }
 
 

@@ -30,6 +30,25 @@ class Family:
     rows: tuple[Row, ...]
 
 
+KINDS = {
+    "dense": "dense network",
+    "smaller": "smaller dense layers",
+    "predefined": "predefined pattern",
+    "learned": "weights left out in or after training",
+}
+"""Kinds of methods, by what the records of their networks show, each in words."""
+
+
+def kind_of(row: Row) -> str:
+    """The kind of a row's method, a key of `KINDS`: a pattern has a name, and layers that became smaller have no gap."""
+    if row.setup.method.name == DENSE:
+        return "dense"
+    layers = [layer for record in row.records for layer in record.layers]
+    if any(layer.pattern is not None for layer in layers):
+        return "predefined"
+    return "learned" if any(layer.density < 1 for layer in layers) else "smaller"
+
+
 def families(board: Iterable[Row]) -> list[Family]:
     """Every method of a board that has densities, in the board's order."""
     rows_of: dict[tuple[str, str, str], list[Row]] = defaultdict(list)

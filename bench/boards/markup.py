@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,19 @@ class Chapter:
 
     Attributes:
         folder: of the files, below `leaderboards/`.
-        source: the path of its template and script, without their endings `.html.j2` and `.js`.
+        source: the path of its template, without its ending `.html.j2`.
+        scripts: the names of its scripts, which lie beside the template, in order.
         values: what the template is given.
-        data: what the script finds in `page`, by names that no other chapter uses.
+        data: what the scripts find in `page` at once, by names that no other chapter uses.
+        blocks: what they ask for by name when it is to be shown, each a block of its own.
     """
 
     folder: str
     source: Path
+    scripts: tuple[str, ...]
     values: dict[str, Any]
     data: dict[str, Any]
+    blocks: dict[str, Any] = field(default_factory=dict)
 
 
 def text(words: str) -> str:

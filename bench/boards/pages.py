@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from bench.boards.board import read_boards
 from bench.boards.markup import Chapter, computed
+from bench.boards.results import results
 from bench.boards.show.html import index
 from bench.boards.show.markdown import page
 from bench.boards.show.networks import chapter
@@ -34,24 +35,27 @@ class Drawing(NamedTuple):
         name: of a board's page.
         page: a board's page.
         chapter: the part of index.html that all boards make; None where it would be empty.
+        tables: files of all boards' numbers; None where there are none.
     """
 
     read: Callable[[Store], Read]
     name: str
     page: Callable[[Any], str]
     chapter: Callable[[Mapping[str, Any]], Chapter | None]
+    tables: Callable[[Mapping[str, Any]], dict[str, bytes]] | None = None
 
 
 DRAWINGS: dict[type[Sealed], Drawing] = {
-    Record: Drawing(read_boards, "{}.md", page, chapter),
+    Record: Drawing(read_boards, "{}.md", page, chapter, results),
     StreamRecord: Drawing(read_stream_boards, "online-{}.md", stream_page, stream_chapter),
 }
 """By kind of file; files of another kind are reported, and drawn nowhere."""
 
 
-def texts(store: Store) -> tuple[dict[str, str], list[str]]:
-    """The text of every page, by its name, and a sentence for each file that is on none."""
+def files(store: Store) -> tuple[dict[str, bytes], list[str]]:
+    """Every page and the tables beside them, by name, and a sentence for each file that is on none."""
     pages: dict[str, str] = {}
+    tables: dict[str, bytes] = {}
     chapters: list[Chapter] = []
     trouble: list[str] = []
     for kind in FILE_KINDS:
@@ -64,7 +68,10 @@ def texts(store: Store) -> tuple[dict[str, str], list[str]]:
         pages |= {drawing.name.format(name): drawing.page(one) for name, one in boards.items()}
         if (part := drawing.chapter(boards)) is not None:
             chapters.append(part)
-    return pages | {"index.html": index(chapters), "schema.json": schema()}, trouble
+        if drawing.tables is not None:
+            tables |= drawing.tables(boards)
+    pages |= {"index.html": index(chapters), "schema.json": schema()}
+    return {name: text.encode() for name, text in pages.items()} | tables, trouble
 
 
 def _undrawn(store: Store, kind: type[Sealed]) -> list[str]:
@@ -92,9 +99,9 @@ def write_pages(store: Store, pages: Path) -> tuple[list[Path], list[str]]:
             f"There is no folder of records at {store.records}. Run something first, or name it: --records."
         )
     with alone(pages / ".lock"):
-        new, trouble = texts(store)
-        for name, text in new.items():
-            write_whole(pages / name, text.encode(), "--pages")
+        new, trouble = files(store)
+        for name, content in new.items():
+            write_whole(pages / name, content, "--pages")
         for old in _gone(pages, new):
             old.unlink()
     return [pages / name for name in new], trouble
@@ -102,14 +109,14 @@ def write_pages(store: Store, pages: Path) -> tuple[list[Path], list[str]]:
 
 def stale(store: Store, pages: Path) -> tuple[list[Path], list[str]]:
     """The pages that the records give otherwise, and a sentence for each file that is on none."""
-    new, trouble = texts(store)
-    old = [pages / name for name, text in new.items() if not _is(pages / name, text.encode())]
+    new, trouble = files(store)
+    old = [pages / name for name, content in new.items() if not _is(pages / name, content)]
     return _gone(pages, new) + old, trouble
 
 
-def _is(page: Path, text: bytes) -> bool:
+def _is(page: Path, content: bytes) -> bool:
     try:
-        return page.read_bytes() == text
+        return page.read_bytes() == content
     except OSError:
         return False
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bench.boards.numbers import SHARES, time_kept, whole_cost
+from bench.boards.choice import best_policy
+from bench.boards.numbers import SHARES, reading, time_kept, whole_cost
 from bench.boards.rows import Row
 from bench.records.curve import Curve
 from bench.records.mean import Mean
@@ -64,6 +66,43 @@ def curve_rows(row: Row) -> list[CurveRow]:
         )
         for policy, reference in kinds.items()
     ]
+
+
+@dataclass(frozen=True)
+class Early:
+    """What exits save of one network at the policy that calibration chooses.
+
+    Attributes:
+        policy: its spec.
+        among: how many policies were compared on the calibration split.
+        lost: points of accuracy less than the last exit's, as a share.
+        macs: how many times fewer MACs a sample takes.
+        times: how many times less time, in batches of each of `BATCHES`, on the row's machine.
+    """
+
+    policy: str
+    among: int
+    lost: Mean | None
+    macs: Mean
+    times: tuple[Mean | None, ...]
+
+
+def early(row: Row) -> Early | None:
+    """The policy that is best on the calibration split of most seeds; None where no sample can leave early."""
+    chosen = [best for record in row.records if (best := best_policy(record)) is not None]
+    counts = Counter(best.policy for best in chosen)
+    if not counts:
+        return None
+    policy = min(counts, key=lambda name: (-counts[name], name))
+    _, macs, times = _shipped(row, policy)
+    lost = [
+        whole - curve.outcomes[number].accuracy
+        for record, curve in curves(row, policy)
+        if (number := curve.shipped) is not None and (whole := reading(-1, "top1")(record)) is not None
+    ]
+    if macs is None:
+        return None
+    return Early(policy, max(best.among for best in chosen), Mean.of(lost), macs, times)
 
 
 def curves(row: Row, policy: str) -> Iterator[tuple[Record, Curve]]:

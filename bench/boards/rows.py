@@ -1,4 +1,4 @@
-"""Rows: all seeds of one training as one line of a board."""
+"""Rows: all seeds of one training, timed on one machine, as one line of a board."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from bench.boards.differences import Difference
 from bench.boards.numbers import Number, crossings, payload, reading
 from bench.records.mean import Mean
 from bench.records.notes import COSTLY
 from bench.records.record import Record
-from bench.records.setup import DENSE, Setup, board_of, parent_of, plan_of
+from bench.records.setup import DENSE, Setup, board_of, plan_of
 from bench.records.store import Entry
 
 RANKED_FROM = 3
@@ -23,15 +24,29 @@ ROUNDING = 1e-8
 """Means that differ by less are equal: they were added up in another order, or written with nine digits."""
 
 
+LONGER = 1.05
+"""A method that trains more times as long as its recipe than this counts as one that trains longer."""
+
+
 @dataclass(frozen=True)
 class Row:
     """The records of one training, and those of its dense parent.
 
-    Of both there is one uncontested record for each seed, and every contested one.
+    Of both there is one uncontested record for each seed, and every contested one. A training whose seeds were timed on
+    several machines has a row for each: there, times are of that machine alone.
+
+    Attributes:
+        entries: the training's records.
+        parent_entries: the dense parent's.
+        timed_on: the machine; None for the one on which most seeds were timed.
+        longer_entries: the records of the same dense network trained as long as this method trained, where it trained
+            longer than its recipe and there is such a network.
     """
 
     entries: tuple[Entry[Record], ...]
     parent_entries: tuple[Entry[Record], ...] = ()
+    timed_on: str | None = None
+    longer_entries: tuple[Entry[Record], ...] = ()
 
     @cached_property
     def records(self) -> list[Record]:
@@ -66,6 +81,20 @@ class Row:
         """The name of the board that it stands on."""
         return board_of(self.setup)
 
+    @cached_property
+    def longer(self) -> list[Record]:
+        """The uncontested records of the dense network that trained as long."""
+        return [e.file for e in self.longer_entries if e.contested is None]
+
+    def against(self, others: Sequence[Record], exit_: int = -1) -> Difference | None:
+        """Its accuracy minus that of other records, by pairs of seeds, at one exit; None where no seed is shared."""
+        return Difference.paired(_by_seed(self.records, exit_), _by_seed(others, exit_))
+
+    @cached_property
+    def accuracies(self) -> dict[int, float]:
+        """By seed, the accuracy of its last exit."""
+        return _by_seed(self.records, -1)
+
     @property
     def seeds(self) -> int:
         """The number of uncontested records."""
@@ -93,9 +122,11 @@ class Row:
 
         Times are of these seeds alone. None without a record.
         """
+        if self.timed_on is not None:
+            return self.timed_on
         dates: dict[str, list[str]] = defaultdict(list)
         for record in self.records:
-            dates[_machine(record)].append(record.created)
+            dates[machine_of(record)].append(record.created)
         return max(dates, key=lambda machine: (len(dates[machine]), max(dates[machine])), default=None)
 
     def is_disturbed(self, exit_: int, name: str) -> bool:
@@ -116,7 +147,7 @@ class Row:
     def _mean(self, number: Number, machine: str | None) -> Mean | None:
         records = self.alike if number is payload else self.records
         if machine is not None:
-            records = [record for record in records if _machine(record) == machine]
+            records = [record for record in records if machine_of(record) == machine]
         return Mean.of(value for record in records if (value := number(record)) is not None)
 
     def ratio(self, number: Number, *, timed: bool = False, in_turn: Number | None = None) -> float | None:
@@ -143,7 +174,8 @@ def _codecs(row: Row) -> set[str]:
     return {codec.spec for record in row.alike for codec in record.setup.codecs}
 
 
-def _machine(record: Record) -> str:
+def machine_of(record: Record) -> str:
+    """The machine of a record: its processor and the number of threads."""
     machine = record.machine
     name = machine.get("accelerator") or machine.get("processor") or "unknown processor"
     threads = record.timing_threads
@@ -171,25 +203,9 @@ def cut_means(records: Iterable[Record], cut: int) -> dict[str, CutMeans]:
     }
 
 
-def rows(entries: Iterable[Entry[Record]]) -> dict[str, list[Row]]:
-    """Rows by board: the ranked ones from the most accurate down, then the others."""
-    groups: dict[tuple[str, str, str | None], list[Entry[Record]]] = defaultdict(list)
-    for entry in entries:
-        setup = entry.file.setup
-        groups[board_of(setup), setup.training_digest(), setup.values].append(entry)
-    groups = {key: _one_a_seed(group) for key, group in groups.items()}
-    boards: dict[str, list[Row]] = defaultdict(list)
-    for (board, *_), group in groups.items():
-        parents = groups.get((board, parent_of(group[0].file.setup), None), [])
-        boards[board].append(Row(tuple(group), tuple(parents)))
-    for board in boards.values():
-        board.sort(key=lambda row: (not row.ranked, -_accuracy(row), row.setup.model, row.setup.digest()))
-    return dict(sorted(boards.items()))
-
-
-def ranks(board: Sequence[Row]) -> list[int | None]:
-    """The rank of every row of a sorted board, by accuracy; those of too few seeds have none."""
-    return shared([_accuracy(row) if row.ranked else None for row in board])
+def _by_seed(records: Iterable[Record], exit_: int) -> dict[int, float]:
+    top1 = reading(exit_, "top1")
+    return {record.seed: value for record in records if (value := top1(record)) is not None}
 
 
 def shared(values: Iterable[float | None]) -> list[int | None]:
@@ -205,16 +221,7 @@ def shared(values: Iterable[float | None]) -> list[int | None]:
     return places
 
 
-def _one_a_seed(entries: list[Entry[Record]]) -> list[Entry[Record]]:
-    """Entries in order of seeds; of several uncontested ones of one seed the newest. Contested ones stay."""
-    best: dict[int, Entry[Record]] = {}
-    for entry in sorted(entries, key=lambda e: (e.file.created, e.file.digest)):
-        if entry.contested is None:
-            best[entry.file.seed] = entry
-    contested = [entry for entry in entries if entry.contested is not None]
-    return sorted([*best.values(), *contested], key=lambda entry: entry.file.seed)
-
-
-def _accuracy(row: Row) -> float:
+def accuracy(row: Row) -> float:
+    """The mean accuracy of a row's last exit; 0 where it has none."""
     mean = row.mean(reading(-1, "top1"))
     return mean.value if mean else 0.0

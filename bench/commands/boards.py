@@ -14,7 +14,7 @@ from bench.files import PUBLISHED
 from bench.plugins.spec import near
 
 if TYPE_CHECKING:
-    from bench.boards.board import Board
+    from bench.boards.board import Board, Field
 
 
 def board(
@@ -57,21 +57,31 @@ def plot(
     out_: Annotated[Path | None, typer.Option("--out", help="file to write, .png, .svg or .pdf")] = None,
     backbones: Annotated[str, typer.Option(help="only these, specs joined by commas")] = "",
     methods: Annotated[str, typer.Option(help="only these, names joined by commas")] = "",
+    training: Annotated[
+        str, typer.Option(help="only networks of this recipe, '4 epochs'; left out: that of most")
+    ] = "",
+    machine: Annotated[
+        str, typer.Option(help="only times of this machine, 'AMD EPYC'; left out: that of most")
+    ] = "",
     records: options.Records = PUBLISHED,
     debug: options.Debug = False,
 ) -> None:
     """Draw a board's trade-off for a paper, with 95% intervals; the caption has task version and n."""
     from bench.boards.show.figure import figure
+    from bench.boards.styles import styles
 
-    board = _one(records, task)
+    boards = _boards(records)
+    board = _one(boards, records, task)
+    field = _field(board, training, machine)
     wanted = options.words(backbones), options.words(methods)
     lines = [
         line
-        for line in board.lines
+        for line in field.lines
         if (not wanted[0] or line.row.setup.backbone.label in wanted[0])
         and (not wanted[1] or line.row.setup.method.name in wanted[1])
     ]
-    path = figure(board, lines, x, y, out_ or Path(f"{board.name}-{y}-{x}.png"))
+    looks = styles(row for one in boards.values() for row in one.rows)
+    path = figure(board, field, lines, x, y, out_ or Path(f"{board.name}-{y}-{x}.png"), looks)
     out.print(str(path), soft_wrap=True)
 
 
@@ -87,20 +97,37 @@ def publish(
     """Publish a board as a Weights & Biases report: its leaderboard table and its plots, with your key."""
     from bench.boards.show.wandb import publish as send
 
-    out.print(send(_one(records, task), project, runs), soft_wrap=True)
+    out.print(send(_one(_boards(records), records, task), project, runs), soft_wrap=True)
 
 
-def _one(records: Path, task: str) -> Board:
-    """The newest board of a task, or the one that is named with its version."""
+def _boards(records: Path) -> dict[str, Board]:
+    """The boards that have uncontested records, by name."""
     from bench.boards.board import read_boards
-    from bench.records.setup import task_and_version
     from bench.records.store import Store
 
-    boards = {
+    return {
         name: board
         for name, board in read_boards(Store(records))[0].items()
         if any(row.seeds for row in board.rows)
     }
+
+
+def _field(board: Board, training: str, machine: str) -> Field:
+    """The usual field of a board, or the first of a recipe and a machine whose names begin so."""
+    for field in board.fields:
+        if field.peers.recipe.startswith(training) and field.peers.machine.startswith(machine):
+            return field
+    names = "; ".join(field.peers.name for field in board.fields)
+    raise SeesawError(
+        f"No network on {board.name} was trained for {training or 'any recipe'!r} and timed on {machine or 'any machine'!r}. "
+        f"There are {names}: name one of them with --training and --machine."
+    )
+
+
+def _one(boards: dict[str, Board], records: Path, task: str) -> Board:
+    """The newest board of a task, or the one that is named with its version."""
+    from bench.records.setup import task_and_version
+
     specs = {name: board.rows[0].setup.task.label for name, board in boards.items()}
     candidates = [name for name in boards if task in (name, *task_and_version(name)[:1], specs[name])]
     if not candidates:

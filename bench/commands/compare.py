@@ -111,7 +111,9 @@ def _show_grid(runs: list[ResolvedRun], pages: Path | None) -> None:
     board = boards.get(board_of(runs[0].setup))
     if board is not None:
         cells = {run.setup.digest() for run in runs}
-        out.print(board_table(board, [line for line in board.lines if line.row.setup.digest() in cells]))
+        field = board.newest(cells)
+        lines = [line for line in field.lines if line.row.setup.digest() in cells]
+        out.print(board_table(board, field, lines))
         leaderboard(board.name, *plain_rows(board), store.runs)
     _, trouble = write_pages(store, pages)
     if board is not None:

@@ -16,6 +16,8 @@ from bench.boards.markup import Chapter
 from bench.plain import plain, plain_values
 
 HOME = Path(__file__).parent
+SCRIPTS = ("page.js", "plot.js", "table.js")
+"""What the scripts of all chapters use."""
 
 
 def index(chapters: Sequence[Chapter]) -> str:
@@ -31,7 +33,8 @@ def index(chapters: Sequence[Chapter]) -> str:
             plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
         ),
     )
-    scripts = [HOME / "page.js", *(one.source.with_suffix(".js") for one in chapters)]
+    common = [HOME / name for name in SCRIPTS]
+    scripts = [*common, *(one.source.with_name(name) for one in chapters for name in one.scripts)]
     style, script = (
         (HOME / "page.css").read_text(encoding="utf-8"),
         "\n".join(path.read_text(encoding="utf-8") for path in scripts),
@@ -43,6 +46,7 @@ def index(chapters: Sequence[Chapter]) -> str:
             for one in chapters
         ],
         data=_inside_script({name: value for one in chapters for name, value in one.data.items()}),
+        blocks={name: _inside_script(value) for one in chapters for name, value in one.blocks.items()},
         style=style,
         script=script,
         style_hash=_hash(style),

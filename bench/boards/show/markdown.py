@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from bench.boards.board import Board, Line
+from bench.boards.board import Board, Field, Line
 from bench.boards.cells import Table, cost, percent, plain, times
+from bench.boards.findings import CAVEAT, signed
 from bench.boards.markup import computed, table, text
 from bench.boards.numbers import LOSSLESS, SHARES, Number, cut_packed, cut_reading, reading
 from bench.boards.policies import NOTE as POLICIES_NOTE
@@ -13,16 +14,20 @@ from bench.boards.rows import Row, cut_means
 from bench.boards.units import big, digits, in_bytes
 from bench.errors import counted
 from bench.records.record import BATCHES, Record
+from bench.records.setup import DENSE
 
 NOTES = (
     "Means over seeds with 95% intervals (Student's t). Ratios in brackets: how many times less than the dense parent.",
-    "Fewer than three seeds have no rank. MACs: 1 MAC = 2 FLOPs; *effective* counts weights that exist.",
-    "Latency: batch 1, really executed, of the seeds that were timed on one machine, that with the most, and compared "
-    "only on it. Payload: the fewest bytes at an inner cut whose codec costs at most one point of accuracy.",
+    "Rows of one group cannot be told from its first one by pairs of seeds; fewer than three seeds have no group. Rows are compared "
+    "within one training recipe and one machine. MACs: 1 MAC = 2 FLOPs; *effective* counts weights that exist.",
+    "Latency: batch 1, really executed. Payload: the fewest bytes at an inner cut whose codec costs at most one point of accuracy. "
+    "Budget: steps trained, over the recipe's.",
 )
+FIRST = 20
+"""Rows that a page begins with; the rest of a table is folded."""
 LAST_HEADS = (
-    "rank", "model", "exits plan", "seeds", "top-1", "top-5", "effective MACs", "packed", "latency", "payload",
-    "energy, measured", "energy, modelled", "budget", "training MACs", "training time",
+    "group", "model", "exits plan", "seeds", "top-1", "against dense", "top-5", "effective MACs", "packed", "latency", "payload",
+    "energy, measured", "energy, modelled", "budget", "against dense of that budget", "training MACs", "training time",
 )  # fmt: skip
 EXIT_HEADS = (
     "model", "exits plan", "exit", "top-1", "MACs", "effective MACs", "packed", "latency", "weights", "on a path",
@@ -34,73 +39,95 @@ CUT_HEADS = (
 
 
 def page(board: Board) -> str:
-    """One page: last exits, methods by density, every exit, policies, cuts, references, contested records."""
-    records = sum(len(row.records) for row in board.rows)
+    """One page: findings and first rows, and folded below them methods by density, exits, policies, cuts, references."""
     lines = [
         f"# {text(board.title)}",
         "",
-        f"{counted(len(board.lines), 'model')}, {counted(records, 'record')}, {board.seconds / 3600:.2f} hours of work on "
-        f"{text(' and '.join(board.machines))}.",
+        f"{counted(len(board.trainings), 'model')}, {counted(len(board.records), 'record')}, {board.seconds / 3600:.2f} hours of "
+        f"work on {text(' and '.join(board.machines))}.",
         "",
         *NOTES,
         computed(Record),
-        "",
-        "## Last exits",
-        "",
-        *table(LAST_HEADS, map(_last, board.lines)),
     ]
+    for field in board.fields:
+        lines += _field(field)
     for words in board.tables:
         lines += _shown(words)
-    lines += [
-        "",
-        "## Every exit",
-        "",
-        *table(EXIT_HEADS, (cells for line in board.lines for cells in _exits(line))),
-    ]
+    lines += ["", "## Every exit"]
+    for field in board.fields:
+        rows = [cells for line in field.lines for cells in _exits(line)]
+        lines += _folded(text(field.peers.name), EXIT_HEADS, rows)
     lines += _policies(board)
-    lines += [
-        "",
-        "## Every device's part",
-        "",
-        *table(CUT_HEADS, (cells for row in board.rows for cells in _cuts(row))),
-    ]
-    if references := [(line.row, one) for line in board.lines for one in line.references]:
-        cells = (
-            [
-                text(f"{row.setup.backbone.label}, {row.plan}"),
-                one.name,
-                percent(one.accuracy),
-                big(one.device_macs.value),
-                in_bytes(one.payload.value),
-            ]
-            for row, one in references
-        )
-        heads = ("dense network", "reference", "top-1", "MACs on the device", "payload")
-        lines += ["", "## References", "", *table(heads, cells)]
-    if costly := [row for row in board.rows if row.costly]:
+    cuts = [cells for row in board.trainings for cells in _cuts(row)]
+    lines += ["", "## Every device's part", *_folded("Every inner cut", CUT_HEADS, cuts)]
+    lines += _references(board)
+    if costly := [row for row in board.trainings if row.costly]:
         lines += ["", "## MACs that leave something out", ""]
         lines += [f"* {text(row.setup.model)}: {text(', '.join(row.costly))}" for row in costly]
-    if reasons := [(row, reason) for row in board.rows for reason in row.reasons]:
+    if reasons := [(row, reason) for row in board.trainings for reason in row.reasons]:
         lines += ["", "## Contested", ""]
         lines += [f"* {text(row.setup.model_at_density)}, {text(reason)}" for row, reason in reasons]
     return "\n".join(lines) + "\n"
 
 
+def _field(field: Field) -> list[str]:
+    """What was found in a field, and its rows, those behind the first ones folded."""
+    rows = [_last(line) for line in field.lines]
+    lines = ["", f"## {text(field.peers.name)}", "", *(f"* {text(finding)}" for finding in field.findings)]
+    lines += ["", text(CAVEAT)] if field.findings else []
+    lines += ["", *table(LAST_HEADS, rows[:FIRST])]
+    return lines + _folded(f"{counted(len(rows[FIRST:]), 'more row')}", LAST_HEADS, rows[FIRST:])
+
+
+def _folded(summary: str, heads: Sequence[str], rows: list[list[str]]) -> list[str]:
+    """The lines of a table that is opened by a click; none without rows."""
+    if not rows:
+        return []
+    return ["", f"<details><summary>{summary}</summary>", "", *table(heads, rows), "", "</details>"]
+
+
+def _references(board: Board) -> list[str]:
+    cells = [
+        [
+            text(f"{line.row.setup.backbone.label}, {line.row.plan}"),
+            one.name,
+            percent(one.accuracy),
+            big(one.device_macs.value),
+            in_bytes(one.payload.value),
+        ]
+        for line in board.lines
+        if line.row in board.trainings
+        for one in line.references
+    ]
+    heads = ("dense network", "reference", "top-1", "MACs on the device", "payload")
+    return (
+        [
+            "",
+            "## References",
+            *_folded("Dense networks on the device, on the server, and between", heads, cells),
+        ]
+        if cells
+        else []
+    )
+
+
 def _last(line: Line) -> list[str]:
     row, last = line.row, line.last
+    loss = row.against(row.parents) if row.setup.method.name != DENSE else None
+    beside = row.against(row.longer)
     budget, longer = row.mean(lambda record: record.budget), last["overhead"].mean
     models = sorted(key for key in last if key.startswith("energy."))
     return [
-        "-" if line.rank is None else str(line.rank),
+        "-" if line.group is None else str(line.group),
         text(row.setup.model_at_density),
         text(row.plan),
         str(row.seeds) + (" (contested)" if row.reasons else ""),
-        *(
-            last[key].words
-            for key in ("top1", "top5", "macs.effective", "bytes", "latency", "payload", "energy")
-        ),
+        last["top1"].words,
+        signed(loss) if loss else "",
+        *(last[key].words for key in ("top5", "macs.effective", "bytes", "latency", "payload", "energy")),
         ", ".join(f"{last[key].words} {text(line.axes[key].head)}" for key in models),
         f"{digits(budget.value)} x" if budget else "",
+        signed(beside) if beside else "",
         last["training"].words,
         f"{longer.value:.2f} x" if longer else "",
     ]
@@ -169,7 +196,21 @@ def _policies(board: Board) -> list[str]:
         "MACs",
         *(f"time, batch {batch}" for batch in BATCHES),
     )
-    rows = [
+    lines = [
+        folded
+        for field in board.fields
+        for folded in _folded(
+            text(field.peers.name), heads, [cells for line in field.lines for cells in _curves(line)]
+        )
+    ]
+    return ["", "## Policies", "", POLICIES_NOTE, *lines] if lines else []
+
+
+def _curves(line: Line) -> list[list[str]]:
+    """The cells of a network's policies; none where it has no early exits."""
+    if not line.row.records or len(line.row.records[0].exits) < 2:
+        return []
+    return [
         [
             text(line.row.setup.model_at_density),
             text(line.row.plan),
@@ -179,14 +220,17 @@ def _policies(board: Board) -> list[str]:
             percent(one.shipped) if one.shipped else "",
             *(times(mean.value if mean else None) for mean in (one.macs, *one.times)),
         ]
-        for line in board.lines
-        if line.row.records and len(line.row.records[0].exits) > 1
         for one in line.policies
     ]
-    return ["", "## Policies", "", POLICIES_NOTE, "", *table(heads, rows)] if rows else []
 
 
 def _shown(words: Table) -> list[str]:
-    """The lines of a table of words, under its title and note."""
-    rows = ([text(cell) for cell in cells] for cells in words.rows)
-    return ["", f"## {words.title}", "", text(words.note), "", *table(words.heads, rows)]
+    """The lines of a table of words, under its title and note, folded where it is long."""
+    rows = [[text(cell) for cell in cells] for cells in words.rows]
+    return [
+        "",
+        f"## {words.title}",
+        "",
+        text(words.note),
+        *_folded(counted(len(rows), "row"), words.heads, rows),
+    ]

@@ -1,191 +1,158 @@
-// The boards of networks: the plot, the filters and a row's curves.
-let picked = null;
+// The boards of networks: which of them are compared, and the state of the page, which its address holds.
+const DEFAULTS = { x: "density", y: "top1", order: "top1" };
+const KEYS = ["board", "recipe", "machine", "bytes", "time", "accuracy", "x", "y", "network", "least", "most", "lines", "a", "b", "chosen", "find", "order", "open"];
+const LIMITS = { bytes: 1e3, time: 1e-6, accuracy: 0.01 };
+let state = {};
 
-const board = () => page.boards[byId("board").value];
-const colourOf = (method) => COLOURS[board().methods.indexOf(method) % COLOURS.length];
-const shapeOf = (backbone) => SHAPES[board().backbones.indexOf(backbone) % SHAPES.length];
+const names = Object.keys(page.boards || {});
+const board = () => page.boards[state.board];
+const place = () => Math.max(0, board().fields.findIndex((one) => one.recipe === state.recipe && one.machine === state.machine));
+const field = () => board().fields[place()];
+const rows = () => block(`rows-${names.indexOf(state.board)}`)[place()];
+const rest = () => block(`more-${names.indexOf(state.board)}`);
+const last = (row, key) => row.whole && key in row.whole ? row.whole[key] : row.exits?.[row.exits.length - 1]?.[key];
+const rowOf = (name) => rows().find((row) => key(row) === name);
+const key = (row) => row.digest;
+const title = (row) => `${row.model}, ${row.plan}`;
 
-function fill(id, values) {
-  const kept = byId(id).value;
-  byId(id).replaceChildren(html("option", "all", { value: "" }), ...values.map((value) => html("option", value, { value })));
-  if (values.includes(kept)) byId(id).value = kept;
+function difference(one, other) {
+  // The mean of one's accuracy minus the other's by pairs of seeds, and half of its 95% and 90% intervals.
+  const others = new Map(other.top1), values = one.top1.filter(([seed]) => others.has(seed)).map(([seed, top1]) => top1 - others.get(seed));
+  if (!values.length) return null;
+  const n = values.length, mean = values.reduce((sum, value) => sum + value, 0) / n;
+  if (n === 1) return [mean, null, 1, null];
+  const error = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1) / n);
+  const [t, tested] = page.t.map((quantiles) => quantiles[Math.min(n - 2, quantiles.length - 1)]);
+  return [mean, t * error, n, tested * error];
 }
 
-function visible() {
-  const words = byId("find").value.toLowerCase();
-  return board().rows.map((row, number) => [row, number]).filter(([row]) =>
-    (!byId("backbone").value || row.backbone === byId("backbone").value)
-    && (!byId("method").value || row.method === byId("method").value)
-    && (!byId("machine").value || row.machine === byId("machine").value)
-    && (row.model + " " + row.plan).toLowerCase().includes(words));
+const told = (one) => one !== null && one[1] !== null && Math.abs(one[0]) > one[1] + 1e-9;
+
+function readState() {
+  state = { ...DEFAULTS, ...Object.fromEntries(new URLSearchParams(location.hash.slice(1))) };
+  if (!names.includes(state.board)) state.board = names[0];
+  settle();
 }
 
-function numberOf(row, exit, key) {
-  return key in row.whole ? row.whole[key] : row.exits[exit]?.[key];
+function settle() {
+  // What does not exist on this board gives way to what is usual there.
+  const fields = board().fields;
+  if (!fields.some((one) => one.recipe === state.recipe)) state.recipe = fields[0].recipe;
+  const own = fields.filter((one) => one.recipe === state.recipe);
+  if (!own.some((one) => one.machine === state.machine)) state.machine = own[0].machine;
 }
 
-function front(points, xUp, yUp) {
-  // The points that no other one beats in both directions.
-  const better = (a, b, up) => up ? a >= b : a <= b;
-  return points.filter((one) => !points.some((other) => other !== one
-    && better(other[0], one[0], xUp) && better(other[1], one[1], yUp)
-    && (other[0] !== one[0] || other[1] !== one[1]))).sort((a, b) => a[0] - b[0]);
+function writeState() {
+  const usual = { ...DEFAULTS, board: names[0], recipe: board().fields[0].recipe, machine: board().fields.find((one) => one.recipe === state.recipe).machine };
+  const kept = KEYS.filter((name) => state[name] && state[name] !== usual[name]).map((name) => [name, state[name]]);
+  history.replaceState(null, "", "#" + new URLSearchParams(kept));
 }
 
-function drawPlot(rows) {
-  const [xKey, yKey] = [byId("x").value, byId("y").value];
-  const axis = (key) => ({ title: page.axes[key][0], unit: page.axes[key][1], log: byId("log").checked && page.axes[key][1] !== "share" });
-  const [x, y] = [axis(xKey), axis(yKey)];
-  const marks = [];
-  for (const [row, number] of rows) {
-    const exits = byId("exits").value === "all" ? row.exits.map((_, n) => n) : [row.exits.length - 1];
-    const line = [];
-    for (const exit of exits) {
-      const [a, b] = [numberOf(row, exit, xKey), numberOf(row, exit, yKey)];
-      if (a && b && !(x.log && a[0] <= 0) && !(y.log && b[0] <= 0)) line.push({ row, number, exit, a, b });
-    }
-    marks.push(...line.map((mark) => ({ ...mark, line })));
-  }
-  byId("plot-note").textContent = `${counted(marks.length, "point")} of ${counted(rows.length, "model")}`
-    + (marks.length ? "; bars are 95% intervals over seeds, the dashed line joins the ranked points that no other beats, pale points have fewer than three seeds." : ". Nothing here has both of these numbers: choose other axes or filters.");
-  if (!marks.length) { byId("pareto").replaceChildren(); byId("legend").replaceChildren(); return; }
-  const plot = new Plot(byId("pareto"), `${y.title} against ${x.title}`, x, y, marks.map((m) => [m.a[0], m.b[0]]), innerWidth < 600 ? 320 : 440);
-  const up = (key) => key === "top1" || key === "top5";
-  plot.path(front(marks.filter((m) => m.row.ranked).map((m) => [m.a[0], m.b[0]]), up(xKey), up(yKey)), { class: "front" });
-  for (const { row, line } of marks.filter((m) => m === m.line[0] || m.exit === m.line[0].exit))
-    plot.path(line.map((m) => [m.a[0], m.b[0]]), { class: "path unranked", stroke: colourOf(row.method) });
-  for (const { row, number, exit, a, b } of marks) {
-    const colour = colourOf(row.method);
-    plot.bar(a[0], b[0], [a[1], b[1]], colour);
-    const words = `${row.model} (${row.plan})\nexit ${exit} of ${row.exits.length}, ${counted(row.seeds, "seed")}\n${y.title}: ${shown(b[0], y.unit)}${b[1] ? " \u00b1 " + shown(b[1], y.unit) : ""}\n${x.title}: ${shown(a[0], x.unit)}`;
-    plot.mark(a[0], b[0], shapeOf(row.backbone), colour, words, (row.ranked ? "" : "unranked ") + (number === picked ? "chosen" : ""), () => pick(number));
-  }
-  const key = (shape, colour, words) => {
-    const item = html("li");
-    item.append(node("svg", { viewBox: "-9 -9 18 18", "aria-hidden": "true" }, node("path", { d: outline(shape, 6.5), fill: colour })), words);
-    return item;
-  };
-  byId("legend").replaceChildren(
-    ...unique(rows.map(([row]) => row.method)).map((method) => key("circle", colourOf(method), method)),
-    ...unique(rows.map(([row]) => row.backbone)).map((backbone) => key(shapeOf(backbone), "currentColor", backbone)));
+function change(name, value) {
+  state[name] = value;
+  writeState();
 }
 
-function pick(number) {
-  picked = number;
-  draw();
-  byId("chosen").scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+function cellOf(row, axis) {
+  const pair = last(row, axis), unit = page.axes[axis][1];
+  if (pair) return unit === "share" ? spread(pair, unit) : shown(pair[0], unit);
+  return row.disturbed?.includes(axis) ? "disturbed" : "-";
 }
 
-function drawChosen() {
-  const row = board().rows[picked];
-  byId("chosen").hidden = !row;
-  if (!row) return;
-  byId("chosen-title").textContent = `${row.model}, ${row.plan}`;
-  const accuracy = { title: "top-1 accuracy", unit: "share" };
-  const exits = row.exits.filter((e) => e["macs.effective"] && e.top1).map((e, n) => [e["macs.effective"], e.top1, `exit ${n} (stage ${e.stage})`]);
-  const curves = row.policies.filter((p) => p.points.length);
-  const values = [...exits.map(([a, b]) => [a[0], b[0]]), ...curves.flatMap((p) => p.points.map(([, a, b]) => [a[0], b[0]]))];
-  byId("curve").replaceChildren();
-  if (values.length) {
-    const plot = new Plot(byId("curve"), "Accuracy against effective MACs", { title: "effective MACs", unit: "MAC" }, accuracy, values, 300);
-    curves.forEach((policy, n) => {
-      const colour = COLOURS[n % COLOURS.length], shape = SHAPES[Math.floor(n / COLOURS.length) % SHAPES.length];
-      plot.path(policy.points.map(([, a, b]) => [a[0], b[0]]), { class: "path", stroke: colour });
-      for (const [share, a, b] of policy.points)
-        plot.mark(a[0], b[0], shape, colour, `${policy.policy}${policy.reference ? " (sees labels)" : ""} within ${Math.round(share * 100)}%\n${shown(b[0], "share")}${b[1] ? " \u00b1 " + shown(b[1], "share") : ""} at ${shown(a[0], "MAC")}`);
-    });
-    for (const [a, b, name] of exits) {
-      plot.bar(a[0], b[0], [0, b[1]], "currentColor");
-      plot.mark(a[0], b[0], "diamond", "currentColor", `${name}\n${shown(b[0], "share")} at ${shown(a[0], "MAC")}`);
-    }
-    const legend = html("ul", "", { class: "legend" });
-    curves.forEach((policy, n) => legend.append(entry(SHAPES[Math.floor(n / COLOURS.length) % SHAPES.length], COLOURS[n % COLOURS.length], policy.policy)));
-    legend.append(entry("diamond", "currentColor", "exits"));
-    byId("curve").append(legend);
-  }
-  drawPolicies(row.policies);
-  const crossings = row.cuts.flatMap((cut) => Object.entries(cut.codecs).map(([codec, [raw, , top1]]) => ({ cut, codec, raw, top1 })));
-  byId("cuts").replaceChildren();
-  if (crossings.length) {
-    const plot = new Plot(byId("cuts"), "Accuracy against payload", { title: "payload", unit: "B", log: true }, accuracy, crossings.map((c) => [c.raw[0], c.top1[0]]), 300);
-    const codecs = unique(crossings.map((c) => c.codec));
-    for (const { cut, codec, raw, top1 } of crossings) {
-      const colour = COLOURS[codecs.indexOf(codec) % COLOURS.length];
-      plot.bar(raw[0], top1[0], [0, top1[1]], colour);
-      plot.mark(raw[0], top1[0], SHAPES[cut.before % SHAPES.length], colour, `cut ${cut.before} (${cut.shape.join("x")}), ${codec}\n${shown(top1[0], "share")} behind ${shown(raw[0], "B")}`);
-    }
-    const legend = html("ul", "", { class: "legend" });
-    codecs.forEach((codec, n) => legend.append(entry("circle", COLOURS[n % COLOURS.length], codec)));
-    row.cuts.filter((cut) => Object.keys(cut.codecs).length).forEach((cut) => legend.append(entry(SHAPES[cut.before % SHAPES.length], "currentColor", `cut ${cut.before}`)));
-    byId("cuts").append(legend);
-  }
-  const facts = {
-    task: row.task, seeds: String(row.seeds) + (row.ranked ? "" : " (unranked)"), "timed on": row.machine,
-    recipe: Object.entries(row.recipe).map(([k, v]) => `${k} ${v}`).join(", "), digest: row.digest,
-    "dense parent / this": Object.entries(row.ratios).map(([k, v]) => `${page.axes[k][0]} ${v.toFixed(2)} x`).join(", ") || null,
-    contested: row.contested.join(" ") || null,
-  };
-  byId("facts").replaceChildren(...Object.entries(facts).filter(([, v]) => v).flatMap(([k, v]) => [html("dt", k), html("dd", v)]));
+function nameCell(row) {
+  const button = html("button", row.model, { type: "button", class: "name", "aria-label": `Show one network: ${title(row)}` });
+  button.addEventListener("click", () => { change("chosen", key(row)); open("one"); });
+  const notes = [row.plan, ...(row.longer ? [`trains ${shown(row.budget[0], "x")} as long`] : []), ...(row.contested ? ["contested"] : []), ...(row.costly ? [`MACs leave out ${row.costly.join(", ")}`] : []), ...(row.ranked ? [] : ["fewer than three seeds"])];
+  return [button, html("small", notes.join("; "))];
 }
 
-function drawPolicies(policies) {
-  const cell = (pair, form) => html("td", pair ? form(pair[0]) : "-", pair ? { class: "number", "data-value": pair[0] } : { class: "number" });
-  const lines = policies.map((p) => {
-    const line = html("tr");
-    line.append(html("td", p.policy + (p.reference ? " (sees labels)" : "")));
-    line.append(...[...p.at, p.area].map((pair) => cell(pair, (value) => shown(value, "share"))), cell(p.exit, (value) => value.toFixed(2)));
-    line.append(cell(p.shipped, (value) => shown(value, "share")), ...p.times.map((pair) => cell(pair, (value) => `${value.toFixed(2)} x`)));
-    return line;
-  });
-  byId("policies").tBodies[0].replaceChildren(...lines);
-  byId("judged").hidden = !lines.length;
+const HEADS = [
+  { title: "group", number: true, wide: true }, { title: "network" }, { title: "top-1", number: true }, { title: "against dense", number: true, wide: true },
+  { title: "file", number: true }, { title: "time", number: true }, { title: "MACs", number: true, wide: true }, { title: "training", number: true, wide: true },
+];
+
+function cells(row) {
+  const training = row.budget && row.budget[0] !== 1 ? `${shown(row.budget[0], "x")} as long` : "";
+  return [row.group ? String(row.group) : "-", nameCell(row), cellOf(row, "top1"), points(row.loss), cellOf(row, "bytes"), cellOf(row, "latency"), cellOf(row, "macs.effective"), training];
 }
 
-function drawTables(rows) {
-  const seen = new Set(rows.map(([, number]) => number));
-  for (const article of document.querySelectorAll("article")) {
-    article.hidden = article.dataset.board !== byId("board").value;
-    if (article.hidden) continue;
-    for (const line of article.querySelectorAll("tr[data-row]")) {
-      line.hidden = !seen.has(Number(line.dataset.row));
-      line.classList.toggle("picked", Number(line.dataset.row) === picked);
-    }
-  }
+function drawFirst() {
+  const own = field();
+  byId("about").textContent = own.about;
+  byId("sentences").replaceChildren(...own.findings.map((words) => html("li", words)));
+  if (!own.findings.length) byId("sentences").append(html("li", "Too few seeds or networks to find anything out: three seeds of two methods are needed."));
+  byId("caveat").textContent = page.caveat;
+  table(byId("best"), HEADS, rows().slice(0, 10).map(cells), { label: "The first ten networks" });
+  byId("best").append(html("p", "By accuracy, in groups: networks of one group cannot be told from its first one by pairs of seeds. Against dense: points more than the dense parent. File: packed. Time: a sample alone. All within one training recipe and one machine.", { class: "note" }));
+}
+
+function drawAll() {
+  const words = (state.find || "").toLowerCase(), axis = state.order, up = page.axes[axis][2];
+  const value = (row) => last(row, axis)?.[0] ?? null;
+  const found = rows().filter((row) => title(row).toLowerCase().includes(words));
+  if (axis !== "top1") found.sort((a, b) => (value(a) === null) - (value(b) === null) || (up ? value(b) - value(a) : value(a) - value(b)));
+  const own = HEADS.some((head) => head.axis === axis) || ["top1", "bytes", "latency", "macs.effective"].includes(axis) ? [] : [axis];
+  table(byId("all").lastElementChild, [...HEADS, ...own.map((name) => ({ title: page.axes[name][0], number: true }))], found.map((row) => [...cells(row), ...own.map((name) => cellOf(row, name))]), { label: "All networks" });
+}
+
+const PARTS = { density: drawDensity, compare: drawCompare, exits: drawExits, training: drawTraining, all: drawAll, one: drawOne };
+
+function open(name) {
+  // Show a part of the page and go there.
+  const part = byId(name);
+  if (!part) return;
+  if (part.tagName === "DETAILS") { part.open = true; PARTS[name]?.(); }
+  change("open", name);
+  part.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  (part.querySelector("summary") || part).focus({ preventScroll: true });
+}
+
+function drawParts() {
+  for (const [name, draw] of Object.entries(PARTS)) if (byId(name).open) draw();
+  byId("tables").replaceChildren();
+  for (const one of rest().tables) textTable(byId("tables"), one);
+  if (board().contested.length) textTable(byId("tables"), { title: "Contested records", note: "Their numbers count nowhere.", heads: ["network", "reason"], rows: board().contested, names: 2 });
 }
 
 function draw() {
-  const rows = visible();
-  drawPlot(rows);
-  drawTables(rows);
-  drawChosen();
+  settle();
+  const fields = board().fields;
+  options("board", names.map((name) => [name, page.boards[name].title]), state.board);
+  options("recipe", plainOptions([...new Set(fields.map((one) => one.recipe))]), state.recipe);
+  options("machine", plainOptions(fields.filter((one) => one.recipe === state.recipe).map((one) => one.machine)), state.machine);
+  for (const name of Object.keys(LIMITS)) byId(name).value = state[name] || "";
+  byId("find").value = state.find || "";
+  options("order", Object.keys(page.axes).map((name) => [name, page.axes[name][0]]), state.order);
+  drawFirst();
+  drawTaken();
+  drawControls();
+  drawPlot();
+  drawParts();
 }
 
-function choose() {
-  picked = null;
-  fill("backbone", board().backbones);
-  fill("method", board().methods);
-  fill("machine", unique(board().rows.map((row) => row.machine)));
-  draw();
-}
-
-if (Object.keys(page.boards).length) {
-  for (const id of ["x", "y"])
-    byId(id).replaceChildren(...Object.entries(page.axes).map(([key, [title]]) => html("option", title, { value: key })));
-  byId("x").value = "macs.effective";
-  byId("y").value = "top1";
-  byId("controls").hidden = false;
-  byId("plot").hidden = false;
-  byId("controls").addEventListener("submit", (event) => event.preventDefault());
-  byId("board").addEventListener("change", choose);
-  for (const id of ["backbone", "method", "machine", "exits", "x", "y", "log", "find"]) byId(id).addEventListener("input", draw);
-  for (const table of document.querySelectorAll("article table, #policies")) sortable(table);
-  for (const line of document.querySelectorAll("tr[data-row]")) {
-    const cell = line.cells[1], name = cell.firstChild;
-    const button = html("button", name.textContent, { type: "button", "aria-label": "Show the curves of " + name.textContent });
-    name.replaceWith(button);
-    button.addEventListener("click", () => pick(Number(line.dataset.row)));
-  }
+function begin() {
+  readState();
+  byId("where").hidden = byId("networks").hidden = false;
+  for (const form of document.forms) form.addEventListener("submit", (event) => event.preventDefault());
+  for (const name of ["board", "recipe", "machine"])
+    byId(name).addEventListener("change", (event) => {
+      state = { ...DEFAULTS, board: state.board, recipe: state.recipe, bytes: state.bytes, time: state.time, accuracy: state.accuracy, open: state.open, [name]: event.target.value };
+      settle();
+      writeState();
+      draw();
+    });
+  for (const name of Object.keys(LIMITS)) byId(name).addEventListener("input", (event) => { change(name, event.target.value); drawTaken(); });
+  for (const name of ["x", "y", "network", "least", "most"]) byId(name).addEventListener("change", (event) => { change(name, event.target.value); drawControls(); drawPlot(); });
+  byId("lines").addEventListener("change", (event) => { change("lines", [...event.target.selectedOptions].map((one) => one.value).join("|")); drawPlot(); });
+  for (const name of ["a", "b"]) byId(name).addEventListener("change", (event) => { change(name, event.target.value); drawCompare(); });
+  byId("chosen").addEventListener("change", (event) => { change("chosen", event.target.value); drawOne(); });
+  byId("find").addEventListener("input", (event) => { change("find", event.target.value); drawAll(); });
+  byId("order").addEventListener("change", (event) => { change("order", event.target.value); drawAll(); });
+  for (const link of document.querySelectorAll("[data-open]")) link.addEventListener("click", (event) => { event.preventDefault(); open(link.dataset.open); });
+  for (const [name, draw] of Object.entries(PARTS)) byId(name).addEventListener("toggle", () => { if (byId(name).open) draw(); });
+  addEventListener("hashchange", () => { readState(); draw(); if (state.open) open(state.open); });
   let wide = innerWidth;
-  addEventListener("resize", () => { if (innerWidth !== wide) { wide = innerWidth; draw(); } });
-  choose();
+  addEventListener("resize", () => { if (innerWidth !== wide) { wide = innerWidth; drawPlot(); if (byId("one").open) drawOne(); } });
+  draw();
+  if (state.open) open(state.open);
 }

@@ -1,57 +1,109 @@
-"""The boards of networks as a chapter of index.html."""
+"""The boards of networks as a chapter of index.html: findings first, the rest when it is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from bench.boards.axes import Axis, axes
-from bench.boards.board import Board, Line
-from bench.boards.cells import FORMS, Cell, Table, filled
-from bench.boards.data import line_data
-from bench.boards.families import network_of
+from bench.boards.board import Board, Field
+from bench.boards.cells import FORMS, Table, filled
+from bench.boards.data import BEST_HEADS, field_data, line_data, more_data
+from bench.boards.differences import LEVELS, MARGIN, quantile
+from bench.boards.families import KINDS, network_of
+from bench.boards.findings import CAVEAT
 from bench.boards.markup import Chapter
 from bench.boards.numbers import SHARES
 from bench.boards.policies import NOTE
-from bench.boards.units import big, digits, in_bytes, short
+from bench.boards.styles import styles
+from bench.boards.units import big, in_bytes, short
 from bench.errors import counted
 from bench.records.record import BATCHES, Record
 
-
-class Head(NamedTuple):
-    """A column's title."""
-
-    title: str
-    number: bool = True
+SCRIPTS = ("networks.js", "answers.js", "tradeoff.js", "chosen.js")
+FIRST = 10
+"""Rows of the first view."""
+PAIRS = 31
+"""Quantiles of Student's t are given for fewer pairs than this."""
 
 
 def chapter(boards: Mapping[str, Board]) -> Chapter:
-    """The boards of all tasks, with their plot."""
+    """The boards of all tasks, those of most records first."""
+    boards = dict(sorted(boards.items(), key=lambda item: (-len(item[1].records), item[0])))
     all_axes = axes(row for board in boards.values() for row in board.rows)
-    values = {name: [line_data(line, all_axes) for line in board.lines] for name, board in boards.items()}
     data = {
-        "axes": {key: (axis.title, axis.unit) for key, axis in all_axes.items()},
-        "boards": {
-            name: {
-                "rows": rows,
-                "methods": sorted({row["method"] for row in rows}),
-                "backbones": sorted({row["backbone"] for row in rows}),
-            }
-            for name, rows in values.items()
-        },
+        "axes": {key: (axis.title, axis.unit, axis.up) for key, axis in all_axes.items()},
+        "kinds": KINDS,
+        "methods": styles(row for board in boards.values() for row in board.rows),
+        "bestHeads": BEST_HEADS,
+        "margin": MARGIN,
+        "caveat": CAVEAT,
+        "batches": BATCHES,
+        "shares": [f"{share:.0%}" for share in SHARES],
+        "policiesNote": NOTE.replace("*", ""),
+        "t": [[short(quantile(level, pairs - 1)) for pairs in range(2, PAIRS)] for level in LEVELS],
+        "boards": {name: _board(board) for name, board in boards.items()},
     }
-    return Chapter(
-        Record.folder,
-        Path(__file__).with_name("networks"),
-        {
-            "boards": {name: _board(board, values[name], all_axes) for name, board in boards.items()},
-            "shares": [f"{share:.0%}" for share in SHARES],
-            "batches": BATCHES,
-            "policies_note": NOTE.replace("*", ""),
-        },
-        data,
+    blocks: dict[str, Any] = {}
+    for number, board in enumerate(boards.values()):
+        rows = [[line_data(line, all_axes) for line in field.lines] for field in board.fields]
+        blocks[f"rows-{number}"] = rows
+        blocks[f"more-{number}"] = {
+            "rows": [[more_data(line) for line in field.lines] for field in board.fields],
+            "tables": [_plain(table) for table in [*board.tables, *_references(board)]],
+        }
+    first = {name: _first(board, all_axes) for name, board in boards.items()}
+    values = {"boards": first, "caveat": CAVEAT}
+    return Chapter(Record.folder, Path(__file__).with_name("networks"), SCRIPTS, values, data, blocks)
+
+
+def _board(board: Board) -> dict[str, Any]:
+    """What the first view needs of a board: its fields, and what was found in each."""
+    return {
+        "title": board.title,
+        "contested": [
+            [row.setup.model_at_density, reason] for row in board.trainings for reason in row.reasons
+        ],
+        "fields": [
+            {
+                "recipe": field.peers.recipe,
+                "machine": field.peers.machine,
+                "about": about(field),
+                "findings": field.findings,
+                **field_data(field),
+            }
+            for field in board.fields
+        ],
+    }
+
+
+def about(field: Field) -> str:
+    """How many networks and records a field has, in a sentence."""
+    rows = [line.row for line in field.lines]
+    records = {f"{one.digest}/{one.seed}" for row in rows for one in row.records}
+    seeds = sorted({row.seeds for row in rows})
+    some = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    return (
+        f"{counted(len(rows), 'network')}, {counted(len(records), 'record')}, {some} seeds each; trained for "
+        f"{field.peers.recipe}, timed on {field.peers.machine}."
     )
+
+
+def _first(board: Board, all_axes: Mapping[str, Axis]) -> dict[str, Any]:
+    """The usual field as text, for a browser without scripts."""
+    field = board.fields[0]
+    keys = ("top1", "bytes", "latency")
+    return {
+        "title": board.title,
+        "about": about(field),
+        "findings": field.findings,
+        "heads": ["network", *(all_axes[key].head for key in keys)],
+        "rows": [
+            [line.row.setup.model_at_density, *(line.last[key].words for key in keys)]
+            for line in field.lines[:FIRST]
+        ],
+    }
 
 
 def _plain(table: Table) -> dict[str, Any]:
@@ -59,71 +111,18 @@ def _plain(table: Table) -> dict[str, Any]:
     return {"title": table.title, "note": table.note, "heads": heads, "rows": rows, "names": table.names}
 
 
-def _board(board: Board, rows: list[dict[str, Any]], all_axes: Mapping[str, Axis]) -> dict[str, Any]:
-    hours = board.seconds / 3600
-    measured = {
-        key
-        for line in board.lines
-        for key, value in line.last.items()
-        if value.mean is not None or value.disturbed
-    }
-    own = [key for key in all_axes if key in measured]
-    return {
-        "heads": [
-            Head("rank"),
-            Head("model", number=False),
-            Head("exits plan", number=False),
-            Head("seeds"),
-            *(Head(all_axes[key].title) for key in own),
-            Head("budget"),
-        ],
-        "rows": [
-            {"ranked": row["ranked"], "cells": _cells(place, line, row, own)}
-            for place, (line, row) in enumerate(zip(board.lines, rows, strict=True), 1)
-        ],
-        "title": board.title,
-        "models": counted(len(board.lines), "model"),
-        "records": counted(sum(len(row.entries) for row in board.rows), "record"),
-        "hours": f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes",
-        "machines": " and ".join(board.machines),
-        "tables": [_plain(table) for table in board.tables],
-        "contested": [
-            {"model": one["model"], "reason": reason} for one in rows for reason in one["contested"]
-        ],
-        "references": [
-            {
-                "model": network_of(line.row),
-                "name": reference.name,
-                "accuracy": FORMS["share"](reference.accuracy.value),
-                "macs": big(reference.device_macs.value),
-                "payload": in_bytes(reference.payload.value),
-            }
-            for line in board.lines
-            for reference in line.references
-        ],
-    }
-
-
-def _warnings(line: Line, row: dict[str, Any]) -> Iterable[str]:
-    """What a reader must know of a model before its numbers."""
-    if row["contested"]:
-        yield "contested"
-    if line.row.costly:
-        yield f"MACs leave out {', '.join(line.row.costly)}"
-
-
-def _cells(place: int, line: Line, row: dict[str, Any], own: Iterable[str]) -> list[Cell]:
-    cells = [
-        Cell("-" if line.rank is None else str(line.rank), value=place),
-        Cell(row["model"], "; ".join(_warnings(line, row)), number=False),
-        Cell(row["plan"], number=False),
-        Cell(str(row["seeds"]), value=row["seeds"]),
+def _references(board: Board) -> list[Table]:
+    """The reference points of dense networks; none where there are none."""
+    rows = [
+        [
+            network_of(line.row),
+            one.name,
+            FORMS["share"](one.accuracy.value),
+            big(one.device_macs.value),
+            in_bytes(one.payload.value),
+        ]
+        for line in board.fields[0].lines
+        for one in line.references
     ]
-    for key in own:
-        value = line.last.get(key)
-        if value is None or value.mean is None:
-            cells.append(Cell("-" if value is None else value.lines[0]))
-        else:
-            cells.append(Cell(*value.lines, short(value.mean.value)))
-    budget = row["budget"]
-    return [*cells, Cell(f"{digits(budget[0])} x", value=budget[0]) if budget else Cell("-")]
+    heads = ("network", "reference", "top-1", "MACs on the device", "payload")
+    return [Table("References, from the dense networks", "", heads, rows, names=2)] if rows else []

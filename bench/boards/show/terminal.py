@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from bench.boards.board import Board, Line
+from bench.boards.board import Board, Field, Line
 from bench.boards.units import digits
 
 COLUMNS = {
@@ -19,15 +19,17 @@ COLUMNS = {
 """The axes that are shown beside accuracy, with the heads of their columns."""
 
 
-def board_table(board: Board, lines: Iterable[Line] | None = None) -> Table:
+def board_table(board: Board, field: Field | None = None, lines: Iterable[Line] | None = None) -> Table:
     """Two lines a row: means over seeds, and below them the ratios to the dense parent.
 
     Args:
         board: the board.
-        lines: those of its lines that are shown; all where left out.
+        field: the rows that are ranked together; the usual ones where left out.
+        lines: those of the field that are shown; all where left out.
     """
+    field = field or board.fields[0]
     table = Table(
-        title=f"{board.name}: last exits, means over seeds with 95% intervals; below, dense parent / this",
+        title=f"{board.name}, {field.peers.name}: last exits, means over seeds with 95% intervals; below, dense parent / this",
         title_justify="left",
         title_style="bold",
         box=SIMPLE_HEAD,
@@ -35,7 +37,7 @@ def board_table(board: Board, lines: Iterable[Line] | None = None) -> Table:
     table.add_column("model\nexits plan", overflow="fold")
     for head in ("seeds", "top-1", *COLUMNS.values(), "budget"):
         table.add_column(head, justify="right", no_wrap=True)
-    for line in board.lines if lines is None else lines:
+    for line in field.lines if lines is None else lines:
         row = line.row
         left_out = f"\nMACs leave out {', '.join(row.costly)}" if row.costly else ""
         budget = row.mean(lambda record: record.budget)

@@ -87,10 +87,10 @@ def build(board: Board, entity: str, project: str) -> Any:
 
 
 def plain_rows(board: Board) -> tuple[list[str], list[list[Any]]]:
-    """The board's last exits as plain values: the columns' heads, and a list for each row."""
+    """The last exits of the usual field as plain values: the columns' heads, and a list for each row."""
     heads = [head.replace("\n", " ") for head in COLUMNS.values()]
     rows = []
-    for line in board.lines:
+    for line in board.fields[0].lines:
         row, top1 = line.row, line.last["top1"].mean
         budget = row.mean(lambda record: record.budget)
         means = [line.last[key].mean for key in COLUMNS]

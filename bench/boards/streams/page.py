@@ -110,4 +110,4 @@ def chapter(boards: Mapping[str, StreamBoard]) -> Chapter | None:
     if not named_sections and not values["contested"]:
         return None
     data = {"streams": [one["data"] for one in values["sections"]]} if named_sections else {}
-    return Chapter(StreamRecord.folder, Path(__file__).with_name("streams"), values, data)
+    return Chapter(StreamRecord.folder, Path(__file__).with_name("streams"), ("streams.js",), values, data)

@@ -14,6 +14,13 @@ from bench.records.setup import plan_of
 from bench.records.stream import Result, StreamRecord
 from bench.records.terms import BASELINES
 
+ALIKE = 5e-4
+"""Policies answer alike where their shares of right answers differ by at most this."""
+DEGENERATE = (
+    'This stream says nothing of accuracy: in each seed all policies answer alike, the bounds included, so that "nothing lost" '
+    "is no merit of a policy. Only costs differ."
+)
+
 
 @dataclass(frozen=True)
 class PolicyLine:
@@ -86,7 +93,16 @@ class Section:
         keys += ["sending"] if one.sending or {*one.sends} != {1.0} else []
         seeds = counted(len(self.records), "seed") + ("" if self.ranked else ", unranked")
         words = [seeds, counted(len(one.parts[0].right), "exit"), *(self.settings[key] for key in keys)]
-        return "; ".join(words) + "."
+        return "; ".join(words) + "." + (f" {DEGENERATE}" if self.is_degenerate else "")
+
+    @cached_property
+    def is_degenerate(self) -> bool:
+        """Whether all policies and bounds answer equally many samples rightly, seed by seed, at every cost of sending."""
+        counts = [{statistics.fmean(one.right) for one in self._results(record)} for record in self.records]
+        return all(
+            max(rights) - min(rights) <= ALIKE * record.samples
+            for rights, record in zip(counts, self.records, strict=True)
+        )
 
     @property
     def ranked(self) -> bool:

@@ -27,8 +27,8 @@ if (page.streams) {
   byId("stream-figures").hidden = false;
   byId("stream-controls").addEventListener("submit", (event) => event.preventDefault());
   byId("stream").addEventListener("input", drawStream);
-  for (const table of document.querySelectorAll("[data-stream] table")) sortable(table);
+  byId("online").addEventListener("toggle", () => { if (byId("online").open) drawStream(); });
   let wide = innerWidth;
-  addEventListener("resize", () => { if (innerWidth !== wide) { wide = innerWidth; drawStream(); } });
+  addEventListener("resize", () => { if (innerWidth !== wide && byId("online").open) { wide = innerWidth; drawStream(); } });
   drawStream();
 }

@@ -1,9 +1,9 @@
-"""How far a method goes within half a point, against a board whose answer is known by construction."""
+"""How far a method goes within half a point, against boards whose answers are known by construction."""
 
 import pytest
 
 from bench.boards.board import read_boards
-from bench.boards.margin import loss, savings, within
+from bench.boards.margin import device_savings, savings, within
 from bench.records.setup import Named
 from bench.records.store import Store
 
@@ -36,35 +36,53 @@ def board(made, tmp_path):
     return read_boards(Store(tmp_path))[0]["digits-v1"].rows
 
 
+def density(case):
+    return case.row.setup.method.settings["density"]
+
+
 def test_the_last_density_before_any_exit_loses_more_counts(board):
     (one,) = savings(board)
     assert one.method == "sparse"
-    assert one.best.setup.method.settings["density"] == 0.25
-    assert one.breaks.setup.method.settings["density"] == 0.125
-    assert loss(one.best) == pytest.approx(0.005)
-    assert loss(one.breaks) == pytest.approx(0.01)
+    assert [density(case) for case in (one.sure, one.best, one.worse)] == [0.25, 0.25, 0.125]
+    assert one.best.worst_exit.mean == pytest.approx(-0.005)
+    assert one.worse.worst_exit.mean == pytest.approx(-0.01)
+
+
+def test_seeds_that_differ_cannot_tell_what_their_mean_is_within(made, tmp_path):
+    for seed, right in enumerate((170, 180, 190)):
+        made(seed, right=DENSE).save(tmp_path)
+        record = made(seed, "sparse", (160, right), scale=0.5)
+        setup = record.setup.model_copy(update={"method": method(0.5)})
+        record.model_copy(update={"setup": setup, "digest": setup.digest()}).save(tmp_path)
+    (one,) = savings(read_boards(Store(tmp_path))[0]["digits-v1"].rows)
+    assert (one.sure, one.worse) == (None, None)
+    assert density(one.best) == 0.5
+    (cells,) = within([one.best.row]).rows
+    assert cells[2:5] == ["none", "0.5", "none"]
 
 
 def test_savings_are_those_of_the_whole_of_the_worst_exit_and_of_the_device(board):
     (one,) = savings(board)
-    assert one.whole(one.best) == (pytest.approx(4), pytest.approx(4))
-    assert one.worst_exit(one.best) == (pytest.approx(4), pytest.approx(4))
-    ((cut, packed, macs),) = one.device(one.best)
+    for part in ("whole", "exits", "device"):
+        assert one.best.saving(part) == (pytest.approx(4), pytest.approx(4))
+    ((cut, packed, macs),) = device_savings(one.best.row)
     assert (cut, packed, macs) == (1, pytest.approx(4), pytest.approx(4))
     (cells,) = within(board).rows
-    assert cells[2:6] == ["0.25", "0.125 (+1.00 points)", "3", "+0.50 points"]
+    assert cells[2:7] == ["0.25", "0.25", "0.125", "3", "+0.50 ± 0.00 points"]
 
 
 def test_where_the_devices_part_was_never_packed_its_macs_stand_alone(board):
     (one,) = savings(board)
-    for record in one.best.records:
+    for record in one.best.row.records:
         for name in [name for name in record.cuts[1].readings if name.startswith("bytes.")]:
             del record.cuts[1].readings[name]
-    assert one.device(one.best) == [(1, None, pytest.approx(4))]
+    assert device_savings(one.best.row) == [(1, None, pytest.approx(4))]
+    assert one.best.saving("device") == (None, pytest.approx(4))
+    assert not one.best.saves("device")
 
 
 def test_without_a_dense_parent_there_is_nothing_to_compare_with(board):
-    assert savings(row for row in rows_without_parent(board)) == []
+    assert savings(rows_without_parent(board)) == []
 
 
 def rows_without_parent(board):

@@ -24,9 +24,9 @@ from bench.boards.axes import AXES
 from bench.boards.board import Line, read_boards
 from bench.boards.data import line_data
 from bench.boards.numbers import payload, reading, training_macs
-from bench.boards.pages import stale, texts, write_pages
+from bench.boards.pages import files, stale, write_pages
 from bench.boards.references import references
-from bench.boards.rows import ranks
+from bench.boards.rows import shared
 from bench.boards.show.answer import warnings
 from bench.boards.show.terminal import board_table
 from bench.records.mean import Mean
@@ -75,19 +75,42 @@ def test_ratios_are_to_the_dense_parent_and_times_of_the_machine_with_most_seeds
     assert sparse.ratio(reading(-1, "latency"), timed=True) == pytest.approx(4)
     elsewhere = made(7, "sparse", scale=0.25).model_copy(update={"machine": {"processor": "other"}})
     elsewhere.save(records)
-    sparse = board(records)[1]
+    here, there = sparse_by_machine(records)
     latency = reading(-1, "latency")
-    assert sparse.mean(latency, timed=True).n == 3
-    assert sparse.mean(latency).n == 4
-    assert sparse.ratio(latency, timed=True) == pytest.approx(4)
-    assert "(n=3)" in AXES["latency"].value(sparse).words
-    for seed in (8, 9, 10):
-        made(seed, "sparse", scale=0.25).model_copy(update={"machine": {"processor": "other"}}).save(records)
-    sparse = board(records)[1]
-    assert sparse.machine == "other, None threads"
-    assert sparse.mean(latency, timed=True).n == 4
-    assert sparse.ratio(latency, timed=True) is None, "no parent was timed there"
-    assert sparse.ratio(reading(-1, "macs.effective")) == pytest.approx(4)
+    assert here.machine == "made, 1 thread"
+    assert here.mean(latency, timed=True).n == 3
+    assert here.mean(latency).n == 4
+    assert here.ratio(latency, timed=True) == pytest.approx(4)
+    assert "(n=3)" in AXES["latency"].value(here).words
+    assert there.machine == "other, None threads"
+    assert there.mean(latency, timed=True).n == 1
+    assert there.ratio(latency, timed=True) is None, "no parent was timed there"
+    assert there.ratio(reading(-1, "macs.effective")) == pytest.approx(4)
+
+
+def sparse_by_machine(records):
+    rows = [row for row in board(records) if row.setup.method.name == "sparse"]
+    return sorted(rows, key=lambda row: row.machine)
+
+
+def test_a_seed_that_was_timed_on_two_machines_has_its_time_on_either(records, made):
+    codecs = [*made().setup.codecs, made().setup.codecs[0].model_copy(update={"name": "new", "spec": "new"})]
+    again = made(0, "sparse", right=(138, 168), scale=0.25, codecs=codecs)
+    slow = again.model_copy(
+        update={"machine": {"processor": "other"}, "created": "2999-01-01T00:00:00+00:00"}
+    )
+    for number in range(2):
+        for end in ("value", "low", "high"):
+            slow = edited(slow, set_("exits", number, "readings", "latency", end, value=1.0))
+    slow.save(records)
+    here, there = sparse_by_machine(records)
+    assert [
+        here.mean(reading(-1, "latency"), timed=True).n,
+        there.mean(reading(-1, "latency"), timed=True).n,
+    ] == [3, 1]
+    assert here.mean(reading(-1, "latency"), timed=True).value == pytest.approx(0.25e-3)
+    assert there.mean(reading(-1, "latency"), timed=True).value == 1.0
+    assert there.seeds == 3
 
 
 def test_times_taken_in_turn_with_the_parents_are_the_ratio_that_is_shown(made, tmp_path):
@@ -136,7 +159,7 @@ def test_a_board_says_which_macs_leave_something_out(records, tmp_path):
     write_pages(Store(records), tmp_path / "pages")
     page = (tmp_path / "pages" / "digits-v1.md").read_text()
     assert "## MACs that leave something out\n\n* mlp_sparse: _fft_r2c\n" in page.replace("\\_", "_")
-    assert (tmp_path / "pages" / "index.html").read_text().count("MACs leave out _fft_r2c") == 1
+    assert (tmp_path / "pages" / "index.html").read_text().count('"costly":["_fft_r2c"]') == 1
     console = Console(file=StringIO(), width=140)
     console.print(board_table(boards))
     assert console.file.getvalue().count("MACs leave out _fft_r2c") == 1
@@ -290,14 +313,8 @@ def test_a_network_that_was_given_its_weights_is_not_called_untrained(made):
     assert plans == ["joint, 0 epochs", "joint, weights given", "joint, weights given, 1 epoch"]
 
 
-def test_equal_accuracies_share_a_rank(made, tmp_path):
-    for method, right in (("dense", 180), ("pruned", 190), ("sparse", 180), ("narrow", 100)):
-        for seed in range(3 if method != "narrow" else 1):
-            made(seed, method, right=(90, right)).save(tmp_path)
-    rows = board(tmp_path)
-    assert [(row.setup.method.name, rank) for row, rank in zip(rows, ranks(rows), strict=True)] == [
-        ("pruned", 1), ("dense", 2), ("sparse", 2), ("narrow", None)
-    ]  # fmt: skip
+def test_equal_numbers_share_a_rank():
+    assert shared([0.95, 0.9, 0.9 + 1e-12, 0.5, None]) == [1, 2, 2, 4, None]
 
 
 def test_payloads_of_other_codecs_are_no_ratio(made, tmp_path):
@@ -342,19 +359,22 @@ def test_pages_are_a_pure_function_of_the_records(records, tmp_path):
         assert page.read_bytes() == (tmp_path / "b" / page.name).read_bytes()
 
 
+CHANGED = {"digits-v2.md", "index.html", "results.csv", "results.parquet"}
+
+
 def test_a_stale_page_is_found_and_a_strangers_page_left_alone(records, made, tmp_path):
     pages = tmp_path / "pages"
     write_pages(Store(records), pages)
     (pages / "notes-v2.md").write_text("mine")
     assert stale(Store(records), pages) == ([], [])
     made(0, task_version=2).save(records)
-    assert {path.name for path in stale(Store(records), pages)[0]} == {"digits-v2.md", "index.html"}
+    assert {path.name for path in stale(Store(records), pages)[0]} == CHANGED
     write_pages(Store(records), pages)
     (pages / "digits-v1.md").write_bytes(b"\xff")
     assert {path.name for path in stale(Store(records), pages)[0]} == {"digits-v1.md"}
     write_pages(Store(records), pages)
     shutil.rmtree(records / "digits-v2")
-    assert {path.name for path in stale(Store(records), pages)[0]} == {"digits-v2.md", "index.html"}
+    assert {path.name for path in stale(Store(records), pages)[0]} == CHANGED
     write_pages(Store(records), pages)
     assert not (pages / "digits-v2.md").exists()
     assert (pages / "notes-v2.md").read_text() == "mine"
@@ -443,11 +463,11 @@ def test_a_records_words_cannot_leave_the_text_of_a_page(made, tmp_path):
     evil(made).save(tmp_path / "records")
     write_pages(Store(tmp_path / "records"), tmp_path / "pages")
     page = (tmp_path / "pages" / "index.html").read_text()
-    assert page.count("<script") == 2
+    assert page.count("<script") == 4  # data, two blocks of the board, and the script
     assert "<img" not in page
     markdown = next((tmp_path / "pages").glob("digits-v1*.md")).read_text()
     assert "<script" not in markdown
-    columns = next(line.count(" | ") for line in markdown.splitlines() if line.startswith("| rank |"))
+    columns = next(line.count(" | ") for line in markdown.splitlines() if line.startswith("| group |"))
     lines = [line for line in markdown.splitlines() if line.startswith("| - |")]
     assert lines
     assert all(line.count(" | ") == columns for line in lines)
@@ -456,11 +476,18 @@ def test_a_records_words_cannot_leave_the_text_of_a_page(made, tmp_path):
 def test_the_page_works_from_disk_under_its_own_policy(look, records, tmp_path):
     write_pages(Store(records), tmp_path / "pages")
     seen = look(tmp_path / "pages" / "index.html")
-    assert seen.count('class="point') == 3
-    assert "3 points of 3 models" in seen
+    assert 'aria-label="Show one network: mlp_sparse, joint, 2 epochs"' in seen
+    assert "2 of 3 networks keep the limits" in seen
+    assert "<li>Of 1 smaller network, 0 store and compute more than 4 x less than their dense parent" in seen
+
+
+def test_a_pages_address_holds_what_it_shows(look, records, tmp_path):
+    write_pages(Store(records), tmp_path / "pages")
+    seen = look(f"{tmp_path / 'pages' / 'index.html'}#bytes=3&open=compare&x=macs.effective")
+    assert "1 of 3 networks keeps the limits" in seen
+    assert "Against B, A" in seen
     assert 'class="front"' in seen
-    assert 'aria-label="Show the curves of mlp_sparse"' in seen
-    assert seen.count("<th scope") == seen.count('<button type="button">')
+    assert seen.count('class="point') == 3
 
 
 def test_a_record_with_a_script_in_its_name_runs_nothing(look, made, tmp_path):
@@ -487,9 +514,10 @@ def test_a_time_that_other_programs_disturbed_is_called_so_and_is_in_no_ranking(
             slow = exit_.readings["latency"].model_dump() | {"value": 0.777, "high": 0.778, "disturbed": 5}
             record = edited(record, set_("exits", number, "readings", "latency", value=slow))
         record.save(tmp_path)
-    pages, _ = texts(Store(tmp_path))
-    (markdown,) = (text for name, text in pages.items() if name.endswith(".md"))
-    for text in (markdown, pages["index.html"]):
+    pages, _ = files(Store(tmp_path))
+    (markdown,) = (text.decode() for name, text in pages.items() if name.endswith(".md"))
+    for text in (markdown, pages["index.html"].decode(), pages["results.csv"].decode()):
         assert "777 ms" not in text
         assert "0.777" not in text
+    for text in (markdown, pages["index.html"].decode()):
         assert "disturbed" in text

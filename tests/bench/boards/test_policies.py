@@ -3,9 +3,8 @@ import re
 
 import pytest
 
-from bench.boards.axes import AXES
 from bench.boards.board import Board, Line, read_boards
-from bench.boards.data import line_data
+from bench.boards.data import more_data
 from bench.boards.policies import curve_rows
 from bench.boards.show.markdown import page
 from bench.records.curve import Counts, Curve
@@ -106,7 +105,7 @@ def test_the_page_and_the_plot_show_them(board):
     assert re.findall(r"\d+\.\d+%", line) == ["86.50%", "93.00%", "59.83%", "93.00%"]
     assert re.findall(r"\d+\.\d+ x", line) == ["1.50 x"]
     assert "oracle (sees labels)" in text
-    by_policy = {one["policy"]: one for one in line_data(Line(board, None), AXES)["policies"]}
+    by_policy = {one["policy"]: one for one in more_data(Line(board, None))["policies"]}
     assert json.loads(json.dumps(by_policy["gates"]["at"]))[2] == [0.93, None]
     assert by_policy["gates"]["points"][-1][1:] == [[2000.0, None], [0.93, None]]
 

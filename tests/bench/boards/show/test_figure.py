@@ -1,6 +1,6 @@
 """Figures of boards, read back from matplotlib's canvas before it is written.
 
-Covers: bench/drawing.py
+Covers: bench/drawing.py, bench/boards/styles.py
 """
 
 import pytest
@@ -8,6 +8,7 @@ import pytest
 from bench import SeesawError
 from bench.boards.board import read_boards
 from bench.boards.show.figure import figure
+from bench.boards.styles import styles
 from bench.records.store import Store
 
 
@@ -27,7 +28,7 @@ def drawn(board, tmp_path, monkeypatch):
     monkeypatch.setattr("bench.boards.show.figure.write", lambda canvas, path: canvases.append(canvas))
 
     def draw(x, y):
-        figure(board, board.lines, x, y, tmp_path / "plot.svg")
+        figure(board, board.fields[0], board.lines, x, y, tmp_path / "plot.svg", styles(board.rows))
         (plot,) = canvases[-1].axes
         return canvases[-1], plot
 
@@ -44,7 +45,7 @@ def test_every_model_is_a_mark_at_its_means_and_unranked_ones_are_pale(drawn):
     assert (plot.get_xscale(), plot.get_yscale()) == ("log", "linear")
     assert (plot.get_xlabel(), plot.get_ylabel()) == ("effective MACs (MAC)", "top-1 accuracy")
     caption = canvas.get_supxlabel()
-    assert caption.startswith("digits-v1: 2 models, last exits;")
+    assert caption.startswith("digits-v1, 2 epochs, made, 1 thread: 2 models, last exits;")
     assert "n = 1 to 3 seeds; pale" in caption
 
 
@@ -55,7 +56,16 @@ def test_words_of_the_command_line_stand_for_axes(drawn):
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_the_same_board_gives_the_same_file(board, tmp_path, ending):
     one, other = (
-        figure(board, board.lines, "macs", "top1", tmp_path / f"{name}.{ending}") for name in ("one", "other")
+        figure(
+            board,
+            board.fields[0],
+            board.lines,
+            "macs",
+            "top1",
+            tmp_path / f"{name}.{ending}",
+            styles(board.rows),
+        )
+        for name in ("one", "other")
     )
     assert one.read_bytes() == other.read_bytes() != b""
 
@@ -71,6 +81,6 @@ def test_the_same_board_gives_the_same_file(board, tmp_path, ending):
 )
 def test_what_cannot_be_drawn_is_a_sentence_and_no_file(board, tmp_path, lines, x, name, sentence):
     with pytest.raises(SeesawError) as error:
-        figure(board, board.lines[lines], x, "top1", tmp_path / name)
+        figure(board, board.fields[0], board.lines[lines], x, "top1", tmp_path / name, styles(board.rows))
     assert sentence in str(error.value)
     assert not (tmp_path / name).exists()

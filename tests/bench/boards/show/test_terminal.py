@@ -39,5 +39,9 @@ def test_a_row_has_the_means_and_below_them_intervals_and_ratios(board):
 
 def test_only_the_lines_that_are_asked_for_are_shown(board):
     (sparse,) = (line for line in board.lines if line.row.setup.method.name == "sparse")
-    names = [words[0] for words in printed(board, [sparse]) if words and words[0].startswith("mlp_")]
+    names = [
+        words[0]
+        for words in printed(board, board.fields[0], [sparse])
+        if words and words[0].startswith("mlp_")
+    ]
     assert names == ["mlp_sparse"]

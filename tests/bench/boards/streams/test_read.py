@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import statistics
+from dataclasses import replace
 
 import pytest
 
@@ -90,8 +91,8 @@ def test_one_of_a_thing_is_no_plural(made, streamed, tmp_path):
     keep(streamed(tmp_path, policies=("splitee",), shuffles=1), tmp_path)
     assert "1 stream record, 1 table." in page(tmp_path)
     assert "1 reshuffling of 200 samples" in page(tmp_path)
-    for name in ("digits-v1.md", "index.html"):
-        assert "1 model, 1 record," in page(tmp_path, name)
+    assert "1 model, 1 record," in page(tmp_path, "digits-v1.md")
+    assert "1 network, 1 record," in page(tmp_path, "index.html")
 
 
 def test_policies_that_decide_alike_share_a_rank(streamed, tmp_path):
@@ -327,7 +328,7 @@ def test_its_words_cannot_leave_the_text_of_a_page(home, monkeypatch):
         if unnoticed:
             monkeypatch.setattr(Store, "faults", lambda *_: [])
         text = page(home, "index.html")
-        assert text.count("<script") == 2
+        assert text.count("<script") == 4  # data, two blocks of the board, and the script
         assert "<img" not in text
         markdown = page(home)
         assert "<script" not in markdown
@@ -341,8 +342,27 @@ def test_the_page_draws_both_figures_and_shows_one_networks_table(look, home):
     seen = look(home / "pages" / "index.html", width=500)
     below = seen[seen.index('id="online"') :]
     assert below.count('class="point') == 2 * 5 * 3
-    assert 'aria-label="top-1 accuracy against the cost of sending"' in below
+    assert 'aria-label="top-1 accuracy against the cost of sending.' in below
     assert "best-fixed (bound), cost of a sample: " in below
     assert '<div data-stream="0">' in below
     assert '<div data-stream="1" hidden="">' in below
-    assert seen.count("<th scope") == seen.count('<button type="button">')
+
+
+def test_a_stream_on_which_all_policies_answer_alike_says_so(streamed, made, tmp_path):
+    for seed in range(3):
+        keep(streamed(tmp_path, seed), tmp_path)
+    (section, *_) = board(tmp_path).sections
+    assert not section.is_degenerate
+    same = [
+        one.model_copy(
+            update={
+                "results": [
+                    result.model_copy(update={"right": [150] * len(result.right)}) for result in one.results
+                ]
+            }
+        )
+        for one in section.records
+    ]
+    alike = replace(section, records=tuple(same))
+    assert alike.is_degenerate
+    assert "all policies answer alike" in alike.about

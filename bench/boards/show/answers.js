@@ -1,0 +1,88 @@
+// Answers to questions: which network to take, the best at a density, A against B, exits against time, the cost of training.
+function within(row) {
+  // Whether a network keeps the limits; one whose number is unknown does not.
+  const limit = (name) => state[name] === undefined || state[name] === "" || Number.isNaN(Number(state[name])) ? null : Number(state[name]) * LIMITS[name];
+  const least = (pair, most) => most === null || (pair && pair[0] <= most);
+  const accuracy = limit("accuracy"), top1 = last(row, "top1");
+  return least(last(row, "bytes"), limit("bytes")) && least(last(row, "latency"), limit("time")) && top1 && (accuracy === null || top1[0] >= accuracy);
+}
+
+function drawTaken() {
+  const able = rows().filter((row) => row.ranked && within(row)).sort((a, b) => last(b, "top1")[0] - last(a, "top1")[0]);
+  const home = byId("taken");
+  if (!able.length) {
+    home.replaceChildren(html("p", `None of the ${counted(rows().length, "network")} with three seeds keeps all limits.`));
+    return;
+  }
+  const [best] = able, gap = (row) => last(best, "top1")[0] - last(row, "top1")[0];
+  const alike = able.slice(1).filter((row) => gap(row) <= page.margin && !told(difference(row, best)));
+  const smallest = [best, ...alike].reduce((a, b) => (last(b, "bytes")?.[0] ?? Infinity) < (last(a, "bytes")?.[0] ?? Infinity) ? b : a);
+  const fastest = [best, ...alike].reduce((a, b) => (last(b, "latency")?.[0] ?? Infinity) < (last(a, "latency")?.[0] ?? Infinity) ? b : a);
+  const named = new Map();
+  for (const [row, words] of [[best, "the most accurate"], [smallest, "the smallest"], [fastest, "the fastest"]]) named.set(row, [...(named.get(row) || []), words]);
+  const rest = alike.length ? `${counted(alike.length, "other")} within ${100 * page.margin} points cannot be told from it by pairs of seeds. Of these ${alike.length + 1}:` : `No other within ${100 * page.margin} points that could not be told from it.`;
+  home.replaceChildren(html("p", `${able.length} of ${counted(rows().length, "network")} ${able.length === 1 ? "keeps" : "keep"} the limits. The best by the mean is the best of ${able.length}, so it looks better than it is. ${rest}`), html("div"));
+  table(home.lastChild, [{ title: "take" }, { title: "network" }, { title: "top-1", number: true }, { title: "file", number: true }, { title: "time", number: true }],
+    [...named].map(([row, words]) => [words.join(", "), nameCell(row), cellOf(row, "top1"), cellOf(row, "bytes"), cellOf(row, "latency")]), { label: "Networks to take", stack: true });
+}
+
+function drawDensity() {
+  const home = byId("density").lastElementChild, best = field().best;
+  if (!best.length) { home.replaceChildren(html("p", "No two methods have three seeds at one density here.")); return; }
+  table(home, page.bestHeads.map((title, n) => ({ title, number: n > 0 && n !== 2 && n !== 7 })), best, { label: "The best method at each density", stack: true });
+  home.append(html("p", "Of: the number of methods that were compared; the best of many looks better than it is. Against dense: points more than the dense parent, by pairs of seeds. Not told from it: how many of the other methods' differences from it have an interval with 0 in it.", { class: "note" }));
+}
+
+function drawCompare() {
+  const own = rows().filter((row) => row.top1), choices = own.map((row) => [key(row), title(row)]);
+  if (!own.length) return;
+  const a = rowOf(state.a) || own[0], b = rowOf(state.b) || own.find((row) => row.kind === "dense" && row.network === a.network && row !== a) || own.find((row) => row !== a) || a;
+  options("a", choices, key(a));
+  options("b", choices, key(b));
+  const one = difference(a, b), home = byId("compare").lastElementChild;
+  const sides = ["bytes", "latency", "macs.effective", "training"].filter((axis) => page.axes[axis]).map((axis) => [page.axes[axis][0], cellOf(a, axis), cellOf(b, axis), last(a, axis) && last(b, axis) ? shown(last(b, axis)[0] / last(a, axis)[0], "x") : "-"]);
+  home.replaceChildren(html("p", html("strong", answer(one))), html("p", reason(one), { class: "note" }), html("div"));
+  table(home.lastChild, [{ title: "" }, { title: "A", number: true }, { title: "B", number: true }, { title: "B / A", number: true }], [["top-1 accuracy", cellOf(a, "top1"), cellOf(b, "top1"), ""], ...sides], { label: "A and B" });
+}
+
+function answer(one) {
+  const margin = page.margin;
+  if (!one || one[1] === null) return "Cannot tell: they share fewer than two seeds.";
+  const [mean, , , tested] = one;
+  if (told(one)) return mean > 0 ? "A is better." : "B is better.";
+  if (Math.abs(mean) + tested <= margin + 1e-9) return `Alike: they differ by at most ${100 * margin} points.`;
+  return "Cannot tell.";
+}
+
+function reason(one) {
+  if (!one || one[1] === null) return "";
+  const [mean, , n, tested] = one, margin = page.margin;
+  const verdict = mean - tested >= -margin - 1e-9 ? `surely loses at most ${100 * margin} points` : mean + tested < -margin - 1e-9 ? `surely loses more than ${100 * margin} points` : `may lose more than ${100 * margin} points, or less: these seeds cannot tell`;
+  return `A has ${points(one)} points more than B, over ${counted(n, "pair")} of seeds with a 95% interval. Against B, A ${verdict} (two one-sided tests at 5%).`
+    + (n < 5 ? ` ${n} seeds give a wide interval.` : "");
+}
+
+function drawExits() {
+  const own = rows().filter((row) => row.early).sort((a, b) => (b.kind === "dense") - (a.kind === "dense"));
+  const home = byId("exits").lastElementChild;
+  if (!own.length) { home.replaceChildren(html("p", "No network here has early exits that were judged.")); return; }
+  const batch = (n) => ({ title: `time, batch ${page.batches[n]}`, number: true });
+  const ends = [0, page.batches.length - 1];
+  table(home, [{ title: "network" }, { title: "policy" }, { title: "MACs saved", number: true }, ...ends.map(batch), { title: "points lost", number: true }],
+    own.map((row) => [nameCell(row), `${row.early.policy}, best of ${row.early.among}`, times(row.early.macs), ...ends.map((n) => sure(row.early.times[n])), row.early.lost ? (100 * row.early.lost[0]).toFixed(2) : "-"]), { label: "Exits against time", shown: 10, stack: true });
+  home.prepend(html("p", "How many times fewer MACs, and how many times less time for a sample with exits really taken, than the network without early exits: below 1 x the exits cost more than they save. Each at the point where its policy would be shipped, which the calibration split chooses; with 95% intervals over seeds, and in words only where the interval leaves 1 out.", { class: "note" }));
+}
+
+const times = (pair) => pair ? `${pair[0].toFixed(2)}${pair[1] === null ? "" : " \u00b1 " + pair[1].toFixed(2)} x` : "-";
+
+function sure(pair) {
+  if (!pair || pair[1] === null) return times(pair);
+  return times(pair) + (pair[0] - pair[1] > 1 ? ", saves" : pair[0] + pair[1] < 1 ? ", costs" : "");
+}
+
+function drawTraining() {
+  const home = byId("training").lastElementChild, own = [...rows()].sort((a, b) => (last(a, "training")?.[0] ?? Infinity) - (last(b, "training")?.[0] ?? Infinity));
+  table(home, [{ title: "network" }, { title: "training MACs", number: true }, { title: "time, dense = 1", number: true }, { title: "budget", number: true }, { title: "a whole run", number: true }, { title: "trains longer" }],
+    own.map((row) => [nameCell(row), cellOf(row, "training"), times(last(row, "overhead")), times(row.budget && [row.budget[0], null]), `${Math.round(row.seconds)} s`, row.longer || ""]), { label: "What training costs", shown: 10, stack: true });
+  home.prepend(html("p", "The cheapest in multiply-accumulates first; weights that are left out cost none. Time: over that of as many steps of the dense network, on the machine that trained it. Budget: steps trained, over the recipe's. A whole run trains, measures and records. A method that trains longer is held against the dense network whose epochs are as many, where there is one.", { class: "note" }));
+}

@@ -1,0 +1,61 @@
+// One network: its exits, its policies, its cuts, and what it was trained with.
+function drawOne() {
+  const own = rows();
+  if (!own.length) return;
+  const number = Math.max(0, own.findIndex((row) => key(row) === state.chosen)), row = own[number], more = rest().rows[place()][number];
+  options("chosen", own.map((one) => [key(one), title(one)]), key(row));
+  drawCurve(row, more);
+  drawCuts(more);
+  const policies = more.policies.map((p) => [p.policy + (p.reference ? " (sees labels)" : ""), ...p.at.map((pair) => pair ? shown(pair[0], "share") : "-"), p.area ? shown(p.area[0], "share") : "-", p.exit ? p.exit[0].toFixed(2) : "-", p.shipped ? shown(p.shipped[0], "share") : "-", ...p.times.map((pair) => pair ? `${pair[0].toFixed(2)} x` : "-")]);
+  const heads = ["policy", ...page.shares.map((share) => `top-1 at ${share}`), "area", "mean exit at 50%", "shipped", "MACs", ...page.batches.map((batch) => `time, batch ${batch}`)];
+  byId("policies").replaceChildren();
+  if (policies.length) {
+    table(byId("policies"), heads.map((head, n) => ({ title: head, number: n > 0 })), policies, { label: "Policies", stack: true });
+    byId("policies").append(html("p", page.policiesNote, { class: "note" }));
+  }
+  const facts = {
+    task: more.task, seeds: String(row.seeds) + (row.ranked ? "" : " (unranked)"), "timed on": state.machine,
+    recipe: Object.entries(more.recipe).map(([k, v]) => `${k} ${v}`).join(", "), digest: row.digest,
+    "dense parent / this": Object.entries(row.ratios || {}).map(([k, v]) => `${page.axes[k][0]} ${v.toFixed(2)} x`).join(", ") || null,
+    "trains longer": row.longer, contested: row.contested?.join(" ") || null,
+  };
+  byId("facts").replaceChildren(...Object.entries(facts).filter(([, v]) => v).flatMap(([k, v]) => [html("dt", k), html("dd", v)]));
+}
+
+function drawCurve(row, more) {
+  const accuracy = { title: "top-1 accuracy", unit: "share" };
+  const exits = (row.exits || []).map((e, n) => [e["macs.effective"], e.top1, `exit ${n} (stage ${more.stages[n]})`]).filter(([a, b]) => a && b);
+  const curves = more.policies.filter((p) => p.points.length);
+  const values = [...exits.map(([a, b]) => [a[0], b[0]]), ...curves.flatMap((p) => p.points.map(([, a, b]) => [a[0], b[0]]))];
+  byId("curve").replaceChildren();
+  if (!values.length) return;
+  const plot = new Plot(byId("curve"), "Accuracy against effective MACs", { title: "effective MACs", unit: "MAC" }, accuracy, values, 300);
+  const style = (n) => [SHAPES[Math.floor(n / COLOURS.length) % SHAPES.length], COLOURS[n % COLOURS.length]];
+  curves.forEach((policy, n) => {
+    const [shape, colour] = style(n);
+    plot.path(policy.points.map(([, a, b]) => [a[0], b[0]]), { class: "path", stroke: colour });
+    for (const [share, a, b] of policy.points)
+      plot.mark(a[0], b[0], shape, colour, `${policy.policy}${policy.reference ? " (sees labels)" : ""} within ${Math.round(share * 100)}%\n${spread(b, "share")} at ${shown(a[0], "MAC")}`);
+  });
+  for (const [a, b, name] of exits) {
+    plot.bar(a[0], b[0], [0, b[1]], "currentColor");
+    plot.mark(a[0], b[0], "diamond", "currentColor", `${name}\n${spread(b, "share")} at ${shown(a[0], "MAC")}`);
+  }
+  byId("curve").append(html("ul", [...curves.map((policy, n) => entry(...style(n), policy.policy)), entry("diamond", "currentColor", "exits")], { class: "legend" }));
+}
+
+function drawCuts(more) {
+  const crossings = more.cuts.flatMap((cut) => Object.entries(cut.codecs).map(([codec, [raw, , top1]]) => ({ cut, codec, raw, top1 })));
+  byId("cuts").replaceChildren();
+  if (!crossings.length) return;
+  const plot = new Plot(byId("cuts"), "Accuracy against payload", { title: "payload", unit: "B", log: true }, { title: "top-1 accuracy", unit: "share" }, crossings.map((c) => [c.raw[0], c.top1[0]]), 300);
+  const codecs = unique(crossings.map((c) => c.codec)), colour = (codec) => COLOURS[codecs.indexOf(codec) % COLOURS.length];
+  for (const { cut, codec, raw, top1 } of crossings) {
+    plot.bar(raw[0], top1[0], [0, top1[1]], colour(codec));
+    plot.mark(raw[0], top1[0], SHAPES[cut.before % SHAPES.length], colour(codec), `cut ${cut.before} (${cut.shape.join("x")}), ${codec}\n${spread(top1, "share")} behind ${shown(raw[0], "B")}`);
+  }
+  const some = more.cuts.filter((cut) => Object.keys(cut.codecs).length);
+  byId("cuts").append(html("ul", [...codecs.map((codec) => entry("circle", colour(codec), codec)), ...some.map((cut) => entry(SHAPES[cut.before % SHAPES.length], "currentColor", `cut ${cut.before}`))], { class: "legend" }));
+}
+
+if (names.length) begin();

@@ -1,0 +1,37 @@
+// Tables that fit their screen: on a narrow one, columns that are wide are left out, or every row is a list of its cells.
+const MORE = 25;
+
+function table(home, heads, rows, { label, shown = MORE, stack = false } = {}) {
+  // heads: [{title, number, wide}]; rows: arrays of texts or elements; further rows appear when asked for.
+  const made = html("table", "", { role: "table", "aria-label": label, ...(stack ? { class: "stack" } : {}) });
+  const kind = (head) => [head.number ? "number" : "", head.wide ? "wide" : ""].filter(Boolean).join(" ");
+  const line = html("tr", "", { role: "row" });
+  line.append(...heads.map((head) => html("th", head.title, { scope: "col", role: "columnheader", class: kind(head) })));
+  const top = html("thead", line, { role: "rowgroup" }), body = html("tbody", "", { role: "rowgroup" });
+  made.append(top, body);
+  let next = 0;
+  const button = html("button", "", { type: "button", class: "further" });
+  const fill = (count) => {
+    for (const cells of rows.slice(next, next + count)) {
+      const row = html("tr", "", { role: "row" });
+      row.append(...cells.map((cell, n) => html("td", cell, { role: "cell", class: kind(heads[n]), "data-head": heads[n].title })));
+      body.append(row);
+    }
+    next += count;
+    button.hidden = next >= rows.length;
+    button.textContent = `${Math.min(MORE, rows.length - next)} more of ${rows.length}`;
+  };
+  fill(shown);
+  button.addEventListener("click", () => fill(MORE));
+  home.replaceChildren(made, button);
+}
+
+function textTable(home, { title, note, heads, rows, names }) {
+  const part = html("details", html("summary", html("h2", title)), { class: "part" });
+  const inner = html("div");
+  part.append(html("p", note, { class: "note" }), inner);
+  part.addEventListener("toggle", () => {
+    if (part.open && !inner.firstChild) table(inner, heads.map((head, n) => ({ title: head, number: n >= names })), rows, { label: title, stack: true });
+  });
+  home.append(part);
+}

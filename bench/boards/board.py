@@ -11,7 +11,7 @@ from bench.boards.cells import Table
 from bench.boards.families import side_by_side
 from bench.boards.findings import findings
 from bench.boards.grouped import rows
-from bench.boards.headline import Case, cases
+from bench.boards.headline import Case, cases, headline
 from bench.boards.margin import within
 from bench.boards.numbers import work_seconds
 from bench.boards.peers import Peers, peers
@@ -154,8 +154,8 @@ class Board:
 
     @cached_property
     def tables(self) -> list[Table]:
-        """Its tables of words: methods by density, and how far each goes within the margin."""
-        tables = (side_by_side(self.trainings), within(self.trainings))
+        """Its tables of words: what is saved without loss, methods by density, how far each goes within the margin."""
+        tables = (headline(self.trainings), side_by_side(self.trainings), within(self.trainings))
         return [table for table in tables if table is not None and table.rows]
 
     @cached_property

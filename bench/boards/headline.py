@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from bench.boards.cells import Table, times
 from bench.boards.differences import MARGIN, ROUNDING, Difference, Verdict, worst
+from bench.boards.families import kind_of, network_of
 from bench.boards.numbers import Number, cut_packed, cut_reading, packed, reading
 from bench.boards.rows import Row
 from bench.records.setup import DENSE
@@ -107,3 +109,49 @@ def count(some: Iterable[Case], part: str) -> Count:
     verdicts = [case.verdict(part) for case in saving]
     by_mean = sum(case.is_within_by_mean(part) for case in saving)
     return Count(len(some), len(saving), by_mean, verdicts.count("within"), verdicts.count("cannot tell"))
+
+
+TITLE = f"More than {TIMES} x less storage and MACs for at most {MARGIN * 100:g} points"
+NOTE = (
+    "Networks that store and compute so much less than their dense parent in a part, and whose mean loss there is at most the "
+    "margin: whole; at every exit, where the exit that saves least and the exit that loses most count; or on the device, where the "
+    "cut whose device's part saves least counts, with the loss of the last exit. Points: against the dense network, by pairs of "
+    "seeds with the 95% interval. The answer is that of two one-sided tests at 5%."
+)
+HEADS = ("network", "method", "part", "seeds", "packed", "MACs", "points", "loses no more")
+ANSWERS: dict[Verdict, str] = {"within": "surely", "worse": "surely not", "cannot tell": "cannot tell"}
+
+
+def headline(rows: Iterable[Row]) -> Table:
+    """The table of networks that save so much and lose so little, by their means, with what the seeds can tell of it."""
+    own = [case for case in cases(rows) if case.row.ranked]
+    patterns = [case for case in own if kind_of(case.row) == "predefined"]
+    counts = [
+        f"{words}: {_counted(own, part)}; of predefined patterns {_counted(patterns, part)}."
+        for part, words in PARTS.items()
+    ]
+    lines = [
+        _line(case, part)
+        for part in PARTS
+        for case in sorted(own, key=lambda case: (network_of(case.row), -(case.saving("whole")[0] or 0.0)))
+        if case.saves(part) and case.is_within_by_mean(part)
+    ]
+    return Table(TITLE, " ".join([NOTE, *counts]), HEADS, lines, names=3)
+
+
+def _counted(some: list[Case], part: str) -> str:
+    """How many networks there are, and how many save so much, by the answer."""
+    numbers = count(some, part)
+    return (
+        f"of {numbers.all} networks {numbers.saving} save as much, {numbers.by_mean} of these within the margin by the mean, "
+        f"{numbers.within} surely, {numbers.untold} by seeds that cannot tell"
+    )
+
+
+def _line(case: Case, part: str) -> list[str]:
+    loss = case.worst_exit if part == "exits" else case.loss
+    half = "" if loss is None or loss.half is None else f" ± {loss.half * 100:.2f}"
+    return [
+        network_of(case.row), case.row.setup.method_at_density, PARTS[part], str(case.row.seeds), *map(times, case.saving(part)),
+        "" if loss is None else f"{loss.mean * 100:+.2f}{half}", ANSWERS[case.verdict(part)],
+    ]  # fmt: skip

@@ -114,12 +114,17 @@ class Setup(Block):
     @property
     def model_at_density(self) -> str:
         """The same with the method's density, also where the spec leaves it out: what rows are compared by."""
+        return f"{self.backbone.label}_{self.method_at_density}"
+
+    @property
+    def method_at_density(self) -> str:
+        """The method with its density, also where the spec leaves it out."""
         density, spec = self.method.settings.get("density"), self.method.label
         if density is None or re.search(r"[\[,]density=", spec):
-            return self.model
+            return spec
         name, _, inner = spec.partition("[")
         settings = ",".join(filter(None, (f"density={render(density)}", inner.removesuffix("]"))))
-        return f"{self.backbone.label}_{name}[{settings}]"
+        return f"{name}[{settings}]"
 
     def digest(self) -> str:
         """Twelve hexadecimal digits of the SHA-256 over all settings.

@@ -13,7 +13,7 @@ import pytest
 
 from bench.boards.board import read_boards
 from bench.boards.findings import best_by_density
-from bench.boards.headline import cases, count
+from bench.boards.headline import cases, count, headline
 from bench.records.setup import Named
 from bench.records.store import Store
 
@@ -57,6 +57,18 @@ def test_networks_that_save_much_are_counted_by_the_answer_on_their_loss(folder)
     numbers = count(own, "whole")
     assert (numbers.all, numbers.saving, numbers.within, numbers.untold) == (4, 3, 0, 2)
     assert numbers.by_mean == 1
+
+
+def test_the_headline_names_what_is_within_by_the_mean_and_what_the_seeds_can_tell(folder):
+    table = headline(field(folder).peers.rows)
+    assert [cells[1:5] for cells in table.rows] == [
+        ["sparse[density=0.125]", part, "3", "8.00 x"] for part in ("whole", "at every exit", "on the device, at every cut")
+    ]  # fmt: skip
+    assert [cells[-1] for cells in table.rows] == ["cannot tell"] * 3
+    assert (
+        "whole: of 4 networks 3 save as much, 1 of these within the margin by the mean, 0 surely, 2 by seeds"
+        in table.note
+    )
 
 
 def test_the_best_of_many_says_of_how_many_and_what_cannot_be_told_from_it(folder):

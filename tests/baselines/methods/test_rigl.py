@@ -19,6 +19,24 @@ def test_it_grows_where_the_dense_gradient_is_largest(rule):
     assert grown > 100
 
 
+def test_balanced_scores_are_gradients_over_those_of_their_output_and_input():
+    """By a loop over outputs and inputs: |g| over the root mean squares of its row and of its column."""
+    _, train = trained("rigl", "erk,balanced=true")
+    checked = 0
+    for _, _, before, after, count, stay in changes(train):
+        size, scores = before.gradient.abs(), before.gradient.abs().clone()
+        for output in range(size.shape[0]):
+            scores[output] /= size[output].square().mean().sqrt().clamp_min(1e-30)
+        for place in range(size.shape[1]):
+            scores[:, place] /= size[:, place].square().mean().sqrt().clamp_min(1e-30)
+        grown = after.mask & ~stay
+        assert int(grown.sum()) == count
+        if count and bool((~after.mask).any()):
+            assert float(scores[~after.mask].max()) <= float(scores[grown].min()) * (1 + 1e-5)
+            checked += 1
+    assert checked >= 9
+
+
 def test_a_step_that_rewires_updates_nothing_and_the_others_do():
     _, train = trained("rigl")
     rewired = {index for index, *_ in changes(train)}

@@ -3,6 +3,10 @@
 Sun et al., "A Simple and Effective Pruning Approach for Large Language Models", ICLR 2024. One shot, no
 fine-tuning; comparing within an output gives every output the same fan-in. In a convolution the input is a
 channel at a tap.
+
+It is made for large trained transformers at half of their weights, which one shot costs little. Small networks at a quarter and
+less need training after the cut: lenet on Fashion-MNIST keeps 83%, 60% and 41% of right answers at 25, 12.5 and 6.25%, where
+`pruned`, which goes on training, keeps 90%, 90% and 89%. Its rows on the boards show where it does not apply.
 """
 
 import torch

@@ -10,9 +10,9 @@ from bench.boards.board import Field, Line
 from bench.boards.cells import percent
 from bench.boards.differences import Difference
 from bench.boards.families import density_of, kind_of, network_of, without_density
-from bench.boards.findings import best_by_density, signed
+from bench.boards.findings import Best, best_by_density, percentage, rivals, signed
 from bench.boards.headline import Case
-from bench.boards.numbers import whole_cost, work_seconds
+from bench.boards.numbers import reading, whole_cost, work_seconds
 from bench.boards.policies import curves, early
 from bench.boards.rows import LONGER, Row, cut_means
 from bench.boards.units import short
@@ -93,18 +93,19 @@ def difference(one: Difference | None) -> list[float | int | None] | None:
 
 def field_data(field: Field) -> dict[str, Any]:
     """The best method at each density of a field, as cells of text under `BEST_HEADS`."""
-    return {"best": [
-        [
-            one.network, f"{one.density:.4g}", without_density(one.row.setup.method.label), str(one.among),
-            percent(mean) if (mean := one.row.mean(lambda record: record.exits[-1].readings["top1"].value)) else "",
-            signed(one.loss), str(one.alike), _longer(one.row, one.row.mean(lambda record: record.budget)) or "",
-        ]
-        for one in best_by_density(field.peers.rows)
-    ]}  # fmt: skip
+    return {"best": [_best(field, one) for one in best_by_density(field.peers.rows)]}
+
+
+def _best(field: Field, one: Best) -> list[str]:
+    mean = one.row.mean(reading(-1, "top1"))
+    return [
+        one.network, percentage(one.density), without_density(one.row.setup.method.label), str(one.among),
+        percent(mean) if mean else "", signed(one.loss), str(one.alike), rivals(field.peers.rows, one).strip(),
+    ]  # fmt: skip
 
 
 BEST_HEADS = (
-    "network", "density", "best method", "of", "top-1", "against dense", "not told from it", "trains longer",
+    "network", "density", "best method", "of", "top-1", "against dense", "not told from it", "better, trained longer",
 )  # fmt: skip
 
 

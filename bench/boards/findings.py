@@ -39,7 +39,6 @@ class Best(NamedTuple):
         among: how many methods were compared.
         alike: how many of the others cannot be told from it.
         loss: its accuracy minus the dense network's; None without a dense parent.
-        longer: the same against the dense network that trained as long, where it trained longer.
     """
 
     network: str
@@ -48,21 +47,19 @@ class Best(NamedTuple):
     among: int
     alike: int
     loss: Difference | None
-    longer: Difference | None
 
 
 def best_by_density(rows: Iterable[Row]) -> list[Best]:
-    """The best of several ranked methods, for each network and density, the largest density first."""
+    """The best of several ranked methods that keep to the recipe, for each network and density, the largest density first."""
     groups: dict[tuple[str, float], list[Row]] = defaultdict(list)
     for row in rows:
-        if row.ranked and row.setup.method.name != DENSE and density_of(row):
+        if row.ranked and row.setup.method.name != DENSE and density_of(row) and not trains_longer(row):
             groups[network_of(row), density_of(row)].append(row)
     found = []
     for (network, density), own in sorted(groups.items(), key=lambda item: (item[0][0], -item[0][1])):
         best = max(own, key=accuracy)
         alike = sum(row is not best and not is_told(row, best) for row in own)
-        longer = best.against(best.longer) if best.longer else None
-        found.append(Best(network, density, best, len(own), alike, best.against(best.parents), longer))
+        found.append(Best(network, density, best, len(own), alike, best.against(best.parents)))
     return [one for one in found if one.among > 1]
 
 
@@ -111,7 +108,7 @@ def _named(case: Case) -> str:
 def _best(rows: Sequence[Row]) -> str:
     """The best method at the density that most methods have, on the network with most of them."""
     rows = [row for row in rows if row.ranked]
-    all_best = best_by_density(row for row in rows if not _trains_longer(row))
+    all_best = best_by_density(rows)
     if not all_best:
         return ""
     best = max(all_best, key=lambda one: (one.among, -abs(math.log(one.density / USUAL))))
@@ -121,21 +118,33 @@ def _best(rows: Sequence[Row]) -> str:
         if best.alike
         else "all others can be told from it"
     )
-    rivals = [
-        row
-        for row in rows
-        if _trains_longer(row) and network_of(row) == best.network and density_of(row) == best.density
-        and accuracy(row) > accuracy(best.row)
-    ]  # fmt: skip
     return (
-        f"At {best.density:.4%}".rstrip("%").rstrip("0").rstrip(".") + "% "
+        f"At {percentage(best.density)} "
         f"of the weights of {best.row.setup.backbone.label}, {method} is the most accurate of "
         f"{best.among} methods: {accuracy(best.row):.2%}, {signed(best.loss)} against the dense network. {alike.capitalize()}; the "
-        f"best of {best.among} looks better than it is.{''.join(map(_rival, rivals))}"
+        f"best of {best.among} looks better than it is.{rivals(rows, best)}"
     )
 
 
-def _trains_longer(row: Row) -> bool:
+def rivals(rows: Iterable[Row], best: Best) -> str:
+    """A sentence for each method that is better at the same density and trained longer; empty where there is none."""
+    return "".join(
+        _rival(row)
+        for row in rows
+        if row.ranked
+        and trains_longer(row)
+        and (network_of(row), density_of(row)) == (best.network, best.density)
+        and accuracy(row) > accuracy(best.row)
+    )
+
+
+def percentage(share: float) -> str:
+    """A share in percent, with no more digits than it has."""
+    return f"{100 * share:.4g}%"
+
+
+def trains_longer(row: Row) -> bool:
+    """Whether a method trains longer than its recipe, and so is not compared with those that do not."""
     budget = row.mean(lambda record: record.budget)
     return budget is not None and budget.value > LONGER
 

@@ -41,9 +41,11 @@ function drawCompare() {
   options("b", choices, key(b));
   const one = difference(a, b), home = byId("compare").lastElementChild;
   const sides = ["bytes", "latency", "macs.effective", "training"].filter((axis) => page.axes[axis]).map((axis) => [page.axes[axis][0], cellOf(a, axis), cellOf(b, axis), last(a, axis) && last(b, axis) ? shown(last(b, axis)[0] / last(a, axis)[0], "x") : "-"]);
-  home.replaceChildren(html("p", html("strong", answer(one))), html("p", reason(one), { class: "note" }), html("div"));
+  home.replaceChildren(html("p", html("strong", answer(one))), html("p", [reason(one), longer("A", a), longer("B", b)].join(" "), { class: "note" }), html("div"));
   table(home.lastChild, [{ title: "" }, { title: "A", number: true }, { title: "B", number: true }, { title: "B / A", number: true }], [["top-1 accuracy", cellOf(a, "top1"), cellOf(b, "top1"), ""], ...sides], { label: "A and B" });
 }
+
+const longer = (name, row) => row.longer ? `${name} trained ${shown(row.budget[0], "x")} as long as its recipe: ${row.longer}.` : "";
 
 function answer(one) {
   const margin = page.margin;

@@ -11,6 +11,12 @@ const field = () => board().fields[place()];
 const rows = () => block(`rows-${names.indexOf(state.board)}`)[place()];
 const rest = () => block(`more-${names.indexOf(state.board)}`);
 const last = (row, key) => row.whole && key in row.whole ? row.whole[key] : row.exits?.[row.exits.length - 1]?.[key];
+const networks = () => {
+  // Backbones with their exits plans, those of most rows first.
+  const counts = new Map();
+  for (const row of rows()) counts.set(row.network, (counts.get(row.network) || 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1]).map(([name]) => name);
+};
 const rowOf = (name) => rows().find((row) => key(row) === name);
 const key = (row) => row.digest;
 const title = (row) => `${row.model}, ${row.plan}`;
@@ -43,7 +49,7 @@ function settle() {
 }
 
 function writeState() {
-  const usual = { ...DEFAULTS, board: names[0], recipe: board().fields[0].recipe, machine: board().fields.find((one) => one.recipe === state.recipe).machine };
+  const usual = { ...DEFAULTS, board: names[0], recipe: board().fields[0].recipe, machine: board().fields.find((one) => one.recipe === state.recipe).machine, network: networks()[0] };
   const kept = KEYS.filter((name) => state[name] && state[name] !== usual[name]).map((name) => [name, state[name]]);
   history.replaceState(null, "", "#" + new URLSearchParams(kept));
 }

@@ -20,9 +20,7 @@ function networkRows() {
 }
 
 function drawControls() {
-  const counts = new Map();
-  for (const row of rows()) counts.set(row.network, (counts.get(row.network) || 0) + 1);
-  const nets = [...counts].sort((a, b) => b[1] - a[1]).map(([name]) => name);
+  const nets = networks();
   if (state.network !== "all" && !nets.includes(state.network)) state.network = nets[0];
   options("network", [...plainOptions(nets), ["all", "all networks"]], state.network);
   const axes = Object.entries(page.axes).filter(([name]) => rows().some((row) => last(row, name))).map(([name, [words]]) => [name, words]);

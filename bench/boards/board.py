@@ -155,8 +155,9 @@ class Board:
     @cached_property
     def tables(self) -> list[Table]:
         """Its tables of words: what is saved without loss, methods by density, how far each goes within the margin."""
-        tables = (headline(self.trainings), side_by_side(self.trainings), within(self.trainings))
-        return [table for table in tables if table is not None and table.rows]
+        margins = within(self.trainings)
+        tables = (headline(self.trainings), side_by_side(self.trainings), margins if margins.rows else None)
+        return [table for table in tables if table is not None]
 
     @cached_property
     def records(self) -> dict[str, Record]:

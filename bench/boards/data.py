@@ -70,7 +70,7 @@ def _longer(row: Row, budget: Mean | None) -> str | None:
     if budget is None or budget.value <= LONGER:
         return None
     if not row.longer:
-        return "no dense network that trained as long"
+        return "no dense network that trained about as long"
     epochs = row.longer[0].setup.recipe.get("epochs")
     return f"{signed(row.against(row.longer))} against the dense network of {epochs} epochs"
 

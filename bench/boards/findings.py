@@ -154,9 +154,9 @@ def _rival(row: Row) -> str:
     budget = row.mean(lambda record: record.budget)
     assert budget is not None
     beside = (
-        f"{signed(row.against(row.longer))} against the dense network of as many epochs"
+        f"{signed(row.against(row.longer))} against the dense network of {row.longer[0].setup.recipe.get('epochs')} epochs"
         if row.longer
-        else "no dense network trained as long"
+        else "no dense network trained about as long"
     )
     return f" {without_density(row.setup.method.label)} reaches {accuracy(row):.2%} in {budget.value:.1f} x the training: {beside}."
 

@@ -122,9 +122,14 @@ HEADS = ("network", "method", "part", "seeds", "packed", "MACs", "points", "lose
 ANSWERS: dict[Verdict, str] = {"within": "surely", "worse": "surely not", "cannot tell": "cannot tell"}
 
 
-def headline(rows: Iterable[Row]) -> Table:
-    """The table of networks that save so much and lose so little, by their means, with what the seeds can tell of it."""
+def headline(rows: Iterable[Row]) -> Table | None:
+    """The table of networks that save so much and lose so little, by their means, with what the seeds can tell of it.
+
+    It may have no row, and then counts alone; None where no network of three seeds has a dense parent.
+    """
     own = [case for case in cases(rows) if case.row.ranked]
+    if not own:
+        return None
     patterns = [case for case in own if kind_of(case.row) == "predefined"]
     counts = [
         f"{words}: {_counted(own, part)}; of predefined patterns {_counted(patterns, part)}."

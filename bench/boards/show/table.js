@@ -31,7 +31,7 @@ function textTable(home, { title, note, heads, rows, names }) {
   const inner = html("div");
   part.append(html("p", note, { class: "note" }), inner);
   part.addEventListener("toggle", () => {
-    if (part.open && !inner.firstChild) table(inner, heads.map((head, n) => ({ title: head, number: n >= names })), rows, { label: title, stack: true });
+    if (part.open && !inner.firstChild && rows.length) table(inner, heads.map((head, n) => ({ title: head, number: n >= names })), rows, { label: title, stack: true });
   });
   home.append(part);
 }

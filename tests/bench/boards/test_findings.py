@@ -14,6 +14,7 @@ import pytest
 from bench.boards.board import read_boards
 from bench.boards.findings import best_by_density
 from bench.boards.headline import cases, count, headline
+from bench.boards.show.markdown import page
 from bench.records.setup import Named
 from bench.records.store import Store
 
@@ -69,6 +70,17 @@ def test_the_headline_names_what_is_within_by_the_mean_and_what_the_seeds_can_te
         "whole: of 4 networks 3 save as much, 1 of these within the margin by the mean, 0 surely, 2 by seeds"
         in table.note
     )
+
+
+def test_a_board_where_nothing_is_saved_without_loss_has_the_counts_all_the_same(made, tmp_path):
+    for seed, right in enumerate((180, 181, 182)):
+        made(seed, right=(160, right)).save(tmp_path)
+        save(tmp_path, made(seed, "random", right=(160, right - 40), scale=0.125), method("random", 0.125))
+    (board,) = read_boards(Store(tmp_path))[0].values()
+    table = next(one for one in board.tables if one.title.startswith("More than 4 x"))
+    assert table.rows == []
+    assert "whole: of 1 networks 1 save as much, 0 of these within the margin by the mean" in table.note
+    assert "## More than 4 x less storage and MACs for at most 0.5 points" in page(board)
 
 
 def test_the_best_of_many_says_of_how_many_and_what_cannot_be_told_from_it(folder):

@@ -490,6 +490,25 @@ def test_a_pages_address_holds_what_it_shows(look, records, tmp_path):
     assert seen.count('class="point') == 3
 
 
+def test_times_of_another_machine_are_a_choice_and_in_no_table_beside_the_usual_ones(
+    look, records, made, tmp_path
+):
+    for seed in (5, 6):
+        record = made(seed, "sparse", scale=0.25)
+        for number in range(2):
+            for end in ("value", "low", "high"):
+                record = edited(record, set_("exits", number, "readings", "latency", end, value=0.5))
+        record.model_copy(update={"machine": {"processor": "other", "threads": 1}}).sealed().save(records)
+    write_pages(Store(records), tmp_path / "pages")
+    index = tmp_path / "pages" / "index.html"
+    usual, other = look(index), look(f"{index}#machine=other,%201%20thread")
+    for seen, own, foreign in ((usual, "250 \u00b5s", "500 ms"), (other, "500 ms", "250 \u00b5s")):
+        shown = seen[seen.index('id="best"') : seen.index('id="density"')]
+        assert own in shown
+        assert foreign not in shown
+    assert "timed on other, 1 thread" in other
+
+
 def test_a_record_with_a_script_in_its_name_runs_nothing(look, made, tmp_path):
     evil(made).save(tmp_path / "records")
     write_pages(Store(tmp_path / "records"), tmp_path / "pages")

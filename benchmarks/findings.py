@@ -7,6 +7,7 @@ the answer on their loss, the best method at each density, and what exits save i
 Differences to the boards: a record counts unless a note contests it (its own faults are not looked for).
 """
 
+import argparse
 import json
 import math
 import statistics
@@ -278,6 +279,11 @@ def found(board, epochs, name, rows):
 
 
 if __name__ == "__main__":
-    words = sys.argv[1:]
-    folder = words[0] if words else Path(__file__).parents[1] / "leaderboards" / "records"
-    print(json.dumps([found(*one) for one in fields(folder)], indent=1))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    published = Path(__file__).parents[1] / "leaderboards" / "records"
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=published, help="of records; left out: the published ones"
+    )
+    print(json.dumps([found(*one) for one in fields(parser.parse_args().folder)], indent=1))

@@ -92,7 +92,11 @@ def difference(one: Difference | None) -> list[float | int | None] | None:
 
 
 def field_data(field: Field) -> dict[str, Any]:
-    """The best method at each density of a field, as cells of text under `BEST_HEADS`."""
+    """The best method at each density of a field, as texts: network, density, method, the number of methods, accuracy,
+
+    points more than the dense network, the number of methods that cannot be told from it, and those that are better and
+    trained longer.
+    """
     return {"best": [_best(field, one) for one in best_by_density(field.peers.rows)]}
 
 
@@ -102,11 +106,6 @@ def _best(field: Field, one: Best) -> list[str]:
         one.network, percentage(one.density), without_density(one.row.setup.method.label), str(one.among),
         percent(mean) if mean else "", signed(one.loss), str(one.alike), rivals(field.peers.rows, one).strip(),
     ]  # fmt: skip
-
-
-BEST_HEADS = (
-    "network", "density", "best method", "of", "top-1", "against dense", "not told from it", "better, trained longer",
-)  # fmt: skip
 
 
 def more_data(line: Line) -> dict[str, Any]:

@@ -22,15 +22,17 @@ function drawTaken() {
   for (const [row, words] of [[best, "the most accurate"], [smallest, "the smallest"], [fastest, "the fastest"]]) named.set(row, [...(named.get(row) || []), words]);
   const rest = alike.length ? `${counted(alike.length, "other")} within ${100 * page.margin} points cannot be told from it by pairs of seeds. Of these ${alike.length + 1}:` : `No other within ${100 * page.margin} points that could not be told from it.`;
   home.replaceChildren(html("p", `${able.length} of ${counted(rows().length, "network")} ${able.length === 1 ? "keeps" : "keep"} the limits. The best by the mean is the best of ${able.length}, so it looks better than it is. ${rest}`), html("div"));
-  table(home.lastChild, [{ title: "take" }, { title: "network" }, { title: "top-1", number: true }, { title: "file", number: true }, { title: "time", number: true }],
-    [...named].map(([row, words]) => [words.join(", "), nameCell(row), cellOf(row, "top1"), cellOf(row, "bytes"), cellOf(row, "latency")]), { label: "Networks to take", stack: true });
+  table(home.lastChild, [{ title: "network" }, { title: "top-1", number: true }, { title: "file", number: true }, { title: "time", number: true }],
+    [...named].map(([row, words]) => [[html("strong", words.join(", ")), html("br"), ...nameCell(row)], cellOf(row, "top1"), cellOf(row, "bytes"), cellOf(row, "latency")]), { label: "Networks to take" });
 }
 
 function drawDensity() {
   const home = byId("density").lastElementChild, best = field().best;
   if (!best.length) { home.replaceChildren(html("p", "No two methods have three seeds at one density here.")); return; }
-  table(home, page.bestHeads.map((title, n) => ({ title, number: n > 0 && n !== 2 && n !== 7 })), best, { label: "The best method at each density", stack: true });
-  home.append(html("p", "Of: the number of methods that were compared; the best of many looks better than it is. Against dense: points more than the dense parent, by pairs of seeds. Not told from it: how many of the other methods' differences from it have an interval with 0 in it.", { class: "note" }));
+  const small = (words) => html("small", words);
+  table(home, [{ title: "density" }, { title: "best method" }, { title: "top-1", number: true }, { title: "of", number: true }, { title: "not told from it", number: true }],
+    best.map(([network, density, method, of, top1, loss, alike, longer]) => [density, [method, small(network), ...(longer ? [small(longer)] : [])], [top1, small(loss)], of, alike]), { label: "The best method at each density" });
+  home.append(html("p", "Below top-1: points more than the dense parent, by pairs of seeds. Of: the number of methods that were compared within the recipe; the best of many looks better than it is. Not told from it: how many of the other methods' differences from it have an interval with 0 in it.", { class: "note" }));
 }
 
 function drawCompare() {
@@ -70,8 +72,9 @@ function drawExits() {
   if (!own.length) { home.replaceChildren(html("p", "No network here has early exits that were judged.")); return; }
   const batch = (n) => ({ title: `time, batch ${page.batches[n]}`, number: true });
   const ends = [0, page.batches.length - 1];
-  table(home, [{ title: "network" }, { title: "policy" }, { title: "MACs saved", number: true }, ...ends.map(batch), { title: "points lost", number: true }],
-    own.map((row) => [nameCell(row), `${row.early.policy}, best of ${row.early.among}`, times(row.early.macs), ...ends.map((n) => sure(row.early.times[n])), row.early.lost ? (100 * row.early.lost[0]).toFixed(2) : "-"]), { label: "Exits against time", shown: 10, stack: true });
+  const policy = (row) => html("small", `${row.early.policy}, best of ${row.early.among}${row.early.lost ? `; ${(100 * row.early.lost[0]).toFixed(2)} points lost` : ""}`);
+  table(home, [{ title: "network" }, { title: "MACs saved", number: true }, ...ends.map(batch)],
+    own.map((row) => [[...nameCell(row), policy(row)], times(row.early.macs), ...ends.map((n) => sure(row.early.times[n]))]), { label: "Exits against time", shown: 10 });
   home.prepend(html("p", "How many times fewer MACs, and how many times less time for a sample with exits really taken, than the network without early exits: below 1 x the exits cost more than they save. Each at the point where its policy would be shipped, which the calibration split chooses; with 95% intervals over seeds, and in words only where the interval leaves 1 out.", { class: "note" }));
 }
 
@@ -84,7 +87,7 @@ function sure(pair) {
 
 function drawTraining() {
   const home = byId("training").lastElementChild, own = [...rows()].sort((a, b) => (last(a, "training")?.[0] ?? Infinity) - (last(b, "training")?.[0] ?? Infinity));
-  table(home, [{ title: "network" }, { title: "training MACs", number: true }, { title: "time, dense = 1", number: true }, { title: "budget", number: true }, { title: "a whole run", number: true }, { title: "trains longer" }],
-    own.map((row) => [nameCell(row), cellOf(row, "training"), times(last(row, "overhead")), times(row.budget && [row.budget[0], null]), `${Math.round(row.seconds)} s`, row.longer || ""]), { label: "What training costs", shown: 10, stack: true });
+  table(home, [{ title: "network" }, { title: "training MACs", number: true }, { title: "time, dense = 1", number: true }, { title: "budget", number: true }, { title: "a whole run", number: true }],
+    own.map((row) => [[...nameCell(row), ...(row.longer ? [html("small", row.longer)] : [])], cellOf(row, "training"), times(last(row, "overhead")), times(row.budget && [row.budget[0], null]), `${Math.round(row.seconds)} s`]), { label: "What training costs", shown: 10 });
   home.prepend(html("p", "The cheapest in multiply-accumulates first; weights that are left out cost none. Time: over that of as many steps of the dense network, on the machine that trained it. Budget: steps trained, over the recipe's. A whole run trains, measures and records. A method that trains longer is held against the dense network whose epochs are as many, where there is one.", { class: "note" }));
 }

@@ -9,7 +9,7 @@ from typing import Any
 from bench.boards.axes import Axis, axes
 from bench.boards.board import Board, Field
 from bench.boards.cells import FORMS, Table, filled
-from bench.boards.data import BEST_HEADS, field_data, line_data, more_data
+from bench.boards.data import field_data, line_data, more_data
 from bench.boards.differences import LEVELS, MARGIN, quantile
 from bench.boards.families import KINDS, network_of
 from bench.boards.findings import CAVEAT
@@ -36,7 +36,6 @@ def chapter(boards: Mapping[str, Board]) -> Chapter:
         "axes": {key: (axis.title, axis.unit, axis.up) for key, axis in all_axes.items()},
         "kinds": KINDS,
         "methods": styles(row for board in boards.values() for row in board.rows),
-        "bestHeads": BEST_HEADS,
         "margin": MARGIN,
         "caveat": CAVEAT,
         "batches": BATCHES,

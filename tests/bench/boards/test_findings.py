@@ -1,6 +1,6 @@
 """Findings and the headline, beside an independent script that reads the raw JSON of the same records.
 
-Covers: bench/boards/findings.py, bench/boards/headline.py
+Covers: bench/boards/headline.py
 """
 
 import json

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from scipy.special import stdtrit
@@ -43,9 +44,11 @@ class Difference:
             return None
         if len(values) == 1:
             return cls(values[0], None, None, 1)
-        error = statistics.stdev(values) / len(values) ** 0.5
+        mean = math.fsum(values) / len(values)
+        squares = math.fsum((value - mean) ** 2 for value in values)
+        error = math.sqrt(squares / (len(values) - 1) / len(values))
         half, tested = (quantile(level, len(values) - 1) * error for level in LEVELS)
-        return cls(statistics.fmean(values), half, tested, len(values))
+        return cls(mean, half, tested, len(values))
 
     @property
     def is_told(self) -> bool:
@@ -73,6 +76,7 @@ def worst(verdicts: list[Verdict]) -> Verdict:
     return "within" if verdicts and set(verdicts) == {"within"} else "cannot tell"
 
 
+@cache
 def quantile(level: float, freedom: int) -> float:
     """The quantile of Student's t at a one-sided level, for so many degrees of freedom."""
     return float(stdtrit(freedom, level))

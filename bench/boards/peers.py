@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bench.boards.differences import Difference
 from bench.boards.rows import Row, accuracy
 
 
@@ -101,5 +102,5 @@ def _in_groups(rows: Iterable[Row]) -> tuple[tuple[Row, ...], tuple[int | None, 
 
 def is_told(row: Row, other: Row) -> bool:
     """Whether the accuracies of two rows can be told apart by pairs of seeds."""
-    difference = row.against(other.records)
+    difference = Difference.paired(row.accuracies, other.accuracies)
     return difference is not None and difference.is_told

@@ -44,8 +44,10 @@ class Difference:
             return None
         if len(values) == 1:
             return cls(values[0], None, None, 1)
+        if min(values) == max(values):
+            return cls(values[0], 0.0, 0.0, len(values))
         mean = math.fsum(values) / len(values)
-        squares = math.fsum((value - mean) ** 2 for value in values)
+        squares = math.fsum((value - mean) * (value - mean) for value in values)
         error = math.sqrt(squares / (len(values) - 1) / len(values))
         half, tested = (quantile(level, len(values) - 1) * error for level in LEVELS)
         return cls(mean, half, tested, len(values))

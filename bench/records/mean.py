@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from scipy.special import stdtrit
 
@@ -25,8 +26,12 @@ class Mean:
             return None
         if len(values) == 1:
             return cls(values[0], None, 1)
-        t = float(stdtrit(len(values) - 1, 0.975))
-        return cls(statistics.fmean(values), t * statistics.stdev(values) / len(values) ** 0.5, len(values))
+        if min(values) == max(values):
+            return cls(values[0], 0.0, len(values))
+        mean = math.fsum(values) / len(values)
+        squares = math.fsum((value - mean) * (value - mean) for value in values)
+        error = math.sqrt(squares / (len(values) - 1) / len(values))
+        return cls(mean, _quantile(len(values) - 1) * error, len(values))
 
     @property
     def interval(self) -> tuple[float, float, float]:
@@ -42,3 +47,9 @@ class Mean:
     def high(self) -> float:
         """The upper end of the interval; for one value, that value."""
         return self.value + (self.half or 0.0)
+
+
+@cache
+def _quantile(freedom: int) -> float:
+    """The two-sided 95% quantile of Student's t."""
+    return float(stdtrit(freedom, 0.975))

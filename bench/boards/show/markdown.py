@@ -10,6 +10,7 @@ from bench.boards.findings import CAVEAT, signed
 from bench.boards.markup import computed, table, text
 from bench.boards.numbers import LOSSLESS, SHARES, Number, cut_packed, cut_reading, reading
 from bench.boards.policies import NOTE as POLICIES_NOTE
+from bench.boards.references import references
 from bench.boards.rows import Row, cut_means
 from bench.boards.units import big, digits, in_bytes
 from bench.errors import counted
@@ -89,15 +90,14 @@ def _folded(summary: str, heads: Sequence[str], rows: list[list[str]]) -> list[s
 def _references(board: Board) -> list[str]:
     cells = [
         [
-            text(f"{line.row.setup.backbone.label}, {line.row.plan}"),
+            text(f"{row.setup.backbone.label}, {row.plan}"),
             one.name,
             percent(one.accuracy),
             big(one.device_macs.value),
             in_bytes(one.payload.value),
         ]
-        for line in board.lines
-        if line.row in board.trainings
-        for one in line.references
+        for row in board.trainings
+        for one in references(row)
     ]
     heads = ("dense network", "reference", "top-1", "MACs on the device", "payload")
     return (

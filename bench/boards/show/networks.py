@@ -107,7 +107,8 @@ def _first(board: Board, all_axes: Mapping[str, Axis]) -> dict[str, Any]:
 
 def _plain(table: Table) -> dict[str, Any]:
     heads, rows = filled(table.heads, table.rows)
-    return {"title": table.title, "note": table.note, "heads": heads, "rows": rows, "names": table.names}
+    note = table.note.replace("*", "")
+    return {"title": table.title, "note": note, "heads": heads, "rows": rows, "names": table.names}
 
 
 def _references(board: Board) -> list[Table]:

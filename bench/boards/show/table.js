@@ -27,11 +27,11 @@ function table(home, heads, rows, { label, shown = MORE, stack = false } = {}) {
 }
 
 function textTable(home, { title, note, heads, rows, names }) {
-  const part = html("details", html("summary", html("h2", title)), { class: "part" });
+  const part = html("details", html("summary", html("h2", title)), { class: "part", id: title });
   const inner = html("div");
   part.append(html("p", note, { class: "note" }), inner);
   part.addEventListener("toggle", () => {
-    if (part.open && !inner.firstChild && rows.length) table(inner, heads.map((head, n) => ({ title: head, number: n >= names })), rows, { label: title, stack: true });
+    if (part.open && !inner.childElementCount && rows.length) table(inner, heads.map((head, n) => ({ title: head, number: n >= names })), rows, { label: title, stack: true });
   });
   home.append(part);
 }

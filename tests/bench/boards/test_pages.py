@@ -490,6 +490,14 @@ def test_a_pages_address_holds_what_it_shows(look, records, tmp_path):
     assert seen.count('class="point') == 3
 
 
+def test_a_folded_table_is_drawn_when_it_is_opened(look, records, tmp_path):
+    write_pages(Store(records), tmp_path / "pages")
+    index = tmp_path / "pages" / "index.html"
+    assert "always on the server, JPEG" not in look(index).partition("<script")[0]
+    seen = look(f"{index}#open=References,%20from%20the%20dense%20networks").partition("<script")[0]
+    assert "always on the server, JPEG" in seen
+
+
 def test_times_of_another_machine_are_a_choice_and_in_no_table_beside_the_usual_ones(
     look, records, made, tmp_path
 ):

@@ -2,8 +2,6 @@
 
 import struct
 
-import pytest
-
 from bench.boards.parquet import parquet
 
 TABLE = {
@@ -119,10 +117,3 @@ def test_a_wide_table_with_many_words_comes_back():
 
 def test_a_table_without_rows_has_its_columns():
     assert read(parquet({"name": [], "share": []})) == {"name": [], "share": []}
-
-
-def test_other_libraries_read_the_same(tmp_path):
-    pyarrow = pytest.importorskip("pyarrow.parquet")
-    path = tmp_path / "table.parquet"
-    path.write_bytes(parquet(TABLE))
-    assert pyarrow.read_table(path).to_pydict() == TABLE

@@ -35,6 +35,9 @@ from .kinds.bases.predefined import mask_from as mask_from
 from .kinds.bases.predefined import over_kernels as over_kernels
 from .kinds.bases.straight_through import StraightThrough as StraightThrough
 from .kinds.build import assemble as assemble
+from .kinds.channel import PACKET as PACKET
+from .kinds.channel import Channel as Channel
+from .kinds.channel import Conditions as Conditions
 from .kinds.codec import Codec as Codec
 from .kinds.exits import Exits as Exits
 from .kinds.exits import HeadOf as HeadOf

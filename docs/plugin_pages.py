@@ -18,6 +18,7 @@ KINDS = {
     "exits": ("Exits plans", "An exits plan says where heads hang, and how they are trained.", "joint"),
     "policy": ("Policies", "A policy decides at which exit a sample is answered; it sees no test label.", "confidence"),
     "codec": ("Codecs", "A codec turns the tensors that cross a cut into bytes, and back.", "int8"),
+    "channel": ("Channels", "A channel gives the rates, delay, loss and energy of a link over time, as one table.", "constant"),
     "meter": ("Meters", "A meter measures a network and gives readings: numbers with a unit and a source.", "macs"),
 }  # fmt: skip
 """A page for each of these kinds: title, what such a plugin is, and one of them for the example."""

@@ -49,7 +49,7 @@ class Conditions:
     tail_watts: float = 0.0
 
     def __post_init__(self) -> None:
-        columns = {name: np.asarray(getattr(self, name), np.float64) for name in _COLUMNS}
+        columns = {name: np.asarray(getattr(self, name), np.float64) for name in COLUMNS}
         for name, column in columns.items():
             column = column.copy()
             column.setflags(write=False)
@@ -105,7 +105,8 @@ class Conditions:
         return np.searchsorted(self.start, seconds, side="right") - 1
 
 
-_COLUMNS = tuple(one.name for one in fields(Conditions) if not one.name.startswith("tail_"))
+COLUMNS = tuple(one.name for one in fields(Conditions) if not one.name.startswith("tail_"))
+"""The names of a table's columns, `start` first."""
 
 
 class Channel(Plugin):

@@ -19,6 +19,7 @@ FOLDERS = {
     "exits": "baselines/exits",
     "policy": "baselines/policies",
     "codec": "baselines/codecs",
+    "channel": "baselines/channels",
     "meter": "baselines/meters",
 }
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench.plugins.plugin import Plugin
 from bench.testing.backbones import check_backbone
+from bench.testing.channels import check_channel
 from bench.testing.codecs import check_codec
 from bench.testing.exits import check_exits
 from bench.testing.facts import Facts, Nonconforming
@@ -30,6 +31,7 @@ CHECKS: dict[str, Callable[..., list[str]]] = {
     "exits": check_exits,
     "policy": check_policy,
     "codec": check_codec,
+    "channel": check_channel,
     "meter": check_meter,
 }
 
@@ -50,6 +52,7 @@ __all__ = [
     "TinyTask",
     "check",
     "check_backbone",
+    "check_channel",
     "check_codec",
     "check_exits",
     "check_meter",

@@ -147,7 +147,9 @@ def test_board_writes_pages_and_names_what_is_no_record(seesaw, tmp_path):
     assert "--publish writes to leaderboards/records, and --records names elsewhere" in " ".join(err.split())
 
 
-@pytest.mark.parametrize("kind", ["task", "backbone", "method", "exits", "policy", "codec", "meter"])
+@pytest.mark.parametrize(
+    "kind", ["task", "backbone", "method", "exits", "policy", "codec", "channel", "meter"]
+)
 def test_a_new_skeleton_conforms_as_it_is_written(seesaw, tmp_path, kind):
     (tmp_path / "pyproject.toml").write_text(f'[project.entry-points."bench.{kind}"]\nother = "a:B"\n')
     code, out, _ = seesaw("new", kind, "my-own")

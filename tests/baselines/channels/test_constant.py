@@ -1,0 +1,20 @@
+"""A link that stays as it is.
+
+Covers: baselines/channels/constant.py
+"""
+
+import pytest
+
+from baselines.channels.constant import Constant
+from bench import SeesawError
+
+
+def test_megabits_and_a_round_trip_become_bytes_and_a_way():
+    table = Constant(up=8, down=16, rtt=50, loss=0.01).conditions(1000, seed=3)
+    assert len(table) == 1
+    assert (table.up[0], table.down[0], table.delay[0], table.loss[0]) == (1e6, 2e6, 0.025, 0.01)
+
+
+def test_a_link_that_loses_everything_is_a_sentence():
+    with pytest.raises(SeesawError, match="loses all packets"):
+        Constant(loss=1).conditions(1, 0)

@@ -1,5 +1,7 @@
 """Affine 8-bit features: one byte a value behind the sample's own minimum and step (two float32)."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,6 +11,9 @@ from bench import Codec
 
 class Int8(Codec):
     """One byte a value, and 8 bytes for minimum and step."""
+
+    def fixed_bytes(self, shape: tuple[int, ...]) -> int | None:
+        return 8 + math.prod(shape)
 
     def encode(self, feature: Tensor) -> bytes:
         values = feature.numpy()

@@ -11,10 +11,28 @@ from bench.plugins.plugin import Plugin
 
 
 class Codec(Plugin):
-    """The contract: `decode(encode(x), x.shape)` is x, or near it; the payload is `len(encode(x))`."""
+    """The contract: `decode(encode(x), x.shape)` is x, or near it; the payload is `len(encode(x))`.
+
+    A payload may come from anyone: `decode` raises where it is none of this shape, and takes no more memory than the shape
+    and the payload warrant.
+    """
 
     kind: ClassVar[str] = "codec"
     content: ClassVar[Content] = "feature"
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether `decode` gives back every number as it was, so that nothing is answered otherwise behind it."""
+        return False
+
+    @property
+    def tolerance(self) -> float:
+        """By how much a number may come back off, as a share of the feature's span; `seesaw check` holds it."""
+        return 0.0 if self.is_lossless else 0.05
+
+    def fixed_bytes(self, shape: tuple[int, ...]) -> int | None:
+        """The bytes of every feature of this shape; None where they depend on its numbers."""
+        return None
 
     def encode(self, feature: Tensor) -> bytes:
         """One sample's tensor, float32 on the CPU, as bytes."""

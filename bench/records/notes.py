@@ -2,5 +2,9 @@
 
 PACKED = "weights sha256"
 """The key of a record's note that holds the fingerprint of its packed weights."""
+LOSSLESS = "codecs that lose nothing"
+"""The key of a record's note that names the codecs behind which the last exit answers as it does without a cut."""
+FIXED = "bytes of every feature, by cut and codec"
+"""The key of a record's note that holds the payloads which do not depend on a feature's numbers, logits aside."""
 COSTLY = "uncounted costly operators"
 """The key of a record's note of operators that its MACs leave out and that may cost as much as what they count."""

@@ -11,7 +11,7 @@ import torch
 from bench.machine import commit, conditions, versions
 from bench.measuring.behind import Crossed
 from bench.network.sparse.mask import Layer, density, layers, mask_of, pattern_of, sharing
-from bench.records.notes import PACKED
+from bench.records.notes import FIXED, LOSSLESS, PACKED
 from bench.records.reading import Readings
 from bench.records.record import CALIBRATED, Cut, Exit, LayerRow, Record
 from bench.replay.exits.calibration import accuracies, calibrated, disagreement, disagreements
@@ -110,11 +110,29 @@ class Account:
             notes["disconnected layers"] = severed
         if carried := {str(k): n for k in range(len(net.stages)) if (n := net.carried(k))}:
             notes["exits whose logits cross, by cut"] = carried
+        notes |= self._claims()
         if constant := [n for n, logits in enumerate(self.measured.test.logits) if _same(logits)]:
             notes["exits that answer alike whatever the input"] = constant
         if self.run.setup.weights is not None and self.run.setup.calibrate is None:
             notes[CALIBRATED] = self._foreign()
         return notes | {PACKED: self.measured.packed} | self.trained.notes
+
+    def _claims(self) -> dict[str, Any]:
+        """What the run's codecs promise: which lose nothing, and the bytes of those whose payloads are all of one size."""
+        codecs = {one.spec: one.plugin for one in self.run.codecs}
+        inner = [(k, shape) for k, shape in enumerate(self.measured.net.shapes[:-1], 1)]
+        sizes = {
+            str(k): {
+                spec: size for spec, one in codecs.items() if (size := one.fixed_bytes(shape)) is not None
+            }
+            for k, shape in inner
+        }
+        lossless = [spec for spec, one in codecs.items() if inner and one.is_lossless]
+        claims: dict[str, Any] = {
+            LOSSLESS: lossless,
+            FIXED: {k: by_codec for k, by_codec in sizes.items() if by_codec},
+        }
+        return {key: value for key, value in claims.items() if value}
 
     def _foreign(self) -> str:
         """Of given weights, what their training may have seen."""

@@ -6,15 +6,16 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bench.records.checks.parts import same, samples_of, value, whole
+from bench.records.checks.parts import same, samples_of, value
+from bench.records.notes import FIXED, LOSSLESS
 
 if TYPE_CHECKING:
     from bench.records.record import Cut, Early, Record
 
-FIXED = {"image8": (1, 0), "float32": (4, 0), "float16": (2, 0), "int8": (1, 8)}
-"""By the name of a codec whose payload has a fixed size: bytes of each number, and bytes beside them."""
-LOSSLESS = ("image8", "ids", "float32")
-"""Codecs that give back what they were given, so that nothing is answered otherwise behind them."""
+SIZES = {"image8": (1, 0), "float32": (4, 0), "float16": (2, 0), "int8": (1, 8)}
+"""By the name of a codec of this house whose payload has a fixed size: bytes of each number, and bytes beside them."""
+EXACT = ("image8", "ids", "float32")
+"""Codecs of this house that give back what they were given. Others are named by a record's note (`LOSSLESS`)."""
 CARRIED = "exits whose logits cross, by cut"
 """The note of logits that cross a cut with the feature: the number of exits by cut."""
 
@@ -28,6 +29,7 @@ def cut_faults(record: Record) -> Iterator[str]:
     if not record.cuts or not record.exits:
         return
     yield from _ends(record)
+    yield from _claims(record)
     yield from _frames(record)
     yield from _logits(record)
     for cut in record.cuts:
@@ -47,6 +49,32 @@ def _ends(record: Record) -> Iterator[str]:
             yield f"At cut {cut.before} features cross by {_codecs(cut)}, and its codecs are {codecs}."
     if _codecs(record.cuts[-1]):
         yield "Something crosses the last cut, behind which nothing is left to do."
+
+
+def _claims(record: Record) -> Iterator[str]:
+    """What notes claim of codecs is of codecs that were measured, at cuts where they were."""
+    measured = {str(cut.before): _codecs(cut) for cut in record.cuts}
+    named = {codec for codecs in measured.values() for codec in codecs}
+    for codec in record.notes.get(LOSSLESS, []):
+        if codec not in named:
+            yield f"It says that {codec} loses nothing, which was not measured."
+    for cut, sizes in record.notes.get(FIXED, {}).items():
+        for codec in sizes:
+            if codec not in measured.get(cut, []):
+                yield f"It gives bytes of {codec} at cut {cut}, which were not measured."
+
+
+def _is_lossless(record: Record, codec: str) -> bool:
+    """Whether the last exit answers behind a codec as it does without a cut."""
+    return codec in EXACT or codec in record.notes.get(LOSSLESS, [])
+
+
+def _fixed_bytes(record: Record, cut: Cut, codec: str) -> list[float]:
+    """The bytes of every feature at a cut through a codec, without logits: by its name and by the record's note."""
+    each, more = SIZES.get(codec, (None, 0))
+    noted = record.notes.get(FIXED, {}).get(str(cut.before), {}).get(codec)
+    found = [] if each is None else [float(each * math.prod(cut.shape) + more)]
+    return found if noted is None else [*found, float(noted)]
 
 
 def _codecs(cut: Cut) -> list[str]:
@@ -77,14 +105,13 @@ def _frames(record: Record) -> Iterator[str]:
         yield f"The frames of its cuts have heads of {sorted(heads)} bytes."
 
 
-def _beside(cut: Cut) -> set[float]:
+def _beside(record: Record, cut: Cut) -> set[float]:
     """The bytes that cross beside a feature, by every codec whose payload has a fixed size."""
-    numbers, found = math.prod(cut.shape), set[float]()
+    found = set[float]()
     for codec in _codecs(cut):
-        if codec in FIXED:
-            each, more = FIXED[codec]
-            r = cut.readings[f"payload.{codec}"]
-            found |= {size - each * numbers - more for size in (r.value, r.low, r.high) if size is not None}
+        r = cut.readings[f"payload.{codec}"]
+        for fixed in _fixed_bytes(record, cut, codec):
+            found |= {size - fixed for size in (r.value, r.low, r.high) if size is not None}
     return found
 
 
@@ -92,7 +119,7 @@ def _logits(record: Record) -> Iterator[str]:
     """Beside a feature cross the logits of the exits that a note names, four bytes for each class, and nothing else."""
     carried, classes = record.notes.get(CARRIED, {}), set()
     for cut in record.cuts:
-        found, exits = _beside(cut), carried.get(str(cut.before), 0)
+        found, exits = _beside(record, cut), carried.get(str(cut.before), 0)
         if not exits and found - {0.0}:
             yield f"At cut {cut.before} a tensor of shape {cut.shape} does not take the bytes of its payloads."
         elif exits and len(found) > 1:
@@ -108,10 +135,8 @@ def _payloads(record: Record, cut: Cut) -> Iterator[str]:
     last, samples = record.exits[-1].readings, samples_of(record.exits)
     for codec in _codecs(cut):
         for name in ("top1", "top5"):
-            there, own = cut.readings.get(f"{name}.{codec}"), value(last, name)
-            if there is None or own is None:
-                continue
-            if codec in LOSSLESS and there.value != own:
+            there, own = value(cut.readings, f"{name}.{codec}"), value(last, name)
+            if _is_lossless(record, codec) and there is not None and own is not None and there != own:
                 yield f"{name}.{codec} at cut {cut.before} is not the last exit's, and {codec} loses nothing."
             changed = there.value if there.n == samples else there.value - own
             if there.n and 0 < there.value < 1 and not whole(changed * there.n):
@@ -142,10 +167,10 @@ def _early(record: Record, cut: Cut, early: Early) -> Iterator[str]:
         if behind.framed - behind.payload not in frames or (not crossing and behind.payload):
             yield f"sends through {codec} what does not fit the samples that cross."
         r = cut.readings[f"payload.{codec}"]
-        if codec in FIXED and behind.payload != crossing * r.value:
+        if _fixed_bytes(record, cut, codec) and behind.payload != crossing * r.value:
             yield f"sends {behind.payload} bytes of {crossing} samples through {codec}, {r.value:g} each."
-        changed = 0 if codec in LOSSLESS else crossing
-        if abs(behind.right - right) > changed or behind.right > (behind.samples or samples):
+        changed = 0 if _is_lossless(record, codec) else crossing
+        if abs(behind.right - right) > changed or behind.right > samples:
             yield f"is right about {behind.right} samples behind {codec}, and about {right} without a cut."
         accuracy = value(cut.readings, f"top1.{codec}")
         answered = early.accuracy(codec, samples, curve.test.right[early.point])

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 import torch
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench import Codec, SeesawError, choose, write_frame
@@ -81,7 +81,28 @@ def test_no_message_is_a_sentence():
         receive(Crossing((3,), 0, 4), [], codec("float32"))
 
 
-@pytest.mark.parametrize("one", ["float32", "float16", "int8", Image8(), Jpeg(), Ids(vocabulary=9)], ids=str)
+CODECS = [
+    *(
+        "float32",
+        "float16",
+        "bfloat16",
+        "int8",
+        "uint[bits=3]",
+        "uint[bits=4,per=channel,through=zstd]",
+        "uint[through=lz4]",
+    ),
+    *(
+        "bitmap",
+        "bitmap[values=uint8]",
+        "bitmap[values=float16,through=zstd]",
+        "float32[through=lz4]",
+        "jpeg",
+        "webp",
+    ),
+]
+
+
+@pytest.mark.parametrize("one", [*CODECS, Image8(), Jpeg(), Ids(vocabulary=9)], ids=str)
 @given(payload=st.binary(max_size=60), shape=st.lists(st.integers(0, 4), max_size=4).map(tuple))
 @example(payload=b"", shape=(2, 3))
 @example(payload=b"x" * 25, shape=(2, 3))
@@ -92,6 +113,22 @@ def test_any_payload_gives_a_tensor_of_the_cut_or_a_sentence(one, payload, shape
     message = write_frame(payload, shape, one.content)
     with suppress(SeesawError):
         assert receive(Crossing(shape, 0, 4), [message], one).shape == (1, *shape)
+
+
+@pytest.mark.parametrize("one", CODECS)
+@given(data=st.data())
+@settings(max_examples=20)
+def test_a_payload_that_is_cut_short_or_turned_over_gives_a_tensor_or_a_sentence(one, data):
+    """Behind the frame, whose checksum would see it: a codec may be used without."""
+    one, shape = codec(one), (3, 4, 5)
+    payload = bytearray(
+        one.encode(torch.relu(torch.randn(shape, generator=torch.Generator().manual_seed(0))))
+    )
+    at = data.draw(st.integers(0, len(payload) - 1))
+    payload[at] ^= data.draw(st.integers(0, 255))
+    payload = bytes(payload[: data.draw(st.integers(0, len(payload)))])
+    with suppress(SeesawError):
+        assert receive(Crossing(shape, 0, 4), [write_frame(payload, shape)], one).shape == (1, *shape)
 
 
 @pytest.mark.parametrize("one", ["float32", "float16", "int8"])

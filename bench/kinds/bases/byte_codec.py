@@ -1,0 +1,110 @@
+"""ByteCodec: a codec that writes numbers as bytes, of which a general compressor may make fewer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+from torch import Tensor
+
+from bench.errors import needing
+from bench.kinds.codec import Codec
+from bench.plugins.plugin import usual
+
+Through = Annotated[Literal["zstd", "lz4"] | None, usual("plain"), Field()]
+"""A general compressor behind a codec; none where left open."""
+
+NEEDED = "A codec through a compressor needs"
+
+
+class ByteCodec(Codec):
+    """Defines `to_bytes` and `from_bytes`; what they exchange goes through the compressor that the spec names."""
+
+    through: Through = None
+    """a compressor of bytes behind it: zstd, or lz4, which is faster and finds less"""
+
+    def to_bytes(self, feature: Tensor) -> bytes:
+        """A feature as bytes before they are compressed."""
+        raise NotImplementedError(f"{type(self).__name__} must define to_bytes(feature)")
+
+    def from_bytes(self, raw: bytes, shape: tuple[int, ...]) -> Tensor:
+        """The tensor of bytes that `to_bytes` gave, or that somebody else sent.
+
+        Raises:
+            ValueError: they are none of this shape.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define from_bytes(raw, shape)")
+
+    def most_bytes(self, shape: tuple[int, ...]) -> int:
+        """The most bytes that `to_bytes` gives of this shape."""
+        raise NotImplementedError(f"{type(self).__name__} must define most_bytes(shape)")
+
+    def encode(self, feature: Tensor) -> bytes:
+        return compressed(self.to_bytes(feature), self.through)
+
+    def decode(self, payload: bytes, shape: tuple[int, ...]) -> Tensor:
+        return self.from_bytes(decompressed(payload, self.through, self.most_bytes(shape)), shape)
+
+
+def compressed(raw: bytes, through: str | None) -> bytes:
+    """Bytes through a compressor, or as they are."""
+    if through is None:
+        return raw
+    with needing("codecs", NEEDED):
+        if through == "zstd":
+            import zstandard
+
+            return zstandard.ZstdCompressor(level=1, write_content_size=False).compress(raw)
+        import lz4.block  # pyright: ignore[reportMissingImports]
+
+        return lz4.block.compress(raw, store_size=False)
+
+
+def decompressed(payload: bytes, through: str | None, most: int) -> bytes:
+    """The bytes that `compressed` was given.
+
+    Args:
+        payload: what it made of them, or what somebody else sent.
+        through: the compressor.
+        most: bytes that there can be; memory is taken for no more.
+
+    Raises:
+        ValueError: the payload is damaged, or holds more.
+    """
+    if through is None:
+        return payload
+    with needing("codecs", NEEDED):
+        if through == "zstd":
+            import zstandard
+
+            try:
+                announced = zstandard.get_frame_parameters(payload).content_size
+                if announced not in (0, zstandard.CONTENTSIZE_UNKNOWN):
+                    raise ValueError(
+                        f"a frame that announces {announced} bytes, of which none of ours has a word"
+                    )
+                reader = zstandard.ZstdDecompressor(max_window_size=max(1 << 27, most))
+                return reader.decompress(payload, max_output_size=max(most, 1), allow_extra_data=False)
+            except zstandard.ZstdError as error:
+                raise ValueError(str(error)) from error
+        import lz4.block  # pyright: ignore[reportMissingImports]
+
+        try:
+            return lz4.block.decompress(payload, uncompressed_size=most)
+        except lz4.block.LZ4BlockError as error:
+            raise ValueError(str(error)) from error
+
+
+def byte_planes(raw: bytes, width: int) -> bytes:
+    """Numbers of `width` bytes, turned so that their first bytes lie together, then their second ones."""
+    return np.frombuffer(raw, np.uint8).reshape(-1, width).T.tobytes()
+
+
+def from_byte_planes(raw: bytes, width: int) -> bytes:
+    """The numbers that `byte_planes` turned.
+
+    Raises:
+        ValueError: they do not come out even.
+    """
+    return np.frombuffer(raw, np.uint8).reshape(width, -1).T.tobytes()

@@ -47,6 +47,7 @@ from .kinds.channel import PACKET as PACKET
 from .kinds.channel import Channel as Channel
 from .kinds.channel import Conditions as Conditions
 from .kinds.codec import Codec as Codec
+from .kinds.codec import InputCodec as InputCodec
 from .kinds.exits import Exits as Exits
 from .kinds.exits import HeadOf as HeadOf
 from .kinds.exits import LentBudget as LentBudget

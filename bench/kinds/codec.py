@@ -41,3 +41,12 @@ class Codec(Plugin):
     def decode(self, payload: bytes, shape: tuple[int, ...]) -> Tensor:
         """The bytes as a float32 tensor of this shape."""
         raise NotImplementedError(f"{type(self).__name__} must define decode(payload, shape)")
+
+
+class InputCodec(Codec):
+    """A codec of one input as a split holds it, or as a sensor gives it: what `encode` takes and `decode` gives.
+
+    It is measured at cut 0 alone, where the device sends its input.
+    """
+
+    content: ClassVar[Content] = "input"

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import io
-from typing import ClassVar
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from bench.kinds.codec import Codec
-from bench.kinds.frame import Content
+from bench.kinds.codec import Codec, InputCodec
 
 JPEG_QUALITY = 90
-
-
-class InputCodec(Codec):
-    """A codec of one input as a split holds it, or as a sensor gives it."""
-
-    content: ClassVar[Content] = "input"
 
 
 class Image8(InputCodec):

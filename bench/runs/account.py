@@ -119,15 +119,12 @@ class Account:
 
     def _claims(self) -> dict[str, Any]:
         """What the run's codecs promise: which lose nothing, and the bytes of those whose payloads are all of one size."""
-        codecs = {one.spec: one.plugin for one in self.run.codecs}
-        inner = [(k, shape) for k, shape in enumerate(self.measured.net.shapes[:-1], 1)]
-        sizes = {
-            str(k): {
-                spec: size for spec, one in codecs.items() if (size := one.fixed_bytes(shape)) is not None
-            }
-            for k, shape in inner
-        }
-        lossless = [spec for spec, one in codecs.items() if inner and one.is_lossless]
+        net, sizes, lossless = self.measured.net, {}, []
+        for k, shape in enumerate([net.sample.shape, *net.shapes[:-1]]):
+            codecs = self.run.feature_codecs if k else self.run.input_codecs
+            lossless += [one.spec for one in codecs if one.plugin.is_lossless and one.spec not in lossless]
+            by_codec = {one.spec: one.plugin.fixed_bytes(shape) for one in codecs}
+            sizes[str(k)] = {spec: size for spec, size in by_codec.items() if size is not None}
         claims: dict[str, Any] = {
             LOSSLESS: lossless,
             FIXED: {k: by_codec for k, by_codec in sizes.items() if by_codec},

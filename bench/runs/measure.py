@@ -12,9 +12,8 @@ from safetensors.torch import save
 from bench.files import write_whole
 from bench.kinds.meter import Measurement, Meter, Subject
 from bench.kinds.task import Data
-from bench.machine import on_threads
-from bench.measuring.behind import Crossed, crossed
-from bench.measuring.crossings import codecs_at, crossings
+from bench.measuring.chosen_inputs import chosen_inputs
+from bench.measuring.crossings import Crossed, crossings
 from bench.measuring.tracing import trace
 from bench.measuring.walks import SAMPLES, walked
 from bench.network.macs import Tariff
@@ -85,10 +84,9 @@ def measure_net(
         check_accuracies(earlier, test)
     curves, shipped = _replay(run, calibration, test, phases)
     with phases("cuts") as report:
-        by_cut = codecs_at(net, data.test, run.codecs)
-        sent = crossings(net, data, data.test, test, by_cut, run.device, report)
-        write_whole(run.files.crossings, save(sent.tensors()), "--runs")
-        found = crossed(sent, test, shipped)
+        crossed = crossings(net, data, data.test, run.feature_codecs, run.device, shipped, report)
+        inputs = chosen_inputs(net, data, data.test, run.input_codecs, run.device, report)
+        crossed[0] = crossed[0]._replace(readings=crossed[0].readings | inputs)
     parent = None if run.method.name == DENSE else dense_parent(run)
     subject = Subject(net, run.device, values=run.values, parent=parent, tariff=tariff)
     clocks = [meter for meter in run.meters if meter.plugin.quiet]

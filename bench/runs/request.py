@@ -160,6 +160,11 @@ class ResolvedRun:
             raise SeesawError(
                 f"{what} is neither cropped nor mirrored. Leave crop and flip out of the recipe."
             )
+        images = [one.spec for one in codecs if one.plugin.content == "input"]
+        if images and (len(shape) != 3 or about.sample.vocabulary):
+            raise SeesawError(
+                f"{images[0]} sends images, and {task.spec} has other samples. Leave it out of the codecs."
+            )
         if recipe.crop and recipe.crop >= min(shape[1:]):
             raise SeesawError(
                 f"crop={recipe.crop} may move an image of {shape[1]} x {shape[2]} out of sight. Take fewer pixels than its sides."
@@ -199,6 +204,16 @@ class ResolvedRun:
             return data
         rest, out = hold_out(data.test, max(1, round(self.setup.calibrate * len(data.test.labels))))
         return replace(data, calibration=out, test=rest)
+
+    @property
+    def feature_codecs(self) -> list[Choice[Codec]]:
+        """The codecs of features, for the inner cuts."""
+        return [one for one in self.codecs if one.plugin.content == "feature"]
+
+    @property
+    def input_codecs(self) -> list[Choice[Codec]]:
+        """The codecs of inputs, for cut 0, beside those that are measured there anyway."""
+        return [one for one in self.codecs if one.plugin.content == "input"]
 
     @property
     def values(self) -> ValueType:

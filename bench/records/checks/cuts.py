@@ -40,8 +40,9 @@ def cut_faults(record: Record) -> Iterator[str]:
 
 
 def _ends(record: Record) -> Iterator[str]:
-    """Codecs of inputs are at cut 0 alone, and the run's codecs at all others but the last."""
-    codecs = [codec.spec for codec in record.setup.codecs]
+    """Codecs of inputs are at cut 0 alone, and the run's others at all cuts but that and the last."""
+    inputs = _named_inputs(record)
+    codecs = [codec.spec for codec in record.setup.codecs if codec.spec not in inputs]
     for cut in record.cuts:
         if any(size < 0 for size in cut.shape):
             yield f"The tensor at cut {cut.before} has the shape {cut.shape}."
@@ -49,6 +50,14 @@ def _ends(record: Record) -> Iterator[str]:
             yield f"At cut {cut.before} features cross by {_codecs(cut)}, and its codecs are {codecs}."
     if _codecs(record.cuts[-1]):
         yield "Something crosses the last cut, behind which nothing is left to do."
+
+
+def _named_inputs(record: Record) -> set[str]:
+    """The codecs of the run that send inputs: those that were measured at cut 0, and at no other."""
+    elsewhere = {codec for cut in record.cuts[1:] for codec in _codecs(cut)}
+    return {codec.spec for codec in record.setup.codecs if len(record.cuts) > 2} & (
+        set(_codecs(record.cuts[0])) - elsewhere
+    )
 
 
 def _claims(record: Record) -> Iterator[str]:

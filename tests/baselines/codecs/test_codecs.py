@@ -140,7 +140,7 @@ def test_features_of_any_shape_become_a_picture(codec, shape):
 @pytest.mark.parametrize("codec", [Jpeg(), Webp()])
 def test_a_picture_of_another_size_is_refused_before_its_pixels_are_decoded(codec):
     stream = io.BytesIO()
-    Image.new("L", (9000, 9000)).save(stream, codec.format)
+    Image.new("L", (2000, 2000)).save(stream, codec.format)
     with pytest.raises(ValueError, match="a picture of"):
         codec.decode(bytes(8) + stream.getvalue(), (3, 8, 8))
 

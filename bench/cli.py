@@ -24,6 +24,7 @@ from bench.commands import (
     run_exits,
     verify,
 )
+from bench.commands.split import cuts
 from bench.errors import SeesawError, lab_error
 from bench.plain import PlainConsole
 
@@ -84,6 +85,7 @@ for name, command in {
     "pack": pack.pack,
     "run-exits": run_exits.run_exits,
     "kernels": kernels.kernels,
+    "cuts": cuts.cuts,
     "check": plugins.check,
     "new": plugins.new,
 }.items():

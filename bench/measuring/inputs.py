@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
 import torch
@@ -16,6 +17,13 @@ JPEG_QUALITY = 90
 
 class Image8(InputCodec):
     """An image, uint8 (channels, height, width), as its values."""
+
+    @property
+    def is_lossless(self) -> bool:
+        return True
+
+    def fixed_bytes(self, shape: tuple[int, ...]) -> int | None:
+        return math.prod(shape)
 
     def encode(self, feature: Tensor) -> bytes:
         return feature.numpy().tobytes()
@@ -49,6 +57,10 @@ class Ids(InputCodec):
 
     vocabulary: int
     """number of different token ids"""
+
+    @property
+    def is_lossless(self) -> bool:
+        return True
 
     @property
     def _kind(self) -> str:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import lz4.block
 import numpy as np
+import zstandard
 from pydantic import Field
 from torch import Tensor
 
-from bench.errors import needing
 from bench.kinds.codec import Codec
 from bench.plugins.plugin import usual
 
 Through = Annotated[Literal["zstd", "lz4"] | None, usual("plain"), Field()]
 """A general compressor behind a codec; none where left open."""
 
-NEEDED = "A codec through a compressor needs"
+MOST_WINDOW = 1 << 23
+"""Bytes of the window that a frame may ask for; those of zstd's first level ask for less."""
 
 
 class ByteCodec(Codec):
@@ -51,14 +53,9 @@ def compressed(raw: bytes, through: str | None) -> bytes:
     """Bytes through a compressor, or as they are."""
     if through is None:
         return raw
-    with needing("codecs", NEEDED):
-        if through == "zstd":
-            import zstandard
-
-            return zstandard.ZstdCompressor(level=1, write_content_size=False).compress(raw)
-        import lz4.block  # pyright: ignore[reportMissingImports]
-
-        return lz4.block.compress(raw, store_size=False)
+    if through == "zstd":
+        return zstandard.ZstdCompressor(level=1, write_content_size=False).compress(raw)
+    return lz4.block.compress(raw, store_size=False)
 
 
 def decompressed(payload: bytes, through: str | None, most: int) -> bytes:
@@ -74,26 +71,16 @@ def decompressed(payload: bytes, through: str | None, most: int) -> bytes:
     """
     if through is None:
         return payload
-    with needing("codecs", NEEDED):
-        if through == "zstd":
-            import zstandard
-
-            try:
-                announced = zstandard.get_frame_parameters(payload).content_size
-                if announced not in (0, zstandard.CONTENTSIZE_UNKNOWN):
-                    raise ValueError(
-                        f"a frame that announces {announced} bytes, of which none of ours has a word"
-                    )
-                reader = zstandard.ZstdDecompressor(max_window_size=max(1 << 27, most))
-                return reader.decompress(payload, max_output_size=max(most, 1), allow_extra_data=False)
-            except zstandard.ZstdError as error:
-                raise ValueError(str(error)) from error
-        import lz4.block  # pyright: ignore[reportMissingImports]
-
-        try:
+    try:
+        if through == "lz4":
             return lz4.block.decompress(payload, uncompressed_size=most)
-        except lz4.block.LZ4BlockError as error:
-            raise ValueError(str(error)) from error
+        announced = zstandard.get_frame_parameters(payload).content_size
+        if announced not in (0, zstandard.CONTENTSIZE_UNKNOWN):  # memory would be taken for all of it
+            raise ValueError(f"a frame that announces {announced} bytes, as none of ours does")
+        reader = zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW)
+        return reader.decompress(payload, max_output_size=max(most, 1), allow_extra_data=False)
+    except (zstandard.ZstdError, lz4.block.LZ4BlockError) as error:
+        raise ValueError(str(error)) from error
 
 
 def byte_planes(raw: bytes, width: int) -> bytes:

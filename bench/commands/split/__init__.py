@@ -1,0 +1,1 @@
+"""Commands of split computing: profiles of devices, and deployments."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -116,6 +116,10 @@ class Channel(Plugin):
     """
 
     kind: ClassVar[str] = "channel"
+
+    def identity(self) -> dict[str, Any]:
+        """The identity of what it reads, beside its settings: such as a digest of a user's own file."""
+        return {}
 
     def conditions(self, seconds: float, seed: int) -> Conditions:
         """The link from 0 to `seconds` at least; what is random comes from the seed alone."""

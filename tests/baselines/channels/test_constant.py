@@ -6,7 +6,7 @@ Covers: baselines/channels/constant.py
 import pytest
 
 from baselines.channels.constant import Constant
-from bench import SeesawError
+from bench import Channel, SeesawError, choose
 
 
 def test_megabits_and_a_round_trip_become_bytes_and_a_way():
@@ -16,5 +16,5 @@ def test_megabits_and_a_round_trip_become_bytes_and_a_way():
 
 
 def test_a_link_that_loses_everything_is_a_sentence():
-    with pytest.raises(SeesawError, match="loses all packets"):
-        Constant(loss=1).conditions(1, 0)
+    with pytest.raises(SeesawError, match="constant\\[loss\\]: Input should be less than 1"):
+        choose(Channel, "constant[loss=1]")

@@ -1,0 +1,190 @@
+"""Layouts of recordings: bandwidth over time as public collections write it, read into seconds and Mbit/s.
+
+Known are: tables with a header that names a time and a rate (`seconds,mbps`; `DL_bitrate` and `UL_bitrate` in kbit/s beside a
+`Timestamp`, as Raca et al., MMSys 2018 and 2020); two columns without a header, seconds and Mbit/s (as for Pensieve, SIGCOMM
+2017); one column of milliseconds, at each of which a packet of 1,500 bytes can leave (mahimahi, USENIX ATC 2015); six columns
+of which the last two are bytes and the milliseconds that they took (Riiser et al., MMSys 2013; van der Hooft et al., 2016).
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from bench import SeesawError, hold_bytes
+
+MOST_BYTES, MOST_ROWS = 1 << 26, 1 << 21
+"""The most bytes of a file, and the most rows."""
+PACKET = 1500
+"""Bytes of a packet of mahimahi."""
+TIMES = re.compile(r"^(time|timestamp|seconds?|secs?|t|time_s|elapsed)(\b|_|$)", re.I)
+MILLIS = re.compile(r"(^|[^a-z])(ms|millis\w*)($|[^a-z])", re.I)
+RATES = re.compile(r"(mbps|mbit|kbps|kbit|\bbps\b|bit_?rate|throughput|bandwidth|rate)", re.I)
+UP = re.compile(r"(^ul|^up|uplink|upload|_up$|_ul$|sent|tx)", re.I)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A recording.
+
+    Attributes:
+        seconds: at which each rate begins, from 0, rising.
+        rate: Mbit/s, one for each; of the way that the file has, the way up where it has both.
+        down: Mbit/s of the way back, where the file has both; else None.
+        lasts: seconds until the last rate ends.
+    """
+
+    seconds: np.ndarray
+    rate: np.ndarray
+    down: np.ndarray | None
+    lasts: float
+
+
+def read_recording(path: Path) -> Recorded:
+    """Read a file in any of the known layouts.
+
+    Raises:
+        SeesawError: it cannot be read, is too large, or has none of the layouts; it says where.
+    """
+    try:
+        hold_bytes(path, path.stat().st_size, MOST_BYTES)
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SeesawError(f"The recording {path} cannot be read ({reason}). Name another file.") from error
+    lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1)]
+    rows = [(n, _cells(line)) for n, line in lines if line and not line.startswith("#")]
+    if not 1 < len(rows) <= MOST_ROWS:
+        raise SeesawError(f"The recording {path} has {len(rows):,} rows. Give one of 2 to {MOST_ROWS:,}.")
+    try:
+        return _read(rows)
+    except ValueError as error:
+        raise SeesawError(
+            f"The recording {path} has no layout that is known here ({error}). Write it as a table with the header "
+            "seconds,mbps."
+        ) from error
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in re.split(r"[,;\t]" if re.search(r"[,;\t]", line) else r"\s+", line)]
+
+
+def _read(rows: list[tuple[int, list[str]]]) -> Recorded:
+    """A recording from the numbered rows of a file."""
+    if not _is_number(rows[0][1][0]):
+        return _headed([cell.strip('"') for cell in rows[0][1]], rows[1:])
+    width = len(rows[0][1])
+    values = np.array([[_number(n, cell) for cell in _as_wide(n, row, width)] for n, row in rows])
+    if width == 1:
+        return _packets(values[:, 0])
+    if width == 2:
+        return _timed(values[:, 0], values[:, 1])
+    if width == 6:
+        return _logged(values[:, 4], values[:, 5])
+    raise ValueError(f"its rows have {width} columns and no header")
+
+
+def _as_wide(number: int, row: list[str], width: int) -> list[str]:
+    if len(row) < width or (len(row) > width and any(row[width:])):
+        raise ValueError(f"line {number} has {len(row)} columns, not {width}")
+    return row[:width]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(line: int, cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError as error:
+        raise ValueError(f"line {line}: {cell[:40]!r} is no number") from error
+
+
+def _headed(header: list[str], rows: list[tuple[int, list[str]]]) -> Recorded:
+    """A table whose header names a time and one rate or two."""
+    time = next((at for at, name in enumerate(header) if TIMES.search(name)), None)
+    rates = [at for at, name in enumerate(header) if RATES.search(name) and at != time]
+    if time is None or not rates:
+        raise ValueError(f"its header names no time or no rate: {', '.join(header)[:200]}")
+    whole = [(n, row) for n, row in rows if len(row) > max(time, *rates)]
+    if len(whole) < 2:
+        raise ValueError("fewer than two of its rows are whole")
+    seconds = np.array([_moment(n, row[time]) for n, row in whole])
+    if MILLIS.search(header[time]):
+        seconds = seconds / 1000
+    found = {at: np.array([_number(n, row[at]) for n, row in whole]) * _unit(header[at]) for at in rates}
+    up = next((at for at in rates if UP.search(header[at])), None)
+    others = [at for at in rates if at != up]
+    if up is None or not others:
+        return _timed(seconds, found[rates[0]])
+    return _timed(seconds, found[up], found[others[0]])
+
+
+def _moment(line: int, cell: str) -> float:
+    """A time in seconds: a number, or a date of the layout of Raca et al. or ISO 8601."""
+    if _is_number(cell):
+        return float(cell)
+    for layout in ("%Y.%m.%d_%H.%M.%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"):
+        try:
+            return datetime.strptime(cell, layout).timestamp()
+        except ValueError:
+            continue
+    raise ValueError(f"line {line}: {cell[:40]!r} is no time")
+
+
+def _unit(name: str) -> float:
+    """Mbit/s in one of the unit that a column's name tells; `DL_bitrate` and the like are in kbit/s."""
+    low = name.lower()
+    if "mb" in low:
+        return 1.0
+    if "kb" in low or "bitrate" in low or "bit_rate" in low:
+        return 1e-3
+    if re.search(r"(^|[^a-z])(bps|bits?/s)", low):
+        return 1e-6
+    raise ValueError(f"the column {name!r} does not say its unit: call it mbps, kbps or bps")
+
+
+def _packets(millis: np.ndarray) -> Recorded:
+    """Chances to send a packet, in milliseconds, counted second by second; the last one ends the recording."""
+    if (millis < 0).any() or (np.diff(millis) < 0).any():
+        raise ValueError("one column, which does not rise")
+    lasts = max(float(millis[-1]) / 1000, 1e-3)
+    if lasts > MOST_ROWS:
+        raise ValueError(f"it lasts {lasts:,.0f} s")
+    starts = np.arange(0.0, lasts)
+    ends = np.minimum(starts + 1, lasts)
+    counts = np.histogram(millis / 1000, np.append(starts, ends[-1]))[0]
+    return _timed(starts, counts * PACKET * 8e-6 / (ends - starts), lasts=lasts)
+
+
+def _logged(sizes: np.ndarray, millis: np.ndarray) -> Recorded:
+    """Bytes that arrived, and the milliseconds that they took."""
+    there = millis > 0
+    widths = millis[there] / 1000
+    ends = np.cumsum(widths)
+    return _timed(ends - widths, sizes[there] * 8e-6 / widths, lasts=float(ends[-1]) if len(ends) else 0.0)
+
+
+def _timed(
+    seconds: np.ndarray, rate: np.ndarray, down: np.ndarray | None = None, lasts: float | None = None
+) -> Recorded:
+    """A recording that begins at 0; of rows at the same moment the last one counts."""
+    values = [seconds, rate, *([] if down is None else [down])]
+    if not all(np.isfinite(one).all() for one in values) or any((one < 0).any() for one in values[1:]):
+        raise ValueError("a time or rate is negative, infinite or none")
+    steps = np.diff(seconds)
+    if (steps < 0).any():
+        raise ValueError(f"row {int(np.argmax(steps < 0)) + 2} is earlier than the one before")
+    keep = np.append(steps > 0, True)
+    if np.count_nonzero(keep) < 2:
+        raise ValueError("it has fewer than two moments")
+    starts = seconds[keep] - seconds[keep][0]
+    end = float(starts[-1] + np.median(np.diff(starts))) if lasts is None else lasts - float(seconds[keep][0])
+    return Recorded(starts, rate[keep], None if down is None else down[keep], end)

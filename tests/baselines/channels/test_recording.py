@@ -1,0 +1,140 @@
+"""Recordings in the layouts of public collections, against rates by hand.
+
+Covers: baselines/channels/layouts.py
+"""
+
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baselines.channels.layouts import read_recording
+from baselines.channels.recording import HERE, Recording
+from bench import SeesawError
+
+LAYOUTS = {
+    "a table of seconds and Mbit/s": "seconds,mbps\n0.0,8\n1.0,16\n3.0,4\n",
+    "the same with other words, in another order": "bandwidth_kbps;time\n8000;10\n16000;11\n4000;13\n",
+    "two columns without a header": "0 8\n1 16\n3 4\n",
+    "milliseconds": "time_ms\tthroughput_mbps\n5000\t8\n6000\t16\n8000\t4\n",
+    "bits": "Timestamp,rate_bps\n0,8e6\n1,16e6\n3,4e6\n",
+    "dates, and both ways": (
+        "Timestamp,Longitude,Speed,DL_bitrate,UL_bitrate\n2019.11.28_07.27.59,-8.4,1,99,8000\n"
+        "2019.11.28_07.28.00,-8.4,1,99,16000\n2019.11.28_07.28.02,-8.4,1,99,4000\n"
+    ),
+    "what arrived, and how long it took": (
+        "1289406399 549 59.85 10.78 1000000 1000\n1289406400 1549 59.85 10.78 4000000 2000\n"
+        "1289406402 3549 59.85 10.78 1000000 2000\n"
+    ),
+}
+
+
+def written(folder, text, name="one.txt"):
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_gives_its_times_and_rates(layout, tmp_path):
+    recorded = read_recording(written(tmp_path, LAYOUTS[layout]))
+    assert recorded.seconds.tolist() == [0, 1, 3]
+    assert recorded.rate == pytest.approx([8, 16, 4])
+    assert recorded.lasts == pytest.approx(4.5 if "arrived" not in layout else 5)
+    assert (recorded.down is not None) == ("both ways" in layout)
+    if recorded.down is not None:
+        assert recorded.down == pytest.approx([0.099] * 3)
+
+
+def test_chances_to_send_a_packet_are_counted_second_by_second(tmp_path):
+    millis = [*range(0, 1000, 10), *range(1000, 2000, 100), 2500]
+    recorded = read_recording(written(tmp_path, "\n".join(map(str, millis))))
+    assert recorded.seconds.tolist() == [0, 1, 2]
+    assert recorded.rate == pytest.approx([100 * 0.012, 10 * 0.012, 1 * 0.012 / 0.5])
+    assert recorded.lasts == 2.5
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "has 0 rows"),
+        ("seconds,mbps\n", "has 1 rows"),
+        ("seconds,mbps\n0,1\n", "fewer than two"),
+        ("seconds,mbps\n1,2\n0,3\n", "row 2 is earlier"),
+        ("seconds,mbps\n0,-1\n1,2\n", "negative"),
+        ("seconds,mbps\n0,nan\n1,2\n", "negative, infinite or none"),
+        ("seconds,mbps\n0,1\n1,fast\n", "line 3: 'fast' is no number"),
+        ("seconds,mbps\nnoon,1\n1,2\n", "line 2: 'noon' is no time"),
+        ("a,b\n0,1\n1,2\n", "names no time or no rate"),
+        ("seconds,rate\n0,1\n1,2\n", "does not say its unit"),
+        ("1 2 3\n4 5 6\n", "3 columns and no header"),
+        ("1 2\n4\n", "line 2 has 1 columns"),
+        ("5\n3\n", "does not rise"),
+        ("1\n1e300\n", "it lasts"),
+    ],
+)
+def test_what_has_no_known_layout_is_a_sentence(text, sentence, tmp_path):
+    with pytest.raises(SeesawError, match=sentence):
+        read_recording(written(tmp_path, text))
+
+
+@given(st.text(alphabet="0123456789.,; \n-emsbpstikUDL_", max_size=200))
+def test_any_text_is_a_recording_or_a_sentence(tmp_path_factory, text):
+    path = written(tmp_path_factory.mktemp("any"), text)
+    try:
+        recorded = read_recording(path)
+    except SeesawError:
+        return
+    assert recorded.lasts > 0
+    assert (np.diff(recorded.seconds) > 0).all()
+
+
+def test_what_is_no_text_or_no_file_is_a_sentence(tmp_path):
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
+    for path in (tmp_path / "bytes", tmp_path / "nothing", tmp_path):
+        with pytest.raises(SeesawError, match="cannot be read"):
+            read_recording(path)
+
+
+def test_a_recording_begins_anew_behind_its_end_and_may_begin_inside(tmp_path):
+    path = str(written(tmp_path, "seconds,mbps\n0,8\n1,16\n3,4\n"))
+    table = Recording(file=path, rtt=20).conditions(6, 0)
+    assert table.start.tolist() == [0, 1, 3, 4.5, 5.5]
+    assert table.up.tolist() == [1e6, 2e6, 5e5, 1e6, 2e6]
+    assert table.delay.tolist() == [0.01] * 5
+    later = Recording(file=path, start=2, rates=2).conditions(3, 0)
+    assert later.start.tolist() == [0, 1, 2.5]
+    assert later.up.tolist() == [4e6, 1e6, 2e6]
+    assert Recording(file=path, start=2 + 4.5 * 3, rates=2).conditions(3, 0).start.tolist() == [0, 1, 2.5]
+
+
+def test_the_way_back_has_the_files_rate_or_its_own(tmp_path):
+    path = str(written(tmp_path, "0 8\n1 16\n"))
+    both = str(written(tmp_path, LAYOUTS["dates, and both ways"], "both.csv"))
+    assert Recording(file=path).conditions(1, 0).down.tolist() == [1e6, 2e6]
+    assert set(Recording(file=path, down=80).conditions(1, 0).down) == {1e7}
+    assert Recording(file=both).conditions(0.5, 0).down == pytest.approx([99 * 125])
+
+
+@pytest.mark.parametrize("name", ["norway-tram", "norway-bus", "norway-train"])
+def test_the_recordings_here_last_five_minutes_and_are_named_with_their_source(name):
+    recorded = read_recording(HERE / f"{name}.csv")
+    assert 299 < recorded.lasts < 303
+    assert 0.1 <= recorded.rate.min() < recorded.rate.max() < 6
+    assert name in (HERE / "README.md").read_text()
+    assert len(Recording(file=name).conditions(900, 0)) > 2.9 * len(recorded.rate)
+
+
+def test_a_file_is_known_by_its_digest(tmp_path):
+    path = written(tmp_path, "0 8\n1 16\n")
+    assert Recording(file=str(path)).identity() == {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    with pytest.raises(SeesawError, match="cannot be read"):
+        Recording(file="nowhere.csv").identity()
+
+
+def test_a_short_recording_is_not_repeated_without_end(tmp_path):
+    path = str(written(tmp_path, "0 8\n0.000001 16\n"))
+    with pytest.raises(SeesawError, match="would be repeated"):
+        Recording(file=path).conditions(3600, 0)

@@ -57,6 +57,11 @@ class RunFiles:
         return self.folder / STATES
 
     @property
+    def codecs(self) -> Path:
+        """The folder of trained codecs."""
+        return self.folder / "codecs"
+
+    @property
     def checkpoints(self) -> Path:
         """The folder of checkpoints of a training that has not ended."""
         return self.folder / "checkpoints"

@@ -121,7 +121,7 @@ class Account:
         """What the run's codecs promise: which lose nothing, and the bytes of those whose payloads are all of one size."""
         net, sizes, lossless = self.measured.net, {}, []
         for k, shape in enumerate([net.sample.shape, *net.shapes[:-1]]):
-            codecs = self.run.feature_codecs if k else self.run.input_codecs
+            codecs = self.run.feature_codecs if k else self.run.input_codecs  # learned ones promise nothing
             lossless += [one.spec for one in codecs if one.plugin.is_lossless and one.spec not in lossless]
             by_codec = {one.spec: one.plugin.fixed_bytes(shape) for one in codecs}
             sizes[str(k)] = {spec: size for spec, size in by_codec.items() if size is not None}

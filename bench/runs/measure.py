@@ -10,10 +10,12 @@ import torch
 from safetensors.torch import save
 
 from bench.files import write_whole
+from bench.kinds.bases.learned_codec import FittedCodec
 from bench.kinds.meter import Measurement, Meter, Subject
 from bench.kinds.task import Data
 from bench.measuring.chosen_inputs import chosen_inputs
 from bench.measuring.crossings import Crossed, crossings
+from bench.measuring.learned import coder_times, learned_crossings
 from bench.measuring.tracing import trace
 from bench.measuring.walks import SAMPLES, walked
 from bench.network.macs import Tariff
@@ -30,6 +32,7 @@ from bench.runs.phases import Phases
 from bench.runs.request import ResolvedRun
 from bench.runs.train import dense_parent
 from bench.runs.trained import check_accuracies, fingerprint
+from bench.runs.training.codecs import Report, codec_cuts, fitted
 from bench.shipping.packed.pack import packings, restore, rounded
 
 
@@ -87,14 +90,47 @@ def measure_net(
         crossed = crossings(net, data, data.test, run.feature_codecs, run.device, shipped, report)
         inputs = chosen_inputs(net, data, data.test, run.input_codecs, run.device, report)
         crossed[0] = crossed[0]._replace(readings=crossed[0].readings | inputs)
+    with phases("codecs") as report:
+        learned = _fitted(run, net, data, report)
+        for k, one in learned_crossings(net, data, data.test, learned, run.device, shipped, report).items():
+            crossed[k] = _together(crossed[k], one)
     parent = None if run.method.name == DENSE else dense_parent(run)
     subject = Subject(net, run.device, values=run.values, parent=parent, tariff=tariff)
     clocks = [meter for meter in run.meters if meter.plugin.quiet]
     readings = [_read(meter, subject, phases) for meter in run.meters if meter not in clocks]
     with phases.still(), on_threads(run.request.timing_threads):
         readings += [_read(meter, subject, phases) for meter in clocks]
+        for k, times in (coder_times(learned) if clocks else {}).items():
+            crossed[k] = _together(crossed[k], Crossed(times, []))
         walks = _walks(run, net, data, shipped, test, phases) if clocks else []
     return MeasuredNet(net, packed, calibration, test, curves, found, readings, walks)
+
+
+def _fitted(run: ResolvedRun, net: Net, data: Data, report: Report) -> dict[int, dict[str, FittedCodec]]:
+    """The learned codecs of a run by cut and spec, trained where they were not before."""
+    codecs: dict[int, dict[str, FittedCodec]] = {}
+    for choice in run.learned_codecs:
+        for k in codec_cuts(choice, net):
+            codecs.setdefault(k, {})[choice.spec] = fitted(
+                choice,
+                net,
+                k,
+                data.lent,
+                batch=run.recipe.batch,
+                seed=run.seed,
+                folder=run.files.codecs,
+                report=report,
+            )
+    return codecs
+
+
+def _together(one: Crossed, other: Crossed) -> Crossed:
+    """What was measured at one cut with some codecs, and with others."""
+    early = [
+        mine.model_copy(update={"behind": mine.behind | theirs.behind})
+        for mine, theirs in zip(one.early, other.early, strict=False)
+    ]
+    return Crossed(one.readings | other.readings, early if other.early else one.early)
 
 
 def _repacked(run: ResolvedRun, net: Net) -> tuple[Net, str]:

@@ -12,6 +12,7 @@ import torch
 from bench.errors import SeesawError
 from bench.files import OWN
 from bench.kinds.backbone import Backbone
+from bench.kinds.bases.learned_codec import LearnedCodec
 from bench.kinds.bases.predefined import Predefined
 from bench.kinds.codec import Codec
 from bench.kinds.exits import Exits
@@ -207,8 +208,14 @@ class ResolvedRun:
 
     @property
     def feature_codecs(self) -> list[Choice[Codec]]:
-        """The codecs of features, for the inner cuts."""
-        return [one for one in self.codecs if one.plugin.content == "feature"]
+        """The codecs of features that need no training, for the inner cuts."""
+        codecs = (one for one in self.codecs if one.plugin.content == "feature")
+        return [one for one in codecs if not isinstance(one.plugin, LearnedCodec)]
+
+    @property
+    def learned_codecs(self) -> list[Choice[LearnedCodec]]:
+        """The codecs that are trained for the network, at the inner cuts that they name."""
+        return [one for one in self.codecs if isinstance(one.plugin, LearnedCodec)]
 
     @property
     def input_codecs(self) -> list[Choice[Codec]]:

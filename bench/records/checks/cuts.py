@@ -42,11 +42,14 @@ def cut_faults(record: Record) -> Iterator[str]:
 def _ends(record: Record) -> Iterator[str]:
     """Codecs of inputs are at cut 0 alone, and the run's others at all cuts but that and the last."""
     inputs = _named_inputs(record)
-    codecs = [codec.spec for codec in record.setup.codecs if codec.spec not in inputs]
+    features = [codec for codec in record.setup.codecs if codec.spec not in inputs]
     for cut in record.cuts:
         if any(size < 0 for size in cut.shape):
             yield f"The tensor at cut {cut.before} has the shape {cut.shape}."
-        if 0 < cut.before < len(record.cuts) - 1 and _codecs(cut) != codecs:
+        codecs = [
+            one.spec for one in features if not (cuts := one.settings.get("cuts")) or cut.before in cuts
+        ]
+        if 0 < cut.before < len(record.cuts) - 1 and sorted(_codecs(cut)) != sorted(codecs):
             yield f"At cut {cut.before} features cross by {_codecs(cut)}, and its codecs are {codecs}."
     if _codecs(record.cuts[-1]):
         yield "Something crosses the last cut, behind which nothing is left to do."
@@ -163,7 +166,7 @@ def _early(record: Record, cut: Cut, early: Early) -> Iterator[str]:
         yield f"is at point {early.point}, and would be shipped at point {curve.shipped}."
     if early.device != sum(curve.test.left[early.point][:local]):
         yield f"answers {early.device} samples on the device, and its curve says otherwise."
-    if list(early.behind) != _codecs(cut):
+    if sorted(early.behind) != sorted(_codecs(cut)):
         yield f"sends by {', '.join(early.behind)}, and at this cut {', '.join(_codecs(cut))} were measured."
         return
     alone = local == len(record.exits) - 1

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bench.boards.numbers import LOSSLESS, crossings, cut_reading, reading, time_kept, whole_cost
-from bench.records.record import Record
+from bench.records.record import Cut, Record
 
 
 class Link(NamedTuple):
@@ -59,8 +59,15 @@ def _cuts(record: Record, link: Link) -> Iterator[CutChoice]:
         codecs = {"": (0.0, 0.0, whole)} if number == last else crossings(cut)
         for codec, (_, framed, top1) in codecs.items():
             if top1 >= whole - LOSSLESS:
-                seconds = SLOWER * device + 8 * framed / link.rate + server
+                encode, decode = (_coding(cut, side, codec) for side in ("encoder", "decoder"))
+                seconds = SLOWER * (device + encode) + 8 * framed / link.rate + decode + server
                 yield CutChoice(number, codec, framed, seconds, top1)
+
+
+def _coding(cut: Cut, side: str, codec: str) -> float:
+    """Seconds that a learned codec's encoder or decoder takes for a sample; others' were not timed, and take none."""
+    found = cut.readings.get(f"{side}.latency.{codec}")
+    return 0.0 if found is None else found.value
 
 
 class PolicyChoice(NamedTuple):

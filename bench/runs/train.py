@@ -27,6 +27,7 @@ from bench.runs.trained import give_weights
 from bench.runs.training.budget import Budget
 from bench.runs.training.callbacks import Log
 from bench.runs.training.checkpoint import Checkpoints
+from bench.runs.training.codecs import codec_cuts
 from bench.runs.training.overhead import NAME as OVERHEAD
 from bench.runs.training.overhead import Overhead
 from bench.runs.training.validation import Validation, validated
@@ -81,6 +82,8 @@ def train(
     """Build the network and let the method train it, going on from the last checkpoint."""
     built, net, loaded = _built(run, phases)
     _check_batch(run, net, data)
+    for codec in run.learned_codecs:
+        codec_cuts(codec, net)
     journal = Log(report=partial(phases.advance, "train"), ended=mirror.epoch, checkpoints=checkpoints)
     budget = _budget(run, data, journal)
     dense = Overhead(dense_parent(run), budget, run.exits.plugin)

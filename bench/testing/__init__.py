@@ -12,17 +12,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.kinds.bases.learned_codec import LearnedCodec
+from bench.kinds.codec import Codec
 from bench.plugins.plugin import Plugin
 from bench.testing.backbones import check_backbone
 from bench.testing.channels import check_channel
 from bench.testing.codecs import check_codec
 from bench.testing.exits import check_exits
 from bench.testing.facts import Facts, Nonconforming
+from bench.testing.learned_codecs import check_learned_codec
 from bench.testing.meters import check_meter
 from bench.testing.methods import check_method
 from bench.testing.policies import check_policy
 from bench.testing.tasks import check_task
 from bench.testing.tiny import CLASSES, IMAGE, AllExits, TinyBackbone, TinyTask, trained
+
+
+def _check_codec(codec: Codec) -> list[str]:
+    """The check of a codec: one that is trained is held to more."""
+    return check_learned_codec(codec) if isinstance(codec, LearnedCodec) else check_codec(codec)
+
 
 CHECKS: dict[str, Callable[..., list[str]]] = {
     "task": check_task,
@@ -30,7 +39,7 @@ CHECKS: dict[str, Callable[..., list[str]]] = {
     "method": check_method,
     "exits": check_exits,
     "policy": check_policy,
-    "codec": check_codec,
+    "codec": _check_codec,
     "channel": check_channel,
     "meter": check_meter,
 }
@@ -55,6 +64,7 @@ __all__ = [
     "check_channel",
     "check_codec",
     "check_exits",
+    "check_learned_codec",
     "check_meter",
     "check_method",
     "check_policy",

@@ -62,11 +62,11 @@ def check_codec(codec: Codec, tolerance: float | None = None) -> list[str]:
         fixed = codec.fixed_bytes(shape)
         if fixed is not None:
             facts.hold(fixed == len(payload), f"{name} takes the bytes that `fixed_bytes` gives")
-        _check_damaged(facts, codec, payload, shape, name)
+        check_damaged(facts, codec, payload, shape, name)
     return list(dict.fromkeys(facts))
 
 
-def _check_damaged(facts: Facts, codec: Codec, payload: bytes, shape: tuple[int, ...], name: str) -> None:
+def check_damaged(facts: Facts, codec: Codec, payload: bytes, shape: tuple[int, ...], name: str) -> None:
     """Check that bytes cut short, put behind or turned over give an error, or a tensor of the shape."""
     places = range(0, len(payload), max(1, len(payload) // 16))
     damaged = [payload[:place] for place in places] + [payload + b"\0"]

@@ -50,6 +50,10 @@ class Coder(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} must define from_bytes(payload)")
 
+    def speed(self, name: str) -> float:
+        """How many times as fast as the others a parameter learns, by its name."""
+        return 1.0
+
     def finish(self) -> None:
         """Called once after training: make what coding needs, such as tables, and keep it in buffers."""
 

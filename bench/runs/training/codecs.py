@@ -64,7 +64,9 @@ class _Training:
         per_epoch = len(labels) // batch
         steps = max(1, round(share * self.codec.epochs * per_epoch))
         generator = torch.Generator().manual_seed(self.seed)
-        optimizer = torch.optim.Adam(chosen, lr=self.codec.lr)
+        speeds = {id(one): coder.speed(name) for name, one in coder.named_parameters()}
+        groups = [{"params": [one], "speed": speeds.get(id(one), 1.0)} for one in chosen]
+        optimizer = torch.optim.Adam(groups, lr=self.codec.lr)
         coder.train()
         for parameter in coder.parameters():
             parameter.requires_grad_(False)
@@ -75,7 +77,7 @@ class _Training:
                 order = torch.randperm(len(labels), generator=generator)
             rows = order[(step % per_epoch) * batch :][:batch]
             for group in optimizer.param_groups:
-                group["lr"] = self.codec.lr * 0.5 * (1 + math.cos(math.pi * step / steps))
+                group["lr"] = group["speed"] * self.codec.lr * 0.5 * (1 + math.cos(math.pi * step / steps))
             lesson = Lesson(
                 self.net, self.cut, self.data.scale(inputs[rows].to(device)), labels[rows].to(device)
             )
@@ -141,7 +143,7 @@ def fitted(
             coder.cpu().eval().requires_grad_(False).finish()
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                state = {name: tensor.contiguous() for name, tensor in coder.state_dict().items()}
+                state = {name: tensor.clone().contiguous() for name, tensor in coder.state_dict().items()}
                 write_whole(path, save_tensors(state, {KEY: made_of}), "--runs")
     return FittedCodec(coder=codec.used(coder.eval()), shape=shape)
 

@@ -146,6 +146,7 @@ from .replay.trace import Trace as Trace
 from .runs.request import RunRequest as RunRequest
 from .runs.run import run as run
 from .runs.training.budget import Budget as Budget
+from .shipping.codec_files import open_codec as open_codec
 from .shipping.manifest import open_part as open_part
 from .shipping.packed.pack import pack as pack
 from .shipping.packed.unpack import unpack as unpack

@@ -12,6 +12,7 @@ from rich.table import Table
 from bench.commands import options
 from bench.commands.options import out
 from bench.errors import SeesawError, counted
+from bench.plugins.names import check_names
 
 if TYPE_CHECKING:
     from bench.execution.fast import Fast
@@ -30,6 +31,12 @@ def pack(
     ] = None,
     values: Annotated[
         str | None, typer.Option(help="float32, float16 or int8; left out: as the run that is named had them")
+    ] = None,
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            help="spec of what the tensor crosses the cut by; a learned one comes with both of its halves"
+        ),
     ] = None,
     by_exit: Annotated[
         bool, typer.Option("--by-exit", help="a part for each exit, which `seesaw run-exits` runs one by one")
@@ -56,12 +63,16 @@ def pack(
 
       seesaw pack lenet_pruned --task mnist --cut 2 --values int8 --onnx --out shipped
 
+      seesaw pack resnet --task cifar10 --cut 4 --codec 'bottleneck\\[channels=4]' --out shipped
+
       seesaw pack resnet_sparse --by-exit --onnx --out shipped; seesaw run-exits shipped
     """
     path = Path(what)
     is_record = path.suffix == ".json" or path.exists()
     if not is_record:
         run_options.check_names(what)
+    if codec is not None:
+        check_names("codec", [codec])
     with out.status("Loading PyTorch ..."):
         from torch import get_num_threads
 
@@ -91,6 +102,7 @@ def pack(
             form=form,
             cut=cut,
             by_exit=by_exit,
+            codec=codec,
         )
         shipment.pack()
         shipment.time()

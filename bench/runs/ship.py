@@ -5,11 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.errors import SeesawError
+from bench.kinds.bases.learned_codec import LearnedCodec
+from bench.kinds.codec import Codec
+from bench.kinds.task import Data
+from bench.network.net import Net
 from bench.network.sparse.values import value_type
+from bench.plugins.plugin import choose
 from bench.replay.exits.shipped import shipped_by
 from bench.replay.exits.states import load_states
 from bench.runs.request import ResolvedRun
 from bench.runs.trained import network_of
+from bench.runs.training.codecs import fitted
 from bench.shipping.parts import Shipment
 
 
@@ -22,6 +28,7 @@ def shipment_of(
     form: str | None = None,
     cut: int | None = None,
     by_exit: bool = False,
+    codec: str | None = None,
 ) -> Shipment:
     """The network that a run trained, with the facts for its manifest and test samples to check the files on.
 
@@ -33,6 +40,7 @@ def shipment_of(
         form: of the indices; the smallest where left out.
         cut: first stage of the server's part.
         by_exit: whether there is a part for each exit, with the policies that decide who leaves.
+        codec: spec of the codec at the cut, which is trained where no run has done so; none where left out.
 
     Raises:
         SeesawError: it was not trained here, or there are no such values.
@@ -51,8 +59,9 @@ def shipment_of(
         "dtype": str(sample.dtype).removeprefix("torch."), "vocabulary": sample.vocabulary, "classes": run.about.classes,
     }  # fmt: skip
     states = load_states(run.files.states) if by_exit else {}
+    net = network_of(run, trained)
     return Shipment(
-        network_of(run, trained),
+        net,
         data.scale(data.test.inputs[:samples]),
         about,
         folder,
@@ -61,4 +70,25 @@ def shipment_of(
         cut,
         by_exit,
         shipped_by(run.policies, trained.record.curves, states) if by_exit else [],
+        None if codec is None else _codec(run, net, data, codec, cut),
     )
+
+
+def _codec(run: ResolvedRun, net: Net, data: Data, spec: str, cut: int | None) -> tuple[str, Codec]:
+    """A codec for the cut, by its spec; a learned one as the run has trained it, or trained now.
+
+    Raises:
+        SeesawError: there is no cut, it is a codec of inputs, or of another cut.
+    """
+    if cut is None:
+        raise SeesawError("A codec stands at a cut. Name one: --cut K.")
+    choice = choose(Codec, spec)
+    if choice.plugin.content != "feature":
+        raise SeesawError(f"{choice.spec} sends inputs, and a cut sends features. Name another codec.")
+    if not isinstance(choice.plugin, LearnedCodec):
+        return choice.spec, choice.plugin
+    net.inner_cut(cut)
+    if not choice.plugin.is_at(cut):
+        raise SeesawError(f"{choice.spec} is not trained at cut {cut}. Leave its cuts out, or name that one.")
+    fit = fitted(choice, net, cut, data.lent, batch=run.recipe.batch, seed=run.seed, folder=run.files.codecs)  # pyright: ignore[reportArgumentType]
+    return choice.spec, fit

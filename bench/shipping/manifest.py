@@ -50,6 +50,28 @@ class PartFile(BaseModel):
     """SHA-256 of the same part as ONNX, where that was written"""
 
 
+class CodecFile(BaseModel):
+    """One side's half of a learned codec in a manifest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Annotated[str, Field(pattern=r"^[a-z]+\.safetensors$")]
+    bytes: Annotated[int, Field(gt=0, lt=MAX_PART)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class CodecFiles(BaseModel):
+    """The codec of the cut in a manifest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    spec: Spec
+    shape: Annotated[tuple[Whole, ...], Field(max_length=8)] | None = None
+    """of the features that a learned one was trained for"""
+    files: dict[Literal["device", "server"], CodecFile] = Field(default_factory=dict)
+    """of a learned one"""
+
+
 class Manifest(BaseModel):
     """The description of a folder of parts: enough to build the network again from announced plugins."""
 
@@ -73,6 +95,8 @@ class Manifest(BaseModel):
     cut: Whole | None
     crossing: tuple[Whole, ...] | None
     """shape of the tensor across the cut, without the batch"""
+    codec: CodecFiles | None = None
+    """what the tensor crosses by; none in older folders, and where none was named"""
     parts: dict[Annotated[str, Field(pattern=r"^(device|server|network|exit[0-9]{1,4})$")], PartFile]
     policies: dict[str, Whole] = Field(default_factory=dict)
     """for parts by exit: those that can decide which samples leave, by number of their operating point"""

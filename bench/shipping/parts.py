@@ -20,11 +20,13 @@ from bench.errors import SeesawError, needing
 from bench.execution.chain.chain import LEAST
 from bench.execution.fast import Fast, fast
 from bench.files import write_whole
+from bench.kinds.codec import Codec
 from bench.network.net import Net, Part
 from bench.network.sparse.values import ValueType
 from bench.records.run_files import STATES
 from bench.replay.exits.shipped import Shipped
 from bench.replay.exits.states import save_states
+from bench.shipping.codec_files import open_codec, write_codec
 from bench.shipping.manifest import MANIFEST, Manifest, PartFile, open_part
 from bench.shipping.packed.pack import FORMS, pack, rounded
 
@@ -61,6 +63,7 @@ class Shipment:
         cut: first stage of the server's part.
         by_exit: whether there is a part for each exit, so that inference may stop behind any.
         policies: for parts by exit, those that can decide which samples leave.
+        codec: of the cut, by its spec; trained, if it is a learned one.
         written: the files so far.
         manifest: of the packed parts, once they are written.
     """
@@ -74,6 +77,7 @@ class Shipment:
     cut: int | None = None
     by_exit: bool = False
     policies: Sequence[Shipped] = ()
+    codec: tuple[str, Codec] | None = None
     written: list[Written] = field(default_factory=list)
     manifest: Manifest | None = None
 
@@ -116,6 +120,8 @@ class Shipment:
             save_states(self.folder / STATES, {one.spec: [one.state] for one in self.policies})
             states = hashlib.sha256((self.folder / STATES).read_bytes()).hexdigest()
             fields |= {"policies": {one.spec: one.point for one in self.policies}, "states": states}
+        if self.codec is not None:
+            fields["codec"] = write_codec(self.folder, *self.codec)
         manifest = Manifest.model_validate(self.about | fields)
         self._write_manifest(manifest)
         self.manifest = manifest
@@ -129,7 +135,27 @@ class Shipment:
             self.written.append(
                 Written(name, path, file.bytes, f"packed, {file.form}, {self.values}", difference)
             )
+        if self.codec is not None:
+            self._check_codec(*self.codec, manifest)
         return manifest
+
+    def _check_codec(self, spec: str, codec: Codec, manifest: Manifest) -> None:
+        """Send real features through the codec as either side reads it back.
+
+        Raises:
+            SeesawError: bytes or features differ from the codec's own.
+        """
+        assert self.cut is not None
+        device, server = open_codec(self.folder, "device"), open_codec(self.folder, "server")
+        features, _ = self.net.crossing(self.cut).part(self._expected()["server"].x)
+        for feature in features:
+            payload, shape = codec.encode(feature), tuple(feature.shape)
+            same = torch.equal(server.decode(payload, shape), codec.decode(payload, shape))
+            if device.encode(feature) != payload or not same:
+                raise SeesawError(f"{spec} differs from itself when read back. Please report this.")
+        for side, file in (manifest.codec.files if manifest.codec else {}).items():
+            half = "encoder" if side == "device" else "decoder"
+            self.written.append(Written(side, self.folder / file.file, file.bytes, f"{half} of {spec}", 0.0))
 
     def time(self) -> None:
         """Run every packed part, as it is read back, in the way that is fastest here for one sample.
@@ -138,7 +164,10 @@ class Shipment:
             SeesawError: a part differs.
         """
         expected = self._expected()
-        for one in (written for written in self.written if written.path.suffix == ".safetensors"):
+        files = (
+            [] if self.manifest is None else [self.folder / one.file for one in self.manifest.parts.values()]
+        )
+        for one in (written for written in self.written if written.path in files):
             part, on = open_part(self.folder, one.part), expected[one.part]
             one.fast = fast(part, on.x[:1])
             if not _difference(one.fast(on.x), on.y, LEAST) <= CLOSE:

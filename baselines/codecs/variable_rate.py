@@ -64,8 +64,8 @@ class UnitsCoder(Coder):
     def from_bytes(self, payload: bytes) -> Tensor:
         if not payload or payload[0] >= len(self.coders):
             raise ValueError(f"no unit of {len(self.coders)} wrote this")
-        assert isinstance(self.decoder, Switched)
-        self.decoder.rate = payload[0]
+        if isinstance(self.decoder, Switched):  # else it is on the other side
+            self.decoder.rate = payload[0]
         coder = self.coders[payload[0]]
         assert isinstance(coder, PriorCoder)
         return coder.from_bytes(payload[1:])

@@ -1,7 +1,7 @@
 """Waists: an encoder that makes a feature narrow, and a decoder that widens it again, for features of any shape.
 
 Maps are made smaller by a strided 3x3 convolution and larger by interpolation between two convolutions; texts alike along
-their places; rows by linear layers. Latents are numbers from 0 to 1, so that their levels need no range beside them.
+their places; rows by linear layers. Normalisation is of each sample by itself: what a latent lacks must not move others. Latents are numbers from 0 to 1, so that their levels need no range beside them.
 """
 
 import math
@@ -45,14 +45,14 @@ def waist(
         encoder = nn.Sequential(nn.Flatten(), nn.Linear(numbers, channels))
         widen = [nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, numbers), nn.Unflatten(1, shape)]
         return encoder, nn.Sequential(*widen), (channels,)
-    convolution, norm = (nn.Conv2d, nn.BatchNorm2d) if len(shape) == 3 else (nn.Conv1d, nn.BatchNorm1d)
+    convolution = nn.Conv2d if len(shape) == 3 else nn.Conv1d
     width, sides = shape[0], shape[1:]
     hidden = max(channels, min(width, 64))
     encoder = nn.Sequential(convolution(width, channels, 3, stride, padding=1))
     smaller = tuple((side - 1) // stride + 1 for side in sides)
     enlarge = [] if smaller == sides else [Enlarge(sides)]
     decoder = nn.Sequential(
-        convolution(channels, hidden, 3, padding=1), norm(hidden), nn.ReLU(), *enlarge,
+        convolution(channels, hidden, 3, padding=1), nn.GroupNorm(1, hidden), nn.ReLU(), *enlarge,
         convolution(hidden, width, 3, padding=1),
     )  # fmt: skip
     return encoder, decoder, (channels, *smaller)

@@ -92,5 +92,6 @@ class Entropic(LearnedCodec):
     def fit(self, coder: Coder, train: CodecTraining) -> None:
         train(coder, self.loss, self.first)
         if self.first < 1:
+            assert isinstance(coder, PriorCoder)
             coder.hard = True
             train(coder, self.answers, 1 - self.first, coder.decoder.parameters())

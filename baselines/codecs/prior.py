@@ -33,6 +33,11 @@ class Prior(nn.Module):
         channels: of the latent.
     """
 
+    median: Tensor
+    """of each channel, whole numbers"""
+    tables: Tensor
+    """probabilities by channel, from `MOST` below the median to `MOST` above, then of the escape"""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.channels = channels
@@ -88,12 +93,13 @@ class Prior(nn.Module):
         """Whole numbers, int64 (channels, n), as bytes: those in the tables coded, then the others as they are."""
         with needing("codecs", "Coding by a prior needs"):
             import constriction
+        queue = constriction.stream.queue  # pyright: ignore[reportAttributeAccessIssue]
         tables, medians = self.tables.double().numpy(), self.median.numpy().astype(np.int64)
         symbols = numbers - medians[:, None] + MOST
         inside = (symbols >= 0) & (symbols <= 2 * MOST)
         inside &= np.take_along_axis(tables, np.where(inside, symbols, 0), 1) > 0
         coded = np.where(inside, symbols, 2 * MOST + 1).astype(np.int32)
-        coder = constriction.stream.queue.RangeEncoder()
+        coder = queue.RangeEncoder()
         for channel, table in zip(coded, tables, strict=True):
             coder.encode(*_narrowed(channel, table))
         outside = numbers[~inside].clip(-RAW, RAW).astype("<i4")
@@ -107,8 +113,9 @@ class Prior(nn.Module):
         """
         with needing("codecs", "Coding by a prior needs"):
             import constriction
+        queue = constriction.stream.queue  # pyright: ignore[reportAttributeAccessIssue]
         words = np.frombuffer(payload, "<u4").astype(np.uint32)
-        coder = constriction.stream.queue.RangeDecoder(words)
+        coder = queue.RangeDecoder(words)
         coded = np.empty((self.channels, count), np.int64)
         for channel, table in enumerate(self.tables.double().numpy()):
             coded[channel] = _widened(coder, table, count)
@@ -126,11 +133,13 @@ def _model(table: np.ndarray):
     """The table without the numbers that never come, and which those are not."""
     import constriction
 
+    categorical = constriction.stream.model.Categorical  # pyright: ignore[reportAttributeAccessIssue]
+
     there = np.flatnonzero(table > 0)
     if len(there) == 1:  # the coder wants two symbols
         there = np.array([there[0], (there[0] + 1) % len(table)])
     probabilities = np.maximum(table[there], 1e-6)
-    return there, constriction.stream.model.Categorical(probabilities / probabilities.sum(), perfect=False)
+    return there, categorical(probabilities / probabilities.sum(), perfect=False)
 
 
 def _narrowed(channel: np.ndarray, table: np.ndarray):

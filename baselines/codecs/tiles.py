@@ -62,11 +62,12 @@ class Tiles(Codec):
 def _maps(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """A feature as (maps, height, width): of one or two sizes it is a single map, of more the last two are a map's."""
     if len(shape) > 2:
-        return math.prod(shape[:-2]), *shape[-2:]
+        return math.prod(shape[:-2]), shape[-2], shape[-1]
     if len(shape) == 2:
-        return 1, *shape
-    height = max((size for size in range(1, math.isqrt(shape[0]) + 1) if shape[0] % size == 0), default=1)
-    return 1, height, shape[0] // height
+        return 1, shape[0], shape[1]
+    count = math.prod(shape)
+    height = max((size for size in range(1, math.isqrt(count) + 1) if count % size == 0), default=1)
+    return 1, height, count // height
 
 
 def grid(tiles: int) -> tuple[int, int]:

@@ -90,10 +90,14 @@ def measure_net(
         crossed = crossings(net, data, data.test, run.feature_codecs, run.device, shipped, report)
         inputs = chosen_inputs(net, data, data.test, run.input_codecs, run.device, report)
         crossed[0] = crossed[0]._replace(readings=crossed[0].readings | inputs)
-    with phases("codecs") as report:
-        learned = _fitted(run, net, data, report)
-        for k, one in learned_crossings(net, data, data.test, learned, run.device, shipped, report).items():
-            crossed[k] = _together(crossed[k], one)
+    learned: dict[int, dict[str, FittedCodec]] = {}
+    if run.learned_codecs:
+        with phases("codecs") as report:
+            learned = _fitted(run, net, data, report)
+            for k, one in learned_crossings(
+                net, data, data.test, learned, run.device, shipped, report
+            ).items():
+                crossed[k] = _together(crossed[k], one)
     parent = None if run.method.name == DENSE else dense_parent(run)
     subject = Subject(net, run.device, values=run.values, parent=parent, tariff=tariff)
     clocks = [meter for meter in run.meters if meter.plugin.quiet]

@@ -215,7 +215,11 @@ class ResolvedRun:
     @property
     def learned_codecs(self) -> list[Choice[LearnedCodec]]:
         """The codecs that are trained for the network, at the inner cuts that they name."""
-        return [one for one in self.codecs if isinstance(one.plugin, LearnedCodec)]
+        return [
+            Choice(one.plugin, one.name, one.origin, one.place)
+            for one in self.codecs
+            if isinstance(one.plugin, LearnedCodec)
+        ]
 
     @property
     def input_codecs(self) -> list[Choice[Codec]]:

@@ -10,7 +10,7 @@ from bench.kinds.codec import Codec
 from bench.kinds.task import Data
 from bench.network.net import Net
 from bench.network.sparse.values import value_type
-from bench.plugins.plugin import choose
+from bench.plugins.plugin import Choice, choose
 from bench.replay.exits.shipped import shipped_by
 from bench.replay.exits.states import load_states
 from bench.runs.request import ResolvedRun
@@ -87,8 +87,11 @@ def _codec(run: ResolvedRun, net: Net, data: Data, spec: str, cut: int | None) -
         raise SeesawError(f"{choice.spec} sends inputs, and a cut sends features. Name another codec.")
     if not isinstance(choice.plugin, LearnedCodec):
         return choice.spec, choice.plugin
+    learned = Choice(choice.plugin, choice.name, choice.origin, choice.place)
     net.inner_cut(cut)
     if not choice.plugin.is_at(cut):
         raise SeesawError(f"{choice.spec} is not trained at cut {cut}. Leave its cuts out, or name that one.")
-    fit = fitted(choice, net, cut, data.lent, batch=run.recipe.batch, seed=run.seed, folder=run.files.codecs)  # pyright: ignore[reportArgumentType]
-    return choice.spec, fit
+    folder = run.files.codecs
+    return choice.spec, fitted(
+        learned, net, cut, data.lent, batch=run.recipe.batch, seed=run.seed, folder=folder
+    )

@@ -67,6 +67,7 @@ class _Training:
         speeds = {id(one): coder.speed(name) for name, one in coder.named_parameters()}
         groups = [{"params": [one], "speed": speeds.get(id(one), 1.0)} for one in chosen]
         optimizer = torch.optim.Adam(groups, lr=self.codec.lr)
+        order = torch.empty(0, dtype=torch.int64)
         coder.train()
         for parameter in coder.parameters():
             parameter.requires_grad_(False)

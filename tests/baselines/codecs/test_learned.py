@@ -154,7 +154,7 @@ def test_more_channels_of_a_progressive_latent_give_a_nearer_feature(net, featur
 
 def test_a_higher_beta_takes_fewer_bytes(net, features):
     sizes = [
-        sum(map(len, payloads(fit(net, Entropic(epochs=25, beta=beta, first=1.0)), features)))
+        sum(map(len, payloads(fit(net, Entropic(epochs=12, beta=beta, first=1.0)), features)))
         for beta in (1e-4, 10.0)
     ]
     assert sizes[1] < 0.8 * sizes[0]

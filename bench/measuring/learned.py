@@ -102,7 +102,7 @@ def _early(
 
 def coder_costs(coder: Coder, shape: tuple[int, ...]) -> Readings:
     """What a coder costs beside the network: `encoder.macs` and `encoder.bytes` on the device, the decoder's on the server."""
-    latent = coder.encoder(torch.zeros(1, *shape))
+    latent, _ = coder.squeeze(coder.encoder(torch.zeros(1, *shape)))
     readings: Readings = {}
     for side, module, x in (
         ("encoder", coder.encoder, torch.zeros(1, *shape)),

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import lz4.block
 import numpy as np
 import zstandard
-from pydantic import Field
 from torch import Tensor
 
 from bench.kinds.codec import Codec
-from bench.plugins.plugin import usual
 
-Through = Annotated[Literal["zstd", "lz4"] | None, usual("plain"), Field()]
+Through = Literal["zstd", "lz4"] | None
 """A general compressor behind a codec; none where left open."""
 
 MOST_WINDOW = 1 << 23

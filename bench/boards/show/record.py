@@ -10,13 +10,16 @@ from rich.table import Table
 from bench.boards.numbers import smallest
 from bench.boards.show.answer import answer, timing
 from bench.boards.show.policies import answers_table, curves_table, early_table, walks_table
-from bench.boards.units import SMALL, big, digits, in_bytes, joules, prefixed
+from bench.boards.units import SMALL, big, digits, in_bytes, joules, prefixed, seconds
 from bench.records.reading import Reading
 from bench.records.record import Exit, Record
 from bench.records.store import Store
 
 Part = tuple[Table | str, str | None]
 """A table or a sentence, and its style."""
+
+MOST_BESIDE = 4
+"""The most codecs that have columns beside each other."""
 
 
 def exits_table(record: Record, parent: Record | None) -> Table:
@@ -112,7 +115,7 @@ def cuts_table(record: Record) -> Table:
         "cuts: what the device computes and keeps, what crosses (framed), accuracy behind it", record
     )
     heads = ["cut", "crosses", "device\nMACs", "device\npacked", "device\nquartiles", "server\nquartiles"]
-    inner = list(dict.fromkeys(codec for cut in record.cuts[1:] for codec in _codecs(cut.readings)))
+    inner = [] if _are_many(record) else _inner_codecs(record)
     for head in [*heads, *(f"{codec}\nbytes\nframed\ntop-1" for codec in inner)]:
         table.add_column(head, justify="right", no_wrap=True)
     for number, cut in enumerate(record.cuts):
@@ -126,14 +129,47 @@ def cuts_table(record: Record) -> Table:
             _spread(r.get("latency.device")),
             _spread(r.get("latency.server")),
             *(
-                [_crossing(r, codec) for codec in _codecs(r) if number == 0]
+                [_crossing(r, codec) for codec in _codecs(r) if number == 0 and inner]
                 or [_crossing(r, codec) for codec in inner]
             ),
         )
-        if number == 0 and _codecs(r):
+        if number == 0 and _codecs(r) and inner:
             names = " and ".join(_codecs(r))
             note = f"cut 0 sends the input: {names}, in this order"
             table.caption = f"{note}; {table.caption}" if table.caption else note
+    return table
+
+
+def _inner_codecs(record: Record) -> list[str]:
+    return list(dict.fromkeys(codec for cut in record.cuts[1:] for codec in _codecs(cut.readings)))
+
+
+def _are_many(record: Record) -> bool:
+    """Whether there are more codecs than have room beside each other, or ones that need a table of their own."""
+    inner, first = _inner_codecs(record), _codecs(record.cuts[0].readings) if record.cuts else []
+    learned = any(name.startswith("encoder.") for cut in record.cuts for name in cut.readings)
+    return len(inner) > MOST_BESIDE or len(first) > max(len(inner), 2) or learned
+
+
+def codecs_table(record: Record) -> Table | None:
+    """A row for each codec at each cut; None where `cuts_table` has them."""
+    if not _are_many(record):
+        return None
+    table = _table("codecs: bytes that cross, accuracy behind them, and what coding costs itself", record)
+    learned = any(name.startswith("encoder.") for cut in record.cuts for name in cut.readings)
+    coding = ["encoder\nMACs", "encoder\nbytes", "encoder\ntime", "decoder\ntime"] if learned else []
+    for number, head in enumerate(["cut", "codec", "bytes", "framed", "top-1", *coding]):
+        table.add_column(head, justify="left" if number == 1 else "right", overflow="fold")
+    for cut in record.cuts:
+        codecs = _codecs(cut.readings)
+        for place, codec in enumerate(codecs):
+            raw, framed, top1 = _crossing(cut.readings, codec).split("\n")
+            names = ("encoder.macs", "encoder.bytes", "encoder.latency", "decoder.latency") if learned else ()
+            found = [cut.readings.get(f"{name}.{codec}") for name in names]
+            forms = (big, in_bytes, seconds, seconds)
+            cells = [_cell(reading, form) for reading, form in zip(found, forms, strict=False)]
+            head = "" if place else str(cut.before)
+            table.add_row(head, codec, raw, framed, top1, *cells, end_section=place == len(codecs) - 1)
     return table
 
 
@@ -212,7 +248,7 @@ def _tables(*tables: Table | None) -> Iterator[Part]:
 PARTS: dict[str, Callable[[Record, Store], Iterator[Part]]] = {
     "settings": _settings,
     "exits": _exits,
-    "cuts": lambda record, store: _tables(cuts_table(record), early_table(record)),
+    "cuts": lambda record, store: _tables(cuts_table(record), codecs_table(record), early_table(record)),
     "policies": lambda record, store: _tables(curves_table(record)),
     "walks": lambda record, store: _tables(walks_table(record)),
 }

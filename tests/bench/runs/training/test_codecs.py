@@ -166,3 +166,18 @@ def test_a_folder_without_a_codec_is_a_sentence(record, request_, tmp_path):
     shipment_of(ResolvedRun.of(request_), tmp_path, samples=2, cut=2).pack()
     with pytest.raises(SeesawError, match="names no codec"):
         open_codec(tmp_path, "device")
+
+
+def test_what_codecs_cost_has_a_table_of_its_own(record):
+    from rich.console import Console
+
+    from bench.boards.show.record import codecs_table, cuts_table
+
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(cuts_table(record), codecs_table(record))
+    shown = " ".join(capture.get().split())
+    assert SPEC in shown
+    assert "encoder" in shown
+    assert f" {LATE} 48 " in shown  # three of four channels of 4 x 4 at cut 1
+    assert len(cuts_table(record).columns) == 6

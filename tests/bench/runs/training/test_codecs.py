@@ -173,7 +173,7 @@ def test_what_codecs_cost_has_a_table_of_its_own(record):
 
     from bench.boards.show.record import codecs_table, cuts_table
 
-    console = Console(width=200)
+    console = Console(width=200, markup=False)
     with console.capture() as capture:
         console.print(cuts_table(record), codecs_table(record))
     shown = " ".join(capture.get().split())

@@ -1,7 +1,4 @@
-"""A link that stays as it is.
-
-Covers: baselines/channels/constant.py
-"""
+"""A link that stays as it is."""
 
 import pytest
 

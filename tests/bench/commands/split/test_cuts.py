@@ -1,7 +1,4 @@
-"""seesaw cuts, as a user types it.
-
-Covers: bench/commands/split/cuts.py
-"""
+"""seesaw cuts, as a user types it."""
 
 import sys
 

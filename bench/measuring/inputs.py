@@ -10,7 +10,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from bench.errors import SeesawError
 from bench.kinds.codec import Codec, InputCodec
+from bench.kinds.task import Split
+from bench.plugins.plugin import Choice
 
 JPEG_QUALITY = 90
 
@@ -87,3 +90,20 @@ def input_codecs(inputs: Tensor, vocabulary: int) -> dict[str, Codec]:
         return {"ids": Ids(vocabulary=vocabulary)}
     images = inputs.dtype == torch.uint8 and inputs.dim() == 4
     return {"image8": Image8(), "jpeg": Jpeg()} if images else {}
+
+
+def image_codecs(split: Split, codecs: list[Choice[Codec]]) -> dict[str, Codec]:
+    """By spec, the codecs of inputs that a run names, for cut 0.
+
+    Args:
+        split: the samples, images of 8 bits.
+        codecs: of inputs.
+
+    Raises:
+        SeesawError: there are codecs, and the samples are no images of 8 bits.
+    """
+    if codecs and (split.inputs.dtype != torch.uint8 or split.inputs.dim() != 4):
+        raise SeesawError(
+            f"{codecs[0].spec} sends images of 8 bits, and this task has other samples. Leave it out of --codecs."
+        )
+    return {codec.spec: codec.plugin for codec in codecs}

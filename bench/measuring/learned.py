@@ -1,9 +1,9 @@
-"""Learned codecs measured at the cuts that they were trained for: bytes, accuracies, and what coding itself costs."""
+"""Learned codecs at the cuts that they were trained for: what coding itself costs."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -11,16 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.execution.clock import timed, where
 from bench.kinds.bases.learned_codec import Coder, FittedCodec
-from bench.kinds.sending import send
-from bench.kinds.task import Data, Split
-from bench.measuring.crossings import CodecTally, Crossed, behind
-from bench.measuring.tracing import batches
 from bench.network.macs import COUNTER
-from bench.network.net import Net
 from bench.network.operators import COUNTED
 from bench.records.reading import Reading, Readings
-from bench.records.record import Early
-from bench.replay.exits.shipped import Shipped
 from bench.shipping.packed.pack import pack
 
 Fitted = Mapping[int, Mapping[str, FittedCodec]]
@@ -30,78 +23,23 @@ ROUNDS, SECONDS = 30, 2.0
 """Timings of each coder, at most, and the time in which they are taken at a cut."""
 
 
-@torch.no_grad()
-def learned_crossings(
-    net: Net,
-    data: Data,
-    split: Split,
-    codecs: Fitted,
-    device: torch.device,
-    shipped: Sequence[Shipped] = (),
-    report: Callable[[float, float, str], None] = lambda done, total, line: None,
-) -> dict[int, Crossed]:
-    """Send every sample of a split through every learned codec, at its cuts; `crossings` does so with the others.
-
-    Args:
-        net: in eval mode, on `device`.
-        data: the data that the split belongs to.
-        split: the samples to send.
-        codecs: trained for this network.
-        device: where the network computes.
-        shipped: policies that decide which samples cross.
-        report: called with the samples done, all samples, and a line of text.
-
-    Returns:
-        The measurements by cut; beside those of other codecs the MACs and packed bytes of encoder and decoder.
+def coder_costs(codecs: Fitted) -> dict[int, Readings]:
+    """What coders cost beside the network, by cut: `encoder.macs.C` and `encoder.bytes.C` on the device, the decoder's on
+    the server.
     """
-    local = {k: sum(stage < k for stage in net.exits) for k in codecs}
-    tallies = {
-        k: {spec: CodecTally(shipped if local[k] else ()) for spec in by_spec}
+    return {
+        k: {
+            f"{name}.{spec}": one
+            for spec, codec in by_spec.items()
+            for name, one in _costs(codec.coder, codec.shape).items()
+        }
         for k, by_spec in codecs.items()
     }
-    for rows in batches(split) if codecs else []:
-        report(rows.start, len(split.labels), "features through learned codecs")
-        crossing, exit_logits = net.passed(data.scale(split.inputs[rows].to(device)))
-        whole = [one.float().cpu() for one in exit_logits]
-        for k, by_spec in codecs.items():
-            for spec, codec in by_spec.items():
-                messages, arrived = send(net.crossing(k), crossing[k].float().cpu(), codec)
-                tallies[k][spec].add(messages, [*whole[: local[k]], *behind(net, k, arrived.to(device))])
-    return {
-        k: Crossed(_readings(codecs[k], by_spec, split), _early(by_spec, split, shipped, local[k]))
-        for k, by_spec in tallies.items()
-    }
 
 
-def _readings(codecs: Mapping[str, FittedCodec], tallies: Mapping[str, CodecTally], split: Split) -> Readings:
-    readings: Readings = {}
-    for spec, tally in tallies.items():
-        readings |= tally.readings(split.labels, spec)
-        for name, value in coder_costs(codecs[spec].coder, codecs[spec].shape).items():
-            readings[f"{name}.{spec}"] = value
-    return readings
-
-
-def _early(
-    tallies: Mapping[str, CodecTally], split: Split, shipped: Sequence[Shipped], local: int
-) -> list[Early]:
-    """For each policy, the bytes and right answers through each codec."""
-    if not local:
-        return []
-    counts = {spec: tally.behind(split.labels, local) for spec, tally in tallies.items()}
-    return [
-        Early(
-            policy=one.spec,
-            point=one.point,
-            device=next(rows[number][0] for rows in counts.values()),
-            behind={spec: rows[number][1] for spec, rows in counts.items()},
-        )
-        for number, one in enumerate(shipped)
-    ]
-
-
-def coder_costs(coder: Coder, shape: tuple[int, ...]) -> Readings:
-    """What a coder costs beside the network: `encoder.macs` and `encoder.bytes` on the device, the decoder's on the server."""
+@torch.no_grad()
+def _costs(coder: Coder, shape: tuple[int, ...]) -> Readings:
+    """MACs and packed bytes of both halves of a coder, for features of this shape."""
     latent, _ = coder.squeeze(coder.encoder(torch.zeros(1, *shape)))
     readings: Readings = {}
     for side, module, x in (

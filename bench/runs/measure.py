@@ -13,9 +13,11 @@ from bench.files import write_whole
 from bench.kinds.bases.learned_codec import FittedCodec
 from bench.kinds.meter import Measurement, Meter, Subject
 from bench.kinds.task import Data
-from bench.measuring.chosen_inputs import chosen_inputs
-from bench.measuring.crossings import Crossed, crossings
-from bench.measuring.learned import coder_times, learned_crossings
+from bench.machine import on_threads
+from bench.measuring.behind import Crossed, crossed
+from bench.measuring.crossings import codecs_at, crossings
+from bench.measuring.inputs import image_codecs
+from bench.measuring.learned import coder_costs, coder_times
 from bench.measuring.tracing import trace
 from bench.measuring.walks import SAMPLES, walked
 from bench.network.macs import Tariff
@@ -87,17 +89,16 @@ def measure_net(
         check_accuracies(earlier, test)
     curves, shipped = _replay(run, calibration, test, phases)
     with phases("cuts") as report:
-        crossed = crossings(net, data, data.test, run.feature_codecs, run.device, shipped, report)
-        inputs = chosen_inputs(net, data, data.test, run.input_codecs, run.device, report)
-        crossed[0] = crossed[0]._replace(readings=crossed[0].readings | inputs)
-    learned: dict[int, dict[str, FittedCodec]] = {}
-    if run.learned_codecs:
-        with phases("codecs") as report:
-            learned = _fitted(run, net, data, report)
-            for k, one in learned_crossings(
-                net, data, data.test, learned, run.device, shipped, report
-            ).items():
-                crossed[k] = _together(crossed[k], one)
+        by_cut = codecs_at(net, data.test, run.feature_codecs)
+        by_cut[0] = {**by_cut[0], **image_codecs(data.test, run.input_codecs)}
+        learned = _fitted(run, net, data, report)
+        for k, by_spec in learned.items():
+            by_cut[k] = {**by_cut[k], **by_spec}
+        sent = crossings(net, data, data.test, test, by_cut, run.device, report)
+        write_whole(run.files.crossings, save(sent.tensors()), "--runs")
+        found = crossed(sent, test, shipped)
+        for k, costs in coder_costs(learned).items():
+            found[k] = found[k]._replace(readings=found[k].readings | costs)
     parent = None if run.method.name == DENSE else dense_parent(run)
     subject = Subject(net, run.device, values=run.values, parent=parent, tariff=tariff)
     clocks = [meter for meter in run.meters if meter.plugin.quiet]
@@ -105,7 +106,7 @@ def measure_net(
     with phases.still(), on_threads(run.request.timing_threads):
         readings += [_read(meter, subject, phases) for meter in clocks]
         for k, times in (coder_times(learned) if clocks else {}).items():
-            crossed[k] = _together(crossed[k], Crossed(times, []))
+            found[k] = found[k]._replace(readings=found[k].readings | times)
         walks = _walks(run, net, data, shipped, test, phases) if clocks else []
     return MeasuredNet(net, packed, calibration, test, curves, found, readings, walks)
 
@@ -126,15 +127,6 @@ def _fitted(run: ResolvedRun, net: Net, data: Data, report: Report) -> dict[int,
                 report=report,
             )
     return codecs
-
-
-def _together(one: Crossed, other: Crossed) -> Crossed:
-    """What was measured at one cut with some codecs, and with others."""
-    early = [
-        mine.model_copy(update={"behind": mine.behind | theirs.behind})
-        for mine, theirs in zip(one.early, other.early, strict=False)
-    ]
-    return Crossed(one.readings | other.readings, early if other.early else one.early)
 
 
 def _repacked(run: ResolvedRun, net: Net) -> tuple[Net, str]:

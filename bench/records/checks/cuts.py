@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bench.records.checks.parts import same, samples_of, value
+from bench.records.checks.parts import same, samples_of, value, whole
 from bench.records.notes import FIXED, LOSSLESS
 
 if TYPE_CHECKING:
@@ -147,8 +147,10 @@ def _payloads(record: Record, cut: Cut) -> Iterator[str]:
     last, samples = record.exits[-1].readings, samples_of(record.exits)
     for codec in _codecs(cut):
         for name in ("top1", "top5"):
-            there, own = value(cut.readings, f"{name}.{codec}"), value(last, name)
-            if _is_lossless(record, codec) and there is not None and own is not None and there != own:
+            there, own = cut.readings.get(f"{name}.{codec}"), value(last, name)
+            if there is None or own is None:
+                continue
+            if _is_lossless(record, codec) and there.value != own:
                 yield f"{name}.{codec} at cut {cut.before} is not the last exit's, and {codec} loses nothing."
             changed = there.value if there.n == samples else there.value - own
             if there.n and 0 < there.value < 1 and not whole(changed * there.n):
@@ -182,7 +184,7 @@ def _early(record: Record, cut: Cut, early: Early) -> Iterator[str]:
         if _fixed_bytes(record, cut, codec) and behind.payload != crossing * r.value:
             yield f"sends {behind.payload} bytes of {crossing} samples through {codec}, {r.value:g} each."
         changed = 0 if _is_lossless(record, codec) else crossing
-        if abs(behind.right - right) > changed or behind.right > samples:
+        if abs(behind.right - right) > changed or behind.right > (behind.samples or samples):
             yield f"is right about {behind.right} samples behind {codec}, and about {right} without a cut."
         accuracy = value(cut.readings, f"top1.{codec}")
         answered = early.accuracy(codec, samples, curve.test.right[early.point])

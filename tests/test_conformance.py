@@ -6,7 +6,7 @@ Covers: baselines/methods/dense.py
 import pytest
 
 import bench
-from bench.plugins.plugin import KINDS, choose, entries
+from bench.plugins.plugin import KINDS, choose, class_name, entries
 from bench.testing import check
 
 NEEDS_FILES = {
@@ -21,13 +21,13 @@ CATALOGUE = [(kind, name) for kind in KINDS for name in entries(kind) if name no
 
 @pytest.mark.parametrize(("kind", "name"), CATALOGUE, ids=lambda word: word)
 def test_it_conforms(kind, name):
-    base = getattr(bench, kind.capitalize())
+    base = getattr(bench, class_name(kind))
     assert check(choose(base, name).plugin)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_plugin_that_does_nothing_does_not_conform(kind):
-    empty = type("Empty", (getattr(bench, kind.capitalize()),), {"__doc__": "Nothing."})
+    empty = type("Empty", (getattr(bench, class_name(kind)),), {"__doc__": "Nothing."})
     if kind == "method":
         check(empty())  # a method that does nothing is the dense one
     else:

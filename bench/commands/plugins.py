@@ -51,10 +51,10 @@ def check(
     check_names(kind, [spec])
 
     import bench
-    from bench.plugins.plugin import choose
+    from bench.plugins.plugin import choose, class_name
     from bench.testing import check as conform
 
-    choice = choose(getattr(bench, kind.capitalize()), spec)
+    choice = choose(getattr(bench, class_name(kind)), spec)
     for fact in conform(choice.plugin, data):
         out.print(f"ok {fact}")
     out.print(f"{choice.spec} conforms ({kind}, {choice.origin}).")
@@ -65,7 +65,7 @@ def _kind_of(spec: str) -> str:
     name = parse(spec).name
     if ":" in name:
         import bench
-        from bench.plugins.plugin import choose
+        from bench.plugins.plugin import choose, class_name
 
         return choose(bench.Plugin, spec).plugin.kind
     kinds = [kind for kind in KINDS if name in entries(kind)]

@@ -19,7 +19,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from bench.errors import SeesawError, lab_error
 from bench.plugins.spec import Spec, drafts_in, items, near, parse, render, unquoted, without_folders
 
-KINDS = ("task", "backbone", "method", "exits", "policy", "codec", "channel", "meter")
+KINDS = ("task", "backbone", "method", "exits", "policy", "codec", "meter", "profile", "split")
+
+
+def class_name(kind: str) -> str:
+    """The public name of a kind's class: `Split` is the split of a data set."""
+    return "SplitPolicy" if kind == "split" else kind.capitalize()
 
 
 Count = Annotated[int, Field(ge=1)]
@@ -40,6 +45,9 @@ MethodSpec = str
 
 TaskSpec = str
 """A task's spec as the value of a setting; its names are looked up before anything is loaded."""
+
+ProfileSpec = str
+"""A profile's spec as the value of a setting; its names are looked up before anything is loaded."""
 
 
 def usual(word: str) -> BeforeValidator:

@@ -2,10 +2,10 @@ import pytest
 
 import bench
 from bench.plugins.listing import bases, cards
-from bench.plugins.plugin import KINDS, choose, plugin_names
+from bench.plugins.plugin import KINDS, choose, class_name, plugin_names
 from bench.plugins.spec import render
 
-BASES = {kind: getattr(bench, kind.capitalize()) for kind in KINDS}
+BASES = {kind: getattr(bench, class_name(kind)) for kind in KINDS}
 
 
 @pytest.mark.parametrize("kind", KINDS)

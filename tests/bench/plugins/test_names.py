@@ -8,9 +8,9 @@ import bench
 from bench import SeesawError
 from bench.plugins.listing import Source, source_of
 from bench.plugins.names import check_model, check_names
-from bench.plugins.plugin import KINDS, choose, entries, plugin_names
+from bench.plugins.plugin import KINDS, choose, class_name, entries, plugin_names
 
-BASES = {kind: getattr(bench, kind.capitalize()) for kind in KINDS}
+BASES = {kind: getattr(bench, class_name(kind)) for kind in KINDS}
 
 
 def sentence(of, *words):

@@ -1,0 +1,174 @@
+"""Split policy: chooses, without labels, for each request where the network is cut and what the device sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bench.plugins.plugin import Plugin
+
+SEEN = np.dtype([
+    (name, "f8")
+    for name in (
+        "time",  # seconds since the first request could come
+        "waited",  # seconds that this request has waited for the device
+        "queue",  # requests that wait behind it
+        "unsent",  # bytes that the device has still to send of earlier requests
+        "link",  # bytes/s, as the modem reported it last; NaN where it reports none
+        "rate",  # bytes/s of the last payload that was sent; NaN before there is one
+        "trip",  # seconds from the last byte sent to its answer, without the server's own; NaN before there is one
+        "server",  # seconds that the last answer waited for the server and was computed there; NaN before there is one
+        "battery",  # share of the battery that is left; 1 where it has no end
+        "answers",  # how many answers have come
+    )
+])  # fmt: skip
+"""What a device sees when it begins with a request: nothing of its label, nothing of what is to come."""
+
+ARM = np.dtype([
+    (name, "f8")
+    for name in (
+        "cut",  # the number of the cut; the last one has nothing to send
+        "codec",  # its number among `Known.codecs`; -1 at the last cut
+        "device",  # seconds of the device's part, the encoder's included, heads on the way not
+        "heads",  # seconds of all heads on the way
+        "server",  # seconds of the server's part, the decoder's included
+        "bytes",  # framed, mean of the known samples
+        "right",  # share of the known samples that are answered rightly behind it
+        "agrees",  # share of them that are answered as by the uncut network
+        "exits",  # how many exits the device's part has
+        "elements",  # numbers in the tensor that crosses
+        "macs",  # of the device's part, a sample
+        "rest",  # MACs of the server's part
+    )
+])  # fmt: skip
+"""What is known of an arm, a cut with a codec, before the first request: means over known samples, which make no requests."""
+
+FEEDBACK = np.dtype([
+    (name, "f8")
+    for name in (
+        "arm",  # that was chosen
+        "sent",  # 1 where the server answered, 0 where the device did
+        "seconds",  # from the device's begin to the answer
+        "sending",  # of them, from handing the payload over to its last byte
+        "away",  # of them, from the last byte to the answer
+        "server",  # of them, waiting and computing at the server, as the answer says
+        "bytes",  # sent, framed
+        "exit",  # of the device, the last that was computed; -1 for none
+        "local",  # its confidence; NaN for none
+        "answer",  # confidence of the answer that counts
+        "same",  # 1 where the server's answer was the device's own; NaN without one of each
+        "joules",  # of computing and of the radio, the tail aside; NaN where computing has no known power
+    )
+])  # fmt: skip
+"""What a device learns of a request once its answer is there. It never learns whether the answer was right."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a device has been given before the first request.
+
+    Attributes:
+        arms: cuts with codecs, records of `ARM`; the last one computes all on the device.
+        codecs: specs, by number.
+        inputs: numbers in one input.
+        whole: seconds of the whole network on the device, without early exits.
+        watts: of the device while it computes, and of the radio while it sends, as published; NaN where unknown.
+    """
+
+    arms: np.ndarray
+    codecs: tuple[str, ...]
+    inputs: int
+    whole: float
+    watts: tuple[float, float]
+
+    def within(self, lost: float) -> np.ndarray:
+        """Which arms are answered rightly for at most a share `lost` fewer of the known samples than the whole network."""
+        return self.arms["right"] >= self.arms["right"][-1] - lost - 1e-12
+
+    def arm(self, cut: int, codec: str) -> int:
+        """The number of the arm with a cut and a codec; -1 for none."""
+        for number, one in enumerate(self.arms):
+            name = self.codecs[int(one["codec"])] if one["codec"] >= 0 else ""
+            if int(one["cut"]) == cut and codec == name:
+                return number
+        return -1
+
+
+class SplitPolicy(Plugin):
+    """The contract: `choose` takes an arm for each request, `stays` keeps an exit's answer, `learn` sees what came of it.
+
+    An arm is a cut with a codec; the last arm computes all on the device. The three functions are compiled: they take numbers,
+    records of numbers and arrays of them, use `math` and nothing else. So a policy sees what it is handed, and that is what a
+    device could see: no label, no later request, no later rate. `own` holds the settings that are numbers (a truth value is 0 or
+    1), `memory` is the policy's own, as `begin` made it.
+    """
+
+    kind: ClassVar[str] = "split"
+
+    early: ClassVar[bool] = False
+    """whether exits on the way are evaluated, paid for, and asked with `stays`"""
+
+    def begin(self, known: Known) -> np.ndarray:
+        """The memory before the first request, float64 (numbers,); the default has one zero for each arm.
+
+        Args:
+            known: the arms, and what is known of them.
+
+        Raises:
+            SeesawError: no arm is one that this policy could choose.
+        """
+        return np.zeros(len(known.arms))
+
+    @staticmethod
+    def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
+        """The number of the arm for a request that the device begins with.
+
+        Args:
+            seen: a record of `SEEN`.
+            arms: records of `ARM`, by number.
+            own: the settings.
+            memory: numbers; may be changed.
+            luck: a number drawn uniformly from 0 to 1 for this request.
+        """
+        raise NotImplementedError("A split policy must define choose(seen, arms, own, memory, luck)")
+
+    @staticmethod
+    def stays(arm: Any, own: Any, memory: Any, exit_: int, confidence: float) -> bool:
+        """Whether an exit's answer stands, so that nothing is sent; asked where `early`, at each exit before the cut."""
+        return False
+
+    @staticmethod
+    def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
+        """Change `memory` by a record of `FEEDBACK`, which comes when its answer does."""
+
+
+class SplitBound(SplitPolicy):
+    """A bound for split policies. It sees labels or the future, as no policy may, so it is never ranked.
+
+    It plays every arm alone and picks one in hindsight (`pick`), or takes for each request the arm that is answered first
+    (`foresees`), by the true rates of the link.
+    """
+
+    foresees: ClassVar[bool] = False
+    """whether each request takes the best of the arms that `allowed` marks, the present queues being as they are"""
+
+    def allowed(self, known: Known, right: np.ndarray) -> np.ndarray:
+        """Which arms each sample may take where it `foresees`, boolean (arms, samples).
+
+        Args:
+            known: the arms.
+            right: whether each arm's answer is right, boolean (arms, samples).
+        """
+        return np.ones_like(right)
+
+    def pick(self, known: Known, seconds: np.ndarray, right: np.ndarray) -> int:
+        """The arm for all requests, in hindsight.
+
+        Args:
+            known: the arms.
+            seconds: mean time to the answer with each arm alone, (arms,); infinite where one was never answered.
+            right: share of right answers, (arms,).
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define pick(known, seconds, right)")

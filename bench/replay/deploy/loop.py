@@ -1,0 +1,300 @@
+"""The loop over requests, compiled by numba: device, link, server and the way back, each first in, first out.
+
+A resource that is free at F takes a request that is ready at R at max(R, F) (Lindley's recursion, 1952); the link's service is
+counted in byte time (`bench.replay.deploy.link`). Payloads and answers arrive in the order in which they were sent.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.kinds.split import FEEDBACK, SEEN
+from bench.replay.deploy.link import Direction, carried, transfer
+from bench.replay.streams.loop import compiled
+
+BEGIN, DONE, START, SENT, ARRIVED, SERVED, FINISHED, ANSWERED = range(8)
+"""Moments of a request, in seconds: the device begins and is done; the first byte leaves and the last; the payload arrives; the
+server begins and ends; the answer is there. Where nothing is sent, all from DONE on are that moment."""
+
+
+class Link(NamedTuple):
+    """Both directions, and what the radio takes.
+
+    Attributes:
+        up: from the device.
+        down: to it.
+        joules_per_byte: of payloads sent.
+        tail_seconds: for which the radio stays awake after the last byte.
+        tail_watts: meanwhile.
+        report: seconds between reports of the modem, each the mean rate since the one before; 0 for none.
+    """
+
+    up: Direction
+    down: Direction
+    joules_per_byte: float
+    tail_seconds: float
+    tail_watts: float
+    report: float
+
+
+class Costs(NamedTuple):
+    """Seconds and answers of the network.
+
+    Attributes:
+        reach: to each exit's stage on the device, without heads, float64 (exits,).
+        heads: of each head on the device, float64 (exits,).
+        framed: bytes of each arm for each sample, int64 (arms, samples).
+        answers: of each arm, int64 (arms, samples).
+        exit_answers: of each exit, as computed on the device, int64 (exits, samples).
+        confidences: of each exit in its answer, float64 (exits, samples).
+        reply: bytes of an answer.
+        watts: of the device while it computes; NaN where unknown.
+        battery: joules; 0 for one without end.
+        other: seconds of the server for a request of another device.
+    """
+
+    reach: np.ndarray
+    heads: np.ndarray
+    framed: np.ndarray
+    answers: np.ndarray
+    exit_answers: np.ndarray
+    confidences: np.ndarray
+    reply: float
+    watts: float
+    battery: float
+    other: float
+
+
+class Requests(NamedTuple):
+    """The requests of the device, and the moments at which other devices' reach the server.
+
+    Attributes:
+        arrivals: seconds, rising, float64 (N,).
+        samples: numbers of the samples, int64 (N,).
+        luck: uniform from 0 to 1, float64 (N, 3): of the policy, and of repairs up and down.
+        others: seconds, rising, float64 (requests of others,).
+    """
+
+    arrivals: np.ndarray
+    samples: np.ndarray
+    luck: np.ndarray
+    others: np.ndarray
+
+
+@compiled
+def serve(others, other, at, free, arrived, seconds):
+    """The server takes a request after those of other devices that came before it.
+
+    Returns:
+        (moment at which it begins, at which it ends, number of the next request of another device).
+    """
+    while at < len(others) and others[at] <= arrived:
+        free = max(free, others[at]) + other
+        at += 1
+    begin = max(free, arrived)
+    return begin, begin + seconds, at
+
+
+@compiled
+def foreseen(arms, costs, link, requests, allowed, n, begin, free, last):
+    """The arm that is answered first among the allowed ones, with the queues as they are.
+
+    Args:
+        arms: records of `ARM`.
+        costs: of the network.
+        link: both directions.
+        requests: all of them.
+        allowed: boolean (arms, samples).
+        n: number of the request.
+        begin: the moment at which the device begins with it.
+        free: moments at which link, server and way back are free, and the place among others' requests, float64 (4,).
+        last: moments of the last arrival and the last answer, float64 (2,).
+    """
+    sample, best, first = requests.samples[n], len(arms) - 1, math.inf
+    for number in range(len(arms)):
+        arm = arms[number]
+        if not allowed[number, sample]:
+            continue
+        moment = begin + arm.device
+        if number < len(arms) - 1:
+            _, _, arrived = transfer(link.up, moment, free[0], costs.framed[number, sample], requests.luck[n, 1])
+            arrived = max(arrived, last[0])
+            _, finished, _ = serve(requests.others, costs.other, int(free[3]), free[1], arrived, arm.server)
+            _, _, moment = transfer(link.down, finished, free[2], costs.reply, requests.luck[n, 2])
+            moment = max(moment, last[1])
+        if moment < first:
+            best, first = number, moment
+    return best
+
+
+@compiled
+def play(
+    requests, costs, link, arms, own, memory, choose, stays, learn, early, plan, allowed,
+    moments, chosen, left, radio, tails, seen, feedback,
+):  # fmt: skip
+    """Play all requests, the first to the last.
+
+    Args:
+        requests: the requests.
+        costs: of the network.
+        link: both directions.
+        arms: records of `ARM`.
+        own: the policy's settings, a record.
+        memory: of the policy, float64; written.
+        choose: the policy's function, compiled, as are `stays` and `learn`.
+        early: whether exits on the way are evaluated.
+        plan: the arm of every request; -1 where the policy chooses; -2 where the best is foreseen.
+        allowed: the arms that may be foreseen, boolean (arms, samples).
+        moments: float64 (N, 8); written.
+        chosen: the arm of each request, int64 (N,); written.
+        left: the exit on the device where it was answered, -1 where the server answered, int64 (N,); written.
+        radio: joules of the radio while it sends, float64 (N,); written.
+        tails: joules of the radio after that, float64 (N,); written.
+        seen: a record of `SEEN`, overwritten, in an array of one.
+        feedback: one of `FEEDBACK`, in the same way.
+
+    Returns:
+        The number of requests played: fewer than N where the policy chose no arm that there is.
+    """
+    count, last_arm, exits = len(requests.arrivals), len(arms) - 1, len(costs.heads)
+    device = 0.0
+    free = np.zeros(4)  # link, server, way back; place among others' requests
+    last = np.zeros(2)  # arrival, answer
+    waiting = 0  # the first request that has not arrived
+    sent = np.empty(count, np.int64)  # numbers of requests that were sent, in order
+    sends, seen_sends, seen_answers = 0, 0, 0
+    own_answers, seen_own = np.empty(count, np.int64), 0
+    owns, answers = 0, 0
+    previous = -1  # the last request that was sent
+    used, reported, rate = 0.0, -1.0, math.nan
+    computed = np.full(count, -1, np.int64)  # the last exit computed on the device
+    view, result = seen[0], feedback[0]
+    view.link = view.rate = view.trip = view.server = math.nan
+    for n in range(count):
+        sample = requests.samples[n]
+        begin = max(requests.arrivals[n], device)
+        while waiting < count and requests.arrivals[waiting] <= begin:
+            waiting += 1
+        # What has become known by now, in the order in which it did.
+        while seen_sends < sends and moments[sent[seen_sends], SENT] <= begin:
+            one = sent[seen_sends]
+            spent = moments[one, SENT] - moments[one, START]
+            view.rate = costs.framed[chosen[one], requests.samples[one]] / spent if spent > 0 else math.inf
+            seen_sends += 1
+        while True:
+            next_sent = moments[sent[seen_answers], ANSWERED] if seen_answers < sends else math.inf
+            next_own = moments[own_answers[seen_own], ANSWERED] if seen_own < owns else math.inf
+            if min(next_sent, next_own) > begin or min(next_sent, next_own) == math.inf:
+                break
+            if next_sent <= next_own:
+                one = sent[seen_answers]
+                seen_answers += 1
+                view.server = moments[one, FINISHED] - moments[one, ARRIVED]
+                view.trip = moments[one, ANSWERED] - moments[one, SENT] - view.server
+            else:
+                one = own_answers[seen_own]
+                seen_own += 1
+            answers += 1
+            tell(result, requests, costs, arms, moments, chosen, left, computed, radio, one)
+            learn(arms, own, memory, result)
+        if link.report > 0:
+            window = math.floor(begin / link.report) * link.report
+            if window != reported and window >= link.report:
+                up, earlier = link.up, window - link.report
+                rate = carried(up.start, up.rate, up.total, window) - carried(up.start, up.rate, up.total, earlier)
+                rate, reported = rate / link.report, window
+        view.time, view.waited, view.queue = begin, begin - requests.arrivals[n], waiting - n - 1
+        view.link, view.answers = rate, answers
+        view.unsent = 0.0
+        if free[0] > begin:
+            up = link.up
+            view.unsent = math.inf if free[0] == math.inf else carried(up.start, up.rate, up.total, free[0]) - carried(
+                up.start, up.rate, up.total, begin
+            )
+        view.battery = max(1.0 - used / costs.battery, 0.0) if costs.battery > 0 else 1.0
+        arm = plan[n]
+        if arm == -1:
+            arm = choose(view, arms, own, memory, requests.luck[n, 0])
+        elif arm == -2:
+            arm = foreseen(arms, costs, link, requests, allowed, n, begin, free, last)
+        if arm < 0 or arm > last_arm:
+            return n
+        chosen[n] = arm
+        here = arms[arm]
+        # The device's part, with the exits on the way where the policy wants them.
+        seconds, heads, answered_at = here.device, 0.0, -1
+        if early:
+            for exit_ in range(int(here.exits)):
+                if arm == last_arm and exit_ == exits - 1:
+                    break
+                heads += costs.heads[exit_]
+                computed[n] = exit_
+                if stays(here, own, memory, exit_, costs.confidences[exit_, sample]):
+                    seconds, answered_at = costs.reach[exit_], exit_
+                    break
+        if arm == last_arm and answered_at < 0:
+            answered_at = exits - 1
+            computed[n] = answered_at
+        left[n] = answered_at
+        device = begin + seconds + heads
+        used += 0.0 if math.isnan(costs.watts) else costs.watts * (device - begin)
+        moments[n, BEGIN], moments[n, DONE] = begin, device
+        if answered_at >= 0:
+            for place in range(START, ANSWERED + 1):
+                moments[n, place] = device
+            own_answers[owns] = n
+            owns += 1
+            continue
+        framed = costs.framed[arm, sample]
+        start, end, arrived = transfer(link.up, device, free[0], framed, requests.luck[n, 1])
+        if previous >= 0:
+            tail = min(start - free[0], link.tail_seconds) * link.tail_watts if start > free[0] else 0.0
+            tails[previous] = tail
+            used += tail
+        free[0], previous = end, n
+        arrived = max(arrived, last[0])
+        served, finished, place = serve(requests.others, costs.other, int(free[3]), free[1], arrived, here.server)
+        free[1], free[3] = finished, place
+        _, back, answered = transfer(link.down, finished, free[2], costs.reply, requests.luck[n, 2])
+        free[2] = back
+        answered = max(answered, last[1])
+        last[0], last[1] = arrived, answered
+        moments[n, START], moments[n, SENT], moments[n, ARRIVED] = start, end, arrived
+        moments[n, SERVED], moments[n, FINISHED], moments[n, ANSWERED] = served, finished, answered
+        up = link.up
+        radio[n] = link.joules_per_byte * framed
+        if end < math.inf:
+            radio[n] += carried(up.start, up.watts, up.energy, end) - carried(up.start, up.watts, up.energy, start)
+        used += radio[n]
+        sent[sends] = n
+        sends += 1
+    if previous >= 0:
+        tails[previous] = link.tail_seconds * link.tail_watts
+    return count
+
+
+@compiled
+def tell(result, requests, costs, arms, moments, chosen, left, computed, radio, one):
+    """Write what a device learns of one request into a record of `FEEDBACK`."""
+    arm, sample, exit_ = chosen[one], requests.samples[one], computed[one]
+    is_sent = left[one] < 0
+    result.arm, result.sent, result.exit = arm, 1.0 if is_sent else 0.0, exit_
+    result.seconds = moments[one, ANSWERED] - moments[one, BEGIN]
+    result.sending = moments[one, SENT] - moments[one, DONE]
+    result.away = moments[one, ANSWERED] - moments[one, SENT]
+    result.server = moments[one, FINISHED] - moments[one, ARRIVED]
+    result.bytes = costs.framed[arm, sample] if is_sent else 0.0
+    result.local = costs.confidences[exit_, sample] if exit_ >= 0 else math.nan
+    result.answer = costs.confidences[len(costs.heads) - 1, sample] if is_sent else result.local
+    result.same = math.nan
+    if is_sent and exit_ >= 0:
+        result.same = 1.0 if costs.answers[arm, sample] == costs.exit_answers[exit_, sample] else 0.0
+    result.joules = costs.watts * (moments[one, DONE] - moments[one, BEGIN]) + radio[one]
+
+
+def blank() -> tuple[np.ndarray, np.ndarray]:
+    """A record of what is seen and one of what is learnt, all zero, in arrays of one."""
+    return np.zeros(1, SEEN), np.zeros(1, FEEDBACK)

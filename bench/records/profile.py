@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from bench.errors import SeesawError
 from bench.files import read_plain, write_whole
-from bench.plugins.plugin import Count, Positive, Whole
+from bench.plugins.plugin import Count, Whole
 from bench.records.reading import Reading
 from bench.records.sealed import Block, Digest, checksum
 from bench.records.setup import Setup
@@ -19,6 +22,10 @@ MAX_PROFILE = 8 << 20
 """The most bytes of a profile's file that are read."""
 Part = Literal["device", "server", "exit", "head", "encoder", "decoder"]
 """A part of a network: the stages before a cut; those from it on; the way to an exit; a head; a codec's two sides."""
+
+
+Origin = Literal["measured", "modelled"]
+"""Where a number comes from: a clock or a counter, or a model."""
 
 
 class Timing(Block):
@@ -123,23 +130,41 @@ class ProfileFile(Block):
         )
 
 
-class PartTimes(Block):
-    """Seconds of every part of a network on one device, as a deployment counts them."""
+@dataclass(frozen=True)
+class PartTimes:
+    """Seconds of every part of a network on one device, as a deployment counts them.
 
-    device: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=2)]
-    """(cuts,): from the input to each cut, without the heads on the way; 0 at cut 0; the last is the whole network"""
-    server: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=2)]
-    """(cuts,): from each cut to the last exit's answer; the last is 0"""
-    heads: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
-    """(exits,): of each head, which is paid for on the way"""
-    encoders: dict[tuple[int, str], float] = Field(default_factory=dict)
-    """by cut and codec; a codec that was not timed is missing"""
-    decoders: dict[tuple[int, str], float] = Field(default_factory=dict)
-    watts: Positive | None = None
-    """power of the device while it computes; none where nobody measured or named it"""
-    energy: Literal["measured", "modelled", "unknown"] = "unknown"
-    time: Literal["measured", "modelled"]
+    Attributes:
+        device: (cuts,), from the input to each cut, without the heads on the way; 0 at cut 0; the last is the whole network.
+        server: (cuts,), from each cut to the last exit's answer; the last is 0.
+        heads: (exits,), of each head, which is paid for on the way.
+        time: `measured` by a clock, or `modelled`.
+        source: where the numbers come from, in words.
+        encoders: by cut and codec; a codec that was not timed is missing.
+        decoders: in the same way.
+        watts: power of the device while it computes; none where nobody measured or named it.
+        energy: where `watts` come from.
+
+    Raises:
+        SeesawError: a number is negative, infinite or none.
+    """
+
+    device: tuple[float, ...]
+    server: tuple[float, ...]
+    heads: tuple[float, ...]
+    time: Origin
     source: str
+    encoders: Mapping[tuple[int, str], float] = field(default_factory=dict)
+    decoders: Mapping[tuple[int, str], float] = field(default_factory=dict)
+    watts: float | None = None
+    energy: Origin | Literal["unknown"] = "unknown"
+
+    def __post_init__(self) -> None:
+        seconds = (*self.device, *self.server, *self.heads, *self.encoders.values(), *self.decoders.values())
+        if not all(math.isfinite(one) and one >= 0 for one in (*seconds, self.watts or 0.0)):
+            raise SeesawError(
+                f"A profile ({self.source}) has times or watts that are negative or no numbers. Measure it again."
+            )
 
     def check(self, cuts: int, exits: int) -> PartTimes:
         """Itself, where it has so many cuts and exits.

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from bench.kinds.channel import PACKET
 from bench.replay.streams.loop import compiled
 
 if TYPE_CHECKING:
     from bench.kinds.channel import Conditions
-
-PACKET = 1448
-"""Bytes of a payload in one packet: Ethernet's 1500 without the heads of IP and TCP and its timestamps."""
 
 
 class Direction(NamedTuple):
@@ -24,7 +22,7 @@ class Direction(NamedTuple):
         total: bytes that can have arrived before the piece begins.
         delay: one way, seconds.
         loss: share of packets that are lost.
-        watts: of the radio while it sends.
+        watts: of the radio while it sends, with what it takes for the bytes, those sent again included.
         energy: joules of a radio that sends from the first moment until the piece begins.
     """
 
@@ -44,7 +42,7 @@ def directions(conditions: Conditions) -> tuple[Direction, Direction]:
 
     def direction(raw: np.ndarray) -> Direction:
         rate = np.ascontiguousarray(raw * (1 - conditions.loss), np.float64)
-        watts = np.ascontiguousarray(conditions.watts, np.float64)
+        watts = np.ascontiguousarray(conditions.watts + conditions.joules_per_byte * raw)
         return Direction(
             start, rate, _summed(rate, widths), np.ascontiguousarray(conditions.delay, np.float64),
             np.ascontiguousarray(conditions.loss, np.float64), watts, _summed(watts, widths),

@@ -26,7 +26,6 @@ class Link(NamedTuple):
     Attributes:
         up: from the device.
         down: to it.
-        joules_per_byte: of payloads sent.
         tail_seconds: for which the radio stays awake after the last byte.
         tail_watts: meanwhile.
         report: seconds between reports of the modem, each the mean rate since the one before; 0 for none.
@@ -34,7 +33,6 @@ class Link(NamedTuple):
 
     up: Direction
     down: Direction
-    joules_per_byte: float
     tail_seconds: float
     tail_watts: float
     report: float
@@ -265,9 +263,8 @@ def play(
         moments[n, START], moments[n, SENT], moments[n, ARRIVED] = start, end, arrived
         moments[n, SERVED], moments[n, FINISHED], moments[n, ANSWERED] = served, finished, answered
         up = link.up
-        radio[n] = link.joules_per_byte * framed
         if end < math.inf:
-            radio[n] += carried(up.start, up.watts, up.energy, end) - carried(up.start, up.watts, up.energy, start)
+            radio[n] = carried(up.start, up.watts, up.energy, end) - carried(up.start, up.watts, up.energy, start)
         used += radio[n]
         sent[sends] = n
         sends += 1

@@ -1,0 +1,1 @@
+"""Split policies: where each request is cut, and through which codec it is sent."""

@@ -1,0 +1,145 @@
+"""A split policy plays a game's requests: its functions compiled, its settings as a record, its memory as an array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import from_dtype, types
+from numba.core.errors import NumbaError
+
+from bench.errors import SeesawError
+from bench.kinds.split import ARM, FEEDBACK, SEEN, SplitBound, SplitPolicy
+from bench.replay.deploy import loop
+from bench.replay.deploy.game import Game
+from bench.replay.deploy.loop import ANSWERED, BEGIN, DONE, Requests
+from bench.replay.streams.loop import compiled
+
+
+class Compiled(NamedTuple):
+    """A split policy's functions, compiled, as the loop takes them."""
+
+    choose: Any
+    stays: Any
+    learn: Any
+
+
+@dataclass(frozen=True)
+class Played:
+    """What became of every request.
+
+    Attributes:
+        moments: seconds, by the names in `bench.replay.deploy.loop`, float64 (N, 8).
+        arms: that were chosen, int64 (N,).
+        exits: on the device where requests were answered; -1 where the server answered, int64 (N,).
+        framed: bytes sent, int64 (N,).
+        right: boolean (N,); False where no answer came.
+        compute: joules of the device; NaN where its power is unknown, float64 (N,).
+        radio: joules of the radio while it sends, float64 (N,).
+        tails: joules of the radio after that, float64 (N,).
+        arrivals: of the requests, float64 (N,).
+    """
+
+    moments: np.ndarray
+    arms: np.ndarray
+    exits: np.ndarray
+    framed: np.ndarray
+    right: np.ndarray
+    compute: np.ndarray
+    radio: np.ndarray
+    tails: np.ndarray
+    arrivals: np.ndarray
+
+    @property
+    def seconds(self) -> np.ndarray:
+        """From the request to its answer, infinite where none came, float64 (N,)."""
+        return self.moments[:, ANSWERED] - self.arrivals
+
+
+def settings(policy: SplitPolicy) -> np.ndarray:
+    """The settings that are numbers, as one record; one of zero where there are none."""
+    numbers = {key: float(value) for key, value in policy.model_dump().items() if isinstance(value, (int, float))}
+    numbers = numbers or {"none": 0.0}
+    return np.array([tuple(numbers.values())], [(name, "f8") for name in numbers])
+
+
+@cache
+def functions(kind: type[SplitPolicy], own: np.dtype) -> Compiled:
+    """A split policy's functions, compiled.
+
+    Raises:
+        SeesawError: one of them uses what numba cannot compile, such as a field that no device could see.
+    """
+    record, numbers = from_dtype(own), types.Array(types.float64, 1, "C")
+    arm, seen, feedback = from_dtype(ARM), from_dtype(SEEN), from_dtype(FEEDBACK)
+    arms = types.Array(arm, 1, "C")
+    signatures = {
+        "choose": types.int64(seen, arms, record, numbers, types.float64),
+        "stays": types.boolean(arm, record, numbers, types.int64, types.float64),
+        "learn": types.void(arms, record, numbers, feedback),
+    }
+    compiled_ones = []
+    for name, signature in signatures.items():
+        try:
+            compiled_ones.append(compiled(getattr(kind, name), signature))
+        except (NumbaError, KeyError, TypeError, AttributeError) as error:
+            why = next((line for line in str(error).splitlines() if line.strip()), "no reason given")
+            raise SeesawError(
+                f"{kind.__name__}.{name} cannot be compiled ({why.strip()}). Use numbers, `math`, and what it is handed: "
+                f"seen.{', '.join(SEEN.names or ())}; arms[k].{', '.join(ARM.names or ())}; feedback."
+                f"{', '.join(FEEDBACK.names or ())}; own.{', '.join(own.names or ())}."
+            ) from error
+    return Compiled(*compiled_ones)
+
+
+def play(policy: SplitPolicy, game: Game, requests: Requests) -> Played:
+    """Let a policy, or a bound, play all requests.
+
+    Raises:
+        SeesawError: its functions cannot be compiled, or it chooses an arm that there is not.
+    """
+    count = len(requests.arrivals)
+    if not isinstance(policy, SplitBound):
+        return _play(policy, game, requests, np.full(count, -1))
+    if policy.foresees:
+        allowed = policy.allowed(game.known, game.right)
+        return _play(_Planned(), game, requests, np.full(count, -2), allowed)
+    alone = [_play(_Planned(), game, requests, np.full(count, arm)) for arm in range(len(game.known.arms))]
+    seconds = np.array([one.seconds.mean() for one in alone])
+    return alone[policy.pick(game.known, seconds, np.array([one.right.mean() for one in alone]))]
+
+
+class _Planned(SplitPolicy):
+    """Stands where a plan decides, and is never asked."""
+
+    @staticmethod
+    def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
+        return -1
+
+
+def _play(
+    policy: SplitPolicy, game: Game, requests: Requests, plan: np.ndarray, allowed: np.ndarray | None = None
+) -> Played:
+    count = len(requests.arrivals)
+    own, memory = settings(policy), np.ascontiguousarray(policy.begin(game.known), np.float64)
+    if memory.ndim != 1 or not len(memory):
+        raise SeesawError(f"{type(policy).__name__}.begin gives a memory of shape {memory.shape}. Give (numbers,), one at least.")
+    moments, tails, radio = np.zeros((count, 8)), np.zeros(count), np.zeros(count)
+    chosen, left = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    done = loop.play(
+        requests, game.costs, game.link, game.known.arms.copy(), own[0], memory, *functions(type(policy), own.dtype),
+        policy.early, plan, np.ones((1, 1), bool) if allowed is None else np.ascontiguousarray(allowed), moments, chosen, left,
+        radio, tails, *loop.blank(),
+    )  # fmt: skip
+    if done < count:
+        raise SeesawError(
+            f"{type(policy).__name__}.choose gives no number from 0 to {len(game.known.arms) - 1} for request {done}. Mend it."
+        )
+    samples, is_sent = requests.samples, left < 0
+    answered = np.isfinite(moments[:, ANSWERED])
+    right = np.where(is_sent, game.right[chosen, samples], game.exit_right[left, samples]) & answered
+    framed = np.where(is_sent, game.costs.framed[chosen, samples], 0)
+    compute = game.costs.watts * (moments[:, DONE] - moments[:, BEGIN])
+    return Played(moments, chosen, left, framed, right, compute, radio, tails, requests.arrivals)

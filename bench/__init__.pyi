@@ -55,7 +55,7 @@ from .kinds.channel import PACKET as PACKET
 from .kinds.channel import Channel as Channel
 from .kinds.channel import Conditions as Conditions
 from .kinds.codec import Codec as Codec
-from .kinds.codec import InputCodec as InputCodec
+from .kinds.device import Profile as Profile
 from .kinds.exits import Exits as Exits
 from .kinds.exits import HeadOf as HeadOf
 from .kinds.exits import LentBudget as LentBudget
@@ -80,6 +80,10 @@ from .kinds.policy import shared_quantiles as shared_quantiles
 from .kinds.policy import without_nan as without_nan
 from .kinds.sending import receive as receive
 from .kinds.sending import send as send
+from .kinds.split import Evaluates as Evaluates
+from .kinds.split import Known as Known
+from .kinds.split import SplitBound as SplitBound
+from .kinds.split import SplitPolicy as SplitPolicy
 from .kinds.task import About as About
 from .kinds.task import Data as Data
 from .kinds.task import Scale as Scale
@@ -121,6 +125,7 @@ from .plugins.plugin import Count as Count
 from .plugins.plugin import MethodSpec as MethodSpec
 from .plugins.plugin import Plugin as Plugin
 from .plugins.plugin import Positive as Positive
+from .plugins.plugin import ProfileSpec as ProfileSpec
 from .plugins.plugin import Settings as Settings
 from .plugins.plugin import Share as Share
 from .plugins.plugin import TaskSpec as TaskSpec
@@ -129,6 +134,8 @@ from .plugins.plugin import choose as choose
 from .plugins.plugin import plugin_names as plugin_names
 from .records.curve import Curve as Curve
 from .records.dataframe import dataframe as dataframe
+from .records.profile import PartTimes as PartTimes
+from .records.profile import ProfileFile as ProfileFile
 from .records.reading import Reading as Reading
 from .records.record import Record as Record
 from .records.record import load as load

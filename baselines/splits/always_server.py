@@ -23,7 +23,7 @@ class AlwaysServer(SplitPolicy):
             raise SeesawError(
                 f"No codec of inputs keeps the right answers but for {self.lost:.1%}. Give always-server[lost=] a larger share."
             )
-        return np.array([float(np.where(allowed, known.arms["bytes"], np.inf).argmin())])
+        return np.array([float(known.smallest(allowed))])
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:

@@ -1,23 +1,25 @@
 """Fixed: every request is cut at one place, and a sure exit on the way keeps its answer."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from bench import Known, SeesawError, Share, SplitPolicy, Whole
+from bench import Evaluates, Known, SeesawError, Share, SplitPolicy, Whole
 
 
 class Fixed(SplitPolicy):
     """Cuts every request at one place; where the device's exits are sure enough, nothing is sent."""
 
-    early: ClassVar[bool] = True
-
     cut: Whole = 1
     """first stage of the server's part; the number of stages for all on the device"""
     codec: str | None = None
-    """spec of the codec; left open: the one of the fewest bytes that loses at most 1% of right answers"""
+    """spec of the codec; left open: the one of the fewest bytes that loses at most 1% of right answers, else the one that loses the fewest"""
     threshold: Share | None = None
     """confidence from which an exit's answer stands; left open: no exit is evaluated before the cut"""
+
+    @property
+    def evaluates(self) -> Evaluates:
+        return "none" if self.threshold is None else "all"
 
     def begin(self, known: Known) -> np.ndarray:
         arms = known.arms
@@ -32,9 +34,8 @@ class Fixed(SplitPolicy):
             return np.array([float(number)])
         if not here.any():
             raise SeesawError(f"There is no cut {self.cut}. Choose one from 0 to {int(arms['cut'][-1])}.")
-        whole = here & known.within(0.01)
-        best = np.where(whole, arms["bytes"], np.inf) if whole.any() else np.where(here, -arms["right"], np.inf)
-        return np.array([float(best.argmin())])
+        best = known.smallest(here & known.within(0.01))
+        return np.array([float(best if best >= 0 else np.where(here, arms["right"], -1).argmax())])
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:

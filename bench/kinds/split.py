@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from bench.plugins.plugin import Plugin
+
+Evaluates = Literal["none", "last", "all"]
+"""Exits on the device that are computed before a request is sent on."""
 
 SEEN = np.dtype([
     (name, "f8")
@@ -87,6 +90,14 @@ class Known:
         """Which arms are answered rightly for at most a share `lost` fewer of the known samples than the whole network."""
         return self.arms["right"] >= self.arms["right"][-1] - lost - 1e-12
 
+    def smallest(self, allowed: np.ndarray) -> int:
+        """The number of the arm of the fewest bytes among those that a boolean array marks; -1 for none."""
+        return int(np.where(allowed, self.arms["bytes"], np.inf).argmin()) if allowed.any() else -1
+
+    def names(self, cut: int) -> list[str]:
+        """The specs of the codecs through which something was sent at a cut."""
+        return [self.codecs[int(one["codec"])] for one in self.arms if one["cut"] == cut and one["codec"] >= 0]
+
     def arm(self, cut: int, codec: str) -> int:
         """The number of the arm with a cut and a codec; -1 for none."""
         for number, one in enumerate(self.arms):
@@ -107,8 +118,10 @@ class SplitPolicy(Plugin):
 
     kind: ClassVar[str] = "split"
 
-    early: ClassVar[bool] = False
-    """whether exits on the way are evaluated, paid for, and asked with `stays`"""
+    @property
+    def evaluates(self) -> Evaluates:
+        """Which of the exits before the cut are computed, paid for, and asked with `stays`: none, the last one, or all."""
+        return "none"
 
     def begin(self, known: Known) -> np.ndarray:
         """The memory before the first request, float64 (numbers,); the default has one zero for each arm.
@@ -136,7 +149,7 @@ class SplitPolicy(Plugin):
 
     @staticmethod
     def stays(arm: Any, own: Any, memory: Any, exit_: int, confidence: float) -> bool:
-        """Whether an exit's answer stands, so that nothing is sent; asked where `early`, at each exit before the cut."""
+        """Whether an exit's answer stands, so that nothing is sent; asked at the exits that it `evaluates`."""
         return False
 
     @staticmethod

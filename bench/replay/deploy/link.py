@@ -111,11 +111,15 @@ def repairs(count, loss, luck):
 
 
 @compiled
-def transfer(way, ready, free, count, luck):
+def transfer(start, rate, total, delay, loss, ready, free, count, luck):
     """One payload over one direction, first in first out.
 
     Args:
-        way: the direction.
+        start: of the direction's pieces, as `rate`, `total`, `delay` and `loss`.
+        rate: bytes/s that arrive.
+        total: bytes that can have arrived before each piece.
+        delay: one way, seconds.
+        loss: share of packets that are lost.
         ready: the moment at which it is handed over, seconds.
         free: the moment at which the link has sent what came before.
         count: bytes.
@@ -127,8 +131,13 @@ def transfer(way, ready, free, count, luck):
     begin = max(ready, free)
     if begin == np.inf:
         return begin, begin, begin
-    end = max(when(way.start, way.rate, way.total, carried(way.start, way.rate, way.total, begin) + count), begin)
-    if end == np.inf:
-        return begin, end, end
-    at = piece(way.start, end)
-    return begin, end, end + way.delay[at] * (1 + 2 * repairs(count, way.loss[at], luck))
+    at = piece(start, begin)
+    amount = total[at] + rate[at] * (begin - start[at]) + count
+    if at + 1 == len(total) or amount <= total[at + 1]:  # within the piece, as most are
+        end = begin + count / rate[at] if rate[at] > 0 else np.inf if count > 0 else begin
+    else:
+        end = max(when(start, rate, total, amount), begin)
+        if end == np.inf:
+            return begin, end, end
+        at = piece(start, end)
+    return begin, end, end + delay[at] * (1 + 2 * repairs(count, loss[at], luck))

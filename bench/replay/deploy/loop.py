@@ -112,16 +112,21 @@ def foreseen(arms, costs, link, requests, allowed, n, begin, free, last):
         last: moments of the last arrival and the last answer, float64 (2,).
     """
     sample, best, first = requests.samples[n], len(arms) - 1, math.inf
+    up, down = link.up, link.down
     for number in range(len(arms)):
         arm = arms[number]
         if not allowed[number, sample]:
             continue
         moment = begin + arm.device
         if number < len(arms) - 1:
-            _, _, arrived = transfer(link.up, moment, free[0], costs.framed[number, sample], requests.luck[n, 1])
+            _, _, arrived = transfer(
+                up.start, up.rate, up.total, up.delay, up.loss, moment, free[0], costs.framed[number, sample], requests.luck[n, 1],
+            )
             arrived = max(arrived, last[0])
             _, finished, _ = serve(requests.others, costs.other, int(free[3]), free[1], arrived, arm.server)
-            _, _, moment = transfer(link.down, finished, free[2], costs.reply, requests.luck[n, 2])
+            _, _, moment = transfer(
+                down.start, down.rate, down.total, down.delay, down.loss, finished, free[2], costs.reply, requests.luck[n, 2],
+            )
             moment = max(moment, last[1])
         if moment < first:
             best, first = number, moment
@@ -130,7 +135,7 @@ def foreseen(arms, costs, link, requests, allowed, n, begin, free, last):
 
 @compiled
 def play(
-    requests, costs, link, arms, own, memory, choose, stays, learn, early, plan, allowed,
+    requests, costs, link, arms, own, memory, choose, stays, learn, evaluates, plan, allowed,
     moments, chosen, left, radio, tails, seen, feedback,
 ):  # fmt: skip
     """Play all requests, the first to the last.
@@ -143,7 +148,7 @@ def play(
         own: the policy's settings, a record.
         memory: of the policy, float64; written.
         choose: the policy's function, compiled, as are `stays` and `learn`.
-        early: whether exits on the way are evaluated.
+        evaluates: 0 for no exit on the way, 1 for the last one before the cut, 2 for all.
         plan: the arm of every request; -1 where the policy chooses; -2 where the best is foreseen.
         allowed: the arms that may be foreseen, boolean (arms, samples).
         moments: float64 (N, 8); written.
@@ -157,6 +162,7 @@ def play(
     Returns:
         The number of requests played: fewer than N where the policy chose no arm that there is.
     """
+    up, down = link.up, link.down
     count, last_arm, exits = len(requests.arrivals), len(arms) - 1, len(costs.heads)
     device = 0.0
     free = np.zeros(4)  # link, server, way back; place among others' requests
@@ -176,58 +182,52 @@ def play(
         begin = max(requests.arrivals[n], device)
         while waiting < count and requests.arrivals[waiting] <= begin:
             waiting += 1
-        # What has become known by now, in the order in which it did.
-        while seen_sends < sends and moments[sent[seen_sends], SENT] <= begin:
-            one = sent[seen_sends]
-            spent = moments[one, SENT] - moments[one, START]
-            view.rate = costs.framed[chosen[one], requests.samples[one]] / spent if spent > 0 else math.inf
-            seen_sends += 1
-        while True:
-            next_sent = moments[sent[seen_answers], ANSWERED] if seen_answers < sends else math.inf
-            next_own = moments[own_answers[seen_own], ANSWERED] if seen_own < owns else math.inf
-            if min(next_sent, next_own) > begin or min(next_sent, next_own) == math.inf:
-                break
-            if next_sent <= next_own:
-                one = sent[seen_answers]
-                seen_answers += 1
-                view.server = moments[one, FINISHED] - moments[one, ARRIVED]
-                view.trip = moments[one, ANSWERED] - moments[one, SENT] - view.server
-            else:
-                one = own_answers[seen_own]
-                seen_own += 1
-            answers += 1
-            tell(result, requests, costs, arms, moments, chosen, left, computed, radio, one)
-            learn(arms, own, memory, result)
-        if link.report > 0:
-            window = math.floor(begin / link.report) * link.report
-            if window != reported and window >= link.report:
-                up, earlier = link.up, window - link.report
-                rate = carried(up.start, up.rate, up.total, window) - carried(up.start, up.rate, up.total, earlier)
-                rate, reported = rate / link.report, window
-        view.time, view.waited, view.queue = begin, begin - requests.arrivals[n], waiting - n - 1
-        view.link, view.answers = rate, answers
-        view.unsent = 0.0
-        if free[0] > begin:
-            up = link.up
-            view.unsent = math.inf if free[0] == math.inf else carried(up.start, up.rate, up.total, free[0]) - carried(
-                up.start, up.rate, up.total, begin
-            )
-        view.battery = max(1.0 - used / costs.battery, 0.0) if costs.battery > 0 else 1.0
         arm = plan[n]
-        if arm == -1:
-            arm = choose(view, arms, own, memory, requests.luck[n, 0])
-        elif arm == -2:
+        if arm == -2:
             arm = foreseen(arms, costs, link, requests, allowed, n, begin, free, last)
+        elif arm == -1:
+            # What has become known by now, in the order in which it did.
+            while seen_sends < sends and moments[sent[seen_sends], SENT] <= begin:
+                one = sent[seen_sends]
+                spent = moments[one, SENT] - moments[one, START]
+                view.rate = costs.framed[chosen[one], requests.samples[one]] / spent if spent > 0 else math.inf
+                seen_sends += 1
+            while True:
+                next_sent = moments[sent[seen_answers], ANSWERED] if seen_answers < sends else math.inf
+                next_own = moments[own_answers[seen_own], ANSWERED] if seen_own < owns else math.inf
+                if min(next_sent, next_own) > begin or min(next_sent, next_own) == math.inf:
+                    break
+                if next_sent <= next_own:
+                    one = sent[seen_answers]
+                    seen_answers += 1
+                    view.server = moments[one, FINISHED] - moments[one, ARRIVED]
+                    view.trip = moments[one, ANSWERED] - moments[one, SENT] - view.server
+                else:
+                    one = own_answers[seen_own]
+                    seen_own += 1
+                answers += 1
+                tell(result, requests, costs, arms, moments, chosen, left, computed, radio, one)
+                learn(arms, own, memory, result)
+            if link.report > 0:
+                window = math.floor(begin / link.report) * link.report
+                if window != reported and window >= link.report:
+                    before = carried(up.start, up.rate, up.total, window - link.report)
+                    rate = (carried(up.start, up.rate, up.total, window) - before) / link.report
+                    reported = window
+            view.time, view.waited, view.queue = begin, begin - requests.arrivals[n], waiting - n - 1
+            view.link, view.answers = rate, answers
+            view.unsent = unsent(up, begin, free[0])
+            view.battery = max(1.0 - used / costs.battery, 0.0) if costs.battery > 0 else 1.0
+            arm = choose(view, arms, own, memory, requests.luck[n, 0])
         if arm < 0 or arm > last_arm:
             return n
         chosen[n] = arm
         here = arms[arm]
         # The device's part, with the exits on the way where the policy wants them.
         seconds, heads, answered_at = here.device, 0.0, -1
-        if early:
-            for exit_ in range(int(here.exits)):
-                if arm == last_arm and exit_ == exits - 1:
-                    break
+        asked = min(int(here.exits), exits - 1)  # the last exit's answer stands in any case
+        if evaluates > 0:
+            for exit_ in range(asked - 1 if evaluates == 1 and asked > 0 else 0, asked):
                 heads += costs.heads[exit_]
                 computed[n] = exit_
                 if stays(here, own, memory, exit_, costs.confidences[exit_, sample]):
@@ -247,7 +247,7 @@ def play(
             owns += 1
             continue
         framed = costs.framed[arm, sample]
-        start, end, arrived = transfer(link.up, device, free[0], framed, requests.luck[n, 1])
+        start, end, arrived = transfer(up.start, up.rate, up.total, up.delay, up.loss, device, free[0], framed, requests.luck[n, 1])
         if previous >= 0:
             tail = min(start - free[0], link.tail_seconds) * link.tail_watts if start > free[0] else 0.0
             tails[previous] = tail
@@ -256,13 +256,13 @@ def play(
         arrived = max(arrived, last[0])
         served, finished, place = serve(requests.others, costs.other, int(free[3]), free[1], arrived, here.server)
         free[1], free[3] = finished, place
-        _, back, answered = transfer(link.down, finished, free[2], costs.reply, requests.luck[n, 2])
+        _, back, answered = transfer(
+                down.start, down.rate, down.total, down.delay, down.loss, finished, free[2], costs.reply, requests.luck[n, 2])
         free[2] = back
         answered = max(answered, last[1])
         last[0], last[1] = arrived, answered
         moments[n, START], moments[n, SENT], moments[n, ARRIVED] = start, end, arrived
         moments[n, SERVED], moments[n, FINISHED], moments[n, ANSWERED] = served, finished, answered
-        up = link.up
         if end < math.inf:
             radio[n] = carried(up.start, up.watts, up.energy, end) - carried(up.start, up.watts, up.energy, start)
         used += radio[n]
@@ -271,6 +271,16 @@ def play(
     if previous >= 0:
         tails[previous] = link.tail_seconds * link.tail_watts
     return count
+
+
+@compiled
+def unsent(up, moment, free):
+    """Bytes that wait for the link or are on it, at a moment, where it has sent all at `free`."""
+    if free <= moment:
+        return 0.0
+    if free == math.inf:
+        return math.inf
+    return carried(up.start, up.rate, up.total, free) - carried(up.start, up.rate, up.total, moment)
 
 
 @compiled

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numba import from_dtype, types
 from numba.core.errors import NumbaError
 
 from bench.errors import SeesawError
-from bench.kinds.split import ARM, FEEDBACK, SEEN, SplitBound, SplitPolicy
+from bench.kinds.split import ARM, FEEDBACK, SEEN, Evaluates, SplitBound, SplitPolicy
 from bench.replay.deploy import loop
 from bench.replay.deploy.game import Game
 from bench.replay.deploy.loop import ANSWERED, BEGIN, DONE, Requests
@@ -59,9 +60,9 @@ class Played:
 
 
 def settings(policy: SplitPolicy) -> np.ndarray:
-    """The settings that are numbers, as one record; one of zero where there are none."""
-    numbers = {key: float(value) for key, value in policy.model_dump().items() if isinstance(value, (int, float))}
-    numbers = numbers or {"none": 0.0}
+    """The settings that are numbers, as one record, NaN for one that is left open; a zero where there are none."""
+    values = {key: math.nan if value is None else value for key, value in policy.model_dump().items()}
+    numbers = {key: float(value) for key, value in values.items() if isinstance(value, (int, float))} or {"none": 0.0}
     return np.array([tuple(numbers.values())], [(name, "f8") for name in numbers])
 
 
@@ -104,11 +105,30 @@ def play(policy: SplitPolicy, game: Game, requests: Requests) -> Played:
     if not isinstance(policy, SplitBound):
         return _play(policy, game, requests, np.full(count, -1))
     if policy.foresees:
-        allowed = policy.allowed(game.known, game.right)
+        allowed = np.array(policy.allowed(game.known, game.right))
+        allowed[_outdone(game, allowed)] = False
         return _play(_Planned(), game, requests, np.full(count, -2), allowed)
-    alone = [_play(_Planned(), game, requests, np.full(count, arm)) for arm in range(len(game.known.arms))]
-    seconds = np.array([one.seconds.mean() for one in alone])
-    return alone[policy.pick(game.known, seconds, np.array([one.right.mean() for one in alone]))]
+    seconds, right = np.full(len(game.known.arms), math.inf), game.right[:, requests.samples].mean(1)
+    for arm in np.flatnonzero(~_outdone(game, game.right)):
+        seconds[arm] = _play(_Planned(), game, requests, np.full(count, arm)).seconds.mean()
+    return _play(_Planned(), game, requests, np.full(count, policy.pick(game.known, seconds, right)))
+
+
+def _outdone(game: Game, good: np.ndarray) -> np.ndarray:
+    """Which arms another arm of the same cut outdoes for every sample: no slower, no more bytes, and good where it is good.
+
+    First in, first out, less work never makes a later answer; so bounds need not try them. Boolean (arms,).
+    """
+    arms, framed = game.known.arms, game.costs.framed
+    outdone = np.zeros(len(arms), bool)
+    for one in range(len(arms)):
+        for other in np.flatnonzero((arms["cut"] == arms["cut"][one]) & ~outdone):
+            if other == one or any(arms[side][other] > arms[side][one] for side in ("device", "server")):
+                continue
+            if (framed[other] <= framed[one]).all() and (good[other] >= good[one]).all():
+                outdone[one] = True
+                break
+    return outdone
 
 
 class _Planned(SplitPolicy):
@@ -130,7 +150,7 @@ def _play(
     chosen, left = np.zeros(count, np.int64), np.zeros(count, np.int64)
     done = loop.play(
         requests, game.costs, game.link, game.known.arms.copy(), own[0], memory, *functions(type(policy), own.dtype),
-        policy.early, plan, np.ones((1, 1), bool) if allowed is None else np.ascontiguousarray(allowed), moments, chosen, left,
+        get_args(Evaluates).index(policy.evaluates), plan, np.ones((1, 1), bool) if allowed is None else np.ascontiguousarray(allowed), moments, chosen, left,
         radio, tails, *loop.blank(),
     )  # fmt: skip
     if done < count:

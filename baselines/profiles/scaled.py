@@ -1,0 +1,29 @@
+"""Scaled: another profile's device, some times slower. A model, whatever it is made from."""
+
+from bench import PartTimes, Positive, Profile, ProfileSpec, Record, choose
+
+
+class Scaled(Profile):
+    """Another profile's device, so many times slower (modelled)."""
+
+    of: ProfileSpec = "recorded"
+    """spec of the other profile"""
+    by: Positive = 10.0
+    """how many times as long every part takes"""
+    watts: Positive | None = None
+    """of the device while it computes; left open: unknown"""
+
+    def times(self, run: Record) -> PartTimes:
+        inner = choose(Profile, self.of).plugin.times(run)
+        scale = self.by
+        return PartTimes(
+            device=tuple(scale * one for one in inner.device),
+            server=tuple(scale * one for one in inner.server),
+            heads=tuple(scale * one for one in inner.heads),
+            encoders={key: scale * one for key, one in inner.encoders.items()},
+            decoders={key: scale * one for key, one in inner.decoders.items()},
+            time="modelled",
+            source=f"{scale:g} x {inner.source}",
+            watts=self.watts,
+            energy="unknown" if self.watts is None else "modelled",
+        )

@@ -1,0 +1,52 @@
+"""Dynamic split computing: the best natural bottleneck for the present rate of the link.
+
+Bakhtiarnia, Milosevic, Zhang, Bajovic, Iosifidis, "Dynamic Split Computing for Efficient Deep Edge Intelligence", ICASSP 2023
+(arXiv 2205.11269): of the cuts whose tensor has fewer numbers than the input, and both ends, the one with the least
+
+    T = t_head + bytes / rate + t_tail
+
+No weight is trained. What a device has still to send, the last round trip, and the last wait for the server are added here.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from bench import Known, Share, SplitPolicy
+
+
+class Dynamic(SplitPolicy):
+    """Cuts each request at the natural bottleneck that is fastest at the present rate."""
+
+    lost: Share = 0.01
+    """share of right answers that an arm may lose on the known samples"""
+    bottlenecks: bool = True
+    """whether only natural bottlenecks are cuts, besides both ends; else every cut is"""
+
+    def begin(self, known: Known) -> np.ndarray:
+        ends = (known.arms["cut"] == 0) | (known.arms["codec"] < 0)
+        natural = known.arms["elements"] < known.inputs
+        allowed = known.within(self.lost) & (ends | natural | (not self.bottlenecks))
+        return np.append(allowed.astype(float), [0.0, known.smallest(allowed & (known.arms["codec"] >= 0))])
+
+    @staticmethod
+    def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
+        last = len(arms) - 1
+        rate = seen.rate if math.isnan(seen.link) else seen.link
+        if math.isnan(rate):  # nobody has measured the link yet: send what is smallest
+            return int(memory[last + 2]) if memory[last + 2] >= 0 else last
+        best, least = last, arms[last].device
+        for number in range(last):
+            arm = arms[number]
+            if memory[number] > 0:
+                trip = 0.0 if math.isnan(seen.trip) else seen.trip
+                seconds = arm.device + (seen.unsent + arm.bytes) / rate + trip + memory[last + 1] + arm.server
+                if seconds < least:
+                    best, least = number, seconds
+        return best
+
+    @staticmethod
+    def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
+        if feedback.sent > 0:
+            memory[len(arms)] = max(feedback.server - arms[int(feedback.arm)].server, 0.0)

@@ -1,0 +1,61 @@
+"""Neurosurgeon: the cut of the least predicted latency or energy, layer times predicted by a regression.
+
+Kang, Hauswald, Gao, Rovinski, Mudge, Mars, Tang, "Neurosurgeon: Collaborative Intelligence Between the Cloud and Mobile Edge",
+ASPLOS 2017. The paper fits one regression for each kind of layer; here the parts that a profile times are stages, so one line in
+a stage's multiply-accumulates is fitted for the device, and one for the server. Device energy is power of computing times its
+seconds plus power of sending times the seconds of the upload.
+"""
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+
+from bench import Known, SeesawError, Share, SplitPolicy
+
+
+class Neurosurgeon(SplitPolicy):
+    """Cuts each request where the predicted latency, or the device's predicted energy, is least at the present rate."""
+
+    least: Literal["latency", "energy"] = "latency"
+    """what is least: seconds to the answer, or joules of the device"""
+    lost: Share = 0.01
+    """share of right answers that an arm may lose on the known samples"""
+
+    def begin(self, known: Known) -> np.ndarray:
+        if self.least == "energy" and not all(np.isfinite(known.watts)):
+            raise SeesawError(
+                "neurosurgeon[least=energy] needs the power of the device and of its radio. Give the profile watts, and choose a "
+                "channel with a radio's power; or take least=latency."
+            )
+        arms = known.arms
+        device, server = (_predicted(arms["macs"], arms["device"]), _predicted(arms["rest"], arms["server"]))
+        weights = known.watts if self.least == "energy" else (1.0, 1.0)
+        others = 0.0 if self.least == "energy" else 1.0
+        return np.concatenate([
+            weights[0] * device, others * server, known.within(self.lost).astype(float), [weights[1]],
+            [known.smallest(known.within(self.lost) & (arms["codec"] >= 0))],
+        ])  # fmt: skip
+
+    @staticmethod
+    def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
+        count = len(arms)
+        rate = seen.rate if math.isnan(seen.link) else seen.link
+        if math.isnan(rate):
+            return int(memory[3 * count + 1]) if memory[3 * count + 1] >= 0 else count - 1
+        best, least = count - 1, memory[count - 1]
+        for number in range(count - 1):
+            if memory[2 * count + number] > 0:
+                cost = memory[number] + memory[count + number] + memory[3 * count] * arms[number].bytes / rate
+                if cost < least:
+                    best, least = number, cost
+        return best
+
+
+def _predicted(macs: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+    """Seconds of parts by a line in their MACs, none below zero, float64 (arms,); parts without MACs take none."""
+    if not np.isfinite(macs).all():
+        raise SeesawError("neurosurgeon predicts times from MACs, and the record has none. Run it with the meter macs.")
+    columns = np.stack([macs, (macs > 0).astype(float)], 1)
+    weights, *_ = np.linalg.lstsq(columns / max(macs.max(), 1.0), seconds, rcond=None)
+    return np.clip(columns / max(macs.max(), 1.0) @ weights, 0.0, None)

@@ -1,0 +1,36 @@
+"""A file of crossings, as a run keeps it: what each sample costs at every cut through every codec."""
+
+import torch
+from safetensors.torch import save_file
+
+from bench.kinds.sending import send
+from bench.measuring.crossings import behind
+from bench.measuring.inputs import input_codecs
+from bench.network.crossing import Crossing
+
+
+@torch.no_grad()
+def write_crossings(path, net, data, split, codecs, samples):
+    """Send samples of a split through every codec at every cut.
+
+    Args:
+        path: of the file.
+        net: in eval mode, on the CPU.
+        data: the data that the split belongs to.
+        split: whose samples are sent.
+        codecs: by spec.
+        samples: places in the split.
+    """
+    raw = split.inputs[samples]
+    features, exits = net.passed(data.scale(raw))
+    tensors = {"samples": torch.as_tensor(samples, dtype=torch.int64)}
+    for k in range(len(net.stages)):
+        cut = net.crossing(k) if k else Crossing(tuple(raw.shape[1:]), 0, net.classes)
+        for name, codec in (codecs if k else input_codecs(split.inputs, net.sample.vocabulary)).items():
+            messages, arrived = send(cut, features[k].float() if k else raw, codec)
+            server = behind(net, k, arrived if k else data.scale(arrived))
+            tensors[f"{k}/{name}/bytes"] = torch.tensor([one.payload for one in messages])
+            tensors[f"{k}/{name}/framed"] = torch.tensor([len(one.frames) for one in messages])
+            tensors[f"{k}/{name}/answers"] = torch.stack([one.argmax(1) for one in server]).to(torch.int16)
+    save_file(tensors, str(path))
+    return exits

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.boards.board import read_boards
+from bench.boards.deployments.page import chapter as deployment_chapter
+from bench.boards.deployments.page import page as deployment_page
+from bench.boards.deployments.read import read_deployment_boards
 from bench.boards.markup import Chapter, computed
 from bench.boards.results import results
 from bench.boards.show.html import index
@@ -18,6 +21,7 @@ from bench.boards.streams.read import read_stream_boards
 from bench.errors import SeesawError, counted
 from bench.files import write_whole
 from bench.lock import alone
+from bench.records.deployment import DeploymentRecord
 from bench.records.record import Record, schema
 from bench.records.sealed import Sealed
 from bench.records.store import FILE_KINDS, Store
@@ -48,6 +52,7 @@ class Drawing(NamedTuple):
 DRAWINGS: dict[type[Sealed], Drawing] = {
     Record: Drawing(read_boards, "{}.md", page, chapter, results),
     StreamRecord: Drawing(read_stream_boards, "online-{}.md", stream_page, stream_chapter),
+    DeploymentRecord: Drawing(read_deployment_boards, "deploy-{}.md", deployment_page, deployment_chapter),
 }
 """By kind of file; files of another kind are reported, and drawn nowhere."""
 

@@ -30,13 +30,11 @@ class Terms:
         reply: bytes of an answer with its confidence, framed.
         report: seconds between the modem's reports of the link's rate; 0 for none.
         battery: joules; 0 for one without end.
-        devices: that share the server, each with as many requests as this one.
     """
 
     reply: int = 64
     report: float = 1.0
     battery: float = 0.0
-    devices: int = 1
 
 
 @dataclass(frozen=True)

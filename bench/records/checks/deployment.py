@@ -1,0 +1,182 @@
+"""Checks of a deployment record against its own numbers, and against the record of its run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from bench.errors import SeesawError, counted
+from bench.plugins.listing import bases
+from bench.records.checks.parts import (
+    code_faults,
+    default_faults,
+    origin_faults,
+    settings_faults,
+    spec_faults,
+)
+from bench.records.compare import SAME
+
+if TYPE_CHECKING:
+    from bench.records.deployment import DeploymentRecord, Outcome, Side
+    from bench.records.store import Store
+
+ALWAYS_DEVICE = "always-device"
+"""The reference that sends nothing."""
+
+
+def contradictions(deployment: DeploymentRecord) -> Iterator[str]:
+    """A sentence for each number that others contradict; nothing for a sound one."""
+    sentences = [*_part(deployment), *_plugins(deployment), *_arms(deployment)]
+    yield from sentences
+    if not sentences:  # what follows computes with numbers of these shapes
+        for outcome in deployment.outcomes:
+            yield from _counts(deployment, outcome)
+            yield from _times(deployment, outcome)
+        yield from _references(deployment)
+
+
+def _part(deployment: DeploymentRecord) -> Iterator[str]:
+    part = deployment.part
+    if part.digest != part.setup.digest():
+        yield f"Its run's settings have the digest {part.setup.digest()}, and it says {part.digest}."
+    yield from settings_faults(part.setup)
+    if not part.right or max(part.right) > part.samples or len(part.right) != len(part.costs):
+        yield f"Its exits cannot be right about {part.right} of {counted(part.samples, 'sample')}."
+
+
+def _plugins(deployment: DeploymentRecord) -> Iterator[str]:
+    named = [
+        ("channel", deployment.way.channel), ("profile", deployment.device.profile), ("profile", deployment.server.profile),
+        *(("split", one) for one in deployment.entrants),
+    ]  # fmt: skip
+    yield from origin_faults([one for _, one in named], deployment.versions)
+    yield from code_faults(deployment.commit, deployment.dirty)
+    for kind, one in named:
+        yield from spec_faults(one)
+        yield from default_faults(kind, one)
+    for entrant in deployment.entrants:
+        above = bases("split", entrant.name)
+        if above is not None and ("SplitBound" in above) != entrant.bound:
+            yield f"{entrant.spec} is {'no bound' if entrant.bound else 'a bound'}, and stands there as another."
+    for side in (deployment.device, deployment.server):
+        if side.profile.name in ("scaled", "published") and side.time != "modelled":
+            yield f"{side.profile.spec} is a model, and its times stand there as measured."
+        if (side.watts is None) != (side.energy == "unknown"):
+            yield f"{side.profile.spec} has a power whose source is unknown, or none of a known source."
+    specs = [one.spec for one in deployment.entrants]
+    if len(set(specs)) != len(specs) or sorted(specs) != sorted(one.policy for one in deployment.outcomes):
+        yield "Its policies are not those that it has outcomes of, each once."
+
+
+def _arms(deployment: DeploymentRecord) -> Iterator[str]:
+    cuts, exits = len(deployment.device.device), len(deployment.part.right)
+    for name, side in (("device", deployment.device), ("server", deployment.server)):
+        if (len(side.device), len(side.server), len(side.heads)) != (cuts, cuts, exits) or cuts < 2:
+            yield f"The profile of the {name} is not of {counted(cuts, 'cut')} and {counted(exits, 'exit')}."
+            return
+    pairs = [(arm.cut, arm.codec) for arm in deployment.arms]
+    last = cuts - 1
+    if pairs[-1] != (last, "") or len(set(pairs)) != len(pairs) or any(not codec or cut >= last for cut, codec in pairs[:-1]):
+        yield "Its arms are not cuts with codecs, each once, and the whole network on the device as the last."
+        return
+    for arm in deployment.arms:
+        encoder, decoder = _codec_seconds(deployment.device, deployment.server, arm.cut, arm.codec)
+        if not math.isclose(arm.device, deployment.device.device[arm.cut] + encoder, rel_tol=SAME, abs_tol=1e-12):
+            yield f"The device's part of {arm.name} takes {arm.device:g} s, and its profile says otherwise."
+        if not math.isclose(arm.server, deployment.server.server[arm.cut] + decoder, rel_tol=SAME, abs_tol=1e-12):
+            yield f"The server's part of {arm.name} takes {arm.server:g} s, and its profile says otherwise."
+
+
+def _codec_seconds(device: Side, server: Side, cut: int, codec: str) -> tuple[float, float]:
+    """The seconds of a codec on both sides; 0 where it was not timed."""
+    encoders = {(k, name): seconds for k, name, seconds in device.encoders}
+    decoders = {(k, name): seconds for k, name, seconds in server.decoders}
+    return encoders.get((cut, codec), 0.0), decoders.get((cut, codec), 0.0)
+
+
+def _counts(deployment: DeploymentRecord, outcome: Outcome) -> Iterator[str]:
+    name, n = outcome.policy, deployment.requests
+    if len(outcome.plays) != len(deployment.arms) or sum(outcome.plays) != n:
+        yield f"{name} does not choose an arm for each of {counted(n, 'request')}."
+        return
+    if len(outcome.exits) != len(deployment.part.right):
+        yield f"{name} has answers of {counted(len(outcome.exits), 'exit')}."
+        return
+    if not outcome.plays[-1] <= sum(outcome.exits) <= n or outcome.sent > sum(outcome.plays[:-1]):
+        yield f"{name} sends other requests than its arms can."
+    if outcome.right > outcome.answered or not n - outcome.sent <= outcome.answered <= n:
+        yield f"{name} is right about more requests than are answered, or leaves more unanswered than it sends."
+    if outcome.late < n - outcome.answered or outcome.late > n:
+        yield f"{name} has {counted(outcome.late, 'late answer')} of {n}, and {n - outcome.answered} never came."
+    if deployment.circumstances.deadline is None and outcome.late != n - outcome.answered:
+        yield f"{name} has late answers, and there is no deadline."
+    if (outcome.bytes > 0) != (outcome.sent > 0) or (outcome.radio + outcome.tail > 0) > (outcome.sent > 0):
+        yield f"{name} sends bytes or spends the radio's energy without sending a request, or the other way round."
+    if not deployment.way.radio and outcome.radio > 0:
+        yield f"{name} spends energy of a radio that takes none."
+    if (outcome.compute is None) != (deployment.device.watts is None):
+        yield f"{name} has an energy of computing without a power of the device, or none with one."
+
+
+def _times(deployment: DeploymentRecord, outcome: Outcome) -> Iterator[str]:
+    name, n, quantiles = outcome.policy, deployment.requests, outcome.quantiles
+    known = [value for value in quantiles if value is not None]
+    if known != sorted(known) or None in quantiles[: len(known)]:
+        yield f"The percentiles of {name} do not rise."
+        return
+    if (len(known) < len(quantiles)) != (outcome.answered < n):
+        yield f"{name} has requests without an answer, or none, and its percentiles say otherwise."
+    if outcome.answered == n and not known[0] * (1 - SAME) <= outcome.mean <= known[-1] * (1 + SAME):
+        yield f"The mean of {name}, {outcome.mean:g} s, is not within its percentiles."
+    deadline = deployment.circumstances.deadline
+    if deadline is not None:
+        late = outcome.late / n
+        for place in (50, 95, 99):
+            value = quantiles[place]
+            is_late = value is None or value > deadline * (1 + SAME)
+            if is_late and late < (99 - place) / 100 - 1 / n:
+                yield f"{place}% of {name} take longer than the deadline, and only {late:.1%} are late."
+            if value is not None and value < deadline * (1 - SAME) and late > (101 - place) / 100 + 1 / n:
+                yield f"{place}% of {name} are in time, and {late:.1%} are late."
+    if outcome.sent == 0 and any(outcome.steps[2:]):
+        yield f"{name} sends nothing, and spends time on the way."
+    watts, device = deployment.device.watts, outcome.steps[1]
+    if watts is not None and outcome.compute is not None and outcome.answered == n:
+        if not math.isclose(outcome.compute, watts * device * n, rel_tol=1e-5, abs_tol=1e-12):
+            yield f"{name} computes for {device:g} s a request at {watts:g} W, and spends {outcome.compute:g} J in all."
+
+
+def _references(deployment: DeploymentRecord) -> Iterator[str]:
+    """What sends nothing is the whole network on the device, whatever the link."""
+    for outcome in deployment.outcomes:
+        if outcome.policy == ALWAYS_DEVICE and (outcome.sent or outcome.plays[-1] != deployment.requests):
+            yield f"{ALWAYS_DEVICE} sends requests."
+
+
+def disputes(deployment: DeploymentRecord, store: Store) -> Iterator[str]:
+    """A sentence for each number that the run's record contradicts; none where the store lacks that record."""
+    path = store.run_record(deployment.setup, deployment.seed)
+    if not path.is_file():
+        return
+    try:
+        run = store.run(path)
+    except SeesawError as error:
+        yield str(error)
+        return
+    part = deployment.part
+    if reason := store.contested(path, run.faults(path, store.records)):
+        yield f"The record of its run is contested: {reason}"
+    elif run.right() != (part.samples, part.right):
+        yield f"It says that the exits are right about {part.right} samples, and {path} does not."
+    elif len(run.cuts) != len(deployment.device.device):
+        yield f"It has {counted(len(deployment.device.device), 'cut')}, and {path} has {len(run.cuts)}."
+    else:
+        for name, side in (("device", deployment.device), ("server", deployment.server)):
+            if side.profile.name != "recorded":
+                continue
+            for cut in range(1, len(run.cuts)):
+                reading = run.cuts[cut].readings.get("latency.device")
+                if reading is None or not math.isclose(reading.value, side.device[cut], rel_tol=SAME):
+                    yield f"The {name}'s profile is the run's own, and at cut {cut} {path} has another time."
+                    return

@@ -131,7 +131,7 @@ class DeployedArm(Block):
         return f"cut {self.cut}, {self.codec}" if self.codec else "device"
 
 
-class SplitEntrant(Named):
+class SplitPlayer(Named):
     """A split policy."""
 
     bound: bool
@@ -205,7 +205,7 @@ class DeploymentRecord(Sealed):
     circumstances: Circumstances
     requests: Count
     arms: Annotated[list[DeployedArm], Field(min_length=1)]
-    entrants: list[SplitEntrant]
+    players: list[SplitPlayer]
     outcomes: list[Outcome]
     versions: dict[str, str]
     commit: str | None
@@ -245,7 +245,7 @@ class DeploymentRecord(Sealed):
         values: dict[str, Any] = {"circumstances": self.circumstances.model_dump(mode="json")}
         named = {"channel": self.way.channel, "device": self.device.profile, "server": self.server.profile}
         values |= {key: _identity(one) for key, one in named.items()}
-        values["entrants"] = sorted((_identity(one) for one in self.entrants), key=lambda one: str(one["spec"]))
+        values["players"] = sorted((_identity(one) for one in self.players), key=lambda one: str(one["spec"]))
         return digest(values)
 
     def path(self, folder: Path) -> Path:
@@ -261,7 +261,7 @@ class DeploymentRecord(Sealed):
     def settings(self) -> dict[str, Any]:
         left_out = {"schema_version", "checksum", "digest", "outcomes", "arms"}
         values = self.model_dump(mode="json", exclude=left_out)
-        return values | {"entrants": {one["spec"]: one for one in values["entrants"]}}
+        return values | {"players": {one["spec"]: one for one in values["players"]}}
 
     def numbers(self) -> dict[str, float]:
         """Each policy's means and percentiles."""

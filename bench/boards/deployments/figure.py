@@ -51,7 +51,7 @@ def _looks(deployment: DeploymentRecord) -> dict[str, dict[str, Any]]:
             "linestyle": ":" if one.bound else "-" if n < len(COLOURS) else "--",
             "label": one.spec + (" (bound)" if one.bound else ""),
         }
-        for n, one in enumerate(deployment.entrants)
+        for n, one in enumerate(deployment.players)
     }
 
 

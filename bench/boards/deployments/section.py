@@ -88,7 +88,7 @@ class Section:
     @cached_property
     def lines(self) -> list[PolicyLine]:
         """The policies from the fastest down, and the bounds behind them."""
-        bounds = {one.spec: one.bound for one in self.records[0].entrants}
+        bounds = {one.spec: one.bound for one in self.records[0].players}
         lines = [self._line(spec, bound) for spec, bound in bounds.items()]
         whole = next((line.numbers["accuracy"].value for line in lines if line.policy == ALWAYS_DEVICE), 0.0)
         lines.sort(key=lambda line: (line.bound, self._place(line)))

@@ -114,7 +114,8 @@ def deploy(
         device_side, server_side = (side_of(choose(Profile, spec), network.run) for spec in sides)
         deployment = Deployment.of(network, choose(Channel, channel), (device_side, server_side), circumstances)
     policies = list(chosen.values())
-    with out.status("Playing ...") as status:
+    with out.status("Compiling ...") as status:
+        deployment.compile(policies, lambda spec: status.update(f"Compiling {spec} ..."))
         begun = time.perf_counter()
         played = deployment.play(policies, lambda spec: status.update(f"Playing {spec} ..."))
         taken = time.perf_counter() - begun
@@ -122,7 +123,11 @@ def deploy(
     for part, style in shown(made, store):
         out.print(part, style=style, soft_wrap=isinstance(part, str))
     if deployment.game.untimed:
-        out.print(f"Counted as taking no time, for nobody timed them: {', '.join(deployment.game.untimed)}.", style="yellow", soft_wrap=True)
+        out.print(
+            f"Counted as taking no time, for no profile has them: {', '.join(deployment.game.untimed)}. `seesaw profile` times codecs.",
+            style="yellow",
+            soft_wrap=True,
+        )
     out.print(f"{counted(made.requests, 'request')} played by {counted(len(policies), 'policy', 'policies')} in {taken:.1f} s.")
     if out_ is not None:
         places = dict(enumerate(network.crossed.samples.tolist()))

@@ -48,23 +48,23 @@ def _part(deployment: DeploymentRecord) -> Iterator[str]:
 def _plugins(deployment: DeploymentRecord) -> Iterator[str]:
     named = [
         ("channel", deployment.way.channel), ("profile", deployment.device.profile), ("profile", deployment.server.profile),
-        *(("split", one) for one in deployment.entrants),
+        *(("split", one) for one in deployment.players),
     ]  # fmt: skip
     yield from origin_faults([one for _, one in named], deployment.versions)
     yield from code_faults(deployment.commit, deployment.dirty)
     for kind, one in named:
         yield from spec_faults(one)
         yield from default_faults(kind, one)
-    for entrant in deployment.entrants:
-        above = bases("split", entrant.name)
-        if above is not None and ("SplitBound" in above) != entrant.bound:
-            yield f"{entrant.spec} is {'no bound' if entrant.bound else 'a bound'}, and stands there as another."
+    for player in deployment.players:
+        above = bases("split", player.name)
+        if above is not None and ("SplitBound" in above) != player.bound:
+            yield f"{player.spec} is {'no bound' if player.bound else 'a bound'}, and stands there as another."
     for side in (deployment.device, deployment.server):
         if side.profile.name in ("scaled", "published") and side.time != "modelled":
             yield f"{side.profile.spec} is a model, and its times stand there as measured."
         if (side.watts is None) != (side.energy == "unknown"):
             yield f"{side.profile.spec} has a power whose source is unknown, or none of a known source."
-    specs = [one.spec for one in deployment.entrants]
+    specs = [one.spec for one in deployment.players]
     if len(set(specs)) != len(specs) or sorted(specs) != sorted(one.policy for one in deployment.outcomes):
         yield "Its policies are not those that it has outcomes of, each once."
 

@@ -22,7 +22,7 @@ from bench.replay.deploy.crossed import Crossed
 from bench.replay.deploy.game import Game, Terms, game_of, requests_of
 from bench.replay.deploy.loop import Requests
 from bench.replay.deploy.play import Played, play
-from bench.replay.deploy.recording import entrant_of, named, record_of, way_of
+from bench.replay.deploy.recording import player_of, named, record_of, way_of
 from bench.replay.streams.recording import parts_of
 from bench.replay.trace import Trace
 
@@ -114,6 +114,17 @@ class Deployment:
         requests = requests_of(game, c.arrivals, c.rate, c.seconds, c.order_seed, c.devices)
         return cls(network, sides, channel, circumstances, game, requests)
 
+    def compile(self, policies: Sequence[Choice[SplitPolicy]], report: Callable[[str], None] = lambda spec: None) -> None:
+        """Let every policy play the first request alone, so that its functions are compiled, or read from the disk.
+
+        Raises:
+            SeesawError: one of them cannot be compiled.
+        """
+        few = self.requests._replace(arrivals=self.requests.arrivals[:1])
+        for one in policies:
+            report(one.spec)
+            play(one.plugin, self.game, few._replace(samples=few.samples[:1], luck=few.luck[:1]))
+
     def play(
         self, policies: Sequence[Choice[SplitPolicy]], report: Callable[[str], None] = lambda spec: None
     ) -> dict[str, Played]:
@@ -139,7 +150,7 @@ class Deployment:
         way = way_of(named(self.channel), conditions, c.seconds)
         return record_of(
             self.network.run.seed, self.network.part, self.network.digest, self.sides, way, c, self.game,
-            [entrant_of(one) for one in policies], played,
+            [player_of(one) for one in policies], played,
         )  # fmt: skip
 
 

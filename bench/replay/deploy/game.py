@@ -113,10 +113,9 @@ def game_of(
     )  # fmt: skip
     radio = float(conditions.watts.mean()) if conditions.watts.any() else math.nan
     untimed = [
-        f"{side} of {codec}"
-        for side, times in (("encoder", device.encoders), ("decoder", server.decoders))
-        for codec in codecs
-        if not any(codec == name for _, name in times)
+        f"{side} ({', '.join(missing)})"
+        for side, times in (("encoders", device.encoders), ("decoders", server.decoders))
+        if (missing := [codec for codec in codecs if not any(codec == name for _, name in times)])
     ]
     return Game(
         Known(arms, codecs, inputs, device.device[-1], (costs.watts, radio)),

@@ -14,7 +14,7 @@ from bench.kinds.split import SplitBound, SplitPolicy
 from bench.machine import commit, versions
 from bench.plugins.plugin import Choice
 from bench.plugins.spec import value_without_folders
-from bench.records.deployment import BINS, QUANTILES, Circumstances, DeployedArm, DeploymentRecord, Outcome, Side, SplitEntrant, Way
+from bench.records.deployment import BINS, QUANTILES, Circumstances, DeployedArm, DeploymentRecord, Outcome, Side, SplitPlayer, Way
 from bench.records.setup import Named
 from bench.records.stream import StreamPart
 from bench.replay.deploy.game import Game
@@ -53,9 +53,9 @@ def way_of(channel: Named, conditions: Conditions, seconds: float) -> Way:
     )  # fmt: skip
 
 
-def entrant_of(choice: Choice[SplitPolicy]) -> SplitEntrant:
+def player_of(choice: Choice[SplitPolicy]) -> SplitPlayer:
     """A split policy as records name it."""
-    return SplitEntrant(**named(choice).model_dump(), bound=isinstance(choice.plugin, SplitBound))
+    return SplitPlayer(**named(choice).model_dump(), bound=isinstance(choice.plugin, SplitBound))
 
 
 def steps_of(played: Played) -> np.ndarray:
@@ -117,7 +117,7 @@ def record_of(
     way: Way,
     circumstances: Circumstances,
     game: Game,
-    entrants: Sequence[SplitEntrant],
+    players: Sequence[SplitPlayer],
     played: Mapping[str, Played],
 ) -> DeploymentRecord:
     """The record of a deployment.
@@ -130,7 +130,7 @@ def record_of(
         way: the channel.
         circumstances: the rest.
         game: that was played.
-        entrants: the policies.
+        players: the policies.
         played: what became of every request, by the policies' specs.
     """
     head, dirty = commit()
@@ -147,7 +147,7 @@ def record_of(
     ]
     record = DeploymentRecord(
         digest="0" * 12, seed=seed, part=part, crossings=crossings, device=sides[0], server=sides[1], way=way,
-        circumstances=circumstances, requests=len(next(iter(played.values())).arrivals), arms=arms, entrants=list(entrants),
+        circumstances=circumstances, requests=len(next(iter(played.values())).arrivals), arms=arms, players=list(players),
         outcomes=outcomes, versions=versions(), commit=head, dirty=dirty,
     )  # fmt: skip
     return record.model_copy(update={"digest": record.request_digest()})

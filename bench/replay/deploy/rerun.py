@@ -25,7 +25,7 @@ def again(record: DeploymentRecord, store: Store, **unused: object) -> Deploymen
     """
     files = store.run_files(store.run_record(record.setup, record.seed))
     channel = choose(Channel, spec_of(record.way.channel))
-    policies = [choose(SplitPolicy, spec_of(one)) for one in record.entrants]
+    policies = [choose(SplitPolicy, spec_of(one)) for one in record.players]
     network = network_of(files, store)
     if network.digest != record.crossings:
         raise SeesawError(

@@ -195,3 +195,18 @@ def streamed(traced):
         return record_of(*network, arms, costs, named, sweep, sweep.run(threads=1), sending)
 
     return play
+
+
+@pytest.fixture(scope="session")
+def deployed(traced):
+    """Deploys a made network as `seesaw deploy` does: `deployed(home, seed, ...)` gives an unwritten deployment record."""
+    from bench.records.store import Store
+    from tests.bench.crossed import made_crossings
+    from tests.bench.deployed import deploy
+
+    def play(home, seed=0, right=(160, 180), **asked):
+        folder = traced(home, seed, right=right)
+        made_crossings(folder / "crossings.safetensors", right)
+        return deploy(folder, Store(home / "records", home / "runs"), **asked)
+
+    return play

@@ -34,3 +34,25 @@ def write_crossings(path, net, data, split, codecs, samples):
             tensors[f"{k}/{name}/answers"] = torch.stack([one.argmax(1) for one in server]).to(torch.int16)
     save_file(tensors, str(path))
     return exits
+
+
+def made_crossings(path, right, samples=200, change=lambda tensors: None):
+    """Write crossings that fit a made run (`tests.bench.made`): two exits, two cuts at which something is sent.
+
+    Args:
+        path: of the file.
+        right: how many samples each exit is right about, from the first; the others are answered 1.
+        samples: in the test split.
+        change: is given the tensors before they are written.
+    """
+    last = torch.where(torch.arange(samples) < right[-1], 0, 1).to(torch.int16)
+    first = torch.where(torch.arange(samples) < right[0], 0, 1).to(torch.int16)
+    sizes = 60 + torch.arange(samples) % 9
+    tensors = {"samples": torch.arange(samples)}
+    for name, scale, answers in (("0/image8", 1, (first, last)), ("0/jpeg", 3, (first, last)), ("1/int8", 1, (last,))):
+        tensors[f"{name}/bytes"] = sizes * scale
+        tensors[f"{name}/framed"] = sizes * scale + 24
+        tensors[f"{name}/answers"] = torch.stack(answers)
+    change(tensors)
+    save_file(tensors, str(path))
+    return path

@@ -87,7 +87,9 @@ def when(start, rate, total, amount):
             high = middle
     if total[low] >= amount:
         return start[low]
-    return start[low] + (amount - total[low]) / rate[low]  # of the last piece, infinite where its rate is 0
+    if rate[low] <= 0:  # the last piece, at which nothing passes any more
+        return np.inf
+    return start[low] + (amount - total[low]) / rate[low]
 
 
 @compiled

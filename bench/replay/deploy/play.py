@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numba import from_dtype, types
-from numba.core.errors import NumbaError
+from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from bench.errors import SeesawError
 from bench.kinds.split import ARM, FEEDBACK, SEEN, Evaluates, SplitBound, SplitPolicy
@@ -85,7 +85,7 @@ def functions(kind: type[SplitPolicy], own: np.dtype) -> Compiled:
     for name, signature in signatures.items():
         try:
             compiled_ones.append(compiled(getattr(kind, name), signature))
-        except (NumbaError, KeyError, TypeError, AttributeError) as error:
+        except (NumbaError, UnsupportedBytecodeError, KeyError, TypeError, AttributeError) as error:
             why = next((line for line in str(error).splitlines() if line.strip()), "no reason given")
             raise SeesawError(
                 f"{kind.__name__}.{name} cannot be compiled ({why.strip()}). Use numbers, `math`, and what it is handed: "

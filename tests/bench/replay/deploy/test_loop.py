@@ -1,0 +1,279 @@
+"""The loop over requests, held against a plain sequential simulator, against simpy, and against sums by hand.
+
+Covers: bench/replay/deploy/play.py
+"""
+
+import gc
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import objmode
+
+from baselines.splits.fixed import Fixed
+from baselines.splits.hi_lcb import HiLcb
+from baselines.splits.random import Random
+from bench import SeesawError, SplitPolicy
+from bench.replay.deploy.loop import ANSWERED, BEGIN, DONE, SENT, START
+from bench.replay.deploy.play import play
+from tests.bench.deployed import game, requests, simulate, table
+
+
+class Wild(SplitPolicy):
+    """Any arm, and any exit on the way."""
+
+    @property
+    def evaluates(self):
+        return "all"
+
+    @staticmethod
+    def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
+        return min(int(luck * len(arms)), len(arms) - 1)
+
+    @staticmethod
+    def stays(arm: Any, own: Any, memory: Any, exit_: int, confidence: float) -> bool:
+        return confidence > 0.7
+
+
+class Learned(SplitPolicy):
+    """Writes down what it sees and learns, a row of 18 numbers for each request, and sends from cut 0."""
+
+    def begin(self, known):
+        return np.zeros(1 + 18 * 1000)
+
+    @staticmethod
+    def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
+        at = 1 + 18 * int(memory[0])
+        memory[at], memory[at + 1], memory[at + 2], memory[at + 3] = seen.time, seen.waited, seen.queue, seen.unsent
+        memory[at + 4], memory[at + 5], memory[at + 6], memory[at + 7] = seen.link, seen.rate, seen.trip, seen.server
+        memory[at + 8], memory[at + 9] = seen.battery, seen.answers
+        memory[0] += 1
+        return 0 if luck < 0.7 else len(arms) - 1
+
+    @staticmethod
+    def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
+        at = 1 + 18 * int(memory[0])
+        memory[at + 10] += 1
+        memory[at + 11] += feedback.seconds
+        memory[at + 12] += feedback.sent
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("policy", "loss", "devices"), [(Random(), 0.0, 1), (Wild(), 0.3, 3), (HiLcb(), 0.1, 1)])
+def test_every_moment_is_that_of_a_plain_sequential_simulator(seed, policy, loss, devices):
+    conditions = table(seed, loss=loss)
+    of = game(conditions, seed)
+    come = requests(of, rate=8, seed=seed, devices=devices)
+    played = play(policy, of, come)
+    assert len(set(played.arms)) > 1 or isinstance(policy, HiLcb)
+    plain = simulate(of, conditions, come, played.arms, played.exits, policy.evaluates)
+    np.testing.assert_allclose(played.moments, plain, rtol=1e-9, atol=1e-9)
+    sent = played.exits < 0
+    assert 0 < sent.sum() < len(sent) or not isinstance(policy, Wild)
+    right = [of.right[a, s] if e < 0 else of.exit_right[e, s] for a, e, s in zip(played.arms, played.exits, come.samples, strict=True)]
+    assert (played.right == right).all()
+    assert (played.framed == np.where(sent, of.costs.framed[played.arms, come.samples], 0)).all()
+
+
+def test_every_answer_comes_when_a_discrete_event_simulation_has_it():
+    simpy = pytest.importorskip("simpy", reason="simpy is among the extras for development")
+    conditions = table(3, least=2000.0)
+    of = game(conditions, 3)
+    come = requests(of, rate=6, seconds=60)
+    played = play(Random(), of, come)
+    world, known, answers = simpy.Environment(), of.known.arms, {}
+    device, up, server, down = (simpy.Resource(world) for _ in range(4))
+
+    def rates(column):
+        return [(s, r, d) for s, r, d in zip(conditions.start, column, conditions.delay, strict=True)]
+
+    def carry(way, column, count):
+        with way.request() as turn:
+            yield turn
+            while count > 1e-9:
+                at = np.searchsorted(conditions.start, world.now + 1e-12, "right") - 1
+                _, rate, _ = rates(column)[at]
+                end = conditions.start[at + 1] if at + 1 < len(conditions.start) else math.inf
+                step = min(count / rate, end - world.now)
+                yield world.timeout(step)
+                count -= rate * step
+        return conditions.delay[np.searchsorted(conditions.start, world.now - 1e-12, "right") - 1]
+
+    def request(n, turns):
+        yield world.timeout(come.arrivals[n])
+        arm, sample = known[played.arms[n]], come.samples[n]
+        with device.request() as turn:
+            yield turn
+            yield world.timeout(arm["device"])
+        if played.exits[n] >= 0:
+            answers[n] = world.now
+            return
+        for place, (way, column, count) in enumerate(
+            [(up, conditions.up, of.costs.framed[played.arms[n], sample]), (down, conditions.down, of.costs.reply)]
+        ):
+            delay = yield world.process(carry(way, column, count))
+            yield world.timeout(delay)
+            before, own = turns[place][n]
+            if before is not None:
+                yield before  # payloads and answers arrive in order
+            own.succeed()
+            if place == 0:
+                with server.request() as turn:
+                    yield turn
+                    yield world.timeout(arm["server"])
+        answers[n] = world.now
+
+    sends = np.flatnonzero(played.exits < 0)
+    turns = [{}, {}]
+    for place in range(2):
+        before = None
+        for n in sends:
+            turns[place][n] = (before, world.event())
+            before = turns[place][n][1]
+    for n in range(len(come.arrivals)):
+        world.process(request(n, turns))
+    world.run()
+    np.testing.assert_allclose([answers[n] for n in range(len(answers))], played.moments[:, ANSWERED], rtol=1e-7)
+
+
+def test_a_dead_link_leaves_what_is_sent_without_an_answer_and_the_device_with_all():
+    conditions = table(0).of(np.zeros(1), np.zeros(1), down=1.0)
+    of = game(conditions)
+    come = requests(of)
+    sends = play(Fixed(cut=0), of, come)
+    assert np.isinf(sends.seconds).all()
+    assert not sends.right.any()
+    alone = play(Fixed(cut=3), of, come)
+    assert np.isfinite(alone.seconds).all()
+    assert (alone.exits == 2).all()
+    assert alone.framed.sum() == 0
+
+
+def test_over_a_link_without_end_an_answer_takes_the_device_the_server_and_nothing_else():
+    conditions = table(0).of(np.zeros(1), np.array([1e15]))
+    of = game(conditions)
+    come = requests(of, rate=0.5, kind="regular")
+    played = play(Fixed(cut=1, codec="codec0"), of, come)
+    arm = of.known.arms[2]
+    np.testing.assert_allclose(played.seconds, arm["device"] + arm["server"], rtol=1e-9)
+
+
+def test_joules_are_those_of_a_sum_in_small_steps():
+    conditions = table(5)
+    of = game(conditions, 5)
+    come = requests(of, rate=3, seconds=80)
+    played = play(Random(), of, come)
+    sent = np.flatnonzero(played.exits < 0)
+    step = 1e-4
+    for n in sent[:20]:
+        moments = np.arange(played.moments[n, START], played.moments[n, SENT], step) + step / 2
+        at = np.searchsorted(conditions.start, moments, "right") - 1
+        power = conditions.watts[at] + conditions.joules_per_byte[at] * conditions.up[at]
+        assert played.radio[n] == pytest.approx(power.sum() * step, rel=5e-3, abs=3e-4)
+    gaps = np.append(played.moments[sent[1:], START] - played.moments[sent[:-1], SENT], math.inf)
+    np.testing.assert_allclose(played.tails[sent], 0.9 * np.clip(gaps, 0, 0.7), atol=1e-9)
+    assert played.tails[played.exits >= 0].sum() == 0
+    np.testing.assert_allclose(played.compute, 2.0 * (played.moments[:, DONE] - played.moments[:, BEGIN]))
+
+
+def test_a_policy_sees_and_learns_what_has_happened_by_then_and_nothing_later():
+    conditions = table(2, least=3000.0)
+    of = game(conditions, 2, battery=50.0)
+    come = requests(of, rate=6, seconds=50)
+    policy = Learned()
+    memory = policy.begin(of.known)
+    played = play(type("Kept", (Learned,), {"begin": lambda self, known: memory})(), of, come)
+    count = len(come.arrivals)
+    rows = memory[1 : 1 + 18 * count].reshape(count, 18)
+    m, sent = played.moments, played.exits < 0
+    spent = np.zeros(count)
+    for n in range(count):
+        now = m[n, BEGIN]
+        assert rows[n, 0] == now
+        assert rows[n, 1] == pytest.approx(now - come.arrivals[n])
+        assert rows[n, 2] == (come.arrivals <= now).sum() - n - 1
+        done = [k for k in range(n) if sent[k] and m[k, SENT] <= now]
+        if done:
+            last = done[-1]
+            assert rows[n, 5] == pytest.approx(played.framed[last] / (m[last, SENT] - m[last, START]))
+        else:
+            assert math.isnan(rows[n, 5])
+        heard = [k for k in range(n) if m[k, ANSWERED] <= now]
+        assert rows[n, 9] == len(heard)
+        learnt = rows[: n + 1, 10].sum()
+        assert learnt == len(heard)
+        assert rows[: n + 1, 11].sum() == pytest.approx(sum(m[k, ANSWERED] - m[k, BEGIN] for k in heard))
+        window = math.floor(now)
+        if window >= 1:
+            moments = np.linspace(window - 1, window, 20001)[:-1] + 0.5 / 20000
+            at = np.searchsorted(conditions.start, moments, "right") - 1
+            assert rows[n, 4] == pytest.approx(conditions.up[at].mean(), rel=2e-3)
+        else:
+            assert math.isnan(rows[n, 4])
+        behind = [k for k in range(n) if sent[k] and m[k, SENT] > now]
+        most = sum(played.framed[k] for k in behind)
+        assert 0 <= rows[n, 3] <= most * (1 + 1e-9)
+        assert (rows[n, 3] > 0) == bool(behind)
+        assert rows[n, 8] == pytest.approx(max(1 - spent[:n].sum() / 50.0, 0), abs=2e-3) or sent[:n].any()
+        spent[n] = 2.0 * (m[n, DONE] - m[n, BEGIN]) + played.radio[n]
+    assert (np.diff(rows[:, 8]) <= 1e-12).all()
+
+
+class SeesLabels(SplitPolicy):
+    """Asks for what no device has."""
+
+    @staticmethod
+    def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
+        return 0 if seen.label else 1
+
+
+class SeesTheFuture(SplitPolicy):
+    """Looks for the loop's own arrays."""
+
+    @staticmethod
+    def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
+        import sys
+
+        return len(sys._getframe(1).f_locals)
+
+
+class LeavesCompiledCode(SplitPolicy):
+    """Asks for plain Python in the middle."""
+
+    @staticmethod
+    def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
+        with objmode(found="int64"):
+            found = len(gc.get_objects())
+        return found
+
+
+class Beyond(SplitPolicy):
+    """Chooses an arm that there is not."""
+
+    @staticmethod
+    def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
+        return len(arms)
+
+
+@pytest.mark.parametrize("policy", [SeesLabels(), SeesTheFuture(), LeavesCompiledCode()])
+def test_a_policy_that_looks_for_labels_or_the_future_cannot_be_compiled(policy):
+    of = game(table())
+    with pytest.raises(SeesawError, match=r"cannot be compiled .* what it is handed: seen.time"):
+        play(policy, of, requests(of))
+
+
+def test_a_policy_that_chooses_no_arm_is_named_with_the_request():
+    of = game(table())
+    with pytest.raises(SeesawError, match="Beyond.choose gives no number from 0 to 6 for request 0"):
+        play(Beyond(), of, requests(of))
+
+
+def test_labels_change_nothing_that_a_policy_does():
+    of = game(table(1), 1)
+    come = requests(of)
+    for policy in (Wild(), HiLcb()):
+        other = type(of)(of.known, of.costs, of.link, ~of.right, ~of.exit_right, of.players, ())
+        one, two = play(policy, of, come), play(policy, other, come)
+        assert (one.moments == two.moments).all()
+        assert (one.right != two.right).all()

@@ -1,0 +1,78 @@
+"""Deployment records made, made again, and looked at request by request.
+
+Covers: bench/replay/deploy/deployment.py, bench/replay/deploy/report.py, bench/replay/deploy/rerun.py
+"""
+
+import csv
+
+import numpy as np
+import pytest
+
+from bench import Profile, SeesawError, SplitPolicy, choose
+from bench.kinds.channel import Channel
+from bench.records.deployment import STEPS
+from bench.records.run_files import RunFiles
+from bench.records.store import Store
+from bench.replay.deploy.deployment import Deployment, network_of, side_of
+from bench.replay.deploy.report import write_requests
+from bench.replay.deploy.rerun import again
+from tests.bench.crossed import made_crossings
+
+
+def test_a_record_deployed_again_is_the_same_record_bit_by_bit(deployed, tmp_path):
+    record = deployed(tmp_path, channel="constant[up=0.05,rtt=30]", devices=2).sealed()
+    store = Store(tmp_path / "records", tmp_path / "runs")
+    assert again(record, store).sealed() == record
+    assert all(row.agrees for row in record.compare(again(record, store)))
+    assert record.faults() == []
+
+
+def test_a_run_that_was_measured_again_since_is_named(deployed, tmp_path):
+    record = deployed(tmp_path)
+    folder = next((tmp_path / "runs").rglob("test.safetensors")).parent
+    made_crossings(folder / "crossings.safetensors", (160, 179))
+    store = Store(tmp_path / "records", tmp_path / "runs")
+    with pytest.raises(SeesawError, match="is not the file that this was computed from"):
+        again(record, store)
+    (folder / "crossings.safetensors").unlink()
+    with pytest.raises(SeesawError, match="which has the bytes of single samples. Measure the run again"):
+        again(record, store)
+    (folder / "test.safetensors").unlink()
+    with pytest.raises(SeesawError, match="is computed from its network's trace"):
+        again(record, store)
+
+
+def test_a_draft_is_never_loaded(deployed, tmp_path):
+    record = deployed(tmp_path)
+    draft = record.players[0].model_copy(update={"spec": "evil.py:Evil", "name": "evil.py:Evil"})
+    with pytest.raises(SeesawError, match="is a draft, and a record holds no code"):
+        again(record.model_copy(update={"players": [draft]}), Store(tmp_path / "records", tmp_path / "runs"))
+
+
+def test_times_and_joules_of_every_request_add_up_to_those_of_the_record(deployed, traced, tmp_path):
+    record = deployed(tmp_path)
+    store = Store(tmp_path / "records", tmp_path / "runs")
+    folder = next((tmp_path / "runs").rglob("test.safetensors")).parent
+    network = network_of(RunFiles(folder), store)
+    sides = tuple(side_of(choose(Profile, spec), network.run) for spec in ("scaled[by=30,watts=2.0]", "recorded"))
+    made = Deployment.of(network, choose(Channel, "constant[up=0.2,rtt=20]"), sides, record.circumstances)
+    policies = [choose(SplitPolicy, one.spec) for one in record.players]
+    places = dict(enumerate(network.crossed.samples.tolist()))
+    write_requests(tmp_path / "out.csv", made.game, made.requests, places, made.play(policies))
+    lines = list(csv.DictReader((tmp_path / "out.csv").open()))
+    assert len(lines) == len(policies) * record.requests
+    for outcome in record.outcomes:
+        own = [line for line in lines if line["policy"] == outcome.policy]
+        steps = np.array([[float(line[f"{step}, s"]) for step in STEPS] for line in own])
+        taken = np.array([float(line["seconds"]) for line in own])
+        np.testing.assert_allclose(steps.sum(1), taken, atol=1e-9)
+        np.testing.assert_allclose(steps.mean(0), outcome.steps, rtol=1e-7, atol=1e-12)
+        assert sum(int(line["right"]) for line in own) == outcome.right
+        assert sum(int(line["bytes"]) for line in own) == outcome.bytes
+        assert sum(float(line["compute, J"]) for line in own) == pytest.approx(outcome.compute)
+        assert outcome.compute == pytest.approx(2.0 * steps[:, 1].sum())
+        assert sum(line["exit"] == "" for line in own) == outcome.sent
+        assert (taken > 0.1).sum() == outcome.late
+        for percent in (50, 95, 99):
+            assert (taken <= outcome.quantiles[percent] * (1 + 1e-8)).mean() >= percent / 100
+            assert (taken < outcome.quantiles[percent] * (1 - 1e-8)).mean() <= percent / 100

@@ -19,6 +19,8 @@ from bench.records.compare import SAME
 
 if TYPE_CHECKING:
     from bench.records.deployment import DeploymentRecord, Outcome, Side
+    from bench.records.reading import Reading
+    from bench.records.record import Record
     from bench.records.store import Store
 
 ALWAYS_DEVICE = "always-device"
@@ -41,6 +43,8 @@ def _part(deployment: DeploymentRecord) -> Iterator[str]:
     if part.digest != part.setup.digest():
         yield f"Its run's settings have the digest {part.setup.digest()}, and it says {part.digest}."
     yield from settings_faults(part.setup)
+    if part.setup.weights is None and part.trained not in (None, part.setup.training_digest()):
+        yield f"It began from no weights, and names the training {part.trained}, which is not its own."
     if not part.right or max(part.right) > part.samples or len(part.right) != len(part.costs):
         yield f"Its exits cannot be right about {part.right} of {counted(part.samples, 'sample')}."
 
@@ -70,6 +74,10 @@ def _plugins(deployment: DeploymentRecord) -> Iterator[str]:
 
 
 def _arms(deployment: DeploymentRecord) -> Iterator[str]:
+    c, n = deployment.circumstances, deployment.requests
+    expected = c.rate * c.seconds
+    if abs(n - expected) > (1 if c.arrivals == "regular" else 7 * math.sqrt(expected) + 1):
+        yield f"{n} requests came, and {c.rate:g} a second for {c.seconds:g} s are {expected:g}."
     cuts, exits = len(deployment.device.device), len(deployment.part.right)
     for name, side in (("device", deployment.device), ("server", deployment.server)):
         if (len(side.device), len(side.server), len(side.heads)) != (cuts, cuts, exits) or cuts < 2:
@@ -113,8 +121,11 @@ def _counts(deployment: DeploymentRecord, outcome: Outcome) -> Iterator[str]:
         yield f"{name} has late answers, and there is no deadline."
     if (outcome.bytes > 0) != (outcome.sent > 0) or (outcome.radio + outcome.tail > 0) > (outcome.sent > 0):
         yield f"{name} sends bytes or spends the radio's energy without sending a request, or the other way round."
-    if not deployment.way.radio and outcome.radio > 0:
+    if not deployment.way.radio and outcome.radio + outcome.tail > 0:
         yield f"{name} spends energy of a radio that takes none."
+    shares = {share for share in outcome.server if share is not None}
+    if (outcome.sent in (0, n) and shares - {outcome.sent / n}) or not min(shares) <= outcome.sent / n <= max(shares):
+        yield f"{name} sends {counted(outcome.sent, 'request')} of {n}, and its time line says otherwise."
     if (outcome.compute is None) != (deployment.device.watts is None):
         yield f"{name} has an energy of computing without a power of the device, or none with one."
 
@@ -127,8 +138,10 @@ def _times(deployment: DeploymentRecord, outcome: Outcome) -> Iterator[str]:
         return
     if (len(known) < len(quantiles)) != (outcome.answered < n):
         yield f"{name} has requests without an answer, or none, and its percentiles say otherwise."
-    if outcome.answered == n and not known[0] * (1 - SAME) <= outcome.mean <= known[-1] * (1 + SAME):
-        yield f"The mean of {name}, {outcome.mean:g} s, is not within its percentiles."
+    if outcome.answered == n:
+        means = [outcome.mean, *(value for value in outcome.timeline if value is not None)]
+        if not known[0] * (1 - SAME) <= min(means) <= max(means) <= known[-1] * (1 + SAME):
+            yield f"A mean of {name} is not within its percentiles, {known[0]:g} to {known[-1]:g} s."
     deadline = deployment.circumstances.deadline
     if deadline is not None:
         late = outcome.late / n
@@ -164,19 +177,44 @@ def disputes(deployment: DeploymentRecord, store: Store) -> Iterator[str]:
     except SeesawError as error:
         yield str(error)
         return
-    part = deployment.part
     if reason := store.contested(path, run.faults(path, store.records)):
         yield f"The record of its run is contested: {reason}"
-    elif run.right() != (part.samples, part.right):
-        yield f"It says that the exits are right about {part.right} samples, and {path} does not."
-    elif len(run.cuts) != len(deployment.device.device):
-        yield f"It has {counted(len(deployment.device.device), 'cut')}, and {path} has {len(run.cuts)}."
     else:
-        for name, side in (("device", deployment.device), ("server", deployment.server)):
-            if side.profile.name != "recorded":
-                continue
-            for cut in range(1, len(run.cuts)):
-                reading = run.cuts[cut].readings.get("latency.device")
-                if reading is None or not math.isclose(reading.value, side.device[cut], rel_tol=SAME):
-                    yield f"The {name}'s profile is the run's own, and at cut {cut} {path} has another time."
-                    return
+        yield from _against(deployment, run, str(path))
+
+
+def _against(deployment: DeploymentRecord, run: Record, path: str) -> Iterator[str]:
+    part, cuts = deployment.part, len(deployment.device.device)
+    macs = [exit_.readings.get("macs.effective") for exit_ in run.exits]
+    if run.right() != (part.samples, part.right):
+        yield f"It says that the exits are right about {part.right} samples, and {path} does not."
+        return
+    if all(macs) and [one.value for one in macs if one is not None] != part.costs:
+        yield f"Its exits cost {part.costs} MACs, and by {path} they do not."
+    if len(run.cuts) != cuts:
+        yield f"It has {counted(cuts, 'cut')}, and {path} has {len(run.cuts)}."
+        return
+    for arm in deployment.arms[:-1]:
+        if f"framed.{arm.codec}" not in run.cuts[arm.cut].readings:
+            yield f"It sends at cut {arm.cut} through {arm.codec}, and {path} does not."
+    for name, side in (("device", deployment.device), ("server", deployment.server)):
+        if side.profile.name == "recorded" and not _is_of(side, run):
+            yield f"The {name}'s profile is the run's own, and {path} has other times."
+
+
+def _is_of(side: Side, run: Record) -> bool:
+    """Whether a side's seconds are those of a run's record."""
+
+    def close(one: float, reading: Reading | None, other: float = 0.0) -> bool:
+        return reading is not None and math.isclose(one, max(reading.value - other, 0.0), rel_tol=SAME, abs_tol=1e-12)
+
+    stages = [exit_.stage for exit_ in run.exits]
+    heads = zip(side.heads[:-1], run.exits, stages, strict=False)
+    return (
+        side.device[0] == side.server[-1] == side.heads[-1] == 0
+        and not side.encoders
+        and not side.decoders
+        and all(close(one, cut.readings.get("latency.device")) for one, cut in zip(side.device[1:], run.cuts[1:], strict=True))
+        and all(close(one, cut.readings.get("latency.server")) for one, cut in zip(side.server[:-1], run.cuts[:-1], strict=True))
+        and all(close(one, exit_.readings.get("latency"), side.device[stage + 1]) for one, exit_, stage in heads)
+    )

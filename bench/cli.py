@@ -24,7 +24,7 @@ from bench.commands import (
     run_exits,
     verify,
 )
-from bench.commands.split import deploy
+from bench.commands.split import deploy, profile
 from bench.errors import SeesawError, lab_error
 from bench.plain import PlainConsole
 
@@ -76,6 +76,7 @@ for name, command in {
     "compare": compare.compare,
     "list": plugins.list_,
     "replay": replay.replay,
+    "profile": profile.profile,
     "deploy": deploy.deploy,
     "board": boards.board,
     "plot": boards.plot,

@@ -14,7 +14,7 @@ MACS_A_SECOND = {"pixel-4-cpu": 385e6 / 12e-3, "pixel-4-gpu": 385e6 / 9.0e-3}
 
 
 class Published(Profile):
-    """A published board, whose seconds follow from MACs (modelled)."""
+    """A published board, whose seconds follow from MACs (modelled), those of all heads on the way among them."""
 
     board: Literal["pixel-4-cpu", "pixel-4-gpu"] = "pixel-4-cpu"
     """whose figure is taken"""
@@ -28,16 +28,11 @@ class Published(Profile):
         if not all(device) or not all(exits):
             raise SeesawError("The record has no MACs. Run the network with the meter macs.")
         macs = [one.value for one in device if one is not None]
-        heads = [
-            max(one.value - macs[exit_.stage + 1], 0.0) / rate
-            for one, exit_ in zip(exits, run.exits, strict=True)
-            if one is not None
-        ]
-        heads[-1] = 0.0
         return PartTimes(
             device=tuple(one / rate for one in macs),
             server=tuple(max(macs[-1] - one, 0.0) / rate for one in macs),
-            heads=tuple(heads),
+            exits=tuple(one.value / rate for one in exits if one is not None),
+            heads=(0.0,) * len(run.exits),
             time="modelled",
             source=f"{self.board}, {rate / 1e9:.0f} GMAC/s by EfficientNet-lite0's published time",
             watts=self.watts,

@@ -1,34 +1,39 @@
 """Recorded: the machine that measured the run, by the latencies in its record."""
 
+from collections.abc import Iterator
+
 from bench import PartTimes, Positive, Profile, Record, SeesawError
 
 
 class Recorded(Profile):
-    """The machine of the run, by its record: no codec was timed there, and a head is what its exit takes beyond the stages."""
+    """The machine of the run, by its record: all heads on the way are in its times, and no codec is."""
 
     watts: Positive | None = None
     """of the machine while it computes, where you have it from elsewhere"""
 
     def times(self, run: Record) -> PartTimes:
         device, server = ([self._seconds(run, cut, side) for cut in range(len(run.cuts))] for side in ("device", "server"))
-        exits = [exit_.readings.get("latency") for exit_ in run.exits]
-        if any(one is None for one in exits):
-            raise SeesawError("The record has no latencies. Run the network with the meter latency, or profile it: seesaw profile.")
-        heads = [
-            max(one.value - device[exit_.stage + 1], 0.0)
-            for one, exit_ in zip(exits, run.exits, strict=True)
-            if one is not None
-        ]
-        heads[-1] = 0.0  # the last head is timed with the whole network
         return PartTimes(
             device=tuple(device),
             server=tuple(server),
-            heads=tuple(heads),
+            exits=tuple(self._exits(run)),
+            heads=(0.0,) * len(run.exits),
             time="measured",
-            source=f"the run's record, {run.machine.get('processor', 'unnamed machine')}, codecs untimed",
+            source=f"the run's record, {run.machine.get('processor', 'unnamed machine')}, heads included, codecs untimed",
             watts=self.watts,
             energy="unknown" if self.watts is None else "modelled",
         )
+
+    @staticmethod
+    def _exits(run: Record) -> Iterator[float]:
+        """The latency of each exit."""
+        for number, exit_ in enumerate(run.exits):
+            reading = exit_.readings.get("latency")
+            if reading is None:
+                raise SeesawError(
+                    f"The record has no latency of exit {number}. Run the network with the meter latency, or profile it: seesaw profile."
+                )
+            yield reading.value
 
     @staticmethod
     def _seconds(run: Record, cut: int, side: str) -> float:

@@ -19,6 +19,7 @@ class Scaled(Profile):
         return PartTimes(
             device=tuple(scale * one for one in inner.device),
             server=tuple(scale * one for one in inner.server),
+            exits=tuple(scale * one for one in inner.exits),
             heads=tuple(scale * one for one in inner.heads),
             encoders={key: scale * one for key, one in inner.encoders.items()},
             decoders={key: scale * one for key, one in inner.decoders.items()},

@@ -38,11 +38,22 @@ def send(cut: Crossing, x: Tensor, codec: Codec) -> tuple[list[Message], Tensor]
     Returns:
         A message for each sample, and the tensor that arrives (`receive`).
     """
+    messages = messages_of(cut, x, codec)
+    return messages, receive(cut, [one.frames for one in messages], codec)
+
+
+def messages_of(cut: Crossing, x: Tensor, codec: Codec) -> list[Message]:
+    """The message of each sample of a batch, as `send` sends them: what a device has to do.
+
+    Args:
+        cut: shape of the feature, and number of the logits that go with it.
+        x: output of the part before it, (N, *cut.joined); for a codec of inputs, these before they are scaled.
+        codec: of the feature, or of inputs; logits cross as float32.
+    """
     x = x.detach().cpu()
     feature, earlier = cut.part(x if codec.content == "input" else x.float())
     logits = torch.stack(earlier, 1).numpy().astype("<f4") if earlier else [None] * len(feature)
-    messages = [_message(cut, codec, *sample) for sample in zip(feature, logits, strict=True)]
-    return messages, receive(cut, [one.frames for one in messages], codec)
+    return [_message(cut, codec, *sample) for sample in zip(feature, logits, strict=True)]
 
 
 def _message(cut: Crossing, codec: Codec, feature: Tensor, logits: np.ndarray | None) -> Message:

@@ -45,8 +45,10 @@ class Side(Block):
     """seconds from the input to each cut"""
     server: list[Amount]
     """seconds from each cut to the last answer"""
+    exits: list[Amount]
+    """seconds from the input to each exit's answer, heads before it not included"""
     heads: list[Amount]
-    """seconds of each head"""
+    """seconds of each head on the way to somewhere else"""
     encoders: list[tuple[Whole, str, Amount]]
     """cut, codec and seconds of each that was timed"""
     decoders: list[tuple[Whole, str, Amount]]
@@ -56,7 +58,7 @@ class Side(Block):
         """The side that a profile's numbers make."""
         return cls(
             profile=profile, time=times.time, energy=times.energy, watts=times.watts, source=times.source,
-            device=list(times.device), server=list(times.server), heads=list(times.heads),
+            device=list(times.device), server=list(times.server), exits=list(times.exits), heads=list(times.heads),
             encoders=[(*key, one) for key, one in times.encoders.items()],
             decoders=[(*key, one) for key, one in times.decoders.items()],
         )  # fmt: skip
@@ -64,7 +66,8 @@ class Side(Block):
     def times(self) -> PartTimes:
         """The profile's numbers."""
         return PartTimes(
-            device=tuple(self.device), server=tuple(self.server), heads=tuple(self.heads), time=self.time, source=self.source,
+            device=tuple(self.device), server=tuple(self.server), exits=tuple(self.exits),
+            heads=tuple(self.heads), time=self.time, source=self.source,
             encoders={(cut, codec): seconds for cut, codec, seconds in self.encoders},
             decoders={(cut, codec): seconds for cut, codec, seconds in self.decoders}, watts=self.watts, energy=self.energy,
         )  # fmt: skip
@@ -245,6 +248,7 @@ class DeploymentRecord(Sealed):
         values: dict[str, Any] = {"circumstances": self.circumstances.model_dump(mode="json")}
         named = {"channel": self.way.channel, "device": self.device.profile, "server": self.server.profile}
         values |= {key: _identity(one) for key, one in named.items()}
+        values["sources"] = [self.device.source, self.server.source]  # a file's name does not tell whose times are in it
         values["players"] = sorted((_identity(one) for one in self.players), key=lambda one: str(one["spec"]))
         return digest(values)
 

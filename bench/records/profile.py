@@ -119,6 +119,7 @@ class ProfileFile(Block):
         return PartTimes(
             device=row_of("device"),
             server=row_of("server"),
+            exits=row_of("exit"),
             heads=row_of("head"),
             encoders=codecs("encoder"),
             decoders=codecs("decoder"),
@@ -137,7 +138,8 @@ class PartTimes:
     Attributes:
         device: (cuts,), from the input to each cut, without the heads on the way; 0 at cut 0; the last is the whole network.
         server: (cuts,), from each cut to the last exit's answer; the last is 0.
-        heads: (exits,), of each head, which is paid for on the way.
+        exits: (exits,), from the input to each exit's answer, its head included and heads before it not.
+        heads: (exits,), of each head that is computed on the way to somewhere else; 0 where the other times hold it.
         time: `measured` by a clock, or `modelled`.
         source: where the numbers come from, in words.
         encoders: by cut and codec; a codec that was not timed is missing.
@@ -151,6 +153,7 @@ class PartTimes:
 
     device: tuple[float, ...]
     server: tuple[float, ...]
+    exits: tuple[float, ...]
     heads: tuple[float, ...]
     time: Origin
     source: str
@@ -160,7 +163,7 @@ class PartTimes:
     energy: Origin | Literal["unknown"] = "unknown"
 
     def __post_init__(self) -> None:
-        seconds = (*self.device, *self.server, *self.heads, *self.encoders.values(), *self.decoders.values())
+        seconds = (*self.device, *self.server, *self.exits, *self.heads, *self.encoders.values(), *self.decoders.values())
         if not all(math.isfinite(one) and one >= 0 for one in (*seconds, self.watts or 0.0)):
             raise SeesawError(
                 f"A profile ({self.source}) has times or watts that are negative or no numbers. Measure it again."
@@ -172,7 +175,7 @@ class PartTimes:
         Raises:
             SeesawError: it is of another network.
         """
-        if len(self.device) != cuts or len(self.server) != cuts or len(self.heads) != exits:
+        if len(self.device) != cuts or len(self.server) != cuts or {len(self.exits), len(self.heads)} != {exits}:
             raise SeesawError(
                 f"A profile ({self.source}) has {len(self.device)} cuts and {len(self.heads)} exits, and the network has {cuts} "
                 f"and {exits}. Profile this network: seesaw profile."

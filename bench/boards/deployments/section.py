@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -58,8 +59,8 @@ class Section:
     def title(self) -> str:
         """The network, the link, the two profiles; and what tells it from another section."""
         one = self.records[0]
-        sides = f"{one.device.profile.label} to {one.server.profile.label}"
-        words = [f"{one.setup.model_at_density}, {plan_of(one.setup)}", one.way.channel.label, sides]
+        sides = f"{_short(one.device.profile.label)} to {_short(one.server.profile.label)}"
+        words = [f"{one.setup.model_at_density}, {plan_of(one.setup)}", _short(one.way.channel.label), sides]
         return ", ".join(words + ([f"request {one.digest}"] if self.apart else []))
 
     @property
@@ -121,6 +122,11 @@ class Section:
         return PolicyLine(
             spec, bound, None, means, {name: sum(one.get(name, 0.0) for one in shares) / len(shares) for name in names}, steps
         )
+
+
+def _short(spec: str) -> str:
+    """A spec with the names of files and not their folders."""
+    return re.sub(r"(file=\"?)[^,\]\"]*/", r"\1", spec)
 
 
 def _mean(values: Iterable[float | None]) -> Mean | None:

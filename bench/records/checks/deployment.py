@@ -80,7 +80,7 @@ def _arms(deployment: DeploymentRecord) -> Iterator[str]:
         yield f"{n} requests came, and {c.rate:g} a second for {c.seconds:g} s are {expected:g}."
     cuts, exits = len(deployment.device.device), len(deployment.part.right)
     for name, side in (("device", deployment.device), ("server", deployment.server)):
-        if (len(side.device), len(side.server), len(side.heads)) != (cuts, cuts, exits) or cuts < 2:
+        if (len(side.device), len(side.server), len(side.exits), len(side.heads)) != (cuts, cuts, exits, exits) or cuts < 2:
             yield f"The profile of the {name} is not of {counted(cuts, 'cut')} and {counted(exits, 'exit')}."
             return
     pairs = [(arm.cut, arm.codec) for arm in deployment.arms]
@@ -205,16 +205,15 @@ def _against(deployment: DeploymentRecord, run: Record, path: str) -> Iterator[s
 def _is_of(side: Side, run: Record) -> bool:
     """Whether a side's seconds are those of a run's record."""
 
-    def close(one: float, reading: Reading | None, other: float = 0.0) -> bool:
-        return reading is not None and math.isclose(one, max(reading.value - other, 0.0), rel_tol=SAME, abs_tol=1e-12)
+    def close(one: float, reading: Reading | None) -> bool:
+        return reading is not None and math.isclose(one, reading.value, rel_tol=SAME)
 
-    stages = [exit_.stage for exit_ in run.exits]
-    heads = zip(side.heads[:-1], run.exits, stages, strict=False)
     return (
-        side.device[0] == side.server[-1] == side.heads[-1] == 0
+        side.device[0] == side.server[-1] == 0
+        and not any(side.heads)
         and not side.encoders
         and not side.decoders
         and all(close(one, cut.readings.get("latency.device")) for one, cut in zip(side.device[1:], run.cuts[1:], strict=True))
+        and all(close(one, exit_.readings.get("latency")) for one, exit_ in zip(side.exits, run.exits, strict=True))
         and all(close(one, cut.readings.get("latency.server")) for one, cut in zip(side.server[:-1], run.cuts[:-1], strict=True))
-        and all(close(one, exit_.readings.get("latency"), side.device[stage + 1]) for one, exit_, stage in heads)
     )

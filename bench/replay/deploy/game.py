@@ -107,7 +107,7 @@ def game_of(
     inputs = math.prod(run.cuts[0].shape)
     up, down = directions(conditions)
     costs = Costs(
-        np.array([device.device[stage + 1] for stage in stages]), np.array(device.heads), framed, arm_answers, answers,
+        np.maximum(np.subtract(device.exits, device.heads), 0.0), np.array(device.heads), framed, arm_answers, answers,
         np.ascontiguousarray(stream.confidences[here].T), float(terms.reply), math.nan if device.watts is None else device.watts,
         terms.battery, server.server[0],
     )  # fmt: skip

@@ -42,7 +42,7 @@ class Costs(NamedTuple):
     """Seconds and answers of the network.
 
     Attributes:
-        reach: to each exit's stage on the device, without heads, float64 (exits,).
+        reach: to each exit's answer on the device, without its head and those before it, float64 (exits,).
         heads: of each head on the device, float64 (exits,).
         framed: bytes of each arm for each sample, int64 (arms, samples).
         answers: of each arm, int64 (arms, samples).

@@ -9,7 +9,7 @@ from tests.bench.crossed import made_crossings
 from tests.bench.deployed import game, table
 
 TIMES = PartTimes(
-    device=(0.0, 0.4, 1.0), server=(0.3, 0.2, 0.0), heads=(0.1, 0.0), time="measured", source="made", watts=3.0, energy="measured",
+    device=(0.0, 0.4, 1.0), server=(0.3, 0.2, 0.0), exits=(0.45, 1.0), heads=(0.1, 0.0), time="measured", source="made", watts=3.0, energy="measured",
     encoders={(1, "int8"): 0.05}, decoders={(1, "int8"): 0.01},
 )  # fmt: skip
 
@@ -42,7 +42,7 @@ def test_arms_are_cuts_with_codecs_and_the_whole_network_on_the_device(network):
 
 
 def test_a_profile_of_another_network_is_refused(network):
-    other = PartTimes(device=(0.0, 1.0), server=(1.0, 0.0), heads=(0.0,), time="measured", source="made")
+    other = PartTimes(device=(0.0, 1.0), server=(1.0, 0.0), exits=(1.0,), heads=(0.0,), time="measured", source="made")
     with pytest.raises(SeesawError, match="has 2 cuts and 1 exits, and the network has 3 and 2"):
         game_of(*network, other, TIMES, Conditions.of(np.zeros(1), np.array([1e5])), Terms())
 

@@ -1,0 +1,120 @@
+"""seesaw profile: the parts of a trained network timed on this machine, as a file for deployments."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from bench.commands import options
+from bench.commands.options import out
+from bench.errors import SeesawError
+
+
+@options.with_run_options
+def profile(
+    run_options: options.TrainOptions,
+    model: Annotated[str, typer.Option(help="a model that was run, backbone_method; or the path of its record")],
+    into: Annotated[Path, typer.Option("--out", help="JSON file to write")],
+    batches: Annotated[str, typer.Option(help="sizes, joined by commas")] = "1",
+    codecs: Annotated[
+        str | None, typer.Option(help="specs, joined by commas; left out: those of the run")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=3, help="how often each part is timed undisturbed, at most")] = 30,
+    longest: Annotated[float, typer.Option(min=0.1, help="seconds for the parts of one size, at most")] = 20.0,
+    seed: Annotated[int, typer.Option(min=0, help="of the run, where a model is named")] = 0,
+    threads: options.Threads = None,
+    debug: options.Debug = False,
+) -> None:
+    """Time a trained network's parts on this machine: stages up to and from each cut, heads, codecs, by batch size.
+
+    The file is for `seesaw deploy`: --profile FILE for the device, --server FILE for the server. Its power is in it where the
+    machine has a counter that can be read. It is of this network alone.
+
+    Examples:
+      seesaw profile --model resnet_sparse --out here.json
+
+      seesaw profile --model results/records/digits-v1/resnet_sparse-0123456789ab/seed0.json --batches 1,8 --out here.json
+    """
+    path = Path(model)
+    is_record = path.suffix == ".json"
+    sizes = _sizes(batches)
+    if not is_record:
+        run_options.check_names(model)
+    with out.status("Loading PyTorch ..."):
+        from bench.boards.units import seconds
+        from bench.files import writable
+        from bench.kinds.codec import Codec
+        from bench.lock import alone
+        from bench.machine import conditions, settle, versions
+        from bench.measuring.profile import Limits, profiled, watts
+        from bench.network.pretrained import without_hub
+        from bench.plugins.plugin import choose
+        from bench.records.profile import ProfileFile
+        from bench.records.record import load
+        from bench.runs.request import ResolvedRun, RunRequest
+        from bench.runs.trained import network_of
+
+    if is_record and (changed := run_options.changed()):
+        raise SeesawError(
+            f"{path} is a record, which has its own task, exits plan and recipe. Leave out {', '.join(changed)}."
+        )
+    request = (
+        RunRequest.of(load(path), **run_options.folders) if is_record else run_options.request(model, seed=seed)
+    )
+    run = ResolvedRun.of(request)
+    trained = run.trained()
+    if trained is None:
+        raise SeesawError(
+            f"{run.title} was not trained here, so there are no weights to profile. Run it first (seesaw run), or name --runs."
+        )
+    writable(into.parent, "The profile", "--out")
+    settle(threads)
+    with out.status("Profiling ...") as status, without_hub(), alone(run.store.timing_lock):
+        net, data = network_of(run, trained).to(run.device), run.splits()
+        chosen = {one.spec: one for one in run.codecs} if codecs is None else {
+            one.spec: one for one in (choose(Codec, spec) for spec in options.words(codecs))
+        }
+        timings = profiled(
+            net, data, {spec: one.plugin for spec, one in chosen.items()}, sizes, run.device, Limits(rounds, longest),
+            lambda line: status.update(f"Profiling: {line} ..."),
+        )  # fmt: skip
+        status.update("Profiling: power ...")
+        power = watts(net, data.scale(data.calibration.inputs[:1].to(run.device)), run.device)
+    ProfileFile(
+        setup=trained.record.setup, digest=trained.record.digest, seed=run.seed, timings=timings,
+        watts=None if isinstance(power, str) else power, machine=conditions(run.device), versions=versions(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    ).write(into)  # fmt: skip
+    table = Table("part", *(f"batch {size}" for size in sizes), title=run.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    names = dict.fromkeys((one.part, one.number, one.codec) for one in timings)
+    for part, number, codec in names:
+        cells = []
+        for size in sizes:
+            (found,) = (one.seconds for one in timings if (one.part, one.number, one.codec, one.batch) == (part, number, codec, size))
+            cells.append(("" if found.is_reliable else "~") + (seconds(found.value) if found.value else "-"))
+        where = "exit" if part in ("exit", "head") else "cut"
+        table.add_row(f"{part} {'of' if part == 'head' else 'to' if part == 'exit' else 'at'} {where} {number} {codec}".rstrip(), *cells)
+    out.print(table)
+    out.print("Of one call, medians. A ~ marks times that other programs disturbed." if any(not one.seconds.is_reliable for one in timings) else "Of one call, medians.")
+    out.print(f"Power: {power.value:.3g} W ({power.source})." if not isinstance(power, str) else f"Power unknown: {power}.", soft_wrap=True)
+    out.print(str(into), soft_wrap=True)
+
+
+def _sizes(text: str) -> list[int]:
+    """Batch sizes in a text.
+
+    Raises:
+        SeesawError: none, or one below 1.
+    """
+    try:
+        sizes = sorted({int(part) for part in text.split(",")})
+        if not 1 <= sizes[0] <= sizes[-1] <= 4096:
+            raise ValueError(text)
+    except ValueError as error:
+        raise SeesawError(f"{text!r} is no list of batch sizes. Write whole numbers from 1 to 4096: 1,8.") from error
+    return sizes

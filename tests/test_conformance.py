@@ -13,6 +13,7 @@ NEEDS_FILES = {
     *("cifar10", "cifar100", "mnist", "fashion-mnist", "folder"),
     *("imdb", "mrpc", "qqp", "rte", "scitail", "snli", "sst2", "yelp"),
     "bert",
+    "profile",
 }
 """Plugins that read files; tests/tasks and tests/baselines make some for each."""
 

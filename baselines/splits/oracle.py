@@ -11,12 +11,12 @@ from bench import Known, Share, SplitBound
 
 
 class Oracle(SplitBound):
-    """Bound: takes for each request the arm that is answered first, of those that are right about it."""
+    """Bound: takes for each request the arm that is answered first, of those that keep the right answers."""
 
     foresees: ClassVar[bool] = True
 
-    of: Literal["right", "kept"] = "right"
-    """right: of the arms that are right about the sample, if there are any; kept: of those that lose at most `lost`"""
+    of: Literal["kept", "right"] = "kept"
+    """kept: of the arms that lose at most `lost`; right: of those that are right about the sample, if there are any"""
     lost: Share = 0.01
     """share of right answers that an arm may lose on the known samples"""
 

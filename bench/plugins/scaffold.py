@@ -20,6 +20,8 @@ FOLDERS = {
     "policy": "baselines/policies",
     "codec": "baselines/codecs",
     "channel": "baselines/channels",
+    "profile": "baselines/profiles",
+    "split": "baselines/splits",
     "meter": "baselines/meters",
 }
 

@@ -24,6 +24,8 @@ from bench.testing.learned_codecs import check_learned_codec
 from bench.testing.meters import check_meter
 from bench.testing.methods import check_method
 from bench.testing.policies import check_policy
+from bench.testing.profiles import check_profile
+from bench.testing.splits import check_split
 from bench.testing.tasks import check_task
 from bench.testing.tiny import CLASSES, IMAGE, AllExits, TinyBackbone, TinyTask, trained
 
@@ -41,6 +43,8 @@ CHECKS: dict[str, Callable[..., list[str]]] = {
     "policy": check_policy,
     "codec": _check_codec,
     "channel": check_channel,
+    "profile": check_profile,
+    "split": check_split,
     "meter": check_meter,
 }
 
@@ -68,6 +72,8 @@ __all__ = [
     "check_meter",
     "check_method",
     "check_policy",
+    "check_profile",
+    "check_split",
     "check_task",
     "trained",
 ]

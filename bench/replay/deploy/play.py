@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, get_args
@@ -84,7 +87,7 @@ def functions(kind: type[SplitPolicy], own: np.dtype) -> Compiled:
     compiled_ones = []
     for name, signature in signatures.items():
         try:
-            compiled_ones.append(compiled(getattr(kind, name), signature))
+            compiled_ones.append(compiled(getattr(kind, name), signature, boundscheck=True))
         except (NumbaError, UnsupportedBytecodeError, KeyError, TypeError, AttributeError) as error:
             why = next((line for line in str(error).splitlines() if line.strip()), "no reason given")
             raise SeesawError(
@@ -139,6 +142,18 @@ class _Planned(SplitPolicy):
         return -1
 
 
+@contextmanager
+def _errors() -> Iterator[list[str]]:
+    """What compiled functions raise meanwhile, in words: it does not reach their caller, who gets a 0."""
+    found: list[str] = []
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda one: found.append(f"{one.exc_type.__name__}: {one.exc_value}")
+    try:
+        yield found
+    finally:
+        sys.unraisablehook = before
+
+
 def _play(
     policy: SplitPolicy, game: Game, requests: Requests, plan: np.ndarray, allowed: np.ndarray | None = None
 ) -> Played:
@@ -148,11 +163,18 @@ def _play(
         raise SeesawError(f"{type(policy).__name__}.begin gives a memory of shape {memory.shape}. Give (numbers,), one at least.")
     moments, tails, radio = np.zeros((count, 8)), np.zeros(count), np.zeros(count)
     chosen, left = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    done = loop.play(
-        requests, game.costs, game.link, game.known.arms.copy(), own[0], memory, *functions(type(policy), own.dtype),
-        get_args(Evaluates).index(policy.evaluates), plan, np.ones((1, 1), bool) if allowed is None else np.ascontiguousarray(allowed), moments, chosen, left,
-        radio, tails, *loop.blank(),
-    )  # fmt: skip
+    rules = functions(type(policy), own.dtype)
+    with _errors() as errors:
+        done = loop.play(
+            requests, game.costs, game.link, game.known.arms.copy(), own[0], memory, *rules,
+            get_args(Evaluates).index(policy.evaluates), plan, np.ones((1, 1), bool) if allowed is None else allowed, moments, chosen,
+            left, radio, tails, *loop.blank(),
+        )  # fmt: skip
+    if errors:
+        raise SeesawError(
+            f"{type(policy).__name__} stops with {errors[0]}: a place in `arms` or `memory` that there is not, or an error of its own. "
+            "Mend its formulas; `begin` says how long its memory is."
+        )
     if done < count:
         raise SeesawError(
             f"{type(policy).__name__}.choose gives no number from 0 to {len(game.known.arms) - 1} for request {done}. Mend it."

@@ -23,17 +23,19 @@ if not config.CACHE_DIR:  # pyright: ignore[reportAttributeAccessIssue] # NUMBA_
         config.CACHE_DIR = str(cache() / "numba")  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def compiled(function: Callable[..., Any], *signature: Any) -> Any:
+def compiled(function: Callable[..., Any], *signature: Any, boundscheck: bool = False) -> Any:
     """A function compiled and kept on disk until its file changes.
 
     Args:
         function: uses numbers, arrays and records of numbers, and `math`.
         signature: the types of a function that loops take as an argument; left out for the loops.
+        boundscheck: whether such a function looks whether places in arrays are there: an error is then reported to
+            `sys.unraisablehook`, and its result is 0.
     """
     for keep in (True, False):
         try:
             if signature:
-                return cfunc(*signature, error_model="numpy", cache=keep)(function)
+                return cfunc(*signature, error_model="numpy", boundscheck=boundscheck, cache=keep)(function)
             return njit(nogil=True, cache=keep)(function)
         except RuntimeError:  # no folder to keep it in can be written
             if not keep:

@@ -256,6 +256,21 @@ class Beyond(SplitPolicy):
         return len(arms)
 
 
+class BeyondItsMemory(SplitPolicy):
+    """Looks where there is nothing."""
+
+    @staticmethod
+    def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
+        return int(memory[1000000])
+
+
+@pytest.mark.parametrize(("policy", "why"), [(BeyondItsMemory(), "IndexError"), (SplitPolicy(), "NotImplementedError: A split")])
+def test_an_error_in_compiled_code_is_told_and_stands_for_no_arm(policy, why):
+    of = game(table())
+    with pytest.raises(SeesawError, match=f"stops with {why}"):
+        play(policy, of, requests(of))
+
+
 @pytest.mark.parametrize("policy", [SeesLabels(), SeesTheFuture(), LeavesCompiledCode()])
 def test_a_policy_that_looks_for_labels_or_the_future_cannot_be_compiled(policy):
     of = game(table())

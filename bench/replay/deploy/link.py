@@ -56,40 +56,29 @@ def _summed(rate: np.ndarray, widths: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def piece(start, moment):
-    """The number of the piece that a moment lies in."""
-    low, high = 0, len(start)
-    while high - low > 1:
-        middle = (low + high) // 2
+def piece(start, moment, near):
+    """The number of the piece that a moment lies in, looked for from a near one on, in steps that double."""
+    if start[near] > moment:
+        near = 0
+    high, step = near + 1, 1
+    while high < len(start) and start[high] <= moment:
+        near, step = high, 2 * step
+        high += step
+    high = min(high, len(start))
+    while high - near > 1:
+        middle = (near + high) // 2
         if start[middle] <= moment:
-            low = middle
+            near = middle
         else:
             high = middle
-    return low
+    return near
 
 
 @compiled
-def carried(start, rate, total, moment):
+def carried(start, rate, total, moment, near):
     """What has been summed up by a moment: bytes for a rate in bytes/s, joules for one in watts."""
-    at = piece(start, moment)
+    at = piece(start, moment, near)
     return total[at] + rate[at] * (moment - start[at])
-
-
-@compiled
-def when(start, rate, total, amount):
-    """The first moment by which so much has been summed up; infinite where that never is."""
-    low, high = 0, len(total)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if total[middle] < amount:
-            low = middle
-        else:
-            high = middle
-    if total[low] >= amount:
-        return start[low]
-    if rate[low] <= 0:  # the last piece, at which nothing passes any more
-        return np.inf
-    return start[low] + (amount - total[low]) / rate[low]
 
 
 @compiled
@@ -113,7 +102,7 @@ def repairs(count, loss, luck):
 
 
 @compiled
-def transfer(start, rate, total, delay, loss, ready, free, count, luck):
+def transfer(start, rate, total, delay, loss, ready, free, count, luck, near):
     """One payload over one direction, first in first out.
 
     Args:
@@ -126,20 +115,26 @@ def transfer(start, rate, total, delay, loss, ready, free, count, luck):
         free: the moment at which the link has sent what came before.
         count: bytes.
         luck: uniform from 0 to 1, of repairs.
+        near: a piece that is not far before.
 
     Returns:
-        (moment of its first byte, of its last byte, of its arrival), infinite where there is none.
+        (moment of its first byte, of its last byte, of its arrival, pieces of the first and of the last byte). Moments are
+        infinite where there is none.
     """
     begin = max(ready, free)
     if begin == np.inf:
-        return begin, begin, begin
-    at = piece(start, begin)
-    amount = total[at] + rate[at] * (begin - start[at]) + count
-    if at + 1 == len(total) or amount <= total[at + 1]:  # within the piece, as most are
-        end = begin + count / rate[at] if rate[at] > 0 else np.inf if count > 0 else begin
-    else:
-        end = max(when(start, rate, total, amount), begin)
-        if end == np.inf:
-            return begin, end, end
-        at = piece(start, end)
-    return begin, end, end + delay[at] * (1 + 2 * repairs(count, loss[at], luck))
+        return begin, begin, begin, near, near
+    first = piece(start, begin, near)
+    amount = total[first] + rate[first] * (begin - start[first]) + count
+    last = piece(total, amount, first)
+    while last > first and total[last] == amount:  # carried by then, at a standstill since: the earliest moment counts
+        last -= 1
+    if last == first:
+        end = begin + (count / rate[first] if rate[first] > 0 else np.inf if count > 0 else 0.0)
+    elif rate[last] > 0:
+        end = start[last] + (amount - total[last]) / rate[last]
+    else:  # the last piece, at which nothing passes any more
+        end = np.inf
+    if end == np.inf:
+        return begin, end, end, first, first
+    return begin, end, end + delay[last] * (1 + 2 * repairs(count, loss[last], luck)), first, last

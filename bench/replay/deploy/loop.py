@@ -97,7 +97,7 @@ def serve(others, other, at, free, arrived, seconds):
 
 
 @compiled
-def foreseen(arms, costs, link, requests, allowed, n, begin, free, last):
+def foreseen(arms, costs, link, requests, allowed, n, begin, free, last, near):
     """The arm that is answered first among the allowed ones, with the queues as they are.
 
     Args:
@@ -110,22 +110,27 @@ def foreseen(arms, costs, link, requests, allowed, n, begin, free, last):
         begin: the moment at which the device begins with it.
         free: moments at which link, server and way back are free, and the place among others' requests, float64 (4,).
         last: moments of the last arrival and the last answer, float64 (2,).
+        near: pieces of both directions that are not far before, int64 (2,).
     """
-    sample, best, first = requests.samples[n], len(arms) - 1, math.inf
-    up, down = link.up, link.down
+    _, samples, luck, others = requests
+    sizes = costs.framed
+    up_start, up_rate, up_total, up_delay, up_loss, _, _ = link.up
+    down_start, down_rate, down_total, down_delay, down_loss, _, _ = link.down
+    sample, best, first = samples[n], len(arms) - 1, math.inf
     for number in range(len(arms)):
         arm = arms[number]
         if not allowed[number, sample]:
             continue
         moment = begin + arm.device
         if number < len(arms) - 1:
-            _, _, arrived = transfer(
-                up.start, up.rate, up.total, up.delay, up.loss, moment, free[0], costs.framed[number, sample], requests.luck[n, 1],
+            _, _, arrived, _, _ = transfer(
+                up_start, up_rate, up_total, up_delay, up_loss, moment, free[0], sizes[number, sample], luck[n, 1],
+                near[0],
             )
             arrived = max(arrived, last[0])
-            _, finished, _ = serve(requests.others, costs.other, int(free[3]), free[1], arrived, arm.server)
-            _, _, moment = transfer(
-                down.start, down.rate, down.total, down.delay, down.loss, finished, free[2], costs.reply, requests.luck[n, 2],
+            _, finished, _ = serve(others, costs.other, int(free[3]), free[1], arrived, arm.server)
+            _, _, moment, _, _ = transfer(
+                down_start, down_rate, down_total, down_delay, down_loss, finished, free[2], costs.reply, luck[n, 2], near[1],
             )
             moment = max(moment, last[1])
         if moment < first:
@@ -162,11 +167,15 @@ def play(
     Returns:
         The number of requests played: fewer than N where the policy chose no arm that there is.
     """
-    up, down = link.up, link.down
-    count, last_arm, exits = len(requests.arrivals), len(arms) - 1, len(costs.heads)
+    arrivals, samples, luck, others = requests
+    reach, head_seconds, sizes, confidences = costs.reach, costs.heads, costs.framed, costs.confidences
+    up_start, up_rate, up_total, up_delay, up_loss, up_watts, up_energy = link.up
+    down_start, down_rate, down_total, down_delay, down_loss, _, _ = link.down
+    count, last_arm, exits = len(arrivals), len(arms) - 1, len(head_seconds)
     device = 0.0
     free = np.zeros(4)  # link, server, way back; place among others' requests
     last = np.zeros(2)  # arrival, answer
+    near = np.zeros(2, np.int64)  # pieces up and down
     waiting = 0  # the first request that has not arrived
     sent = np.empty(count, np.int64)  # numbers of requests that were sent, in order
     sends, seen_sends, seen_answers = 0, 0, 0
@@ -178,19 +187,19 @@ def play(
     view, result = seen[0], feedback[0]
     view.link = view.rate = view.trip = view.server = math.nan
     for n in range(count):
-        sample = requests.samples[n]
-        begin = max(requests.arrivals[n], device)
-        while waiting < count and requests.arrivals[waiting] <= begin:
+        sample = samples[n]
+        begin = max(arrivals[n], device)
+        while waiting < count and arrivals[waiting] <= begin:
             waiting += 1
         arm = plan[n]
         if arm == -2:
-            arm = foreseen(arms, costs, link, requests, allowed, n, begin, free, last)
+            arm = foreseen(arms, costs, link, requests, allowed, n, begin, free, last, near)
         elif arm == -1:
             # What has become known by now, in the order in which it did.
             while seen_sends < sends and moments[sent[seen_sends], SENT] <= begin:
                 one = sent[seen_sends]
                 spent = moments[one, SENT] - moments[one, START]
-                view.rate = costs.framed[chosen[one], requests.samples[one]] / spent if spent > 0 else math.inf
+                view.rate = sizes[chosen[one], samples[one]] / spent if spent > 0 else math.inf
                 seen_sends += 1
             while True:
                 next_sent = moments[sent[seen_answers], ANSWERED] if seen_answers < sends else math.inf
@@ -211,14 +220,14 @@ def play(
             if link.report > 0:
                 window = math.floor(begin / link.report) * link.report
                 if window != reported and window >= link.report:
-                    before = carried(up.start, up.rate, up.total, window - link.report)
-                    rate = (carried(up.start, up.rate, up.total, window) - before) / link.report
+                    before = carried(up_start, up_rate, up_total, window - link.report, 0)
+                    rate = (carried(up_start, up_rate, up_total, window, 0) - before) / link.report
                     reported = window
-            view.time, view.waited, view.queue = begin, begin - requests.arrivals[n], waiting - n - 1
+            view.time, view.waited, view.queue = begin, begin - arrivals[n], waiting - n - 1
             view.link, view.answers = rate, answers
-            view.unsent = unsent(up, begin, free[0])
+            view.unsent = unsent(link.up, begin, free[0])
             view.battery = max(1.0 - used / costs.battery, 0.0) if costs.battery > 0 else 1.0
-            arm = choose(view, arms, own, memory, requests.luck[n, 0])
+            arm = choose(view, arms, own, memory, luck[n, 0])
         if arm < 0 or arm > last_arm:
             return n
         chosen[n] = arm
@@ -228,10 +237,10 @@ def play(
         asked = min(int(here.exits), exits - 1)  # the last exit's answer stands in any case
         if evaluates > 0:
             for exit_ in range(asked - 1 if evaluates == 1 and asked > 0 else 0, asked):
-                heads += costs.heads[exit_]
+                heads += head_seconds[exit_]
                 computed[n] = exit_
-                if stays(here, own, memory, exit_, costs.confidences[exit_, sample]):
-                    seconds, answered_at = costs.reach[exit_], exit_
+                if stays(here, own, memory, exit_, confidences[exit_, sample]):
+                    seconds, answered_at = reach[exit_], exit_
                     break
         if arm == last_arm and answered_at < 0:
             answered_at = exits - 1
@@ -246,25 +255,29 @@ def play(
             own_answers[owns] = n
             owns += 1
             continue
-        framed = costs.framed[arm, sample]
-        start, end, arrived = transfer(up.start, up.rate, up.total, up.delay, up.loss, device, free[0], framed, requests.luck[n, 1])
+        framed = sizes[arm, sample]
+        start, end, arrived, first, final = transfer(
+            up_start, up_rate, up_total, up_delay, up_loss, device, free[0], framed, luck[n, 1], near[0]
+        )
+        near[0] = first
         if previous >= 0:
             tail = min(start - free[0], link.tail_seconds) * link.tail_watts if start > free[0] else 0.0
             tails[previous] = tail
             used += tail
         free[0], previous = end, n
         arrived = max(arrived, last[0])
-        served, finished, place = serve(requests.others, costs.other, int(free[3]), free[1], arrived, here.server)
+        served, finished, place = serve(others, costs.other, int(free[3]), free[1], arrived, here.server)
         free[1], free[3] = finished, place
-        _, back, answered = transfer(
-                down.start, down.rate, down.total, down.delay, down.loss, finished, free[2], costs.reply, requests.luck[n, 2])
+        _, back, answered, near[1], _ = transfer(
+            down_start, down_rate, down_total, down_delay, down_loss, finished, free[2], costs.reply, luck[n, 2], near[1]
+        )
         free[2] = back
         answered = max(answered, last[1])
         last[0], last[1] = arrived, answered
         moments[n, START], moments[n, SENT], moments[n, ARRIVED] = start, end, arrived
         moments[n, SERVED], moments[n, FINISHED], moments[n, ANSWERED] = served, finished, answered
         if end < math.inf:
-            radio[n] = carried(up.start, up.watts, up.energy, end) - carried(up.start, up.watts, up.energy, start)
+            radio[n] = carried(up_start, up_watts, up_energy, end, final) - carried(up_start, up_watts, up_energy, start, first)
         used += radio[n]
         sent[sends] = n
         sends += 1
@@ -280,7 +293,7 @@ def unsent(up, moment, free):
         return 0.0
     if free == math.inf:
         return math.inf
-    return carried(up.start, up.rate, up.total, free) - carried(up.start, up.rate, up.total, moment)
+    return carried(up.start, up.rate, up.total, free, 0) - carried(up.start, up.rate, up.total, moment, 0)
 
 
 @compiled

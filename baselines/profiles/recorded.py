@@ -12,7 +12,9 @@ class Recorded(Profile):
     """of the machine while it computes, where you have it from elsewhere"""
 
     def times(self, run: Record) -> PartTimes:
-        device, server = ([self._seconds(run, cut, side) for cut in range(len(run.cuts))] for side in ("device", "server"))
+        device, server = (
+            [self._seconds(run, cut, side) for cut in range(len(run.cuts))] for side in ("device", "server")
+        )
         return PartTimes(
             device=tuple(device),
             server=tuple(server),

@@ -33,10 +33,18 @@ class MuLinUcb(SplitPolicy):
         arms, allowed = known.arms, known.within(self.lost)
         sends = allowed & (arms["codec"] >= 0)
         if not sends.any():
-            raise SeesawError("No arm that sends keeps the right answers. Give mu-linucb[lost=] a larger share.")
-        scales = [max(arms["bytes"].max(), 1.0), max(np.nan_to_num(arms["rest"]).max(), 1.0), known.whole or 1.0]
+            raise SeesawError(
+                "No arm that sends keeps the right answers. Give mu-linucb[lost=] a larger share."
+            )
+        scales = [
+            max(arms["bytes"].max(), 1.0),
+            max(np.nan_to_num(arms["rest"]).max(), 1.0),
+            known.whole or 1.0,
+        ]
         inverse = np.eye(3).ravel() / self.ridge
-        return np.concatenate([inverse, np.zeros(3), scales, [0.0, known.smallest(sends)], allowed.astype(float)])
+        return np.concatenate(
+            [inverse, np.zeros(3), scales, [0.0, known.smallest(sends)], allowed.astype(float)]
+        )
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:

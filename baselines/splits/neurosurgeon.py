@@ -55,7 +55,9 @@ class Neurosurgeon(SplitPolicy):
 def _predicted(macs: np.ndarray, seconds: np.ndarray) -> np.ndarray:
     """Seconds of parts by a line in their MACs, none below zero, float64 (arms,); parts without MACs take none."""
     if not np.isfinite(macs).all():
-        raise SeesawError("neurosurgeon predicts times from MACs, and the record has none. Run it with the meter macs.")
+        raise SeesawError(
+            "neurosurgeon predicts times from MACs, and the record has none. Run it with the meter macs."
+        )
     columns = np.stack([macs, (macs > 0).astype(float)], 1)
     weights, *_ = np.linalg.lstsq(columns / max(macs.max(), 1.0), seconds, rcond=None)
     return np.clip(columns / max(macs.max(), 1.0) @ weights, 0.0, None)

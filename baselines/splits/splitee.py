@@ -42,7 +42,9 @@ class Splitee(SplitPolicy):
             if best >= 0:
                 plays[best] = 0
         if (plays == 0).sum() < 2:
-            raise SeesawError("No cut behind an exit keeps the right answers. Give splitee[lost=] a larger share.")
+            raise SeesawError(
+                "No cut behind an exit keeps the right answers. Give splitee[lost=] a larger share."
+            )
         return np.concatenate([plays, np.zeros(len(arms)), [self.worth or 10 * known.whole]])
 
     @staticmethod
@@ -57,7 +59,9 @@ class Splitee(SplitPolicy):
                 continue
             index = math.inf
             if plays > 0:
-                index = memory[count + number] / plays + own.c * math.sqrt(2 * math.log(max(total, 1.0)) / plays)
+                index = memory[count + number] / plays + own.c * math.sqrt(
+                    2 * math.log(max(total, 1.0)) / plays
+                )
             if index > highest:
                 best, highest = number, index
         return best

@@ -65,7 +65,7 @@ def _kind_of(spec: str) -> str:
     name = parse(spec).name
     if ":" in name:
         import bench
-        from bench.plugins.plugin import choose, class_name
+        from bench.plugins.plugin import choose
 
         return choose(bench.Plugin, spec).plugin.kind
     kinds = [kind for kind in KINDS if name in entries(kind)]

@@ -96,7 +96,9 @@ class Known:
 
     def names(self, cut: int) -> list[str]:
         """The specs of the codecs through which something was sent at a cut."""
-        return [self.codecs[int(one["codec"])] for one in self.arms if one["cut"] == cut and one["codec"] >= 0]
+        return [
+            self.codecs[int(one["codec"])] for one in self.arms if one["cut"] == cut and one["codec"] >= 0
+        ]
 
     def arm(self, cut: int, codec: str) -> int:
         """The number of the arm with a cut and a codec; -1 for none."""

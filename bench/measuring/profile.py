@@ -87,7 +87,9 @@ def profiled(
         taken = timed(jobs, device, limits.rounds, limits.seconds)
         readings = {key: one.reading(f"{source}, {way.name}") for key, one in taken.items()}
         readings |= {
-            Key("head", number): _more(taken[Key("exit", number)], taken[Key("device", stage + 1)], f"{source}, {way.name}")
+            Key("head", number): _more(
+                taken[Key("exit", number)], taken[Key("device", stage + 1)], f"{source}, {way.name}"
+            )
             for number, stage in enumerate(net.exits[:-1])
         }
         report(f"codecs, batch {batch}")
@@ -95,7 +97,9 @@ def profiled(
         encoded = timed(dict(_codecs(net, x, raw, codecs)), cpu, limits.rounds, limits.seconds)
         readings |= {key: one.reading(f"clock, {where(cpu)}, batch {batch}") for key, one in encoded.items()}
         nothing = (Key("device", 0), Key("server", len(net.stages)), Key("head", len(net.exits) - 1))
-        readings |= dict.fromkeys(nothing, Reading(value=0.0, unit="s", source="nothing to compute, or counted with the network"))
+        readings |= dict.fromkeys(
+            nothing, Reading(value=0.0, unit="s", source="nothing to compute, or counted with the network")
+        )
         timings += [
             Timing(part=key.part, number=key.number, codec=key.codec, batch=batch, seconds=readings[key])
             for key in sorted(readings, key=_place)
@@ -109,7 +113,10 @@ def _place(key: Key) -> tuple[int, int, str]:
 
 def _more(one: Times, other: Times, source: str) -> Reading:
     """The seconds that a job takes beyond another, round by round, at least none."""
-    return one.part([max(a - b, 0.0) for a, b in zip(one.wall, other.wall, strict=True)], f"{source}, beyond the stages alone")
+    return one.part(
+        [max(a - b, 0.0) for a, b in zip(one.wall, other.wall, strict=True)],
+        f"{source}, beyond the stages alone",
+    )
 
 
 class _Bare(Part):
@@ -139,7 +146,9 @@ def _parts(net: Net, x: Tensor, way: Way) -> Jobs:
             jobs[Key("device", k)] = _job(way, front, x)
         if k < last:
             jobs[Key("server", k)] = _job(way, _Bare(net, k, last), front(x))
-    return jobs | {Key("exit", n): _job(way, _Exit(net, 0, stage + 1), x) for n, stage in enumerate(net.exits)}
+    return jobs | {
+        Key("exit", n): _job(way, _Exit(net, 0, stage + 1), x) for n, stage in enumerate(net.exits)
+    }
 
 
 def _job(way: Way, part: Part, x: Tensor) -> Callable[[], object]:
@@ -147,7 +156,9 @@ def _job(way: Way, part: Part, x: Tensor) -> Callable[[], object]:
     return lambda: run(x)
 
 
-def _codecs(net: Net, x: Tensor, raw: Tensor, codecs: Mapping[str, Codec]) -> Iterator[tuple[Key, Callable[[], object]]]:
+def _codecs(
+    net: Net, x: Tensor, raw: Tensor, codecs: Mapping[str, Codec]
+) -> Iterator[tuple[Key, Callable[[], object]]]:
     """Both sides of every codec at every cut but the last."""
     for k in range(len(net.stages)):
         cut = net.crossing(k) if k else Crossing(tuple(raw.shape[1:]), 0, net.classes)
@@ -185,4 +196,6 @@ def power(counter: Counter, job: Callable[[], object], device: torch.device, clo
             torch.cuda.synchronize(device)
         samples.append((counter.joules() - before) / (clock() - begun))
     low, middle, high = statistics.quantiles(samples, n=4)
-    return Reading(value=middle, low=low, high=high, n=WINDOWS, unit="W", source=f"{counter.source}, idle included")
+    return Reading(
+        value=middle, low=low, high=high, n=WINDOWS, unit="W", source=f"{counter.source}, idle included"
+    )

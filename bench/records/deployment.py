@@ -248,7 +248,10 @@ class DeploymentRecord(Sealed):
         values: dict[str, Any] = {"circumstances": self.circumstances.model_dump(mode="json")}
         named = {"channel": self.way.channel, "device": self.device.profile, "server": self.server.profile}
         values |= {key: _identity(one) for key, one in named.items()}
-        values["sources"] = [self.device.source, self.server.source]  # a file's name does not tell whose times are in it
+        values["sources"] = [
+            self.device.source,
+            self.server.source,
+        ]  # a file's name does not tell whose times are in it
         values["players"] = sorted((_identity(one) for one in self.players), key=lambda one: str(one["spec"]))
         return digest(values)
 
@@ -301,7 +304,10 @@ class DeploymentRecord(Sealed):
         """Every number by a name of its own."""
         yield "requests", float(self.requests)
         for place, arm in enumerate(self.arms):
-            yield from ((f"arm {place}: {key}", float(getattr(arm, key))) for key in ("device", "server", "bytes", "right"))
+            yield from (
+                (f"arm {place}: {key}", float(getattr(arm, key)))
+                for key in ("device", "server", "bytes", "right")
+            )
         for one in self.outcomes:
             for key in Outcome.model_fields:
                 value = getattr(one, key)
@@ -325,4 +331,6 @@ class DeploymentRecord(Sealed):
 def _identity(plugin: Named) -> dict[str, Any]:
     """The values that identify a plugin in a request."""
     values = plugin.model_dump(mode="json")
-    return values if values["origin"].startswith("draft") else {k: v for k, v in values.items() if k != "origin"}
+    return (
+        values if values["origin"].startswith("draft") else {k: v for k, v in values.items() if k != "origin"}
+    )

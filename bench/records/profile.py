@@ -88,7 +88,9 @@ class ProfileFile(Block):
             ) from error
         except (ValidationError, ValueError, RecursionError) as error:
             why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-            raise SeesawError(f"{path} is no whole profile ({why}). Make it again: seesaw profile.") from error
+            raise SeesawError(
+                f"{path} is no whole profile ({why}). Make it again: seesaw profile."
+            ) from error
         if profile.checksum != checksum(profile.model_dump(mode="json")):
             raise SeesawError(
                 f"{path} was changed after it was written: its checksum is another. Make it again: seesaw profile."
@@ -104,12 +106,16 @@ class ProfileFile(Block):
         rows = [row for row in self.timings if row.batch == batch]
         if not rows:
             sizes = ", ".join(map(str, sorted({row.batch for row in self.timings})))
-            raise SeesawError(f"This profile has no batches of {batch}. Choose batch={sizes.replace(', ', ' or ')}.")
+            raise SeesawError(
+                f"This profile has no batches of {batch}. Choose batch={sizes.replace(', ', ' or ')}."
+            )
 
         def row_of(part: Part) -> tuple[float, ...]:
             found = {row.number: row.seconds.value for row in rows if row.part == part}
             if sorted(found) != list(range(len(found))):
-                raise SeesawError(f"This profile lacks a {part} among {sorted(found)}. Make it again: seesaw profile.")
+                raise SeesawError(
+                    f"This profile lacks a {part} among {sorted(found)}. Make it again: seesaw profile."
+                )
             return tuple(found[number] for number in range(len(found)))
 
         def codecs(part: Part) -> dict[tuple[int, str], float]:
@@ -163,7 +169,14 @@ class PartTimes:
     energy: Origin | Literal["unknown"] = "unknown"
 
     def __post_init__(self) -> None:
-        seconds = (*self.device, *self.server, *self.exits, *self.heads, *self.encoders.values(), *self.decoders.values())
+        seconds = (
+            *self.device,
+            *self.server,
+            *self.exits,
+            *self.heads,
+            *self.encoders.values(),
+            *self.decoders.values(),
+        )
         if not all(math.isfinite(one) and one >= 0 for one in (*seconds, self.watts or 0.0)):
             raise SeesawError(
                 f"A profile ({self.source}) has times or watts that are negative or no numbers. Measure it again."
@@ -175,7 +188,11 @@ class PartTimes:
         Raises:
             SeesawError: it is of another network.
         """
-        if len(self.device) != cuts or len(self.server) != cuts or {len(self.exits), len(self.heads)} != {exits}:
+        if (
+            len(self.device) != cuts
+            or len(self.server) != cuts
+            or {len(self.exits), len(self.heads)} != {exits}
+        ):
             raise SeesawError(
                 f"A profile ({self.source}) has {len(self.device)} cuts and {len(self.heads)} exits, and the network has {cuts} "
                 f"and {exits}. Profile this network: seesaw profile."

@@ -39,7 +39,11 @@ def small_record() -> Record:
         for k in range(CUTS)
     ]  # fmt: skip
     exits = [
-        Exit(stage=stage, readings=readings("macs", 1e6 * (stage + 1), "MAC") | readings("latency", 1e-3 * (stage + 1), "s"))
+        Exit(
+            stage=stage,
+            readings=readings("macs", 1e6 * (stage + 1), "MAC")
+            | readings("latency", 1e-3 * (stage + 1), "s"),
+        )
         for stage in (1, 2)
     ]
     return Record(

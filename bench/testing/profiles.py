@@ -20,6 +20,8 @@ def check_profile(profile: Profile) -> list[str]:
     facts.hold(bool((np.diff(times.device) >= 0).all()), "a deeper cut takes the device no less time")
     facts.hold(bool((np.diff(times.server) <= 0).all()), "a deeper cut takes the server no more time")
     facts.hold(bool(times.source), "it says where its numbers come from")
-    facts.hold((times.watts is None) == (times.energy == "unknown"), "a power has a source, and no power has none")
+    facts.hold(
+        (times.watts is None) == (times.energy == "unknown"), "a power has a source, and no power has none"
+    )
     facts.hold(times == profile.times(run), "the same network takes the same times again")
     return facts

@@ -20,10 +20,13 @@ def check_split(policy: SplitPolicy) -> list[str]:
     requests = requests_of(game, "poisson", 20.0, 50.0, 0, 1)
     played = play(policy, game, requests)
     facts.hold(
-        bool(((played.arms >= 0) & (played.arms < len(game.known.arms))).all()), "it chooses an arm for every request"
+        bool(((played.arms >= 0) & (played.arms < len(game.known.arms))).all()),
+        "it chooses an arm for every request",
     )
     facts.hold(
-        bool((played.moments[:, 0] >= requests.arrivals).all() and (np.diff(played.moments, axis=1) >= 0).all()),
+        bool(
+            (played.moments[:, 0] >= requests.arrivals).all() and (np.diff(played.moments, axis=1) >= 0).all()
+        ),
         "every request is begun, sent and answered in this order",
     )
     again = play(policy, game, requests)
@@ -36,7 +39,8 @@ def check_split(policy: SplitPolicy) -> list[str]:
         return facts
     other = replace(game, right=~game.right, exit_right=~game.exit_right)
     facts.hold(
-        np.array_equal(played.arms, play(policy, other, requests).arms), "other labels change nothing that it chooses"
+        np.array_equal(played.arms, play(policy, other, requests).arms),
+        "other labels change nothing that it chooses",
     )
     first = requests_of(game, "poisson", 20.0, 50.0, 0, 1)
     half = len(first.arrivals) // 2

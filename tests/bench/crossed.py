@@ -49,7 +49,11 @@ def made_crossings(path, right, samples=200, change=lambda tensors: None):
     first = torch.where(torch.arange(samples) < right[0], 0, 1).to(torch.int16)
     sizes = 60 + torch.arange(samples) % 9
     tensors = {"samples": torch.arange(samples)}
-    for name, scale, answers in (("0/image8", 1, (first, last)), ("0/jpeg", 3, (first, last)), ("1/int8", 1, (last,))):
+    for name, scale, answers in (
+        ("0/image8", 1, (first, last)),
+        ("0/jpeg", 3, (first, last)),
+        ("1/int8", 1, (last,)),
+    ):
         tensors[f"{name}/bytes"] = sizes * scale
         tensors[f"{name}/framed"] = sizes * scale + 24
         tensors[f"{name}/answers"] = torch.stack(answers)

@@ -27,7 +27,19 @@ def table(seed=0, pieces=200, loss=0.0, least=0.0, radio=True):
     )  # fmt: skip
 
 
-def game(conditions, seed=0, samples=40, cuts=4, codecs=2, exits=3, watts=2.0, report=1.0, battery=0.0, other=0.02, scale=1.0):
+def game(
+    conditions,
+    seed=0,
+    samples=40,
+    cuts=4,
+    codecs=2,
+    exits=3,
+    watts=2.0,
+    report=1.0,
+    battery=0.0,
+    other=0.02,
+    scale=1.0,
+):
     """A network of `cuts` cuts and an exit behind each of the last ones, with random times, bytes and answers."""
     rng = np.random.default_rng(seed)
     stages = list(range(cuts - 1 - exits, cuts - 1))
@@ -36,10 +48,14 @@ def game(conditions, seed=0, samples=40, cuts=4, codecs=2, exits=3, watts=2.0, r
     heads = np.concatenate([scale * rng.uniform(0.0005, 0.002, exits - 1), [0.0]])
     arms = np.zeros((cuts - 1) * codecs + 1, ARM)
     keys = [(cut, codec) for cut in range(cuts - 1) for codec in range(codecs)] + [(cuts - 1, -1)]
-    framed = rng.integers(100, 6000, (len(keys), samples)) // (1 + np.array([cut for cut, _ in keys])[:, None])
+    framed = rng.integers(100, 6000, (len(keys), samples)) // (
+        1 + np.array([cut for cut, _ in keys])[:, None]
+    )
     framed[-1] = 0
     labels = rng.integers(0, 5, samples)
-    exit_answers = np.where(rng.random((exits, samples)) < np.linspace(0.6, 0.9, exits)[:, None], labels, (labels + 1) % 5)
+    exit_answers = np.where(
+        rng.random((exits, samples)) < np.linspace(0.6, 0.9, exits)[:, None], labels, (labels + 1) % 5
+    )
     answers = np.repeat(exit_answers[-1:], len(keys), 0)
     for number, (_, codec) in enumerate(keys):
         if codec == 1:
@@ -59,14 +75,24 @@ def game(conditions, seed=0, samples=40, cuts=4, codecs=2, exits=3, watts=2.0, r
     )  # fmt: skip
     up, down = directions(conditions)
     link = Link(up, down, conditions.tail_seconds, conditions.tail_watts, report)
-    known = Known(arms, tuple(f"codec{number}" for number in range(codecs)), 80, float(device[-1]), (watts, 1.3))
+    known = Known(
+        arms, tuple(f"codec{number}" for number in range(codecs)), 80, float(device[-1]), (watts, 1.3)
+    )
     return Game(known, costs, link, right, exit_answers == labels, np.arange(samples), ())
 
 
 USUAL = ("always-device", "always-server", "fixed[cut=1,threshold=0.7]", "dynamic", "best-fixed", "oracle")
 
 
-def deploy(folder, store, policies=USUAL, channel="constant[up=0.2,rtt=20]", profile="scaled[by=30,watts=2.0]", server="recorded", **changes):
+def deploy(
+    folder,
+    store,
+    policies=USUAL,
+    channel="constant[up=0.2,rtt=20]",
+    profile="scaled[by=30,watts=2.0]",
+    server="recorded",
+    **changes,
+):
     """The deployment record of a run's folder; `changes` are circumstances."""
     network = network_of(RunFiles(folder), store)
     sides = tuple(side_of(choose(Profile, spec), network.run) for spec in (profile, server))
@@ -123,7 +149,9 @@ def simulate(of, conditions, come, arms, exits, evaluates):
         first = {"none": asked, "last": max(asked - 1, 0), "all": 0}[evaluates]
         is_early = first <= left < asked
         last = left if is_early else asked - 1
-        device = begin + (costs.reach[left] if is_early else here["device"]) + sum(costs.heads[first : last + 1])
+        device = (
+            begin + (costs.reach[left] if is_early else here["device"]) + sum(costs.heads[first : last + 1])
+        )
         if left >= 0:
             moments.append([begin] + 7 * [device])
             continue

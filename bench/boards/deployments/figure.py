@@ -67,7 +67,9 @@ def _distribution(axis: Any, deployment: DeploymentRecord) -> None:
     for spec, times in deployment.arrays("quantiles").items():
         axis.plot(times, shares, linewidth=1, **_looks(deployment)[spec] | {"marker": ""})
     if deployment.circumstances.deadline is not None:
-        axis.axvline(deployment.circumstances.deadline, color="black", linewidth=0.8, linestyle="--", label="deadline")
+        axis.axvline(
+            deployment.circumstances.deadline, color="black", linewidth=0.8, linestyle="--", label="deadline"
+        )
     axis.set(xlabel=TIME, ylabel="share of requests answered within", xscale="log")
 
 

@@ -44,7 +44,11 @@ def _cells(line: PolicyLine, has_deadline: bool) -> list[Cell]:
 
     def time(key: str) -> Cell:
         mean = numbers.get(key)
-        return Cell("never", value=None) if mean is None else Cell(seconds(mean.value) + _half(mean), value=short(mean.value))
+        return (
+            Cell("never", value=None)
+            if mean is None
+            else Cell(seconds(mean.value) + _half(mean), value=short(mean.value))
+        )
 
     def energy(key: str) -> Cell:
         mean = numbers.get(key)
@@ -56,7 +60,9 @@ def _cells(line: PolicyLine, has_deadline: bool) -> list[Cell]:
         Cell(line.policy + (" (bound)" if line.bound else "")),
         Cell(percent(numbers["accuracy"]), value=short(numbers["accuracy"].value)),
         *(time(key) for key in ("mean", "50%", "95%", "99%")),
-        Cell(f"{numbers['late'].value:.2%}", value=short(numbers["late"].value)) if has_deadline else Cell(""),
+        Cell(f"{numbers['late'].value:.2%}", value=short(numbers["late"].value))
+        if has_deadline
+        else Cell(""),
         Cell(f"{never:.2%}", value=short(never)) if never else Cell(""),
         Cell(f"{numbers['sent'].value:.1%}", value=short(numbers["sent"].value)),
         Cell(in_bytes(numbers["bytes"].value), value=short(numbers["bytes"].value)),
@@ -91,7 +97,9 @@ def page(board: DeploymentBoard) -> str:
 def chapter(boards: Mapping[str, DeploymentBoard]) -> Chapter | None:
     """The deployments as a chapter of index.html; None where there is none."""
     named_sections = [(name, section) for name, board in boards.items() for section in board.sections]
-    contested = [(f"{name}: {model}", reason) for name, board in boards.items() for model, reason in board.contested]
+    contested = [
+        (f"{name}: {model}", reason) for name, board in boards.items() for model, reason in board.contested
+    ]
     if not named_sections and not contested:
         return None
     parts = []

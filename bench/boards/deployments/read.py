@@ -44,7 +44,8 @@ def read_deployment_boards(store: Store) -> tuple[dict[str, DeploymentBoard], li
             contested[one.board].append((one.name, entry.contested))
     names = sorted({*sound, *contested})
     return {
-        name: DeploymentBoard(name, sections(sound[name]), len(sound[name]), contested[name]) for name in names
+        name: DeploymentBoard(name, sections(sound[name]), len(sound[name]), contested[name])
+        for name in names
     }, trouble
 
 

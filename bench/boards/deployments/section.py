@@ -95,7 +95,10 @@ class Section:
         lines.sort(key=lambda line: (line.bound, self._place(line)))
         ranks = shared(
             self._place(line)
-            if self.ranked and not line.bound and line.numbers["accuracy"].value >= whole - LOST and math.isfinite(self._place(line))
+            if self.ranked
+            and not line.bound
+            and line.numbers["accuracy"].value >= whole - LOST
+            and math.isfinite(self._place(line))
             else None
             for line in lines
         )
@@ -110,17 +113,21 @@ class Section:
         outcomes = [next(one for one in record.outcomes if one.policy == spec) for record in self.records]
         each = [_numbers(record, outcome) for record, outcome in zip(self.records, outcomes, strict=True)]
         means = {
-            key: mean
-            for key in each[0]
-            if (mean := _mean([numbers[key] for numbers in each])) is not None
+            key: mean for key in each[0] if (mean := _mean([numbers[key] for numbers in each])) is not None
         }
         shares = [_shares(record, outcome) for record, outcome in zip(self.records, outcomes, strict=True)]
         steps = {
-            name: sum(outcome.steps[place] for outcome in outcomes) / len(outcomes) for place, name in enumerate(STEPS)
+            name: sum(outcome.steps[place] for outcome in outcomes) / len(outcomes)
+            for place, name in enumerate(STEPS)
         }
         names = dict.fromkeys(name for one in shares for name in one)
         return PolicyLine(
-            spec, bound, None, means, {name: sum(one.get(name, 0.0) for one in shares) / len(shares) for name in names}, steps
+            spec,
+            bound,
+            None,
+            means,
+            {name: sum(one.get(name, 0.0) for one in shares) / len(shares) for name in names},
+            steps,
         )
 
 
@@ -156,6 +163,10 @@ def _numbers(record: DeploymentRecord, outcome: Outcome) -> dict[str, float | No
 def _shares(record: DeploymentRecord, outcome: Outcome) -> dict[str, float]:
     """Shares of requests by arm, and by exit on the device."""
     n = record.requests
-    arms = {f"chosen: {arm.name}": plays / n for arm, plays in zip(record.arms, outcome.plays, strict=True) if plays}
+    arms = {
+        f"chosen: {arm.name}": plays / n
+        for arm, plays in zip(record.arms, outcome.plays, strict=True)
+        if plays
+    }
     exits = {f"answered by exit {number}": count / n for number, count in enumerate(outcome.exits) if count}
     return arms | exits | ({"answered by the server": outcome.sent / n} if outcome.sent else {})

@@ -39,7 +39,9 @@ def policies(deployment: DeploymentRecord, store: Store) -> Shown:
     """The mean time of each step of a request, by policy."""
     for section in sections([deployment]):
         names = next(iter(section.lines)).steps
-        table = _empty("mean time of each step of a request", "policy", *(name.replace(" ", "\n") for name in names))
+        table = _empty(
+            "mean time of each step of a request", "policy", *(name.replace(" ", "\n") for name in names)
+        )
         for line in section.lines:
             table.add_row(line.policy, *(seconds(one) if one else "" for one in line.steps.values()))
         yield table, None
@@ -49,9 +51,18 @@ PARTS: dict[str, Callable[[DeploymentRecord, Store], Shown]] = {"cuts": cuts, "p
 
 
 def _empty(title: str, *heads: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", collapse_padding=True, pad_edge=False)
+    table = Table(
+        box=SIMPLE_HEAD,
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        collapse_padding=True,
+        pad_edge=False,
+    )
     for number, head in enumerate(heads):
-        table.add_column(head, justify="left" if number == 0 or head == "where" else "right", no_wrap=number > 0)
+        table.add_column(
+            head, justify="left" if number == 0 or head == "where" else "right", no_wrap=number > 0
+        )
     return table
 
 

@@ -22,7 +22,9 @@ USUAL = ("dynamic", "neurosurgeon", "splitee", "hi-lcb", "mu-linucb")
 
 def deploy(
     record: Annotated[Path, typer.Option(help="record of the network's run, or the run's folder")],
-    channel: Annotated[str, typer.Option(help="spec of the link; `seesaw list channel` shows all")] = "constant",
+    channel: Annotated[
+        str, typer.Option(help="spec of the link; `seesaw list channel` shows all")
+    ] = "constant",
     profile: Annotated[
         str, typer.Option(help="the device: spec of a profile, or a file that `seesaw profile` wrote")
     ] = "recorded",
@@ -48,9 +50,12 @@ def deploy(
     battery: Annotated[float, typer.Option(min=0, help="joules; 0 for one without end")] = 0.0,
     reply: Annotated[int, typer.Option(min=1, help="bytes of an answer, framed")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="of moments, samples, luck, and of the channel")] = 0,
-    out_: Annotated[Path | None, typer.Option("--out", help="CSV file with a line for each request and policy")] = None,
+    out_: Annotated[
+        Path | None, typer.Option("--out", help="CSV file with a line for each request and policy")
+    ] = None,
     figures: Annotated[
-        Path | None, typer.Option(help="folder for three plots: time line, distribution, accuracy against time")
+        Path | None,
+        typer.Option(help="folder for three plots: time line, distribution, accuracy against time"),
     ] = None,
     ending: Annotated[str, typer.Option(help="of the plots' files: png, svg or pdf")] = "png",
     keep: Annotated[
@@ -59,7 +64,9 @@ def deploy(
     ] = False,
     records: Annotated[
         Path | None,
-        typer.Option(envvar="SEESAW_RECORDS", help="folder of records; the one that holds the record where left out"),
+        typer.Option(
+            envvar="SEESAW_RECORDS", help="folder of records; the one that holds the record where left out"
+        ),
     ] = None,
     runs: options.Runs = options.RUNS,
     debug: options.Debug = False,
@@ -112,7 +119,9 @@ def deploy(
             battery=battery, deadline=deadline,
         )  # fmt: skip
         device_side, server_side = (side_of(choose(Profile, spec), network.run) for spec in sides)
-        deployment = Deployment.of(network, choose(Channel, channel), (device_side, server_side), circumstances)
+        deployment = Deployment.of(
+            network, choose(Channel, channel), (device_side, server_side), circumstances
+        )
     policies = list(chosen.values())
     with out.status("Compiling ...") as status:
         deployment.compile(policies, lambda spec: status.update(f"Compiling {spec} ..."))
@@ -128,7 +137,9 @@ def deploy(
             style="yellow",
             soft_wrap=True,
         )
-    out.print(f"{counted(made.requests, 'request')} played by {counted(len(policies), 'policy', 'policies')} in {taken:.1f} s.")
+    out.print(
+        f"{counted(made.requests, 'request')} played by {counted(len(policies), 'policy', 'policies')} in {taken:.1f} s."
+    )
     if out_ is not None:
         places = dict(enumerate(network.crossed.samples.tolist()))
         write_requests(out_, deployment.game, deployment.requests, places, played)

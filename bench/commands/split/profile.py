@@ -18,14 +18,20 @@ from bench.errors import SeesawError
 @options.with_run_options
 def profile(
     run_options: options.TrainOptions,
-    model: Annotated[str, typer.Option(help="a model that was run, backbone_method; or the path of its record")],
+    model: Annotated[
+        str, typer.Option(help="a model that was run, backbone_method; or the path of its record")
+    ],
     into: Annotated[Path, typer.Option("--out", help="JSON file to write")],
     batches: Annotated[str, typer.Option(help="sizes, joined by commas")] = "1",
     codecs: Annotated[
         str | None, typer.Option(help="specs, joined by commas; left out: those of the run")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=3, help="how often each part is timed undisturbed, at most")] = 30,
-    longest: Annotated[float, typer.Option(min=0.1, help="seconds for the parts of one size, at most")] = 20.0,
+    rounds: Annotated[
+        int, typer.Option(min=3, help="how often each part is timed undisturbed, at most")
+    ] = 30,
+    longest: Annotated[
+        float, typer.Option(min=0.1, help="seconds for the parts of one size, at most")
+    ] = 20.0,
     seed: Annotated[int, typer.Option(min=0, help="of the run, where a model is named")] = 0,
     threads: options.Threads = None,
     debug: options.Debug = False,
@@ -64,7 +70,9 @@ def profile(
             f"{path} is a record, which has its own task, exits plan and recipe. Leave out {', '.join(changed)}."
         )
     request = (
-        RunRequest.of(load(path), **run_options.folders) if is_record else run_options.request(model, seed=seed)
+        RunRequest.of(load(path), **run_options.folders)
+        if is_record
+        else run_options.request(model, seed=seed)
     )
     run = ResolvedRun.of(request)
     trained = run.trained()
@@ -76,9 +84,11 @@ def profile(
     settle(threads)
     with out.status("Profiling ...") as status, without_hub(), alone(run.store.timing_lock):
         net, data = network_of(run, trained).to(run.device), run.splits()
-        chosen = {one.spec: one for one in run.codecs} if codecs is None else {
-            one.spec: one for one in (choose(Codec, spec) for spec in options.words(codecs))
-        }
+        chosen = (
+            {one.spec: one for one in run.codecs}
+            if codecs is None
+            else {one.spec: one for one in (choose(Codec, spec) for spec in options.words(codecs))}
+        )
         timings = profiled(
             net, data, {spec: one.plugin for spec, one in chosen.items()}, sizes, run.device, Limits(rounds, longest),
             lambda line: status.update(f"Profiling: {line} ..."),
@@ -90,18 +100,41 @@ def profile(
         watts=None if isinstance(power, str) else power, machine=conditions(run.device), versions=versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     ).write(into)  # fmt: skip
-    table = Table("part", *(f"batch {size}" for size in sizes), title=run.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = Table(
+        "part",
+        *(f"batch {size}" for size in sizes),
+        title=run.title,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+    )
     names = dict.fromkeys((one.part, one.number, one.codec) for one in timings)
     for part, number, codec in names:
         cells = []
         for size in sizes:
-            (found,) = (one.seconds for one in timings if (one.part, one.number, one.codec, one.batch) == (part, number, codec, size))
+            (found,) = (
+                one.seconds
+                for one in timings
+                if (one.part, one.number, one.codec, one.batch) == (part, number, codec, size)
+            )
             cells.append(("" if found.is_reliable else "~") + (seconds(found.value) if found.value else "-"))
         where = "exit" if part in ("exit", "head") else "cut"
-        table.add_row(f"{part} {'of' if part == 'head' else 'to' if part == 'exit' else 'at'} {where} {number} {codec}".rstrip(), *cells)
+        table.add_row(
+            f"{part} {'of' if part == 'head' else 'to' if part == 'exit' else 'at'} {where} {number} {codec}".rstrip(),
+            *cells,
+        )
     out.print(table)
-    out.print("Of one call, medians. A ~ marks times that other programs disturbed." if any(not one.seconds.is_reliable for one in timings) else "Of one call, medians.")
-    out.print(f"Power: {power.value:.3g} W ({power.source})." if not isinstance(power, str) else f"Power unknown: {power}.", soft_wrap=True)
+    out.print(
+        "Of one call, medians. A ~ marks times that other programs disturbed."
+        if any(not one.seconds.is_reliable for one in timings)
+        else "Of one call, medians."
+    )
+    out.print(
+        f"Power: {power.value:.3g} W ({power.source})."
+        if not isinstance(power, str)
+        else f"Power unknown: {power}.",
+        soft_wrap=True,
+    )
     out.print(str(into), soft_wrap=True)
 
 
@@ -116,5 +149,7 @@ def _sizes(text: str) -> list[int]:
         if not 1 <= sizes[0] <= sizes[-1] <= 4096:
             raise ValueError(text)
     except ValueError as error:
-        raise SeesawError(f"{text!r} is no list of batch sizes. Write whole numbers from 1 to 4096: 1,8.") from error
+        raise SeesawError(
+            f"{text!r} is no list of batch sizes. Write whole numbers from 1 to 4096: 1,8."
+        ) from error
     return sizes

@@ -80,19 +80,32 @@ def _arms(deployment: DeploymentRecord) -> Iterator[str]:
         yield f"{n} requests came, and {c.rate:g} a second for {c.seconds:g} s are {expected:g}."
     cuts, exits = len(deployment.device.device), len(deployment.part.right)
     for name, side in (("device", deployment.device), ("server", deployment.server)):
-        if (len(side.device), len(side.server), len(side.exits), len(side.heads)) != (cuts, cuts, exits, exits) or cuts < 2:
+        if (len(side.device), len(side.server), len(side.exits), len(side.heads)) != (
+            cuts,
+            cuts,
+            exits,
+            exits,
+        ) or cuts < 2:
             yield f"The profile of the {name} is not of {counted(cuts, 'cut')} and {counted(exits, 'exit')}."
             return
     pairs = [(arm.cut, arm.codec) for arm in deployment.arms]
     last = cuts - 1
-    if pairs[-1] != (last, "") or len(set(pairs)) != len(pairs) or any(not codec or cut >= last for cut, codec in pairs[:-1]):
+    if (
+        pairs[-1] != (last, "")
+        or len(set(pairs)) != len(pairs)
+        or any(not codec or cut >= last for cut, codec in pairs[:-1])
+    ):
         yield "Its arms are not cuts with codecs, each once, and the whole network on the device as the last."
         return
     for arm in deployment.arms:
         encoder, decoder = _codec_seconds(deployment.device, deployment.server, arm.cut, arm.codec)
-        if not math.isclose(arm.device, deployment.device.device[arm.cut] + encoder, rel_tol=SAME, abs_tol=1e-12):
+        if not math.isclose(
+            arm.device, deployment.device.device[arm.cut] + encoder, rel_tol=SAME, abs_tol=1e-12
+        ):
             yield f"The device's part of {arm.name} takes {arm.device:g} s, and its profile says otherwise."
-        if not math.isclose(arm.server, deployment.server.server[arm.cut] + decoder, rel_tol=SAME, abs_tol=1e-12):
+        if not math.isclose(
+            arm.server, deployment.server.server[arm.cut] + decoder, rel_tol=SAME, abs_tol=1e-12
+        ):
             yield f"The server's part of {arm.name} takes {arm.server:g} s, and its profile says otherwise."
 
 
@@ -124,7 +137,9 @@ def _counts(deployment: DeploymentRecord, outcome: Outcome) -> Iterator[str]:
     if not deployment.way.radio and outcome.radio + outcome.tail > 0:
         yield f"{name} spends energy of a radio that takes none."
     shares = {share for share in outcome.server if share is not None}
-    if (outcome.sent in (0, n) and shares - {outcome.sent / n}) or not min(shares) <= outcome.sent / n <= max(shares):
+    if (outcome.sent in (0, n) and shares - {outcome.sent / n}) or not min(shares) <= outcome.sent / n <= max(
+        shares
+    ):
         yield f"{name} sends {counted(outcome.sent, 'request')} of {n}, and its time line says otherwise."
     if (outcome.compute is None) != (deployment.device.watts is None):
         yield f"{name} has an energy of computing without a power of the device, or none with one."
@@ -155,9 +170,13 @@ def _times(deployment: DeploymentRecord, outcome: Outcome) -> Iterator[str]:
     if outcome.sent == 0 and any(outcome.steps[2:]):
         yield f"{name} sends nothing, and spends time on the way."
     watts, device = deployment.device.watts, outcome.steps[1]
-    if watts is not None and outcome.compute is not None and outcome.answered == n:
-        if not math.isclose(outcome.compute, watts * device * n, rel_tol=1e-5, abs_tol=1e-12):
-            yield f"{name} computes for {device:g} s a request at {watts:g} W, and spends {outcome.compute:g} J in all."
+    joules = outcome.compute if outcome.answered == n else None
+    if (
+        watts
+        and joules is not None
+        and not math.isclose(joules, watts * device * n, rel_tol=1e-5, abs_tol=1e-12)
+    ):
+        yield f"{name} computes for {device:g} s a request at {watts:g} W, and spends {joules:g} J in all."
 
 
 def _references(deployment: DeploymentRecord) -> Iterator[str]:
@@ -213,7 +232,16 @@ def _is_of(side: Side, run: Record) -> bool:
         and not any(side.heads)
         and not side.encoders
         and not side.decoders
-        and all(close(one, cut.readings.get("latency.device")) for one, cut in zip(side.device[1:], run.cuts[1:], strict=True))
-        and all(close(one, exit_.readings.get("latency")) for one, exit_ in zip(side.exits, run.exits, strict=True))
-        and all(close(one, cut.readings.get("latency.server")) for one, cut in zip(side.server[:-1], run.cuts[:-1], strict=True))
+        and all(
+            close(one, cut.readings.get("latency.device"))
+            for one, cut in zip(side.device[1:], run.cuts[1:], strict=True)
+        )
+        and all(
+            close(one, exit_.readings.get("latency"))
+            for one, exit_ in zip(side.exits, run.exits, strict=True)
+        )
+        and all(
+            close(one, cut.readings.get("latency.server"))
+            for one, cut in zip(side.server[:-1], run.cuts[:-1], strict=True)
+        )
     )

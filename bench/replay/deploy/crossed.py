@@ -118,7 +118,9 @@ def _whole(file: Any, name: str, least: int, most: int) -> np.ndarray:
         raise ValueError(f"{name} holds {values.dtype}, and no whole numbers")
     values = values.astype(np.int64)
     if values.size and not (values.min() >= least and values.max() <= most):
-        raise ValueError(f"{name} has numbers from {values.min()} to {values.max()}, not within {least} to {most}")
+        raise ValueError(
+            f"{name} has numbers from {values.min()} to {values.max()}, not within {least} to {most}"
+        )
     return values
 
 

@@ -22,7 +22,7 @@ from bench.replay.deploy.crossed import Crossed
 from bench.replay.deploy.game import Game, Terms, game_of, requests_of
 from bench.replay.deploy.loop import Requests
 from bench.replay.deploy.play import Played, play
-from bench.replay.deploy.recording import player_of, named, record_of, way_of
+from bench.replay.deploy.recording import named, player_of, record_of, way_of
 from bench.replay.streams.recording import parts_of
 from bench.replay.trace import Trace
 
@@ -99,7 +99,11 @@ class Deployment:
 
     @classmethod
     def of(
-        cls, network: Network, channel: Choice[Channel], sides: tuple[Side, Side], circumstances: Circumstances
+        cls,
+        network: Network,
+        channel: Choice[Channel],
+        sides: tuple[Side, Side],
+        circumstances: Circumstances,
     ) -> Deployment:
         """The deployment of a network between two profiles.
 
@@ -114,7 +118,9 @@ class Deployment:
         requests = requests_of(game, c.arrivals, c.rate, c.seconds, c.order_seed, c.devices)
         return cls(network, sides, channel, circumstances, game, requests)
 
-    def compile(self, policies: Sequence[Choice[SplitPolicy]], report: Callable[[str], None] = lambda spec: None) -> None:
+    def compile(
+        self, policies: Sequence[Choice[SplitPolicy]], report: Callable[[str], None] = lambda spec: None
+    ) -> None:
         """Let every policy play the first request alone, so that its functions are compiled, or read from the disk.
 
         Raises:
@@ -143,7 +149,9 @@ class Deployment:
             played[one.spec] = play(one.plugin, self.game, self.requests)
         return played
 
-    def record(self, policies: Sequence[Choice[SplitPolicy]], played: Mapping[str, Played]) -> DeploymentRecord:
+    def record(
+        self, policies: Sequence[Choice[SplitPolicy]], played: Mapping[str, Played]
+    ) -> DeploymentRecord:
         """The record of policies that have played."""
         c = self.circumstances
         conditions = self.channel.plugin.conditions(c.seconds + SPARE, c.order_seed)

@@ -61,7 +61,13 @@ class Game:
 
 
 def game_of(
-    run: Record, trace: Trace, crossed: Crossed, device: PartTimes, server: PartTimes, conditions: Conditions, terms: Terms
+    run: Record,
+    trace: Trace,
+    crossed: Crossed,
+    device: PartTimes,
+    server: PartTimes,
+    conditions: Conditions,
+    terms: Terms,
 ) -> Game:
     """The game of one network.
 
@@ -139,7 +145,13 @@ def _macs(run: Record, cut: int) -> tuple[float, float]:
 
 
 def requests_of(
-    game: Game, kind: str, rate: float, seconds: float, seed: int, devices: int, moments: np.ndarray | None = None
+    game: Game,
+    kind: str,
+    rate: float,
+    seconds: float,
+    seed: int,
+    devices: int,
+    moments: np.ndarray | None = None,
 ) -> Requests:
     """The requests of a deployment; the same seed gives the same ones.
 

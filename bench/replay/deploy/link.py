@@ -127,7 +127,9 @@ def transfer(start, rate, total, delay, loss, ready, free, count, luck, near):
     first = piece(start, begin, near)
     amount = total[first] + rate[first] * (begin - start[first]) + count
     last = piece(total, amount, first)
-    while last > first and total[last] == amount:  # carried by then, at a standstill since: the earliest moment counts
+    while (
+        last > first and total[last] == amount
+    ):  # carried by then, at a standstill since: the earliest moment counts
         last -= 1
     if last == first:
         end = begin + (count / rate[first] if rate[first] > 0 else np.inf if count > 0 else 0.0)

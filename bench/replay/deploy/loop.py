@@ -124,13 +124,30 @@ def foreseen(arms, costs, link, requests, allowed, n, begin, free, last, near):
         moment = begin + arm.device
         if number < len(arms) - 1:
             _, _, arrived, _, _ = transfer(
-                up_start, up_rate, up_total, up_delay, up_loss, moment, free[0], sizes[number, sample], luck[n, 1],
+                up_start,
+                up_rate,
+                up_total,
+                up_delay,
+                up_loss,
+                moment,
+                free[0],
+                sizes[number, sample],
+                luck[n, 1],
                 near[0],
             )
             arrived = max(arrived, last[0])
             _, finished, _ = serve(others, costs.other, int(free[3]), free[1], arrived, arm.server)
             _, _, moment, _, _ = transfer(
-                down_start, down_rate, down_total, down_delay, down_loss, finished, free[2], costs.reply, luck[n, 2], near[1],
+                down_start,
+                down_rate,
+                down_total,
+                down_delay,
+                down_loss,
+                finished,
+                free[2],
+                costs.reply,
+                luck[n, 2],
+                near[1],
             )
             moment = max(moment, last[1])
         if moment < first:
@@ -269,7 +286,16 @@ def play(
         served, finished, place = serve(others, costs.other, int(free[3]), free[1], arrived, here.server)
         free[1], free[3] = finished, place
         _, back, answered, near[1], _ = transfer(
-            down_start, down_rate, down_total, down_delay, down_loss, finished, free[2], costs.reply, luck[n, 2], near[1]
+            down_start,
+            down_rate,
+            down_total,
+            down_delay,
+            down_loss,
+            finished,
+            free[2],
+            costs.reply,
+            luck[n, 2],
+            near[1],
         )
         free[2] = back
         answered = max(answered, last[1])
@@ -277,7 +303,9 @@ def play(
         moments[n, START], moments[n, SENT], moments[n, ARRIVED] = start, end, arrived
         moments[n, SERVED], moments[n, FINISHED], moments[n, ANSWERED] = served, finished, answered
         if end < math.inf:
-            radio[n] = carried(up_start, up_watts, up_energy, end, final) - carried(up_start, up_watts, up_energy, start, first)
+            radio[n] = carried(up_start, up_watts, up_energy, end, final) - carried(
+                up_start, up_watts, up_energy, start, first
+            )
         used += radio[n]
         sent[sends] = n
         sends += 1

@@ -65,7 +65,9 @@ class Played:
 def settings(policy: SplitPolicy) -> np.ndarray:
     """The settings that are numbers, as one record, NaN for one that is left open; a zero where there are none."""
     values = {key: math.nan if value is None else value for key, value in policy.model_dump().items()}
-    numbers = {key: float(value) for key, value in values.items() if isinstance(value, (int, float))} or {"none": 0.0}
+    numbers = {key: float(value) for key, value in values.items() if isinstance(value, (int, float))} or {
+        "none": 0.0
+    }
     return np.array([tuple(numbers.values())], [(name, "f8") for name in numbers])
 
 
@@ -160,7 +162,9 @@ def _play(
     count = len(requests.arrivals)
     own, memory = settings(policy), np.ascontiguousarray(policy.begin(game.known), np.float64)
     if memory.ndim != 1 or not len(memory):
-        raise SeesawError(f"{type(policy).__name__}.begin gives a memory of shape {memory.shape}. Give (numbers,), one at least.")
+        raise SeesawError(
+            f"{type(policy).__name__}.begin gives a memory of shape {memory.shape}. Give (numbers,), one at least."
+        )
     moments, tails, radio = np.zeros((count, 8)), np.zeros(count), np.zeros(count)
     chosen, left = np.zeros(count, np.int64), np.zeros(count, np.int64)
     rules = functions(type(policy), own.dtype)

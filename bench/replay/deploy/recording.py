@@ -14,7 +14,17 @@ from bench.kinds.split import SplitBound, SplitPolicy
 from bench.machine import commit, versions
 from bench.plugins.plugin import Choice
 from bench.plugins.spec import value_without_folders
-from bench.records.deployment import BINS, QUANTILES, Circumstances, DeployedArm, DeploymentRecord, Outcome, Side, SplitPlayer, Way
+from bench.records.deployment import (
+    BINS,
+    QUANTILES,
+    Circumstances,
+    DeployedArm,
+    DeploymentRecord,
+    Outcome,
+    Side,
+    SplitPlayer,
+    Way,
+)
 from bench.records.setup import Named
 from bench.records.stream import StreamPart
 from bench.replay.deploy.game import Game
@@ -46,7 +56,11 @@ def way_of(channel: Named, conditions: Conditions, seconds: float) -> Way:
     def mean(name: str) -> float:
         return _short(float((getattr(conditions, name) * widths).sum() / seconds))
 
-    radio = bool(conditions.watts.any() or conditions.joules_per_byte.any() or conditions.tail_watts * conditions.tail_seconds)
+    radio = bool(
+        conditions.watts.any()
+        or conditions.joules_per_byte.any()
+        or conditions.tail_watts * conditions.tail_seconds
+    )
     return Way(
         channel=channel, table=digest.hexdigest()[:12], pieces=len(conditions), up=mean("up"), down=mean("down"),
         delay=mean("delay"), loss=mean("loss"), radio=radio,
@@ -61,7 +75,16 @@ def player_of(choice: Choice[SplitPolicy]) -> SplitPlayer:
 def steps_of(played: Played) -> np.ndarray:
     """Seconds of each step of each request, by `bench.records.deployment.STEPS`, float64 (N, 8)."""
     m = played.moments
-    before = [played.arrivals, m[:, BEGIN], m[:, DONE], m[:, START], m[:, SENT], m[:, ARRIVED], m[:, SERVED], m[:, FINISHED]]
+    before = [
+        played.arrivals,
+        m[:, BEGIN],
+        m[:, DONE],
+        m[:, START],
+        m[:, SENT],
+        m[:, ARRIVED],
+        m[:, SERVED],
+        m[:, FINISHED],
+    ]
     after = [m[:, place] for place in (BEGIN, DONE, START, SENT, ARRIVED, SERVED, FINISHED, ANSWERED)]
     with np.errstate(invalid="ignore"):  # never less never
         return np.stack(after, 1) - np.stack(before, 1)
@@ -106,7 +129,10 @@ def outcome_of(policy: str, played: Played, game: Game, deadline: float | None, 
 def _binned(bins: np.ndarray, values: np.ndarray) -> list[float | None]:
     """The mean of each stretch of time; None where there is nothing."""
     counts, sums = np.bincount(bins, minlength=BINS), np.bincount(bins, values, minlength=BINS)
-    return [_short(total / count) if count else None for total, count in zip(sums.tolist(), counts.tolist(), strict=True)]
+    return [
+        _short(total / count) if count else None
+        for total, count in zip(sums.tolist(), counts.tolist(), strict=True)
+    ]
 
 
 def record_of(
@@ -143,7 +169,8 @@ def record_of(
         for one in known.arms
     ]  # fmt: skip
     outcomes = [
-        outcome_of(spec, one, game, circumstances.deadline, circumstances.seconds) for spec, one in played.items()
+        outcome_of(spec, one, game, circumstances.deadline, circumstances.seconds)
+        for spec, one in played.items()
     ]
     record = DeploymentRecord(
         digest="0" * 12, seed=seed, part=part, crossings=crossings, device=sides[0], server=sides[1], way=way,

@@ -42,11 +42,23 @@ def write_requests(
     lines.writerow(HEADS)
     known = game.known
     cuts = known.arms["cut"].astype(int).tolist()
-    codecs = [known.codecs[number] if number >= 0 else "" for number in known.arms["codec"].astype(int).tolist()]
+    codecs = [
+        known.codecs[number] if number >= 0 else "" for number in known.arms["codec"].astype(int).tolist()
+    ]
     samples = [places[one] for one in requests.samples.tolist()]
     for policy, one in played.items():
         steps = steps_of(one).tolist()
-        columns = (one.arms, one.exits, one.right, one.framed, one.seconds, one.compute, one.radio, one.tails, one.arrivals)
+        columns = (
+            one.arms,
+            one.exits,
+            one.right,
+            one.framed,
+            one.seconds,
+            one.compute,
+            one.radio,
+            one.tails,
+            one.arrivals,
+        )
         for number, (arm, exit_, right, framed, taken, compute, radio, tail, at) in enumerate(
             zip(*(column.tolist() for column in columns), strict=True)
         ):

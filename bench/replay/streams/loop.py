@@ -35,7 +35,8 @@ def compiled(function: Callable[..., Any], *signature: Any, boundscheck: bool = 
     for keep in (True, False):
         try:
             if signature:
-                return cfunc(*signature, error_model="numpy", boundscheck=boundscheck, cache=keep)(function)
+                options: dict[str, Any] = {"error_model": "numpy", "boundscheck": boundscheck, "cache": keep}
+                return cfunc(*signature, **options)(function)
             return njit(nogil=True, cache=keep)(function)
         except RuntimeError:  # no folder to keep it in can be written
             if not keep:

@@ -40,7 +40,10 @@ def test_a_codec_may_have_slashes_and_brackets_in_its_spec(tmp_path):
         ({"1/int8/bytes": None}, "lacks 1/int8/bytes"),
         ({"1/int8/framed": torch.ones(199, dtype=torch.int64)}, r"the shape \(199,\) for 200 samples"),
         ({"1/int8/framed": -torch.ones(200, dtype=torch.int64)}, "not within 0 to"),
-        ({"1/int8/framed": torch.ones(200, dtype=torch.int64)}, "a frame of int8 is smaller than its payload"),
+        (
+            {"1/int8/framed": torch.ones(200, dtype=torch.int64)},
+            "a frame of int8 is smaller than its payload",
+        ),
         ({"1/int8/bytes": torch.full((200,), 1 << 40)}, "not within 0 to"),
         ({"1/int8/answers": torch.full((1, 200), 3, dtype=torch.int16)}, "not within 0 to 2"),
         ({"1/int8/answers": torch.zeros(200, dtype=torch.int16)}, "has the shape"),
@@ -74,7 +77,14 @@ def test_bytes_that_are_cut_short_or_of_another_kind_are_refused(tmp_path):
 def test_crossings_of_a_network_are_read_as_they_were_sent(tmp_path):
     data = TinyTask().data(tmp_path, 0)
     net = trained(Dense(), AllExits(), train=False)[0].eval()
-    exits = write_crossings(tmp_path / "c", net, data, data.test, {"float32": Float32()}, torch.arange(0, len(data.test.labels), 2))
+    exits = write_crossings(
+        tmp_path / "c",
+        net,
+        data,
+        data.test,
+        {"float32": Float32()},
+        torch.arange(0, len(data.test.labels), 2),
+    )
     crossed = read(tmp_path / "c", len(net.stages) + 1, len(data.test.labels), net.classes)
     assert (crossed.samples == range(0, len(data.test.labels), 2)).all()
     for cut in range(1, len(net.stages)):

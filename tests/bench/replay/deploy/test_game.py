@@ -18,7 +18,11 @@ TIMES = PartTimes(
 def network(traced, tmp_path):
     folder = traced(tmp_path)
     run = load(next((tmp_path / "records").rglob("seed0.json")))
-    return run, Trace.load(folder / "test.safetensors"), Crossed.read(made_crossings(tmp_path / "c", (160, 180)), 3, 200, 3)
+    return (
+        run,
+        Trace.load(folder / "test.safetensors"),
+        Crossed.read(made_crossings(tmp_path / "c", (160, 180)), 3, 200, 3),
+    )
 
 
 def test_arms_are_cuts_with_codecs_and_the_whole_network_on_the_device(network):
@@ -42,7 +46,9 @@ def test_arms_are_cuts_with_codecs_and_the_whole_network_on_the_device(network):
 
 
 def test_a_profile_of_another_network_is_refused(network):
-    other = PartTimes(device=(0.0, 1.0), server=(1.0, 0.0), exits=(1.0,), heads=(0.0,), time="measured", source="made")
+    other = PartTimes(
+        device=(0.0, 1.0), server=(1.0, 0.0), exits=(1.0,), heads=(0.0,), time="measured", source="made"
+    )
     with pytest.raises(SeesawError, match="has 2 cuts and 1 exits, and the network has 3 and 2"):
         game_of(*network, other, TIMES, Conditions.of(np.zeros(1), np.array([1e5])), Terms())
 

@@ -14,7 +14,9 @@ def test_a_payload_leaves_when_a_walk_piece_by_piece_has_it(seed):
     up, _ = directions(conditions)
     rng = np.random.default_rng(seed)
     for moment, count in zip(rng.uniform(0, 250, 200), rng.integers(0, 40_000, 200), strict=True):
-        begin, end, arrived, first, last = transfer(*up[:5], moment, 0.0, count, 1e-9, int(rng.integers(0, 200)))
+        begin, end, arrived, first, last = transfer(
+            *up[:5], moment, 0.0, count, 1e-9, int(rng.integers(0, 200))
+        )
         expected, place = sent_at(conditions.start, conditions.up * (1 - conditions.loss), moment, count)
         assert begin == moment
         assert end == pytest.approx(expected, rel=1e-9)
@@ -51,7 +53,9 @@ def test_as_many_round_trips_are_needed_as_packets_drawn_one_by_one_need():
         drawn.append(rounds)
     found = [repairs(count, loss, luck) for luck in 1 - rng.random(4000)]
     assert np.mean(found) == pytest.approx(np.mean(drawn), abs=0.06)
-    assert [np.mean(np.array(found) <= r) for r in range(4)] == pytest.approx([(1 - loss ** (r + 1)) ** 4 for r in range(4)], abs=0.03)
+    assert [np.mean(np.array(found) <= r) for r in range(4)] == pytest.approx(
+        [(1 - loss ** (r + 1)) ** 4 for r in range(4)], abs=0.03
+    )
     assert repairs(count, 0.0, 0.999) == 0
     assert repairs(count, 1.0, 0.1) == math.inf
     assert repairs(count, 0.5, 1.0) == math.inf  # the one draw that no number of rounds is enough for

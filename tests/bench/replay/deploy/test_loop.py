@@ -45,8 +45,18 @@ class Learned(SplitPolicy):
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
         at = 1 + 18 * int(memory[0])
-        memory[at], memory[at + 1], memory[at + 2], memory[at + 3] = seen.time, seen.waited, seen.queue, seen.unsent
-        memory[at + 4], memory[at + 5], memory[at + 6], memory[at + 7] = seen.link, seen.rate, seen.trip, seen.server
+        memory[at], memory[at + 1], memory[at + 2], memory[at + 3] = (
+            seen.time,
+            seen.waited,
+            seen.queue,
+            seen.unsent,
+        )
+        memory[at + 4], memory[at + 5], memory[at + 6], memory[at + 7] = (
+            seen.link,
+            seen.rate,
+            seen.trip,
+            seen.server,
+        )
         memory[at + 8], memory[at + 9] = seen.battery, seen.answers
         memory[0] += 1
         return 0 if luck < 0.7 else len(arms) - 1
@@ -60,7 +70,9 @@ class Learned(SplitPolicy):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize(("policy", "loss", "devices"), [(Random(), 0.0, 1), (Wild(), 0.3, 3), (HiLcb(), 0.1, 1)])
+@pytest.mark.parametrize(
+    ("policy", "loss", "devices"), [(Random(), 0.0, 1), (Wild(), 0.3, 3), (HiLcb(), 0.1, 1)]
+)
 def test_every_moment_is_that_of_a_plain_sequential_simulator(seed, policy, loss, devices):
     conditions = table(seed, loss=loss)
     of = game(conditions, seed)
@@ -71,7 +83,10 @@ def test_every_moment_is_that_of_a_plain_sequential_simulator(seed, policy, loss
     np.testing.assert_allclose(played.moments, plain, rtol=1e-9, atol=1e-9)
     sent = played.exits < 0
     assert 0 < sent.sum() < len(sent) or not isinstance(policy, Wild)
-    right = [of.right[a, s] if e < 0 else of.exit_right[e, s] for a, e, s in zip(played.arms, played.exits, come.samples, strict=True)]
+    right = [
+        of.right[a, s] if e < 0 else of.exit_right[e, s]
+        for a, e, s in zip(played.arms, played.exits, come.samples, strict=True)
+    ]
     assert (played.right == right).all()
     assert (played.framed == np.where(sent, of.costs.framed[played.arms, come.samples], 0)).all()
 
@@ -110,7 +125,10 @@ def test_every_answer_comes_when_a_discrete_event_simulation_has_it():
             answers[n] = world.now
             return
         for place, (way, column, count) in enumerate(
-            [(up, conditions.up, of.costs.framed[played.arms[n], sample]), (down, conditions.down, of.costs.reply)]
+            [
+                (up, conditions.up, of.costs.framed[played.arms[n], sample]),
+                (down, conditions.down, of.costs.reply),
+            ]
         ):
             delay = yield world.process(carry(way, column, count))
             yield world.timeout(delay)
@@ -134,7 +152,9 @@ def test_every_answer_comes_when_a_discrete_event_simulation_has_it():
     for n in range(len(come.arrivals)):
         world.process(request(n, turns))
     world.run()
-    np.testing.assert_allclose([answers[n] for n in range(len(answers))], played.moments[:, ANSWERED], rtol=1e-7)
+    np.testing.assert_allclose(
+        [answers[n] for n in range(len(answers))], played.moments[:, ANSWERED], rtol=1e-7
+    )
 
 
 def test_a_dead_link_leaves_what_is_sent_without_an_answer_and_the_device_with_all():
@@ -264,7 +284,9 @@ class BeyondItsMemory(SplitPolicy):
         return int(memory[1000000])
 
 
-@pytest.mark.parametrize(("policy", "why"), [(BeyondItsMemory(), "IndexError"), (SplitPolicy(), "NotImplementedError: A split")])
+@pytest.mark.parametrize(
+    ("policy", "why"), [(BeyondItsMemory(), "IndexError"), (SplitPolicy(), "NotImplementedError: A split")]
+)
 def test_an_error_in_compiled_code_is_told_and_stands_for_no_arm(policy, why):
     of = game(table())
     with pytest.raises(SeesawError, match=f"stops with {why}"):
@@ -280,7 +302,7 @@ def test_a_policy_that_looks_for_labels_or_the_future_cannot_be_compiled(policy)
 
 def test_a_policy_that_chooses_no_arm_is_named_with_the_request():
     of = game(table())
-    with pytest.raises(SeesawError, match="Beyond.choose gives no number from 0 to 6 for request 0"):
+    with pytest.raises(SeesawError, match=r"Beyond\.choose gives no number from 0 to 6 for request 0"):
         play(Beyond(), of, requests(of))
 
 

@@ -35,7 +35,7 @@ def test_a_run_that_was_measured_again_since_is_named(deployed, tmp_path):
     with pytest.raises(SeesawError, match="is not the file that this was computed from"):
         again(record, store)
     (folder / "crossings.safetensors").unlink()
-    with pytest.raises(SeesawError, match="which has the bytes of single samples. Measure the run again"):
+    with pytest.raises(SeesawError, match=r"which has the bytes of single samples\. Measure the run again"):
         again(record, store)
     (folder / "test.safetensors").unlink()
     with pytest.raises(SeesawError, match="is computed from its network's trace"):
@@ -54,7 +54,9 @@ def test_times_and_joules_of_every_request_add_up_to_those_of_the_record(deploye
     store = Store(tmp_path / "records", tmp_path / "runs")
     folder = next((tmp_path / "runs").rglob("test.safetensors")).parent
     network = network_of(RunFiles(folder), store)
-    sides = tuple(side_of(choose(Profile, spec), network.run) for spec in ("scaled[by=30,watts=2.0]", "recorded"))
+    sides = tuple(
+        side_of(choose(Profile, spec), network.run) for spec in ("scaled[by=30,watts=2.0]", "recorded")
+    )
     made = Deployment.of(network, choose(Channel, "constant[up=0.2,rtt=20]"), sides, record.circumstances)
     policies = [choose(SplitPolicy, one.spec) for one in record.players]
     places = dict(enumerate(network.crossed.samples.tolist()))

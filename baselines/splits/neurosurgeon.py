@@ -31,10 +31,10 @@ class Neurosurgeon(SplitPolicy):
         arms = known.arms
         device, server = (_predicted(arms["macs"], arms["device"]), _predicted(arms["rest"], arms["server"]))
         weights = known.watts if self.least == "energy" else (1.0, 1.0)
-        others = 0.0 if self.least == "energy" else 1.0
+        others = 0.0 if self.least == "energy" else 1.0  # what the server and the way take costs the device no joule
+        smallest = known.smallest(known.within(self.lost) & (arms["codec"] >= 0))
         return np.concatenate([
-            weights[0] * device, others * server, known.within(self.lost).astype(float), [weights[1]],
-            [known.smallest(known.within(self.lost) & (arms["codec"] >= 0))],
+            weights[0] * device, others * server, known.within(self.lost).astype(float), [weights[1], others, smallest],
         ])  # fmt: skip
 
     @staticmethod
@@ -42,11 +42,13 @@ class Neurosurgeon(SplitPolicy):
         count = len(arms)
         rate = seen.rate if math.isnan(seen.link) else seen.link
         if math.isnan(rate):
-            return int(memory[3 * count + 1]) if memory[3 * count + 1] >= 0 else count - 1
+            return int(memory[3 * count + 2]) if memory[3 * count + 2] >= 0 else count - 1
+        trip = 0.0 if math.isnan(seen.trip) else memory[3 * count + 1] * seen.trip
         best, least = count - 1, memory[count - 1]
         for number in range(count - 1):
             if memory[2 * count + number] > 0:
-                cost = memory[number] + memory[count + number] + memory[3 * count] * arms[number].bytes / rate
+                sending = memory[3 * count] * arms[number].bytes / rate
+                cost = memory[number] + memory[count + number] + sending + trip
                 if cost < least:
                     best, least = number, cost
         return best

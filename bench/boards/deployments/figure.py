@@ -47,7 +47,7 @@ def _looks(deployment: DeploymentRecord) -> dict[str, dict[str, Any]]:
     return {
         one.spec: {
             "color": COLOURS[n % len(COLOURS)],
-            "marker": SHAPES[n % len(SHAPES)],
+            "marker": SHAPES[(n + n // len(COLOURS)) % len(SHAPES)],
             "linestyle": ":" if one.bound else "-" if n < len(COLOURS) else "--",
             "label": one.spec + (" (bound)" if one.bound else ""),
         }

@@ -22,8 +22,8 @@ NOTES = (
     "The *time to the answer* runs from the request to its answer, all waiting included: its mean and its percentiles.",
     "Policies are ranked by the mean time, those that are right about at most "
     f"{LOST:.0%} fewer requests than the whole network on the device, and leave none without an answer. Bounds see labels or the "
-    "future. All rows of a table met the same link and the same devices: what is modelled is named above it, and stands in no table "
-    "with something measured.",
+    "future. All rows of a table met the same link and the same two profiles, and what is modelled of them is named above it: no row "
+    "with modelled times is ranked beside one with measured ones.",
     "*Compute* is the device's energy of computing, *radio* that of sending with the radio's time awake after it, both for a "
     "request. There is no number where nobody measured or named a power.",
 )  # fmt: skip
@@ -65,7 +65,7 @@ def _cells(line: PolicyLine, has_deadline: bool) -> list[Cell]:
         else Cell(""),
         Cell(f"{never:.2%}", value=short(never)) if never else Cell(""),
         Cell(f"{numbers['sent'].value:.1%}", value=short(numbers["sent"].value)),
-        Cell(in_bytes(numbers["bytes"].value), value=short(numbers["bytes"].value)),
+        Cell("<1B" if 0 < numbers["bytes"].value < 1 else in_bytes(numbers["bytes"].value), value=short(numbers["bytes"].value)),
         energy("compute"),
         energy("radio"),
     ]

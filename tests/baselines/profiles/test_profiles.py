@@ -1,0 +1,76 @@
+"""Profiles of devices, over a small record.
+
+Covers: baselines/profiles/profile.py, baselines/profiles/published.py, baselines/profiles/recorded.py,
+    baselines/profiles/scaled.py, bench/kinds/device.py
+"""
+
+import pytest
+
+from bench import Profile, SeesawError, choose
+from bench.records.profile import ProfileFile, Timing
+from bench.records.reading import Reading
+from bench.testing.games import small_record
+
+
+def times(spec, run=None):
+    return choose(Profile, spec).plugin.times(run or small_record())
+
+
+def test_a_recorded_profile_has_the_latencies_of_the_record():
+    one = times("recorded[watts=3]")
+    assert one.device == (0.0, 1e-3, 2e-3, 3e-3)
+    assert one.server == (3e-3, 2e-3, 1e-3, 0.0)
+    assert one.exits == (2e-3, 3e-3)
+    assert (one.time, one.energy, one.watts) == ("measured", "modelled", 3.0)
+
+
+def test_a_scaled_profile_is_a_model_whatever_it_is_made_from():
+    one = times("scaled[of=recorded,by=4]")
+    assert one.device == pytest.approx((0.0, 4e-3, 8e-3, 12e-3))
+    assert (one.time, one.energy, one.watts) == ("modelled", "unknown", None)
+    assert one.source.startswith("4 x the run's record")
+
+
+def test_a_published_board_takes_its_seconds_from_macs():
+    one = times("published[board=pixel-4-gpu]")
+    assert one.device[2] == pytest.approx(2e6 / (385e6 / 9e-3))
+    assert one.time == "modelled"
+    assert "pixel-4-gpu" in one.source
+
+
+def test_a_record_without_the_numbers_is_refused_with_a_sentence():
+    run = small_record()
+    for cut in run.cuts:
+        cut.readings.clear()
+    with pytest.raises(SeesawError, match="no latency of the device's part at cut 1"):
+        times("recorded", run)
+    with pytest.raises(SeesawError, match="The record has no MACs"):
+        times("published", run)
+
+
+def test_a_profile_of_a_file_is_of_its_network_and_batch_size_alone(tmp_path):
+    run = small_record()
+
+    def timing(part, number, seconds, batch=1, codec=""):
+        return Timing(part=part, number=number, codec=codec, batch=batch, seconds=Reading(value=seconds, unit="s", source="clock"))
+
+    timings = [
+        timing(part, number, 0.1 * number * batch, batch)
+        for batch in (1, 8)
+        for part, count in (("device", 4), ("server", 4), ("exit", 2), ("head", 2))
+        for number in range(count)
+    ]
+    file = ProfileFile(
+        setup=run.setup, digest=run.digest, seed=0, timings=[*timings, timing("encoder", 1, 0.5, codec="int8")],
+        watts=Reading(value=4.5, unit="W", source="rapl"), machine={"processor": "here"}, versions={}, created="now",
+    )  # fmt: skip
+    path = file.write(tmp_path / "here.json")
+    one = times(f"profile[file={path},batch=8]")
+    assert one.device == pytest.approx((0.0, 0.8, 1.6, 2.4))
+    assert (one.watts, one.energy, one.time) == (4.5, "measured", "measured")
+    assert times(f"profile[file={path}]").encoders == {(1, "int8"): 0.5}
+    with pytest.raises(SeesawError, match="has no batches of 4. Choose batch=1 or 8"):
+        times(f"profile[file={path},batch=4]")
+    other = run.model_copy(update={"setup": run.setup.model_copy(update={"recipe": {"epochs": 2}})})
+    with pytest.raises(SeesawError, match="Profile this network"):
+        times(f"profile[file={path}]", other)

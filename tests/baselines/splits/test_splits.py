@@ -1,0 +1,177 @@
+"""Split policies, on games and links whose best answer is plain.
+
+Covers: baselines/splits/always_device.py, baselines/splits/always_server.py, baselines/splits/best_fixed.py,
+    baselines/splits/dynamic.py, baselines/splits/fixed.py, baselines/splits/hi_lcb.py, baselines/splits/mu_linucb.py,
+    baselines/splits/neurosurgeon.py, baselines/splits/oracle.py, baselines/splits/random.py, baselines/splits/splitee.py,
+    bench/kinds/split.py
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench import SeesawError, SplitPolicy, choose
+from bench.kinds.channel import Conditions
+from bench.replay.deploy.play import play
+from tests.bench.deployed import game, requests
+
+POLICIES = ("always-server", "dynamic", "neurosurgeon", "mu-linucb", "best-fixed", "oracle")
+
+
+def steady(rate, **more):
+    return Conditions.of(np.zeros(1), np.array([rate]), **({"delay": 0.01} | more))
+
+
+def played(spec, of, come):
+    return play(choose(SplitPolicy, spec).plugin, of, come)
+
+
+def mean(spec, of, come, after=0):
+    return played(spec, of, come).seconds[after:].mean()
+
+
+def test_the_references_do_what_their_names_say():
+    of = game(steady(1e5), samples=60)
+    come = requests(of, rate=3)
+    assert (played("always-device", of, come).arms == len(of.known.arms) - 1).all()
+    server = played("always-server", of, come)
+    cheapest = min((0, 1), key=lambda arm: of.known.arms["bytes"][arm] if of.known.within(0.01)[arm] else math.inf)
+    assert (server.arms == cheapest).all()
+    assert set(played("random", of, come).arms) == set(range(len(of.known.arms)))
+    assert (of.known.arms["cut"][played("fixed[cut=2]", of, come).arms] == 2).all()
+    assert (played("fixed[cut=3]", of, come).arms == len(of.known.arms) - 1).all()
+
+
+@pytest.mark.parametrize("spec", ["dynamic", "neurosurgeon", "mu-linucb[every=1000000]", "best-fixed", "oracle"])
+def test_over_a_link_too_slow_for_anything_all_stays_on_the_device(spec):
+    of = game(steady(20.0))
+    arms = played(spec, of, requests(of, rate=0.2, seconds=2000)).arms
+    assert (arms[20:] == len(of.known.arms) - 1).mean() > 0.95
+
+
+@pytest.mark.parametrize("spec", POLICIES)
+def test_over_a_link_without_end_all_goes_to_the_fast_server(spec):
+    of = game(steady(1e13, delay=1e-6))
+    arms = played(spec, of, requests(of, rate=1, seconds=300)).arms
+    assert (of.known.arms["cut"][arms[20:]] == 0).mean() > 0.9
+
+
+def test_dynamic_follows_a_link_that_changes_nearly_as_well_as_the_oracle_and_better_than_any_fixed_cut():
+    start = np.arange(0.0, 1800.0, 60.0)
+    rates = np.where(np.arange(len(start)) % 3 == 0, 3e3, np.where(np.arange(len(start)) % 3 == 1, 6e4, 2e6))
+    of = game(Conditions.of(start, rates, delay=0.005), cuts=6, samples=200, scale=5.0)
+    alike = np.broadcast_to(of.known.arms["bytes"].round().astype(int)[:, None], of.costs.framed.shape)
+    of = replace(of, costs=of.costs._replace(framed=np.ascontiguousarray(alike)))
+    come = requests(of, rate=1, seconds=1800)
+    best, oracle = mean("best-fixed", of, come), mean("oracle", of, come)
+    dynamic = played("dynamic", of, come)
+    assert oracle < best
+    assert dynamic.seconds.mean() < best
+    assert dynamic.seconds.mean() < 1.1 * oracle
+    assert dynamic.right.mean() == pytest.approx(played("always-device", of, come).right.mean(), abs=0.02)
+
+
+def test_dynamic_takes_natural_bottlenecks_and_the_ends_alone():
+    of = game(steady(6e4), cuts=6)
+    arms = of.known.arms.copy()
+    arms["elements"][(arms["cut"] > 0) & (arms["cut"] < 4)] = of.known.inputs + 1
+    of = replace(of, known=replace(of.known, arms=arms))
+    come = requests(of, rate=1)
+    for rate in (1e3, 1e4, 1e5, 1e6):
+        other = replace(of, link=of.link._replace(up=game(steady(rate)).link.up))
+        assert not {1, 2, 3} & set(arms["cut"][played("dynamic", other, come).arms])
+    every = played("dynamic[bottlenecks=false]", of, come).arms
+    assert mean("dynamic[bottlenecks=false]", of, come) <= mean("dynamic", of, come)
+    assert set(arms["cut"][every]) <= {0, 1, 2, 3, 4, 5}
+
+
+def test_dynamic_uses_the_last_rate_where_the_modem_reports_none():
+    of = game(steady(2e5), report=0.0)
+    come = requests(of, rate=1)
+    assert mean("dynamic", of, come, 5) <= 1.01 * mean("best-fixed", of, come, 5)
+
+
+def test_neurosurgeon_takes_the_cut_of_the_least_energy_where_asked():
+    of = game(steady(4e4, watts=1.3), watts=5.0)
+    come = requests(of, rate=0.5, seconds=400)
+    thrifty, fast = played("neurosurgeon[least=energy]", of, come), played("neurosurgeon", of, come)
+
+    def joules(one):
+        return (one.compute + one.radio).mean()
+
+    everything = [joules(played(f"fixed[cut={cut}]", of, come)) for cut in range(4)]
+    assert joules(thrifty) <= min(everything) * 1.05
+    assert joules(thrifty) <= joules(fast)
+    unknown = replace(of, known=replace(of.known, watts=(math.nan, 1.3)))
+    with pytest.raises(SeesawError, match="needs the power of the device and of its radio"):
+        played("neurosurgeon[least=energy]", unknown, come)
+
+
+def test_mu_linucb_finds_the_best_cut_without_a_profile_of_the_server():
+    of = game(steady(5e4), cuts=6, samples=200, scale=5.0)
+    come = requests(of, rate=1, seconds=2000)
+    assert mean("mu-linucb", of, come, 500) <= 1.1 * mean("best-fixed", of, come, 500)
+
+
+def rewards(of, come, one):
+    """SplitEE's reward of each request: confidence of the answer less seconds over ten times the whole network's."""
+    exits = of.known.arms["exits"][one.arms].astype(int).clip(1, len(of.costs.heads))
+    local = of.costs.confidences[exits - 1, come.samples]
+    answer = np.where(one.exits >= 0, local, of.costs.confidences[-1, come.samples])
+    return answer - (one.moments[:, -1] - one.moments[:, 0]) / (10 * of.known.whole)
+
+
+def test_splitee_earns_nearly_what_the_best_of_its_cuts_earns():
+    of = game(steady(2e4), cuts=6, exits=4, samples=300, scale=3.0)
+    come = requests(of, rate=1, seconds=4000)
+    policy = choose(SplitPolicy, "splitee[c=0.1]").plugin
+    arms = np.flatnonzero(policy.begin(of.known)[: len(of.known.arms)] == 0)
+    assert len(arms) > 2
+
+    def alone(arm):
+        memory = policy.begin(of.known)
+        memory[: len(of.known.arms)] = -1
+        memory[arm] = 0
+        kind = type("Alone", (type(policy),), {"begin": lambda self, known: memory})
+        return rewards(of, come, play(kind(), of, come))[2000:].mean()
+
+    each = [alone(arm) for arm in arms]
+    learnt = rewards(of, come, play(policy, of, come))[2000:].mean()
+    assert learnt > max(each) - 0.2 * (max(each) - min(each))
+
+
+def test_hi_lcb_sends_what_its_exit_is_wrong_about_and_keeps_what_it_is_right_about():
+    of = game(steady(1e6), samples=400, exits=2)
+    cut = int(of.known.arms["cut"][-2])
+    sure = np.random.default_rng(0).random(400) < 0.6
+    confidences = of.costs.confidences.copy()
+    confidences[0] = np.where(sure, 0.97, 0.4)
+    exit_answers = of.costs.exit_answers.copy()
+    exit_answers[0] = np.where(sure, exit_answers[-1], (exit_answers[-1] + 1) % 5)
+    of = replace(of, costs=of.costs._replace(confidences=confidences, exit_answers=exit_answers))
+    come = requests(of, rate=5, seconds=1000)
+    one = played(f"hi-lcb[cut={cut},cost=0.2]", of, come)
+    late = np.arange(len(one.exits)) > 1500
+    assert (one.exits[late & ~sure[come.samples]] < 0).all(), "unsure answers are sent"
+    assert (one.exits[late & sure[come.samples]] >= 0).mean() > 0.9, "sure ones are kept"
+
+
+def test_an_oracle_that_sees_labels_is_right_where_any_arm_is():
+    of = game(steady(1e5), samples=200)
+    come = requests(of, rate=2)
+    one = played("oracle[of=right]", of, come)
+    assert (one.right == of.right.any(0)[come.samples]).all()
+
+
+def test_what_cannot_be_chosen_is_refused_with_a_sentence():
+    of = game(steady(1e5))
+    come = requests(of)
+    for spec, why in (
+        ("fixed[cut=9]", "There is no cut 9. Choose one from 0 to 3"),
+        ("fixed[cut=1,codec=jpg]", "Nothing was sent at cut 1 through jpg. Choose one of codec0, codec1"),
+        ("hi-lcb[cut=0]", "no cut behind one keeps the right answers"),
+    ):
+        with pytest.raises(SeesawError, match=why):
+            played(spec, of, come)

@@ -146,7 +146,7 @@ def simulate(of, conditions, come, arms, exits, evaluates):
     for n, (arm, left) in enumerate(zip(arms, exits, strict=True)):
         begin, sample, here = max(come.arrivals[n], device), come.samples[n], known[arm]
         asked = min(int(here["exits"]), len(costs.heads) - 1)
-        first = {"none": asked, "last": max(asked - 1, 0), "all": 0}[evaluates]
+        first = {"none": asked, "last": min(max(int(here["exits"]) - 1, 0), asked), "all": 0}[evaluates]
         is_early = first <= left < asked
         last = left if is_early else asked - 1
         device = (

@@ -253,7 +253,7 @@ def play(
         seconds, heads, answered_at = here.device, 0.0, -1
         asked = min(int(here.exits), exits - 1)  # the last exit's answer stands in any case
         if evaluates > 0:
-            for exit_ in range(asked - 1 if evaluates == 1 and asked > 0 else 0, asked):
+            for exit_ in range(max(int(here.exits) - 1, 0) if evaluates == 1 else 0, asked):
                 heads += head_seconds[exit_]
                 computed[n] = exit_
                 if stays(here, own, memory, exit_, confidences[exit_, sample]):

@@ -117,9 +117,7 @@ def test_mu_linucb_finds_the_best_cut_without_a_profile_of_the_server():
 
 def rewards(of, come, one):
     """SplitEE's reward of each request: confidence of the answer less seconds over ten times the whole network's."""
-    exits = of.known.arms["exits"][one.arms].astype(int).clip(1, len(of.costs.heads))
-    local = of.costs.confidences[exits - 1, come.samples]
-    answer = np.where(one.exits >= 0, local, of.costs.confidences[-1, come.samples])
+    answer = of.costs.confidences[np.where(one.exits >= 0, one.exits, len(of.costs.heads) - 1), come.samples]
     return answer - (one.moments[:, -1] - one.moments[:, 0]) / (10 * of.known.whole)
 
 

@@ -24,6 +24,12 @@ class Recorded(Profile):
             source=f"the run's record, {run.machine.get('processor', 'unnamed machine')}, heads included, codecs untimed",
             watts=self.watts,
             energy="unknown" if self.watts is None else "modelled",
+            disturbed=any(
+                not one.is_reliable
+                for part in (*run.cuts, *run.exits)
+                for name, one in part.readings.items()
+                if name.startswith("latency")
+            ),
         )
 
     @staticmethod

@@ -25,6 +25,7 @@ class Scaled(Profile):
             decoders={key: scale * one for key, one in inner.decoders.items()},
             time="modelled",
             source=f"{scale:g} x {inner.source}",
+            disturbed=inner.disturbed,
             watts=self.watts,
             energy="unknown" if self.watts is None else "modelled",
         )

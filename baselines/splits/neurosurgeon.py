@@ -31,7 +31,9 @@ class Neurosurgeon(SplitPolicy):
         arms = known.arms
         device, server = (_predicted(arms["macs"], arms["device"]), _predicted(arms["rest"], arms["server"]))
         weights = known.watts if self.least == "energy" else (1.0, 1.0)
-        others = 0.0 if self.least == "energy" else 1.0  # what the server and the way take costs the device no joule
+        others = (
+            0.0 if self.least == "energy" else 1.0
+        )  # what the server and the way take costs the device no joule
         smallest = known.smallest(known.within(self.lost) & (arms["codec"] >= 0))
         return np.concatenate([
             weights[0] * device, others * server, known.within(self.lost).astype(float), [weights[1], others, smallest],

@@ -41,6 +41,8 @@ class Side(Block):
     energy: Origin | Literal["unknown"]
     watts: Positive | None
     source: str
+    disturbed: bool
+    """whether other programs had the processor while a part was timed, so that nothing is ranked by it"""
     device: list[Amount]
     """seconds from the input to each cut"""
     server: list[Amount]
@@ -57,7 +59,7 @@ class Side(Block):
     def of(cls, profile: Named, times: PartTimes) -> Side:
         """The side that a profile's numbers make."""
         return cls(
-            profile=profile, time=times.time, energy=times.energy, watts=times.watts, source=times.source,
+            profile=profile, time=times.time, energy=times.energy, watts=times.watts, source=times.source, disturbed=times.disturbed,
             device=list(times.device), server=list(times.server), exits=list(times.exits), heads=list(times.heads),
             encoders=[(*key, one) for key, one in times.encoders.items()],
             decoders=[(*key, one) for key, one in times.decoders.items()],
@@ -70,6 +72,7 @@ class Side(Block):
             heads=tuple(self.heads), time=self.time, source=self.source,
             encoders={(cut, codec): seconds for cut, codec, seconds in self.encoders},
             decoders={(cut, codec): seconds for cut, codec, seconds in self.decoders}, watts=self.watts, energy=self.energy,
+            disturbed=self.disturbed,
         )  # fmt: skip
 
 

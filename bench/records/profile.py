@@ -121,7 +121,6 @@ class ProfileFile(Block):
         def codecs(part: Part) -> dict[tuple[int, str], float]:
             return {(row.number, row.codec): row.seconds.value for row in rows if row.part == part}
 
-        disturbed = any(not row.seconds.is_reliable for row in rows)
         return PartTimes(
             device=row_of("device"),
             server=row_of("server"),
@@ -132,8 +131,8 @@ class ProfileFile(Block):
             watts=None if self.watts is None else self.watts.value,
             energy="unknown" if self.watts is None else "measured",
             time="measured",
-            source=f"profile of {self.machine.get('processor', 'an unnamed machine')}, batch {batch}"
-            + (", disturbed" if disturbed else ""),
+            source=f"profile of {self.machine.get('processor', 'an unnamed machine')}, batch {batch}",
+            disturbed=any(not row.seconds.is_reliable for row in rows),
         )
 
 
@@ -152,6 +151,7 @@ class PartTimes:
         decoders: in the same way.
         watts: power of the device while it computes; none where nobody measured or named it.
         energy: where `watts` come from.
+        disturbed: whether other programs had the processor while a part was timed, so that nothing is ranked by it.
 
     Raises:
         SeesawError: a number is negative, infinite or none.
@@ -167,6 +167,7 @@ class PartTimes:
     decoders: Mapping[tuple[int, str], float] = field(default_factory=dict)
     watts: float | None = None
     energy: Origin | Literal["unknown"] = "unknown"
+    disturbed: bool = False
 
     def __post_init__(self) -> None:
         seconds = (

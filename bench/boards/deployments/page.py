@@ -65,7 +65,10 @@ def _cells(line: PolicyLine, has_deadline: bool) -> list[Cell]:
         else Cell(""),
         Cell(f"{never:.2%}", value=short(never)) if never else Cell(""),
         Cell(f"{numbers['sent'].value:.1%}", value=short(numbers["sent"].value)),
-        Cell("<1B" if 0 < numbers["bytes"].value < 1 else in_bytes(numbers["bytes"].value), value=short(numbers["bytes"].value)),
+        Cell(
+            "<1B" if 0 < numbers["bytes"].value < 1 else in_bytes(numbers["bytes"].value),
+            value=short(numbers["bytes"].value),
+        ),
         energy("compute"),
         energy("radio"),
     ]

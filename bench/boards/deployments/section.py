@@ -79,12 +79,18 @@ class Section:
         words += [f"{counted(c.devices, 'device')} share the server"] if c.devices > 1 else []
         words += [f"late after {seconds(c.deadline)}"] if c.deadline else []
         modelled = f" Modelled: {'; '.join(one.modelled)}." if one.modelled else " All times are measured."
-        return "; ".join(words) + "." + modelled
+        disturbed = " Some were disturbed by other programs." if self.disturbed else ""
+        return "; ".join(words) + "." + modelled + disturbed
 
     @property
     def ranked(self) -> bool:
-        """Whether there are seeds enough to rank."""
-        return len(self.records) >= RANKED_FROM
+        """Whether there are seeds enough to rank, and no times that other programs disturbed."""
+        return len(self.records) >= RANKED_FROM and not self.disturbed
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether other programs had a processor while one of its profiles was measured."""
+        return any(side.disturbed for one in self.records for side in (one.device, one.server))
 
     @cached_property
     def lines(self) -> list[PolicyLine]:

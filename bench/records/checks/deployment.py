@@ -221,6 +221,17 @@ def _against(deployment: DeploymentRecord, run: Record, path: str) -> Iterator[s
             yield f"The {name}'s profile is the run's own, and {path} has other times."
 
 
+def _is_disturbed(run: Record) -> bool:
+    """Whether other programs had the processor while one of a run's latencies was taken."""
+    parts = (*run.cuts, *run.exits)
+    return any(
+        not one.is_reliable
+        for part in parts
+        for name, one in part.readings.items()
+        if name.startswith("latency")
+    )
+
+
 def _is_of(side: Side, run: Record) -> bool:
     """Whether a side's seconds are those of a run's record."""
 
@@ -230,6 +241,7 @@ def _is_of(side: Side, run: Record) -> bool:
     return (
         side.device[0] == side.server[-1] == 0
         and not any(side.heads)
+        and side.disturbed == _is_disturbed(run)
         and not side.encoders
         and not side.decoders
         and all(

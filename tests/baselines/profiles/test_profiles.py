@@ -52,7 +52,13 @@ def test_a_profile_of_a_file_is_of_its_network_and_batch_size_alone(tmp_path):
     run = small_record()
 
     def timing(part, number, seconds, batch=1, codec=""):
-        return Timing(part=part, number=number, codec=codec, batch=batch, seconds=Reading(value=seconds, unit="s", source="clock"))
+        return Timing(
+            part=part,
+            number=number,
+            codec=codec,
+            batch=batch,
+            seconds=Reading(value=seconds, unit="s", source="clock"),
+        )
 
     timings = [
         timing(part, number, 0.1 * number * batch, batch)
@@ -69,8 +75,10 @@ def test_a_profile_of_a_file_is_of_its_network_and_batch_size_alone(tmp_path):
     assert one.device == pytest.approx((0.0, 0.8, 1.6, 2.4))
     assert (one.watts, one.energy, one.time) == (4.5, "measured", "measured")
     assert times(f"profile[file={path}]").encoders == {(1, "int8"): 0.5}
-    with pytest.raises(SeesawError, match="has no batches of 4. Choose batch=1 or 8"):
+    with pytest.raises(SeesawError, match=r"has no batches of 4\. Choose batch=1 or 8"):
         times(f"profile[file={path},batch=4]")
+    with pytest.raises(SeesawError, match="names no file"):
+        times("profile")
     other = run.model_copy(update={"setup": run.setup.model_copy(update={"recipe": {"epochs": 2}})})
     with pytest.raises(SeesawError, match="Profile this network"):
         times(f"profile[file={path}]", other)

@@ -37,14 +37,18 @@ def test_the_references_do_what_their_names_say():
     come = requests(of, rate=3)
     assert (played("always-device", of, come).arms == len(of.known.arms) - 1).all()
     server = played("always-server", of, come)
-    cheapest = min((0, 1), key=lambda arm: of.known.arms["bytes"][arm] if of.known.within(0.01)[arm] else math.inf)
+    cheapest = min(
+        (0, 1), key=lambda arm: of.known.arms["bytes"][arm] if of.known.within(0.01)[arm] else math.inf
+    )
     assert (server.arms == cheapest).all()
     assert set(played("random", of, come).arms) == set(range(len(of.known.arms)))
     assert (of.known.arms["cut"][played("fixed[cut=2]", of, come).arms] == 2).all()
     assert (played("fixed[cut=3]", of, come).arms == len(of.known.arms) - 1).all()
 
 
-@pytest.mark.parametrize("spec", ["dynamic", "neurosurgeon", "mu-linucb[every=1000000]", "best-fixed", "oracle"])
+@pytest.mark.parametrize(
+    "spec", ["dynamic", "neurosurgeon", "mu-linucb[every=1000000]", "best-fixed", "oracle"]
+)
 def test_over_a_link_too_slow_for_anything_all_stays_on_the_device(spec):
     of = game(steady(20.0))
     arms = played(spec, of, requests(of, rate=0.2, seconds=2000)).arms

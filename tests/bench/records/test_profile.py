@@ -8,7 +8,12 @@ from bench.testing.games import small_record
 
 def written(path, **changes):
     run = small_record()
-    timing = {"part": "device", "number": 0, "batch": 1, "seconds": Reading(value=0.0, unit="s", source="clock")}
+    timing = {
+        "part": "device",
+        "number": 0,
+        "batch": 1,
+        "seconds": Reading(value=0.0, unit="s", source="clock"),
+    }
     values = {"setup": run.setup, "digest": run.digest, "seed": 0, "timings": [timing], "watts": None, "machine": {}, "versions": {},
               "created": "now"}  # fmt: skip
     return ProfileFile.model_validate(values | changes).write(path)
@@ -36,7 +41,9 @@ def test_a_profile_that_was_changed_or_is_none_is_refused(tmp_path):
 
 def test_a_profile_that_lacks_a_part_says_which(tmp_path):
     one = ProfileFile.read(written(tmp_path / "p.json"))
-    gap = one.model_copy(update={"timings": [one.timings[0], one.timings[0].model_copy(update={"number": 2})]})
+    gap = one.model_copy(
+        update={"timings": [one.timings[0], one.timings[0].model_copy(update={"number": 2})]}
+    )
     with pytest.raises(SeesawError, match=r"lacks a device among \[0, 2\]"):
         gap.times()
 
@@ -44,4 +51,11 @@ def test_a_profile_that_lacks_a_part_says_which(tmp_path):
 def test_times_that_cannot_be_are_refused():
     for bad in (-1.0, float("nan"), float("inf")):
         with pytest.raises(SeesawError, match="negative or no numbers"):
-            PartTimes(device=(0.0, bad), server=(0.0, 0.0), exits=(0.0,), heads=(0.0,), time="measured", source="made")
+            PartTimes(
+                device=(0.0, bad),
+                server=(0.0, 0.0),
+                exits=(0.0,),
+                heads=(0.0,),
+                time="measured",
+                source="made",
+            )

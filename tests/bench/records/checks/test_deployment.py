@@ -17,7 +17,7 @@ MAY_PASS = {
         "seed", *(f"circumstances.{name}" for name in ("battery", "deadline", "devices", "order_seed", "rate", "reply", "report", "seconds")),
     },
     "of a profile: only the profile can tell, and nothing is computed from it": {
-        "device.exits.*", "device.heads.*", "device.server.*", "device.source", "server.source",
+        "device.disturbed", "device.exits.*", "device.heads.*", "device.server.*", "device.source", "server.source",
     },
     "who announces a plugin": {
         "players.*.origin", "device.profile.origin", "server.profile.origin", "way.channel.origin",

@@ -5,7 +5,8 @@ Bakhtiarnia, Milosevic, Zhang, Bajovic, Iosifidis, "Dynamic Split Computing for 
 
     T = t_head + bytes / rate + t_tail
 
-No weight is trained. What a device has still to send, the last round trip, and the last wait for the server are added here.
+No weight is trained. What a device has still to send, the shortest round trip so far (the last one may hold repairs of lost
+packets, and would never be measured again), and the last wait for the server are added here.
 """
 
 import math
@@ -28,19 +29,19 @@ class Dynamic(SplitPolicy):
         ends = (known.arms["cut"] == 0) | (known.arms["codec"] < 0)
         natural = known.arms["elements"] < known.inputs
         allowed = known.within(self.lost) & (ends | natural | (not self.bottlenecks))
-        return np.append(allowed.astype(float), [0.0, known.smallest(allowed & (known.arms["codec"] >= 0))])
+        return np.append(allowed.astype(float), [0.0, math.inf, known.smallest(allowed & (known.arms["codec"] >= 0))])
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
         last = len(arms) - 1
         rate = seen.rate if math.isnan(seen.link) else seen.link
         if math.isnan(rate):  # nobody has measured the link yet: send what is smallest
-            return int(memory[last + 2]) if memory[last + 2] >= 0 else last
+            return int(memory[last + 3]) if memory[last + 3] >= 0 else last
+        trip = memory[last + 2] if memory[last + 2] < math.inf else 0.0
         best, least = last, arms[last].device
         for number in range(last):
             arm = arms[number]
             if memory[number] > 0:
-                trip = 0.0 if math.isnan(seen.trip) else seen.trip
                 seconds = arm.device + (seen.unsent + arm.bytes) / rate + trip + memory[last + 1] + arm.server
                 if seconds < least:
                     best, least = number, seconds
@@ -50,3 +51,4 @@ class Dynamic(SplitPolicy):
     def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
         if feedback.sent > 0:
             memory[len(arms)] = max(feedback.server - arms[int(feedback.arm)].server, 0.0)
+            memory[len(arms) + 1] = min(memory[len(arms) + 1], feedback.away - feedback.server)

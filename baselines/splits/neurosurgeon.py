@@ -36,7 +36,7 @@ class Neurosurgeon(SplitPolicy):
         )  # what the server and the way take costs the device no joule
         smallest = known.smallest(known.within(self.lost) & (arms["codec"] >= 0))
         return np.concatenate([
-            weights[0] * device, others * server, known.within(self.lost).astype(float), [weights[1], others, smallest],
+            weights[0] * device, others * server, known.within(self.lost).astype(float), [weights[1], others, smallest, math.inf],
         ])  # fmt: skip
 
     @staticmethod
@@ -45,7 +45,7 @@ class Neurosurgeon(SplitPolicy):
         rate = seen.rate if math.isnan(seen.link) else seen.link
         if math.isnan(rate):
             return int(memory[3 * count + 2]) if memory[3 * count + 2] >= 0 else count - 1
-        trip = 0.0 if math.isnan(seen.trip) else memory[3 * count + 1] * seen.trip
+        trip = memory[3 * count + 1] * memory[3 * count + 3] if memory[3 * count + 3] < math.inf else 0.0
         best, least = count - 1, memory[count - 1]
         for number in range(count - 1):
             if memory[2 * count + number] > 0:
@@ -54,6 +54,11 @@ class Neurosurgeon(SplitPolicy):
                 if cost < least:
                     best, least = number, cost
         return best
+
+    @staticmethod
+    def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
+        if feedback.sent > 0:  # the shortest round trip so far: the last one may hold repairs, and would never be measured again
+            memory[3 * len(arms) + 3] = min(memory[3 * len(arms) + 3], feedback.away - feedback.server)
 
 
 def _predicted(macs: np.ndarray, seconds: np.ndarray) -> np.ndarray:

@@ -14,6 +14,8 @@ from bench.boards.units import seconds
 from bench.records.deployment import DeploymentRecord
 from bench.records.store import Store
 
+ENERGY = ("bytes", "compute", "radio")
+"""The columns of a table of their own where there are joules: a terminal is too narrow for all."""
 Shown = Iterator[tuple[Table | str, str | None]]
 
 
@@ -21,7 +23,10 @@ def shown(deployment: DeploymentRecord, store: Store) -> Shown:
     """Its network and circumstances, and a line for each policy; no table where its numbers contradict each other."""
     for section in [] if deployment.faults() else sections([deployment]):
         yield section.title, "bold"
-        yield _table(section), None
+        energy = any("compute" in line.numbers or "radio" in line.numbers for line in section.lines)
+        yield _table(section, set(ENERGY if energy else ())), None
+        if energy:
+            yield _table(section, set(HEADS) - {*WORDS, *ENERGY}), None
         yield section.about, None
 
 
@@ -66,8 +71,8 @@ def _empty(title: str, *heads: str) -> Table:
     return table
 
 
-def _table(section: Section) -> Table:
-    """A section's rows, without empty columns; one seed has no rank."""
+def _table(section: Section, without: set[str]) -> Table:
+    """A section's rows, without some columns and without empty ones; one seed has no rank."""
     cells = rows(section)
     columns = [
         place for place, head in enumerate(HEADS) if head != "rank" and any(row[place].text for row in cells)

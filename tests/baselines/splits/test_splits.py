@@ -91,6 +91,13 @@ def test_dynamic_takes_natural_bottlenecks_and_the_ends_alone():
     assert set(arms["cut"][every]) <= {0, 1, 2, 3, 4, 5}
 
 
+@pytest.mark.parametrize("spec", ["dynamic", "neurosurgeon"])
+def test_a_round_trip_that_a_lost_packet_made_long_is_not_believed_for_ever(spec):
+    of = game(steady(1e6, delay=0.01, loss=0.5), scale=5.0)
+    come = requests(of, rate=1, seconds=300)
+    assert (played(spec, of, come).exits < 0).mean() > 0.9
+
+
 def test_dynamic_uses_the_last_rate_where_the_modem_reports_none():
     of = game(steady(2e5), report=0.0)
     come = requests(of, rate=1)

@@ -124,7 +124,8 @@ def test_the_page_draws_three_figures_of_the_chosen_deployment(home, look):
 
 def test_a_record_is_shown_with_its_circumstances_shares_and_steps(deployed, tmp_path):
     record, store = deployed(tmp_path).sealed(), Store(tmp_path / "records", tmp_path / "runs")
-    (title, _), (table, _), (about, _) = shown(record, store)
+    (title, _), (table, _), (costs, _), (about, _) = shown(record, store)
+    assert [column.header for column in costs.columns] == ["policy", "bytes", "compute"]
     assert "constant[up=0.2,rtt=20.0]" in title
     assert table.row_count == len(record.outcomes)
     assert "late after 100 ms" in about

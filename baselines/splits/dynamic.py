@@ -5,8 +5,8 @@ Bakhtiarnia, Milosevic, Zhang, Bajovic, Iosifidis, "Dynamic Split Computing for 
 
     T = t_head + bytes / rate + t_tail
 
-No weight is trained. What a device has still to send, the shortest round trip so far (the last one may hold repairs of lost
-packets, and would never be measured again), and the last wait for the server are added here.
+No weight is trained. What a device has still to send, the round trip, and the last wait for the server are added here. A round
+trip that is not measured fades: else one with repairs of lost packets would be believed for ever, as nothing would be sent again.
 """
 
 import math
@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 
 from bench import Known, Share, SplitPolicy
+
+FADES = 0.99
+"""By which a round trip is believed to be shorter after a request that was not sent."""
 
 
 class Dynamic(SplitPolicy):
@@ -29,7 +32,9 @@ class Dynamic(SplitPolicy):
         ends = (known.arms["cut"] == 0) | (known.arms["codec"] < 0)
         natural = known.arms["elements"] < known.inputs
         allowed = known.within(self.lost) & (ends | natural | (not self.bottlenecks))
-        return np.append(allowed.astype(float), [0.0, math.inf, known.smallest(allowed & (known.arms["codec"] >= 0))])
+        return np.append(
+            allowed.astype(float), [0.0, math.inf, known.smallest(allowed & (known.arms["codec"] >= 0))]
+        )
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
@@ -49,6 +54,10 @@ class Dynamic(SplitPolicy):
 
     @staticmethod
     def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
+        trip = len(arms) + 1
         if feedback.sent > 0:
             memory[len(arms)] = max(feedback.server - arms[int(feedback.arm)].server, 0.0)
-            memory[len(arms) + 1] = min(memory[len(arms) + 1], feedback.away - feedback.server)
+            last = feedback.away - feedback.server
+            memory[trip] = last if math.isinf(memory[trip]) else (memory[trip] + last) / 2
+        else:
+            memory[trip] *= FADES

@@ -13,6 +13,9 @@ import numpy as np
 
 from bench import Known, SeesawError, Share, SplitPolicy
 
+FADES = 0.99
+"""By which a round trip is believed to be shorter after a request that was not sent: else a long one is never measured again."""
+
 
 class Neurosurgeon(SplitPolicy):
     """Cuts each request where the predicted latency, or the device's predicted energy, is least at the present rate."""
@@ -57,8 +60,12 @@ class Neurosurgeon(SplitPolicy):
 
     @staticmethod
     def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
-        if feedback.sent > 0:  # the shortest round trip so far: the last one may hold repairs, and would never be measured again
-            memory[3 * len(arms) + 3] = min(memory[3 * len(arms) + 3], feedback.away - feedback.server)
+        trip = 3 * len(arms) + 3
+        if feedback.sent > 0:
+            last = feedback.away - feedback.server
+            memory[trip] = last if math.isinf(memory[trip]) else (memory[trip] + last) / 2
+        else:
+            memory[trip] *= FADES
 
 
 def _predicted(macs: np.ndarray, seconds: np.ndarray) -> np.ndarray:

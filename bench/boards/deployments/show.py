@@ -75,7 +75,9 @@ def _table(section: Section, without: set[str]) -> Table:
     """A section's rows, without some columns and without empty ones; one seed has no rank."""
     cells = rows(section)
     columns = [
-        place for place, head in enumerate(HEADS) if head != "rank" and any(row[place].text for row in cells)
+        place
+        for place, head in enumerate(HEADS)
+        if head not in {"rank", *without} and any(row[place].text for row in cells)
     ]
     table = Table(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     longest = max(len(row[HEADS.index("policy")].text) for row in cells)

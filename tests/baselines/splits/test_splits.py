@@ -93,9 +93,11 @@ def test_dynamic_takes_natural_bottlenecks_and_the_ends_alone():
 
 @pytest.mark.parametrize("spec", ["dynamic", "neurosurgeon"])
 def test_a_round_trip_that_a_lost_packet_made_long_is_not_believed_for_ever(spec):
-    of = game(steady(1e6, delay=0.01, loss=0.5), scale=5.0)
-    come = requests(of, rate=1, seconds=300)
-    assert (played(spec, of, come).exits < 0).mean() > 0.9
+    of = game(steady(1e6, delay=0.01, loss=0.3), scale=5.0)
+    come = requests(of, rate=1, seconds=2000)
+    luck = come.luck.copy()
+    luck[:5, 1:] = 1 - 1e-9  # the first ones need many repairs
+    assert (played(spec, of, come._replace(luck=luck)).exits[300:] < 0).mean() > 0.8
 
 
 def test_dynamic_uses_the_last_rate_where_the_modem_reports_none():

@@ -92,7 +92,7 @@ def test_times_that_were_disturbed_rank_nothing(deployed, tmp_path):
     store = Store(tmp_path / "records", tmp_path / "runs")
     for seed, right in enumerate(RIGHT):
         record = deployed(tmp_path, seed, right=right)
-        store.save(record.model_copy(update={"server": record.server.model_copy(update={"disturbed": True})}))
+        store.save(record.model_copy(update={"device": record.device.model_copy(update={"disturbed": True})}))
     (section,) = board(tmp_path).sections
     assert not section.ranked
     assert section.about.endswith("Some were disturbed by other programs.")

@@ -31,6 +31,8 @@ KIND_OF = {
     "backbones": "backbone", "methods": "method",
 }  # fmt: skip
 """Options whose values are specs, and the kind of these."""
+DEPLOYED = {"policy": "split", "channel": "channel", "profile": "profile", "server": "profile"}
+"""Those of `seesaw deploy`; a profile may also be a file."""
 LESS = {"--policies": "confidence", "--meters": "macs,storage"}
 """What runs measure here, where a page asks for nothing else."""
 
@@ -75,10 +77,11 @@ def check(words):
     name, *rest = words
     assert name in group.commands, f"seesaw has no command {name!r}"
     found = group.commands[name].make_context(name, rest).params
-    for option, kind in KIND_OF.items():
+    for option, kind in (KIND_OF | DEPLOYED if name == "deploy" else KIND_OF).items():
         value = found.get(option)
         for spec in value if isinstance(value, list | tuple) else options.words(value or ""):
-            named(kind, spec)
+            if not spec.endswith(".json"):
+                named(kind, spec)
     if name in ("run", "pack") and (model := found.get("model", found.get("what"))) and ".json" not in model:
         backbone, method = split_model(model, entries("backbone"))
         named("backbone", backbone)

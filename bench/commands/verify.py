@@ -45,7 +45,7 @@ def verify(
     machine alone. The output has a line for each of these. A record made with a draft or from a file of weights cannot
     be run again, for it holds neither. A stream record (`seesaw replay --record`) is also compared with the records of
     its runs; with --rerun it is replayed from the traces that lie in the folder of runs, and every number must be the
-    same.
+    same. So it is with a deployment record (`seesaw deploy --keep`), which is deployed again with the times that it holds.
     """
     from bench.records.checks.files import files_of
     from bench.records.store import Store

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 QUANTILES = 101
 """Times to the answer that are kept: the least, every hundredth, the largest."""
+MOST_MOMENTS = 200_000
+"""The most recorded moments of requests that a record holds."""
 BINS = 60
 """Equal stretches of time in which means are kept."""
 STEPS = (
@@ -79,7 +81,7 @@ class Side(Block):
 class Circumstances(Block):
     """Everything about requests, radio and server that is neither channel nor profile."""
 
-    arrivals: Literal["poisson", "regular"]
+    arrivals: Literal["poisson", "regular", "recorded"]
     rate: Positive
     """requests a second"""
     seconds: Positive
@@ -96,6 +98,8 @@ class Circumstances(Block):
     """joules; 0 for one without end"""
     deadline: Positive | None
     """seconds in which an answer is of use; none: always"""
+    moments: Annotated[list[Amount], Field(max_length=MOST_MOMENTS)] = Field(default_factory=list)
+    """of the requests, where they were recorded, in seconds"""
 
 
 class Way(Block):

@@ -36,7 +36,11 @@ def deploy(
     rate: Annotated[float, typer.Option(min=1e-6, help="requests a second, on the mean")] = 10.0,
     seconds: Annotated[float, typer.Option(min=1e-3, help="for which requests come")] = 600.0,
     arrivals: Annotated[
-        str, typer.Option(help="poisson, or regular: one after the other at equal distances")
+        str,
+        typer.Option(
+            help="poisson; regular: at equal distances; or a file of recorded moments, seconds from 0, one a line, which --rate and "
+            "--seconds do not change"
+        ),
     ] = "poisson",
     deadline: Annotated[
         float | None, typer.Option(min=1e-9, help="seconds after which an answer is late; left out: never")
@@ -90,8 +94,11 @@ def deploy(
     sides = [f'profile[file="{one}"]' if one.endswith(".json") else one for one in (profile, server)]
     check_names("profile", sides)
     check_names("split", specs)
-    if arrivals not in ("poisson", "regular"):
-        raise SeesawError(f"Requests do not come by {arrivals!r}. Choose --arrivals poisson or regular.")
+    is_drawn = arrivals in ("poisson", "regular")
+    if not is_drawn and not Path(arrivals).is_file():
+        raise SeesawError(
+            f"Requests do not come by {arrivals!r}. Choose --arrivals poisson or regular, or a file of moments."
+        )
     with out.status("Loading PyTorch ..."):
         from bench.boards.deployments.figure import figures as draw
         from bench.boards.deployments.show import shown
@@ -103,6 +110,7 @@ def deploy(
         from bench.plugins.plugin import choose
         from bench.records.deployment import Circumstances
         from bench.replay.deploy.deployment import REFERENCES, Deployment, network_of, side_of
+        from bench.replay.deploy.game import recorded
         from bench.replay.deploy.report import write_requests
 
     if figures is not None:
@@ -114,8 +122,13 @@ def deploy(
         files, store = _run(record, records, runs)
         network = network_of(files, store)
         chosen = {one.spec: one for one in (choose(SplitPolicy, spec) for spec in (*REFERENCES, *specs))}
+        moments = [] if is_drawn else recorded(Path(arrivals)).tolist()
+        if moments:
+            seconds = max(moments[-1], 1e-3)
+            rate = len(moments) / seconds
         circumstances = Circumstances(
-            arrivals=arrivals, rate=rate, seconds=seconds, order_seed=seed, devices=devices, reply=reply, report=report,
+            arrivals=arrivals if is_drawn else "recorded", moments=moments, rate=rate, seconds=seconds, order_seed=seed,
+            devices=devices, reply=reply, report=report,
             battery=battery, deadline=deadline,
         )  # fmt: skip
         device_side, server_side = (side_of(choose(Profile, spec), network.run) for spec in sides)

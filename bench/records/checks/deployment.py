@@ -76,7 +76,11 @@ def _plugins(deployment: DeploymentRecord) -> Iterator[str]:
 def _arms(deployment: DeploymentRecord) -> Iterator[str]:
     c, n = deployment.circumstances, deployment.requests
     expected = c.rate * c.seconds
-    if abs(n - expected) > (1 if c.arrivals == "regular" else 7 * math.sqrt(expected) + 1):
+    if len(c.moments) != (n if c.arrivals == "recorded" else 0) or c.moments != sorted(c.moments):
+        yield f"It holds {counted(len(c.moments), 'moment')} of {counted(n, 'request')} that came {c.arrivals}, or they do not rise."
+    if c.arrivals != "recorded" and abs(n - expected) > (
+        1 if c.arrivals == "regular" else 7 * math.sqrt(expected) + 1
+    ):
         yield f"{n} requests came, and {c.rate:g} a second for {c.seconds:g} s are {expected:g}."
     cuts, exits = len(deployment.device.device), len(deployment.part.right)
     for name, side in (("device", deployment.device), ("server", deployment.server)):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from bench.errors import SeesawError
 from bench.kinds.channel import Channel
 from bench.kinds.device import Profile
@@ -115,7 +117,8 @@ class Deployment:
         terms = Terms(c.reply, c.report, c.battery)
         device, server = (side.times() for side in sides)
         game = game_of(network.run, network.trace, network.crossed, device, server, conditions, terms)
-        requests = requests_of(game, c.arrivals, c.rate, c.seconds, c.order_seed, c.devices)
+        moments = np.array(c.moments) if c.arrivals == "recorded" else None
+        requests = requests_of(game, c.arrivals, c.rate, c.seconds, c.order_seed, c.devices, moments)
         return cls(network, sides, channel, circumstances, game, requests)
 
     def compile(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from bench.errors import SeesawError
+from bench.files import read_plain
 from bench.kinds.channel import Conditions
 from bench.kinds.split import ARM, Known
+from bench.records.deployment import MOST_MOMENTS
 from bench.records.profile import PartTimes
 from bench.records.record import Record
 from bench.replay.deploy.crossed import Crossed
@@ -162,7 +165,7 @@ def requests_of(
         seconds: for which they come.
         seed: of moments, samples and luck.
         devices: that share the server.
-        moments: recorded ones, rising, instead of those of `kind`.
+        moments: recorded ones, rising from 0, instead of those of `kind`.
 
     Raises:
         SeesawError: no request comes, or more than memory should hold.
@@ -184,6 +187,26 @@ def requests_of(
 
 MOST = 20_000_000
 """The most requests of a deployment, those of other devices included."""
+
+
+def recorded(path: Path) -> np.ndarray:
+    """The moments of requests in a file: seconds from 0, one a line, each no less than the one before.
+
+    Raises:
+        SeesawError: it is no such file.
+    """
+    try:
+        words = read_plain(path, 64 * MOST_MOMENTS).decode().split()
+        moments = np.array([float(word.strip(",;")) for word in words])
+    except (OSError, ValueError, MemoryError) as error:
+        raise SeesawError(
+            f"{path} is no file of moments ({error}). Write seconds from 0, one a line."
+        ) from error
+    if not 0 < len(moments) <= MOST_MOMENTS:
+        raise SeesawError(f"{path} has {len(moments):,} moments. Give 1 to {MOST_MOMENTS:,}.")
+    if not np.isfinite(moments).all() or moments[0] < 0 or (np.diff(moments) < 0).any():
+        raise SeesawError(f"The moments in {path} do not rise from 0. Write seconds from 0, one a line.")
+    return moments
 
 
 def _moments(kind: str, rate: float, seconds: float, rng: np.random.Generator) -> np.ndarray:

@@ -114,7 +114,7 @@ def test_a_deployment_is_printed_kept_drawn_and_verified(type_, made_run, tmp_pa
         (("--channel", "constat"), "no channel 'constat'; did you mean 'constant'"),
         (("--profile", "scaled[off=recorded]"), "has no setting 'off'"),
         (("--profile", "none.json"), "none.json cannot be read"),
-        (("--arrivals", "often"), "Choose --arrivals poisson or regular"),
+        (("--arrivals", "often"), "Choose --arrivals poisson or regular, or a file"),
         (("--rate", "1e9"), "requests would come"),
         (("--figures", "plots", "--ending", "gif"), "End it in .png, .svg or .pdf"),
     ],
@@ -123,6 +123,36 @@ def test_what_cannot_be_deployed_is_a_sentence(type_, made_run, tmp_path, words,
     code, _, err = type_("deploy", "--record", made_run, "--runs", tmp_path / "runs", *words)
     assert code == 1
     assert why in err
+
+
+def test_recorded_moments_are_played_kept_and_repeated(type_, made_run, tmp_path):
+    moments = [n * n / 50 for n in range(60)]
+    (tmp_path / "moments.csv").write_text("\n".join(map(str, moments)))
+    words = (
+        "deploy",
+        "--record",
+        made_run,
+        "--runs",
+        tmp_path / "runs",
+        "--policy",
+        "dynamic",
+        "--keep",
+        "--arrivals",
+    )
+    code, _, err = type_(*words, tmp_path / "moments.csv")
+    assert code == 0, err
+    path = next((tmp_path / "deployments").rglob("seed0-*.json"))
+    record = DeploymentRecord.read(path)
+    assert record.circumstances.moments == moments
+    assert record.requests == 60
+    (tmp_path / "moments.csv").unlink()
+    assert (
+        type_("verify", path, "--rerun", "--records", tmp_path / "records", "--runs", tmp_path / "runs")[0]
+        == 0
+    )
+    for text, why in (("2\n1", "do not rise from 0"), ("a", "is no file of moments"), ("", "has 0 moments")):
+        (tmp_path / "moments.csv").write_text(text)
+        assert why in type_(*words, tmp_path / "moments.csv")[2]
 
 
 def test_a_run_without_its_files_is_named(type_, made_run, tmp_path):

@@ -170,7 +170,7 @@ def _play(
     rules = functions(type(policy), own.dtype)
     with _errors() as errors:
         done = loop.play(
-            requests, game.costs, game.link, game.known.arms.copy(), own[0], memory, *rules,
+            requests, game.costs, game.link, game.known.arms, game.known.arms.copy(), own[0], memory, *rules,
             get_args(Evaluates).index(policy.evaluates), plan, np.ones((1, 1), bool) if allowed is None else allowed, moments, chosen,
             left, radio, tails, *loop.blank(),
         )  # fmt: skip

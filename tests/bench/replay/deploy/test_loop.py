@@ -240,6 +240,28 @@ def test_a_policy_sees_and_learns_what_has_happened_by_then_and_nothing_later():
     assert (np.diff(rows[:, 8]) <= 1e-12).all()
 
 
+class WritesItsOwnBill(SplitPolicy):
+    """Makes every arm free in what it is handed."""
+
+    @staticmethod
+    def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
+        for number in range(len(arms)):
+            arms[number].device, arms[number].server, arms[number].exits = 0.0, 0.0, 0.0
+        seen.time, seen.unsent = 0.0, 0.0
+        return len(arms) - 1 if luck < 0.5 else 0
+
+
+def test_what_a_policy_writes_into_what_it_is_handed_changes_no_bill():
+    conditions = table(4)
+    of = game(conditions, 4)
+    before, come = of.known.arms.copy(), requests(of)
+    for _ in range(2):
+        played = play(WritesItsOwnBill(), of, come)
+        plain = simulate(of, conditions, come, played.arms, played.exits, "none")
+        np.testing.assert_allclose(played.moments, plain, rtol=1e-9, atol=1e-9)
+    assert (of.known.arms == before).all()
+
+
 class SeesLabels(SplitPolicy):
     """Asks for what no device has."""
 

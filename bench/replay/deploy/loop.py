@@ -162,6 +162,8 @@ def play(
 ):  # fmt: skip
     """Play all requests, the first to the last.
 
+    It is one function, as arrays that are handed on are counted at each call: in parts it took up to four times as long.
+
     Args:
         requests: the requests.
         costs: of the network.
@@ -189,18 +191,16 @@ def play(
     reach, head_seconds, sizes, confidences = costs.reach, costs.heads, costs.framed, costs.confidences
     up_start, up_rate, up_total, up_delay, up_loss, up_watts, up_energy = link.up
     down_start, down_rate, down_total, down_delay, down_loss, _, _ = link.down
-    count, last_arm = len(arrivals), len(arms) - 1
+    count, last_arm, exits = len(arrivals), len(arms) - 1, len(head_seconds)
     device = 0.0
     free = np.zeros(4)  # link, server, way back; place among others' requests
     last = np.zeros(2)  # arrival, answer
     near = np.zeros(2, np.int64)  # pieces up and down
     waiting = 0  # the first request that has not arrived
     sent = np.empty(count, np.int64)  # numbers of requests that were sent, in order
-    own_answers = np.empty(count, np.int64)  # of those that the device answered, in order
-    sends, owns = 0, 0
-    known = np.zeros(
-        4, np.int64
-    )  # of both, what the policy has been told; and sent payloads, and answers in all
+    sends, seen_sends, seen_answers = 0, 0, 0
+    own_answers, seen_own = np.empty(count, np.int64), 0
+    owns, answers = 0, 0
     previous = -1  # the last request that was sent
     used, reported, rate = 0.0, -1.0, math.nan
     computed = np.full(count, -1, np.int64)  # the last exit computed on the device
@@ -215,10 +215,28 @@ def play(
         if arm == -2:
             arm = foreseen(arms, costs, link, requests, allowed, n, begin, free, last, near)
         elif arm == -1:
-            catch_up(
-                view, result, known, begin, sends, owns, sent, own_answers, costs, samples, shown, own, memory, learn, moments,
-                chosen, left, computed, radio,
-            )  # fmt: skip
+            # What has become known by now, in the order in which it did.
+            while seen_sends < sends and moments[sent[seen_sends], SENT] <= begin:
+                one = sent[seen_sends]
+                spent = moments[one, SENT] - moments[one, START]
+                view.rate = sizes[chosen[one], samples[one]] / spent if spent > 0 else math.inf
+                seen_sends += 1
+            while True:
+                next_sent = moments[sent[seen_answers], ANSWERED] if seen_answers < sends else math.inf
+                next_own = moments[own_answers[seen_own], ANSWERED] if seen_own < owns else math.inf
+                if min(next_sent, next_own) > begin or min(next_sent, next_own) == math.inf:
+                    break
+                if next_sent <= next_own:
+                    one = sent[seen_answers]
+                    seen_answers += 1
+                    view.server = moments[one, FINISHED] - moments[one, ARRIVED]
+                    view.trip = moments[one, ANSWERED] - moments[one, SENT] - view.server
+                else:
+                    one = own_answers[seen_own]
+                    seen_own += 1
+                answers += 1
+                tell(result, requests, costs, arms, moments, chosen, left, computed, radio, one)
+                learn(shown, own, memory, result)
             if link.report > 0:
                 window = math.floor(begin / link.report) * link.report
                 if window != reported and window >= link.report:
@@ -226,7 +244,7 @@ def play(
                     rate = (carried(up_start, up_rate, up_total, window, 0) - before) / link.report
                     reported = window
             view.time, view.waited, view.queue = begin, begin - arrivals[n], waiting - n - 1
-            view.link, view.answers = rate, known[3]
+            view.link, view.answers = rate, answers
             view.unsent = unsent(link.up, begin, free[0])
             view.battery = max(1.0 - used / costs.battery, 0.0) if costs.battery > 0 else 1.0
             arm = choose(view, shown, own, memory, luck[n, 0])
@@ -234,21 +252,21 @@ def play(
             return n
         chosen[n] = arm
         here = arms[arm]
-        seconds, answered_at, computed[n] = device_part(
-            here,
-            shown[arm],
-            arm == last_arm,
-            own,
-            memory,
-            stays,
-            evaluates,
-            reach,
-            head_seconds,
-            confidences,
-            sample,
-        )
+        # The device's part, with the exits on the way where the policy wants them.
+        seconds, heads, answered_at = here.device, 0.0, -1
+        asked = min(int(here.exits), exits - 1)  # the last exit's answer stands in any case
+        if evaluates > 0:
+            for exit_ in range(max(int(here.exits) - 1, 0) if evaluates == 1 else 0, asked):
+                heads += head_seconds[exit_]
+                computed[n] = exit_
+                if stays(shown[arm], own, memory, exit_, confidences[exit_, sample]):
+                    seconds, answered_at = reach[exit_], exit_
+                    break
+        if arm == last_arm and answered_at < 0:
+            answered_at = exits - 1
+            computed[n] = answered_at
         left[n] = answered_at
-        device = begin + seconds
+        device = begin + seconds + heads
         used += 0.0 if math.isnan(costs.watts) else costs.watts * (device - begin)
         moments[n, BEGIN], moments[n, DONE] = begin, device
         if answered_at >= 0:
@@ -300,93 +318,6 @@ def play(
 
 
 @compiled
-def device_part(
-    here, shown, is_last, own, memory, stays, evaluates, reach, head_seconds, confidences, sample
-):
-    """The device's part of a request, with the exits on the way that the policy evaluates.
-
-    Args:
-        here: the arm, a record of `ARM`.
-        shown: the same for the policy.
-        is_last: whether it computes all on the device.
-        own: the policy's settings.
-        memory: of the policy; written.
-        stays: the policy's function.
-        evaluates: 0 for no exit on the way, 1 for the last one before the cut, 2 for all.
-        reach: seconds to each exit's answer, without heads.
-        head_seconds: of each head.
-        confidences: of each exit in its answer, (exits, samples).
-        sample: number of the sample.
-
-    Returns:
-        (seconds, the exit that answers or -1 where the request is sent, the last exit that was computed or -1).
-    """
-    exits = len(head_seconds)
-    asked = min(int(here.exits), exits - 1)  # the last exit's answer stands in any case
-    first = asked if evaluates == 0 else max(int(here.exits) - 1, 0) if evaluates == 1 else 0
-    heads, computed = 0.0, -1
-    for exit_ in range(first, asked):
-        heads += head_seconds[exit_]
-        computed = exit_
-        if stays(shown, own, memory, exit_, confidences[exit_, sample]):
-            return reach[exit_] + heads, exit_, exit_
-    if is_last:
-        return here.device + heads, exits - 1, exits - 1
-    return here.device + heads, -1, computed
-
-
-@compiled
-def catch_up(
-    view, result, known, moment, sends, owns, sent, own_answers, costs, samples, arms, own, memory, learn, moments, chosen, left,
-    computed, radio,
-):  # fmt: skip
-    """Let a policy see and learn what has happened by a moment, in the order in which it did.
-
-    Args:
-        view: a record of `SEEN`; written.
-        result: one of `FEEDBACK`; overwritten.
-        known: how many payloads' answers, device's answers, payloads and answers in all it has been told of; written.
-        moment: seconds.
-        sends: how many requests were sent so far.
-        owns: how many the device answered.
-        sent: their numbers, in order.
-        own_answers: the numbers of those that the device answered.
-        costs: of the network.
-        samples: of the requests.
-        arms: records of `ARM`, for the policy.
-        own: the policy's settings.
-        memory: of the policy; written.
-        learn: the policy's function.
-        moments: of the requests, as for `play`, and so `chosen`, `left` and `radio`.
-        chosen: the arm of each.
-        left: the exit that answered on the device.
-        computed: the last exit that was computed on the device.
-        radio: joules.
-    """
-    while known[2] < sends and moments[sent[known[2]], SENT] <= moment:
-        one = sent[known[2]]
-        spent = moments[one, SENT] - moments[one, START]
-        view.rate = costs.framed[chosen[one], samples[one]] / spent if spent > 0 else math.inf
-        known[2] += 1
-    while True:
-        next_sent = moments[sent[known[0]], ANSWERED] if known[0] < sends else math.inf
-        next_own = moments[own_answers[known[1]], ANSWERED] if known[1] < owns else math.inf
-        if min(next_sent, next_own) > moment or min(next_sent, next_own) == math.inf:
-            return
-        if next_sent <= next_own:
-            one = sent[known[0]]
-            known[0] += 1
-            view.server = moments[one, FINISHED] - moments[one, ARRIVED]
-            view.trip = moments[one, ANSWERED] - moments[one, SENT] - view.server
-        else:
-            one = own_answers[known[1]]
-            known[1] += 1
-        known[3] += 1
-        tell(result, samples, costs, moments, chosen, left, computed, radio, one)
-        learn(arms, own, memory, result)
-
-
-@compiled
 def unsent(up, moment, free):
     """Bytes that wait for the link or are on it, at a moment, where it has sent all at `free`."""
     if free <= moment:
@@ -397,9 +328,9 @@ def unsent(up, moment, free):
 
 
 @compiled
-def tell(result, samples, costs, moments, chosen, left, computed, radio, one):
+def tell(result, requests, costs, arms, moments, chosen, left, computed, radio, one):
     """Write what a device learns of one request into a record of `FEEDBACK`."""
-    arm, sample, exit_ = chosen[one], samples[one], computed[one]
+    arm, sample, exit_ = chosen[one], requests.samples[one], computed[one]
     is_sent = left[one] < 0
     result.arm, result.sent, result.exit = arm, 1.0 if is_sent else 0.0, exit_
     result.seconds = moments[one, ANSWERED] - moments[one, BEGIN]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -71,13 +71,13 @@ def _empty(title: str, *heads: str) -> Table:
     return table
 
 
-def _table(section: Section, without: set[str]) -> Table:
+def _table(section: Section, without: Container[str]) -> Table:
     """A section's rows, without some columns and without empty ones; one seed has no rank."""
     cells = rows(section)
     columns = [
         place
         for place, head in enumerate(HEADS)
-        if head not in {"rank", *without} and any(row[place].text for row in cells)
+        if head != "rank" and head not in without and any(row[place].text for row in cells)
     ]
     table = Table(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     longest = max(len(row[HEADS.index("policy")].text) for row in cells)

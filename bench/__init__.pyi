@@ -55,6 +55,7 @@ from .kinds.channel import PACKET as PACKET
 from .kinds.channel import Channel as Channel
 from .kinds.channel import Conditions as Conditions
 from .kinds.codec import Codec as Codec
+from .kinds.codec import InputCodec as InputCodec
 from .kinds.device import Profile as Profile
 from .kinds.exits import Exits as Exits
 from .kinds.exits import HeadOf as HeadOf

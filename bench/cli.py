@@ -24,7 +24,7 @@ from bench.commands import (
     run_exits,
     verify,
 )
-from bench.commands.split import deploy, profile
+from bench.commands.split import cuts, deploy, profile
 from bench.errors import SeesawError, lab_error
 from bench.plain import PlainConsole
 

@@ -42,11 +42,6 @@ class RunFiles:
         return self.folder / _TEST
 
     @property
-    def crossings(self) -> Path:
-        """What each sample of the test split costs at every cut through every codec."""
-        return self.folder / "crossings.safetensors"
-
-    @property
     def calibration(self) -> Path:
         """The trace of the calibration split."""
         return self.folder / "calibration.safetensors"

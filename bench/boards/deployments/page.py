@@ -120,4 +120,6 @@ def chapter(boards: Mapping[str, DeploymentBoard]) -> Chapter | None:
         "title": TITLE, "notes": [note.replace("*", "") for note in NOTES], "sections": parts, "contested": contested,
     }  # fmt: skip
     data = {"deployments": [one["data"] for one in parts]} if parts else {}
-    return Chapter(DeploymentRecord.folder, Path(__file__).with_name("deployments"), values, data)
+    return Chapter(
+        DeploymentRecord.folder, Path(__file__).with_name("deployments"), ("deployments.js",), values, data
+    )

@@ -1,0 +1,1 @@
+"""Graph: any module that takes images and gives logits, as operations, the tensors between them, and stages."""

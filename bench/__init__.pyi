@@ -20,11 +20,8 @@ from .kinds.backbone import Backbone as Backbone
 from .kinds.backbone import channels_of as channels_of
 from .kinds.backbone import features_of as features_of
 from .kinds.backbone import places_of as places_of
-from .kinds.bases.byte_codec import ByteCodec as ByteCodec
-from .kinds.bases.byte_codec import byte_planes as byte_planes
-from .kinds.bases.byte_codec import compressed as compressed
-from .kinds.bases.byte_codec import decompressed as decompressed
-from .kinds.bases.byte_codec import from_byte_planes as from_byte_planes
+from .kinds.bases.captured import Captured as Captured
+from .kinds.bases.captured import backbone as backbone
 from .kinds.bases.early_exits import EarlyExits as EarlyExits
 from .kinds.bases.early_exits import early_head_parameters as early_head_parameters
 from .kinds.bases.early_exits import exit_stages as exit_stages
@@ -108,6 +105,7 @@ from .network.net import Sample as Sample
 from .network.paths import FlowingAttention as FlowingAttention
 from .network.paths import connected as connected
 from .network.pretrained import pretrained as pretrained
+from .network.pretrained import published as published
 from .network.pretrained import revision as revision
 from .network.seeds import derived_seed as derived_seed
 from .network.sparse import degree as degree
@@ -132,6 +130,7 @@ from .plugins.plugin import Share as Share
 from .plugins.plugin import TaskSpec as TaskSpec
 from .plugins.plugin import Whole as Whole
 from .plugins.plugin import choose as choose
+from .plugins.plugin import draft as draft
 from .plugins.plugin import plugin_names as plugin_names
 from .records.curve import Curve as Curve
 from .records.dataframe import dataframe as dataframe

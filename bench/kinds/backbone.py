@@ -22,6 +22,9 @@ class Backbone(Plugin):
 
     kind: ClassVar[str] = "backbone"
 
+    narrows: ClassVar[bool] = True
+    """Whether `stages` obeys `width`: not where the network is another's."""
+
     width: Positive = 1.0
     """factor on every inner width"""
 
@@ -37,6 +40,18 @@ class Backbone(Plugin):
     def head(self, shape: tuple[int, ...], classes: int) -> nn.Module:
         """A classifier for a stage's tensor of this shape, without the batch: pooled to one value a channel."""
         return pooled_head(shape, classes)
+
+    def parts(self, sample: Sample, classes: int) -> tuple[list[nn.Module], nn.Module | None]:
+        """The stages, and the classifier of the last one; None where `head` makes that too.
+
+        For networks that bring a classifier of their own, or whose stages depend on the number of classes.
+        """
+        return self.stages(sample), None
+
+    @property
+    def trained(self) -> bool:
+        """Whether its initial weights are those of a trained network."""
+        return False
 
     def identity(self) -> dict[str, Any]:
         """The identity of its initial weights, beside its settings: a digest of files, a revision."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from bench.errors import SeesawError
 from bench.kinds.backbone import Backbone
@@ -27,9 +28,16 @@ def assemble(backbone: Backbone, about: About, exits: Exits) -> Net:
     Raises:
         SeesawError: no head on the last stage.
     """
-    net = Net(backbone.stages(about.sample), about.sample, about.classes)
-    shares = Tariff.of(net).shares()
-    exits.hang(net, shares, lambda stage: backbone.head(net.shape(stage), about.classes))
+    stages, own = backbone.parts(about.sample, about.classes)
+    net = Net(stages, about.sample, about.classes)
+    shares, last = Tariff.of(net).shares(), len(net.stages) - 1
+
+    def head(stage: int) -> nn.Module:
+        if own is not None and stage == last:
+            return own
+        return backbone.head(net.shape(stage), about.classes)
+
+    exits.hang(net, shares, head)
     if not net.exits or net.exits[-1] != len(net.stages) - 1:
         raise SeesawError(f"The exits plan {type(exits).__name__} hangs no head on the last stage. It must.")
     return net

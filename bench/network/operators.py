@@ -73,7 +73,7 @@ CHEAP = (
     *("native_batch_norm", "_native_batch_norm", "_batch_norm", "cudnn_batch_norm", "native_layer_norm"),
     *("native_group_norm", "_fused_rms_norm", "_softmax", "_log_softmax", "_safe_softmax", "native_dropout"),
     *("max_pool", "avg_pool", "_adaptive_avg_pool", "adaptive_max_pool", "fractional_max_pool", "upsample_"),
-    *("_upsample_", "glu", "_prelu", "rrelu", "cumsum", "cumprod", "cummax", "cummin", "sort", "topk", "argsort"),
+    *("_upsample_", "glu", "hardswish", "_prelu", "rrelu", "cumsum", "cumprod", "cummax", "cummin", "sort", "topk", "argsort"),
 )  # fmt: skip
 """Beginnings of the names of operators without the tags that take a few steps for each number that they read or write."""
 

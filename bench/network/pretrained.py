@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlparse
 from urllib.request import getproxies
 
@@ -61,6 +61,33 @@ def pretrained(kind: str, name: str, **settings: Any) -> Any:
         f"There is no {kind.removeprefix('Auto').lower()} {name!r} to be had ({reason}). Give the folder that "
         "`save_pretrained` wrote, or a name on the hub while that can be reached."
     )
+
+
+T = TypeVar("T")
+
+
+def published(what: str, load: Callable[[], T], instead: str) -> T:
+    """Something that a library loads from its cache or else from where it is published.
+
+    Args:
+        what: it is, as the subject of a sentence.
+        load: by the library; called with the hub out of reach first.
+        instead: the end of the sentence: what else can be done.
+
+    Raises:
+        SeesawError: it is neither on this machine nor to be fetched, or a stranger's file names it and it is not here.
+    """
+    try:
+        with _offline():
+            return load()
+    except Exception as error:  # libraries' errors have no common base
+        reason = _line(error)
+    if not _alone.get() and _reachable():
+        try:
+            return load()
+        except Exception as error:
+            reason = _line(error)
+    raise SeesawError(f"{what} is not on this machine and not to be fetched ({reason}). {instead}")
 
 
 def revision(name: str) -> dict[str, str]:

@@ -267,6 +267,19 @@ def _announced_class(kind: str, name: str) -> tuple[Any, str]:
         ) from error
 
 
+def draft(place: str) -> Any:
+    """What stands at `package.module:name` or `path/to/file.py:name`: the file is run.
+
+    Raises:
+        SeesawError: no such file, it cannot be imported, or it has no such name.
+    """
+    if ":" not in place:
+        raise SeesawError(
+            f"{place} names no place in a file. Give path/to/file.py:name or package.module:name."
+        )
+    return _draft_class(place)[0]
+
+
 def _draft_class(place: str) -> tuple[Any, str]:
     """The class at `package.module:Class` or `path/to/file.py:Class`, and its origin for records."""
     path, _, name = place.rpartition(":")

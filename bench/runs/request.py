@@ -150,7 +150,7 @@ class ResolvedRun:
         usual = about.recipe
         changed = Recipe.read("the recipe", {"epochs": str(usual.epochs)} | dict(request.recipe))
         recipe = usual.model_copy(update={key: getattr(changed, key) for key in request.recipe})
-        if not recipe.epochs and request.weights is None:
+        if not recipe.epochs and request.weights is None and not backbone.plugin.trained:
             raise SeesawError(
                 "Without epochs and without weights a random network would be measured. Train it (epochs=1 or more), or name "
                 "its weights: --weights FILE."

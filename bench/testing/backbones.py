@@ -16,12 +16,14 @@ from bench.testing.tiny import CLASSES
 
 
 def check_backbone(backbone: Backbone, sample: Sample | None = None, classes: int = CLASSES) -> list[str]:
-    """Check that stages fit, cuts agree with the whole, every parameter trains, and `width` is obeyed."""
+    """Check that stages fit, cuts agree with the whole, every parameter trains, and `width` is obeyed (or refused: `narrows`)."""
     facts, sample = Facts(), sample or backbone.example
     torch.manual_seed(0)
-    net = Net(backbone.stages(sample), sample, classes)
+    stages, own = backbone.parts(sample, classes)
+    net = Net(stages, sample, classes)
     for stage, shape in enumerate(net.shapes):
-        net.hang(stage, backbone.head(shape, classes))
+        final = own is not None and stage == len(stages) - 1
+        net.hang(stage, own if final else backbone.head(shape, classes))
     facts.hold(len(net.stages) >= 1, "it has stages, each takes what the one before gives")
     x = _inputs(sample, 3)
     loss = torch.stack(net.train()(x)).square().sum()
@@ -58,6 +60,8 @@ def check_backbone(backbone: Backbone, sample: Sample | None = None, classes: in
     restore(twin, data)
     same = all(torch.equal(a, b) for a, b in zip(twin(x), whole, strict=True))
     facts.hold(same, "packed and unpacked it answers the same")
+    if not backbone.narrows:
+        return facts
     half = type(backbone).model_validate(backbone.model_dump() | {"width": backbone.width / 2})
     narrow = sum(p.numel() for stage in half.stages(sample) for p in stage.parameters())
     full = sum(p.numel() for p in net.stages.parameters())

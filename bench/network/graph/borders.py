@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from torch import fx, nn
 
@@ -198,7 +198,7 @@ def _closed(modules: dict[str, nn.Module], nodes: Sequence[fx.Node], ends: set[i
     crossed: dict[str, bool] = defaultdict(bool)
     lists = {path for path, one in modules.items() if isinstance(one, LISTS)}
     paths = [path_of(node) for node in nodes]
-    for place, (here, there) in enumerate(zip(paths, paths[1:], strict=False)):
+    for place, (here, there) in enumerate(pairwise(paths)):
         ancestors, others = list(_inside(here)), set(_inside(there))
         common = [one for one in ancestors if one in others]
         inner = common[-1] if common else ""

@@ -17,19 +17,31 @@ from bench.network.graph.trace import Untraceable, trace
 from bench.network.graph.values import Shape, values_of
 from bench.network.net import Sample
 
+PREPARE = "prepare"
+"""Name of the module that runs on samples first."""
+
 ANSWERS = "logits", "out", "output"
 """Names under which a module may give its logits among others."""
 
 
 @dataclass(frozen=True)
 class Captured:
-    """A module as stages, and what follows the last block as a classifier: together its own answer, bit for bit."""
+    """A module as stages, and what follows the last block as a classifier: together its own answer, bit for bit.
+
+    Attributes:
+        stages: each takes what the one before it gives, channels first.
+        head: takes what the last stage gives, and gives logits.
+        classes: how many logits; None where that was not seen.
+    """
 
     stages: list[nn.Module]
     head: nn.Module
+    classes: int | None
 
 
-def capture(module: nn.Module, sample: Sample, cuts: int | None = None) -> Captured:
+def capture(
+    module: nn.Module, sample: Sample, cuts: int | None = None, prepare: nn.Module | None = None
+) -> Captured:
     """The stages of a module, between tensors that every path passes.
 
     Args:
@@ -37,6 +49,7 @@ def capture(module: nn.Module, sample: Sample, cuts: int | None = None) -> Captu
             share its layers, and those that work in place do so no more.
         sample: form of one input.
         cuts: how many places to cut at; all block borders where left out.
+        prepare: runs on the samples first, as a part of the first stage.
 
     Raises:
         SeesawError: what a forward does cannot be followed, samples do not fit, or stages would answer otherwise.
@@ -44,11 +57,11 @@ def capture(module: nn.Module, sample: Sample, cuts: int | None = None) -> Captu
     trains = module.training
     module.eval()
     try:
-        whole = _Whole.of(module, sample)
+        whole = _Whole.of(module, sample, prepare)
         try:
-            captured = _from_graph(module, sample, cuts)
+            captured = _from_graph(module, sample, cuts, prepare)
         except Untraceable as error:
-            captured = _from_children(module, whole, error)
+            captured = _from_children(module, whole, cuts, prepare, error)
         whole.hold(captured)
     finally:
         module.train(trains)
@@ -57,11 +70,13 @@ def capture(module: nn.Module, sample: Sample, cuts: int | None = None) -> Captu
     return captured
 
 
-def _from_graph(module: nn.Module, sample: Sample, cuts: int | None) -> Captured:
+def _from_graph(module: nn.Module, sample: Sample, cuts: int | None, prepare: nn.Module | None) -> Captured:
     graph = trace(module)
-    values = values_of(module, graph, sample)
     output = next(node for node in graph.nodes if node.op == "output")
     entry = next(node for node in graph.nodes if node.op == "placeholder")
+    if prepare is not None:
+        _put_first(module, graph, entry, prepare)
+    values = values_of(module, graph, sample)
     answer = answer_of(output.args[0])
     form = values.of[answer]
     if not (isinstance(form, Shape) and form.crosses and len(form.sizes) == 2):
@@ -78,8 +93,15 @@ def _from_graph(module: nn.Module, sample: Sample, cuts: int | None) -> Captured
         stages.append(stage(module, graph, values, entry, one.end, one.name, whole))
         entry = one.end
     if last is None:
-        return Captured(stages, nn.Identity())
-    return Captured(stages, stage(module, graph, values, entry, answer, last.name, True))
+        return Captured(stages, nn.Identity(), form.sizes[1])
+    return Captured(stages, stage(module, graph, values, entry, answer, last.name, True), form.sizes[1])
+
+
+def _put_first(module: nn.Module, graph: fx.Graph, entry: fx.Node, prepare: nn.Module) -> None:
+    module.add_module(PREPARE, prepare)
+    with graph.inserting_after(entry):
+        first = graph.call_module(PREPARE, (entry,))
+    entry.replace_all_uses_with(first, delete_user_cb=lambda user: user is not first)
 
 
 def answer_of(value: Any) -> Any:
@@ -114,7 +136,7 @@ class _Whole:
     answer: Tensor | None
 
     @classmethod
-    def of(cls, module: nn.Module, sample: Sample) -> _Whole:
+    def of(cls, module: nn.Module, sample: Sample, prepare: nn.Module | None) -> _Whole:
         tensors = [*module.parameters(), *module.buffers()]
         if any(one.is_meta for one in tensors) or torch.get_default_device().type == "meta":
             return cls(torch.empty(0, device="meta"), None)
@@ -125,7 +147,7 @@ class _Whole:
         x = x.to(device)
         with torch.no_grad():
             try:
-                return cls(x, answer_of(module(x.clone())))
+                return cls(x, answer_of(module(x.clone() if prepare is None else prepare(x))))
             except SeesawError:
                 raise
             except Exception as error:
@@ -160,17 +182,19 @@ def _equal(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and torch.equal(one.nan_to_num(), other.nan_to_num())
 
 
-def _from_children(module: nn.Module, whole: _Whole, error: Untraceable) -> Captured:
+def _from_children(
+    module: nn.Module, whole: _Whole, cuts: int | None, prepare: nn.Module | None, error: Untraceable
+) -> Captured:
     """A module's direct children in order, where they make the whole; else the error stands."""
     children = [child for one in module.children() for child in _unrolled(one)]
-    if len(children) < 2:
+    if len(children) < 2 or cuts is not None:
         raise error
-    captured = Captured(children[:-1], children[-1])
-    if whole.answer is not None:
-        try:
-            whole.hold(captured)
-        except Exception as other:
-            raise error from other
+    *stages, head = children if prepare is None else [prepare, *children]
+    captured = Captured(stages, head, None if whole.answer is None else whole.answer.shape[-1])
+    try:
+        whole.hold(captured)
+    except Exception as other:
+        raise error from other
     return captured
 
 
@@ -196,4 +220,6 @@ def _lines(part: fx.GraphModule) -> Iterator[str]:
         target = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
         layer = type(part.get_submodule(str(target))).__name__ if node.op == "call_module" else ""
         yield f"{node.op} {node.name} {target} {layer} {node.args} {node.kwargs}"
-    yield from (f"{name} {tuple(tensor.shape)}" for name, tensor in part.state_dict().items() if "mask" not in name)
+    yield from (
+        f"{name} {tuple(tensor.shape)}" for name, tensor in part.state_dict().items() if "mask" not in name
+    )

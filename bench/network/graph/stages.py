@@ -55,9 +55,7 @@ def stage(
     return made
 
 
-def _as_it_was(
-    part: fx.Graph, x: fx.Node, module: nn.Module, values: Values, entry: fx.Node
-) -> fx.Node:
+def _as_it_was(part: fx.Graph, x: fx.Node, module: nn.Module, values: Values, entry: fx.Node) -> fx.Node:
     """A tensor that came in with its dimensions, and with its numbers in memory, in the order that they had."""
     order = values.of[entry].order
     if (turned := last_to_first(module, values, entry)) is not None:
@@ -123,7 +121,8 @@ def _axis(
     module: nn.Module, values: Values, node: fx.Node, begin: list[fx.Node], *, forward: bool
 ) -> int | None:
     """1 or -1 by the nearest layer before (or behind) a tensor that says where its channels stand, through
-    operations that keep its shape."""
+    operations that keep its shape.
+    """
     sizes, left, seen = values.of[node].sizes, begin, set[fx.Node]()
     while left:
         one = left.pop(0)

@@ -129,7 +129,9 @@ class _Run(fx.Interpreter):
         if node is None or node.op == "placeholder":
             return "its first operation"
         path = node.meta.get("path")
-        name = str(node.target) if isinstance(node.target, str) else getattr(node.target, "__name__", str(node))
+        name = (
+            str(node.target) if isinstance(node.target, str) else getattr(node.target, "__name__", str(node))
+        )
         return name if node.op == "call_module" or not path else f"{name} in {path}"
 
 

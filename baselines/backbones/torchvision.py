@@ -1,0 +1,113 @@
+"""Networks of the library torchvision, by name: every classifier of `torchvision.models`, with its weights if wanted."""
+
+import difflib
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from bench import Captured, Sample, SeesawError, channels_of, published
+
+MADE_FOR = 224
+"""Side of the images that most of these networks are made for."""
+
+
+class Torchvision(Captured):
+    """Any classifier of torchvision by its name; its blocks are the stages."""
+
+    name: str = "resnet18"
+    """of the network: resnet18, mobilenet_v3_small, efficientnet_b0, vit_b_16, ..."""
+    pretrained: bool = False
+    """whether its ImageNet weights are loaded; a classifier for other classes begins untrained"""
+
+    @property
+    def example(self) -> Sample:
+        return Sample((3, 32, 32))
+
+    @property
+    def trained(self) -> bool:
+        return self.pretrained
+
+    def identity(self) -> dict[str, Any]:
+        return {"weights": self.weights().url.rpartition("/")[2]} if self.pretrained else {}
+
+    def module(self, sample: Sample, classes: int) -> nn.Module:
+        from torchvision import models
+
+        names = models.list_models(module=models)
+        if self.name not in names:
+            near = difflib.get_close_matches(self.name, names, n=3)
+            raise SeesawError(
+                f"torchvision has no classifier {self.name!r}. Choose another, such as {', '.join(near or names[:3])}."
+            )
+        made = models.get_model(self.name, weights=None, num_classes=classes, **self.options(sample))
+        made = with_channels(made, channels_of(sample))
+        if self.pretrained and torch.get_default_device().type != "meta":
+            load(made, self.state(), self.name)
+        return made
+
+    def options(self, sample: Sample) -> dict[str, Any]:
+        """What the constructor wants to know beside the classes."""
+        if self.name.startswith("vit_"):
+            return {"image_size": sample.shape[-1]}
+        if self.name.startswith("maxvit_"):
+            return {"input_size": sample.shape[-2:]}
+        return {"aux_logits": False} if self.name in ("googlenet", "inception_v3") else {}
+
+    def weights(self) -> Any:
+        """The library's entry for the weights."""
+        from torchvision import models
+
+        return models.get_model_weights(self.name).DEFAULT  # type: ignore[attr-defined]
+
+    def state(self) -> dict[str, Tensor]:
+        """The weights by name, from the library's cache or from where it fetches them."""
+        entry = self.weights()
+        return published(
+            f"The file {entry.url.rpartition('/')[2]} of {self.name}",
+            lambda: entry.get_state_dict(progress=False, check_hash=True, map_location="cpu"),
+            "Put it into torch.hub's folder `checkpoints`, or leave pretrained out and name a file: --weights FILE.",
+        )
+
+
+def with_channels(module: nn.Module, channels: int) -> nn.Module:
+    """The same network for images of so many channels: its first convolution is made anew where it takes others."""
+    path, first = next((name, one) for name, one in module.named_modules() if isinstance(one, nn.Conv2d))
+    if first.in_channels != channels:
+        other = nn.Conv2d(
+            channels,
+            first.out_channels,
+            first.kernel_size,  # type: ignore[arg-type]
+            first.stride,  # type: ignore[arg-type]
+            first.padding,  # type: ignore[arg-type]
+            bias=first.bias is not None,
+        )
+        parent, _, own = path.rpartition(".")
+        setattr(module.get_submodule(parent), own, other)
+    return module
+
+
+def load(module: nn.Module, state: dict[str, Tensor], name: str) -> None:
+    """Give a network published weights; a classifier for other classes stays as it is.
+
+    A first convolution for grey images takes the sum over the colours, which is what it would see of a grey image.
+
+    Raises:
+        SeesawError: other tensors differ in shape.
+    """
+    own = module.state_dict()
+    taken = {key: tensor for key, tensor in state.items() if key in own}
+    for key, tensor in list(taken.items()):
+        shape = own[key].shape
+        if tensor.shape == shape:
+            continue
+        if tensor.dim() == 4 and shape == (tensor.shape[0], 1, *tensor.shape[2:]):
+            taken[key] = tensor.sum(1, keepdim=True)
+        elif tensor.shape[0] == 1000 and tensor.shape[1:] == shape[1:]:
+            del taken[key]
+        else:
+            raise SeesawError(
+                f"The weights of {name} have {tuple(tensor.shape)} for {key}, and the network for these samples {tuple(shape)}. "
+                f"Bring images to the weights' own size (size={MADE_FOR}), or leave pretrained out."
+            )
+    module.load_state_dict(taken, strict=False)

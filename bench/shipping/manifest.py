@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,7 +20,8 @@ from bench.kinds.build import seeded, untrained
 from bench.kinds.exits import Exits
 from bench.kinds.method import Method
 from bench.kinds.task import About
-from bench.network.net import Part, Sample
+from bench.network.graph.capture import digest
+from bench.network.net import Net, Part, Sample
 from bench.network.pretrained import without_hub
 from bench.network.sparse.values import ValueType
 from bench.plugins.plugin import choose
@@ -27,6 +30,7 @@ from bench.records.setup import Recipe
 from bench.shipping.packed.pack import restore
 
 MANIFEST = "manifest.json"
+LIBRARIES = "torch", "torchvision", "timm"
 MAX_MANIFEST, MAX_PART = 1 << 20, 1 << 32
 """Limits: bytes of files; those of the network are `bench.kinds.bounds`'s."""
 Spec = Annotated[str, Field(max_length=1000)]
@@ -92,6 +96,12 @@ class Manifest(BaseModel):
     vocabulary: Whole = 0
     """number of different token ids of texts; 0 for other inputs"""
     classes: Annotated[int, Field(gt=0, lt=1 << 20)]
+    graph: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
+    """digest of the operations of a network that another library builds"""
+    libraries: dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=40)]] = Field(
+        default_factory=dict, max_length=8
+    )
+    """the libraries that may build it, with their versions where it was packed"""
     cut: Whole | None
     crossing: tuple[Whole, ...] | None
     """shape of the tensor across the cut, without the batch"""
@@ -141,12 +151,43 @@ def open_part(folder: Path, name: str) -> Part:
         raise SeesawError(
             f"{folder / MANIFEST} describes no network to build ({error}). Pack it again."
         ) from error
+    hold_graph(manifest, net, folder)
     start, stop = entry.stages
     if not start <= stop <= len(net.stages):
         raise SeesawError(f"{folder / MANIFEST} names stages that this network has not. Pack it again.")
     part = Part(net.eval(), start, stop)
     restore(part, read_same(folder / entry.file, entry.sha256, entry.bytes))
     return part
+
+
+def hold_graph(manifest: Manifest, net: Net, folder: Path) -> None:
+    """Check that another library builds the network here that was packed.
+
+    Raises:
+        SeesawError: its operations differ, as with another version of that library.
+    """
+    if manifest.graph == graph_of(net):
+        return
+    here = versions()
+    others = [
+        f"{name} {there} (here {here.get(name, 'none')})"
+        for name, there in manifest.libraries.items()
+        if here.get(name) != there
+    ]
+    raise SeesawError(
+        f"{folder / MANIFEST} names a network with other operations than what is built here. "
+        + (f"It was packed with {' and '.join(others)}: install that, or pack again." if others else "Pack it again.")
+    )
+
+
+def graph_of(net: Net) -> str | None:
+    """A digest of the operations of a captured network's stages and last head; None for stages of our own."""
+    return digest([*net.stages, net.head(net.exits[-1])])
+
+
+def versions() -> dict[str, str]:
+    """The versions of the libraries that build networks by name, where they are installed."""
+    return {name: version(name) for name in LIBRARIES if find_spec(name) is not None}
 
 
 def announced(spec: str) -> None:

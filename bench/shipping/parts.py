@@ -26,8 +26,7 @@ from bench.network.sparse.values import ValueType
 from bench.records.run_files import STATES
 from bench.replay.exits.shipped import Shipped
 from bench.replay.exits.states import save_states
-from bench.shipping.codec_files import open_codec, write_codec
-from bench.shipping.manifest import MANIFEST, Manifest, PartFile, open_part
+from bench.shipping.manifest import MANIFEST, Manifest, PartFile, graph_of, open_part, versions
 from bench.shipping.packed.pack import FORMS, pack, rounded
 
 CLOSE = 1e-4
@@ -116,6 +115,8 @@ class Shipment:
             )
         crossing = None if self.cut is None else self.net.crossing(self.cut).joined
         fields = {"cut": self.cut, "crossing": crossing, "values": self.values, "parts": files}
+        if (graph := graph_of(self.net)) is not None:
+            fields |= {"graph": graph, "libraries": versions()}
         if self.by_exit and self.policies:
             save_states(self.folder / STATES, {one.spec: [one.state] for one in self.policies})
             states = hashlib.sha256((self.folder / STATES).read_bytes()).hexdigest()

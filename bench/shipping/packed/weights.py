@@ -62,8 +62,12 @@ def load_weights(net: Net, path: Path, *, new_heads: bool = False) -> Loaded:
     saved = {k: v for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
     own = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
     by_name = saved.keys() == own.keys()
+    absent: tuple[str, ...] = ()
     if not by_name:
-        saved = _in_order(path, saved, own)
+        named = _by_own_names(saved, own, new_heads)
+        by_name, saved = named is not None, named or _in_order(path, saved, own)
+        absent = tuple(dict.fromkeys(_head_of(name) for name in own if name not in saved))
+        own = {name: own[name] for name in saved}
     saved = {name: _plain(path, name, tensor, own[name]) for name, tensor in saved.items()}
     left_out = _other_classes(saved, own)
     if left_out and not new_heads:
@@ -85,7 +89,23 @@ def load_weights(net: Net, path: Path, *, new_heads: bool = False) -> Loaded:
         if name not in own_layers:
             raise SeesawError(f"{path} masks {name}, which is no layer here. Give a file of this network.")
         hide(own_layers[name], mask)
-    return Loaded("by name" if by_name else "by order", masks, left_out)
+    return Loaded("by name" if by_name else "by order", masks, (*absent, *left_out))
+
+
+def _by_own_names(saved: Tensors, own: Tensors, new_heads: bool) -> Tensors | None:
+    """A library's tensors under this network's names, where a captured network keeps the library's behind those of
+    its stages and last head; None where they are others.
+
+    What the file has beyond that, such as heads that help in training alone, is left out; with `new_heads` so are
+    the early heads here, which no library has.
+    """
+    theirs = {name: name.split(".", 2)[-1] for name in own}
+    last = max((int(name.split(".")[1]) for name in own if name.startswith("heads.")), default=-1)
+    early = {name for name in own if name.startswith("heads.") and int(name.split(".")[1]) < last}
+    needed = {name: their for name, their in theirs.items() if not (new_heads and name in early)}
+    if not needed or not all(name in saved for name in needed.values()):
+        return None
+    return {name: saved[their] for name, their in needed.items()}
 
 
 def _in_order(path: Path, saved: Tensors, own: Tensors) -> Tensors:

@@ -107,6 +107,7 @@ from .network.paths import connected as connected
 from .network.pretrained import pretrained as pretrained
 from .network.pretrained import published as published
 from .network.pretrained import revision as revision
+from .network.pretrained import weights_wanted as weights_wanted
 from .network.seeds import derived_seed as derived_seed
 from .network.sparse import degree as degree
 from .network.sparse.degree import seeded_noise as seeded_noise

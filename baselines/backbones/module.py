@@ -10,10 +10,14 @@ from bench import Captured, Sample, SeesawError, draft
 class Module(Captured):
     """One's own network: a function or class in a file that gives a module from images to logits."""
 
-    path: str
+    path: str = ""
     """path/to/file.py:name or package.module:name; called with `classes` and `sample` where it takes these"""
 
     def module(self, sample: Sample, classes: int) -> nn.Module:
+        if not self.path:
+            raise SeesawError(
+                "No module is named. Name the function that builds it: module[path=mine.py:build]."
+            )
         build = draft(self.path)
         if isinstance(build, nn.Module) or not callable(build):
             raise SeesawError(f"{self.path} is no function or class that builds a module. Give one.")

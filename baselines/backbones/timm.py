@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import torch
 from torch import nn
 
-from bench import Captured, Sample, SeesawError, channels_of, needing, published
+from bench import Captured, Sample, SeesawError, channels_of, needing, published, weights_wanted
 
 
 class Timm(Captured):
@@ -38,7 +37,7 @@ class Timm(Captured):
                 f"timm has no network {self.name!r}{(near and f'; near it are {chr(44).join(near)}') or ''}. Choose one of timm.list_models()."
             )
         settings = {"num_classes": classes, "in_chans": channels_of(sample)}
-        pretrained = self.pretrained and torch.get_default_device().type != "meta"
+        pretrained = self.pretrained and weights_wanted()
 
         def build() -> nn.Module:
             try:
@@ -49,7 +48,9 @@ class Timm(Captured):
         if not pretrained:
             return build()
         return published(
-            f"The weights of {self.name}", build, "Leave pretrained out and name a file: --weights FILE."
+            f"The weights of {self.name}",
+            lambda _: build(),
+            "Leave pretrained out and name a file: --weights FILE.",
         )
 
 

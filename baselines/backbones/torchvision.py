@@ -1,12 +1,13 @@
 """Networks of the library torchvision, by name: every classifier of `torchvision.models`, with its weights if wanted."""
 
 import difflib
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from bench import Captured, Sample, SeesawError, channels_of, published
+from bench import Captured, Sample, SeesawError, channels_of, needing, published, weights_wanted
 
 MADE_FOR = 224
 """Side of the images that most of these networks are made for."""
@@ -29,11 +30,10 @@ class Torchvision(Captured):
         return self.pretrained
 
     def identity(self) -> dict[str, Any]:
-        return {"weights": self.weights().url.rpartition("/")[2]} if self.pretrained else {}
+        return {"weights": self.file().name} if self.pretrained else {}
 
     def module(self, sample: Sample, classes: int) -> nn.Module:
-        from torchvision import models
-
+        models = _models()
         names = models.list_models(module=models)
         if self.name not in names:
             near = difflib.get_close_matches(self.name, names, n=3)
@@ -42,7 +42,7 @@ class Torchvision(Captured):
             )
         made = models.get_model(self.name, weights=None, num_classes=classes, **self.options(sample))
         made = with_channels(made, channels_of(sample))
-        if self.pretrained and torch.get_default_device().type != "meta":
+        if self.pretrained and weights_wanted():
             load(made, self.state(), self.name)
         return made
 
@@ -56,18 +56,32 @@ class Torchvision(Captured):
 
     def weights(self) -> Any:
         """The library's entry for the weights."""
-        from torchvision import models
+        return _models().get_model_weights(self.name).DEFAULT
 
-        return models.get_model_weights(self.name).DEFAULT  # type: ignore[attr-defined]
+    def file(self) -> Path:
+        """The place of the weights on this machine, in the library's cache."""
+        return Path(torch.hub.get_dir(), "checkpoints", self.weights().url.rpartition("/")[2])
 
     def state(self) -> dict[str, Tensor]:
         """The weights by name, from the library's cache or from where it fetches them."""
-        entry = self.weights()
+        entry, file = self.weights(), self.file()
+
+        def read(fetch: bool) -> dict[str, Tensor]:
+            if not (fetch or file.is_file()):
+                raise FileNotFoundError(f"there is no {file}")
+            return entry.get_state_dict(progress=False, check_hash=True, map_location="cpu")
+
         return published(
-            f"The file {entry.url.rpartition('/')[2]} of {self.name}",
-            lambda: entry.get_state_dict(progress=False, check_hash=True, map_location="cpu"),
+            f"The file {file.name} of {self.name}",
+            read,
             "Put it into torch.hub's folder `checkpoints`, or leave pretrained out and name a file: --weights FILE.",
         )
+
+
+def _models() -> Any:
+    with needing("lab", "This backbone needs the library"):
+        from torchvision import models
+    return models
 
 
 def with_channels(module: nn.Module, channels: int) -> nn.Module:

@@ -14,10 +14,15 @@ from typing import Any, TypeVar
 from urllib.parse import urlparse
 from urllib.request import getproxies
 
+import torch
+
 from bench.errors import SeesawError, needing
 
 _alone: ContextVar[bool] = ContextVar("_alone", default=False)
 """Whether the hub may not be asked now."""
+
+_later: ContextVar[bool] = ContextVar("_later", default=False)
+"""Whether weights come from a file when the network is built."""
 
 
 @contextmanager
@@ -28,6 +33,21 @@ def without_hub() -> Iterator[None]:
         yield
     finally:
         _alone.reset(token)
+
+
+@contextmanager
+def weights_later() -> Iterator[None]:
+    """Within it networks begin without published weights: a file brings all of them."""
+    token = _later.set(True)
+    try:
+        yield
+    finally:
+        _later.reset(token)
+
+
+def weights_wanted() -> bool:
+    """Whether published weights are to be loaded: not for shapes alone, nor where a file brings others at once."""
+    return not _later.get() and torch.get_default_device().type != "meta"
 
 
 def pretrained(kind: str, name: str, **settings: Any) -> Any:
@@ -66,12 +86,12 @@ def pretrained(kind: str, name: str, **settings: Any) -> Any:
 T = TypeVar("T")
 
 
-def published(what: str, load: Callable[[], T], instead: str) -> T:
+def published(what: str, load: Callable[[bool], T], instead: str) -> T:
     """Something that a library loads from its cache or else from where it is published.
 
     Args:
         what: it is, as the subject of a sentence.
-        load: by the library; called with the hub out of reach first.
+        load: by the library; called with whether it may be fetched: first with False.
         instead: the end of the sentence: what else can be done.
 
     Raises:
@@ -79,12 +99,12 @@ def published(what: str, load: Callable[[], T], instead: str) -> T:
     """
     try:
         with _offline():
-            return load()
+            return load(False)
     except Exception as error:  # libraries' errors have no common base
         reason = _line(error)
     if not _alone.get() and _reachable():
         try:
-            return load()
+            return load(True)
         except Exception as error:
             reason = _line(error)
     raise SeesawError(f"{what} is not on this machine and not to be fetched ({reason}). {instead}")

@@ -22,7 +22,7 @@ from bench.kinds.method import Method
 from bench.kinds.task import About
 from bench.network.graph.capture import digest
 from bench.network.net import Net, Part, Sample
-from bench.network.pretrained import without_hub
+from bench.network.pretrained import weights_later, without_hub
 from bench.network.sparse.values import ValueType
 from bench.plugins.plugin import choose
 from bench.plugins.spec import names_draft
@@ -115,6 +115,7 @@ class Manifest(BaseModel):
 
 
 @without_hub()
+@weights_later()
 @seeded(0)
 def open_part(folder: Path, name: str) -> Part:
     """A part from a folder that `seesaw pack` wrote: no file in it is run, only announced plugins build it.
@@ -176,7 +177,11 @@ def hold_graph(manifest: Manifest, net: Net, folder: Path) -> None:
     ]
     raise SeesawError(
         f"{folder / MANIFEST} names a network with other operations than what is built here. "
-        + (f"It was packed with {' and '.join(others)}: install that, or pack again." if others else "Pack it again.")
+        + (
+            f"It was packed with {' and '.join(others)}: install that, or pack again."
+            if others
+            else "Pack it again."
+        )
     )
 
 

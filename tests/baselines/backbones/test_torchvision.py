@@ -145,6 +145,11 @@ def test_a_packed_network_is_built_by_name_and_refused_where_the_library_builds_
     front, back = open_part(tmp_path / "out", "device"), open_part(tmp_path / "out", "server")
     with torch.no_grad():
         assert torch.equal(back(front(x)), net(x)[-1])
+    (tmp_path / "mine.py").write_text("raise SystemExit('run')")
+    draft = manifest.model_copy(update={"backbone": f"module[path={tmp_path / 'mine.py'}:build]"})
+    (tmp_path / "out" / MANIFEST).write_text(draft.model_dump_json())
+    with pytest.raises(SeesawError, match="is a draft, and a manifest runs no code"):
+        open_part(tmp_path / "out", "device")
     other = manifest.model_copy(update={"graph": "0" * 16, "libraries": {"torchvision": "0.1"}})
     (tmp_path / "out" / MANIFEST).write_text(other.model_dump_json())
     with pytest.raises(SeesawError, match=r"packed with torchvision 0.1 \(here 0.*\): install that"):

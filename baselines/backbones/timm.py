@@ -19,9 +19,9 @@ class Timm(Captured):
     def example(self) -> Sample:
         return Sample((3, 64, 64))
 
-    @property
-    def trained(self) -> bool:
-        return self.pretrained
+    def trained(self, classes: int) -> bool:
+        config = _library().get_pretrained_cfg(self.name) if self.pretrained else None
+        return config is not None and config.num_classes == classes
 
     def identity(self) -> dict[str, Any]:
         if not self.pretrained:

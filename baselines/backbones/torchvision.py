@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from bench import Captured, Sample, SeesawError, channels_of, needing, published, weights_wanted
 
+CLASSES = 1000
+"""Of ImageNet, which the library's weights are trained for."""
+
 MADE_FOR = 224
 """Side of the images that most of these networks are made for."""
 
@@ -25,9 +28,8 @@ class Torchvision(Captured):
     def example(self) -> Sample:
         return Sample((3, 32, 32))
 
-    @property
-    def trained(self) -> bool:
-        return self.pretrained
+    def trained(self, classes: int) -> bool:
+        return self.pretrained and classes == CLASSES
 
     def identity(self) -> dict[str, Any]:
         return {"weights": self.file().name} if self.pretrained else {}
@@ -117,7 +119,7 @@ def load(module: nn.Module, state: dict[str, Tensor], name: str) -> None:
             continue
         if tensor.dim() == 4 and shape == (tensor.shape[0], 1, *tensor.shape[2:]):
             taken[key] = tensor.sum(1, keepdim=True)
-        elif tensor.shape[0] == 1000 and tensor.shape[1:] == shape[1:]:
+        elif tensor.shape[0] == CLASSES and tensor.shape[1:] == shape[1:]:
             del taken[key]
         else:
             raise SeesawError(

@@ -48,9 +48,8 @@ class Backbone(Plugin):
         """
         return self.stages(sample), None
 
-    @property
-    def trained(self) -> bool:
-        """Whether its initial weights are those of a trained network."""
+    def trained(self, classes: int) -> bool:
+        """Whether its initial weights, the classifier's included, are those of a network trained for so many classes."""
         return False
 
     def identity(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import torch
 from bench.errors import SeesawError
 from bench.files import OWN
 from bench.kinds.backbone import Backbone
-from bench.kinds.bases.learned_codec import LearnedCodec
+from bench.kinds.bases.early_exits import EarlyExits
 from bench.kinds.bases.predefined import Predefined
 from bench.kinds.codec import Codec
 from bench.kinds.exits import Exits
@@ -150,7 +150,9 @@ class ResolvedRun:
         usual = about.recipe
         changed = Recipe.read("the recipe", {"epochs": str(usual.epochs)} | dict(request.recipe))
         recipe = usual.model_copy(update={key: getattr(changed, key) for key in request.recipe})
-        if not recipe.epochs and request.weights is None and not backbone.plugin.trained:
+        early = isinstance(exits.plugin, EarlyExits)
+        ready = backbone.plugin.trained(about.classes) and not early
+        if not recipe.epochs and request.weights is None and not ready:
             raise SeesawError(
                 "Without epochs and without weights a random network would be measured. Train it (epochs=1 or more), or name "
                 "its weights: --weights FILE."

@@ -22,8 +22,8 @@ def check_backbone(backbone: Backbone, sample: Sample | None = None, classes: in
     stages, own = backbone.parts(sample, classes)
     net = Net(stages, sample, classes)
     for stage, shape in enumerate(net.shapes):
-        final = own is not None and stage == len(stages) - 1
-        net.hang(stage, own if final else backbone.head(shape, classes))
+        last = own if stage == len(stages) - 1 else None
+        net.hang(stage, last or backbone.head(shape, classes))
     facts.hold(len(net.stages) >= 1, "it has stages, each takes what the one before gives")
     x = _inputs(sample, 3)
     loss = torch.stack(net.train()(x)).square().sum()

@@ -154,3 +154,15 @@ def test_a_packed_network_is_built_by_name_and_refused_where_the_library_builds_
     (tmp_path / "out" / MANIFEST).write_text(other.model_dump_json())
     with pytest.raises(SeesawError, match=r"packed with torchvision 0.1 \(here 0.*\): install that"):
         open_part(tmp_path / "out", "device")
+
+
+@pytest.mark.parametrize("exits", ["single", "joint"])
+def test_a_classifier_that_nobody_trained_is_not_measured(exits, tmp_path):
+    places = {name: tmp_path / name for name in ("records", "runs", "data")}
+    model = "torchvision[name=squeezenet1_1,pretrained=true]"
+    order = RunRequest(task="blobs", model=model, exits=exits, recipe={"epochs": "0"}, **places)
+    with pytest.raises(SeesawError, match="a random network would be measured"):
+        ResolvedRun.of(order)
+    pretrained = choose(Backbone, model).plugin
+    assert pretrained.trained(1000)
+    assert not pretrained.trained(10)

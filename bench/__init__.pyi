@@ -20,6 +20,11 @@ from .kinds.backbone import Backbone as Backbone
 from .kinds.backbone import channels_of as channels_of
 from .kinds.backbone import features_of as features_of
 from .kinds.backbone import places_of as places_of
+from .kinds.bases.byte_codec import ByteCodec as ByteCodec
+from .kinds.bases.byte_codec import byte_planes as byte_planes
+from .kinds.bases.byte_codec import compressed as compressed
+from .kinds.bases.byte_codec import decompressed as decompressed
+from .kinds.bases.byte_codec import from_byte_planes as from_byte_planes
 from .kinds.bases.captured import Captured as Captured
 from .kinds.bases.captured import backbone as backbone
 from .kinds.bases.early_exits import EarlyExits as EarlyExits

@@ -12,7 +12,7 @@ from bench.testing import check
 NEEDS_FILES = {
     *("cifar10", "cifar100", "mnist", "fashion-mnist", "folder"),
     *("imdb", "mrpc", "qqp", "rte", "scitail", "snli", "sst2", "yelp"),
-    *("bert", "module"),
+    *("bert", "module", "profile"),
 }
 """Plugins that read files; tests/tasks and tests/baselines make some for each."""
 
@@ -23,7 +23,7 @@ CATALOGUE = [(kind, name) for kind in KINDS for name in entries(kind) if name no
 def test_it_conforms(kind, name):
     if name == "timm":
         pytest.importorskip("timm", reason="timm is not installed. Install the extra: seesaw-bench[timm]")
-    base = getattr(bench, kind.capitalize())
+    base = getattr(bench, class_name(kind))
     assert check(choose(base, name).plugin)
 
 

@@ -13,6 +13,7 @@ from bench.errors import SeesawError
 from bench.files import OWN
 from bench.kinds.backbone import Backbone
 from bench.kinds.bases.early_exits import EarlyExits
+from bench.kinds.bases.learned_codec import LearnedCodec
 from bench.kinds.bases.predefined import Predefined
 from bench.kinds.codec import Codec
 from bench.kinds.exits import Exits

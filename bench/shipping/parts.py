@@ -26,6 +26,7 @@ from bench.network.sparse.values import ValueType
 from bench.records.run_files import STATES
 from bench.replay.exits.shipped import Shipped
 from bench.replay.exits.states import save_states
+from bench.shipping.codec_files import open_codec, write_codec
 from bench.shipping.manifest import MANIFEST, Manifest, PartFile, graph_of, open_part, versions
 from bench.shipping.packed.pack import FORMS, pack, rounded
 

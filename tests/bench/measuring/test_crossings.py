@@ -1,3 +1,8 @@
+"""Samples that cross cuts: bytes and answers of each, and what records hold of them.
+
+Covers: bench/measuring/behind.py
+"""
+
 import numpy as np
 import pytest
 import torch

@@ -4,7 +4,6 @@ import torch
 from safetensors.torch import save_file
 
 from bench.kinds.sending import send
-from bench.measuring.crossings import behind
 from bench.measuring.inputs import input_codecs
 from bench.network.crossing import Crossing
 
@@ -28,7 +27,7 @@ def write_crossings(path, net, data, split, codecs, samples):
         cut = net.crossing(k) if k else Crossing(tuple(raw.shape[1:]), 0, net.classes)
         for name, codec in (codecs if k else input_codecs(split.inputs, net.sample.vocabulary)).items():
             messages, arrived = send(cut, features[k].float() if k else raw, codec)
-            server = behind(net, k, arrived if k else data.scale(arrived))
+            server = net.cut(k)[1].run(arrived if k else data.scale(arrived))[1:]
             tensors[f"{k}/{name}/bytes"] = torch.tensor([one.payload for one in messages])
             tensors[f"{k}/{name}/framed"] = torch.tensor([len(one.frames) for one in messages])
             tensors[f"{k}/{name}/answers"] = torch.stack([one.argmax(1) for one in server]).to(torch.int16)

@@ -33,8 +33,8 @@ if (page.deployments) {
   byId("deployment-figures").hidden = false;
   byId("deployment-controls").addEventListener("submit", (event) => event.preventDefault());
   byId("deployment").addEventListener("input", drawDeployment);
-  for (const table of document.querySelectorAll("[data-deployment] table")) sortable(table);
+  byId("deployments").addEventListener("toggle", () => { if (byId("deployments").open) drawDeployment(); });
   let width = innerWidth;
-  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; drawDeployment(); } });
+  addEventListener("resize", () => { if (innerWidth !== width && byId("deployments").open) { width = innerWidth; drawDeployment(); } });
   drawDeployment();
 }

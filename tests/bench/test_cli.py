@@ -306,13 +306,15 @@ def test_without_kernels_the_command_says_why(seesaw, monkeypatch):
     assert "PyTorch's kernels here: there is no compiler. Install a C++ compiler" in err
 
 
-def test_threads_that_wait_sleep_unless_the_user_says_otherwise(seesaw, monkeypatch):
+def test_threads_that_wait_sleep_soon_unless_the_user_says_otherwise(seesaw, monkeypatch):
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     seesaw("list", "codec")
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert (os.environ["OMP_WAIT_POLICY"], os.environ["GOMP_SPINCOUNT"]) == ("PASSIVE", "20000")
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    monkeypatch.delenv("GOMP_SPINCOUNT")
     seesaw("list", "codec")
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    assert (os.environ["OMP_WAIT_POLICY"], os.environ.get("GOMP_SPINCOUNT")) == ("ACTIVE", None)
 
 
 def test_an_output_that_is_full_or_closed_is_no_fault_in_seesaw():

@@ -4,49 +4,22 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bench.boards.data import pair
 from bench.boards.deployments.section import Section
+from bench.boards.sectioned import SectionedBoard, read_sectioned
 from bench.boards.units import short
 from bench.records.deployment import DeploymentRecord
 from bench.records.store import Store
 
-
-@dataclass(frozen=True)
-class DeploymentBoard:
-    """A task's deployment records.
-
-    Attributes:
-        name: of the task with its version.
-        sections: ranked ones first.
-        records: the number of those that count.
-        contested: name and reason of each that does not.
-    """
-
-    name: str
-    sections: list[Section]
-    records: int
-    contested: list[tuple[str, str]]
+DeploymentBoard = SectionedBoard[Section]
 
 
 def read_deployment_boards(store: Store) -> tuple[dict[str, DeploymentBoard], list[str]]:
     """The boards of a store's deployment records, by name, and a sentence for each file that is none."""
-    entries, trouble = store.entries(DeploymentRecord)
-    sound: dict[str, list[DeploymentRecord]] = defaultdict(list)
-    contested: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for entry in entries:
-        one = entry.file
-        if entry.contested is None:
-            sound[one.board].append(one)
-        else:
-            contested[one.board].append((one.name, entry.contested))
-    names = sorted({*sound, *contested})
-    return {
-        name: DeploymentBoard(name, sections(sound[name]), len(sound[name]), contested[name])
-        for name in names
-    }, trouble
+    return read_sectioned(store, DeploymentRecord, sections)
 
 
 def sections(records: Iterable[DeploymentRecord]) -> list[Section]:

@@ -4,47 +4,21 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bench.boards.data import pair
+from bench.boards.sectioned import SectionedBoard, read_sectioned
 from bench.boards.streams.section import BASELINES, Section
 from bench.records.store import Store
 from bench.records.stream import StreamRecord
 
-
-@dataclass(frozen=True)
-class StreamBoard:
-    """A task's stream records.
-
-    Attributes:
-        name: of the task with its version.
-        sections: ranked ones first.
-        records: the number of those that count.
-        contested: name and reason of each that does not.
-    """
-
-    name: str
-    sections: list[Section]
-    records: int
-    contested: list[tuple[str, str]]
+StreamBoard = SectionedBoard[Section]
 
 
 def read_stream_boards(store: Store) -> tuple[dict[str, StreamBoard], list[str]]:
     """The boards of a store's stream records, by name, and a sentence for each file that is none."""
-    entries, trouble = store.entries(StreamRecord)
-    sound: dict[str, list[StreamRecord]] = defaultdict(list)
-    contested: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for entry in entries:
-        stream = entry.file
-        if entry.contested is None:
-            sound[stream.board].append(stream)
-        else:
-            contested[stream.board].append((stream.name, entry.contested))
-    names = sorted({*sound, *contested})
-    return {
-        name: StreamBoard(name, sections(sound[name]), len(sound[name]), contested[name]) for name in names
-    }, trouble
+    return read_sectioned(store, StreamRecord, sections)
 
 
 def sections(streams: Iterable[StreamRecord]) -> list[Section]:

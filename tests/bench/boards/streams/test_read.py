@@ -1,6 +1,6 @@
 """Online policies on pages, from made traces that were really replayed.
 
-Covers: bench/boards/streams/page.py, bench/boards/streams/section.py
+Covers: bench/boards/sectioned.py, bench/boards/streams/page.py, bench/boards/streams/section.py
 """
 
 import json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -19,8 +20,9 @@ from bench.network.net import Part
 
 T = TypeVar("T")
 
-TRIALS = 9
-"""Rounds in which the ways are compared."""
+TRIALS, SLOWER = 9, 2.0
+"""Rounds in which the ways are compared; and how many times slower than the fastest a way is, in its fastest trial, that is
+tried no further."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,10 @@ def _medians(ways: Ready, x: Tensor) -> dict[str, float]:
     for _, run in ways * 2:
         run(x)
     for _ in range(TRIALS):
+        best = min((min(taken) for taken in times.values() if taken), default=math.inf)
         for way, run in ways:
+            if min(times[way.name], default=0.0) > SLOWER * best:
+                continue
             wait(x.device)
             begun = time.perf_counter()
             run(x)

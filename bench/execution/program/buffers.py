@@ -8,6 +8,8 @@ from torch import Tensor
 
 from bench.execution.program.forms import LANES
 
+ZEROS = np.zeros(LANES, np.float32)
+
 
 class Blobs:
     """Whole numbers, values, and chunks, each with the places where its own begin."""
@@ -32,10 +34,10 @@ class Blobs:
     def numbers(self, values: np.ndarray) -> int:
         """Add values; returns where they begin."""
         flat = np.asarray(values, np.float32).reshape(-1)
-        flat = np.pad(flat, (0, -len(flat) % LANES))  # so that no vector lies across two lines of the cache
-        self.values.append(flat)
-        self.floats += len(flat)
-        return self.floats - len(flat)
+        begins, left = self.floats, -len(flat) % LANES
+        self.values += [flat, ZEROS[:left]]  # so that no vector lies across two lines of the cache
+        self.floats += len(flat) + left
+        return begins
 
     def tensors(self) -> tuple[Tensor, Tensor]:
         """The index, int32, and the values, float32."""

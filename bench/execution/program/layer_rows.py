@@ -18,13 +18,12 @@ def grouped(blobs: Blobs, layer: Affine, group: Group, form: Form) -> None:
     """Chunks of rows that read the same places, nearly equal in size."""
     places = layer.columns[group.columns]
     order = np.argsort(places, kind="stable")
-    at = blobs.listed(places[order])
-    count = -(-len(group.rows) // form.rows)
-    for part in np.array_split(np.arange(len(group.rows)), count):
-        values = group.values[order][:, part]
-        if form.name == "broadcast":
-            values = _wide(values)
-        blobs.chunk(len(places), group.rows[part], at, values)
+    at, values, rows = blobs.listed(places[order]), group.values[order], len(group.rows)
+    count = -(-rows // form.rows)
+    for n in range(count):
+        part = slice(rows * n // count, rows * (n + 1) // count)
+        own = _wide(values[:, part]) if form.name == "broadcast" else values[:, part]
+        blobs.chunk(len(places), group.rows[part], at, own)
 
 
 def gathered(blobs: Blobs, layer: Affine, rows: int, base: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, Self
 
@@ -17,6 +19,9 @@ from bench.network.sparse.densities import by_layer
 from bench.network.sparse.mask import Layer, hide
 from bench.plugins.plugin import announced_spec, choose, usual
 from bench.plugins.spec import names_draft
+
+KEPT = 1 << 22
+"""Masks of at most so many weights are kept for the next time: packing makes each of them many times."""
 
 
 class Predefined(Masking):
@@ -119,15 +124,21 @@ def mask_from(pattern: str, shape: Sequence[int]) -> Tensor:
     Raises:
         SeesawError: no such method here, or it makes no such mask.
     """
+    shape = tuple(shape)
+    return _made(pattern, shape).clone() if math.prod(shape) <= KEPT else _made.__wrapped__(pattern, shape)
+
+
+@functools.lru_cache(maxsize=32)
+def _made(pattern: str, shape: tuple[int, ...]) -> Tensor:
     spec, _, seed = pattern.rpartition("@")
     if not seed.isdecimal() or names_draft(spec):
         raise SeesawError(f"{pattern!r} is no pattern: write spec@seed. Pack the network again.")
     method = choose(Method, spec).plugin
     if not isinstance(method, Predefined):
         raise SeesawError(f"{spec} is no predefined method, so it makes no pattern. Pack the network again.")
-    mask = method.mask(tuple(shape), int(seed))
+    mask = method.mask(shape, int(seed))
     if mask.shape != torch.Size(shape) or mask.dtype != torch.bool:
-        raise SeesawError(f"{pattern!r} gives no mask of shape {tuple(shape)}. Pack the network again.")
+        raise SeesawError(f"{pattern!r} gives no mask of shape {shape}. Pack the network again.")
     return mask
 
 

@@ -16,7 +16,7 @@ from bench.kinds.meter import Measurement, Meter, Subject
 from bench.network.net import Net, Part
 
 Jobs = dict[tuple[str, int], Callable[[], object]]
-"""The calls to time, by place (`exit`, `device`, `server` or `parent`) and number."""
+"""The calls to time, by place (`device` or `server` at a cut, `parent` to an exit) and number."""
 
 
 class Latency(Meter):
@@ -52,15 +52,14 @@ class Latency(Meter):
             self.seconds,
             lambda done: subject.report(done, self.rounds, "latency"),
         )
+        to_exit = [rounds["device", stage + 1] for stage in net.exits]
+        measurement.exits = {n: {"latency": times.reading(source)} for n, times in enumerate(to_exit)}
         for (place, number), times in rounds.items():
-            reading = times.reading(source)
             if place == "parent":
                 beside = f"dense parent timed in turn ({parent_way}), {source}"
-                measurement.exits[number]["speedup"] = times.over(rounds["exit", number], beside)
-            elif place == "exit":
-                measurement.exits.setdefault(number, {})["latency"] = reading
+                measurement.exits[number]["speedup"] = times.over(to_exit[number], beside)
             else:
-                measurement.cuts.setdefault(number, {})[f"latency.{place}"] = reading
+                measurement.cuts.setdefault(number, {})[f"latency.{place}"] = times.reading(source)
         return measurement
 
     def _parent(self, subject: Subject, x: Tensor) -> tuple[Jobs, str]:
@@ -84,8 +83,8 @@ class Latency(Meter):
 
 
 def _jobs(net: Net, x: Tensor, way: Way) -> Jobs:
-    """The calls to time: the network up to every exit, and both parts of every cut."""
-    jobs = {("exit", n): _job(way, Part(net, 0, stage + 1), x) for n, stage in enumerate(net.exits)}
+    """The calls to time: both parts of every cut. The device's part of a cut behind an exit is the network up to it."""
+    jobs: Jobs = {}
     with torch.no_grad():
         for k in range(len(net.stages) + 1):
             front, back = net.cut(k)

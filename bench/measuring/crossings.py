@@ -9,15 +9,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from bench.execution.backends import BLOCKS, chained
-from bench.execution.unsupported import Unsupported
 from bench.kinds.codec import Codec
 from bench.kinds.sending import send
 from bench.kinds.task import Data, Split
 from bench.measuring.inputs import input_codecs
+from bench.measuring.passes import Passes
 from bench.network.crossing import Crossing
 from bench.network.net import Net
-from bench.network.sparse.mask import density, layers
 from bench.plugins.plugin import Choice
 from bench.records.reading import LEAST_SENT
 from bench.replay.trace import Trace
@@ -26,11 +24,6 @@ TIGHT = 0.005
 """After the first samples (`LEAST_SENT`) more follow until the 95% interval of the accuracy that a codec costs reaches at
 most so far to either side, as a share."""
 BATCH = 250
-SPARSE = 0.5
-"""Below this density a server's part runs as a chain, where it can; which way runs must not hang on a clock, as the answers
-are to come out alike when they are computed again."""
-
-Runnable = Callable[[Tensor], Sequence[Tensor]]
 
 
 @dataclass
@@ -95,12 +88,11 @@ class Crossings:
 
 @torch.no_grad()
 def crossings(
-    net: Net,
+    passes: Passes,
     data: Data,
     split: Split,
     uncut: Trace,
     codecs: Mapping[int, Mapping[str, Codec]],
-    device: torch.device,
     report: Callable[[float, float, str], None] = lambda done, total, line: None,
 ) -> Crossings:
     """Send samples of a split through every codec at every cut, as many as are needed to tell what it costs.
@@ -109,37 +101,36 @@ def crossings(
     was given needs no second pass through the server's part.
 
     Args:
-        net: in eval mode, on `device`.
+        passes: of the network.
         data: the data that the split belongs to.
         split: the samples to send, evenly drawn where not all of them are needed.
         uncut: the trace of the split: its answers without a cut.
         codecs: by cut, and then by the name that readings get (`codecs_at`).
-        device: where the network computes.
         report: called with the samples done, all samples, and a line of text.
     """
+    net = passes.net
     cuts = {
         k: net.crossing(k) if k else Crossing(tuple(split.inputs.shape[1:]), carried=0, classes=net.classes)
         for k in codecs
     }
     sent = {k: {name: Sent() for name in by_name} for k, by_name in codecs.items()}
-    places, servers = _order(len(split.labels)), Servers(net, device)
-    done = 0
+    places, done = _order(len(split.labels)), 0
     for rows in places.split(BATCH):
         open_ = {k: [n for n, one in by_codec.items() if not one.is_settled] for k, by_codec in sent.items()}
         if not any(open_.values()):
             break
         report(done, len(places), "features through codecs")
         raw, labels = split.inputs[rows], split.labels[rows]
-        crossing, _ = net.passed(data.scale(raw.to(device)))
+        features = passes.features(data.scale(raw.to(passes.device)))
         whole = uncut.logits[:, rows]
         for k, names in open_.items():
-            x = crossing[k].float().cpu() if k else raw
+            x = features[k].float().cpu() if k else raw
             for name in names:
                 messages, arrived = send(cuts[k], x, codecs[k][name])
                 one, after = sent[k][name], whole[net.local(k) :]
                 if not torch.equal(arrived, x):
-                    arrived = arrived.to(device)
-                    after = servers.logits(k, arrived if k else data.scale(arrived))
+                    arrived = arrived.to(passes.device)
+                    after = passes.logits(arrived if k else data.scale(arrived), k)
                 one.payload += [message.payload for message in messages]
                 one.framed += [len(message.frames) for message in messages]
                 one.logits.append(after)
@@ -169,33 +160,3 @@ def _order(samples: int) -> Tensor:
     if samples <= LEAST_SENT:
         return torch.arange(samples)
     return torch.randperm(samples, generator=torch.Generator().manual_seed(0))
-
-
-class Servers:
-    """The servers' parts of a network: as chains where few weights exist, else by PyTorch's kernels.
-
-    Args:
-        net: in eval mode, on `device`.
-        device: where the network computes.
-    """
-
-    def __init__(self, net: Net, device: torch.device) -> None:
-        self.net, self.runs = net, dict[int, Runnable]()
-        sizes = {name: layer.get_parameter("weight").numel() for name, layer in layers(net).items()}
-        existing = sum(density(layer) * sizes[name] for name, layer in layers(net).items())
-        self.chains = device.type == "cpu" and existing < SPARSE * sum(sizes.values())
-
-    def logits(self, k: int, x: Tensor) -> Tensor:
-        """The logits of the server's exits from the tensor x that arrived at cut k, (exits, N, classes), on the CPU."""
-        if k not in self.runs:
-            self.runs[k] = self._run(k, x)
-        return torch.stack([one.float().cpu() for one in self.runs[k](x)[1:]])
-
-    def _run(self, k: int, x: Tensor) -> Runnable:
-        part = self.net.cut(k)[1]
-        if self.chains and x.dtype == torch.float32:
-            try:
-                return chained(part, x, lanes=BLOCKS[-1])
-            except Unsupported:
-                self.chains = False
-        return part.run

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bench.errors import SeesawError
 from bench.kinds.task import Data, Split
-from bench.network.net import Net
+from bench.measuring.passes import Passes
 from bench.replay.trace import Trace
 
 BATCH = 500
@@ -18,13 +18,9 @@ def batches(split: Split) -> list[slice]:
     return [slice(start, start + BATCH) for start in range(0, len(split.labels), BATCH)]
 
 
-@torch.no_grad()
-def trace(net: Net, data: Data, split: Split, costs: Tensor, device: torch.device) -> Trace:
-    """Run a net, which is on `device`, once over a split, in eval mode; `costs` go into the trace."""
-    net.eval()
-    logits = [
-        torch.stack(net(data.scale(split.inputs[rows].to(device)))).float().cpu() for rows in batches(split)
-    ]
+def trace(passes: Passes, data: Data, split: Split, costs: Tensor) -> Trace:
+    """Run a network once over a split; `costs` go into the trace."""
+    logits = [passes.logits(data.scale(split.inputs[rows].to(passes.device))) for rows in batches(split)]
     whole = torch.cat(logits, 1)
     if not bool(torch.isfinite(whole).all()):
         raise SeesawError(

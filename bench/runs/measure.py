@@ -18,6 +18,7 @@ from bench.measuring.behind import Crossed, crossed
 from bench.measuring.crossings import codecs_at, crossings
 from bench.measuring.inputs import image_codecs
 from bench.measuring.learned import coder_costs, coder_times
+from bench.measuring.passes import Passes
 from bench.measuring.tracing import trace
 from bench.measuring.walks import SAMPLES, walked
 from bench.network.macs import Tariff
@@ -82,7 +83,8 @@ def measure_net(
         net, packed = _repacked(run, net)
     with phases("trace"):
         tariff = Tariff.of(net)
-        calibration, test = _traces(run, net, data, tariff)
+        passes = Passes(net, run.device, len(data.test.labels))
+        calibration, test = _traces(run, passes, data, tariff)
     if earlier is not None and all(
         getattr(earlier.record.setup, name) == getattr(run.setup, name) for name in ("values", "calibrate")
     ):
@@ -94,7 +96,7 @@ def measure_net(
         learned = _fitted(run, net, data, report)
         for k, by_spec in learned.items():
             by_cut[k] = {**by_cut[k], **by_spec}
-        sent = crossings(net, data, data.test, test, by_cut, run.device, report)
+        sent = crossings(passes, data, data.test, test, by_cut, report)
         write_whole(run.files.crossings, save(sent.tensors()), "--runs")
         found = crossed(sent, test, shipped)
         for k, costs in coder_costs(learned).items():
@@ -140,11 +142,13 @@ def _repacked(run: ResolvedRun, net: Net) -> tuple[Net, str]:
     return net.to(run.device), fingerprint(packed)
 
 
-def _traces(run: ResolvedRun, net: Net, data: Data, tariff: Tariff) -> tuple[Trace, Trace]:
+def _traces(run: ResolvedRun, passes: Passes, data: Data, tariff: Tariff) -> tuple[Trace, Trace]:
     """The calibration and the test trace, kept in the run's folder."""
-    costs = torch.tensor([tariff.upto(stage, effective=True) for stage in net.exits], dtype=torch.float64)
-    calibration = trace(net, data, data.calibration, costs, run.device)
-    test = trace(net, data, data.test, costs, run.device)
+    costs = torch.tensor(
+        [tariff.upto(stage, effective=True) for stage in passes.net.exits], dtype=torch.float64
+    )
+    calibration = trace(passes, data, data.calibration, costs)
+    test = trace(passes, data, data.test, costs)
     calibration.save(run.files.calibration, split="calibration")
     test.save(run.files.test, split="test")
     return calibration, test

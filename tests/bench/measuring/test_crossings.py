@@ -16,8 +16,8 @@ from bench.kinds.build import assemble
 from bench.measuring import crossings as sending
 from bench.measuring.behind import crossed
 from bench.measuring.crossings import codecs_at, crossings
+from bench.measuring.passes import MANY, Passes
 from bench.measuring.tracing import trace
-from bench.network.sparse.mask import hide, layers
 from bench.plugins.plugin import Choice
 from bench.replay.exits.shipped import Shipped
 from bench.testing import AllExits, TinyBackbone, TinyTask
@@ -35,8 +35,8 @@ def subject():
 
 def measured(net, data, split, shipped=(), codecs=CODECS):
     """What was sent, and the measurements at each cut."""
-    uncut = trace(net, data, split, torch.zeros(len(net.exits)), CPU)
-    sent = crossings(net, data, split, uncut, codecs_at(net, split, codecs), CPU)
+    uncut = trace(Passes(net, CPU, MANY), data, split, torch.zeros(len(net.exits)))
+    sent = crossings(Passes(net, CPU, MANY), data, split, uncut, codecs_at(net, split, codecs))
     return sent, crossed(sent, uncut, shipped)
 
 
@@ -184,27 +184,10 @@ def test_of_a_policy_the_part_that_was_sent_is_counted(subject, monkeypatch):
     never = Shipped("never", Confidence(), 0, {"thresholds": torch.full((3,), torch.inf)})
     sent, found = measured(net, data, data.test, [never])
     (early,) = found[1].early
-    uncut = trace(net, data, data.test, torch.zeros(3), CPU)
+    uncut = trace(Passes(net, CPU, MANY), data, data.test, torch.zeros(3))
     own = uncut.logits[-1].argmax(1) == data.test.labels
     for name, behind in early.behind.items():
         assert (behind.samples, behind.device, early.crossing(name, 32)) == (8, 0, 8)
         assert behind.uncut == int(own[sent.samples[:8]].sum())
         expected = found[1].readings[f"top1.{name}"].value
         assert abs(early.accuracy(name, 32, int(own.sum())) - expected) < 1e-9
-
-
-def test_where_few_weights_exist_the_servers_part_is_a_chain_with_the_same_answers(compiler):
-    backbone = TinyBackbone()
-    task = TinyTask()
-    net = assemble(backbone, task.about(), AllExits()).eval()
-    for layer in layers(net).values():
-        hide(layer, torch.rand_like(layer.weight) < 0.2)
-    data = task.data(None, 0)
-    servers = sending.Servers(net, CPU)
-    assert servers.chains
-    with torch.no_grad():
-        front, back = net.cut(1)
-        feature = front(data.scale(data.test.inputs))
-        expected = torch.stack(back.run(feature)[1:])
-    assert torch.allclose(servers.logits(1, feature), expected, atol=1e-4)
-    assert servers.runs[1] != back.run

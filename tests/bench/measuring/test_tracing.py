@@ -6,6 +6,7 @@ import torch
 from bench import SeesawError
 from bench.kinds.build import assemble
 from bench.measuring import tracing
+from bench.measuring.passes import MANY, Passes
 from bench.testing import AllExits, TinyBackbone, TinyTask
 
 CPU, COSTS = torch.device("cpu"), torch.tensor([1.0, 2.0, 4.0])
@@ -20,7 +21,7 @@ def subject():
 def test_a_trace_has_the_logits_of_every_exit_and_sample_in_the_order_of_the_split(subject, monkeypatch):
     net, data = subject
     monkeypatch.setattr(tracing, "BATCH", 7)  # 32 samples: the last batch is not whole
-    trace = tracing.trace(net.train(), data, data.test, COSTS, CPU)
+    trace = tracing.trace(Passes(net.eval(), CPU, MANY), data, data.test, COSTS)
     with torch.no_grad():
         alone = [torch.stack(net.eval()(data.scale(one[None]))) for one in data.test.inputs]
     torch.testing.assert_close(trace.logits, torch.cat(alone, 1), rtol=1e-4, atol=1e-5)
@@ -33,4 +34,4 @@ def test_logits_that_are_not_finite_are_refused(subject, number):
     with torch.no_grad():
         net.head(1)[-1].bias[0] = number
     with pytest.raises(SeesawError, match="infinite or NaN logits"):
-        tracing.trace(net, data, data.test, COSTS, CPU)
+        tracing.trace(Passes(net.eval(), CPU, MANY), data, data.test, COSTS)

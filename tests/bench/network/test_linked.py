@@ -13,6 +13,7 @@ from bench.kinds.meter import Subject
 from bench.measuring.behind import crossed
 from bench.measuring.crossings import crossings
 from bench.measuring.meters.macs import Macs
+from bench.measuring.passes import MANY, Passes
 from bench.measuring.tracing import trace
 from bench.testing import TinyTask
 
@@ -133,8 +134,8 @@ def test_the_payload_at_a_cut_counts_earlier_logits_beside_the_feature():
         net.head(stage).own.weight.data.mul_(1e-3)
         net.head(stage).own.bias.data.zero_()
     cpu = torch.device("cpu")
-    uncut = trace(net, data, data.test, torch.zeros(3), cpu)
-    sent = crossings(net, data, data.test, uncut, {k: {"int8": Int8()} for k in (1, 2)}, cpu)
+    uncut = trace(Passes(net, cpu, MANY), data, data.test, torch.zeros(3))
+    sent = crossings(Passes(net, cpu, MANY), data, data.test, uncut, {k: {"int8": Int8()} for k in (1, 2)})
     readings = {k: one.readings for k, one in crossed(sent, uncut, []).items()}
     for k, carried in ((1, 1), (2, 2)):
         front, back = net.cut(k)

@@ -75,7 +75,7 @@ def _from_graph(module: nn.Module, sample: Sample, cuts: int | None, prepare: nn
     output = next(node for node in graph.nodes if node.op == "output")
     entry = next(node for node in graph.nodes if node.op == "placeholder")
     if prepare is not None:
-        _put_first(module, graph, entry, prepare)
+        put_first(module, graph, entry, prepare)
     values = values_of(module, graph, sample)
     answer = answer_of(output.args[0])
     form = values.of[answer]
@@ -97,7 +97,8 @@ def _from_graph(module: nn.Module, sample: Sample, cuts: int | None, prepare: nn
     return Captured(stages, stage(module, graph, values, entry, answer, last.name, True), form.sizes[1])
 
 
-def _put_first(module: nn.Module, graph: fx.Graph, entry: fx.Node, prepare: nn.Module) -> None:
+def put_first(module: nn.Module, graph: fx.Graph, entry: fx.Node, prepare: nn.Module) -> None:
+    """Let a module run on the samples before everything else, as the submodule `PREPARE`."""
     module.add_module(PREPARE, prepare)
     with graph.inserting_after(entry):
         first = graph.call_module(PREPARE, (entry,))

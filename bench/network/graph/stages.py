@@ -43,7 +43,7 @@ def stage(
             env[node] = (
                 part.node_copy(node, lambda one: env[one])
                 if values.is_tensor(node) or node.op == "get_attr"
-                else _number(part, came, values.of[node])
+                else number(part, came, values.of[node])
             )
     out = env[end]
     if not last and (turn := last_to_first(module, values, end)) is not None:
@@ -80,20 +80,20 @@ def _needed(values: Values, entry: fx.Node, end: fx.Node) -> set[fx.Node]:
     return needed
 
 
-def _number(part: fx.Graph, x: fx.Node, value: Any) -> Any:
+def number(part: fx.Graph, x: fx.Node, value: Any) -> Any:
     """A value that is no tensor, from the batch of the tensor that came in."""
     if isinstance(value, (tuple, list)):
-        return tuple(_number(part, x, one) for one in value)
+        return tuple(number(part, x, one) for one in value)
     if isinstance(value, dict):
-        return {key: _number(part, x, one) for key, one in value.items()}
+        return {key: number(part, x, one) for key, one in value.items()}
     if isinstance(value, torch.device):
         return part.call_function(getattr, (x, "device"))
     if not isinstance(value, Linear):
         return value
-    number: Any = part.call_method("size", (x, 0))
+    found: Any = part.call_method("size", (x, 0))
     if value.slope != 1:
-        number = part.call_function(operator.mul, (number, value.slope))
-    return part.call_function(operator.add, (number, value.start)) if value.start else number
+        found = part.call_function(operator.mul, (found, value.slope))
+    return part.call_function(operator.add, (found, value.start)) if value.start else found
 
 
 def last_to_first(module: nn.Module, values: Values, node: fx.Node) -> tuple[int, ...] | None:

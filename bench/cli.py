@@ -24,7 +24,7 @@ from bench.commands import (
     run_exits,
     verify,
 )
-from bench.commands.split import cuts, deploy, profile
+from bench.commands.split import cuts, deploy, partition, profile
 from bench.errors import SeesawError, lab_error
 from bench.plain import PlainConsole
 
@@ -78,6 +78,7 @@ for name, command in {
     "replay": replay.replay,
     "profile": profile.profile,
     "deploy": deploy.deploy,
+    "partition": partition.partition,
     "board": boards.board,
     "plot": boards.plot,
     "publish": boards.publish,

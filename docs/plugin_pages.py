@@ -21,6 +21,7 @@ KINDS = {
     "channel": ("Channels", "A channel gives the rates, delay, loss and energy of a link over time, as one table.", "constant"),
     "profile": ("Profiles", "A profile gives the seconds and joules that a network's parts take on a device, measured or modelled.", "recorded"),
     "split": ("Split policies", "A split policy chooses, for each request, where the network is cut and what the device sends.", "dynamic"),
+    "partitioner": ("Partitioners", "A partitioner places the operations of a network on the device, an edge and a server.", "min-cut"),
     "meter": ("Meters", "A meter measures a network and gives readings: numbers with a unit and a source.", "macs"),
 }  # fmt: skip
 """A page for each of these kinds: title, what such a plugin is, and one of them for the example."""

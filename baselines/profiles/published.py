@@ -7,7 +7,7 @@ time falls on a stage with a seventh of the MACs), so these are orders of magnit
 
 from typing import Literal
 
-from bench import PartTimes, Positive, Profile, Record, SeesawError
+from bench import Graph, OperationTimes, PartTimes, Positive, Profile, Record, SeesawError
 
 MACS_A_SECOND = {"pixel-4-cpu": 385e6 / 12e-3, "pixel-4-gpu": 385e6 / 9.0e-3}
 """By board: multiply-accumulates of the network that was timed, over its published seconds."""
@@ -34,7 +34,14 @@ class Published(Profile):
             exits=tuple(one.value / rate for one in exits if one is not None),
             heads=(0.0,) * len(run.exits),
             time="modelled",
-            source=f"{self.board}, {rate / 1e9:.0f} GMAC/s by EfficientNet-lite0's published time",
+            source=self._source(),
             watts=self.watts,
             energy="unknown" if self.watts is None else "modelled",
         )
+
+    def operations(self, graph: Graph) -> OperationTimes:
+        seconds = tuple(one.macs / MACS_A_SECOND[self.board] for one in graph.operations)
+        return OperationTimes(seconds, "modelled", self._source())
+
+    def _source(self) -> str:
+        return f"{self.board}, {MACS_A_SECOND[self.board] / 1e9:.0f} GMAC/s by EfficientNet-lite0's published time"

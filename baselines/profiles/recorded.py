@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bench import PartTimes, Positive, Profile, Record, SeesawError
+from bench import Graph, OperationTimes, PartTimes, Positive, Profile, Record, SeesawError
 
 
 class Recorded(Profile):
@@ -31,6 +31,9 @@ class Recorded(Profile):
                 if name.startswith("latency")
             ),
         )
+
+    def operations(self, graph: Graph) -> OperationTimes:
+        return graph.times
 
     @staticmethod
     def _exits(run: Record) -> Iterator[float]:

@@ -1,6 +1,6 @@
 """Scaled: another profile's device, some times slower. A model, whatever it is made from."""
 
-from bench import PartTimes, Positive, Profile, ProfileSpec, Record, choose
+from bench import Graph, OperationTimes, PartTimes, Positive, Profile, ProfileSpec, Record, choose
 
 
 class Scaled(Profile):
@@ -29,3 +29,8 @@ class Scaled(Profile):
             watts=self.watts,
             energy="unknown" if self.watts is None else "modelled",
         )
+
+    def operations(self, graph: Graph) -> OperationTimes:
+        inner = choose(Profile, self.of).plugin.operations(graph)
+        seconds = tuple(self.by * one for one in inner.seconds)
+        return OperationTimes(seconds, "modelled", f"{self.by:g} x {inner.source}", inner.disturbed)

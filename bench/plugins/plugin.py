@@ -19,7 +19,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from bench.errors import SeesawError, lab_error
 from bench.plugins.spec import Spec, drafts_in, items, near, parse, render, unquoted, without_folders
 
-KINDS = ("task", "backbone", "method", "exits", "policy", "codec", "channel", "profile", "split", "meter")
+KINDS = (
+    *("task", "backbone", "method", "exits", "policy", "codec", "channel", "profile", "split", "partitioner"),
+    "meter",
+)
 
 
 def class_name(kind: str) -> str:

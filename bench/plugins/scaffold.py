@@ -22,6 +22,7 @@ FOLDERS = {
     "channel": "baselines/channels",
     "profile": "baselines/profiles",
     "split": "baselines/splits",
+    "partitioner": "baselines/partitioners",
     "meter": "baselines/meters",
 }
 

@@ -23,6 +23,7 @@ from bench.testing.facts import Facts, Nonconforming
 from bench.testing.learned_codecs import check_learned_codec
 from bench.testing.meters import check_meter
 from bench.testing.methods import check_method
+from bench.testing.partitioners import check_partitioner
 from bench.testing.policies import check_policy
 from bench.testing.profiles import check_profile
 from bench.testing.splits import check_split
@@ -45,6 +46,7 @@ CHECKS: dict[str, Callable[..., list[str]]] = {
     "channel": check_channel,
     "profile": check_profile,
     "split": check_split,
+    "partitioner": check_partitioner,
     "meter": check_meter,
 }
 
@@ -71,6 +73,7 @@ __all__ = [
     "check_learned_codec",
     "check_meter",
     "check_method",
+    "check_partitioner",
     "check_policy",
     "check_profile",
     "check_split",

@@ -148,7 +148,22 @@ def test_board_writes_pages_and_names_what_is_no_record(seesaw, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kind", ["task", "backbone", "method", "exits", "policy", "codec", "channel", "profile", "split", "meter"]
+    "kind",
+    [
+        *(
+            "task",
+            "backbone",
+            "method",
+            "exits",
+            "policy",
+            "codec",
+            "channel",
+            "profile",
+            "split",
+            "partitioner",
+        ),
+        "meter",
+    ],
 )
 def test_a_new_skeleton_conforms_as_it_is_written(seesaw, tmp_path, kind):
     (tmp_path / "pyproject.toml").write_text(f'[project.entry-points."bench.{kind}"]\nother = "a:B"\n')

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from bench.commands import options
 from bench.commands.options import out
+from bench.commands.split import graphs
 from bench.errors import SeesawError
 
 
@@ -19,7 +20,10 @@ from bench.errors import SeesawError
 def profile(
     run_options: options.TrainOptions,
     model: Annotated[
-        str, typer.Option(help="a model that was run, backbone_method; or the path of its record")
+        str,
+        typer.Option(
+            help="a model that was run, backbone_method; or the path of its record; with --graph any backbone, trained or not"
+        ),
     ],
     into: Annotated[Path, typer.Option("--out", help="JSON file to write")],
     batches: Annotated[str, typer.Option(help="sizes, joined by commas")] = "1",
@@ -33,6 +37,12 @@ def profile(
         float, typer.Option(min=0.1, help="seconds for the parts of one size, at most")
     ] = 20.0,
     seed: Annotated[int, typer.Option(min=0, help="of the run, where a model is named")] = 0,
+    graph: Annotated[
+        bool,
+        typer.Option("--graph", help="time every operation of a network, for `seesaw partition`"),
+    ] = False,
+    image: graphs.Image = graphs.IMAGE,
+    classes: graphs.Classes = graphs.CLASSES,
     threads: options.Threads = None,
     debug: options.Debug = False,
 ) -> None:
@@ -41,11 +51,19 @@ def profile(
     The file is for `seesaw deploy`: --profile FILE for the device, --server FILE for the server. Its power is in it where the
     machine has a counter that can be read. It is of this network alone.
 
+    With --graph every operation of a network is timed by itself, with one sample of --image and --classes logits, and the file
+    holds its graph: MACs, weights and seconds of operations, and the bytes of the tensors between them.
+
     Examples:
       seesaw profile --model resnet_sparse --out here.json
 
       seesaw profile --model results/records/digits-v1/resnet_sparse-0123456789ab/seed0.json --batches 1,8 --out here.json
+
+      seesaw profile --graph --model 'torchvision\\[name=vgg16]' --image 3x224x224 --out vgg16.json
     """
+    if graph:
+        _graph(run_options, model, into, batches, codecs, (image, classes, threads, rounds, longest))
+        return
     path = Path(model)
     is_record = path.suffix == ".json"
     sizes = _sizes(batches)
@@ -136,6 +154,32 @@ def profile(
         soft_wrap=True,
     )
     out.print(str(into), soft_wrap=True)
+
+
+def _graph(
+    run_options: options.TrainOptions,
+    model: str,
+    into: Path,
+    batches: str,
+    codecs: str | None,
+    how: tuple[str, int, int | None, int, float],
+) -> None:
+    """Time the operations of a network and write its graph."""
+    from bench.files import writable
+
+    unused = [
+        *run_options.changed(),
+        *(["--batches"] if batches != "1" else []),
+        *(["--codecs"] if codecs else []),
+    ]
+    if unused:
+        raise SeesawError(
+            f"--graph times operations with one sample of --image, without a task. Leave out {', '.join(unused)}."
+        )
+    writable(into.parent, "The graph", "--out")
+    found = graphs.graph_by_name(model, *how)
+    graphs.print_graph(found)
+    out.print(str(found.write(into)), soft_wrap=True)
 
 
 def _sizes(text: str) -> list[int]:

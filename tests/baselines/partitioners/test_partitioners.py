@@ -1,0 +1,101 @@
+"""Partitioners beside every placement of small random graphs: exact ones are exact, the others never better."""
+
+import time
+
+import numpy as np
+import pytest
+
+from bench import LinkState, Partitioner, Placement, Site, choose, cost
+from bench.testing.partitioners import every_placement, random_graph, random_site, small_graph
+
+
+def placed(spec, graph, site):
+    found = choose(Partitioner, spec).plugin.place(graph, site)
+    return found, cost(graph, site, found).seconds
+
+
+def least(graph, site, placements):
+    return min(cost(graph, site, one).seconds for one in placements)
+
+
+@pytest.mark.parametrize("tiers", [2, 3])
+def test_a_minimum_cut_is_the_best_of_all_placements(tiers):
+    rng, several = np.random.default_rng(tiers), 0
+    for number in range(60):
+        graph = random_graph(int(rng.integers(2, 8)), rng, exits=number % 3)
+        site = random_site(len(graph.operations), tiers, rng)
+        placement, seconds = placed("min-cut", graph, site)
+        assert seconds == pytest.approx(least(graph, site, every_placement(graph, tiers)), rel=1e-6)
+        several += max(cost(graph, site, placement).tensors) > 1
+    assert several > 2, "no placement sends several tensors over one link"
+
+
+def test_a_tensor_that_many_read_is_sent_once():
+    """Two readers: sent twice, the tensor would cost more than the device takes."""
+    graph = small_graph()
+    site = Site(
+        ("device", "server"),
+        np.array([[0, 1, 50, 50, 1, 1, 1], [0] * 7], float),
+        (LinkState(4096 / 60, 1e9),),
+    )
+    placement, seconds = placed("min-cut", graph, site)
+    assert placement.tiers in ((0, *[1] * 6), (0, 0, *[1] * 5))
+    assert seconds == pytest.approx(768 * 60 / 4096, abs=1e-3)
+
+
+@pytest.mark.parametrize(("operations", "limit"), [(150, 0.010), (2000, 0.200)])
+@pytest.mark.parametrize("tiers", [2, 3])
+def test_a_cut_of_a_large_graph_is_found_soon(operations, limit, tiers):
+    rng = np.random.default_rng(0)
+    graph, site = random_graph(operations, rng), random_site(operations, tiers, rng)
+    taken = []
+    for _ in range(5):
+        begun = time.process_time()
+        placed("min-cut", graph, site)
+        taken.append(time.process_time() - begun)
+    assert min(taken) < limit
+
+
+def single_cuts(graph, last):
+    """All on the device, and every cut at a border with the rest on the last tier."""
+    count = len(graph.operations)
+    yield Placement((0,) * count)
+    for border in graph.borders:
+        yield Placement((*[0] * (border + 1), *[last] * (count - border - 1)))
+
+
+def test_neurosurgeon_is_the_best_single_cut_where_lines_predict_exactly():
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        graph, tiers = random_graph(7, rng), 2 + number % 2
+        macs = np.array([one.macs for one in graph.operations], float)
+        given = np.array([sum(edge.bytes for edge in edges) for edges in graph.out_of], float)
+        times = np.stack([(5 - tier) * macs + 0.1 * given + 1 for tier in range(tiers)])
+        site = Site(("device", "edge", "server")[:tiers], times, (LinkState(1.0, 100.0, 0.1),) * (tiers - 1))
+        assert placed("neurosurgeon", graph, site)[1] == pytest.approx(
+            least(graph, site, single_cuts(graph, tiers - 1))
+        )
+
+
+def test_neurosurgeon_may_err_by_its_lines():
+    rng, worse = np.random.default_rng(1), 0
+    for _ in range(30):
+        graph, site = random_graph(7, rng), random_site(7, 2, rng)
+        seconds, best = placed("neurosurgeon", graph, site)[1], least(graph, site, single_cuts(graph, 1))
+        assert seconds >= best - 1e-9
+        worse += seconds > best + 1e-9
+    assert worse
+
+
+def test_branchy_is_the_best_single_cut_with_the_exits_before_it():
+    rng, early = np.random.default_rng(4), 0
+    for _ in range(40):
+        graph = random_graph(6, rng, exits=2)
+        site = random_site(6, 2, rng)
+        placement, seconds = placed("branchy", graph, site)
+        for one in single_cuts(graph, 1):
+            asked = tuple(number for number, exit_ in enumerate(graph.exits) if not one.tiers[exit_.behind])
+            assert seconds <= cost(graph, site, Placement(one.tiers, asked=asked)).seconds + 1e-9
+        assert all(placement.tiers[graph.exits[number].behind] == 0 for number in placement.asked)
+        early += bool(placement.asked) and max(placement.tiers) > 0
+    assert early, "no cut lies behind an exit"

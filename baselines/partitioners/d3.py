@@ -1,11 +1,12 @@
-"""D3: tiers chosen operation by operation along the graph, and mended near what changes (Zhang et al., D3, IPDPS 2021).
+"""D3: tiers chosen operation by operation along the graph, and mended near what changes (Zhang et al., "Dynamic DNN
+Decomposition for Lossless Synergistic Inference", arXiv 2101.05952, 2021).
 
 Horizontal partition: operations in the order of their longest way from the input; each goes to the tier, of those not before
 its inputs', with the least of its own seconds and those of sending its inputs there. Operations that read the same tensors are
-then considered once more, together, and so is everything from there on while it pays. When times or bandwidths change, only
+then considered once more, together. When times or bandwidths change, only
 operations at the borders of tiers, and the neighbours of what moves, are reconsidered. Vertical partition: rows of what runs at
-the edge are shared by several edge nodes. The order and the two rules follow the paper's outline; its text leaves details open,
-so results are of this reading of it.
+the edge are shared by several edge nodes. The order and the two rules follow others' accounts of the paper, and the mending is
+a descent by single operations: results are of this reading, and no claim about the authors' code.
 """
 
 from collections import defaultdict
@@ -31,7 +32,10 @@ class D3(Partitioner):
         walk = _Walk(graph, site)
         tiers = list(placement.tiers)
         walk.mend(tiers)
-        return self._finished(graph, site, tiers)
+        mended = self._finished(graph, site, tiers)
+        return min(
+            placement, mended, key=lambda one: cost(graph, site, one).seconds
+        )  # trips are not walked over
 
     def _finished(self, graph: Graph, site: Site, tiers: list[int]) -> Placement:
         """The placement with rows shared at the edge where that pays, and everything on the device where nothing else does."""

@@ -1,5 +1,5 @@
 """Min-cut: the exact placement of a graph on tiers, by one minimum cut (Hu, Bao, Wang, Liu, DADS, INFOCOM 2019, light load;
-Zhang, Wang, Qian, ..., QDMP, IWQoS 2020).
+QDMP, IWQoS 2020, solves the same cut).
 
 Each operation has a node for each link, on the source's side of the cut where it runs before that link. What is cut pays: the
 seconds of an operation on its tier, the seconds of a tensor on a link, once however many operations behind the link read it.

@@ -15,7 +15,10 @@ import numpy as np
 
 from bench.errors import SeesawError
 from bench.network.fields import Span, needed, shares
-from bench.records.graph import Graph
+from bench.records.graph import Graph, Rows
+
+POINTWISE = Rows()
+"""The row that is written, and no other."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,12 @@ def blocks_before(graph: Graph, seconds: np.ndarray, last: int, machines: int) -
         times += seconds[number] * np.array([len(one) for one in out]) / own.height
         for edge in graph.into[number]:
             height = graph.operations[edge.source].height
-            read = [
-                needed(
-                    one, height, own.rows.kernel, own.rows.stride, own.rows.padding, own.rows.dilation
-                ).rows
-                for one in out
-            ]
+            rows, read = own.rows, out
+            if rows != POINTWISE:
+                read = [
+                    needed(one, height, rows.kernel, rows.stride, rows.padding, rows.dilation).rows
+                    for one in out
+                ]
             before = spans.get(edge.source, [Span(0, 0)] * machines)
             spans[edge.source] = [a.joined(b) for a, b in zip(before, read, strict=True)]
         if number - 1 in borders:

@@ -1,4 +1,7 @@
-"""Partitioners beside every placement of small random graphs: exact ones are exact, the others never better."""
+"""Partitioners beside every placement of small random graphs: exact ones are exact, the others never better.
+
+Covers: baselines/partitioners/min_cut.py, baselines/partitioners/neurosurgeon.py, baselines/partitioners/branchy.py
+"""
 
 import time
 

@@ -227,7 +227,7 @@ def _table(site: Site, rows: Sequence[tuple[str, Placement, Cost, str]], least: 
     for name, _, found, taken in rows:
         sent = [a + b for a, b in zip(found.sending, found.trips, strict=True)]
         spent = [value for pair in zip(found.computing, [*sent, 0.0], strict=True) for value in pair][:-1]
-        gap = [] if least is None else [f"{max(0.0, found.seconds / least - 1):.1%}" if least else "-"]
+        gap = [] if least is None else [f"{round(found.seconds / least - 1, 4) + 0.0:.1%}" if least else "-"]
         table.add_row(
             name, *(seconds(value) if value else "-" for value in spent), seconds(found.seconds),
             f"{slowest / found.seconds:.2f} x" if found.seconds else "-", *gap, taken or "-",

@@ -21,7 +21,8 @@ class Crossed(NamedTuple):
     """The measurements at one cut.
 
     Attributes:
-        readings: `payload.C` and `framed.C` in bytes, `top1.C` and `top5.C`, for every codec C.
+        readings: `payload.C` and `framed.C` in bytes (medians), `volume.C` (the mean payload), `top1.C`, `top5.C` and
+            `agree.C`, for every codec C.
         early: for each policy, the samples that leave on the device and the bytes of the others; empty where
             the device has no exit.
     """
@@ -55,7 +56,8 @@ def _readings(name: str, sent: Sent, uncut: Trace, samples: Tensor) -> Readings:
     """Bytes and accuracies under a codec's name.
 
     Where a part of the split was sent, an accuracy is that of the whole split without a cut, and the difference that the
-    codec makes to that part: so the draw of the part hardly matters.
+    codec makes to that part: so the draw of the part hardly matters. The agreement is the share of the samples sent that the
+    last exit answers as it does without a cut.
     """
     rows, n, whole = samples[: len(sent.payload)], len(sent.payload), len(uncut.labels)
     there, own, labels = torch.cat(sent.logits, 1)[-1], uncut.logits[-1], uncut.labels
@@ -71,6 +73,11 @@ def _readings(name: str, sent: Sent, uncut: Trace, samples: Tensor) -> Readings:
         readings[f"top{k}.{name}"] = Reading(
             value=min(max(value, 0.0), 1.0), unit="share", source=source, n=n
         )
+    readings[f"volume.{name}"] = Reading(
+        value=sum(sent.payload) / n, unit="B", source=source, n=n
+    )
+    alike = int((there.argmax(1) == own[rows].argmax(1)).sum())
+    readings[f"agree.{name}"] = Reading(value=alike / n, unit="share", source=source, n=n)
     return readings
 
 

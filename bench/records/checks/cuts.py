@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bench.records.checks.parts import same, samples_of, value, whole
+from bench.records.compare import SAME
 from bench.records.notes import FIXED, LOSSLESS
 
 if TYPE_CHECKING:
@@ -143,7 +144,9 @@ def _logits(record: Record) -> Iterator[str]:
 
 
 def _payloads(record: Record, cut: Cut) -> Iterator[str]:
-    """Behind a lossless codec the last exit answers as it does without a cut."""
+    """Behind a lossless codec the last exit answers as it does without a cut; behind any, it loses or gains no more samples
+    than it answers otherwise.
+    """
     last, samples = record.exits[-1].readings, samples_of(record.exits)
     for codec in _codecs(cut):
         for name in ("top1", "top5"):
@@ -155,6 +158,32 @@ def _payloads(record: Record, cut: Cut) -> Iterator[str]:
             changed = there.value if there.n == samples else there.value - own
             if there.n and 0 < there.value < 1 and not whole(changed * there.n):
                 yield f"{name}.{codec} at cut {cut.before} cannot be of {there.n} samples that crossed."
+        yield from _agreement(record, cut, codec)
+        yield from _volume(record, cut, codec)
+
+
+def _agreement(record: Record, cut: Cut, codec: str) -> Iterator[str]:
+    """The agreement with the last exit without a cut leaves room for the accuracy behind a codec; older records have none."""
+    agree, there = value(cut.readings, f"agree.{codec}"), value(cut.readings, f"top1.{codec}")
+    own = value(record.exits[-1].readings, "top1")
+    if agree is None or there is None or own is None:
+        return
+    if _is_lossless(record, codec) and agree != 1:
+        yield f"agree.{codec} at cut {cut.before} is not 1, and {codec} loses nothing."
+    elif abs(there - own) > 1 - agree + SAME:
+        yield f"top1.{codec} at cut {cut.before} is farther from the last exit's than agree.{codec} allows."
+
+
+def _volume(record: Record, cut: Cut, codec: str) -> Iterator[str]:
+    """A mean payload fits the quartiles beside it, and makes a whole number of bytes; older records have none."""
+    r, mean = cut.readings[f"payload.{codec}"], value(cut.readings, f"volume.{codec}")
+    if mean is None or r.low is None or r.high is None or not r.n:
+        return
+    if not whole(mean * r.n):
+        yield f"volume.{codec} at cut {cut.before} cannot be of {r.n} samples that crossed."
+    least = 0.25 * (r.low + r.value + r.high) * (1 - 4 / r.n)
+    if mean < least or (r.low == r.high and _fixed_bytes(record, cut, codec) and mean != r.value):
+        yield f"volume.{codec} at cut {cut.before} is not the mean of payloads with these quartiles."
 
 
 def _early(record: Record, cut: Cut, early: Early) -> Iterator[str]:

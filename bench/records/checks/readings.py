@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 UNITS = {
     **dict.fromkeys(
-        ("top1", "top5", "calibration", "density", "ece", "overthinking", "underthinking"), "share"
+        ("top1", "top5", "agree", "calibration", "density", "ece", "overthinking", "underthinking"), "share"
     ),
-    **dict.fromkeys(("payload", "framed", "bytes", "memory"), "B"),
+    **dict.fromkeys(("payload", "framed", "volume", "bytes", "memory"), "B"),
     "macs": "MAC",
     "parameters": "one",
     "temperature": "one",
@@ -31,8 +31,8 @@ UNITS = {
 """The unit of a reading, by the first part of its name."""
 SPREAD = ("payload", "framed", "latency", "routing", "training", "speedup")
 """First parts of the names of readings that have quartiles, and a number of measurements."""
-COUNTED = ("top1", "top5", "calibration", "density", "overthinking", "underthinking")
-"""First parts of the names of readings that are shares of so many samples or weights."""
+COUNTED = ("top1", "top5", "agree", "volume", "calibration", "density", "overthinking", "underthinking")
+"""First parts of the names of readings that are shares, or means, of so many samples or weights."""
 WHOLE = ("bytes", "memory", "parameters")
 """First parts of the names of readings that are whole numbers."""
 TOLERATED = 0.02
@@ -112,7 +112,7 @@ def _form(name: str, r: Reading) -> Iterator[str]:
 def _source(name: str, r: Reading, record: Record) -> Iterator[str]:
     kind, _, rest = name.partition(".")
     wanted = {"payload": f"codec {rest}, test split", "framed": f"codec {rest}, test split"}
-    wanted |= {"top1": wanted["payload"], "top5": wanted["payload"]} if rest else {}
+    wanted |= dict.fromkeys(("top1", "top5", "agree", "volume"), wanted["payload"]) if rest else {}
     wanted |= {"energy": f"modelled, {rest}"} if rest else {}
     if (source := wanted.get(kind, r.source)) != r.source:
         yield f"comes from {r.source!r}, and should come from {source!r}."
@@ -128,7 +128,7 @@ def _samples(record: Record, place: str, readings: Readings) -> Iterator[str]:
     for name, r in readings.items():
         wanted = sent.get(name.partition(".")[2], count)
         if (
-            _kind(name) in ("top1", "top5", "payload", "framed", "overthinking", "underthinking")
+            _kind(name) in ("top1", "top5", "agree", "volume", "payload", "framed", "overthinking", "underthinking")
             and r.n != wanted
         ):
             yield f"{name} of {place} is of {r.n} samples, and others are of {wanted}."

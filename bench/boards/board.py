@@ -16,6 +16,7 @@ from bench.boards.margin import within
 from bench.boards.numbers import work_seconds
 from bench.boards.peers import Peers, peers
 from bench.boards.policies import CurveRow, curve_rows
+from bench.boards.rates import Rates
 from bench.boards.references import ReferenceRow, references
 from bench.boards.rows import Row, machine_of
 from bench.records.record import Record
@@ -58,6 +59,11 @@ class Line:
     def policies(self) -> list[CurveRow]:
         """Its policies, each as means over seeds."""
         return curve_rows(self.row)
+
+    @cached_property
+    def rates(self) -> Rates:
+        """The rate curves at its cuts, of the seeds that were measured alike."""
+        return Rates(self.row.alike)
 
     @cached_property
     def references(self) -> list[ReferenceRow]:

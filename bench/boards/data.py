@@ -14,6 +14,7 @@ from bench.boards.findings import Best, best_by_density, percentage, rivals, sig
 from bench.boards.headline import Case
 from bench.boards.numbers import reading, whole_cost, work_seconds
 from bench.boards.policies import curves, early
+from bench.boards.rates import HEADS, WORDS, Rates
 from bench.boards.rows import LONGER, Row, cut_means
 from bench.boards.units import short
 from bench.records.mean import Mean
@@ -112,7 +113,8 @@ def more_data(line: Line) -> dict[str, Any]:
     """What is shown of a row when it is chosen: its recipe, its cuts and its policies."""
     row, setup = line.row, line.row.setup
     cuts = row.records[0].cuts if row.records else []
-    return {
+    rates = {} if line.rates.is_empty else {"rates": rates_data(line.rates)}
+    return rates | {
         "task": setup.task.label,
         "recipe": {key: setup.recipe[key] for key in sorted(setup.recipe)} if row.records else {},
         "stages": [exit_.stage for exit_ in row.records[0].exits] if row.records else [],
@@ -138,6 +140,28 @@ def more_data(line: Line) -> dict[str, Any]:
                 "times": [pair(mean) for mean in (one.macs, *one.times)],
             }
             for one in line.policies
+        ],
+    }
+
+
+def rates_data(rates: Rates) -> dict[str, Any]:
+    """Rate curves as JSON values: sentences, a table, and each curve's points as bytes, accuracy and agreement."""
+    rows = rates.rows()
+    used = [place for place in range(len(HEADS)) if any(row[place].text for row in rows)]
+    return {
+        "answers": rates.answers(),
+        "heads": [[HEADS[place], HEADS[place] not in WORDS] for place in used],
+        "rows": [[row[place].text for place in used] for row in rows],
+        "curves": [
+            {
+                "cut": curve.cut,
+                "name": row[1].text,
+                "points": [
+                    [point.codec, pair(point.bytes), pair(point.top1), pair(point.agree)]
+                    for point in curve.points
+                ],
+            }
+            for curve, row in zip(rates.curves, rows, strict=True)
         ],
     }
 

@@ -73,9 +73,7 @@ def _readings(name: str, sent: Sent, uncut: Trace, samples: Tensor) -> Readings:
         readings[f"top{k}.{name}"] = Reading(
             value=min(max(value, 0.0), 1.0), unit="share", source=source, n=n
         )
-    readings[f"volume.{name}"] = Reading(
-        value=sum(sent.payload) / n, unit="B", source=source, n=n
-    )
+    readings[f"volume.{name}"] = Reading(value=sum(sent.payload) / n, unit="B", source=source, n=n)
     alike = int((there.argmax(1) == own[rows].argmax(1)).sum())
     readings[f"agree.{name}"] = Reading(value=alike / n, unit="share", source=source, n=n)
     return readings

@@ -5,7 +5,8 @@ function drawOne() {
   const number = Math.max(0, own.findIndex((row) => key(row) === state.chosen)), row = own[number], more = rest().rows[place()][number];
   options("chosen", own.map((one) => [key(one), title(one)]), key(row));
   drawCurve(row, more);
-  drawCuts(more);
+  if (more.rates) drawRates(more.rates); else drawCuts(more);
+  showRates(more.rates);
   const policies = more.policies.map((p) => [p.policy + (p.reference ? " (sees labels)" : ""), ...p.at.map((pair) => pair ? shown(pair[0], "share") : "-"), p.area ? shown(p.area[0], "share") : "-", p.exit ? p.exit[0].toFixed(2) : "-", p.shipped ? shown(p.shipped[0], "share") : "-", ...p.times.map((pair) => pair ? `${pair[0].toFixed(2)} x` : "-")]);
   const heads = ["policy", ...page.shares.map((share) => `top-1 at ${share}`), "area", "mean exit at 50%", "shipped", "MACs", ...page.batches.map((batch) => `time, batch ${batch}`)];
   byId("policies").replaceChildren();
@@ -56,6 +57,32 @@ function drawCuts(more) {
   }
   const some = more.cuts.filter((cut) => Object.keys(cut.codecs).length);
   byId("cuts").append(html("ul", [...codecs.map((codec) => entry("circle", colour(codec), codec)), ...some.map((cut) => entry(SHAPES[cut.before % SHAPES.length], "currentColor", `cut ${cut.before}`))], { class: "legend" }));
+}
+
+function drawRates(rates) {
+  // A line for the codecs of one kind at one cut: the cut has the shape, the kind the colour.
+  byId("cuts").replaceChildren();
+  const kinds = unique(rates.curves.map((curve) => curve.name)), colour = (name) => COLOURS[kinds.indexOf(name) % COLOURS.length];
+  const seen = rates.curves.map((curve) => ({ ...curve, points: curve.points.filter(([, bytes]) => bytes[0] > 0) })).filter((curve) => curve.points.length);
+  if (!seen.length) return;
+  const values = seen.flatMap((curve) => curve.points.map(([, bytes, top1]) => [bytes[0], top1[0]]));
+  const plot = new Plot(byId("cuts"), "Accuracy against mean payload", { title: "mean payload", unit: "B", log: true }, { title: "top-1 accuracy", unit: "share" }, values, 300);
+  for (const { cut, name, points } of seen) {
+    plot.path(points.map(([, bytes, top1]) => [bytes[0], top1[0]]), { class: "path", stroke: colour(name) });
+    for (const [codec, bytes, top1, agree] of points) {
+      plot.bar(bytes[0], top1[0], [bytes[1], top1[1]], colour(name));
+      plot.mark(bytes[0], top1[0], SHAPES[cut % SHAPES.length], colour(name), `cut ${cut}, ${codec}\n${spread(top1, "share")} behind ${spread(bytes, "B")}${agree ? `\nagrees with the uncut network: ${shown(agree[0], "share")}` : ""}`);
+    }
+  }
+  byId("cuts").append(html("ul", [...kinds.map((name) => entry("circle", colour(name), name)), ...[...new Set(seen.map((curve) => curve.cut))].map((cut) => entry(SHAPES[cut % SHAPES.length], "currentColor", cut ? `cut ${cut}` : "cut 0: the input"))], { class: "legend" }));
+}
+
+function showRates(rates) {
+  byId("rates").replaceChildren();
+  if (!rates) return;
+  const home = html("div");
+  byId("rates").append(html("h3", "Bytes and accuracy at cuts"), html("ul", rates.answers.map((words) => html("li", words))), home, html("p", page.ratesNote, { class: "note" }));
+  table(home, rates.heads.map(([title, number]) => ({ title, number })), rates.rows, { label: "Rate curves", stack: true });
 }
 
 if (names.length) begin();

@@ -10,6 +10,8 @@ from bench.boards.findings import CAVEAT, signed
 from bench.boards.markup import computed, table, text
 from bench.boards.numbers import LOSSLESS, SHARES, Number, cut_packed, cut_reading, reading
 from bench.boards.policies import NOTE as POLICIES_NOTE
+from bench.boards.rates import HEADS as RATE_HEADS
+from bench.boards.rates import NOTE as RATES_NOTE
 from bench.boards.references import references
 from bench.boards.rows import Row, cut_means
 from bench.boards.units import big, digits, in_bytes
@@ -61,6 +63,7 @@ def page(board: Board) -> str:
     lines += _policies(board)
     cuts = [cells for row in board.trainings for cells in _cuts(row)]
     lines += ["", "## Every device's part", *_folded("Every inner cut", CUT_HEADS, cuts)]
+    lines += _rates(board)
     lines += _references(board)
     if costly := [row for row in board.trainings if row.costly]:
         lines += ["", "## MACs that leave something out", ""]
@@ -85,6 +88,19 @@ def _folded(summary: str, heads: Sequence[str], rows: list[list[str]]) -> list[s
     if not rows:
         return []
     return ["", f"<details><summary>{summary}</summary>", "", *table(heads, rows), "", "</details>"]
+
+
+def _rates(board: Board) -> list[str]:
+    """The lines of the section on rate curves; none where no network's codecs make any."""
+    lines: list[str] = []
+    for line in board.lines:
+        if line.rates.is_empty:
+            continue
+        lines += ["", f"### {text(line.row.setup.model_at_density)}, {text(line.row.plan)}", ""]
+        lines += [f"* {text(answer)}" for answer in line.rates.answers()]
+        rows = [[text(cell.text) for cell in cells] for cells in line.rates.rows()]
+        lines += _folded(counted(len(rows), "curve"), RATE_HEADS, rows)
+    return ["", "## Bytes and accuracy at cuts", "", RATES_NOTE, *lines] if lines else []
 
 
 def _references(board: Board) -> list[str]:

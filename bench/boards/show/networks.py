@@ -16,6 +16,7 @@ from bench.boards.findings import CAVEAT
 from bench.boards.markup import Chapter
 from bench.boards.numbers import SHARES
 from bench.boards.policies import NOTE
+from bench.boards.rates import NOTE as RATES_NOTE
 from bench.boards.styles import styles
 from bench.boards.units import big, in_bytes, short
 from bench.errors import counted
@@ -41,6 +42,7 @@ def chapter(boards: Mapping[str, Board]) -> Chapter:
         "batches": BATCHES,
         "shares": [f"{share:.0%}" for share in SHARES],
         "policiesNote": NOTE.replace("*", ""),
+        "ratesNote": RATES_NOTE.replace("*", ""),
         "t": [[short(quantile(level, pairs - 1)) for pairs in range(2, PAIRS)] for level in LEVELS],
         "boards": {name: _board(board) for name, board in boards.items()},
     }

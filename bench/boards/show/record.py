@@ -8,6 +8,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from bench.boards.numbers import smallest
+from bench.boards.rates import HEADS as RATE_HEADS
+from bench.boards.rates import WORDS as RATE_WORDS
+from bench.boards.rates import Rates
 from bench.boards.show.answer import answer, timing
 from bench.boards.show.policies import answers_table, curves_table, early_table, walks_table
 from bench.boards.units import SMALL, big, digits, in_bytes, joules, prefixed, seconds
@@ -173,6 +176,23 @@ def codecs_table(record: Record) -> Table | None:
     return table
 
 
+def rate_parts(record: Record) -> Iterator[Part]:
+    """The rate curves at its cuts, and what a picture of the input needs for as much; nothing where codecs make none."""
+    rates = Rates([record])
+    if rates.is_empty:
+        return
+    table = _table("bytes and accuracy: the codecs of one kind at each cut", record)
+    for head in RATE_HEADS:
+        table.add_column(head, justify="left" if head in RATE_WORDS else "right", overflow="fold")
+    rows = rates.rows()
+    for place, cells in enumerate(rows):
+        last = place == len(rows) - 1 or rows[place + 1][0].text != cells[0].text
+        table.add_row(*(cell.text for cell in cells), end_section=last)
+    table.caption = None
+    yield table, None
+    yield from ((words, None) for words in rates.answers())
+
+
 def _codecs(readings: dict[str, Reading]) -> list[str]:
     return [name.removeprefix("payload.") for name in readings if name.startswith("payload.")]
 
@@ -245,10 +265,16 @@ def _tables(*tables: Table | None) -> Iterator[Part]:
     yield from ((table, None) for table in tables if table is not None)
 
 
+def _cuts(record: Record) -> Iterator[Part]:
+    yield from _tables(cuts_table(record), codecs_table(record))
+    yield from rate_parts(record)
+    yield from _tables(early_table(record))
+
+
 PARTS: dict[str, Callable[[Record, Store], Iterator[Part]]] = {
     "settings": _settings,
     "exits": _exits,
-    "cuts": lambda record, store: _tables(cuts_table(record), codecs_table(record), early_table(record)),
+    "cuts": lambda record, store: _cuts(record),
     "policies": lambda record, store: _tables(curves_table(record)),
     "walks": lambda record, store: _tables(walks_table(record)),
 }

@@ -128,7 +128,8 @@ def _samples(record: Record, place: str, readings: Readings) -> Iterator[str]:
     for name, r in readings.items():
         wanted = sent.get(name.partition(".")[2], count)
         if (
-            _kind(name) in ("top1", "top5", "agree", "volume", "payload", "framed", "overthinking", "underthinking")
+            _kind(name)
+            in ("top1", "top5", "agree", "volume", "payload", "framed", "overthinking", "underthinking")
             and r.n != wanted
         ):
             yield f"{name} of {place} is of {r.n} samples, and others are of {wanted}."

@@ -50,17 +50,21 @@ def test_payloads_and_accuracies_are_what_a_loop_over_samples_gives():
     for k in (1, 2):
         front, back = net.cut(k)
         for choice in CODECS:
-            right, sizes = 0, []
+            right, alike, sizes = 0, 0, []
             for x, label in zip(data.scale(data.test.inputs), data.test.labels, strict=True):
                 with torch.no_grad():
                     feature = front(x[None])[0]
                     payload = choice.plugin.encode(feature)
                     logits = back(choice.plugin.decode(payload, tuple(feature.shape))[None])
+                    alone = back(feature[None])
                 right += int(logits.argmax() == label)
+                alike += int(logits.argmax() == alone.argmax())
                 sizes.append(len(payload))
             assert readings[k][f"payload.{choice.name}"].value == np.median(sizes)
             assert readings[k][f"framed.{choice.name}"].value == np.median(sizes) + 12 + 4 * feature.dim()
             assert abs(readings[k][f"top1.{choice.name}"].value - right / 32) < 1e-6
+            assert readings[k][f"agree.{choice.name}"].value == alike / 32
+            assert readings[k][f"volume.{choice.name}"].value == np.mean(sizes)
     assert readings[0]["payload.image8"].value == 3 * 16 * 16
 
 

@@ -60,7 +60,7 @@ def test_what_is_not_sent_takes_no_byte_and_is_answered_by_the_class_of_nothing(
 
 def test_the_head_finds_nothing_more_often_where_it_is(data, fit, features):
     codec = fit()
-    chance = codec.coder.encoder.head(features)[:, 0].sigmoid()
+    chance = codec.coder.encoder.head(features)[:, 0].sigmoid().detach()
     there = data.test.labels == NOTHING
     assert float(chance[there].mean()) > float(chance[~there].mean()) + 0.2
 

@@ -1,5 +1,8 @@
 """A factorised prior: a distribution, its tables and its bytes, against the sums that they must have."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.codecs.prior import MOST, Prior
+
+CHECK = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "prior_check.py"))
+THEIRS = [
+    [10.58112, 5.05048, 4.69195, 4.86456, 4.99747, 5.13344, 5.25858, 5.53855, 6.59498, 14.41935],
+    [9.99862, 5.21691, 4.90434, 5.01129, 5.10956, 5.21936, 5.32766, 5.59417, 6.46546, 12.40736],
+]
+"""Bits of whole numbers by channel as CompressAI 1.2.8 gives them (`EntropyBottleneck`, double precision) with the parameters of
+`benchmarks/prior_check.py`, which printed them."""
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +44,13 @@ def entropy(deviation):
     normal = torch.distributions.Normal(0, deviation)
     p = normal.cdf(steps + 0.5) - normal.cdf(steps - 0.5)
     return float(-(p * p.clamp(min=1e-30).log2()).sum())
+
+
+def test_bits_are_those_of_an_independent_program_on_the_same_parameters():
+    torch.manual_seed(0)
+    ours = CHECK["set_prior"](Prior(2))
+    assert CHECK["bits_of"](ours).numpy() == pytest.approx(np.array(THEIRS), abs=2e-4)
+    assert CHECK["bits_of"](ours.double()).numpy() == pytest.approx(np.array(THEIRS), abs=6e-6)
 
 
 def test_probabilities_make_up_all():

@@ -1,0 +1,155 @@
+"""Learned codecs at one cut beside plain ones and pictures of the input, five rates each, over seeds.
+
+    python benchmarks/codecs.py --task fashion-mnist --data DIR --records DIR --runs DIR
+
+For each seed a dense network is trained, then at one cut the coders of every family at five rates; the same samples cross the cut
+through `uint` with zstd, and are sent as PNG, JPEG and WebP at six qualities. These are ordinary runs: one that was stopped goes on
+after the last coder that it trained, and one that has a record is only read. Trainings are short, as the page says that they are.
+`--out` writes the tables of all records that are there, whatever seeds they have, without running anything where `--only-write`
+is given.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench import RunRequest, SeesawError, run
+from bench.boards.markup import table, text
+from bench.boards.rates import HEADS, NOTE, Rates
+from bench.boards.rows import machine_of
+from bench.records.record import Record, load
+from bench.runs.request import ResolvedRun
+
+QUALITIES = (5, 10, 25, 50, 75, 95)
+PICTURES = (
+    "picture[format=png]",
+    *(f"picture[format={form},quality={one}]" for form in ("jpeg", "webp") for one in QUALITIES),
+)
+PLAIN = tuple(f"uint[bits={bits},through=zstd]" for bits in (8, 4, 3, 2, 1))
+NETWORKS = {"fashion-mnist": ("lenet_dense", 3, 2), "cifar100": ("resnet[depth=8]_dense", 15, 6)}
+"""By task: the network, its epochs, and the cut."""
+
+
+def families(cut: int) -> dict[str, tuple[str, ...]]:
+    """The learned codecs at a cut, five rates of each family."""
+    at = f"cuts={cut}"
+    rates = ((1, 1), (1, 2), (2, 2), (2, 4), (4, 4))
+    betas = (0.01, 0.05, 0.2, 0.6, 2)
+    units = "0.0003:0.001:0.003:0.01:0.03"
+    return {
+        "bottleneck": tuple(f"bottleneck[channels={c},bits={b},{at},epochs=1]" for c, b in rates),
+        "entropic": tuple(f"entropic[beta={beta},{at},epochs=1]" for beta in betas),
+        "progressive": tuple(
+            f"progressive[channels=6,bits=4,{at},epochs=3,sent={n}]" for n in (1, 2, 3, 4, 6)
+        ),
+        "variable-rate": tuple(f"variable-rate[betas={units},rate={n},{at},epochs=5]" for n in range(5)),
+    }
+
+
+def requests(args: argparse.Namespace) -> list[RunRequest]:
+    """A request for each seed."""
+    model, epochs, cut = NETWORKS[args.task]
+    own = families(cut)
+    chosen = tuple(spec for name in args.families.split(",") for spec in own[name])
+    return [
+        RunRequest(
+            task=args.task,
+            model=model,
+            codecs=(*PLAIN, *PICTURES, *chosen),
+            policies=("confidence",),
+            meters=("macs", "storage"),
+            seed=int(seed),
+            recipe={"epochs": str(epochs)},
+            data=args.data,
+            records=args.records,
+            runs=args.runs,
+        )
+        for seed in args.seeds.split(",")
+    ]
+
+
+def page(records: list[Record], args: argparse.Namespace) -> str:
+    """The tables of some records of one request, as Markdown."""
+    model, epochs, cut = NETWORKS[args.task]
+    rates = Rates(records)
+    seeds = ", ".join(str(record.seed) for record in records)
+    machines = " and ".join(sorted({machine_of(record) for record in records}))
+    top1 = [record.exits[-1].readings["top1"].value for record in records]
+    lines = [
+        f"# Learned codecs on {args.task}",
+        "",
+        f"`{model}`, exits joint, {epochs} epochs, at cut {cut}; seeds {seeds}; top-1 without a cut {min(top1):.2%}"
+        + (f" to {max(top1):.2%}" if len(top1) > 1 else "")
+        + f". {machines}. Coders are trained for 1 to 5 epochs, which is short: more may make them better.",
+        "",
+        *(f"* {text(answer)}" for answer in rates.answers()),
+        "",
+        *table(HEADS, [[text(cell.text) for cell in cells] for cells in rates.rows()]),
+        "",
+        NOTE,
+        "",
+        "Every codec:",
+        "",
+        *table(
+            ("cut", "codec", "bytes", "framed", "top-1", "points lost", "agreement"),
+            [
+                [
+                    str(point.cut),
+                    text(point.codec),
+                    *(f"{one.value:.1f}" + (f" ± {one.half:.1f}" if one.half else "") for one in (point.bytes, point.framed)),
+                    f"{point.top1.value:.2%}",
+                    f"{100 * point.lost.value:.2f}" + (f" ± {100 * point.lost.half:.2f}" if point.lost.half else ""),
+                    "" if point.agree is None else f"{point.agree.value:.2%}",
+                ]
+                for curve in rates.curves
+                for point in curve.points
+            ],
+        ),
+        "",
+        "Goes on, or runs again: `python benchmarks/codecs.py"
+        f" --task {args.task} --seeds {args.seeds} --families {args.families} --data DIR`.",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Run what has no record yet, print the tables, and write them where they are asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--task", choices=sorted(NETWORKS), default="fashion-mnist")
+    parser.add_argument("--seeds", default="0,1,2", help="joined by commas")
+    parser.add_argument(
+        "--families", default=",".join(families(1)), help="of learned codecs, joined by commas"
+    )
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--records", type=Path, default=Path("results/records"))
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--out", type=Path, help="a file for the tables, in Markdown")
+    parser.add_argument(
+        "--only-write", action="store_true", help="run nothing: tables of the records that are there"
+    )
+    args = parser.parse_args()
+    try:
+        found = []
+        for request in requests(args):
+            resolved = ResolvedRun.of(request)
+            if resolved.is_done:
+                found.append(load(resolved.path))
+            elif not args.only_write:
+                found.append(run(request))
+    except SeesawError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if not found:
+        print("There is no record yet. Leave out --only-write to run.", file=sys.stderr)
+        return 1
+    words = page(found, args)
+    print(words)
+    if args.out is not None:
+        args.out.write_text(words, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

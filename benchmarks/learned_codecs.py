@@ -1,6 +1,6 @@
 """Learned codecs at one cut beside plain ones and pictures of the input, five rates each, over seeds.
 
-    python benchmarks/codecs.py --task fashion-mnist --data DIR --records DIR --runs DIR
+    python benchmarks/learned_codecs.py --task fashion-mnist --data DIR --records DIR --runs DIR
 
 For each seed a dense network is trained, then at one cut the coders of every family at five rates; the same samples cross the cut
 through `uint` with zstd, and are sent as PNG, JPEG and WebP at six qualities. These are ordinary runs: one that was stopped goes on
@@ -106,7 +106,7 @@ def page(records: list[Record], args: argparse.Namespace) -> str:
             ],
         ),
         "",
-        "Goes on, or runs again: `python benchmarks/codecs.py"
+        "Goes on, or runs again: `python benchmarks/learned_codecs.py"
         f" --task {args.task} --seeds {args.seeds} --families {args.families} --data DIR`.",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"

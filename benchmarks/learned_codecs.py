@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench import RunRequest, SeesawError, run
 from bench.boards.markup import table, text
-from bench.boards.rates import HEADS, NOTE, Rates
+from bench.boards.rates import HEADS, NOTE, Rates, loses_little
 from bench.boards.rows import machine_of
 from bench.records.record import Record, load
 from bench.runs.request import ResolvedRun
@@ -68,6 +68,23 @@ def requests(args: argparse.Namespace) -> list[RunRequest]:
     ]
 
 
+def learned_answer(rates: Rates, cut: int, names: list[str]) -> str:
+    """What the learned codecs at their cut send at one point lost, or how near the best one comes, beside WebP of the input."""
+    own = [curve for curve in rates.curves if curve.cut == cut and curve.name in names]
+    webp = rates.picture("webp")
+    needs = rates.fewest([webp], loses_little) if webp else None
+    beside = f"; the input needs {needs.bytes.value:.0f} B as WebP ({needs.codec})" if needs else ""
+    if (fewest := rates.fewest(own, loses_little)) is not None:
+        wins = needs is not None and needs.bytes.value < fewest.bytes.value
+        end = ": the input wins." if wins else "."
+        return f"Learned codecs at cut {cut}: {fewest.bytes.value:.0f} B by {fewest.codec} at one point lost{beside}{end}"
+    best = min((point for curve in own for point in curve.points), key=lambda point: point.lost.value)
+    return (
+        f"Learned codecs at cut {cut}: none loses so little as one point; the best, {best.codec}, loses "
+        f"{100 * best.lost.value:.2f} points at {best.bytes.value:.0f} B{beside}{': the input wins.' if needs else '.'}"
+    )
+
+
 def page(records: list[Record], args: argparse.Namespace) -> str:
     """The tables of some records of one request, as Markdown."""
     model, epochs, cut = NETWORKS[args.task]
@@ -78,11 +95,12 @@ def page(records: list[Record], args: argparse.Namespace) -> str:
     lines = [
         f"# Learned codecs on {args.task}",
         "",
-        f"`{model}`, exits joint, {epochs} epochs, at cut {cut}; seeds {seeds}; top-1 without a cut {min(top1):.2%}"
+        f"`{model}`, exits joint, {epochs} epochs, at cut {cut}; {'seed' if len(records) == 1 else 'seeds'} {seeds}; top-1 without a cut {min(top1):.2%}"
         + (f" to {max(top1):.2%}" if len(top1) > 1 else "")
-        + f". {machines}. Coders are trained for 1 to 5 epochs, which is short: more may make them better.",
+        + f". {machines}. Coders are trained for the few epochs that their specs name: more may make them better.",
         "",
         *(f"* {text(answer)}" for answer in rates.answers()),
+        f"* {text(learned_answer(rates, cut, args.families.split(',')))}",
         "",
         *table(HEADS, [[text(cell.text) for cell in cells] for cells in rates.rows()]),
         "",
@@ -106,8 +124,8 @@ def page(records: list[Record], args: argparse.Namespace) -> str:
             ],
         ),
         "",
-        "Goes on, or runs again: `python benchmarks/learned_codecs.py"
-        f" --task {args.task} --seeds {args.seeds} --families {args.families} --data DIR`.",
+        "More seeds and families, and these again: `python benchmarks/learned_codecs.py"
+        f" --task {args.task} --seeds 0,1,2 --data DIR`; `--families {args.families}` for these alone. A picture without a quality has 75, `jpeg` 90. A JPEG of so small an image is for the most part its tables.",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 

@@ -19,6 +19,9 @@ from bench.errors import counted
 FEWEST = 3
 """Points that a curve must have; Bjontegaard's four for his cubic are not needed to interpolate."""
 
+LEAST_SHARED = 0.1
+"""Of the narrower curve's range of quality, the share that both must reach: over less, a mean says nothing of the curves."""
+
 
 class RatePoint(NamedTuple):
     """One operating point of a codec.
@@ -66,7 +69,7 @@ def bd_rate(points: Sequence[RatePoint], reference: Sequence[RatePoint]) -> BdRa
 
     Returns:
         The difference; or a reason, where a curve has fewer than `FEWEST` points or no bytes at one, or where the two share no
-        quality.
+        quality, or hardly any (`LEAST_SHARED`).
     """
     own, other = best_points(points), best_points(reference)
     for which, curve in (("the curve", own), ("the reference", other)):
@@ -82,6 +85,8 @@ def bd_rate(points: Sequence[RatePoint], reference: Sequence[RatePoint]) -> BdRa
         return BdRate(
             None, reason=f"all its points are {'above' if above else 'below'} the reference's in quality"
         )
+    if high - low < LEAST_SHARED * min(curve[-1].quality - curve[0].quality for curve in (own, other)):
+        return BdRate(None, reason=f"the two share too little: from {low:.2%} to {high:.2%}")
     areas = [
         PchipInterpolator([one.quality for one in curve], [math.log(one.bytes) for one in curve]).integrate(low, high)
         for curve in (own, other)

@@ -60,6 +60,7 @@ def test_points_that_others_beat_are_left_out():
         (curve([1, 2, 3], [0.1, 0.2, 0.3]), "all its points are below the reference's"),
         (curve([1, 2, 3], [0.9, 0.95, 0.96]), "all its points are above the reference's"),
         (curve([1, 2, 3], [0.6, 0.55, 0.5]), "the curve has 1 point that no other beats, and needs 3"),
+        (curve([1, 2, 3], [0.1, 0.3, 0.51]), "the two share too little: from 50.00% to 51.00%"),
         (curve([0, 2, 3], [0.5, 0.6, 0.7]), "no bytes has no logarithm"),
         ([], f"the curve has 0 points that no other beats, and needs {FEWEST}"),
     ],

@@ -50,7 +50,7 @@ def bits_of(prior: Prior) -> torch.Tensor:
 
 def main() -> int:
     """Compare the two; 1 where they differ."""
-    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
+    argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0]).parse_args()
     try:
         from compressai.entropy_models import EntropyBottleneck  # pyright: ignore[reportMissingImports]
     except ImportError as error:

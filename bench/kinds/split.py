@@ -48,9 +48,11 @@ ARM = np.dtype([
 ])  # fmt: skip
 """What is known of an arm, a cut with a codec, before the first request: means over known samples, which make no requests."""
 
+MOST_EXITS = 64
+"""Exits on the device whose confidences a policy learns."""
+
 FEEDBACK = np.dtype([
-    (name, "f8")
-    for name in (
+    *((name, "f8") for name in (
         "arm",  # that was chosen
         "sent",  # 1 where the server answered, 0 where the device did
         "seconds",  # from the device's begin to the answer
@@ -63,7 +65,8 @@ FEEDBACK = np.dtype([
         "answer",  # confidence of the answer that counts
         "same",  # 1 where the server's answer was the device's own; NaN without one of each
         "joules",  # of computing and of the radio, the tail aside; NaN where computing has no known power
-    )
+    )),
+    ("confidences", "f8", (MOST_EXITS,)),  # of the exits computed on the device, by number; NaN for others
 ])  # fmt: skip
 """What a device learns of a request once its answer is there. It never learns whether the answer was right."""
 

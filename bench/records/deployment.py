@@ -33,6 +33,8 @@ STEPS = (
 )  # fmt: skip
 """The steps of a request, in their order; those after the device's take no time where it answers."""
 Amount = Annotated[float, Field(ge=0)]
+OPEN = {"fallback": False}
+"""Circumstances that came later, and what they were before."""
 
 
 class Side(Block):
@@ -98,6 +100,8 @@ class Circumstances(Block):
     """joules; 0 for one without end"""
     deadline: Positive | None
     """seconds in which an answer is of use; none: always"""
+    fallback: bool = False
+    """whether the device answers by its own exit where the server's answer is not there at the deadline"""
     moments: Annotated[list[Amount], Field(max_length=MOST_MOMENTS)] = Field(default_factory=list)
     """of the requests, where they were recorded, in seconds"""
 
@@ -161,6 +165,8 @@ class Outcome(Block):
     """how many were answered at all"""
     right: Whole
     """how many rightly"""
+    own: Whole = 0
+    """how many were sent, and answered by the device's own exit at the deadline"""
     late: Whole
     """how many after the deadline, or never"""
     quantiles: Annotated[list[Amount | None], Field(min_length=QUANTILES, max_length=QUANTILES)]
@@ -252,7 +258,13 @@ class DeploymentRecord(Sealed):
 
     def request_digest(self) -> str:
         """The digest of the request, without measured numbers, the order of policies, and origins (but of drafts)."""
-        values: dict[str, Any] = {"circumstances": self.circumstances.model_dump(mode="json")}
+        circumstances = self.circumstances.model_dump(mode="json")
+        # what was open before it could be asked for does not count
+        values: dict[str, Any] = {
+            "circumstances": {
+                key: one for key, one in circumstances.items() if key not in OPEN or one != OPEN[key]
+            }
+        }
         named = {"channel": self.way.channel, "device": self.device.profile, "server": self.server.profile}
         values |= {key: _identity(one) for key, one in named.items()}
         values["sources"] = [
@@ -290,6 +302,7 @@ class DeploymentRecord(Sealed):
                 "95%": one.quantiles[95],
                 "99%": one.quantiles[99],
                 "late": one.late / n,
+                "own": one.own / n,
                 "sent": one.sent / n,
                 "bytes": one.bytes / n,
                 "joules of computing": None if one.compute is None else one.compute / n,

@@ -75,7 +75,7 @@ def small_game(seed: int = 0) -> Game:
     conditions = Conditions.of(start, up, delay=0.01, loss=0.05, watts=1.2, tail_seconds=0.5, tail_watts=0.8)
     costs = Costs(
         np.array([0.02, 0.03]), np.array([0.001, 0.0]), framed, answers, exit_answers, np.sort(rng.random((EXITS, SAMPLES)), 0), 64.0,
-        2.0, 0.0, 0.003,
+        2.0, 0.0, 0.003, np.inf,
     )  # fmt: skip
     known = Known(arms, ("float32", "int8"), 16, 0.03, (2.0, 1.2))
     link = Link(*directions(conditions), conditions.tail_seconds, conditions.tail_watts, 1.0)

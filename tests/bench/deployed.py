@@ -39,6 +39,7 @@ def game(
     battery=0.0,
     other=0.02,
     scale=1.0,
+    patience=math.inf,
 ):
     """A network of `cuts` cuts and an exit behind each of the last ones, with random times, bytes and answers."""
     rng = np.random.default_rng(seed)
@@ -71,7 +72,7 @@ def game(
     confidences = np.sort(rng.uniform(0.3, 1.0, (exits, samples)), 0)
     costs = Costs(
         np.array([device[stage + 1] for stage in stages]), heads, framed.astype(np.int64), answers.astype(np.int64),
-        exit_answers.astype(np.int64), confidences, 64.0, watts, battery, other,
+        exit_answers.astype(np.int64), confidences, 64.0, watts, battery, other, patience,
     )  # fmt: skip
     up, down = directions(conditions)
     link = Link(up, down, conditions.tail_seconds, conditions.tail_watts, report)
@@ -146,7 +147,8 @@ def simulate(of, conditions, come, arms, exits, evaluates):
     for n, (arm, left) in enumerate(zip(arms, exits, strict=True)):
         begin, sample, here = max(come.arrivals[n], device), come.samples[n], known[arm]
         asked = min(int(here["exits"]), len(costs.heads) - 1)
-        first = {"none": asked, "last": min(max(int(here["exits"]) - 1, 0), asked), "all": 0}[evaluates]
+        waits = evaluates if evaluates != "none" or costs.patience == math.inf else "last"
+        first = {"none": asked, "last": min(max(int(here["exits"]) - 1, 0), asked), "all": 0}[waits]
         is_early = first <= left < asked
         last = left if is_early else asked - 1
         device = (

@@ -25,10 +25,11 @@ NOTES = (
     "future. All rows of a table met the same link and the same two profiles, and what is modelled of them is named above it: no row "
     "with modelled times is ranked beside one with measured ones.",
     "*Compute* is the device's energy of computing, *radio* that of sending with the radio's time awake after it, both for a "
-    "request. There is no number where nobody measured or named a power.",
+    "request. There is no number where nobody measured or named a power. *Own* is the share of requests that were sent, and that the "
+    "device answered by its own exit, computed on the way, because the server's answer was not there at the deadline.",
 )  # fmt: skip
 HEADS = (
-    "rank", "policy", "top-1", "mean", "50%", "95%", "99%", "late", "never", "sent", "bytes", "compute", "radio",
+    "rank", "policy", "top-1", "mean", "50%", "95%", "99%", "late", "own", "never", "sent", "bytes", "compute", "radio",
 )  # fmt: skip
 WORDS = ("policy",)
 """The columns that hold no numbers."""
@@ -54,7 +55,7 @@ def _cells(line: PolicyLine, has_deadline: bool) -> list[Cell]:
         mean = numbers.get(key)
         return Cell("") if mean is None else Cell(joules(mean.value), value=short(mean.value))
 
-    never = 1 - numbers["answered"].value
+    never, own = 1 - numbers["answered"].value, numbers["own"].value
     return [
         Cell("-" if line.rank is None else str(line.rank), value=line.rank),
         Cell(line.policy + (" (bound)" if line.bound else "")),
@@ -63,6 +64,7 @@ def _cells(line: PolicyLine, has_deadline: bool) -> list[Cell]:
         Cell(f"{numbers['late'].value:.2%}", value=short(numbers["late"].value))
         if has_deadline
         else Cell(""),
+        Cell(f"{own:.2%}", value=short(own)) if own else Cell(""),
         Cell(f"{never:.2%}", value=short(never)) if never else Cell(""),
         Cell(f"{numbers['sent'].value:.1%}", value=short(numbers["sent"].value)),
         Cell(

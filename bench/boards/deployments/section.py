@@ -78,6 +78,7 @@ class Section:
         ]
         words += [f"{counted(c.devices, 'device')} share the server"] if c.devices > 1 else []
         words += [f"late after {seconds(c.deadline)}"] if c.deadline else []
+        words += ["the device then answers by its own exit"] if c.fallback else []
         modelled = f" Modelled: {'; '.join(one.modelled)}." if one.modelled else " All times are measured."
         disturbed = " Some were disturbed by other programs." if self.disturbed else ""
         return "; ".join(words) + "." + modelled + disturbed
@@ -159,6 +160,7 @@ def _numbers(record: DeploymentRecord, outcome: Outcome) -> dict[str, float | No
         "95%": outcome.quantiles[95],
         "99%": outcome.quantiles[99],
         "late": outcome.late / n,
+        "own": outcome.own / n,
         "sent": outcome.sent / n,
         "bytes": outcome.bytes / n,
         "compute": None if outcome.compute is None else outcome.compute / n,
@@ -175,4 +177,6 @@ def _shares(record: DeploymentRecord, outcome: Outcome) -> dict[str, float]:
         if plays
     }
     exits = {f"answered by exit {number}": count / n for number, count in enumerate(outcome.exits) if count}
-    return arms | exits | ({"answered by the server": outcome.sent / n} if outcome.sent else {})
+    own = {"answered by an exit at the deadline": outcome.own / n} if outcome.own else {}
+    server = outcome.sent - outcome.own
+    return arms | exits | own | ({"answered by the server": server / n} if server else {})

@@ -45,6 +45,13 @@ def deploy(
     deadline: Annotated[
         float | None, typer.Option(min=1e-9, help="seconds after which an answer is late; left out: never")
     ] = None,
+    fallback: Annotated[
+        bool,
+        typer.Option(
+            "--fallback",
+            help="at the deadline the device answers by the last exit before the cut, which it computes for that",
+        ),
+    ] = False,
     devices: Annotated[
         int, typer.Option(min=1, help="that share the server; the others send as many requests from cut 0")
     ] = 1,
@@ -94,6 +101,10 @@ def deploy(
     sides = [f'profile[file="{one}"]' if one.endswith(".json") else one for one in (profile, server)]
     check_names("profile", sides)
     check_names("split", specs)
+    if fallback and deadline is None:
+        raise SeesawError(
+            "The device answers by its own exit at a deadline, and there is none. Give --deadline SECONDS."
+        )
     is_drawn = arrivals in ("poisson", "regular")
     if not is_drawn and not Path(arrivals).is_file():
         raise SeesawError(
@@ -129,7 +140,7 @@ def deploy(
         circumstances = Circumstances(
             arrivals=arrivals if is_drawn else "recorded", moments=moments, rate=rate, seconds=seconds, order_seed=seed,
             devices=devices, reply=reply, report=report,
-            battery=battery, deadline=deadline,
+            battery=battery, deadline=deadline, fallback=fallback,
         )  # fmt: skip
         device_side, server_side = (side_of(choose(Profile, spec), network.run) for spec in sides)
         deployment = Deployment.of(

@@ -76,6 +76,8 @@ def _plugins(deployment: DeploymentRecord) -> Iterator[str]:
 def _arms(deployment: DeploymentRecord) -> Iterator[str]:
     c, n = deployment.circumstances, deployment.requests
     expected = c.rate * c.seconds
+    if c.fallback and c.deadline is None:
+        yield "Its device answers by its own exit at the deadline, and there is none."
     if len(c.moments) != (n if c.arrivals == "recorded" else 0) or c.moments != sorted(c.moments):
         yield f"It holds {counted(len(c.moments), 'moment')} of {counted(n, 'request')} that came {c.arrivals}, or they do not rise."
     if c.arrivals != "recorded" and abs(n - expected) > (
@@ -134,6 +136,8 @@ def _counts(deployment: DeploymentRecord, outcome: Outcome) -> Iterator[str]:
         yield f"{name} is right about more requests than are answered, or leaves more unanswered than it sends."
     if outcome.late < n - outcome.answered or outcome.late > n:
         yield f"{name} has {counted(outcome.late, 'late answer')} of {n}, and {n - outcome.answered} never came."
+    if outcome.own > outcome.sent or (outcome.own and not deployment.circumstances.fallback):
+        yield f"{name} has {counted(outcome.own, 'answer')} of the device at the deadline, more than it sends or than was asked for."
     if deployment.circumstances.deadline is None and outcome.late != n - outcome.answered:
         yield f"{name} has late answers, and there is no deadline."
     if (outcome.bytes > 0) != (outcome.sent > 0) or (outcome.radio + outcome.tail > 0) > (outcome.sent > 0):

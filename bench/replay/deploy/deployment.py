@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,8 @@ class Deployment:
         """
         c = circumstances
         conditions = channel.plugin.conditions(c.seconds + SPARE, c.order_seed)
-        terms = Terms(c.reply, c.report, c.battery)
+        patience = c.deadline if c.fallback and c.deadline is not None else math.inf
+        terms = Terms(c.reply, c.report, c.battery, patience)
         device, server = (side.times() for side in sides)
         game = game_of(network.run, network.trace, network.crossed, device, server, conditions, terms)
         moments = np.array(c.moments) if c.arrivals == "recorded" else None

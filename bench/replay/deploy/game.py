@@ -33,11 +33,13 @@ class Terms:
         reply: bytes of an answer with its confidence, framed.
         report: seconds between the modem's reports of the link's rate; 0 for none.
         battery: joules; 0 for one without end.
+        patience: seconds after which the device answers by its own exit; infinite where it always waits.
     """
 
     reply: int = 64
     report: float = 1.0
     battery: float = 0.0
+    patience: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def game_of(
     costs = Costs(
         np.maximum(np.subtract(device.exits, device.heads), 0.0), np.array(device.heads), framed, arm_answers, answers,
         np.ascontiguousarray(stream.confidences[here].T), float(terms.reply), math.nan if device.watts is None else device.watts,
-        terms.battery, server.server[0],
+        terms.battery, server.server[0], terms.patience,
     )  # fmt: skip
     radio = float(conditions.watts.mean()) if conditions.watts.any() else math.nan
     untimed = [

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.kinds.split import FEEDBACK, SEEN
+from bench.kinds.split import FEEDBACK, MOST_EXITS, SEEN
 from bench.replay.deploy.link import Direction, carried, transfer
 from bench.replay.streams.loop import compiled
 
@@ -52,6 +52,7 @@ class Costs(NamedTuple):
         watts: of the device while it computes; NaN where unknown.
         battery: joules; 0 for one without end.
         other: seconds of the server for a request of another device.
+        patience: seconds after which the device answers by its own exit; infinite where it always waits.
     """
 
     reach: np.ndarray
@@ -64,6 +65,7 @@ class Costs(NamedTuple):
     watts: float
     battery: float
     other: float
+    patience: float
 
 
 class Requests(NamedTuple):
@@ -158,7 +160,7 @@ def foreseen(arms, costs, link, requests, allowed, n, begin, free, last, near):
 @compiled
 def play(
     requests, costs, link, arms, shown, own, memory, choose, stays, learn, evaluates, plan, allowed,
-    moments, chosen, left, radio, tails, seen, feedback,
+    moments, chosen, left, computed, radio, tails, seen, feedback,
 ):  # fmt: skip
     """Play all requests, the first to the last.
 
@@ -179,6 +181,8 @@ def play(
         moments: float64 (N, 8); written.
         chosen: the arm of each request, int64 (N,); written.
         left: the exit on the device where it was answered, -1 where the server answered, int64 (N,); written.
+        computed: the last exit that each request was answered by, or that was computed before it was sent; -1 for none, int64
+            (N,); written.
         radio: joules of the radio while it sends, float64 (N,); written.
         tails: joules of the radio after that, float64 (N,); written.
         seen: a record of `SEEN`, overwritten, in an array of one.
@@ -203,7 +207,7 @@ def play(
     owns, answers = 0, 0
     previous = -1  # the last request that was sent
     used, reported, rate = 0.0, -1.0, math.nan
-    computed = np.full(count, -1, np.int64)  # the last exit computed on the device
+    computed[:] = -1
     view, result = seen[0], feedback[0]
     view.link = view.rate = view.trip = view.server = math.nan
     for n in range(count):
@@ -235,7 +239,9 @@ def play(
                     one = own_answers[seen_own]
                     seen_own += 1
                 answers += 1
-                tell(result, requests, costs, arms, moments, chosen, left, computed, radio, one)
+                tell(
+                    result, requests, costs, arms, moments, chosen, left, computed, radio, evaluates == 2, one
+                )
                 learn(shown, own, memory, result)
             if link.report > 0:
                 window = math.floor(begin / link.report) * link.report
@@ -255,11 +261,11 @@ def play(
         # The device's part, with the exits on the way where the policy wants them.
         seconds, heads, answered_at = here.device, 0.0, -1
         asked = min(int(here.exits), exits - 1)  # the last exit's answer stands in any case
-        if evaluates > 0:
-            for exit_ in range(max(int(here.exits) - 1, 0) if evaluates == 1 else 0, asked):
+        if evaluates > 0 or costs.patience < math.inf:
+            for exit_ in range(0 if evaluates == 2 else max(int(here.exits) - 1, 0), asked):
                 heads += head_seconds[exit_]
                 computed[n] = exit_
-                if stays(shown[arm], own, memory, exit_, confidences[exit_, sample]):
+                if evaluates > 0 and stays(shown[arm], own, memory, exit_, confidences[exit_, sample]):
                     seconds, answered_at = reach[exit_], exit_
                     break
         if arm == last_arm and answered_at < 0:
@@ -328,8 +334,8 @@ def unsent(up, moment, free):
 
 
 @compiled
-def tell(result, requests, costs, arms, moments, chosen, left, computed, radio, one):
-    """Write what a device learns of one request into a record of `FEEDBACK`."""
+def tell(result, requests, costs, arms, moments, chosen, left, computed, radio, every, one):
+    """Write what a device learns of one request into a record of `FEEDBACK`; `every`: whether each exit on the way is computed."""
     arm, sample, exit_ = chosen[one], requests.samples[one], computed[one]
     is_sent = left[one] < 0
     result.arm, result.sent, result.exit = arm, 1.0 if is_sent else 0.0, exit_
@@ -344,8 +350,13 @@ def tell(result, requests, costs, arms, moments, chosen, left, computed, radio, 
     if is_sent and exit_ >= 0:
         result.same = 1.0 if costs.answers[arm, sample] == costs.exit_answers[exit_, sample] else 0.0
     result.joules = costs.watts * (moments[one, DONE] - moments[one, BEGIN]) + radio[one]
+    for place in range(min(len(costs.heads), MOST_EXITS)):
+        is_computed = place == exit_ or (every and place < exit_)
+        result.confidences[place] = costs.confidences[place, sample] if is_computed else math.nan
 
 
 def blank() -> tuple[np.ndarray, np.ndarray]:
-    """A record of what is seen and one of what is learnt, all zero, in arrays of one."""
-    return np.zeros(1, SEEN), np.zeros(1, FEEDBACK)
+    """A record of what is seen and one of what is learnt, in arrays of one: zeros, and no confidence."""
+    seen, feedback = np.zeros(1, SEEN), np.zeros(1, FEEDBACK)
+    feedback["confidences"] = math.nan
+    return seen, feedback

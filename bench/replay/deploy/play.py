@@ -37,7 +37,8 @@ class Played:
     Attributes:
         moments: seconds, by the names in `bench.replay.deploy.loop`, float64 (N, 8).
         arms: that were chosen, int64 (N,).
-        exits: on the device where requests were answered; -1 where the server answered, int64 (N,).
+        exits: on the device where requests were answered; -1 for those that were sent, int64 (N,).
+        own: of those, the exit on the device that answered because the server had not at the deadline; -1 for none, int64 (N,).
         framed: bytes sent, int64 (N,).
         right: boolean (N,); False where no answer came.
         compute: joules of the device; NaN where its power is unknown, float64 (N,).
@@ -49,6 +50,7 @@ class Played:
     moments: np.ndarray
     arms: np.ndarray
     exits: np.ndarray
+    own: np.ndarray
     framed: np.ndarray
     right: np.ndarray
     compute: np.ndarray
@@ -166,13 +168,13 @@ def _play(
             f"{type(policy).__name__}.begin gives a memory of shape {memory.shape}. Give (numbers,), one at least."
         )
     moments, tails, radio = np.zeros((count, 8)), np.zeros(count), np.zeros(count)
-    chosen, left = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    chosen, left, computed = (np.zeros(count, np.int64) for _ in range(3))
     rules = functions(type(policy), own.dtype)
     with _errors() as errors:
         done = loop.play(
             requests, game.costs, game.link, game.known.arms, game.known.arms.copy(), own[0], memory, *rules,
             get_args(Evaluates).index(policy.evaluates), plan, np.ones((1, 1), bool) if allowed is None else allowed, moments, chosen,
-            left, radio, tails, *loop.blank(),
+            left, computed, radio, tails, *loop.blank(),
         )  # fmt: skip
     if errors:
         raise SeesawError(
@@ -184,8 +186,15 @@ def _play(
             f"{type(policy).__name__}.choose gives no number from 0 to {len(game.known.arms) - 1} for request {done}. Mend it."
         )
     samples, is_sent = requests.samples, left < 0
-    answered = np.isfinite(moments[:, ANSWERED])
-    right = np.where(is_sent, game.right[chosen, samples], game.exit_right[left, samples]) & answered
-    framed = np.where(is_sent, game.costs.framed[chosen, samples], 0)
+    arrivals = requests.arrivals
     compute = game.costs.watts * (moments[:, DONE] - moments[:, BEGIN])
-    return Played(moments, chosen, left, framed, right, compute, radio, tails, requests.arrivals)
+    # A device that does not wait any longer answers then, or when it is done where that is later.
+    end = np.maximum(arrivals + game.costs.patience, moments[:, DONE])
+    is_own = is_sent & (computed >= 0) & (moments[:, ANSWERED] > end)
+    moments[is_own] = np.minimum(moments[is_own], end[is_own, None])
+    own = np.where(is_own, computed, -1)
+    answered = np.isfinite(moments[:, ANSWERED])
+    exits, is_server = np.where(is_own, own, left), is_sent & ~is_own
+    right = np.where(is_server, game.right[chosen, samples], game.exit_right[exits, samples]) & answered
+    framed = np.where(is_sent, game.costs.framed[chosen, samples], 0)
+    return Played(moments, chosen, left, own, framed, right, compute, radio, tails, arrivals)

@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from bench.files import write_whole
 from bench.records.deployment import STEPS
 from bench.replay.deploy.game import Game
@@ -19,7 +21,7 @@ HEADS = (
     "policy", "request", "sample", "at", "cut", "codec", "exit", "right", "bytes", "seconds", *(f"{step}, s" for step in STEPS),
     "compute, J", "radio, J", "tail, J",
 )  # fmt: skip
-"""Columns. `exit` is the exit that answered on the device, empty where the server did; `at` and the steps are in seconds."""
+"""Columns. `exit` is the exit that answered on the device, at the deadline where bytes were sent, empty where the server did; `at` and the steps are in seconds."""
 
 
 def write_requests(
@@ -50,7 +52,7 @@ def write_requests(
         steps = steps_of(one).tolist()
         columns = (
             one.arms,
-            one.exits,
+            np.maximum(one.exits, one.own),
             one.right,
             one.framed,
             one.seconds,

@@ -1,11 +1,12 @@
 """Split policies, on games and links whose best answer is plain.
 
 Covers: baselines/splits/always_device.py, baselines/splits/always_server.py, baselines/splits/best_fixed.py,
-    baselines/splits/dynamic.py, baselines/splits/fixed.py, baselines/splits/hi_lcb.py, baselines/splits/mu_linucb.py,
-    baselines/splits/neurosurgeon.py, baselines/splits/oracle.py, baselines/splits/random.py, baselines/splits/splitee.py,
-    bench/kinds/split.py
+    baselines/splits/dynamic.py, baselines/splits/fixed.py, baselines/splits/hi_lcb.py, baselines/splits/i_splitee.py,
+    baselines/splits/mu_linucb.py, baselines/splits/neurosurgeon.py, baselines/splits/oracle.py, baselines/splits/random.py,
+    baselines/splits/splitee.py, baselines/splits/splitee_s.py, bench/kinds/split.py
 """
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -151,6 +152,73 @@ def test_splitee_earns_nearly_what_the_best_of_its_cuts_earns():
     each = [alone(arm) for arm in arms]
     learnt = rewards(of, come, play(policy, of, come))[2000:].mean()
     assert learnt > max(each) - 0.2 * (max(each) - min(each))
+
+
+def test_splitee_s_learns_of_every_arm_on_the_way_and_so_finds_a_good_one_sooner():
+    of = game(steady(2e4), cuts=6, exits=4, samples=300, scale=3.0)
+    come = requests(of, rate=1, seconds=300)
+
+    def learnt(spec):
+        policy = choose(SplitPolicy, spec).plugin
+        memory = policy.begin(of.known)
+        kind = type("Kept", (type(policy),), {"begin": lambda self, known: memory})
+        one = play(kind(**policy.model_dump()), of, come)
+        return memory[: len(of.known.arms)], one
+
+    plays, one = learnt("splitee-s[c=0.1]")
+    alone, _ = learnt("splitee[c=0.1]")
+    assert alone[alone >= 0].sum() <= len(come.arrivals) < plays[plays >= 0].sum()
+    exits, arms = of.known.arms["exits"], np.flatnonzero(plays >= 0)
+    order = arms[np.argsort(exits[arms])]
+    assert (np.diff(plays[order]) <= 0).all(), "an arm on the way learns whenever a later one is chosen"
+    sure = of.costs.confidences[exits[one.arms].astype(int) - 1, come.samples] >= 0.7
+    last = one.arms == len(of.known.arms) - 1
+    assert (sure == (one.exits >= 0))[~last].all(), (
+        "the exit before the chosen cut decides, and none before it"
+    )
+
+
+def test_the_side_arms_of_splitee_s_earn_what_they_would_have_earned_alone():
+    of = game(steady(3e4), cuts=6, exits=4, samples=300, scale=3.0, report=0.0)
+    alike = np.broadcast_to(of.known.arms["bytes"].round().astype(int)[:, None], of.costs.framed.shape)
+    of = replace(of, costs=of.costs._replace(framed=np.ascontiguousarray(alike)))
+    come = requests(of, rate=0.5, seconds=4000, kind="regular")
+    policy = choose(SplitPolicy, "splitee-s").plugin
+    first = policy.begin(of.known)
+    count = len(of.known.arms)
+    arms = np.flatnonzero(first[:count] == 0)[:-1]
+
+    def mean(chosen, looked_at):
+        memory = policy.begin(of.known)
+        kind = type(
+            "One", (type(policy),),
+            {"begin": lambda self, known: memory, "choose": staticmethod(_chooses(int(chosen)))},
+        )  # fmt: skip
+        play(kind(), of, come)
+        return memory[count + looked_at] / memory[looked_at]
+
+    for side, deeper in itertools.pairwise(arms):
+        unsure = of.costs.confidences[int(of.known.arms["exits"][side]) - 1] < 0.7
+        sure_deeper = of.costs.confidences[int(of.known.arms["exits"][deeper]) - 1] >= 0.7
+        stands_in = (
+            unsure & sure_deeper
+        ).mean()  # where the deepest exit's confidence stands for the server's
+        assert mean(deeper, side) == pytest.approx(mean(side, side), abs=0.02 + 0.3 * stands_in)
+
+
+def _chooses(arm):
+    def choose(seen, arms, own, memory, luck):
+        return arm
+
+    return choose
+
+
+def test_i_splitee_is_splitee_s_with_a_lower_threshold():
+    of = game(steady(2e4), cuts=6, exits=4, samples=100, scale=3.0)
+    come = requests(of, rate=1, seconds=500)
+    one, other = played("i-splitee", of, come), played("splitee-s[alpha=0.5]", of, come)
+    assert (one.moments == other.moments).all()
+    assert (one.exits >= 0).sum() > (played("splitee-s", of, come).exits >= 0).sum()
 
 
 def test_hi_lcb_sends_what_its_exit_is_wrong_about_and_keeps_what_it_is_right_about():

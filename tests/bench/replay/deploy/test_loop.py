@@ -336,3 +336,84 @@ def test_labels_change_nothing_that_a_policy_does():
         one, two = play(policy, of, come), play(policy, other, come)
         assert (one.moments == two.moments).all()
         assert (one.right != two.right).all()
+
+
+@pytest.mark.parametrize("policy", [Fixed(cut=2), HiLcb(), Wild()])
+def test_at_the_deadline_the_devices_own_exit_answers_what_was_sent(policy):
+    conditions = table(6, loss=0.2)
+    waits, gives_up = game(conditions, 6), game(conditions, 6, patience=0.08)
+    come = requests(gives_up, rate=6, seed=6)
+    played = play(policy, gives_up, come)
+    plain = simulate(gives_up, conditions, come, played.arms, played.exits, policy.evaluates)
+    sent, arms = played.exits < 0, gives_up.known.arms[played.arms]
+    end = np.maximum(come.arrivals + 0.08, plain[:, DONE])
+    own = sent & (arms["exits"] > 0) & (plain[:, ANSWERED] > end)
+    assert 0 < own.sum() < sent.sum()
+    assert ((played.own >= 0) == own).all()
+    assert (played.own[own] == arms["exits"][own] - 1).all(), "the last exit before the cut answers"
+    np.testing.assert_allclose(played.moments[~own], plain[~own], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(played.moments[own], np.minimum(plain[own], end[own, None]), rtol=1e-9)
+    right = [
+        of_exit if is_own else of_arm
+        for is_own, of_exit, of_arm in zip(
+            own,
+            gives_up.exit_right[played.own, come.samples],
+            np.where(
+                sent,
+                gives_up.right[played.arms, come.samples],
+                gives_up.exit_right[played.exits, come.samples],
+            ),
+            strict=True,
+        )
+    ]
+    assert (played.right == np.array(right) & np.isfinite(played.seconds)).all()
+    patient = play(policy, waits, come)
+    assert (patient.own == -1).all()
+    assert played.framed[own].min() > 0, "what was sent was sent"
+
+
+def test_a_device_without_an_exit_before_its_cut_cannot_answer_itself():
+    conditions = table(0).of(np.zeros(1), np.zeros(1), down=1.0)
+    of = game(conditions, patience=0.1)
+    come = requests(of)
+    assert np.isinf(play(Fixed(cut=0), of, come).seconds).all()
+    behind = play(Fixed(cut=2), of, come)
+    assert (behind.own >= 0).all()
+    assert behind.seconds == pytest.approx(np.maximum(0.1, behind.moments[:, DONE] - come.arrivals))
+
+
+class Confident(SplitPolicy):
+    """Writes down the confidences that it learns of the exits on the way to the last cut."""
+
+    def begin(self, known):
+        return np.zeros(8)
+
+    @property
+    def evaluates(self):
+        return "all"
+
+    @staticmethod
+    def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
+        return len(arms) - 2
+
+    @staticmethod
+    def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
+        memory[0] += 1
+        for exit_ in range(3):
+            if not math.isnan(feedback.confidences[exit_]):
+                memory[1 + exit_] += feedback.confidences[exit_]
+
+
+def test_a_policy_learns_the_confidences_of_the_exits_that_its_device_computed_and_no_others():
+    conditions = table(2, least=3000.0)
+    of = game(conditions, 2)
+    come = requests(of, rate=3)
+    policy = Confident()
+    memory = policy.begin(of.known)
+    played = play(type("Kept", (Confident,), {"begin": lambda self, known: memory})(), of, come)
+    heard = [k for k in range(len(come.arrivals)) if played.moments[k, ANSWERED] <= played.moments[-1, BEGIN]]
+    exits = int(of.known.arms["exits"][-2])
+    assert exits == 2
+    assert memory[0] == len(heard)
+    expected = of.costs.confidences[:, come.samples[heard]].sum(1)
+    assert memory[1:4] == pytest.approx([*expected[:exits], 0.0])

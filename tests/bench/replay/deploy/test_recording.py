@@ -42,6 +42,35 @@ def test_a_run_that_was_measured_again_since_is_named(deployed, tmp_path):
         again(record, store)
 
 
+def test_answers_of_the_device_at_the_deadline_are_counted_in_time_and_by_themselves(deployed, tmp_path):
+    policies = ("always-device", "always-server", "fixed[cut=1]")
+    waits = deployed(tmp_path, policies=policies, channel="constant[up=0.01,rtt=150]")
+    record = deployed(
+        tmp_path, policies=policies, channel="constant[up=0.01,rtt=150]", deadline=0.12, fallback=True
+    ).sealed()
+    device, server, cut = record.outcomes
+    assert record.faults() == []
+    assert (device.own, server.own) == (0, 0), "nothing was sent, or no exit lies before the cut"
+    assert 0 < cut.own == cut.sent
+    assert cut.late < server.late == record.requests
+    assert cut.quantiles[0] == pytest.approx(0.12)
+    assert sum(cut.steps) < 0.2 < sum(waits.outcomes[2].steps)
+    assert record.digest != waits.digest
+    unasked = record.circumstances.model_copy(update={"fallback": False})
+    assert any("answers of the device" in one for one in record.model_copy(update={"circumstances": unasked}).faults())
+    never = record.circumstances.model_copy(update={"deadline": None})
+    assert any("there is none" in one for one in record.model_copy(update={"circumstances": never}).faults())
+
+
+def test_a_circumstance_that_is_open_changes_no_digest_of_before(deployed, tmp_path):
+    record = deployed(tmp_path)
+    values = record.circumstances.model_dump(mode="json")
+    del values["fallback"]
+    assert type(record.circumstances).model_validate(values) == record.circumstances
+    asked = record.circumstances.model_copy(update={"fallback": True})
+    assert record.model_copy(update={"circumstances": asked}).request_digest() != record.request_digest()
+
+
 def test_a_draft_is_never_loaded(deployed, tmp_path):
     record = deployed(tmp_path)
     draft = record.players[0].model_copy(update={"spec": "evil.py:Evil", "name": "evil.py:Evil"})

@@ -5,8 +5,9 @@ Bakhtiarnia, Milosevic, Zhang, Bajovic, Iosifidis, "Dynamic Split Computing for 
 
     T = t_head + bytes / rate + t_tail
 
-No weight is trained. What a device has still to send, the round trip, and the last wait for the server are added here. A round
-trip that is not measured fades: else one with repairs of lost packets would be believed for ever, as nothing would be sent again.
+No weight is trained. What a device has still to send, the round trip, and the last wait for the server are added here; before
+the first answer the round trip is that of the connection's handshake. One that is not measured again fades down to the least that
+was: else one with repairs of lost packets would be believed for ever, as nothing would be sent again.
 """
 
 import math
@@ -32,17 +33,22 @@ class Dynamic(SplitPolicy):
         ends = (known.arms["cut"] == 0) | (known.arms["codec"] < 0)
         natural = known.arms["elements"] < known.inputs
         allowed = known.within(self.lost) & (ends | natural | (not self.bottlenecks))
-        return np.append(
-            allowed.astype(float), [0.0, math.inf, known.smallest(allowed & (known.arms["codec"] >= 0))]
-        )
+        smallest = known.smallest(allowed & (known.arms["codec"] >= 0))
+        return np.append(allowed.astype(float), [0.0, math.inf, smallest, math.inf])
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
         last = len(arms) - 1
         rate = seen.rate if math.isnan(seen.link) else seen.link
-        if math.isnan(rate):  # nobody has measured the link yet: send what is smallest
-            return int(memory[last + 3]) if memory[last + 3] >= 0 else last
-        trip = memory[last + 2] if memory[last + 2] < math.inf else 0.0
+        memory[last + 4] = min(memory[last + 4], seen.trip)
+        trip = memory[last + 2] if memory[last + 2] < math.inf else seen.trip
+        if math.isnan(
+            rate
+        ):  # nobody has measured the link yet: send what is smallest, where a link without end would be faster
+            smallest = int(memory[last + 3])
+            if smallest < 0 or arms[smallest].device + trip + arms[smallest].server >= arms[last].device:
+                return last
+            return smallest
         best, least = last, arms[last].device
         for number in range(last):
             arm = arms[number]
@@ -60,4 +66,4 @@ class Dynamic(SplitPolicy):
             last = feedback.away - feedback.server
             memory[trip] = last if math.isinf(memory[trip]) else (memory[trip] + last) / 2
         else:
-            memory[trip] *= FADES
+            memory[trip] = max(FADES * memory[trip], memory[trip + 2])

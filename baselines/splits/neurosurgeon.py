@@ -14,7 +14,8 @@ import numpy as np
 from bench import Known, SeesawError, Share, SplitPolicy
 
 FADES = 0.99
-"""By which a round trip is believed to be shorter after a request that was not sent: else a long one is never measured again."""
+"""By which a round trip is believed to be shorter after a request that was not sent, down to the least that was: else a long one is
+never measured again."""
 
 
 class Neurosurgeon(SplitPolicy):
@@ -39,17 +40,23 @@ class Neurosurgeon(SplitPolicy):
         )  # what the server and the way take costs the device no joule
         smallest = known.smallest(known.within(self.lost) & (arms["codec"] >= 0))
         return np.concatenate([
-            weights[0] * device, others * server, known.within(self.lost).astype(float), [weights[1], others, smallest, math.inf],
+            weights[0] * device, others * server, known.within(self.lost).astype(float), [weights[1], others, smallest, math.inf, math.inf],
         ])  # fmt: skip
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
         count = len(arms)
         rate = seen.rate if math.isnan(seen.link) else seen.link
-        if math.isnan(rate):
-            return int(memory[3 * count + 2]) if memory[3 * count + 2] >= 0 else count - 1
-        trip = memory[3 * count + 1] * memory[3 * count + 3] if memory[3 * count + 3] < math.inf else 0.0
+        memory[3 * count + 4] = min(memory[3 * count + 4], seen.trip)
+        trip = memory[3 * count + 1] * (
+            memory[3 * count + 3] if memory[3 * count + 3] < math.inf else seen.trip
+        )
         best, least = count - 1, memory[count - 1]
+        if math.isnan(rate):  # nobody has measured the link yet: send what is smallest, where a link without end would be better
+            smallest = int(memory[3 * count + 2])
+            if smallest >= 0 and memory[smallest] + memory[count + smallest] + trip < least:
+                best = smallest
+            return best
         for number in range(count - 1):
             if memory[2 * count + number] > 0:
                 sending = memory[3 * count] * arms[number].bytes / rate
@@ -65,7 +72,7 @@ class Neurosurgeon(SplitPolicy):
             last = feedback.away - feedback.server
             memory[trip] = last if math.isinf(memory[trip]) else (memory[trip] + last) / 2
         else:
-            memory[trip] *= FADES
+            memory[trip] = max(FADES * memory[trip], memory[trip + 1])
 
 
 def _predicted(macs: np.ndarray, seconds: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ SEEN = np.dtype([
         "unsent",  # bytes that the device has still to send of earlier requests
         "link",  # bytes/s, as the modem reported it last; NaN where it reports none
         "rate",  # bytes/s of the last payload that was sent; NaN before there is one
-        "trip",  # seconds from the last byte sent to its answer, without the server's own; NaN before there is one
+        "trip",  # seconds from the last byte sent to its answer, without the server's own; at first of the connection's handshake
         "server",  # seconds that the last answer waited for the server and was computed there; NaN before there is one
         "battery",  # share of the battery that is left; 1 where it has no end
         "answers",  # how many answers have come

@@ -209,7 +209,8 @@ def play(
     used, reported, rate = 0.0, -1.0, math.nan
     computed[:] = -1
     view, result = seen[0], feedback[0]
-    view.link = view.rate = view.trip = view.server = math.nan
+    view.link = view.rate = view.server = math.nan
+    view.trip = up_delay[0] + down_delay[0]  # the connection is there already, and its handshake took so long
     for n in range(count):
         sample = samples[n]
         begin = max(arrivals[n], device)

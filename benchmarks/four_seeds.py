@@ -92,9 +92,10 @@ def main() -> None:
         for record in runs_of(store, asked.task, asked.backbone, asked.epochs)
     ]
     if not made:
-        parser.error(
-            f"no run below {asked.runs} has a record below {asked.records} and what its samples sent"
+        print(
+            f"No run below {asked.runs} has a record below {asked.records} and what its samples sent. Run the networks first (--help)."
         )
+        return
     found = sorted(sections(made), key=lambda one: METHODS.index(one.records[0].setup.method.spec))
     text = [
         "# Predefined sparsity, exits, cuts and a link", "",

@@ -52,7 +52,8 @@ class Neurosurgeon(SplitPolicy):
             memory[3 * count + 3] if memory[3 * count + 3] < math.inf else seen.trip
         )
         best, least = count - 1, memory[count - 1]
-        if math.isnan(rate):  # nobody has measured the link yet: send what is smallest, where a link without end would be better
+        # Nobody has measured the link yet: send what is smallest, where a link without end would be better.
+        if math.isnan(rate):
             smallest = int(memory[3 * count + 2])
             if smallest >= 0 and memory[smallest] + memory[count + smallest] + trip < least:
                 best = smallest

@@ -57,7 +57,10 @@ def test_answers_of_the_device_at_the_deadline_are_counted_in_time_and_by_themse
     assert sum(cut.steps) < 0.2 < sum(waits.outcomes[2].steps)
     assert record.digest != waits.digest
     unasked = record.circumstances.model_copy(update={"fallback": False})
-    assert any("answers of the device" in one for one in record.model_copy(update={"circumstances": unasked}).faults())
+    assert any(
+        "answers of the device" in one
+        for one in record.model_copy(update={"circumstances": unasked}).faults()
+    )
     never = record.circumstances.model_copy(update={"deadline": None})
     assert any("there is none" in one for one in record.model_copy(update={"circumstances": never}).faults())
 

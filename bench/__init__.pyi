@@ -97,6 +97,8 @@ from .kinds.split import Evaluates as Evaluates
 from .kinds.split import Known as Known
 from .kinds.split import SplitBound as SplitBound
 from .kinds.split import SplitPolicy as SplitPolicy
+from .kinds.stored import Stored as Stored
+from .kinds.stored import kept as kept
 from .kinds.task import About as About
 from .kinds.task import Data as Data
 from .kinds.task import Scale as Scale

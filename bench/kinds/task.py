@@ -11,13 +11,17 @@ import torch
 from torch import Tensor
 
 from bench.errors import SeesawError
+from bench.kinds.stored import Stored, at_rows
 from bench.network.net import Sample
 from bench.plugins.plugin import Plugin
 from bench.records.setup import Recipe
 
 
 class Split(NamedTuple):
-    """Inputs, uint8 (N, C, H, W) for images and whole numbers (N, places) for texts, and labels, int64 (N,)."""
+    """Inputs, uint8 (N, C, H, W) for images and whole numbers (N, places) for texts, and labels, int64 (N,).
+
+    Inputs that do not fit into memory are `Stored`: they are read by rows.
+    """
 
     inputs: Tensor
     labels: Tensor
@@ -53,7 +57,7 @@ class LentData:
 
 @dataclass(frozen=True)
 class Data:
-    """Three splits in memory.
+    """Three splits, in memory or `Stored`.
 
     Attributes:
         train: samples for the weights.
@@ -78,8 +82,14 @@ class Data:
     @property
     def lent(self) -> LentData:
         """The train split for methods; one that is a view of all samples is copied, as a view leads to the others."""
-        alone = [t if t.untyped_storage().nbytes() <= t.nbytes else t.clone() for t in self.train]
-        return LentData(Split(*alone), self.scale)
+        return LentData(Split(*map(_alone, self.train)), self.scale)
+
+
+def _alone(tensor: Tensor) -> Tensor:
+    """A tensor in memory of its own; one that is not in memory stays where it is."""
+    if isinstance(tensor, Stored) or tensor.untyped_storage().nbytes() <= tensor.nbytes:
+        return tensor
+    return tensor.clone()
 
 
 @dataclass(frozen=True)
@@ -135,7 +145,9 @@ def hold_out(split: Split, count: int, seed: int = 0) -> tuple[Split, Split]:
         raise SeesawError(f"{count} samples cannot be held out of {len(split.labels)}. Ask for {less}.")
     order = torch.randperm(len(split.labels), generator=torch.Generator().manual_seed(seed))
     out, rest = order[:count].sort().values, order[count:].sort().values
-    return Split(split.inputs[rest], split.labels[rest]), Split(split.inputs[out], split.labels[out])
+    return Split(at_rows(split.inputs, rest), split.labels[rest]), Split(
+        at_rows(split.inputs, out), split.labels[out]
+    )
 
 
 def random_subset(split: Split, count: int | None, seed: int = 0) -> Split:
@@ -147,4 +159,4 @@ def random_subset(split: Split, count: int | None, seed: int = 0) -> Split:
             f"The split has {len(split.labels)} samples, so {count} cannot be taken. Ask for fewer."
         )
     order = torch.randperm(len(split.labels), generator=torch.Generator().manual_seed(seed + 1))[:count]
-    return Split(split.inputs[order], split.labels[order])
+    return Split(at_rows(split.inputs, order), split.labels[order])

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import torch
 
+from bench.kinds.stored import Stored
 from bench.kinds.task import Split, Task
 from bench.testing.facts import Facts
+
+ROWS = 256
+"""Of inputs that are not in memory so many are looked at."""
 
 
 def check_task(task: Task, root: Path = Path("data")) -> list[str]:
@@ -24,7 +28,8 @@ def check_task(task: Task, root: Path = Path("data")) -> list[str]:
         facts.hold(low >= 0 and high < about.classes, f"{name} labels lie in 0..classes-1", f"{low}..{high}")
     for name in ("calibration", "test"):
         one, two = getattr(data, name), getattr(other, name)
-        same = torch.equal(one.inputs, two.inputs) and torch.equal(one.labels, two.labels)
+        rows = slice(ROWS if isinstance(one.inputs, Stored) else None)
+        same = torch.equal(one.inputs[rows], two.inputs[rows]) and torch.equal(one.labels, two.labels)
         facts.hold(same, f"the {name} split is the same for every seed")
     scaled = data.scale(data.train.inputs[:256])
     facts.hold(scaled.dtype == about.sample.dtype, "scaled inputs have the promised type")

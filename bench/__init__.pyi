@@ -121,6 +121,8 @@ from .network.heads import MeanPool as MeanPool
 from .network.heads import MixedPool as MixedPool
 from .network.heads import head_of as head_of
 from .network.heads import pooled_head as pooled_head
+from .network.imagenet import imagenet_rows as imagenet_rows
+from .network.imagenet import imagenet_wnids as imagenet_wnids
 from .network.linked import Linked as Linked
 from .network.net import Net as Net
 from .network.net import Part as Part
@@ -169,6 +171,7 @@ from .records.profile import ProfileFile as ProfileFile
 from .records.reading import Reading as Reading
 from .records.record import Record as Record
 from .records.record import load as load
+from .records.setup import Preprocessing as Preprocessing
 from .records.setup import Recipe as Recipe
 from .records.store import Store as Store
 from .replay.exits.curve import curve as curve

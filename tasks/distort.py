@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from bench import Positive, Scale, Split, Task
+from bench import Positive, Scale, SeesawError, Split, Stored, Task
 
 ROWS = 500
 """How many images are distorted at once."""
@@ -26,6 +26,11 @@ class Distorted(Task):
         """The test split with blur and noise: the same for every seed."""
         if self.noise is None and self.blur is None:
             return test
+        if isinstance(test.inputs, Stored):
+            raise SeesawError(
+                f"noise= and blur= change images in memory, and these are {test.inputs.nbytes / 1e9:.1f} GB. Take fewer of them "
+                "(test=1000) or smaller ones (size=...)."
+            )
         generator = torch.Generator().manual_seed(0)
         deviation = 255 * torch.tensor(scale.std).reshape(-1, 1, 1)
         inputs = torch.empty_like(test.inputs)

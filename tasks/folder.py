@@ -1,12 +1,14 @@
-"""A user's own images: a folder a class, or arrays, or idx files; resized to one size and kept as uint8."""
+"""A user's own images: a folder a class, or arrays, or idx files; resized to one size, as uint8 in memory or on disk."""
 
 import logging
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from PIL import Image
 from pydantic import AfterValidator, Field
+from torch import Tensor
 
 from bench import (
     About,
@@ -18,13 +20,15 @@ from bench import (
     Scale,
     SeesawError,
     Split,
-    hold_bytes,
     hold_out,
 )
-from tasks.images import MOST_BYTES, ImageTask, fingerprint, idx_files, read_arrays, read_idx, split_of
-from tasks.pictures import Pictures, fitted, opened
+from tasks.encoded import Encoded
+from tasks.images import ImageTask, fingerprint, idx_files, read_arrays, read_idx, split_of
+from tasks.pictures import Fit, Pictures, fitted
 
 log = logging.getLogger("seesaw")
+AT_ONCE = 1 << 26
+"""Numbers that are looked at together for mean and deviation."""
 LAYOUTS = (
     "PATH/train/CLASS/*.png and PATH/test/CLASS/*.png (and PATH/val, for calibration), or PATH/CLASS/*.png, "
     "or PATH/train.npz and PATH/test.npz, or the four idx files of the MNIST family"
@@ -105,9 +109,10 @@ class Folder(ImageTask):
 
     def _scale(self, train: Split) -> Scale:
         """Mean and deviation as set, else each channel's own, over training images at equal steps."""
-        values = train.inputs[:: max(1, len(train.inputs) >> 12)].float() / 255
-        mean = self.mean or tuple(values.mean((0, 2, 3)).tolist())
-        return Scale(mean, self.std or tuple(values.std((0, 2, 3)).clamp(min=1e-3).tolist()))
+        if self.mean and self.std:
+            return Scale(self.mean, self.std)
+        mean, std = moments(train.inputs, max(1, len(train.inputs) >> 12))
+        return Scale(self.mean or mean, self.std or std)
 
     def _splits(self) -> dict[str, Split]:
         """The splits that the folder has; one that is still to be parted is `train`."""
@@ -132,9 +137,9 @@ class Folder(ImageTask):
                 f"The folder of the {split} split below {self.root} holds no images. Put a folder for every class there, "
                 "or remove it."
             )
-        hold_bytes(self.root, len(files) * self.size**2 * (3 if self.colour == "rgb" else 1), MOST_BYTES)
-        images = np.stack([opened(path, self.size, self.colour) for path, _ in files])
-        return split_of(images, np.array([label for _, label in files]))
+        names = [path.relative_to(self.root).as_posix() for path, _ in files]
+        labels = np.array([label for _, label in files], np.int64)
+        return Encoded(self.root, names, labels).split(Fit(self.size, self.colour))
 
     def _fit(self, split: Split) -> Split:
         """Arrays in the task's colour and size."""
@@ -152,3 +157,19 @@ class Folder(ImageTask):
             split_of(np.stack([fitted(p, self.size, self.colour) for p in pictures]), np.zeros(1)).inputs,
             split.labels,
         )
+
+
+def moments(inputs: Tensor, step: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of each channel on the scale 0..1, over every so many-th image; many are read a few at a time."""
+    places = torch.arange(0, len(inputs), step)
+    if len(places) * inputs.shape[1:].numel() <= AT_ONCE:
+        values = inputs[::step].float() / 255
+        mean, std = values.mean((0, 2, 3)), values.std((0, 2, 3))
+    else:
+        sums = torch.zeros(2, inputs.shape[1], dtype=torch.float64)
+        for rows in places.split(max(1, AT_ONCE // inputs.shape[1:].numel())):
+            values = inputs[rows].float() / 255
+            sums += torch.stack([values.sum((0, 2, 3)), values.square().sum((0, 2, 3))])
+        mean, square = sums / (len(places) * inputs.shape[2] * inputs.shape[3])
+        std = (square - mean.square()).clamp(min=0).sqrt()
+    return tuple(mean.tolist()), tuple(std.clamp(min=1e-3).tolist())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,16 +50,34 @@ def by_list(root: Path, part: str, wnid_of: dict[str, str], wnids: Iterable[str]
     Raises:
         SeesawError: a listed picture is not there.
     """
+    taken = listed(wnid_of, wnids, set(_images(root / part)), where, root / part)
+    labels = np.array([label for _, label in taken], np.int64)
+    return Encoded(root, [f"{part}/{name}" for name, _ in taken], labels)
+
+
+def listed(
+    wnid_of: dict[str, str], wnids: Iterable[str], there: Collection[str], where: object, folder: object
+) -> list[tuple[str, int]]:
+    """The names of pictures with their labels, in the order of names; a name that is not `there` never becomes a path.
+
+    Args:
+        wnid_of: from a picture's name to its class.
+        wnids: the classes that are taken, whose labels count from 0.
+        there: names of the pictures that there are.
+        where: the file of the list, for the error.
+        folder: where they lie, for the error.
+
+    Raises:
+        SeesawError: a listed picture is not there.
+    """
     label_of = {wnid: label for label, wnid in enumerate(wnids)}
-    there = set(_images(root / part))
-    taken = sorted(name for name, wnid in wnid_of.items() if wnid in label_of)
-    if absent := [name for name in taken if name not in there]:
+    taken = sorted((name, label_of[wnid]) for name, wnid in wnid_of.items() if wnid in label_of)
+    if absent := [name for name, _ in taken if name not in there]:
         raise SeesawError(
-            f"{where} lists {len(absent)} pictures that are not in {root / part}, such as {absent[0]!r}. Put all of the "
+            f"{where} lists {len(absent)} pictures that are not in {folder}, such as {absent[0]!r}. Put all of the "
             "archive's files there."
         )
-    labels = np.array([label_of[wnid_of[name]] for name in taken], np.int64)
-    return Encoded(root, [f"{part}/{name}" for name in taken], labels)
+    return taken
 
 
 def _images(folder: Path) -> Iterator[str]:

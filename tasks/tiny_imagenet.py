@@ -36,6 +36,9 @@ class TinyImagenet(ImageTask):
         )
         return About(self.classes, Sample((3, SIDE, SIDE)), recipe)
 
+    def names_below(self, root: Path) -> tuple[str, ...]:
+        return tuple(wnids_below(root / ARCHIVE / "train")[: self.classes])
+
     def identity(self, root: Path) -> dict[str, Any]:
         """A digest of names and of some pictures: a part of the archive is other data."""
         train, test = self._found(root)

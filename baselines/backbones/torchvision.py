@@ -1,13 +1,24 @@
 """Networks of the library torchvision, by name: every classifier of `torchvision.models`, with its weights if wanted."""
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from bench import Captured, Sample, SeesawError, channels_of, needing, published, weights_wanted
+from bench import (
+    Captured,
+    Preprocessing,
+    Sample,
+    SeesawError,
+    channels_of,
+    imagenet_rows,
+    needing,
+    published,
+    weights_wanted,
+)
 
 CLASSES = 1000
 """Of ImageNet, which the library's weights are trained for."""
@@ -22,14 +33,26 @@ class Torchvision(Captured):
     name: str = "resnet18"
     """of the network: resnet18, mobilenet_v3_small, efficientnet_b0, vit_b_16, ..."""
     pretrained: bool = False
-    """whether its ImageNet weights are loaded; a classifier for other classes begins untrained"""
+    """whether its ImageNet weights are loaded: of its classifier the task's classes; for classes that are none of ImageNet's it begins untrained"""
 
     @property
     def example(self) -> Sample:
         return Sample((3, 32, 32))
 
     def trained(self, classes: int) -> bool:
-        return self.pretrained and classes == CLASSES
+        return self.pretrained and (classes == CLASSES or imagenet_rows(self._names, classes) is not None)
+
+    def preprocessing(self) -> Preprocessing | None:
+        return _preprocessing(self.weights()) if self.pretrained else None
+
+    def preprocessing_of(self, file: Path, sha256: str) -> Preprocessing | None:
+        for entry in _models().get_model_weights(self.name):
+            short = entry.url.rpartition("-")[2].partition(".")[
+                0
+            ]  # the library's names end in a digest's beginning
+            if short and sha256.startswith(short):
+                return _preprocessing(entry)
+        return None
 
     def identity(self) -> dict[str, Any]:
         return {"weights": self.file().name} if self.pretrained else {}
@@ -45,7 +68,7 @@ class Torchvision(Captured):
         made = models.get_model(self.name, weights=None, num_classes=classes, **self.options(sample))
         made = with_channels(made, channels_of(sample))
         if self.pretrained and weights_wanted():
-            load(made, self.state(), self.name)
+            load(made, self.state(), self.name, imagenet_rows(self._names, classes))
         return made
 
     def options(self, sample: Sample) -> dict[str, Any]:
@@ -80,6 +103,20 @@ class Torchvision(Captured):
         )
 
 
+def _preprocessing(entry: Any) -> Preprocessing:
+    """What the library's transforms do for these weights."""
+    transforms = entry.transforms()
+    size, shorter = transforms.crop_size[0], transforms.resize_size[0]
+    return Preprocessing(
+        mean=tuple(transforms.mean),
+        std=tuple(transforms.std),
+        size=size,
+        interpolation=transforms.interpolation.value,
+        crop=min(1.0, size / shorter),
+        source=f"torchvision's {entry}",
+    )
+
+
 def _models() -> Any:
     with needing("lab", "This backbone needs the library"):
         from torchvision import models
@@ -103,8 +140,10 @@ def with_channels(module: nn.Module, channels: int) -> nn.Module:
     return module
 
 
-def load(module: nn.Module, state: dict[str, Tensor], name: str) -> None:
-    """Give a network published weights; a classifier for other classes stays as it is.
+def load(module: nn.Module, state: dict[str, Tensor], name: str, rows: Sequence[int] | None = None) -> None:
+    """Give a network published weights; of a classifier for a thousand classes the given rows.
+
+    Without rows a classifier for other classes stays as it is.
 
     A first convolution for grey images takes the sum over the colours, which is what it would see of a grey image.
 
@@ -120,7 +159,10 @@ def load(module: nn.Module, state: dict[str, Tensor], name: str) -> None:
         if tensor.dim() == 4 and shape == (tensor.shape[0], 1, *tensor.shape[2:]):
             taken[key] = tensor.sum(1, keepdim=True)
         elif tensor.shape[0] == CLASSES and tensor.shape[1:] == shape[1:]:
-            del taken[key]
+            if rows is None:
+                del taken[key]
+            else:
+                taken[key] = tensor[list(rows)]
         else:
             raise SeesawError(
                 f"The weights of {name} have {tuple(tensor.shape)} for {key}, and the network for these samples {tuple(shape)}. "

@@ -39,7 +39,7 @@ def run_exits(
         import torch
 
         from bench.boards.units import seconds
-        from bench.kinds.task import Task
+        from bench.kinds.task import Task, data_of
         from bench.machine import settle
         from bench.network.pretrained import without_hub
         from bench.plugins.plugin import choose
@@ -51,7 +51,7 @@ def run_exits(
     manifest = exits.manifest
     announced(manifest.task)
     with out.status("Running ..."), without_hub():
-        split = choose(Task, manifest.task).plugin.data(data, manifest.seed)
+        split = data_of(choose(Task, manifest.task).plugin, manifest.inputs, data, manifest.seed)
         x, labels = split.scale(split.test.inputs[:samples]), split.test.labels[:samples]
         walks = [exits(one) for one in x.split(batch)]
         left = torch.cat([one.exits for one in walks])

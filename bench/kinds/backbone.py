@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 from torch import nn
 
@@ -11,6 +13,7 @@ from bench.errors import SeesawError
 from bench.network.heads import pooled_head
 from bench.network.net import Sample
 from bench.plugins.plugin import Plugin, Positive
+from bench.records.setup import Preprocessing
 
 
 class Backbone(Plugin):
@@ -48,9 +51,21 @@ class Backbone(Plugin):
         """
         return self.stages(sample), None
 
+    def for_classes(self, names: Sequence[str]) -> Self:
+        """The same backbone for classes of these names, in their order: of a network trained for more classes it keeps these."""
+        return self
+
     def trained(self, classes: int) -> bool:
         """Whether its initial weights, the classifier's included, are those of a network trained for so many classes."""
         return False
+
+    def preprocessing(self) -> Preprocessing | None:
+        """How images looked when its initial weights were trained; None where these are random, or it is not on record."""
+        return None
+
+    def preprocessing_of(self, file: Path, sha256: str) -> Preprocessing | None:
+        """The same of a file of weights that it knows by name and digest; None where it does not."""
+        return None
 
     def identity(self) -> dict[str, Any]:
         """The identity of its initial weights, beside its settings: a digest of files, a revision."""

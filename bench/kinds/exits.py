@@ -52,7 +52,8 @@ class Exits(Plugin):
 
         Args:
             logits: of every exit, each (N, classes).
-            labels: int64 (N,).
+            labels: int64 (N,); or shares of the classes, float (N, classes), where the recipe smooths or mixes them, as
+                `F.cross_entropy` takes either.
             progress: share of the schedule done, from 0 to 1.
 
         Returns:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from bench.errors import SeesawError
 from bench.kinds.stored import Stored, at_rows
 from bench.network.net import Sample
 from bench.plugins.plugin import Plugin
-from bench.records.setup import Recipe
+from bench.records.setup import Preprocessing, Recipe
 
 
 class Split(NamedTuple):
@@ -29,14 +29,25 @@ class Split(NamedTuple):
 
 @dataclass
 class Scale:
-    """uint8 to float32 with mean 0 and deviation 1 a channel, given mean and deviation on the scale 0..1."""
+    """uint8 to float32 with mean 0 and deviation 1 a channel, given mean and deviation on the scale 0..1.
+
+    Attributes:
+        mean: of each channel.
+        std: of each channel.
+        size: of the square in the middle that is taken of larger images, such as those that have room for random crops;
+            None takes images as they are.
+    """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    size: int | None = None
 
     def __call__(self, x: Tensor) -> Tensor:
         if x.dtype != torch.uint8:
             return x
+        if self.size is not None and x.shape[-1] > self.size:
+            top, left = ((side - self.size) // 2 for side in x.shape[-2:])
+            x = x[..., top : top + self.size, left : left + self.size]
         shape = (1, -1, *[1] * (x.dim() - 2))
         mean, std = (torch.tensor(v, device=x.device).reshape(shape) for v in (self.mean, self.std))
         return x.float().sub_(mean * 255).div_(std * 255)
@@ -60,7 +71,8 @@ class Data:
     """Three splits, in memory or `Stored`.
 
     Attributes:
-        train: samples for the weights.
+        train: samples for the weights; images may be larger than the others, with room for random crops, and `scale` takes
+            their middle.
         calibration: samples for thresholds, temperatures and gates.
         test: read once, at the end.
         scale: from inputs of the splits to inputs of the network.
@@ -100,11 +112,13 @@ class About:
         classes: how many.
         sample: the form of one input of the network.
         recipe: of training.
+        names: of the classes in their order, where other data sets and published networks have them too: wnids.
     """
 
     classes: int
     sample: Sample
     recipe: Recipe
+    names: tuple[str, ...] = ()
 
 
 class Task(Plugin):
@@ -133,9 +147,26 @@ class Task(Plugin):
         """
         raise NotImplementedError(f"{type(self).__name__} must define data(root, seed)")
 
+    def names_below(self, root: Path) -> tuple[str, ...]:
+        """The classes' names (`About.names`), where these lie in files below root; empty where they have none."""
+        return ()
+
+    def fitted(self, inputs: Preprocessing) -> Self:
+        """The same task with images brought to how weights were trained, where its settings leave that open."""
+        return self
+
     def identity(self, root: Path) -> dict[str, Any]:
         """The identity of the data, beside settings and version: such as a digest of a user's own files."""
         return {}
+
+
+def data_of(task: Task, inputs: Preprocessing | None, root: Path, seed: int) -> Data:
+    """A task's splits, their images brought to how weights were trained where anything says how that was."""
+    if inputs is None:
+        return task.data(root, seed)
+    data = task.fitted(inputs).data(root, seed)
+    size = data.scale.size if isinstance(data.scale, Scale) else None
+    return replace(data, scale=Scale(inputs.mean, inputs.std, size))
 
 
 def hold_out(split: Split, count: int, seed: int = 0) -> tuple[Split, Split]:

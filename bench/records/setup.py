@@ -41,6 +41,16 @@ class Recipe(Settings):
     """pixels of zero padding for random crops; 0 for none"""
     flip: bool = False
     """whether to mirror images at random"""
+    zoom: Annotated[float, Field(gt=0, le=1)] | None = None
+    """least share of an image's area in random resized crops; none for none"""
+    mixup: Annotated[float, Field(gt=0, le=10)] | None = None
+    """alpha of the Beta distribution by which pairs of images, and of labels, are mixed; none mixes none"""
+    smoothing: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """share of each label that is spread over all classes; none for none"""
+    mean: tuple[float, ...] = ()
+    """of each channel on the scale 0..1, subtracted; the task's, or that of published weights, where left open"""
+    std: tuple[Positive, ...] = ()
+    """of each channel on the scale 0..1, divided by; as mean"""
 
     def rate(self, progress: float) -> float:
         """The learning rate at a share of the schedule, from 0 to 1."""
@@ -50,6 +60,40 @@ class Recipe(Settings):
         if progress < warmup:
             return self.lr * (FLOOR + (1 - FLOOR) * progress / warmup)
         return self.lr * 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
+
+
+class Preprocessing(Settings):
+    """How images looked to a network when its weights were trained; it answers worse of images that look otherwise."""
+
+    mean: Annotated[tuple[float, ...], Field(min_length=1, max_length=64)]
+    """of each channel on the scale 0..1, subtracted"""
+    std: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=64)]
+    """of each channel on the scale 0..1, divided by"""
+    size: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """height and width of the images; none where it is not on record"""
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
+    """by which they were scaled"""
+    crop: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """share of the shorter side that the square in the middle had"""
+    source: Annotated[str, Field(max_length=1000)] = ""
+    """what tells so: a library's entry, a file, or a setting"""
+
+    def for_channels(self, channels: int) -> Preprocessing:
+        """The same for grey images, of which a network for colours sees the mean over them.
+
+        Raises:
+            SeesawError: images of another number of channels.
+        """
+        if channels == len(self.mean):
+            return self
+        if channels != 1:
+            raise SeesawError(
+                f"These images have {channels} channels, and the weights were trained on {len(self.mean)} (mean and std of "
+                f"{self.source}). Name one a channel, joined by ':': --set mean=A:B:C --set std=A:B:C."
+            )
+        both = (sum(values) / len(values) for values in (self.mean, self.std))
+        mean, std = ((value,) for value in both)
+        return self.model_copy(update={"mean": mean, "std": std})
 
 
 DENSE = "dense"
@@ -87,6 +131,8 @@ class Setup(Block):
     backbone: Named
     backbone_identity: dict[str, Any] = Field(default_factory=dict)
     """of the weights that the backbone begins with, such as a revision; empty where settings are enough"""
+    inputs: Preprocessing | None = None
+    """how images are scaled, where that is not the task's way but the weights' or a setting's"""
     method: Named
     exits: Named
     policies: list[Named]

@@ -11,7 +11,7 @@ import torch
 from bench.machine import commit, conditions, versions
 from bench.measuring.behind import Crossed
 from bench.network.sparse.mask import Layer, density, layers, mask_of, pattern_of, sharing
-from bench.records.notes import FIXED, LOSSLESS, PACKED
+from bench.records.notes import FIXED, INPUTS, LOSSLESS, PACKED
 from bench.records.reading import Readings
 from bench.records.record import CALIBRATED, Cut, Exit, LayerRow, Record
 from bench.replay.exits.calibration import accuracies, calibrated, disagreement, disagreements
@@ -115,6 +115,8 @@ class Account:
             notes["exits that answer alike whatever the input"] = constant
         if self.run.setup.weights is not None and self.run.setup.calibrate is None:
             notes[CALIBRATED] = self._foreign()
+        if (inputs := self.run.setup.inputs) is not None:
+            notes[INPUTS] = inputs.model_dump(mode="json", exclude_none=True)
         return notes | {PACKED: self.measured.packed} | self.trained.notes
 
     def _claims(self) -> dict[str, Any]:

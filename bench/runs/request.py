@@ -20,7 +20,7 @@ from bench.kinds.exits import Exits
 from bench.kinds.meter import Meter
 from bench.kinds.method import Method
 from bench.kinds.policy import Policy, decides_alone
-from bench.kinds.task import About, Data, Task, hold_out
+from bench.kinds.task import About, Data, Task, data_of, hold_out
 from bench.machine import pick_device
 from bench.network.sparse.values import ValueType, value_type
 from bench.plugins.plugin import Choice, Plugin, choose, entries
@@ -30,6 +30,7 @@ from bench.records.run_files import RunFiles
 from bench.records.setup import DENSE, Named, Recipe, Setup, specs_of
 from bench.records.store import Store, Trained
 from bench.runs import defaults
+from bench.runs.inputs import announce, preprocessing
 
 TEST, CALIBRATED_SHARE = "test", 0.2
 """The split that thresholds may be set on in place of the calibration split, and how much of it where nobody says."""
@@ -147,22 +148,28 @@ class ResolvedRun:
         if method.plugin.sided and request.cut is None:
             raise SeesawError(f"{method.spec} has to know the cut. Name it: --cut K (CUT=K).")
         values = value_type(request.values)
-        about = task.plugin.about()
-        usual = about.recipe
+        usual = task.plugin.about().recipe
         changed = Recipe.read("the recipe", {"epochs": str(usual.epochs)} | dict(request.recipe))
         recipe = usual.model_copy(update={key: getattr(changed, key) for key in request.recipe})
+        digest = None if request.weights is None else _digest(request.weights)
+        inputs = preprocessing(task, backbone.plugin, recipe, request.weights, digest)
+        about = (task.plugin if inputs is None else task.plugin.fitted(inputs)).about()
+        about = replace(about, names=about.names or task.plugin.names_below(request.data))
+        if inputs is not None:
+            inputs = inputs.for_channels(about.sample.shape[0])
+            announce(inputs, about)
         early = isinstance(exits.plugin, EarlyExits)
-        ready = backbone.plugin.trained(about.classes) and not early
+        ready = backbone.plugin.for_classes(about.names).trained(about.classes) and not early
         if not recipe.epochs and request.weights is None and not ready:
             raise SeesawError(
                 "Without epochs and without weights a random network would be measured. Train it (epochs=1 or more), or name "
                 "its weights: --weights FILE."
             )
         shape = about.sample.shape
-        if (recipe.crop or recipe.flip) and len(shape) != 3:
+        if (recipe.crop or recipe.flip or recipe.zoom or recipe.mixup) and len(shape) != 3:
             what = "A text" if about.sample.vocabulary else f"A sample of shape {shape}"
             raise SeesawError(
-                f"{what} is neither cropped nor mirrored. Leave crop and flip out of the recipe."
+                f"{what} is neither cropped nor mirrored nor mixed. Leave crop, flip, zoom and mixup out of the recipe."
             )
         images = [one.spec for one in codecs if one.plugin.content == "input"]
         if images and (len(shape) != 3 or about.sample.vocabulary):
@@ -180,6 +187,7 @@ class ResolvedRun:
             task_identity=task.plugin.identity(request.data),
             backbone=_named(backbone),
             backbone_identity=backbone.plugin.identity(),
+            inputs=inputs,
             method=_named(method),
             exits=_named(exits),
             policies=[_named(one) for one in policies],
@@ -187,7 +195,7 @@ class ResolvedRun:
             meters=[_named(one) for one in meters],
             recipe=recipe.model_dump(mode="json"),
             device=device.type,
-            weights=None if request.weights is None else _digest(request.weights),
+            weights=digest,
             cut=request.cut if method.plugin.sided else None,
             values=None if values == "float32" else values,
             lean=request.lean and isinstance(method.plugin, Predefined),
@@ -203,7 +211,7 @@ class ResolvedRun:
         Raises:
             SeesawError: files are absent, or the test split is too small to be parted.
         """
-        data = self.task.plugin.data(self.request.data, self.seed)
+        data = data_of(self.task.plugin, self.setup.inputs, self.request.data, self.seed)
         if self.setup.calibrate is None:
             return data
         rest, out = hold_out(data.test, max(1, round(self.setup.calibrate * len(data.test.labels))))

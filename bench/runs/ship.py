@@ -57,6 +57,7 @@ def shipment_of(
         "task": run.task.spec, "backbone": run.backbone.spec, "method": run.method.spec, "exits": run.exits.spec,
         "seed": run.seed, "record": trained.record.digest, "shape": sample.shape,
         "dtype": str(sample.dtype).removeprefix("torch."), "vocabulary": sample.vocabulary, "classes": run.about.classes,
+        "inputs": run.setup.inputs,
     }  # fmt: skip
     states = load_states(run.files.states) if by_exit else {}
     net = network_of(run, trained)

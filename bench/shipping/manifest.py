@@ -26,7 +26,7 @@ from bench.network.pretrained import weights_later, without_hub
 from bench.network.sparse.values import ValueType
 from bench.plugins.plugin import choose
 from bench.plugins.spec import names_draft
-from bench.records.setup import Recipe
+from bench.records.setup import Preprocessing, Recipe
 from bench.shipping.packed.pack import restore
 
 MANIFEST = "manifest.json"
@@ -107,6 +107,8 @@ class Manifest(BaseModel):
     """shape of the tensor across the cut, without the batch"""
     codec: CodecFiles | None = None
     """what the tensor crosses by; none in older folders, and where none was named"""
+    inputs: Preprocessing | None = None
+    """how images are scaled, where that is not the task's way"""
     parts: dict[Annotated[str, Field(pattern=r"^(device|server|network|exit[0-9]{1,4})$")], PartFile]
     policies: dict[str, Whole] = Field(default_factory=dict)
     """for parts by exit: those that can decide which samples leave, by number of their operating point"""

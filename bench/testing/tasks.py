@@ -20,9 +20,8 @@ def check_task(task: Task, root: Path = Path("data")) -> list[str]:
     about, data, other = task.about(), task.data(root, 0), task.data(root, 1)
     for name in ("train", "calibration", "test"):
         split: Split = getattr(data, name)
-        facts.hold(
-            tuple(split.inputs.shape[1:]) == about.sample.shape, f"{name} inputs have the promised shape"
-        )
+        shape = split.inputs.shape if name != "train" else data.scale(split.inputs[:1]).shape
+        facts.hold(tuple(shape[1:]) == about.sample.shape, f"{name} inputs have the promised shape")
         facts.hold(split.labels.dtype == torch.int64, f"{name} labels are int64")
         low, high = int(split.labels.min()), int(split.labels.max())
         facts.hold(low >= 0 and high < about.classes, f"{name} labels lie in 0..classes-1", f"{low}..{high}")

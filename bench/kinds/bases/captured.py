@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +34,14 @@ class Captured(Backbone):
     cuts: Whole | None = None
     """how many places to cut at, near equal shares of the MACs; every border between blocks where left open"""
     size: Count | None = None
-    """height and width that images are brought to first, bilinearly; as they come where left open"""
+    """height and width that images are brought to first; where left open, those of its published weights, or as they come"""
+
+    _names: tuple[str, ...] = PrivateAttr(default=())
+
+    def for_classes(self, names: Sequence[str]) -> Self:
+        twin = self.model_copy()
+        twin._names = tuple(names)
+        return twin
 
     def module(self, sample: Sample, classes: int) -> nn.Module:
         """The network, for images that look like `sample`: (N, *sample.shape) to logits (N, classes)."""
@@ -55,13 +62,13 @@ class Captured(Backbone):
                 "This network takes images and no texts. Choose a task of images: `seesaw list task`."
             )
         prepare, taken = None, sample
-        if self.size is not None:
-            if len(sample.shape) != 3:
-                raise SeesawError(
-                    f"size= is for images, not for samples of shape {sample.shape}. Leave it out."
-                )
-            taken = Sample((sample.shape[0], self.size, self.size), sample.dtype)
-            prepare = Resize(self.size)
+        if self.size is not None and len(sample.shape) != 3:
+            raise SeesawError(f"size= is for images, not for samples of shape {sample.shape}. Leave it out.")
+        own = self.preprocessing()
+        size = own.size if self.size is None and own is not None and len(sample.shape) == 3 else self.size
+        if size is not None and (self.size is not None or sample.shape[1:] != (size, size)):
+            taken = Sample((sample.shape[0], size, size), sample.dtype)
+            prepare = Resize(size, "bilinear" if own is None else own.interpolation)
         made = capture(_built(lambda: self.module(taken, classes)), sample, self.cuts, prepare)
         if made.classes not in (None, classes):
             raise SeesawError(
@@ -71,14 +78,20 @@ class Captured(Backbone):
 
 
 class Resize(nn.Module):
-    """Images (N, C, H, W) to (N, C, size, size), bilinearly, without going beyond the pixels' values."""
+    """Images (N, C, H, W) to (N, C, size, size); bilinearly without going beyond the pixels' values.
 
-    def __init__(self, size: int) -> None:
+    Args:
+        size: height and width.
+        interpolation: nearest or bilinear; bicubic for any other, such as lanczos, which PyTorch has not.
+    """
+
+    def __init__(self, size: int, interpolation: str = "bilinear") -> None:
         super().__init__()
         self.size = size
+        self.mode = interpolation if interpolation in ("nearest", "bilinear") else "bicubic"
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True)
+        return F.interpolate(x, (self.size, self.size), mode=self.mode, antialias=self.mode != "nearest")
 
 
 def _built(build: Callable[[], nn.Module]) -> nn.Module:

@@ -10,9 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.kinds.stored import Stored
 from bench.kinds.task import LentData, Split
 from bench.network.seeds import derived_seed
 from bench.records.setup import Recipe
+from bench.runs.training.ahead import ahead
+from bench.runs.training.zoom import drawn_boxes, zoomed
 
 STRIDE_BYTES, STRIDE_STEPS = 8 << 20, 16
 """The most bytes and steps that a batch holds, but for a single larger step."""
@@ -40,8 +43,16 @@ class Strides:
     would take the first epoch's, which may be a part of one, for that of all.
     """
 
-    def __init__(self, split: Split, recipe: Recipe, seed: int, start: int, stop: int) -> None:
-        self.split, self.recipe, self.seed = split, recipe, seed
+    def __init__(
+        self,
+        split: Split,
+        recipe: Recipe,
+        seed: int,
+        start: int,
+        stop: int,
+        size: tuple[int, ...] | None = None,
+    ) -> None:
+        self.split, self.recipe, self.seed, self.size = split, recipe, seed, size
         self.batch = min(recipe.batch, len(split.labels))
         self.per_epoch = len(split.labels) // self.batch
         self.step, self.stop = start, stop
@@ -58,12 +69,16 @@ class Strides:
             shift = torch.randint(2 * self.recipe.crop + 1, (len(order), 2), generator=generator)
         if self.recipe.flip:
             flip = torch.rand(len(order), generator=generator) < 0.5
+        boxes = None if self.recipe.zoom is None else drawn_boxes(len(order), self.recipe.zoom, generator)
         for step in range(first, last, self.steps):
             stop = min(step + self.steps, last)
             rows = slice(step * self.batch, stop * self.batch)
             self.step += stop - step
+            inputs = self.split.inputs[order[rows]]
+            if boxes is not None and self.size is not None:
+                inputs = zoomed(inputs, boxes[rows], (self.size[-2], self.size[-1]))
             yield Batch(
-                self.split.inputs[order[rows]],
+                inputs,
                 self.split.labels[order[rows]],
                 None if shift is None else shift[rows],
                 None if flip is None else flip[rows],
@@ -95,6 +110,16 @@ def shortened(steps: Sequence[Tensor]) -> list[Tensor]:
     return [ids[:, : STEP_PLACES * count] for ids, count in zip(steps, eights, strict=True)]
 
 
+class Ahead:
+    """Strides of which some are made ahead, by a thread."""
+
+    def __init__(self, strides: Strides) -> None:
+        self.strides = strides
+
+    def __iter__(self) -> Iterator[Batch]:
+        return ahead(self.strides)
+
+
 class TrainData(pl.LightningDataModule):
     """The steps of a schedule from `start` to before `stop`, augmented and scaled on the device that trains.
 
@@ -109,11 +134,13 @@ class TrainData(pl.LightningDataModule):
     def __init__(self, data: LentData, recipe: Recipe, seed: int, start: int, stop: int) -> None:
         super().__init__()
         self.data, self.recipe = data, recipe
-        self.strides = Strides(data.train, recipe, seed, start, stop)
+        size = tuple(data.scale(data.train.inputs[:1]).shape[1:])
+        self.strides = Strides(data.train, recipe, seed, start, stop, size)
 
-    def train_dataloader(self) -> Strides:
-        """Batches of several steps each."""
-        return self.strides
+    def train_dataloader(self) -> Strides | Ahead:
+        """Batches of several steps each; where they are read, decoded or scaled, that is done while others train."""
+        slow = self.recipe.zoom is not None or isinstance(self.data.train.inputs, Stored)
+        return Ahead(self.strides) if slow else self.strides
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """Inputs as the network takes them, and labels."""

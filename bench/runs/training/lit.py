@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytorch_lightning as pl
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from bench.kinds.exits import Loss
@@ -24,7 +25,7 @@ class Pass(NamedTuple):
 
     Attributes:
         inputs: (n, *sample).
-        labels: int64 (n,).
+        labels: int64 (n,), before they are smoothed or mixed.
         logits: of every exit, each (n, classes).
         loss: a scalar.
     """
@@ -43,6 +44,21 @@ class StepCallback(pl.Callback):
 
     def after_update(self, step: Step, done: Pass) -> None:
         """After the update."""
+
+
+def shares(labels: Tensor, classes: int, smoothing: float) -> Tensor:
+    """Labels, int64 (n,), as shares of the classes, float (n, classes), of which a part is the same for all classes."""
+    return F.one_hot(labels, classes).float() * (1 - smoothing) + smoothing / classes
+
+
+def mixed(x: Tensor, targets: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    """Images mixed with others of their batch, and their shares of the classes too (mixup, Zhang et al., ICLR 2018).
+
+    One weight from Beta(alpha, alpha) holds for the batch; PyTorch's generator on the CPU draws it, as it draws the partners.
+    """
+    weight = float(torch.distributions.Beta(alpha, alpha).sample())
+    other = torch.randperm(len(x)).to(x.device)
+    return x.lerp(x[other], 1 - weight), targets.lerp(targets[other], 1 - weight)
 
 
 class LitNet(pl.LightningModule):
@@ -121,8 +137,13 @@ class LitNet(pl.LightningModule):
         progress = self.index / self.total
         for group in optimizer.param_groups:
             group["lr"] = self.recipe.rate(progress)
+        targets = y if self.recipe.smoothing is None else shares(y, self.net.classes, self.recipe.smoothing)
+        if self.recipe.mixup is not None:
+            x, targets = mixed(
+                x, shares(y, self.net.classes, self.recipe.smoothing or 0.0), self.recipe.mixup
+            )
         logits = self.net(x)
-        done = Pass(x, y, logits, self.loss(logits, y, progress))
+        done = Pass(x, y, logits, self.loss(logits, targets, progress))
         optimizer.zero_grad()
         done.loss.backward()
         step = Step(self.net, optimizer, self.index, progress, self.cut)

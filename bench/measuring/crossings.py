@@ -14,6 +14,7 @@ from bench.kinds.sending import send
 from bench.kinds.task import Data, Split
 from bench.measuring.inputs import input_codecs
 from bench.measuring.passes import Passes
+from bench.measuring.tracing import fitting
 from bench.network.crossing import Crossing
 from bench.network.net import Net
 from bench.plugins.plugin import Choice
@@ -115,7 +116,7 @@ def crossings(
     }
     sent = {k: {name: Sent() for name in by_name} for k, by_name in codecs.items()}
     places, done = _order(len(split.labels)), 0
-    for rows in places.split(BATCH):
+    for rows in places.split(fitting(net, BATCH)):
         open_ = {k: [n for n, one in by_codec.items() if not one.is_settled] for k, by_codec in sent.items()}
         if not any(open_.values()):
             break

@@ -293,7 +293,8 @@ def _opaque(picture: Image.Image, colour: str) -> Image.Image:
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert("RGB" if colour == "rgb" else "L")
+    mode = "RGB" if colour == "rgb" else "L"
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _shrunk(

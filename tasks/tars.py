@@ -43,7 +43,8 @@ class InTar(Encoded):
 
     def at(self, places: np.ndarray) -> InTar:
         members = [
-            Member(self.names[place], int(self.starts[place]), int(self.sizes[place])) for place in places
+            Member(self.names[place], int(self.starts[place]), int(self.sizes[place]))
+            for place in places.tolist()
         ]
         return InTar(self.root, members, self.labels[places])
 
@@ -105,7 +106,7 @@ def _listed(file: IO[bytes], start: int) -> Iterator[Member]:
     file.seek(start)
     with tarfile.TarFile(fileobj=file) as archive:
         while (one := archive.next()) is not None:
-            archive.members = []  # else it keeps all of a million
+            archive.members = []  # type: ignore[attr-defined]  # else it keeps all of a million
             back = file.tell()
             if one.isreg():
                 yield Member(one.name.rpartition("/")[2], one.offset_data, one.size)

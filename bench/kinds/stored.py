@@ -39,7 +39,7 @@ class Stored(Tensor):
         places: of these inputs among those that `read` knows; int64 (N,).
     """
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
     read: Read
     places: Tensor
 

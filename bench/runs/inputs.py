@@ -125,13 +125,15 @@ def _of_config(path: Path) -> Preprocessing | None:
     resample = values.get("resample")
     interpolation = RESAMPLING.get(resample) if isinstance(resample, int) else values.get("interpolation")
     try:
-        return Preprocessing(
-            mean=mean,
-            std=std,
-            size=shape[-1],
-            interpolation=interpolation or "bilinear",
-            crop=values.get("crop_pct") or 1.0,
-            source=str(path.name),
+        return Preprocessing.model_validate(
+            {
+                "mean": mean,
+                "std": std,
+                "size": shape[-1],
+                "interpolation": interpolation or "bilinear",
+                "crop": values.get("crop_pct") or 1.0,
+                "source": path.name,
+            }
         )
     except (ValidationError, TypeError, IndexError, KeyError) as error:
         raise SeesawError(

@@ -31,9 +31,7 @@ def zoomed(images: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
     height, width = images.shape[-2:]
     corners = torch.cat([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)
     corners *= torch.tensor([height, width, height, width], dtype=boxes.dtype)
-    out = torch.empty(len(images), images.shape[1], *size, dtype=images.dtype).contiguous(
-        memory_format=torch.channels_last
-    )
+    out = torch.empty(len(images), images.shape[1], *size, dtype=images.dtype)
     for row, (top, left, bottom, right) in enumerate(corners.round().long().tolist()):
         part = images[row : row + 1, :, top : max(bottom, top + 1), left : max(right, left + 1)]
         out[row] = F.interpolate(part, size, mode="bilinear", antialias=True)[0]

@@ -47,7 +47,7 @@ class Encoded:
 
     def at(self, places: np.ndarray) -> Encoded:
         """The pictures at these places."""
-        return Encoded(self.root, [self.names[place] for place in places.tolist()], self.labels[places])
+        return Encoded(self.root, [self.names[place] for place in map(int, places)], self.labels[places])
 
     def some(self, count: int | None) -> Encoded:
         """A random part of so many, the same that `random_subset` takes; all for None."""

@@ -44,7 +44,7 @@ class InTar(Encoded):
     def at(self, places: np.ndarray) -> InTar:
         members = [
             Member(self.names[place], int(self.starts[place]), int(self.sizes[place]))
-            for place in places.tolist()
+            for place in map(int, places)
         ]
         return InTar(self.root, members, self.labels[places])
 

@@ -52,6 +52,14 @@ class Recipe(Settings):
     std: tuple[Positive, ...] = ()
     """of each channel on the scale 0..1, divided by; as mean"""
 
+    def settings(self) -> dict[str, Any]:
+        """Every setting but those that are left open, so that recipes from before there was one are still the same."""
+        return {
+            key: value
+            for key, value in self.model_dump(mode="json").items()
+            if value is not None and value != []
+        }
+
     def rate(self, progress: float) -> float:
         """The learning rate at a share of the schedule, from 0 to 1."""
         if self.schedule == "constant":

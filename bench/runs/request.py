@@ -193,7 +193,7 @@ class ResolvedRun:
             policies=[_named(one) for one in policies],
             codecs=[_named(one) for one in codecs],
             meters=[_named(one) for one in meters],
-            recipe=recipe.model_dump(mode="json"),
+            recipe=recipe.settings(),
             device=device.type,
             weights=digest,
             cut=request.cut if method.plugin.sided else None,

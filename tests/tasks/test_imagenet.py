@@ -1,6 +1,6 @@
 """ImageNet and Tiny ImageNet in the layouts in which people have them, made small.
 
-Covers: tasks/imagenet.py, tasks/tiny_imagenet.py, tasks/encoded.py, tasks/synsets.py, tasks/tars.py, tasks/validation.py
+Covers: tasks/tiny_imagenet.py, tasks/encoded.py, tasks/synsets.py, tasks/tars.py, tasks/validation.py
 """
 
 import io

@@ -1,7 +1,4 @@
-"""Large images are measured a few at a time.
-
-Covers: bench/measuring/tracing.py
-"""
+"""Large images are measured a few at a time."""
 
 from torch import nn
 

@@ -1,6 +1,6 @@
 """Random resized crops, mixed and smoothed labels, and batches made ahead.
 
-Covers: bench/runs/training/zoom.py, bench/runs/training/ahead.py
+Covers: bench/runs/training/ahead.py
 """
 
 import threading

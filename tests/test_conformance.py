@@ -10,7 +10,7 @@ from bench.plugins.plugin import KINDS, choose, class_name, entries
 from bench.testing import check
 
 NEEDS_FILES = {
-    *("cifar10", "cifar100", "mnist", "fashion-mnist", "folder"),
+    *("cifar10", "cifar100", "mnist", "fashion-mnist", "folder", "imagenet", "tiny-imagenet"),
     *("imdb", "mrpc", "qqp", "rte", "scitail", "snli", "sst2", "yelp"),
     *("bert", "module", "profile"),
 }

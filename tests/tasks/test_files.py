@@ -4,6 +4,8 @@ Covers: tasks/cifar.py, tasks/digits.py, tasks/folder.py, tasks/images.py, tasks
 """
 
 import gzip
+import hashlib
+import pickle
 import struct
 
 import numpy as np
@@ -306,3 +308,38 @@ def test_more_of_a_users_mistakes_are_a_sentence(tmp_path):
     Image.new("F", (9, 9)).save(tmp_path / "other" / "ant" / "f.tif")
     with pytest.raises(SeesawError, match="no known scale"):
         task(f"folder[path={tmp_path / 'other'}]").data(tmp_path, 0)
+
+
+def test_cifar_10_is_read_from_its_official_files_and_only_where_their_sums_hold(tmp_path, monkeypatch):
+    from torchvision.datasets import CIFAR10
+
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (60, 3, 32, 32), dtype=np.uint8)
+    rows = {f"data_batch_{n}": slice(10 * n - 10, 10 * n) for n in range(1, 6)} | {
+        "test_batch": slice(50, 60)
+    }
+    sums = {}
+    for name, taken in rows.items():
+        labels = [place % 10 for place in range(60)][taken]
+        data = pickle.dumps({"data": pixels[taken].reshape(10, -1), "labels": labels}, 2)
+        (folder / name).write_bytes(data)
+        sums[name] = hashlib.md5(data).hexdigest()
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": [str(n) for n in range(10)]}, 2))
+    sums["batches.meta"] = hashlib.md5((folder / "batches.meta").read_bytes()).hexdigest()
+    monkeypatch.setattr(
+        "urllib.request.urlopen", lambda *args, **more: (_ for _ in ()).throw(OSError("no network"))
+    )
+    with pytest.raises(SeesawError, match="could not be downloaded"):
+        task("cifar10").data(tmp_path, 0)  # pickles of other sums are not opened
+    monkeypatch.setattr(CIFAR10, "train_list", [[name, sums[name]] for name in rows if name != "test_batch"])
+    monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", sums["test_batch"]]])
+    monkeypatch.setattr(
+        CIFAR10, "meta", {"filename": "batches.meta", "key": "label_names", "md5": sums["batches.meta"]}
+    )
+    data = task("cifar10").data(tmp_path, 0)
+    assert torch.equal(data.test.inputs, torch.from_numpy(pixels[50:]))
+    assert data.test.labels.tolist() == list(range(10))
+    assert len(data.train.labels) + len(data.calibration.labels) == 50
+    assert task("cifar10").identity(tmp_path) == {}

@@ -46,7 +46,7 @@ class Torchvision(Captured):
         return _preprocessing(self.weights()) if self.pretrained else None
 
     def preprocessing_of(self, file: Path, sha256: str) -> Preprocessing | None:
-        for entry in _models().get_model_weights(self.name):
+        for entry in self._library().get_model_weights(self.name):
             short = entry.url.rpartition("-")[2].partition(".")[
                 0
             ]  # the library's names end in a digest's beginning
@@ -58,13 +58,7 @@ class Torchvision(Captured):
         return {"weights": self.file().name} if self.pretrained else {}
 
     def module(self, sample: Sample, classes: int) -> nn.Module:
-        models = _models()
-        names = models.list_models(module=models)
-        if self.name not in names:
-            near = difflib.get_close_matches(self.name, names, n=3)
-            raise SeesawError(
-                f"torchvision has no classifier {self.name!r}. Choose another, such as {', '.join(near or names[:3])}."
-            )
+        models = self._library()
         made = models.get_model(self.name, weights=None, num_classes=classes, **self.options(sample))
         made = with_channels(made, channels_of(sample))
         if self.pretrained and weights_wanted():
@@ -79,9 +73,24 @@ class Torchvision(Captured):
             return {"input_size": sample.shape[-2:]}
         return {"aux_logits": False} if self.name in ("googlenet", "inception_v3") else {}
 
+    def _library(self) -> Any:
+        """torchvision.models, which has the network.
+
+        Raises:
+            SeesawError: it has not.
+        """
+        models = _models()
+        names = models.list_models(module=models)
+        if self.name not in names:
+            near = difflib.get_close_matches(self.name, names, n=3)
+            raise SeesawError(
+                f"torchvision has no classifier {self.name!r}. Choose another, such as {', '.join(near or names[:3])}."
+            )
+        return models
+
     def weights(self) -> Any:
         """The library's entry for the weights."""
-        return _models().get_model_weights(self.name).DEFAULT
+        return self._library().get_model_weights(self.name).DEFAULT
 
     def file(self) -> Path:
         """The place of the weights on this machine, in the library's cache."""

@@ -51,8 +51,13 @@ class Backbone(Plugin):
         """
         return self.stages(sample), None
 
-    def for_classes(self, names: Sequence[str]) -> Self:
-        """The same backbone for classes of these names, in their order: of a network trained for more classes it keeps these."""
+    def for_task(self, names: Sequence[str], inputs: Preprocessing | None) -> Self:
+        """The same backbone for a task (`About`): a network trained for more classes keeps those of these names.
+
+        Args:
+            names: of the classes in their order.
+            inputs: how images are scaled for the weights, where that is not the task's way.
+        """
         return self
 
     def trained(self, classes: int) -> bool:

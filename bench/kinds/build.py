@@ -28,7 +28,7 @@ def assemble(backbone: Backbone, about: About, exits: Exits) -> Net:
     Raises:
         SeesawError: no head on the last stage.
     """
-    backbone = backbone.for_classes(about.names)
+    backbone = backbone.for_task(about.names, about.inputs)
     stages, own = backbone.parts(about.sample, about.classes)
     net = Net(stages, about.sample, about.classes)
     shares, last = Tariff.of(net).shares(), len(net.stages) - 1

@@ -113,12 +113,14 @@ class About:
         sample: the form of one input of the network.
         recipe: of training.
         names: of the classes in their order, where other data sets and published networks have them too: wnids.
+        inputs: how images are scaled for the weights of a run, where that is not the task's way.
     """
 
     classes: int
     sample: Sample
     recipe: Recipe
     names: tuple[str, ...] = ()
+    inputs: Preprocessing | None = None
 
 
 class Task(Plugin):

@@ -13,7 +13,9 @@ from pydantic import ValidationError
 from bench.errors import SeesawError
 from bench.files import read_plain
 from bench.kinds.backbone import Backbone
+from bench.kinds.bases.captured import Captured
 from bench.kinds.task import About, Task
+from bench.network.net import Sample
 from bench.plugins.plugin import Choice
 from bench.records.setup import Preprocessing, Recipe
 
@@ -27,7 +29,12 @@ RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 
 
 def preprocessing(
-    task: Choice[Task], backbone: Backbone, recipe: Recipe, weights: Path | None, sha256: str | None
+    task: Choice[Task],
+    sample: Sample,
+    backbone: Backbone,
+    recipe: Recipe,
+    weights: Path | None,
+    sha256: str | None,
 ) -> Preprocessing | None:
     """How images are scaled for the weights that a run begins with; None where the task's own way holds.
 
@@ -37,6 +44,7 @@ def preprocessing(
 
     Args:
         task: of the run.
+        sample: of the task.
         backbone: of the run.
         recipe: with mean and std, where --set names them.
         weights: the file that is loaded, if one is.
@@ -49,23 +57,49 @@ def preprocessing(
         raise SeesawError(
             "mean and std belong together. Name both, a number for each channel, joined by ':': --set mean=A:B:C --set std=A:B:C."
         )
-    own = (
-        backbone.preprocessing() if weights is None or sha256 is None else of_file(backbone, weights, sha256)
-    )
+    if len(sample.shape) != 3 or sample.vocabulary:
+        if recipe.mean:
+            raise SeesawError(
+                f"mean and std scale images, and {task.spec} has other samples. Leave them out of the recipe."
+            )
+        return None
+    given = weights is not None and sha256 is not None
+    own = of_file(backbone, weights, sha256) if given else backbone.preprocessing()
     if recipe.mean:
         usual = own or Preprocessing(mean=recipe.mean, std=recipe.std)
-        return usual.model_copy(update={"mean": recipe.mean, "std": recipe.std, "source": "the recipe"})
+        both = {"mean": recipe.mean, "std": recipe.std, "source": "the recipe"}
+        return _done(usual.model_copy(update=both), task.plugin, sample, backbone)
     if {"mean", "std"} & task.plugin.model_fields_set:
         if own is not None:
             _tell("Images are scaled by mean and std of the task's spec, not by those of %s.", own.source)
         return None
-    if own is None and weights is not None:
+    if own is None and weights is not None and not _is_ours(weights):
         _tell(
             "Nothing says by which mean and std the images were scaled that %s was trained with, so the task's are used. "
             "Name others: --set mean=A:B:C --set std=A:B:C.",
             weights,
         )
-    return own
+    return None if own is None else _done(own, task.plugin, sample, backbone)
+
+
+def _done(own: Preprocessing, task: Task, sample: Sample, backbone: Backbone) -> Preprocessing:
+    """What of it is done: size and interpolation by backbones that bring images to a size, the crop by tasks that cut it out."""
+    resizes = isinstance(backbone, Captured)
+    size = (own.size if backbone.size is None else backbone.size) if resizes else None
+    cropped = task.fitted(own) != task
+    done = {"size": own.size if cropped else size, "crop": own.crop if cropped else 1.0}
+    return own.model_copy(update=done).for_channels(sample.shape[0])
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether a file is one that a run has packed, with the task's own scaling or the record's."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "pt") as opened:
+            return "packed" in (opened.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
 
 
 @cache

@@ -148,18 +148,18 @@ class ResolvedRun:
         if method.plugin.sided and request.cut is None:
             raise SeesawError(f"{method.spec} has to know the cut. Name it: --cut K (CUT=K).")
         values = value_type(request.values)
-        usual = task.plugin.about().recipe
+        known = task.plugin.about()
+        usual = known.recipe
         changed = Recipe.read("the recipe", {"epochs": str(usual.epochs)} | dict(request.recipe))
         recipe = usual.model_copy(update={key: getattr(changed, key) for key in request.recipe})
         digest = None if request.weights is None else _digest(request.weights)
-        inputs = preprocessing(task, backbone.plugin, recipe, request.weights, digest)
+        inputs = preprocessing(task, known.sample, backbone.plugin, recipe, request.weights, digest)
         about = (task.plugin if inputs is None else task.plugin.fitted(inputs)).about()
-        about = replace(about, names=about.names or task.plugin.names_below(request.data))
-        if inputs is not None:
-            inputs = inputs.for_channels(about.sample.shape[0])
-            announce(inputs, about)
+        names = about.names or task.plugin.names_below(request.data)
+        about = replace(about, names=names, inputs=inputs)
+        announce(inputs, about)
         early = isinstance(exits.plugin, EarlyExits)
-        ready = backbone.plugin.for_classes(about.names).trained(about.classes) and not early
+        ready = backbone.plugin.for_task(names, inputs).trained(about.classes) and not early
         if not recipe.epochs and request.weights is None and not ready:
             raise SeesawError(
                 "Without epochs and without weights a random network would be measured. Train it (epochs=1 or more), or name "

@@ -139,7 +139,7 @@ def open_part(folder: Path, name: str) -> Part:
     for spec in specs.values():
         announced(spec)
     sample = Sample(manifest.shape, getattr(torch, manifest.dtype), manifest.vocabulary)
-    about = About(manifest.classes, sample, Recipe(epochs=1))
+    about = About(manifest.classes, sample, Recipe(epochs=1), inputs=manifest.inputs)
     plugins = (
         choose(Backbone, manifest.backbone).plugin,
         choose(Method, manifest.method).plugin,

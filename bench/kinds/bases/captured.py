@@ -17,6 +17,7 @@ from bench.network.graph.capture import capture
 from bench.network.graph.values import on_meta
 from bench.network.net import Sample
 from bench.plugins.plugin import Count, Whole
+from bench.records.setup import Preprocessing
 
 IMAGENET = 1000
 """Classes of a network that is built without a task."""
@@ -37,10 +38,11 @@ class Captured(Backbone):
     """height and width that images are brought to first; where left open, those of its published weights, or as they come"""
 
     _names: tuple[str, ...] = PrivateAttr(default=())
+    _inputs: Preprocessing | None = PrivateAttr(default=None)
 
-    def for_classes(self, names: Sequence[str]) -> Self:
+    def for_task(self, names: Sequence[str], inputs: Preprocessing | None) -> Self:
         twin = self.model_copy()
-        twin._names = tuple(names)
+        twin._names, twin._inputs = tuple(names), inputs
         return twin
 
     def module(self, sample: Sample, classes: int) -> nn.Module:
@@ -64,7 +66,7 @@ class Captured(Backbone):
         prepare, taken = None, sample
         if self.size is not None and len(sample.shape) != 3:
             raise SeesawError(f"size= is for images, not for samples of shape {sample.shape}. Leave it out.")
-        own = self.preprocessing()
+        own = self._inputs or self.preprocessing()
         size = own.size if self.size is None and own is not None and len(sample.shape) == 3 else self.size
         if size is not None and (self.size is not None or sample.shape[1:] != (size, size)):
             taken = Sample((sample.shape[0], size, size), sample.dtype)

@@ -42,7 +42,9 @@ def test_published_weights_bring_mean_deviation_size_and_interpolation(said):
     run = resolved(f"{NET},pretrained=true]")
     found = run.setup.inputs
     assert (found.mean, found.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    assert (found.size, found.interpolation, found.crop) == (224, "bilinear", 0.875)
+    assert (found.size, found.interpolation) == (224, "bilinear")
+    assert found.crop == 1  # the images of this task are not cropped
+    assert run.about.inputs == found
     assert "Images are scaled as torchvision's SqueezeNet1_1_Weights.IMAGENET1K_V1 says" in said.text
     assert "224 x 224 (bilinear)" in said.text
     data = run.splits()
@@ -110,7 +112,12 @@ def test_a_configuration_beside_the_file_is_read(tmp_path, said):
             "interpolation": "bicubic"}}  # fmt: skip
     (tmp_path / "config.json").write_text(json.dumps(timm))
     found = resolved(f"{NET}]", weights=path).setup.inputs
-    assert (found.std, found.size, found.crop, found.interpolation) == ((0.2,) * 3, 48, 0.9, "bicubic")
+    assert (found.std, found.size, found.interpolation) == ((0.2,) * 3, 48, "bicubic")
+    about = resolved(f"{NET}]", weights=path).about
+    with torch.device("meta"):
+        net = assemble(choose(Backbone, f"{NET}]").plugin, about, choose(Exits, "single").plugin)
+    assert [(one.size, one.mode) for one in net.modules() if isinstance(one, Resize)] == [(48, "bicubic")]
+    assert resolved("mlp", weights=path).setup.inputs.size is None
     (tmp_path / "config.json").unlink()
     hub = {
         "image_mean": [0.4] * 3,
@@ -144,9 +151,28 @@ def test_of_a_thousand_classes_a_network_keeps_the_tasks():
     names = (wnids[5], wnids[3], wnids[999])
     plugin = choose(Backbone, f"{NET},pretrained=true]").plugin
     assert not plugin.trained(3)
-    assert plugin.for_classes(names).trained(3)
-    assert not plugin.for_classes(("cat", "dog", "fish")).trained(3)
+    assert plugin.for_task(names, None).trained(3)
+    assert not plugin.for_task(("cat", "dog", "fish"), None).trained(3)
     whole, part = (torch.nn.Linear(4, count) for count in (1000, 3))
     load(part, whole.state_dict(), "it", [5, 3, 999])
     x = torch.randn(2, 4)
     assert torch.allclose(part(x), whole(x)[:, [5, 3, 999]])
+
+
+def test_a_name_that_is_none_is_a_sentence_with_weights_too():
+    with pytest.raises(SeesawError, match="has no classifier 'resnet19'"):
+        resolved("torchvision[name=resnet19,pretrained=true]")
+
+
+def test_a_file_that_a_run_has_packed_gets_no_line(tmp_path, said):
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(1)}, tmp_path / "own.safetensors", {"packed": "{}"})
+    resolved("mlp", weights=tmp_path / "own.safetensors")
+    assert said.text == ""
+
+
+def test_images_that_the_task_crops_are_cropped_as_the_weights_were_trained(tmp_path):
+    run = resolved(f"{NET},pretrained=true]", task=f"imagenet[path={tmp_path},subset=imagenette]")
+    assert (run.setup.inputs.size, run.setup.inputs.crop) == (224, 0.875)
+    assert run.about.sample.shape == (3, 224, 224)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bench.boards.differences import Difference
 from bench.boards.rows import Row, accuracy
+from bench.records.setup import Setup
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +50,15 @@ def _sizes(rows: Sequence[Row]) -> tuple[int, int]:
 
 
 def recipe_key(row: Row) -> str:
-    """What must be equal for rows to be of one recipe: its settings, and whether weights were given."""
-    return json.dumps([row.setup.weights is not None, row.setup.recipe], sort_keys=True, default=str)
+    """What must be equal for rows to be of one recipe: its settings, its layout over devices, and whether weights were given."""
+    layout = None if row.setup.layout is None else row.setup.layout.plan()
+    return json.dumps([row.setup.weights is not None, row.setup.recipe, layout], sort_keys=True, default=str)
 
 
 def recipe_names(rows: Iterable[Row]) -> dict[str, str]:
     """The name of every recipe, by its key: its epochs, and where several have as many, the settings that differ."""
     recipes = {recipe_key(row): row.setup for row in rows}
-    plain = {key: _plain_name(setup.recipe, setup.weights is not None) for key, setup in recipes.items()}
+    plain = {key: _plain_name(setup) for key, setup in recipes.items()}
     counts = Counter(plain.values())
     names: dict[str, str] = {}
     for key, setup in recipes.items():
@@ -69,11 +71,12 @@ def recipe_names(rows: Iterable[Row]) -> dict[str, str]:
     return names
 
 
-def _plain_name(recipe: dict[str, object], given: bool) -> str:
-    epochs = recipe.get("epochs")
+def _plain_name(setup: Setup) -> str:
+    epochs, given = setup.recipe.get("epochs"), setup.weights is not None
     if given and epochs == 0:
         return "weights given"
-    return f"{epochs} epoch{'' if epochs == 1 else 's'}" + (", weights given" if given else "")
+    words = [f"{epochs} epoch{'' if epochs == 1 else 's'}", *(["weights given"] if given else [])]
+    return ", ".join([*words, *(setup.layout.plan() if setup.layout else [])])
 
 
 def _in_groups(rows: Iterable[Row]) -> tuple[tuple[Row, ...], tuple[int | None, ...]]:

@@ -56,6 +56,10 @@ def compare(
     check_names("backbone", options.words(backbones))
     check_names("method", options.words(methods))
     every_seed = options.numbers(seeds)
+    if run_options.nodes > 1:
+        raise SeesawError(
+            "A cell that trains on several nodes is started on each of them: seesaw run --nodes. Leave --nodes out here."
+        )
     with out.status("Loading PyTorch ..."):
         from bench.records.record import is_record
         from bench.runs.grid import grid

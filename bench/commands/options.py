@@ -18,6 +18,7 @@ from bench.files import OWN, PUBLISHED
 from bench.plain import PlainConsole
 from bench.plugins.names import check_model, check_names
 from bench.plugins.spec import split
+from bench.records.layout import check_words
 from bench.records.setup import Recipe
 from bench.runs import defaults
 
@@ -42,6 +43,30 @@ Epochs = Annotated[
 ]
 Set = Annotated[list[str] | None, typer.Option("--set", help="change the recipe: lr=0.05 (may be repeated)")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
+Devices = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="that train one network together, on each node: a process each, a share of every step each",
+    ),
+]
+Nodes = Annotated[
+    int,
+    typer.Option(
+        min=1, help="machines that train one network together; run the same command on each, with NODE_RANK, MASTER_ADDR and "
+        "MASTER_PORT set"
+    ),
+]  # fmt: skip
+Strategy = Annotated[str, typer.Option(help="of Lightning, for several devices: ddp (auto takes it)")]
+Precision = Annotated[str, typer.Option(help="of forward and backward passes in training: 32 or bf16-mixed")]
+Compile = Annotated[
+    bool,
+    typer.Option("--compile", help="compile the network for training (torch.compile), minutes at the start"),
+]
+Accumulate = Annotated[
+    int,
+    typer.Option(min=1, help="parts of each step on a device, one after the other, where memory is short"),
+]
 Publish = Annotated[
     bool,
     typer.Option(
@@ -89,6 +114,8 @@ Deterministic = Annotated[
 
 DEVICES, VALUES = ("auto", "cpu", "cuda", "mps"), ("float32", "float16", "int8")
 """The words that `pick_device` and `value_type` know, to be checked before PyTorch is loaded."""
+LAYOUT = ("devices", "nodes", "strategy", "precision", "compile", "accumulate")
+"""The options that say how a training is laid over devices."""
 RUNS, DATA = Path("runs"), Path("data")
 POLICIES, CODECS, METERS = map(",".join, (defaults.POLICIES, defaults.CODECS, defaults.METERS))
 
@@ -155,6 +182,12 @@ class RunOptions(TrainOptions):
     codecs: Specs = CODECS
     meters: Specs = METERS
     device: Device = "auto"
+    devices: Devices = 1
+    nodes: Nodes = 1
+    strategy: Strategy = "auto"
+    precision: Precision = "32"
+    compile: Compile = False
+    accumulate: Accumulate = 1
     cut: Cut = None
     values: Values = "float32"
     calibrate: Calibrate = None
@@ -194,12 +227,14 @@ class RunOptions(TrainOptions):
         for option, word, known in (("device", self.device, DEVICES), ("values", self.values, VALUES)):
             if word not in known:
                 raise SeesawError(f"There is no --{option} {word!r}. Choose {', '.join(known)}.")
+        check_words(self.strategy, self.precision)
         for kind, option in (("policy", "policies"), ("codec", "codecs"), ("meter", "meters")):
             check_names(kind, lists[option])
 
     def request(self, model: str, **more: Any) -> RunRequest:
         """The request of one run of a model; `more` are other fields of it, such as the seed."""
-        own = {name: getattr(self, name) for name in ("device", "cut", "values", "calibrate")}
+        names = ("device", "cut", "values", "calibrate", *LAYOUT)
+        own = {name: getattr(self, name) for name in names}
         return super().request(model, **own, **self.lists, **more)
 
 

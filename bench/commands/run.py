@@ -49,13 +49,17 @@ def run(
       seesaw run --task cifar10 --model resnet --weights resnet20.pt --epochs 0 --exits single --calibrate test
 
       seesaw run --task digits --model 'lenet_sparse\\[where=device]' --cut 2
+
+      seesaw run --task cifar100 --model 'resnet\\[depth=32]_rigl' --devices 4 --precision bf16-mixed
     """
     run_options.check_names(model)
     every_seed = options.numbers(seeds)
     with out.status("Loading PyTorch ..."):
         from bench.machine import settle
         from bench.runs.progress import RunProgress
+        from bench.runs.ranks import Node
         from bench.runs.request import ResolvedRun
+        from bench.runs.run import follow
         from bench.runs.run import run as run_one
 
     settle(threads, deterministic=deterministic)
@@ -63,6 +67,10 @@ def run(
         one = ResolvedRun.of(
             run_options.request(model, seed=seed, weights=weights, timing_threads=threads or 1)
         )
+        if node := Node.of(one.layout).number:
+            out.print(f"{one.title}: node {node} trains along; node 0 measures, and writes the record.")
+            follow(one)
+            continue
         if one.is_done and not again and not measure:
             record = None
             out.print(f"Already run, so the record is shown; --again runs it anew: {one.path}")

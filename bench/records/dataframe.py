@@ -76,6 +76,7 @@ def _run(record: Record) -> dict[str, Any]:
         "exits_plan": setup.exits.label,
         "values": setup.values or "float32",
         "epochs": setup.recipe.get("epochs"),
+        "layout": ", ".join(setup.layout.plan()) if setup.layout else None,
         "seed": record.seed,
         "budget": record.budget,
         "processor": record.machine.get("accelerator") or record.machine.get("processor"),

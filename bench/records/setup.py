@@ -13,6 +13,7 @@ from bench.errors import SeesawError
 from bench.plugins.listing import bases
 from bench.plugins.plugin import Positive, Settings
 from bench.plugins.spec import names_draft, parse, render, without_folders
+from bench.records.layout import Layout
 from bench.records.sealed import Block, slug
 from bench.records.sealed import digest as digest_of
 
@@ -160,6 +161,9 @@ class Setup(Block):
     calibrate: Annotated[float, Field(gt=0, lt=1)] | None = None
     """share of the test split that thresholds were set on, and that was left out of it; none: the calibration split"""
 
+    layout: Layout | None = None
+    """how the training was laid over devices, and in which numbers; none: one device, float32"""
+
     @property
     def model(self) -> str:
         """The product `backbone_method`."""
@@ -269,6 +273,7 @@ def plan_of(setup: Setup) -> str:
     parts += [] if setup.cut is None else [f"cut {setup.cut}"]
     parts += [] if setup.values is None else [f"{setup.values} weights"]
     parts += ["lean training"] if setup.lean else []
+    parts += [] if setup.layout is None else setup.layout.plan()
     parts += [] if setup.calibrate is None else [f"calibrated on {setup.calibrate:.4g} of the test split"]
     return ", ".join(parts)
 

@@ -17,6 +17,7 @@ WORDS = {
     "data": "read the data",
     "build": "build the network",
     "dense steps": "time dense steps",
+    "ranks": "start the processes",
     "train": "train",
     "pack": "pack the weights",
     "trace": "trace calibration and test split",

@@ -25,6 +25,7 @@ from bench.machine import pick_device
 from bench.network.sparse.values import ValueType, value_type
 from bench.plugins.plugin import Choice, Plugin, choose, entries
 from bench.plugins.spec import render, split_model, value_without_folders
+from bench.records.layout import ALONE, Layout, deal, layout_of
 from bench.records.record import Record
 from bench.records.run_files import RunFiles
 from bench.records.setup import DENSE, Named, Recipe, Setup, specs_of
@@ -50,6 +51,18 @@ class RunRequest:
     recipe: dict[str, str] = field(default_factory=dict)
     """settings of the recipe to change, such as epochs"""
     device: str = "auto"
+    devices: int = 1
+    """of each node, one process for each; of a CPU, processes that share its cores"""
+    nodes: int = 1
+    """machines, on each of which the same command runs"""
+    strategy: str = "auto"
+    """of Lightning, where several processes train: ddp"""
+    precision: str = "32"
+    """of forward and backward passes in training: 32 or bf16-mixed"""
+    compile: bool = False
+    """whether the network is compiled for training"""
+    accumulate: int = 1
+    """into how many parts a step's samples are divided in each process, where memory is short"""
     weights: Path | None = None
     """safetensors or state-dict file to start from"""
     cut: int | None = None
@@ -95,6 +108,7 @@ class RunRequest:
             values=setup.values or "float32",
             lean=setup.lean,
             calibrate=None if setup.calibrate is None else f"{TEST}:{setup.calibrate!r}",
+            **_layout_options(setup.layout or ALONE),
             timing_threads=record.timing_threads or 1,
             **places,
         )
@@ -181,6 +195,15 @@ class ResolvedRun:
                 f"crop={recipe.crop} may move an image of {shape[1]} x {shape[2]} out of sight. Take fewer pixels than its sides."
             )
         device = pick_device(request.device)
+        layout = layout_of(
+            request.devices,
+            request.nodes,
+            request.strategy,
+            request.precision,
+            request.compile,
+            request.accumulate,
+        )
+        _check_layout(layout or ALONE, device, recipe, lean=request.lean)
         setup = Setup(
             task=_named(task),
             task_version=task.plugin.version,
@@ -200,6 +223,7 @@ class ResolvedRun:
             values=None if values == "float32" else values,
             lean=request.lean and isinstance(method.plugin, Predefined),
             calibrate=_share(request.calibrate),
+            layout=layout,
         )
         return cls(
             request, task, about, backbone, method, exits, policies, codecs, meters, recipe, device, setup
@@ -236,6 +260,11 @@ class ResolvedRun:
     def input_codecs(self) -> list[Choice[Codec]]:
         """The codecs of inputs, for cut 0, beside those that are measured there anyway."""
         return [one for one in self.codecs if one.plugin.content == "input"]
+
+    @property
+    def layout(self) -> Layout:
+        """How the training is laid over devices."""
+        return self.setup.layout or ALONE
 
     @property
     def values(self) -> ValueType:
@@ -276,6 +305,37 @@ class ResolvedRun:
         """The run in one line, for the console."""
         setup = self.setup
         return f"{setup.task.spec}  {setup.model_at_density}  {setup.exits.spec}  seed {self.seed}  on {self.device.type}"
+
+
+def _layout_options(layout: Layout) -> dict[str, Any]:
+    """The fields of a request that a layout was made of."""
+    return {
+        "devices": layout.devices or 1,
+        "nodes": layout.nodes or 1,
+        "precision": layout.precision or "32",
+        "compile": layout.compiled,
+        "accumulate": layout.accumulate or 1,
+    }
+
+
+def _check_layout(layout: Layout, device: torch.device, recipe: Recipe, *, lean: bool) -> None:
+    """See that a layout fits the device, the recipe and the way of training.
+
+    Raises:
+        SeesawError: it does not.
+    """
+    here = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device.type, 4096)
+    if (layout.devices or 1) > here:
+        raise SeesawError(
+            f"There {'is one device' if here == 1 else f'are {here} devices'} {device.type} here, and --devices "
+            f"{layout.devices} are asked for. Give {here} or fewer, or --device cpu."
+        )
+    if lean and layout.precision is not None:
+        raise SeesawError(
+            f"--lean trains by kernels that compute in float32, and --precision {layout.precision} asks for other numbers. "
+            "Leave one out."
+        )
+    deal(recipe.batch, layout)
 
 
 def _named(choice: Choice[Any]) -> Named:

@@ -14,6 +14,7 @@ from bench.records.store import Trained
 from bench.runs.account import Account
 from bench.runs.measure import measure_net
 from bench.runs.phases import Phases, Report, silent
+from bench.runs.ranks import Node, train_together
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.train import checkpoints_of, train, trained_before
 from bench.runs.training.budget import out_of_memory
@@ -42,6 +43,11 @@ def run(
     """
     one = request if isinstance(request, ResolvedRun) else ResolvedRun.of(request)
     places = one.request
+    if (node := Node.of(one.layout)).number:
+        raise SeesawError(
+            f"This is node {node.number} of {one.layout.nodes}: node 0 has the run, and the others follow it. Run `seesaw run` "
+            "here, or call bench.runs.run.follow."
+        )
     writable(places.records, "Records", "--records")
     writable(places.runs, "Weights and traces", "--runs")
     with alone(one.files.lock, lambda: report("wait", 0, 0, "another process runs this")):
@@ -60,6 +66,15 @@ def run(
         checkpoints.clear()
         marker.unlink(missing_ok=True)
         return record
+
+
+def follow(run: ResolvedRun) -> None:
+    """Train a run's share of this node, beside node 0, which has the run: it measures, and writes the record.
+
+    Raises:
+        SeesawError: a process died, or node 0 does not answer.
+    """
+    train_together(run, lambda word, content: None)
 
 
 def _sweep(run: ResolvedRun) -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -22,18 +22,38 @@ from bench.records.reading import Reading
 from bench.records.record import NEW_HEADS, EpochRow
 from bench.records.store import Trained
 from bench.runs.phases import Phases
+from bench.runs.ranks import train_together
 from bench.runs.request import ResolvedRun
 from bench.runs.trained import give_weights
 from bench.runs.training.budget import Budget
 from bench.runs.training.callbacks import Log
-from bench.runs.training.checkpoint import Checkpoints
+from bench.runs.training.checkpoint import START_ANEW, Checkpoints
 from bench.runs.training.codecs import codec_cuts
 from bench.runs.training.overhead import NAME as OVERHEAD
 from bench.runs.training.overhead import Overhead
 from bench.runs.training.validation import Validation, validated
+from bench.runs.training.world import World
 from bench.shipping.packed.weights import Loaded, load_weights
 
 log = logging.getLogger("seesaw")
+
+RESULT = 9999
+"""The number, among the checkpoints of calls, of the network that several processes have trained."""
+
+
+class Watching(Protocol):
+    """What is told of epochs and validations, such as a mirror."""
+
+    run: Any
+    """None where validations are not wanted"""
+
+    def epoch(self, index: int, epoch: EpochRow) -> None:
+        """An epoch has ended."""
+        ...
+
+    def validation(self, index: int, accuracy: list[float]) -> None:
+        """The network was validated after an epoch."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -79,13 +99,65 @@ def dense_parent(run: ResolvedRun) -> Callable[[], Net]:
 def train(
     run: ResolvedRun, data: Data, phases: Phases, mirror: Mirror, checkpoints: Checkpoints
 ) -> TrainedNet:
-    """Build the network and let the method train it, going on from the last checkpoint."""
+    """Build the network and let the method train it, here or by several processes, going on from the last checkpoint."""
+    if run.layout.size == 1:
+        return train_here(run, data, phases, mirror, checkpoints)
+    return _train_together(run, phases, mirror, checkpoints)
+
+
+def _train_together(run: ResolvedRun, phases: Phases, mirror: Mirror, checkpoints: Checkpoints) -> TrainedNet:
+    """Let several processes train the network, and take it back."""
+
+    def heard(word: str, content: Any) -> None:
+        if word == "at":
+            phases.advance(*content)
+        elif word == "epoch":
+            mirror.epoch(content[0], EpochRow.model_validate(content[1]))
+        else:
+            mirror.validation(*content)
+
+    with phases("ranks"):
+        result = train_together(run, heard, validate=mirror.run is not None)
+    assert result is not None, "node 0 alone calls this"
+    for name in ("dense steps", "train"):
+        seconds = result["seconds"].get(name, 0.0)
+        phases.add(name, seconds)
+        phases.add("ranks", -min(seconds, phases.seconds["ranks"]))  # what is left is their start and end
+    saved = Checkpoints(checkpoints.folder, result["identity"]).read(RESULT)
+    if saved is None:
+        raise SeesawError(f"The trained network is not in {checkpoints.folder}. {START_ANEW}")
+    _, net, _ = _built(run, phases)
+    saved.to_net(net)
+    overhead = None if result["overhead"] is None else Reading.model_validate(result["overhead"])
+    epochs = [EpochRow.model_validate(row) for row in result["epochs"]]
+    return TrainedNet(net.eval(), result["spent"], epochs, overhead, result["notes"])
+
+
+def train_here(
+    run: ResolvedRun,
+    data: Data,
+    phases: Phases,
+    mirror: Watching,
+    checkpoints: Checkpoints,
+    world: World | None = None,
+) -> TrainedNet:
+    """Build the network and let the method train it in this process, going on from the last checkpoint.
+
+    Args:
+        run: the request, resolved.
+        data: the task's splits.
+        phases: the run's clock.
+        mirror: is told of epochs and validations.
+        checkpoints: of the run.
+        world: the processes that train with this one.
+    """
+    world = world or World(run.layout)
     built, net, loaded = _built(run, phases)
     _check_batch(run, net, data)
     for codec in run.learned_codecs:
         codec_cuts(codec, net)
     journal = Log(report=partial(phases.advance, "train"), ended=mirror.epoch, checkpoints=checkpoints)
-    budget = _budget(run, data, journal)
+    budget = _budget(run, data, journal, world)
     dense = Overhead(dense_parent(run), budget, run.exits.plugin)
     with phases("dense steps"):
         dense.probe()
@@ -153,9 +225,12 @@ def _built(run: ResolvedRun, phases: Phases) -> tuple[Backbone, Net, Loaded | No
     return built, net.to(run.device), loaded
 
 
-def _budget(run: ResolvedRun, data: Data, log: Log) -> Budget:
+def _budget(run: ResolvedRun, data: Data, log: Log, world: World | None = None) -> Budget:
     loss, setup = run.exits.plugin.loss, run.setup
-    return Budget(data.lent, run.recipe, loss, run.seed, run.device, log, lean=setup.lean, cut=setup.cut)
+    return Budget(
+        data.lent, run.recipe, loss, run.seed, run.device, log, lean=setup.lean, cut=setup.cut,
+        world=world,
+    )  # fmt: skip
 
 
 def _built_notes(run: ResolvedRun, built: Backbone, loaded: Loaded | None) -> dict[str, Any]:

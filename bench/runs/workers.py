@@ -73,7 +73,7 @@ class Worker:
             kind, line, share = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
-            why = f"Its process ended with {_ending(self.process.exitcode)}. Run the same command again."
+            why = f"Its process ended with {ending(self.process.exitcode)}. Run the same command again."
             self.number_at_work = None
             self._start()
             return News(number, self.number, "failed", why, 0.0, seconds)
@@ -91,7 +91,8 @@ class Worker:
         self.pipe.close()
 
 
-def _ending(code: int | None) -> str:
+def ending(code: int | None) -> str:
+    """How a process ended, by its exit code, in words."""
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         return f"{name}; memory may have run out" if name == "SIGKILL" else name

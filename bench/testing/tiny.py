@@ -17,6 +17,7 @@ from bench.network.net import Net, Sample
 from bench.records.setup import Recipe
 from bench.runs.training.budget import Budget
 from bench.runs.training.callbacks import Log
+from bench.runs.training.world import World
 
 IMAGE = Sample((3, 16, 16))
 CLASSES = 4
@@ -67,14 +68,23 @@ class AllExits(Exits):
 
 
 def trained(
-    method: Method, exits: Exits, *, train: bool = True, log: Log | None = None
+    method: Method, exits: Exits, *, train: bool = True, log: Log | None = None, world: World | None = None
 ) -> tuple[Net, Budget]:
-    """Returns (the tiny network, trained on the tiny task if `train`; the budget, with what it spent)."""
+    """Returns (the tiny network, trained on the tiny task if `train`; the budget, with what it spent).
+
+    Args:
+        method: that trains it.
+        exits: its plan.
+        train: whether it is trained.
+        log: of training.
+        world: the processes that train it; this one alone where left out.
+    """
     task, cpu = TinyTask(), torch.device("cpu")
 
     cut = 1 if method.sided else None
     _, net = untrained(TinyBackbone(), method, exits, task.about(), cut=cut)
-    budget = Budget(task.data(Path(), 0).lent, task.about().recipe, exits.loss, 0, cpu, log, cut=cut)
+    lent, recipe = task.data(Path(), 0).lent, task.about().recipe
+    budget = Budget(lent, recipe, exits.loss, 0, cpu, log, cut=cut, world=world)
     if train:
         exits.fit(net, budget, method)
     return net, budget

@@ -225,6 +225,8 @@ def _about(record: Record) -> Iterator[tuple[str, str]]:
     yield "model", setup.model_at_density
     yield "seed", str(record.seed)
     yield "recipe", _joined(dict(sorted(setup.recipe.items())))
+    if setup.layout is not None:
+        yield "trained on", ", ".join(setup.layout.plan())
     if setup.calibrate is not None:
         yield "calibrated", f"on {setup.calibrate:.4g} of the test split, which is left out of it"
     yield "machine", _joined(record.machine)

@@ -9,6 +9,7 @@ from contextlib import contextmanager, nullcontext
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
 
 from bench.errors import SeesawError
@@ -18,12 +19,14 @@ from bench.kinds.method import Hook
 from bench.kinds.task import LentData
 from bench.network.macs import StepCost
 from bench.network.net import Net
+from bench.records.layout import deal
 from bench.records.setup import Recipe
 from bench.runs.training.callbacks import Hooks, Journal, Keep, Log, MacsCount, Masks, Standing, work_clock
 from bench.runs.training.checkpoint import START_ANEW, Checkpoint, Moments, set_random_state
 from bench.runs.training.data import TrainData
 from bench.runs.training.lit import FAST, LitNet
 from bench.runs.training.validation import Validate
+from bench.runs.training.world import World
 
 
 class Budget:
@@ -41,6 +44,10 @@ class Budget:
         steps: of its schedule; those of the recipe where left out.
         parameters: names of those that train; all where left out.
         clock: of the time at work; the device's (`work_clock`) where left out.
+        world: the processes that train; this one alone where left out.
+
+    Raises:
+        SeesawError: a step's samples cannot be shared alike among the processes and parts of the world's layout.
     """
 
     def __init__(
@@ -57,8 +64,11 @@ class Budget:
         steps: int | None = None,
         parameters: Iterable[str] | None = None,
         clock: Callable[[], float] | None = None,
+        world: World | None = None,
     ) -> None:
         batch = min(recipe.batch, len(data.train.labels))
+        self.world = world or World()
+        deal(batch, self.world.layout)
         self.data, self.recipe = data, recipe.model_copy(update={"batch": batch})
         self.seed, self.device, self.lean, self.cut = seed, device, lean, cut
         self.log, self.clock = log or Log(), clock or work_clock(device)
@@ -83,10 +93,11 @@ class Budget:
             return
         begun = self.clock()
         call, self.log.calls = self.log.calls, self.log.calls + 1
+        self.world.agree(net)
         named = net.named_parameters()
         parameters = [p for name, p in named if self._trained is None or name in self._trained]
         cost = StepCost(net, parameters)
-        hooks = Hooks(before_step, after_step)
+        hooks = Hooks(before_step, after_step, self.world)
         hooked = before_step is not None or after_step is not None
         lean = lean_layers(net, self.recipe.batch) if self.lean and not hooked else nullcontext({})
         with lean as moved:
@@ -98,11 +109,13 @@ class Budget:
             standing = Standing(self._moments) if checkpoint is None else _standing(checkpoint, net)
             masks = Masks(net)
             count = MacsCount(cost, masks)
-            journal = Journal(self.log, count, self.steps / self.per_epoch, self.clock)
+            journal = Journal(self.log, count, self.steps / self.per_epoch, self.clock, self.world)
             watching = [hooks, masks, count, journal]
-            lit = LitNet(net, self._loss, self.recipe, watching, self.steps, start, self.cut)
+            lit = LitNet(
+                net, self._loss, self.recipe, watching, self.steps, start, self.cut, self.world, self.seed
+            )
             if start < stop:
-                data = TrainData(self.data, self.recipe, self.seed, start, stop)
+                data = TrainData(self.data, self.recipe, self.seed, start, stop, self.world)
                 epochs = -(-stop // self.per_epoch) - start // self.per_epoch
                 with memory_named(net, self):
                     _fit(
@@ -110,18 +123,26 @@ class Budget:
                         data,
                         epochs,
                         self.device,
-                        [standing, *watching, Keep(self.log, call), Validate(self.log)],
+                        [standing, *watching, Keep(self.log, call, self.world), Validate(self.log)],
+                        self.world,
                     )
             set_random_state(standing.random)
             # lean layers have other parameters in the next call
             self._moments = {} if moved else standing.moments
         net.to(self.device).to(memory_format=torch.contiguous_format).eval().requires_grad_(True)
+        self.world.hold_equal(net)
         self.at = stop
         self.log.lent += self.clock() - begun
 
     def _resume(self, net: Net, call: int, stop: int) -> tuple[int, Checkpoint | None]:
         """The first step of a call, and the checkpoint that it goes on from; the network gets its state."""
+        self.world.barrier()
         saved = self.log.checkpoints.read(call) if self.log.checkpoints is not None else None
+        step = None if saved is None else saved.step
+        if self.world.any(step != self.world.of_first(step), self.device):
+            raise SeesawError(
+                "The processes of this training found different checkpoints. Give all nodes one folder: --runs FOLDER."
+            )
         if saved is None:
             return self.at, None
         if not self.at <= saved.step <= stop:
@@ -162,6 +183,7 @@ class Budget:
             steps=round(share * self.steps),
             parameters=parameters,
             clock=self.clock,
+            world=self.world,
         )
 
     @property
@@ -175,16 +197,28 @@ def _standing(checkpoint: Checkpoint, net: Net) -> Standing:
 
 
 def _fit(
-    lit: LitNet, data: TrainData, epochs: int, device: torch.device, callbacks: Sequence[pl.Callback]
+    lit: LitNet,
+    data: TrainData,
+    epochs: int,
+    device: torch.device,
+    callbacks: Sequence[pl.Callback],
+    world: World,
 ) -> None:
     """Run Lightning without its own messages, loggers and checkpoints."""
+    layout = world.layout
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"pytorch_lightning.*")
         warnings.filterwarnings("ignore", category=FutureWarning)
         trainer = pl.Trainer(
             accelerator={"cuda": "gpu"}.get(device.type, device.type),
-            devices=1,
+            devices=layout.devices or 1,
+            num_nodes=layout.nodes or 1,
+            # heads may be left out of a loss, and each process keeps its own running statistics until an epoch ends
+            strategy="auto"
+            if world.is_alone
+            else DDPStrategy(find_unused_parameters=True, broadcast_buffers=False),
+            use_distributed_sampler=False,
             max_epochs=epochs,
             logger=False,
             enable_checkpointing=False,

@@ -21,10 +21,12 @@ from bench.errors import SeesawError
 from bench.kinds.method import Hook, Step
 from bench.network.macs import StepCost
 from bench.network.net import Net
+from bench.network.sparse import mask
 from bench.network.sparse.keep import Keeper
 from bench.records.record import EpochRow
 from bench.runs.training.checkpoint import Checkpoint, Checkpoints, Moments, random_state, set_random_state
 from bench.runs.training.lit import LitNet, Pass, StepCallback
+from bench.runs.training.world import World
 
 REPORT_SECONDS = 1.0
 """Training reports after every batch of steps, and at least this often."""
@@ -104,20 +106,24 @@ class Standing(pl.Callback):
 
 
 class Hooks(StepCallback):
-    """A method's own hooks; their time counts as the method's."""
+    """A method's own hooks; their time counts as the method's. All processes agree on masks that one changes."""
 
-    def __init__(self, before: Hook | None, after: Hook | None) -> None:
-        self.before, self.after = before, after
+    def __init__(self, before: Hook | None, after: Hook | None, world: World | None = None) -> None:
+        self.before, self.after, self.world = before, after, world or World()
 
     def before_update(self, step: Step, done: Pass) -> None:
         """The hook between gradients and update."""
         if self.before is not None:
+            changes = mask.changes
             self.before(step)
+            self.world.after_hook(step.net, changes)
 
     def after_update(self, step: Step, done: Pass) -> None:
         """The hook after the update."""
         if self.after is not None:
+            changes = mask.changes
             self.after(step)
+            self.world.after_hook(step.net, changes)
 
 
 class Masks(StepCallback):
@@ -168,10 +174,19 @@ class Journal(StepCallback):
         count: of multiply-accumulates.
         epochs: of the whole schedule, for reports.
         clock: of the time at work.
+        world: the processes that train; an epoch's row is of all of their samples, reports are of one's own.
     """
 
-    def __init__(self, log: Log, count: MacsCount, epochs: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        log: Log,
+        count: MacsCount,
+        epochs: float,
+        clock: Callable[[], float],
+        world: World | None = None,
+    ) -> None:
         self.history, self.count, self.epochs, self.clock = log, count, epochs, clock
+        self.world = world or World()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin the sums."""
@@ -219,7 +234,14 @@ class Journal(StepCallback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the epoch into the log; stop where weights are infinite or NaN."""
         assert isinstance(pl_module, LitNet)
+        self.world.mean_statistics(pl_module.net)
         loss, accuracy = self._so_far()
+        macs = self.count.macs
+        if not self.world.is_alone:
+            losses, macs, samples, *right = self.world.total(
+                [loss, macs, float(self.samples), *self.right.tolist()], pl_module.device
+            )
+            loss, accuracy = losses / self.world.size, [one / max(samples, 1) for one in right]
         if not all(bool(torch.isfinite(parameter).all()) for parameter in pl_module.trained):
             raise SeesawError(
                 f"Training diverged: weights became infinite or NaN by step {pl_module.index}. "
@@ -233,7 +255,7 @@ class Journal(StepCallback):
                 accuracy=accuracy,
                 lr=pl_module.recipe.rate((pl_module.index - 1) / pl_module.total),
                 seconds=round(time.monotonic() - self.begun, 3),
-                macs=self.count.macs,
+                macs=macs,
             )
         )
 
@@ -241,13 +263,13 @@ class Journal(StepCallback):
 class Keep(pl.Callback):
     """Writes a checkpoint after every epoch, where the log has a place for them, and calls `Log.ended`."""
 
-    def __init__(self, log: Log, call: int) -> None:
-        self.history, self.call = log, call
+    def __init__(self, log: Log, call: int, world: World | None = None) -> None:
+        self.history, self.call, self.world = log, call, world or World()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the checkpoint."""
         assert isinstance(pl_module, LitNet)
-        if self.history.checkpoints is not None:
+        if self.history.checkpoints is not None and self.world.writes:
             kept = Checkpoint.of(pl_module.net, pl_module.optimizer, pl_module.index, self.history.book())
             self.history.checkpoints.write(self.call, kept)
         self.history.ended(len(self.history.epochs) - 1, self.history.epochs[-1])

@@ -47,12 +47,12 @@ class Checkpoint:
 
     @classmethod
     def of(
-        cls, net: nn.Module, optimizer: torch.optim.Optimizer, step: int, book: dict[str, Any]
+        cls, net: nn.Module, optimizer: torch.optim.Optimizer | None, step: int, book: dict[str, Any]
     ) -> Checkpoint:
-        """Training as it stands."""
+        """Training as it stands; without an optimizer, a network that has been trained."""
         names = {id(parameter): name for name, parameter in net.named_parameters()}
         tensors = {_NET + name: tensor for name, tensor in net.state_dict().items()}
-        for parameter, state in optimizer.state.items():
+        for parameter, state in ({} if optimizer is None else optimizer.state).items():
             tensors |= {
                 f"{_OPTIMIZER}{key}.{names[id(parameter)]}": value
                 for key, value in state.items()

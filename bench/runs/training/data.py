@@ -15,6 +15,7 @@ from bench.kinds.task import LentData, Split
 from bench.network.seeds import derived_seed
 from bench.records.setup import Recipe
 from bench.runs.training.ahead import ahead
+from bench.runs.training.world import World
 from bench.runs.training.zoom import drawn_boxes, zoomed
 
 STRIDE_BYTES, STRIDE_STEPS = 8 << 20, 16
@@ -41,6 +42,8 @@ class Strides:
     The augmentation is drawn here, on the CPU, so that the same seed gives the same batches on every device.
     An epoch's last, incomplete step is left out; the next epoch shuffles anew. There is no length: Lightning
     would take the first epoch's, which may be a part of one, for that of all.
+
+    Of several processes each gets its share of every step: together they are the steps of one process.
     """
 
     def __init__(
@@ -51,8 +54,10 @@ class Strides:
         start: int,
         stop: int,
         size: tuple[int, ...] | None = None,
+        world: World | None = None,
     ) -> None:
         self.split, self.recipe, self.seed, self.size = split, recipe, seed, size
+        self.world = world or World()
         self.batch = min(recipe.batch, len(split.labels))
         self.per_epoch = len(split.labels) // self.batch
         self.step, self.stop = start, stop
@@ -72,7 +77,7 @@ class Strides:
         boxes = None if self.recipe.zoom is None else drawn_boxes(len(order), self.recipe.zoom, generator)
         for step in range(first, last, self.steps):
             stop = min(step + self.steps, last)
-            rows = slice(step * self.batch, stop * self.batch)
+            rows = self.world.share(torch.arange(step * self.batch, stop * self.batch), self.batch)
             self.step += stop - step
             inputs = self.split.inputs[order[rows]]
             if boxes is not None and self.size is not None:
@@ -129,13 +134,16 @@ class TrainData(pl.LightningDataModule):
         seed: orders the samples and draws the augmentation.
         start: first step.
         stop: the step after the last.
+        world: the processes that share the steps; this one alone where left out.
     """
 
-    def __init__(self, data: LentData, recipe: Recipe, seed: int, start: int, stop: int) -> None:
+    def __init__(
+        self, data: LentData, recipe: Recipe, seed: int, start: int, stop: int, world: World | None = None
+    ) -> None:
         super().__init__()
         self.data, self.recipe = data, recipe
         size = tuple(data.scale(data.train.inputs[:1]).shape[1:])
-        self.strides = Strides(data.train, recipe, seed, start, stop, size)
+        self.strides = Strides(data.train, recipe, seed, start, stop, size, world)
 
     def train_dataloader(self) -> Strides | Ahead:
         """Batches of several steps each; where they are read, decoded or scaled, that is done while others train."""

@@ -9,12 +9,15 @@ import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from bench.kinds.exits import Loss
 from bench.kinds.method import Step
 from bench.network.net import Net
 from bench.records.setup import Recipe
+from bench.runs.training.compiled import compiled, named
 from bench.runs.training.data import shortened
+from bench.runs.training.world import World
 
 FAST = torch.channels_last
 """The layout that convolutions train fastest in (1.2 to 1.4 x on a CPU, against the default one)."""
@@ -75,6 +78,8 @@ class LitNet(pl.LightningModule):
         total: steps of the schedule.
         start: the first of them that is trained.
         cut: for methods' hooks.
+        world: the processes that train; each step's samples are shared among them.
+        seed: of the run, for the random numbers that differ from process to process.
     """
 
     def __init__(
@@ -86,9 +91,14 @@ class LitNet(pl.LightningModule):
         total: int,
         start: int = 0,
         cut: int | None = None,
+        world: World | None = None,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
+        self.world, self.seed = world or World(), seed
+        self.forward_pass = compiled(net) if self.world.layout.compiled else net.__call__
+        """the network as it is run in training: itself, or compiled"""
         self.net, self.loss, self.recipe, self.watching = net, loss, recipe, watching
         self.total, self.index, self.cut = total, start, cut
         self.trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
@@ -127,25 +137,18 @@ class LitNet(pl.LightningModule):
         inputs, labels = batch
         if inputs.dim() == 4:
             inputs = inputs.contiguous(memory_format=FAST)
-        steps = inputs.split(self.recipe.batch)
+        share = self.recipe.batch // self.world.size
+        steps = inputs.split(share)
         if self.net.sample.vocabulary:
             steps = shortened(steps)
-        for x, y in zip(steps, labels.split(self.recipe.batch), strict=True):
+        for x, y in zip(steps, labels.split(share), strict=True):
             self._step(optimizer, x, y)
 
     def _step(self, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
         progress = self.index / self.total
         for group in optimizer.param_groups:
             group["lr"] = self.recipe.rate(progress)
-        targets = y if self.recipe.smoothing is None else shares(y, self.net.classes, self.recipe.smoothing)
-        if self.recipe.mixup is not None:
-            x, targets = mixed(
-                x, shares(y, self.net.classes, self.recipe.smoothing or 0.0), self.recipe.mixup
-            )
-        logits = self.net(x)
-        done = Pass(x, y, logits, self.loss(logits, targets, progress))
-        optimizer.zero_grad()
-        done.loss.backward()
+        done = self._passes(optimizer, x, y, progress)
         step = Step(self.net, optimizer, self.index, progress, self.cut)
         for one in self.watching:
             one.before_update(step, done)
@@ -153,3 +156,50 @@ class LitNet(pl.LightningModule):
         self.index += 1
         for one in self.watching:
             one.after_update(step, done)
+
+    def _passes(self, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor, progress: float) -> Pass:
+        """A step's gradients; of several parts, each in its turn where the layout divides a step."""
+        parts = self.world.layout.accumulate or 1
+        if parts == 1:
+            done = self._pass(x, y, progress)
+            optimizer.zero_grad()
+            self._backward(done.loss)
+            return done
+        optimizer.zero_grad()
+        passes: list[Pass] = []
+        size = len(x) // parts
+        for number, (own, labels) in enumerate(zip(x.split(size), y.split(size), strict=True)):
+            done = self._pass(own, labels, progress)
+            self._backward(done.loss / parts, last=number == parts - 1)
+            logits = [one.detach() for one in done.logits]
+            passes.append(done._replace(logits=logits, loss=done.loss.detach() / parts))
+        together = [torch.cat(own) for own in zip(*(one.logits for one in passes), strict=True)]
+        shown = torch.cat([one.inputs for one in passes])
+        return Pass(shown, y, together, torch.stack([one.loss for one in passes]).sum())
+
+    def _pass(self, x: Tensor, y: Tensor, progress: float) -> Pass:
+        layout = self.world.layout
+        with self.world.own_draws(self.seed, self.index), named(layout.compiled):
+            x, targets = self._targets(x, y)
+            with self.world.arithmetic(x.device):
+                logits = self.forward_pass(x)
+            if layout.precision is not None:
+                logits = [one.float() for one in logits]
+            return Pass(x, y, logits, self.loss(logits, targets, progress))
+
+    def _targets(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs as they are shown, and what they are to be answered with: classes, or the recipe's shares of classes."""
+        if self.recipe.mixup is not None:
+            return mixed(x, shares(y, self.net.classes, self.recipe.smoothing or 0.0), self.recipe.mixup)
+        return x, y if self.recipe.smoothing is None else shares(y, self.net.classes, self.recipe.smoothing)
+
+    def _backward(self, loss: Tensor, *, last: bool = True) -> None:
+        """Gradients, added up over all processes after a step's last part."""
+        if self.world.is_alone:
+            loss.backward()
+            return
+        together = self.trainer.strategy.model
+        assert isinstance(together, DistributedDataParallel)
+        together.require_backward_grad_sync = last
+        self.manual_backward(loss)
+        together.require_backward_grad_sync = True

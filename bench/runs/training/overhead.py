@@ -41,14 +41,18 @@ class Overhead:
         net = self.build()
         step = self._steps(net, WARM)
         seconds = min(max(SHARE * step * self.budget.steps, LEAST), MOST)
-        self.step_seconds.append(self._steps(net, min(max(round(seconds / step), 5), self.budget.steps // 5)))
+        count = self.budget.world.of_first(min(max(round(seconds / step), 5), self.budget.steps // 5))
+        self.step_seconds.append(self._steps(net, count))
         set_random_state(state)
 
     def _steps(self, net: Net, count: int) -> float:
         """The seconds of one step, as a mean over `count`."""
         log, whole = Log(), self.budget
         loss, clock = self.exits.loss, whole.clock
-        part = Budget(whole.data, whole.recipe, loss, whole.seed, whole.device, log, steps=count, clock=clock)
+        part = Budget(
+            whole.data, whole.recipe, loss, whole.seed, whole.device, log, steps=count, clock=clock,
+            world=whole.world,
+        )  # fmt: skip
         self.exits.fit(net, part, Method())
         return log.work / log.steps
 

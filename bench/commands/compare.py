@@ -13,6 +13,7 @@ from bench.commands import options
 from bench.commands.options import out
 from bench.errors import SeesawError
 from bench.plugins.names import check_names
+from bench.runs.sweeps.places import place_of
 
 if TYPE_CHECKING:
     from bench.runs.request import ResolvedRun
@@ -35,6 +36,12 @@ def compare(
     threads: Annotated[
         int | None, typer.Option(min=1, help="of each worker; an equal part of the cores where left out")
     ] = None,
+    on: Annotated[
+        str,
+        typer.Option(
+            help="where cells run: local, or machines by ray\\[address=,workers=,...] or slurm\\[workers=,partition=,...]"
+        ),
+    ] = "local",
     pages: options.Pages = None,
     measure: options.Measure = False,
     deterministic: options.Deterministic = False,
@@ -47,10 +54,17 @@ def compare(
     A cell that has a record is not run again (with --measure it is measured again), one that was stopped goes on,
     one that fails is reported while the others go on. The same command finishes the cells that are left.
 
+    With --on, cells run on the workers of a Ray cluster or of Slurm's jobs, on any number of machines. Their records and runs
+    come to the folders here; sweep.html beside the pages shows how far they are.
+
     Examples:
       seesaw compare --task digits --backbones mlp,lenet --seeds 0,1,2 --workers 2
 
       seesaw compare --task mnist --methods 'dense,sparse\\[nearest=true],pruned' --densities 0.5,0.1,0.03
+
+      seesaw compare --task mnist --on 'ray\\[address=auto,workers=10,cpus=4]'
+
+      seesaw compare --task mnist --on 'slurm\\[workers=10,partition=gpu,gpus=1]'
     """
     run_options.check_names()
     check_names("backbone", options.words(backbones))
@@ -60,13 +74,22 @@ def compare(
         raise SeesawError(
             "A cell that trains on several nodes is started on each of them: seesaw run --nodes. Leave --nodes out here."
         )
+    place = place_of(on)
+    if place is not None and workers > 1:
+        raise SeesawError(
+            "--workers are this machine's. With --on they are a setting of it: ray[workers=10]."
+        )
     with out.status("Loading PyTorch ..."):
         from bench.records.record import is_record
         from bench.runs.grid import grid
         from bench.runs.progress import Cells
         from bench.runs.request import ResolvedRun
+        from bench.runs.sweeps.page import SweepPage
+        from bench.runs.sweeps.sweep import hold_installed, run_elsewhere
         from bench.runs.workers import work_off
 
+    if place is not None:
+        hold_installed(place)
     cells = grid(
         run_options.request("", neighbours=workers > 1, timing_threads=threads or 1),
         options.words(backbones),
@@ -80,14 +103,25 @@ def compare(
         f"{run_options.task}: {len(cells)} cells, {len(cells) - len(open_)} have a record, {len(open_)} to run.",
         style="bold",
     )
-    threads = threads or max(1, (os.cpu_count() or 1) // workers)
     failed: list[tuple[str, str]] = []
     begun = time.monotonic()
     names = [f"{run.setup.model_at_density} seed {run.seed}" for run in open_]
     with Cells(out, names) as progress:
-        requests = [run.request for run in open_]
-        for news in work_off(requests, workers, threads, deterministic=deterministic, measure=measure):
-            progress(news)
+        requests, show = [run.request for run in open_], [progress]
+        if place is None:
+            own = threads or max(1, (os.cpu_count() or 1) // workers)
+            every = work_off(requests, workers, own, deterministic=deterministic, measure=measure)
+        elif requests:
+            every = run_elsewhere(place, requests, threads, deterministic=deterministic, measure=measure)
+            page = SweepPage((pages or runs[0].store.records.parent) / "sweep.html", names, run_options.task)
+            page.write()
+            out.print(f"Progress: {page.path}", soft_wrap=True)
+            show.append(page)
+        else:
+            every = iter(())
+        for news in every:
+            for one in show:
+                one(news)
             if news.kind == "failed":
                 failed.append((names[news.number], news.line))
     if open_:

@@ -37,7 +37,9 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
     device = torch.device(asked.device)
-    print(f"{processor()}, {asked.threads} thread(s), {asked.device}; seconds a step, and times less than float32")
+    print(
+        f"{processor()}, {asked.threads} thread(s), {asked.device}; seconds a step, and times less than float32"
+    )
     ways = {"float32": Layout(), "bf16-mixed": Layout(precision="bf16-mixed")}
     if asked.compile:
         ways["float32, compiled"] = Layout(compiled=True)

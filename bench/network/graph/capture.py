@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 
 from bench.errors import SeesawError
 from bench.network.graph.borders import data_nodes, joined, pieces, segments
+from bench.network.graph.exported import exported
 from bench.network.graph.stages import NAME, stage
 from bench.network.graph.trace import Untraceable, trace
 from bench.network.graph.values import Shape, values_of
@@ -59,9 +60,9 @@ def capture(
     try:
         whole = _Whole.of(module, sample, prepare)
         try:
-            captured = _from_graph(module, sample, cuts, prepare)
+            captured = _from_graph(module, trace(module), sample, cuts, prepare)
         except Untraceable as error:
-            captured = _from_children(module, whole, cuts, prepare, error)
+            captured = _from_program(module, sample, whole, cuts, prepare, error)
         whole.hold(captured)
     finally:
         module.train(trains)
@@ -70,8 +71,25 @@ def capture(
     return captured
 
 
-def _from_graph(module: nn.Module, sample: Sample, cuts: int | None, prepare: nn.Module | None) -> Captured:
-    graph = trace(module)
+def _from_program(
+    module: nn.Module,
+    sample: Sample,
+    whole: _Whole,
+    cuts: int | None,
+    prepare: nn.Module | None,
+    error: Untraceable,
+) -> Captured:
+    """A module's exported program; where it cannot be exported either, its children in order."""
+    try:
+        graph = exported(module, sample, error)
+    except Untraceable as both:
+        return _from_children(module, whole, cuts, prepare, both)
+    return _from_graph(module, graph, sample, cuts, prepare)
+
+
+def _from_graph(
+    module: nn.Module, graph: fx.Graph, sample: Sample, cuts: int | None, prepare: nn.Module | None
+) -> Captured:
     output = next(node for node in graph.nodes if node.op == "output")
     entry = next(node for node in graph.nodes if node.op == "placeholder")
     if prepare is not None:

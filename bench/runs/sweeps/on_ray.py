@@ -69,15 +69,17 @@ class _Remote:
 class RayWorker:
     """An actor that runs one cell after another, so that PyTorch is loaded once in each."""
 
-    def __init__(self, worker: int, depot: Any, variables: dict[str, str], folder: str) -> None:
+    def __init__(self, worker: int) -> None:
+        self.worker = (
+            worker  # and nothing that lies in Ray's memory: an actor without it could not be restarted
+        )
+
+    def run(self, cell: Cell, depot: Any, variables: dict[str, str], folder: str) -> Ended:
+        """Run a cell; Ray calls this again elsewhere where the process or its machine dies."""
         os.environ.update(variables)
         if os.path.isdir(folder):
             os.chdir(folder)  # drafts are named from where the sweep was begun
-        self.worker, self.depot = worker, _Remote(depot)
-
-    def run(self, cell: Cell) -> Ended:
-        """Run a cell; Ray calls this again elsewhere where the process or its machine dies."""
-        return run_cell(cell, self.depot, self.worker)
+        return run_cell(cell, _Remote(depot), self.worker)
 
 
 class RayTeam:
@@ -123,9 +125,10 @@ class RayTeam:
     def give(self, worker: int, cell: Cell) -> None:
         """Let a worker begin a cell."""
         if worker not in self.actors:
-            variables = {name: value for name, value in os.environ.items() if name.startswith("WANDB_")}
-            self.actors[worker] = self.kind.remote(worker, self.depot, variables, os.getcwd())
-        self.tasks[self.actors[worker].run.remote(cell)] = (worker, cell.number)
+            self.actors[worker] = self.kind.remote(worker)
+        variables = {name: value for name, value in os.environ.items() if name.startswith("WANDB_")}
+        task = self.actors[worker].run.remote(cell, self.depot, variables, os.getcwd())
+        self.tasks[task] = (worker, cell.number)
 
     def events(self, seconds: float) -> list[Event]:
         """What has happened since the last call."""

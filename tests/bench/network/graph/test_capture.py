@@ -1,7 +1,7 @@
 """Any module as stages: they answer as the whole does, bit for bit, cut anywhere.
 
-Covers: bench/network/graph/borders.py, bench/network/graph/stages.py, bench/network/graph/trace.py,
-    bench/network/graph/values.py
+Covers: bench/network/graph/borders.py, bench/network/graph/exported.py, bench/network/graph/stages.py,
+    bench/network/graph/trace.py, bench/network/graph/values.py
 """
 
 import copy
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from bench import Net, Sample, SeesawError, hide, layers, pack
+from bench import Net, Sample, SeesawError, hide, layers, maskable, pack
 from bench.network.graph.borders import data_nodes, dominators
 from bench.network.graph.capture import answer_of, capture, digest, name_of
 from bench.network.graph.trace import trace
@@ -270,12 +270,12 @@ class Branches(nn.Module):
         self.last = nn.Linear(4, 4)
 
     def forward(self, x):
-        if x.shape[1] != 3:
-            raise ValueError("three channels")
+        if x.isnan().any():
+            raise ValueError("not a number")
         return self.last(self.features(x))
 
 
-def test_children_in_order_serve_where_the_forward_branches():
+def test_children_in_order_serve_where_the_forward_branches_on_numbers():
     module, x = Branches(), torch.randn(2, 3, 16, 16)
     net = net_of(module, SMALL, 4)
     assert [type(one) for one in net.stages] == [nn.Conv2d, nn.ReLU, nn.AdaptiveAvgPool2d, nn.Flatten]
@@ -305,3 +305,77 @@ def test_a_digest_is_of_operations_and_not_of_weights():
     assert same == again != other
     assert digest([nn.Linear(2, 2)]) is None
     assert all(isinstance(one, fx.GraphModule) for one in itertools.chain(*parts))
+
+
+class Block(nn.Module):
+    """A residual block."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width)
+
+    def forward(self, x):
+        return x + torch.relu(self.norm(self.conv(x)))
+
+
+class ByShape(nn.Module):
+    """A forward that branches on a size, uses a block twice, works in place, and gives a dictionary."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.blocks = nn.Conv2d(3, 8, 3), nn.ModuleList([Block(8), Block(8)])
+        self.shared, self.drop, self.fc = Block(8), nn.Dropout(0.5), nn.Linear(8, 5)
+
+    def forward(self, x):
+        if x.shape[-1] > 16:
+            x = torch.nn.functional.avg_pool2d(x, 2)
+        x = self.stem(x)
+        for block in self.blocks:
+            x = block(x)
+        x = self.shared(self.shared(x))
+        x.mul_(2)
+        x = self.drop(x.mean((2, 3)))
+        return {"logits": self.fc(x), "feature": x}
+
+
+def test_a_forward_that_branches_on_shapes_is_exported_onto_its_own_layers():
+    torch.manual_seed(0)
+    module, sample, x = ByShape().eval(), Sample((3, 20, 20)), torch.randn(3, 3, 20, 20)
+    expected = module(x)["logits"]
+    net = net_of(copy.deepcopy(module), sample, 5)
+    names = [name_of(one) for one in net.stages]
+    assert names == ["stem", "blocks.0", "blocks.1", "shared"]
+    assert torch.equal(net(x)[-1], expected)
+    for k in range(len(net.stages) + 1):
+        front, back = net.cut(k)
+        assert torch.equal(back(front(x)), expected)
+    assert sorted(maskable(net)) == [
+        "stages.1.blocks.0.conv",
+        "stages.2.blocks.1.conv",
+        "stages.3.shared.conv",
+    ]
+    shared = maskable(net)["stages.3.shared.conv"]
+    hide(shared, torch.rand_like(shared.weight) < 0.5)
+    assert not torch.equal(net(x)[-1], expected)
+    kept = len([one for one in net.modules() if isinstance(one, nn.BatchNorm2d)])
+    assert kept == 3
+    net.train()
+    assert not torch.equal(net(x)[-1], net(x)[-1])  # its dropout follows the mode
+
+
+def test_what_cannot_be_exported_either_is_one_sentence_with_both_reasons():
+    class ByNumbers(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(3, 8, 3), nn.Linear(8, 5)
+
+        def forward(self, x):
+            x = self.conv(x)
+            if x.sum() > 0:
+                x = x * 2
+            return self.fc(x.mean((2, 3)))
+
+    with pytest.raises(
+        SeesawError, match=r"at `if x.sum\(\) > 0:`.*nor exported \(.*data-dependent.*\)\. Put that part"
+    ):
+        capture(ByNumbers(), Sample((3, 8, 8)))

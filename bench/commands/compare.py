@@ -16,7 +16,10 @@ from bench.plugins.names import check_names
 from bench.runs.sweeps.places import place_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.runs.request import ResolvedRun
+    from bench.runs.workers import News
 
 METHODS = "dense,sparse[nearest=true],pruned,pruned[layers=uniform],random,random[layers=uniform],narrow"
 DENSITIES = "0.5,0.25,0.125,0.0625,0.03125"
@@ -107,7 +110,8 @@ def compare(
     begun = time.monotonic()
     names = [f"{run.setup.model_at_density} seed {run.seed}" for run in open_]
     with Cells(out, names) as progress:
-        requests, show = [run.request for run in open_], [progress]
+        requests = [run.request for run in open_]
+        show: list[Callable[[News], None]] = [progress]
         if place is None:
             own = threads or max(1, (os.cpu_count() or 1) // workers)
             every = work_off(requests, workers, own, deterministic=deterministic, measure=measure)

@@ -10,8 +10,9 @@ import torch
 
 from bench.machine import commit, conditions, versions
 from bench.measuring.behind import Crossed
+from bench.network.graph.capture import names_of
 from bench.network.sparse.mask import Layer, density, layers, mask_of, pattern_of, sharing
-from bench.records.notes import FIXED, INPUTS, LOSSLESS, PACKED
+from bench.records.notes import FIXED, INPUTS, LOSSLESS, PACKED, STAGES
 from bench.records.reading import Readings
 from bench.records.record import CALIBRATED, Cut, Exit, LayerRow, Record
 from bench.replay.exits.calibration import accuracies, calibrated, disagreement, disagreements
@@ -110,6 +111,8 @@ class Account:
             notes["disconnected layers"] = severed
         if carried := {str(k): n for k in range(len(net.stages)) if (n := net.carried(k))}:
             notes["exits whose logits cross, by cut"] = carried
+        if names := names_of(net.stages):
+            notes[STAGES] = names
         notes |= self._claims()
         if constant := [n for n, logits in enumerate(self.measured.test.logits) if _same(logits)]:
             notes["exits that answer alike whatever the input"] = constant

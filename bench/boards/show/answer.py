@@ -10,7 +10,7 @@ from rich.table import Table
 from bench.boards.choice import LINKS, SLOWER, CutChoice, best_cut, best_policy
 from bench.boards.numbers import LOSSLESS, smallest
 from bench.boards.units import big, in_bytes, seconds
-from bench.records.notes import COSTLY
+from bench.records.notes import COSTLY, stage_words
 from bench.records.reading import Reading, Readings
 from bench.records.record import CALIBRATED, NEW_HEADS, Exit, Record
 from bench.records.setup import DENSE
@@ -61,18 +61,18 @@ def _exits_table(record: Record, parent: Record | None) -> Table:
     shown = sorted({round(place * (count - 1) / (ROWS - 1)) for place in range(ROWS)} | {0, count - 1})
     for number in shown if count > ROWS else range(count):
         dense = parent.exits[number].readings if parent and number < len(parent.exits) else {}
-        table.add_row(*_cells(number, record.exits[number], dense))
+        where = stage_words(record.notes, record.exits[number].stage)
+        table.add_row(f"{number} ({where})", *_cells(record.exits[number], dense))
     return table
 
 
-def _cells(number: int, exit_: Exit, dense: Readings) -> list[str]:
+def _cells(exit_: Exit, dense: Readings) -> list[str]:
     own, packed, unmasked = exit_.readings, smallest(exit_.readings), smallest(dense)
     top1, macs, latency = own.get("top1"), own.get("macs.effective"), own.get("latency")
     whole = dense.get("macs.effective", own.get("macs"))
     whole_bytes = unmasked[1] if unmasked else own["bytes.dense"].value if "bytes.dense" in own else None
     points = f" ({(top1.value - dense['top1'].value) * 100:+.1f})" if top1 and "top1" in dense else ""
     return [
-        f"{number} (stage {exit_.stage})",
         f"{top1.value:.2%}{points}" if top1 else "-",
         f"{big(macs.value)}{_times(whole.value if whole else None, macs.value)}" if macs else "-",
         f"{in_bytes(packed[1])}{_times(whole_bytes, packed[1])}" if packed else "-",

@@ -14,6 +14,7 @@ from bench.boards.rates import Rates
 from bench.boards.show.answer import answer, timing
 from bench.boards.show.policies import answers_table, curves_table, early_table, walks_table
 from bench.boards.units import SMALL, big, digits, in_bytes, joules, prefixed, seconds
+from bench.records.notes import STAGES, stage_words
 from bench.records.reading import Reading
 from bench.records.record import Exit, Record
 from bench.records.store import Store
@@ -41,7 +42,12 @@ def exits_table(record: Record, parent: Record | None) -> Table:
     for number, exit_ in enumerate(record.exits):
         dense = parent.exits[number] if parent is not None and number < len(parent.exits) else None
         beside = dense is not None or "speedup" in exit_.readings
-        table.add_row(*_exit_cells(number, exit_, energy), end_section=not beside)
+        table.add_row(
+            *_exit_cells(
+                number, exit_, stage_words(record.notes, exit_.stage).removeprefix("stage "), energy
+            ),
+            end_section=not beside,
+        )
         if beside:
             table.add_row(*_ratio_cells(exit_, dense, energy), style="dim", end_section=True)
     return table
@@ -69,10 +75,10 @@ def _energy_head(key: str) -> str:
     return "energy\nmeasured" if key == "energy" else f"energy by\n{key.removeprefix('energy.')}"
 
 
-def _exit_cells(number: int, exit_: Exit, energy: list[str]) -> list[str]:
+def _exit_cells(number: int, exit_: Exit, where: str, energy: list[str]) -> list[str]:
     r, packed = exit_.readings, smallest(exit_.readings)
     return [
-        f"{number}\n{exit_.stage}",
+        f"{number}\n{where}",
         f"{_cell(r.get('macs'), big)}\n{_cell(r.get('macs.effective'), big)}",
         _cell(r.get("parameters"), big),
         f"{in_bytes(packed[1])}\n{packed[0]}" if packed else "-",
@@ -112,6 +118,12 @@ def _speedup(ratio: Reading) -> str:
     return f"{mark}{ratio.value:.2f} x{spread}"
 
 
+def _behind(record: Record, cut: int) -> str:
+    """The name of the stage that a cut lies behind, on a line of its own, where the network names it."""
+    names = record.notes.get(STAGES, [])
+    return f"\nbehind {names[cut - 1]}" if cut <= len(names) else ""
+
+
 def cuts_table(record: Record) -> Table:
     """A row for each cut: the device's part, and by codec the bytes that cross and the accuracy behind it."""
     table = _table(
@@ -125,7 +137,7 @@ def cuts_table(record: Record) -> Table:
         r, packed = cut.readings, smallest(cut.readings, ".device")
         last = number == len(record.cuts) - 1
         table.add_row(
-            str(number),
+            str(number) if number == 0 or last else f"{number}{_behind(record, number)}",
             "answer" if last else "x".join(map(str, cut.shape)),
             _cell(r.get("macs.effective.device"), big),
             f"{in_bytes(packed[1])}\n{packed[0]}" if packed else "-",

@@ -58,6 +58,7 @@ def cuts(
     check_names("codec", specs)
     with out.status("Loading PyTorch ..."):
         from bench.measuring.bottlenecks import cut_sizes
+        from bench.network.graph.capture import names_of
         from bench.runs.request import ResolvedRun
 
     run = ResolvedRun.of(run_options.request(model, seed=seed, cut=cut, codecs=specs))
@@ -79,7 +80,7 @@ def cuts(
     out.print(
         f"{run.setup.model} on {run.task.spec}: {weights}; bytes are {means}", style="bold", soft_wrap=True
     )
-    out.print(_parts(found))
+    out.print(_parts(found, names_of(net.stages)))
     inputs = {name: size for name, size in found[0].payloads.items() if size is not None}
     named = ", ".join(f"{SOURCES.get(name, name)} {size:,.0f} B" for name, size in inputs.items())
     out.print(
@@ -111,19 +112,31 @@ def _net(run: ResolvedRun) -> tuple[Net, bool]:
         return untrained(*plugins, run.about, cut=run.setup.cut, seed=run.seed)[1].eval(), False
 
 
-def _parts(found: list[CutSize]) -> Table:
-    """A row for each cut: what crosses, over the input, and the device's part."""
+def _parts(found: list[CutSize], names: list[str]) -> Table:
+    """A row for each cut: the stage that it lies behind, by its name where it has one; what crosses; the device's part."""
     from bench.measuring.bottlenecks import by_elements
 
     natural, whole = by_elements(found), found[0].elements
-    table = Table("cut", "crosses", "elements", "x input", "", "device MACs", "device part", box=SIMPLE_HEAD)
-    for column in table.columns[2:4] + table.columns[5:]:
+    behind = ["behind"] if names else []
+    table = Table(
+        "cut", *behind, "crosses", "elements", "x input", "", "device MACs", "device part", box=SIMPLE_HEAD
+    )
+    first = len(behind)
+    for column in table.columns[first + 2 : first + 4] + table.columns[first + 5 :]:
         column.justify = "right"
     for cut in found:
         mark = "**" if cut.before in natural.leading else "*" if cut.before in natural.all else ""
         shape, share = " x ".join(map(str, cut.shape)), f"{cut.elements / whole:.3f}"
+        where = [names[cut.before - 1] if cut.before else "the input"] if names else []
         table.add_row(
-            str(cut.before), shape, f"{cut.elements:,}", share, mark, big(cut.macs), in_bytes(cut.packed)
+            str(cut.before),
+            *where,
+            shape,
+            f"{cut.elements:,}",
+            share,
+            mark,
+            big(cut.macs),
+            in_bytes(cut.packed),
         )
     return table
 

@@ -227,6 +227,13 @@ def name_of(module: nn.Module) -> str:
     return own or type(module).__name__
 
 
+def names_of(stages: Iterable[nn.Module]) -> list[str]:
+    """The names of captured stages, in order; empty where they were not captured."""
+    found = list(stages)
+    captured = any(isinstance(one, fx.GraphModule) and NAME in one.meta for one in found)
+    return [name_of(one) for one in found] if captured else []
+
+
 def digest(modules: Iterable[nn.Module]) -> str | None:
     """A digest of the graphs of captured parts: their operations and layers, without weights; None without any."""
     lines = [line for one in modules if isinstance(one, fx.GraphModule) for line in _lines(one)]

@@ -32,7 +32,7 @@ from bench.records.checks.training import training_faults
 from bench.records.checks.walks import walk_faults
 from bench.records.compare import SAME
 from bench.records.curve import Curve
-from bench.records.notes import PACKED
+from bench.records.notes import PACKED, STAGES
 
 if TYPE_CHECKING:
     from bench.records.record import Record
@@ -56,6 +56,11 @@ def _made(record: Record) -> Iterator[str]:
         yield f"It was to run on {record.setup.device}, and its machine's device is {record.machine['device']}."
     if not re.fullmatch(r"[0-9a-f]{16,64}", str(record.notes.get(PACKED, "0" * 16))):
         yield f"{record.notes[PACKED]!r} is no fingerprint of weights."
+    names = record.notes.get(STAGES, [""] * (len(record.cuts) - 1))
+    if len(names) != len(record.cuts) - 1 or not all(
+        isinstance(name, str) and len(name) < 200 for name in names
+    ):
+        yield f"Its {len(record.cuts) - 1} stages have other names than so many words."
     given = record.setup.weights
     if given is not None and not re.fullmatch(r"[0-9a-f]{64}", given):
         yield f"{given!r} is no SHA-256 of a file of weights."

@@ -109,10 +109,11 @@ def train_together(
         validate: whether it validates while it trains.
 
     Raises:
-        SeesawError: a rank died, or what a user can mend.
+        SeesawError: a rank died, the devices are not here, or what a user can mend.
         RuntimeError: a fault in a rank, with its traceback.
     """
     layout = run.layout
+    _hold_devices(layout, run.device)
     node, devices = Node.of(layout), layout.devices or 1
     store = None
     if node.number == 0:
@@ -130,6 +131,15 @@ def train_together(
         result = _watched(team, layout, heard)
     del store  # the place where ranks meet, until all have ended
     return result if node.number == 0 else None
+
+
+def _hold_devices(layout: Layout, device: torch.device) -> None:
+    here = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device.type)
+    if here is not None and (layout.devices or 1) > here:
+        raise SeesawError(
+            f"There {'is one device' if here == 1 else f'are {here} devices'} {device.type} here, and --devices "
+            f"{layout.devices} are asked for. Give {here} or fewer, or --device cpu."
+        )
 
 
 @dataclass

@@ -203,7 +203,7 @@ class ResolvedRun:
             request.compile,
             request.accumulate,
         )
-        _check_layout(layout or ALONE, device, recipe, lean=request.lean)
+        _check_layout(layout or ALONE, recipe, lean=request.lean)
         setup = Setup(
             task=_named(task),
             task_version=task.plugin.version,
@@ -318,18 +318,12 @@ def _layout_options(layout: Layout) -> dict[str, Any]:
     }
 
 
-def _check_layout(layout: Layout, device: torch.device, recipe: Recipe, *, lean: bool) -> None:
-    """See that a layout fits the device, the recipe and the way of training.
+def _check_layout(layout: Layout, recipe: Recipe, *, lean: bool) -> None:
+    """See that a layout fits the recipe and the way of training; whether the devices are here is seen by who trains.
 
     Raises:
         SeesawError: it does not.
     """
-    here = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device.type, 4096)
-    if (layout.devices or 1) > here:
-        raise SeesawError(
-            f"There {'is one device' if here == 1 else f'are {here} devices'} {device.type} here, and --devices "
-            f"{layout.devices} are asked for. Give {here} or fewer, or --device cpu."
-        )
     if lean and layout.precision is not None:
         raise SeesawError(
             f"--lean trains by kernels that compute in float32, and --precision {layout.precision} asks for other numbers. "

@@ -1,6 +1,6 @@
 """Several processes train one network, on gloo and the CPU: the same steps, the same masks, one end for all.
 
-Covers: bench/runs/rank.py, bench/runs/training/world.py, bench/runs/training/compiled.py
+Covers: bench/records/layout.py, bench/runs/rank.py, bench/runs/training/world.py, bench/runs/training/compiled.py
 """
 
 import os

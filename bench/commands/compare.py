@@ -117,7 +117,8 @@ def compare(
             every = work_off(requests, workers, own, deterministic=deterministic, measure=measure)
         elif requests:
             every = run_elsewhere(place, requests, threads, deterministic=deterministic, measure=measure)
-            page = SweepPage((pages or runs[0].store.records.parent) / "sweep.html", names, run_options.task)
+            folder = run_options.runs if run_options.publish else pages or runs[0].store.records.parent
+            page = SweepPage(folder / "sweep.html", names, run_options.task)
             page.write()
             out.print(f"Progress: {page.path}", soft_wrap=True)
             show.append(page)

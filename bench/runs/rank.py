@@ -37,13 +37,13 @@ COLLECTIVE_SECONDS = 1800.0
 class _Reports:
     """What a rank reports in place of a mirror and a console."""
 
-    def __init__(self, pipe: Connection, *, speaks: bool, validate: bool) -> None:
-        self.pipe, self.speaks = pipe, speaks
+    def __init__(self, pipe: Connection, *, is_first: bool, validate: bool) -> None:
+        self.pipe, self.is_first = pipe, is_first
         self.run = validate or None
 
     def send(self, word: str, content: Any) -> None:
         """A message to the run's own process, from rank 0 alone."""
-        if self.speaks:
+        if self.is_first:
             self.pipe.send((word, content))
 
     def epoch(self, index: int, epoch: EpochRow) -> None:
@@ -89,7 +89,7 @@ def work(order: Order, pipe: Connection) -> dict[str, Any]:
     run = ResolvedRun.of(order.request)
     join(order, run.device, run.layout.size)
     world = World(run.layout, order.rank)
-    mirror = _Reports(pipe, speaks=world.writes, validate=order.validate and world.writes)
+    mirror = _Reports(pipe, is_first=world.writes, validate=order.validate and world.writes)
 
     def report(phase: str, done: float, total: float, line: str) -> None:
         mirror.send("at", (phase, done, total, line))

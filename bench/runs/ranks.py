@@ -94,18 +94,14 @@ class Order:
     validate: bool
 
 
-Message = tuple[str, Any]
-"""A rank's word and its content: `at`, `epoch`, `validation`; at its end `done`, `failed` or `fault`."""
-
-
 def train_together(
-    run: ResolvedRun, heard: Callable[[str, Any], None], *, validate: bool = False
+    run: ResolvedRun, on_message: Callable[[str, Any], None], *, validate: bool = False
 ) -> dict[str, Any] | None:
     """Train a run by all ranks of this node; returns what rank 0 came to, or None on other nodes.
 
     Args:
         run: of a layout with several processes.
-        heard: called with the messages of rank 0 before its end.
+        on_message: called with the messages of rank 0 before its end.
         validate: whether it validates while it trains.
 
     Raises:
@@ -128,7 +124,7 @@ def train_together(
         for local in range(devices)
     ]
     with _started(orders) as team:
-        result = _watched(team, layout, heard)
+        result = _watched(team, layout, on_message)
     del store  # the place where ranks meet, until all have ended
     return result if node.number == 0 else None
 
@@ -182,7 +178,7 @@ def _started(orders: list[Order]) -> Iterator[list[_Rank]]:
             one.pipe.close()
 
 
-def _watched(team: list[_Rank], layout: Layout, heard: Callable[[str, Any], None]) -> Any:
+def _watched(team: list[_Rank], layout: Layout, on_message: Callable[[str, Any], None]) -> Any:
     """Wait for all ranks to end well; returns what the first of them came to."""
     result: Any = None
     while open_ := [one for one in team if not one.ended]:
@@ -198,7 +194,7 @@ def _watched(team: list[_Rank], layout: Layout, heard: Callable[[str, Any], None
                 one.ended = True
                 result = content if one is team[0] else result
             elif one is team[0]:
-                heard(word, content)
+                on_message(word, content)
     return result
 
 

@@ -108,7 +108,7 @@ def train(
 def _train_together(run: ResolvedRun, phases: Phases, mirror: Mirror, checkpoints: Checkpoints) -> TrainedNet:
     """Let several processes train the network, and take it back."""
 
-    def heard(word: str, content: Any) -> None:
+    def on_message(word: str, content: Any) -> None:
         if word == "at":
             phases.advance(*content)
         elif word == "epoch":
@@ -117,7 +117,7 @@ def _train_together(run: ResolvedRun, phases: Phases, mirror: Mirror, checkpoint
             mirror.validation(*content)
 
     with phases("ranks"):
-        result = train_together(run, heard, validate=mirror.run is not None)
+        result = train_together(run, on_message, validate=mirror.run is not None)
     assert result is not None, "node 0 alone calls this"
     for name in ("dense steps", "train"):
         seconds = result["seconds"].get(name, 0.0)

@@ -17,8 +17,8 @@ from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 from bench.runs.sweeps.depot import Depot, at, placed
 
-TOLD_SECONDS = 1.0
-"""The least time between two words about a cell's progress."""
+PROGRESS_SECONDS = 1.0
+"""The least time between two reports of a cell's progress."""
 SAME = "seesaw-bench", "torch"
 """The distributions whose versions must be the same on all machines."""
 
@@ -94,11 +94,11 @@ def _hold_versions(cell: Cell) -> None:
 
 
 class _Reports:
-    """A run's report that tells the depot, and brings it every new checkpoint."""
+    """A run's report to the depot, which gets every new checkpoint too."""
 
     def __init__(self, cell: Cell, run: ResolvedRun, depot: Depot, worker: int) -> None:
         self.cell, self.run, self.depot, self.worker = cell, run, depot, worker
-        self.told = 0.0
+        self.reported = 0.0
         self.kept: dict[Path, float] = self._checkpoints()
 
     def __call__(self, phase: str, done: float, total: float, line: str) -> None:
@@ -106,10 +106,10 @@ class _Reports:
         if new:
             self.kept |= new
             self.depot.keep([(*placed(self.run.request, path), path.read_bytes()) for path in new])
-        if time.monotonic() - self.told > TOLD_SECONDS:
-            self.told = time.monotonic()
+        if time.monotonic() - self.reported > PROGRESS_SECONDS:
+            self.reported = time.monotonic()
             share = done / total if phase == "train" and total else 0.0
-            self.depot.tell(self.cell.number, self.worker, f"{phase} {line}".strip(), share)
+            self.depot.progress(self.cell.number, self.worker, f"{phase} {line}".strip(), share)
 
     def _checkpoints(self) -> dict[Path, float]:
         folder: Any = self.run.files.checkpoints

@@ -35,7 +35,7 @@ class Depot(Protocol):
         """Remove a run's checkpoints, once its record is kept."""
         ...
 
-    def tell(self, number: int, worker: int, line: str, share: float) -> None:
+    def progress(self, number: int, worker: int, line: str, share: float) -> None:
         """A cell's progress."""
         ...
 
@@ -94,8 +94,8 @@ class FolderDepot:
         if run.files.checkpoints.is_dir():
             run.files.checkpoints.rmdir()
 
-    def tell(self, number: int, worker: int, line: str, share: float) -> None:
-        """Nobody listens here."""
+    def progress(self, number: int, worker: int, line: str, share: float) -> None:
+        """Nobody looks at it here."""
 
 
 def _belongings(run: ResolvedRun) -> Iterator[Path]:

@@ -17,10 +17,10 @@ from bench.runs.workers import News
 
 
 class RayDepot:
-    """The depot in a process of its own, on the machine where the sweep was begun; it keeps the last word of each cell."""
+    """The depot in a process of its own, on the machine where the sweep was begun; it keeps the last event of each cell."""
 
     def __init__(self, folders: FolderDepot) -> None:
-        self.folders, self.words = folders, dict[int, Event]()
+        self.folders, self.last = folders, dict[int, Event]()
 
     def fetch(self, request: RunRequest) -> list[File]:
         """The files of a run."""
@@ -34,15 +34,15 @@ class RayDepot:
         """Remove a run's checkpoints."""
         self.folders.clear(request)
 
-    def tell(self, number: int, worker: int, line: str, share: float) -> None:
+    def progress(self, number: int, worker: int, line: str, share: float) -> None:
         """Keep a cell's progress until it is asked for."""
-        self.words[number] = Event("at", number, worker, line, share)
+        self.last[number] = Event("at", number, worker, line, share)
 
-    def told(self) -> list[Event]:
+    def events(self) -> list[Event]:
         """The progress since the last call."""
-        words = list(self.words.values())
-        self.words.clear()
-        return words
+        events = list(self.last.values())
+        self.last.clear()
+        return events
 
 
 class _Remote:
@@ -62,8 +62,8 @@ class _Remote:
     def clear(self, request: RunRequest) -> None:
         self.get(self.actor.clear.remote(request))
 
-    def tell(self, number: int, worker: int, line: str, share: float) -> None:
-        self.actor.tell.remote(number, worker, line, share)
+    def progress(self, number: int, worker: int, line: str, share: float) -> None:
+        self.actor.progress.remote(number, worker, line, share)
 
 
 class RayWorker:
@@ -134,7 +134,7 @@ class RayTeam:
         """What has happened since the last call."""
         ready, _ = self.ray.wait(list(self.tasks), num_returns=1, timeout=seconds)
         ended = [self._ended(task) for task in ready]
-        return [*self.ray.get(self.depot.told.remote()), *ended]
+        return [*self.ray.get(self.depot.events.remote()), *ended]
 
     def _ended(self, task: Any) -> Event:
         worker, number = self.tasks.pop(task)

@@ -41,7 +41,7 @@ def on_slurm(place: OnSlurm, cells: Sequence[Cell], folders: FolderDepot) -> Ite
     try:
         while open_:
             idle = all(job.done() for job in jobs)  # asked before the shelf is, or an end could be missed
-            for event in shelf.told():
+            for event in shelf.events():
                 if event.number in open_:
                     since = begun.setdefault(event.number, time.monotonic())
                     yield event.news(time.monotonic() - since)

@@ -106,12 +106,12 @@ class Shelf:
             ended.set()
             thread.join()
 
-    def tell(self, event: Event) -> None:
+    def note(self, event: Event) -> None:
         """Write a cell's progress or its end."""
         name = f"{event.number}.{'at' if event.kind == 'at' else 'end'}.json"
         write_whole(self.states / name, json.dumps(asdict(event)).encode(), "--runs")
 
-    def told(self) -> list[Event]:
+    def events(self) -> list[Event]:
         """The progress and ends since the last call."""
         events = []
         for path in self.states.glob("*.json"):
@@ -129,13 +129,13 @@ class Shelf:
 
 
 @dataclass(frozen=True)
-class _Teller(FolderDepot):
+class _Noting(FolderDepot):
     """The depot of a worker that writes progress on a shelf."""
 
     shelf: Shelf
 
-    def tell(self, number: int, worker: int, line: str, share: float) -> None:
-        self.shelf.tell(Event("at", number, worker, line, share))
+    def progress(self, number: int, worker: int, line: str, share: float) -> None:
+        self.shelf.note(Event("at", number, worker, line, share))
 
 
 class Worker:
@@ -154,7 +154,7 @@ class Worker:
         """Returns how many cells it ran."""
         shelf, done = Shelf(self.folder, self.stale), 0
         cells, folders = shelf.read()
-        depot = _Teller(folders.records, folders.runs, shelf)
+        depot = _Noting(folders.records, folders.runs, shelf)
         while (number := shelf.take(len(cells))) is not None:
             with shelf.beating(number):
                 try:
@@ -162,7 +162,7 @@ class Worker:
                 except Exception as error:
                     kind = "failed"
                     line = f"{type(error).__name__}: {error}. This is a fault in Seesaw or a plugin: run the cell by seesaw run."
-                shelf.tell(Event(kind, number, self.number, line))
+                shelf.note(Event(kind, number, self.number, line))
             done += 1
         return done
 

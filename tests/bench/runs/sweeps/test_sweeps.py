@@ -43,7 +43,7 @@ def cells(places, scratch, *models, **changes):
     ]
 
 
-class Told(FolderDepot):
+class Deadly(FolderDepot):
     """A depot whose workers die after so many checkpoints."""
 
     def __init__(self, places, dies_after=None):
@@ -102,7 +102,7 @@ def test_a_lost_cell_goes_to_another_worker_and_on_after_its_last_epoch(places, 
             runs=tmp_path / "b",
         )
     )
-    depot = Told(places, dies_after=2)
+    depot = Deadly(places, dies_after=2)
     team = Fake(depot)
     given = cells(places, tmp_path / "scratch", "mlp_set", "mlp_sparse[density=0.3]", "mlp_dense")
     ends = {news.number: news for news in hand_out(team, given, retries=1)}
@@ -187,9 +187,9 @@ def test_a_shelf_gives_each_cell_to_one_worker_and_lost_ones_to_another(places, 
     shelf.free()
     assert Worker(tmp_path / "shelf", 7)() == 2
     assert shelf.take(2) is None
-    ends = [event for event in shelf.told() if event.kind == "done"]
+    ends = [event for event in shelf.events() if event.kind == "done"]
     assert sorted((event.number, event.worker) for event in ends) == [(0, 7), (1, 7)]
-    assert shelf.told() == []
+    assert shelf.events() == []
     assert len(list(places["records"].rglob("seed0.json"))) == 2
 
 

@@ -22,6 +22,7 @@ from bench.commands import (
     replay,
     run,
     run_exits,
+    upgrade,
     verify,
 )
 from bench.commands.split import cuts, deploy, partition, profile
@@ -85,6 +86,7 @@ for name, command in {
     "show": records.show,
     "diff": records.diff,
     "verify": verify.verify,
+    "upgrade": upgrade.upgrade,
     "pack": pack.pack,
     "run-exits": run_exits.run_exits,
     "kernels": kernels.kernels,

@@ -14,6 +14,8 @@ import statistics
 from collections import defaultdict
 from pathlib import Path
 
+from bench.records import form
+
 MARGIN, TIMES, LOSS, TIE = 0.005, 4, 0.005, 1e-9
 OPEN = ("policies", "codecs", "meters", "values", "calibrate")
 
@@ -51,7 +53,7 @@ def read(folder):
     """Records that nobody contests."""
     for path in sorted(Path(folder).glob("*/*/seed*.json")):
         if not path.with_suffix(".contested").exists():
-            yield json.loads(path.read_text())
+            yield form.read(json.loads(path.read_text()))
 
 
 def machine(record):

@@ -40,6 +40,9 @@ def show(
     ] = False,
     walks: Annotated[bool, typer.Option("--walks", help="exits really taken, on the clock")] = False,
     all_: Annotated[bool, typer.Option("--all", help="all of these")] = False,
+    json_: Annotated[
+        bool, typer.Option("--json", help="every value, as plain JSON and nothing else")
+    ] = False,
     debug: options.Debug = False,
 ) -> None:
     """Print what a run came to, on one screen; the rest by its part, or all of it.
@@ -49,6 +52,9 @@ def show(
     from bench.records.store import Store, open_file
 
     file = open_file(record)
+    if json_:
+        typer.echo(file.model_dump_json(indent=1))
+        return
     store = Store.around(record, file)
     view = import_module(file.shown_by)
     asked = {"settings": settings, "exits": exits, "cuts": cuts, "policies": policies, "walks": walks}

@@ -209,6 +209,7 @@ class DeploymentRecord(Sealed):
     marker: ClassVar[str] = "circumstances"
     maker: ClassVar[str] = "bench.replay.deploy.rerun"
     shown_by: ClassVar[str] = "bench.boards.deployments.show"
+    bulky: ClassVar[tuple[str, ...]] = ("arms", "outcomes")
 
     schema_version: Annotated[int, Field(ge=1, le=SCHEMA)] = SCHEMA
     part: StreamPart

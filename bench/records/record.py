@@ -151,6 +151,9 @@ class Record(Sealed):
     marker: ClassVar[str] = "training"
     maker: ClassVar[str] = "bench.runs.rerun"
     shown_by: ClassVar[str] = "bench.boards.show.record"
+    bulky: ClassVar[tuple[str, ...]] = (
+        "curves", "walks", "cuts", "training", "layers", "exits", "setup", "net", "notes", "seconds", "versions",
+    )  # fmt: skip
 
     schema_version: Annotated[int, Field(ge=1, le=SCHEMA)] = SCHEMA
     setup: Setup

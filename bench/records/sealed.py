@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import SeesawError
 from bench.files import read_plain, write_whole
+from bench.records import form
 
 if TYPE_CHECKING:
     from bench.records.compare import Compared
@@ -29,9 +30,6 @@ _DOUBTFUL = re.compile(rb"\d{19}|[eE]\+?\d\d")
 """A number with so many digits, or so large an exponent, that it may be too large; most files have none."""
 MAX_SEED = (1 << 53) - 1
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
-
-_NUMBERS = re.compile(r"\[\n([-+\d.eE,\snul]+?)\n *\]")
-"""A list of numbers as `json` writes it, a line each; no JSON string has a line's end in it."""
 
 
 class Block(BaseModel):
@@ -59,6 +57,8 @@ class Sealed(Block):
     shown_by: ClassVar[str]
     """the module that shows one: `shown(file, store)` yields the tables and sentences of the first screen, each with a
     style; `PARTS` names the functions that yield the rest, by the option of `seesaw show` that asks for each"""
+    bulky: ClassVar[tuple[str, ...]] = ()
+    """the fields that are packed where the file would be too long, the first one first (`bench.records.form`)"""
 
     schema_version: int
     checksum: str = ""
@@ -149,7 +149,7 @@ class Sealed(Block):
                 f"{path} is larger than any {cls.title} ({MAX_BYTES >> 20} MiB). Remove the file."
             )
         try:
-            return cls.model_validate(_parsed(data))
+            return cls.model_validate(form.read(_parsed(data), _parsed))
         except ValidationError as error:
             first = error.errors()[0]
             where, why = ".".join(str(part) for part in first["loc"]), first["msg"]
@@ -160,15 +160,33 @@ class Sealed(Block):
         )
 
     def write(self, path: Path) -> Path:
-        """Write the file, whole or not at all; a list of numbers takes one line.
+        """Write the file in the form of `bench.records.form`, whole or not at all.
 
         Raises:
             SeesawError: the folder cannot be written.
         """
-        text = json.dumps(self.sealed().model_dump(mode="json"), indent=1, allow_nan=False)
-        text = _NUMBERS.sub(lambda numbers: f"[{' '.join(numbers[1].split())}]", text)
-        write_whole(path, (text + "\n").encode(), "--records")
+        text = form.written(self.sealed().model_dump(mode="json"), self.bulky)
+        write_whole(path, text.encode(), "--records")
         return path
+
+    def rewrite(self, path: Path) -> bool:
+        """Write a file that was read from there in today's form; its values and its seal stay as they are.
+
+        Returns:
+            Whether its form was another.
+
+        Raises:
+            SeesawError: its seal is broken, or the folder cannot be written.
+        """
+        if not self.intact:
+            raise SeesawError(
+                f"The checksum of {path} is not that of its content: it was changed after it was written. {self.remedy}"
+            )
+        text = form.written(self.model_dump(mode="json"), self.bulky).encode()
+        is_other = read_plain(path, MAX_BYTES + 1) != text
+        if is_other:
+            write_whole(path, text, "--records")
+        return is_other
 
     def save(self, folder: Path) -> Path:
         """Write the file to its place below the folder of its kind, whole or not at all.

@@ -110,6 +110,7 @@ class StreamRecord(Sealed):
     marker: ClassVar[str] = "entrants"
     maker: ClassVar[str] = "bench.replay.streams.rerun"
     shown_by: ClassVar[str] = "bench.boards.streams.show"
+    bulky: ClassVar[tuple[str, ...]] = ("results", "parts")
 
     schema_version: Annotated[int, Field(ge=1, le=SCHEMA)] = SCHEMA
     parts: Annotated[list[StreamPart], Field(min_length=1)]

@@ -2,9 +2,15 @@
 
 import json
 
+from bench.records import form
 from bench.records.curve import Curve
 from bench.records.record import Record
 from bench.records.sealed import checksum
+
+
+def values_of(path):
+    """The JSON values of a written file, in whatever form it lies."""
+    return form.read(json.loads(path.read_text()))
 
 
 def edited(record, change, *, sealed=True):

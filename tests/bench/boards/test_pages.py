@@ -34,7 +34,7 @@ from bench.records.record import Record
 from bench.records.sealed import checksum
 from bench.records.setup import plan_of
 from bench.records.store import Store
-from tests.bench.edited import edited, set_
+from tests.bench.edited import edited, set_, values_of
 from tests.bench.made import METERS
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
@@ -133,7 +133,7 @@ def test_times_taken_in_turn_with_the_parents_are_the_ratio_that_is_shown(made, 
 
 def test_a_contested_record_counts_for_nothing_and_its_reason_is_shown(records, tmp_path):
     path = next(records.glob("*/mlp_dense-*/seed0.json"))
-    values = json.loads(path.read_text())
+    values = values_of(path)
     values["exits"][1]["readings"]["top1"]["value"] = 0.995
     path.write_text(json.dumps(values))
     dense = next(row for row in board(records) if row.setup.method.name == "dense")
@@ -147,9 +147,7 @@ def test_a_contested_record_counts_for_nothing_and_its_reason_is_shown(records, 
 
 def test_a_board_says_which_macs_leave_something_out(records, tmp_path):
     for path in records.glob("*/mlp_sparse-*/seed*.json"):
-        record = edited(
-            Record.model_validate_json(path.read_text()), set_("notes", COSTLY, value={"_fft_r2c": 2})
-        )
+        record = edited(Record.read(path), set_("notes", COSTLY, value={"_fft_r2c": 2}))
         path.write_text(record.model_dump_json())
     boards = read_boards(Store(records))[0]["digits-v1"]
     assert {row.setup.method.name: row.costly for row in boards.rows} == {
@@ -196,7 +194,7 @@ def test_a_number_that_some_seeds_lack_is_shown_with_how_many_have_it(records, m
 
 
 def edit(path, *place, value, sealed=True):
-    values = json.loads(path.read_text())
+    values = values_of(path)
     here = values
     for key in place[:-1]:
         here = here[key]
@@ -246,7 +244,7 @@ def test_no_record_keeps_the_others_from_their_board(made, tmp_path, place, valu
 @pytest.mark.parametrize("number", ["NaN", "1e999", "1" * 5000, "-Infinity"])
 def test_a_number_that_is_none_is_no_record(made, tmp_path, number):
     path = made().save(tmp_path)
-    path.write_text(path.read_text().replace('"epochs": 2', f'"epochs": {number}'))
+    path.write_text(path.read_text().replace('"epochs":2', f'"epochs":{number}'))
     entries, trouble = Store(tmp_path).entries(Record)
     assert entries == []
     assert "no whole record" in trouble[0]

@@ -14,6 +14,7 @@ from bench.commands import options
 from bench.records.sealed import checksum
 from bench.records.store import Store
 from bench.records.stream import StreamRecord
+from tests.bench.edited import values_of
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_show_prints_a_stream_record_as_its_board_does(type_, kept):
 
 def test_show_makes_no_table_of_numbers_that_contradict_each_other(type_, kept):
     path = kept()
-    values = json.loads(path.read_text())
+    values = values_of(path)
     values["results"] = values["results"][1:]
     path.write_text(json.dumps(values))
     code, out, _ = type_("show", path)
@@ -116,7 +117,7 @@ def test_verify_replays_it_from_the_traces_of_its_runs_and_finds_a_number_that_w
     code, out, err = type_("verify", path, *words)
     assert code == 0, err
     assert "Made again, every number lies within its spread." in out
-    values = json.loads(path.read_text())
+    values = values_of(path)
     values["results"][2]["regret"][1] += 0.5
     values["checksum"] = checksum(values)
     path.write_text(json.dumps(values))

@@ -8,6 +8,7 @@ from bench.records.curve import Counts, Curve, Point
 from bench.records.record import Record, load, schema
 from bench.records.sealed import checksum
 from bench.records.setup import Named, Setup, path_of
+from tests.bench.edited import values_of
 
 
 def named(name="dense", **changes):
@@ -78,7 +79,7 @@ def test_what_is_no_record_is_a_sentence(tmp_path, text):
 
 def test_a_record_with_an_unknown_field_is_refused(tmp_path):
     path = record().save(tmp_path)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"surprise": 1}))
+    path.write_text(json.dumps(values_of(path) | {"surprise": 1}))
     with pytest.raises(SeesawError, match="surprise"):
         load(path)
 

@@ -8,19 +8,19 @@ from bench.records.sealed import checksum, digest, slug
 from tests.bench.edited import edited, set_
 
 
-def test_a_list_of_numbers_takes_one_line_and_is_read_back(made, tmp_path):
+def test_a_file_is_written_in_lines_and_read_back(made, tmp_path):
     record = edited(
         made(), set_("notes", value={"words": ["1\n2", "[\n1\n]"], "numbers": [1, 2.5, -3e-7, None]})
     )
     path = record.save(tmp_path)
-    assert '"numbers": [1, 2.5, -3e-07, null]' in path.read_text()
+    assert '"numbers":[1,2.5,-3e-07,null]' in path.read_text()
     assert load(path) == record
 
 
 @pytest.mark.parametrize("number", ["1e31", "-1e31", str(1 << 61), "NaN", "Infinity", "0." + "1" * 60])
 def test_a_number_that_boards_could_not_compute_with_is_refused(made, tmp_path, number):
     path = made().save(tmp_path)
-    path.write_text(path.read_text().replace('"budget": 1.0', f'"budget": {number}'))
+    path.write_text(path.read_text().replace('"budget":1.0', f'"budget":{number}'))
     with pytest.raises(SeesawError, match="no number that a record can hold"):
         load(path)
 
@@ -30,6 +30,28 @@ def test_a_file_beyond_the_largest_size_is_refused_before_it_is_parsed(made, tmp
     monkeypatch.setattr("bench.records.sealed.MAX_BYTES", path.stat().st_size - 1)
     with pytest.raises(SeesawError, match="larger than any record"):
         load(path)
+
+
+def test_a_plain_file_is_read_and_keeps_its_seal_when_it_is_rewritten(made, tmp_path):
+    record = made().sealed()
+    path = tmp_path / "seed0.json"
+    path.write_text(record.model_dump_json(indent=1))
+    before = load(path)
+    assert before.intact
+    assert before.rewrite(path)
+    assert not load(path).rewrite(path)
+    assert load(path) == before
+    assert load(path).checksum == record.checksum
+    assert path.stat().st_size < len(record.model_dump_json())
+
+
+def test_a_file_with_a_broken_seal_is_not_rewritten(made, tmp_path):
+    path = edited(made().sealed(), set_("budget", value=2.0), sealed=False).write(tmp_path / "seed0.json")
+    values = json.loads(path.read_text()) | {"budget": 3.0}
+    path.write_text(json.dumps(values))
+    with pytest.raises(SeesawError, match="changed after it was written"):
+        load(path).rewrite(path)
+    assert json.loads(path.read_text()) == values
 
 
 def test_the_checksum_is_of_every_value_but_open_ones(made):

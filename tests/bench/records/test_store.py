@@ -66,7 +66,7 @@ def test_the_network_trained_before_is_the_newest_sound_record_with_its_weights(
     trained = store.trained(made(0).setup, 0)
     assert (trained.record, trained.weights) == (one, weights)
     assert store.trained(made(0, "sparse").setup, 0) is None
-    path.write_text(path.read_text().replace('"budget": 1.0', '"budget": 2.0'))
+    path.write_text(path.read_text().replace('"budget":1.0', '"budget":2.0'))
     assert store.trained(made(0).setup, 0) is None, "it was changed by hand"
 
 

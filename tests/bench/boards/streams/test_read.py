@@ -18,6 +18,7 @@ from bench.boards.streams.read import read_stream_boards
 from bench.records.sealed import checksum
 from bench.records.store import Store
 from bench.records.stream import StreamRecord
+from tests.bench.edited import values_of
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
 RIGHT = ((158, 178), (160, 180), (162, 182))
@@ -214,7 +215,7 @@ def test_pages_are_a_pure_function_of_the_files(home, tmp_path):
 
 
 def forge(path, *place, value):
-    values = json.loads(path.read_text())
+    values = values_of(path)
     here = values
     for key in place[:-1]:
         here = here[key]

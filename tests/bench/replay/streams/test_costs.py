@@ -3,8 +3,6 @@
 Covers: bench/records/costs.py
 """
 
-import json
-
 import pytest
 import torch
 
@@ -15,7 +13,7 @@ from bench.records.reading import Reading
 from bench.records.record import Record
 from bench.records.store import Store
 from bench.replay.streams.costs import names_reading, priced, sends_of
-from tests.bench.edited import sending
+from tests.bench.edited import sending, values_of
 
 
 @pytest.fixture
@@ -25,7 +23,7 @@ def run(traced, tmp_path):
     def save(change=lambda content: None):
         folder = traced(tmp_path)
         (path,) = (tmp_path / "records").glob("*/*/seed0.json")
-        content = json.loads(path.read_text())
+        content = values_of(path)
         content["exits"][1]["readings"]["latency"].update(value=4e-3, low=4e-3, high=4e-3)
         change(content)
         Record.model_validate(content).sealed().save(tmp_path / "records")

@@ -72,7 +72,7 @@ def test_a_trace_without_a_sound_record_or_of_another_network_is_a_sentence(trac
     with pytest.raises(SeesawError, match="is not the trace that"):
         parts_of([folder], Store(records))
     path = next(records.glob("*/mlp_dense-*/seed0.json"))
-    path.write_text(path.read_text().replace('"seed": 0', '"seed": 5'))
+    path.write_text(path.read_text().replace('"seed":0', '"seed":5'))
     with pytest.raises(SeesawError, match="not to be believed"):
         parts_of([folder], Store(records))
 

@@ -1,0 +1,338 @@
+"""Form: JSON values as they lie in a file, short and in lines, and the same values again, to the last digit.
+
+What takes most of a file's bytes is written once, or packed:
+
+* a **shape**, the names of a block's fields, such as a reading's: blocks of it are rows, `["#0", 0.91, "@2", ...]`;
+* a **word** that comes more than once, such as a unit or a source: `"@2"` is number 2 in the list of words, from 0;
+* a **long list** of `LONG` rows or more, such as a policy's operating points: `"$3"`, kept by column, whole numbers and
+  the bits of 32-bit numbers (thresholds are such) as differences; of rows of one sum, such as samples by the exit where they left, the last column is left out;
+* a **part** that would make the file longer than `TARGET`: `"%"`, from the end of `bulky` on.
+
+Long lists and parts are one text, the JSON of them compressed (LZMA) and spelled in base 85. Everything else is JSON as it
+was. Values are the same after reading as before writing, so a checksum over them holds in any form.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import lzma
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+FORM = 1
+"""The number of this form; files without one are plain JSON, as all were before."""
+TARGET = 15_000
+"""Bytes that a file should not be longer than: parts are packed until it is not, or all are."""
+LONG = 16
+"""Lists of so many rows are written by column."""
+OFTEN = 3
+"""Blocks of one shape in a file, from which on they are rows."""
+MARKS = "@#$%="
+"""First characters that stand for something; a text that begins with one of them gets `=` in front."""
+WIDTH = 120
+"""A value that fits a line of so many characters is written in one."""
+MAX_PACKED = 32 << 20
+"""Bytes that are unpacked at most."""
+MAX_VALUES = 4_000_000
+"""Values that one file may come to: short rows of long shapes are many from few bytes."""
+LARGEST = 1 << 60
+"""The largest whole number that differences may come to."""
+_FILTERS = [{"id": lzma.FILTER_LZMA1, "preset": 6, "lc": 3, "lp": 0, "pb": 0, "dict_size": 1 << 20}]
+_OWN = ("form", "shapes", "words", "packed")
+
+
+def written(values: dict[str, Any], bulky: Sequence[str] = ()) -> str:
+    """The text of a file with these JSON values.
+
+    Args:
+        values: by name.
+        bulky: names of the parts that may be packed, the first one first.
+
+    Raises:
+        ValueError: a value is called as a part of the form is.
+    """
+    if taken := set(_OWN) & values.keys():
+        raise ValueError(
+            f"{', '.join(sorted(taken))}: the form has parts of that name; call the field otherwise"
+        )
+    shapes, words = Counter(_shapes(values)), Counter(_texts(values))
+    names = [shape for shape, count in shapes.items() if count >= OFTEN]
+    common = [word for word, count in words.items() if count > 1 and len(word) * (count - 1) > 8 + 4 * count]
+    writer = _Writer({one: n for n, one in enumerate(names)}, {one: n for n, one in enumerate(common)})
+    content = {key: writer.value(one) for key, one in values.items()}
+    content |= {"shapes": [list(shape) for shape in names], "words": common}
+    parts: dict[str, Any] = {}
+    text = _text(content, parts, writer.columns)
+    for key in (*bulky, "words", "shapes"):
+        if len(text) <= TARGET:
+            break
+        if key in content:
+            parts[key], content[key] = content[key], "%"
+            text = _text(content, parts, writer.columns)
+    return text
+
+
+def read(content: Any, parse: Callable[[bytes], Any] = json.loads) -> Any:
+    """JSON values as they were before they were written; those of files without a form as they are.
+
+    Args:
+        content: the JSON values of a file.
+        parse: reads the JSON text in it.
+
+    Raises:
+        ValueError: a form that is not known, or a reference to what is not there.
+    """
+    if not isinstance(content, dict) or "form" not in content:
+        return content
+    if content["form"] != FORM:
+        raise ValueError(
+            f"form {content['form']!r} is none that this version of Seesaw reads: install a newer one"
+        )
+    try:
+        columns, parts = parse(_unpacked(content["packed"])) if content["packed"] else ([], {})
+        whole = {key: parts[key] if one == "%" else one for key, one in content.items()}
+        reader = _Reader(whole["shapes"], whole["words"], columns)
+        return {key: reader.value(one) for key, one in whole.items() if key not in _OWN}
+    except (KeyError, IndexError, TypeError, AttributeError, struct.error, lzma.LZMAError) as error:
+        raise ValueError(f"it does not hold what its form {FORM} refers to: {error}") from error
+
+
+def _text(content: dict[str, Any], parts: dict[str, Any], columns: list[Any]) -> str:
+    packed = _packed([columns, parts]) if columns or parts else ""
+    head = {"form": FORM, **content, "packed": packed}
+    return "{" + ",\n".join(f"{json.dumps(key)}:{_laid_out(one)}" for key, one in head.items()) + "}\n"
+
+
+class _Writer:
+    """JSON values on their way into a form, and the columns found so far."""
+
+    def __init__(self, shapes: dict[tuple[str, ...], int], words: dict[str, int]) -> None:
+        self.shapes, self.words = shapes, words
+        self.columns: list[Any] = []
+
+    def value(self, one: Any) -> Any:
+        if isinstance(one, str):
+            return self.text(one)
+        if isinstance(one, list):
+            if is_long(one):
+                self.columns.append(_by_column(one))
+                return f"${len(self.columns) - 1}"
+            return [self.value(inner) for inner in one]
+        if not isinstance(one, dict):
+            return one
+        number = self.shapes.get(tuple(one))
+        if number is None:
+            return {key: self.value(inner) for key, inner in one.items()}
+        row = [self.value(inner) for inner in one.values()]
+        while row and row[-1] is None:
+            row.pop()
+        return [f"#{number}", *row]
+
+    def text(self, one: str) -> str:
+        if one in self.words:
+            return f"@{self.words[one]}"
+        return f"={one}" if one[:1] in MARKS and one else one
+
+
+class _Reader:
+    """The lists of a form, by which its values are read."""
+
+    def __init__(self, shapes: list[list[str]], words: list[str], columns: list[Any]) -> None:
+        self.shapes, self.words = shapes, words
+        self.columns = dict(enumerate(columns))
+        self.values = 0
+
+    def value(self, one: Any) -> Any:
+        self.values += 1
+        if self.values > MAX_VALUES:
+            raise IndexError(f"more than {MAX_VALUES} values")
+        if isinstance(one, str):
+            return self.text(one)
+        if isinstance(one, dict):
+            return {key: self.value(inner) for key, inner in one.items()}
+        if not isinstance(one, list):
+            return one
+        first = one[0] if one else None
+        if not (isinstance(first, str) and first[:1] == "#"):
+            return [self.value(inner) for inner in one]
+        shape = self.shapes[_index(first)]
+        if len(one) - 1 > len(shape):
+            raise IndexError(f"a row has {len(one) - 1} values and its shape {len(shape)}")
+        self.values += len(shape)
+        values = [self.value(inner) for inner in one[1:]]
+        return dict(zip(shape, values + [None] * (len(shape) - len(values)), strict=True))
+
+    def text(self, one: str) -> Any:
+        mark = one[:1]
+        if not mark or mark not in MARKS:
+            return one
+        if mark == "=":
+            return one[1:]
+        if mark in "#%":
+            raise IndexError(f"{one!r} stands where it means nothing")
+        if mark == "@":
+            return self.words[_index(one)]
+        return _by_row(self.columns.pop(_index(one)))  # once: a list that many places name would be many
+
+
+def _index(one: str) -> int:
+    """The number behind a mark; a negative one would count from the end."""
+    if not one[1:].isdecimal():
+        raise IndexError(f"{one!r} names nothing")
+    return int(one[1:])
+
+
+def is_long(one: list[Any]) -> bool:
+    """Whether a list is written by column: many numbers, rows of numbers of one length, or blocks of one shape of these."""
+    if len(one) < LONG:
+        return False
+    if all(isinstance(row, dict) for row in one):
+        return (
+            bool(one[0])
+            and all(tuple(row) == tuple(one[0]) for row in one)
+            and all(_columnar([row[key] for row in one]) for key in one[0])
+        )
+    return _columnar(one)
+
+
+def _columnar(one: list[Any]) -> bool:
+    """Whether all are numbers or open, or lists of these of one length, and not both."""
+    if all(_is_number(cell) for cell in one):
+        return True
+    return all(isinstance(row, list) and len(row) == len(one[0]) and all(map(_is_number, row)) for row in one)
+
+
+def _is_number(one: Any) -> bool:
+    return one is None or (isinstance(one, (int, float)) and not isinstance(one, bool))
+
+
+def _by_column(one: list[Any]) -> Any:
+    """A long list by column: numbers as themselves or, if all are whole, as differences behind `"d"`."""
+    if isinstance(one[0], dict):
+        return {key: _by_column([row[key] for row in one]) for key in one[0]}
+    if any(isinstance(row, list) for row in one):
+        columns = [list(column) for column in zip(*one, strict=True)]
+        sums = {sum(row) if all(isinstance(cell, int) for cell in row) else None for row in one}
+        if (
+            len(columns) > 1 and len(sums) == 1 and None not in sums
+        ):  # the last column is what is left of the sum
+            return ["s", *sums, *map(_by_column, columns[:-1])]
+        return ["r", len(one), *map(_by_column, columns)]
+    if all(isinstance(cell, int) for cell in one):
+        return ["d", *_steps(one)]
+    bits = [_bits(cell) for cell in one]
+    return ["f", *_steps(bits)] if "" not in bits else ["n", *one]
+
+
+def _steps(one: list[Any]) -> list[int | None]:
+    """Differences of whole numbers, each to the one before; what is open stays so."""
+    steps, before = [], 0
+    for cell in one:
+        steps.append(None if cell is None else cell - before)
+        before = before if cell is None else cell
+    return steps
+
+
+def _sums(steps: list[int | None]) -> list[int | None]:
+    """Whole numbers of their differences.
+
+    Raises:
+        IndexError: one is larger than a record may hold.
+    """
+    total, numbers = 0, []
+    for step in steps:
+        total += step or 0
+        if not isinstance(total, int) or abs(total) > LARGEST:
+            raise IndexError("differences that come to no whole number that a record can hold")
+        numbers.append(None if step is None else total)
+    return numbers
+
+
+def _bits(one: float | None) -> Any:
+    """The bits of a 32-bit number that is written in nine digits; none for an open one, `""` for any other number."""
+    if one is None:
+        return None
+    try:
+        packed = struct.pack("<f", one)
+    except OverflowError:
+        return ""
+    bits = struct.unpack("<I", packed)[0]
+    return bits if isinstance(one, float) and _number(bits).hex() == one.hex() else ""
+
+
+def _number(bits: int) -> float:
+    """The 32-bit number of these bits, in nine digits."""
+    return float(f"{struct.unpack('<f', struct.pack('<I', bits))[0]:.9g}")
+
+
+def _by_row(one: Any) -> list[Any]:
+    """A long list as it was."""
+    if isinstance(one, dict):
+        columns = [_by_row(column) for column in one.values()]
+        return [dict(zip(one, row, strict=True)) for row in zip(*columns, strict=True)]
+    if one[0] == "r":
+        columns = [_by_row(column) for column in one[2:]]
+        return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in range(one[1])]
+    if one[0] == "s":
+        rows = zip(*(_by_row(column) for column in one[2:]), strict=True)
+        return [[*row, one[1] - sum(row)] for row in rows]
+    if one[0] == "d":
+        return _sums(one[1:])
+    if one[0] == "f":
+        return [None if bits is None else _number(bits) for bits in _sums(one[1:])]
+    if one[0] == "n":
+        return one[1:]
+    raise IndexError(f"{one[0]!r} is no kind of column")
+
+
+def _packed(content: Any) -> str:
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
+    return base64.b85encode(lzma.compress(text, format=lzma.FORMAT_RAW, filters=_FILTERS)).decode()
+
+
+def _unpacked(text: str) -> bytes:
+    unpacker = lzma.LZMADecompressor(format=lzma.FORMAT_RAW, filters=_FILTERS)
+    content = unpacker.decompress(base64.b85decode(text), MAX_PACKED)
+    if len(content) >= MAX_PACKED:
+        raise IndexError(f"what is packed is larger than {MAX_PACKED >> 20} MiB")
+    return content
+
+
+def _shapes(value: Any) -> Iterator[tuple[str, ...]]:
+    """The names of fields of every block that no column holds."""
+    if isinstance(value, dict):
+        yield tuple(value)
+    for inner in _inner(value):
+        yield from _shapes(inner)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for inner in _inner(value):
+        yield from _texts(inner)
+
+
+def _inner(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list) and not is_long(value):
+        yield from value
+
+
+def _laid_out(one: Any, deep: int = 1) -> str:
+    """JSON text, a line for each part of what is too long for one."""
+    text = json.dumps(one, separators=(",", ":"), allow_nan=False)
+    if len(text) <= WIDTH or not isinstance(one, (dict, list)) or not one:
+        return text
+    if isinstance(one, dict):
+        parts = [f"{json.dumps(key)}:{_laid_out(inner, deep + 1)}" for key, inner in one.items()]
+        opened, closed = "{", "}"
+    else:
+        parts = [_laid_out(inner, deep + 1) for inner in one]
+        opened, closed = "[", "]"
+    pad = "\n" + " " * deep
+    return opened + pad + f",{pad}".join(parts) + closed

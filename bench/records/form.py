@@ -5,8 +5,9 @@ What takes most of a file's bytes is written once, or packed:
 * a **shape**, the names of a block's fields, such as a reading's: blocks of it are rows, `["#0", 0.91, "@2", ...]`;
 * a **word** that comes more than once, such as a unit or a source: `"@2"` is number 2 in the list of words, from 0;
 * a **long list** of `LONG` rows or more, such as a policy's operating points: `"$3"`, kept by column, whole numbers and
-  the bits of 32-bit numbers (thresholds are such) as differences; of rows of one sum, such as samples by the exit where they left, the last column is left out;
-* a **part** that would make the file longer than `TARGET`: `"%"`, from the end of `bulky` on.
+  the bits of 32-bit numbers (thresholds are such) as differences;
+  of rows of one sum, such as samples by the exit where they left, the last column is left out;
+* a **part** that would make the file longer than `TARGET`: `"%"`, in the order of `Sealed.bulky`.
 
 Long lists and parts are one text, the JSON of them compressed (LZMA) and spelled in base 85. Everything else is JSON as it
 was. Values are the same after reading as before writing, so a checksum over them holds in any form.
@@ -275,6 +276,8 @@ def _by_row(one: Any) -> list[Any]:
         return [dict(zip(one, row, strict=True)) for row in zip(*columns, strict=True)]
     if one[0] == "r":
         columns = [_by_row(column) for column in one[2:]]
+        if not columns and one[1] > MAX_VALUES:
+            raise IndexError(f"more than {MAX_VALUES} values")
         return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in range(one[1])]
     if one[0] == "s":
         rows = zip(*(_by_row(column) for column in one[2:]), strict=True)

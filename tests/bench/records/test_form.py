@@ -98,6 +98,9 @@ def test_few_bytes_that_would_become_many_values_are_refused(monkeypatch):
     }
     with pytest.raises(ValueError, match="more than 1000 values"):
         form.read(content)
+    content |= {"rows": "$0", "packed": form._packed([[["r", 10**12]], {}])}
+    with pytest.raises(ValueError, match="more than 1000 values"):
+        form.read(content)
     monkeypatch.setattr(form, "MAX_PACKED", 50)
     with pytest.raises(ValueError, match="larger than"):
         form.read(json.loads(form.written({"rows": [n * n for n in range(500)]})))

@@ -63,8 +63,10 @@ def preprocessing(
                 f"mean and std scale images, and {task.spec} has other samples. Leave them out of the recipe."
             )
         return None
-    given = weights is not None and sha256 is not None
-    own = of_file(backbone, weights, sha256) if given else backbone.preprocessing()
+    if weights is not None and sha256 is not None:
+        own = of_file(backbone, weights, sha256)
+    else:
+        own = backbone.preprocessing()
     if recipe.mean:
         usual = own or Preprocessing(mean=recipe.mean, std=recipe.std)
         both = {"mean": recipe.mean, "std": recipe.std, "source": "the recipe"}

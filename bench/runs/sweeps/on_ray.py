@@ -49,7 +49,7 @@ class _Remote:
     """The depot as a worker sees it."""
 
     def __init__(self, actor: Any) -> None:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
 
         self.actor, self.get = actor, ray.get
 
@@ -95,8 +95,8 @@ class RayTeam:
 
     def __init__(self, place: OnRay, folders: FolderDepot) -> None:
         with needing("ray", "--on ray needs"):
-            import ray
-            from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+            import ray  # pyright: ignore[reportMissingImports]
+            from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # pyright: ignore[reportMissingImports]
         engine: Any = ray
         self.ray, self.place = engine, place
         self.own = not ray.is_initialized()

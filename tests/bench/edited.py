@@ -37,6 +37,7 @@ def sending(payload):
     def change(told):
         cut, payloads = told["cuts"][1], {"payload": int(payload), "framed": int(payload) + 16}
         cut["shape"] = [payloads["payload"] - 8]
+        cut["readings"]["volume.int8"]["value"] = payloads["payload"]
         for name, size in payloads.items():
             cut["readings"][f"{name}.int8"].update(value=size, low=size, high=size)
             for early in cut["early"]:

@@ -187,6 +187,8 @@ def crossing(codec, size, right, samples, frame=16):
         f"framed.{codec}": reading(size + frame, "B", source, low=size + frame, high=size + frame, n=samples),
         f"top1.{codec}": reading(right / samples, source=source, n=samples),
         f"top5.{codec}": reading(1.0, source=source, n=samples),
+        f"agree.{codec}": reading(1.0, source=source, n=samples),
+        f"volume.{codec}": reading(size, "B", source, n=samples),
     }
 
 

@@ -62,6 +62,8 @@ def seesaw_words(words):
 
     What `make` would run is asked of make itself.
     """
+    while words[0].partition("=")[0].isupper():  # NAME=VALUE before a command
+        words = words[1:]
     if words[0] == "seesaw":
         return [words[1:]]
     if words[0] != "make":

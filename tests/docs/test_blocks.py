@@ -24,7 +24,7 @@ from bench.plugins.spec import parse, split_model
 from tests.docs.blocks import TOP, blocks, commands, seesaw_words
 
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
-OTHERS = {"git", "cd", "pip", "wandb", "source"}
+OTHERS = {"git", "cd", "pip", "wandb", "source", "export", "ray"}
 """Programs of others that pages name; they are never run."""
 KIND_OF = {
     "task": "task", "exits": "exits", "policies": "policy", "policy": "policy", "codecs": "codec", "meters": "meter",

@@ -63,16 +63,18 @@ def test_a_command_takes_all_options_of_a_run_one_by_one_and_its_function_as_one
 
 
 def test_every_option_reaches_the_request():
-    options = RunOptions(
+    given = RunOptions(
         task="t", exits="e", policies="a,b", codecs="c", meters="m", epochs=2, set_=["lr=1"], device="cpu", cut=1,
         values="int8", lean=True, calibrate="test", data=Path("d"), records=Path("r"), runs=Path("u"),
+        devices=2, nodes=2, strategy="ddp", precision="bf16-mixed", compile=True, accumulate=2,
     )  # fmt: skip
-    assert [one.name for one in fields(options) if getattr(options, one.name) == one.default] == ["publish"]
-    request = options.request("model", seed=7)
+    assert [one.name for one in fields(given) if getattr(given, one.name) == one.default] == ["publish"]
+    request = given.request("model", seed=7)
     assert (request.task, request.model, request.exits, request.seed) == ("t", "model", "e", 7)
     assert (request.policies, request.codecs, request.meters) == (("a", "b"), ("c",), ("m",))
     assert request.recipe == {"lr": "1", "epochs": "2"}
     assert request.calibrate == "test"
+    assert [getattr(request, name) for name in options.LAYOUT] == [2, 2, "ddp", "bf16-mixed", True, 2]
     assert (request.device, request.cut, request.values, request.lean) == ("cpu", 1, "int8", True)
     assert (request.data, request.records, request.runs) == (Path("d"), Path("r"), Path("u"))
     published = RunOptions(publish=True).request("model", seed=7)

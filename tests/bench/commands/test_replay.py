@@ -10,6 +10,7 @@ import torch
 
 from bench import Trace, cli
 from bench.commands import options
+from bench.records import form
 from tests.bench.edited import values_of
 
 
@@ -151,7 +152,7 @@ def test_a_runs_stream_is_kept_beside_its_record_and_the_same_command_writes_the
     (path,) = (tmp_path / "streams").glob("digits-v1/mlp_dense-*/seed0-*.json")
     assert path.name in out
     content = path.read_bytes()
-    assert [one["policy"] for one in json.loads(content)["results"]] == [
+    assert [one["policy"] for one in form.read(json.loads(content))["results"]] == [
         "(a) all layers",
         "(b) early exit",
         "splitee",

@@ -40,9 +40,10 @@ def test_the_shares_of_all_processes_are_the_steps_of_one(size):
     recipe = Recipe(epochs=2, batch=8, crop=1, flip=True)
     whole = list(Strides(split, recipe, 3, 0, 6)) + list(Strides(split, recipe, 3, 6, 12))
     layout = Layout(devices=size, strategy="ddp")
-    parts = [list(Strides(split, recipe, 3, 0, 6, World(layout, rank))) for rank in range(size)]
+    parts = [list(Strides(split, recipe, 3, 0, 6, world=World(layout, rank))) for rank in range(size)]
     parts = [
-        own + list(Strides(split, recipe, 3, 6, 12, World(layout, rank))) for rank, own in enumerate(parts)
+        own + list(Strides(split, recipe, 3, 6, 12, world=World(layout, rank)))
+        for rank, own in enumerate(parts)
     ]
     for number, batch in enumerate(whole):
         for field in range(4):

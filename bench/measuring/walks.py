@@ -25,7 +25,7 @@ from bench.replay.trace import Trace
 
 SAMPLES, WALKS = 256, 64
 """At most so many samples of the test split, and at most so many batches of one size in a round."""
-LEAST, EACH = 16, 0.01
+LEAST, EACH = 16, 0.006
 """At least so many samples; more while a round, for one policy and size, stays within these seconds."""
 ROUNDS, SECONDS, WARM_UPS = 5, 2.0, 1
 """Limits of timing; one call is many walks, so one of them warms enough."""

@@ -22,7 +22,7 @@ NOTES = (
     "The *time to the answer* runs from the request to its answer, all waiting included: its mean and its percentiles.",
     "Policies are ranked by the mean time, those that are right about at most "
     f"{LOST:.0%} fewer requests than the whole network on the device, and leave none without an answer. Bounds see labels or the "
-    "future. All rows of a table met the same link and the same two profiles, and what is modelled of them is named above it: no row "
+    "future, of cuts and codecs alone: they never leave at an exit, and a policy that does may be faster. All rows of a table met the same link and the same two profiles, and what is modelled of them is named above it: no row "
     "with modelled times is ranked beside one with measured ones.",
     "*Compute* is the device's energy of computing, *radio* that of sending with the radio's time awake after it, both for a "
     "request. There is no number where nobody measured or named a power. *Own* is the share of requests that were sent, and that the "

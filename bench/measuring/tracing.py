@@ -13,8 +13,9 @@ from bench.network.net import Net
 from bench.replay.trace import Trace
 
 BATCH = 500
-AT_ONCE = 1 << 29
-"""Bytes of activations that a batch may have: of large images it holds fewer."""
+AT_ONCE = 1 << 26
+"""Bytes of activations that a batch may have: of large images it holds fewer. Larger tensors are asked of the system anew for
+every layer, and its clearing them took longer than the network."""
 
 
 def batches(split: Split, batch: int = BATCH) -> list[slice]:

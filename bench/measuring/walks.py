@@ -30,6 +30,9 @@ LEAST, EACH = 16, 0.006
 ROUNDS, SECONDS, WARM_UPS = 5, 2.0, 1
 """Limits of timing; one call is many walks, so one of them warms enough."""
 
+SLOW = 0.5
+"""Seconds; batches of which one would take longer are walked only where there are no smaller ones."""
+
 Leave = Callable[[Tensor], Tensor]
 Runnable = Callable[[Tensor], Sequence[Tensor]]
 
@@ -177,12 +180,19 @@ def execute(
         clock: of all times.
 
     Returns:
-        Times by policy and size; those of the network without its early exits under None.
+        Times by policy and size; those of the network without its early exits under None. Sizes are left out where one
+        batch would take longer than `SLOW`.
     """
-    sizes = [size for size in sizes if size <= len(x)] or [len(x)]
-    walker, whole = Walker(net, x[: max(sizes)], sizes, clock), without_early_exits(net)
-    runs = {size: _prepared(whole, [whole.whole()], x[:size])[0] for size in sizes}
-    batches = {size: x[: size * _walks(run, x[:size], clock)].split(size) for size, run in runs.items()}
+    sizes, whole = [size for size in sizes if size <= len(x)] or [len(x)], without_early_exits(net)
+    runs, batches, each = dict[int, Runnable](), dict[int, tuple[Tensor, ...]](), 0.0
+    for size in sorted(sizes):
+        if size * each > SLOW:
+            break
+        runs[size] = _prepared(whole, [whole.whole()], x[:size])[0]
+        each = _seconds(runs[size], x[:size], clock) / size
+        batches[size] = x[: size * _walks(size, size * each)].split(size)
+    sizes = list(runs)
+    walker = Walker(net, x[: max(sizes)], sizes, clock)
     walks: dict[tuple[str | None, int], _Walks] = {
         (spec, size): _Walks(walker, leave, batches[size]) for spec, leave in leaves.items() for size in sizes
     }
@@ -213,14 +223,19 @@ def execute(
 
 
 @torch.no_grad()
-def _walks(run: Runnable, x: Tensor, clock: Clock) -> int:
-    """The number of batches like this one in a round."""
+def _seconds(run: Runnable, x: Tensor, clock: Clock) -> float:
+    """The seconds of one batch."""
     run(x)
     begun = clock()
     run(x)
     wait(x.device)
-    affordable = int(EACH / (clock() - begun))
-    return max(-(-LEAST // len(x)), min(WALKS, affordable))
+    return clock() - begun
+
+
+def _walks(size: int, seconds: float) -> int:
+    """The number of batches of a size in a round, from the seconds that one takes."""
+    affordable = int(EACH / seconds)
+    return max(-(-LEAST // size), min(WALKS, affordable))
 
 
 class _Walks:

@@ -142,6 +142,13 @@ def test_sizes_beyond_the_samples_are_left_out(subject):
     assert {size for _, size in execute(net, x[:5], {}, sizes=(8, 64))} == {5}
 
 
+def test_batches_that_would_take_long_are_left_out_where_there_are_smaller_ones(subject, monkeypatch):
+    net, x, _ = subject
+    monkeypatch.setattr("bench.measuring.walks.SLOW", 0.0)
+    assert {size for _, size in execute(net, x, {}, sizes=(1, 8))} == {1}
+    assert {size for _, size in execute(net, x, {}, sizes=(8,))} == {8}
+
+
 def test_blocks_of_a_record_count_where_samples_left_and_how_many_elsewhere_than_in_replay(subject):
     net, x, trace = subject
     several = shipped(trace)

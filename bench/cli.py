@@ -25,7 +25,7 @@ from bench.commands import (
     upgrade,
     verify,
 )
-from bench.commands.split import cuts, deploy, partition, profile
+from bench.commands.split import cuts, deploy, partition, plan, profile
 from bench.errors import SeesawError, lab_error
 from bench.plain import PlainConsole
 
@@ -79,6 +79,7 @@ for name, command in {
     "replay": replay.replay,
     "profile": profile.profile,
     "deploy": deploy.deploy,
+    "plan": plan.plan,
     "partition": partition.partition,
     "board": boards.board,
     "plot": boards.plot,

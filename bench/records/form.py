@@ -101,6 +101,48 @@ def read(content: Any, parse: Callable[[bytes], Any] = json.loads) -> Any:
         raise ValueError(f"it does not hold what its form {FORM} refers to: {error}") from error
 
 
+class Peek:
+    """Single values of a file, without reading the others: what is packed is unpacked where a value of it is asked for.
+
+    Raises:
+        LookupError: a value, or what it refers to, is not there.
+        ValueError: a form that is not known.
+    """
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        if content.get("form", FORM) != FORM:
+            raise ValueError(
+                f"form {content['form']!r} is none that this version of Seesaw reads: install a newer one"
+            )
+        self._content, self._parts = content, None
+        self._reader = _Reader(self.part("shapes"), self.part("words"), []) if "form" in content else None
+
+    def part(self, key: str) -> Any:
+        """A part of the file as its form has it."""
+        one = self._content[key]
+        if one != "%" or "form" not in self._content:
+            return one
+        if self._parts is None:
+            self._parts = json.loads(_unpacked(self._content["packed"]))[1]
+        return self._parts[key]
+
+    def items(self, key: str) -> list[Any]:
+        """The members of a part that is a list."""
+        return self.part(key)
+
+    def blocks(self, one: Any) -> dict[str, Any]:
+        """A block's fields, each as its form has it."""
+        if isinstance(one, dict) or self._reader is None:
+            return one
+        shape = self._reader.shapes[_index(one[0])]
+        return dict(zip(shape, one[1:], strict=False))
+
+    def get(self, one: Any, key: str) -> Any:
+        """One field of a block; None where it is left open."""
+        found = self.blocks(one).get(key)
+        return found if self._reader is None or not isinstance(found, str) else self._reader.text(found)
+
+
 def _text(content: dict[str, Any], parts: dict[str, Any], columns: list[Any]) -> str:
     packed = _packed([columns, parts]) if columns or parts else ""
     head = {"form": FORM, **content, "packed": packed}

@@ -66,7 +66,7 @@ def plan(
     look: Annotated[
         int,
         typer.Option(min=0, help="networks that are read whole at most, the most promising ones; 0 for all"),
-    ] = 120,
+    ] = 60,
     ship: Annotated[
         Path | None, typer.Option(help="folder to write the answer to: parts, thresholds, manifest")
     ] = None,

@@ -45,7 +45,7 @@ class Asked:
     server: Profile
     road: Road
     arrivals: Arrivals
-    look: int = 120
+    look: int = 60
     runners: int = 4
     clocks: str = ""
     board: str = ""
@@ -152,7 +152,7 @@ def _networks(folder: Path, asked: Asked, looked: Looked) -> tuple[list[Network]
     able = [one for one in firsts if one.most >= least]
     looked.inaccurate = len(firsts) - len(able)
     able = able or firsts  # the nearest is asked for where none is accurate enough
-    able.sort(key=lambda one: _promise(one, asked.limits))
+    able.sort(key=lambda one: _promise(one, asked.limits, asked.prefer))
     chosen = able[: asked.look] if asked.look else able
     looked.unread = len(able) - len(chosen)
     looked.most = max((one.most for one in able[len(chosen) :]), default=0.0)
@@ -167,12 +167,14 @@ def _networks(folder: Path, asked: Asked, looked: Looked) -> tuple[list[Network]
     return _of_one_machine(_of_one_board(networks, folder.name, asked.board, looked), asked.clocks, looked)
 
 
-def _promise(one: Glance, limits: Limits) -> tuple[bool, float]:
-    """What is read whole first: networks that keep to the limits all on the device, the more accurate ones first."""
-    fits = (limits.device_bytes is None or (one.bytes or math.inf) <= limits.device_bytes) and (
-        limits.latency is None or (one.latency or math.inf) <= limits.latency
+def _promise(one: Glance, limits: Limits, prefer: Prefer) -> tuple[bool, float, float]:
+    """What is read whole first: networks that keep to the limits all on the device, of these the best in what is preferred."""
+    size, seconds = (math.inf if value is None else value for value in (one.bytes, one.latency))
+    fits = (limits.device_bytes is None or size <= limits.device_bytes) and (
+        limits.latency is None or seconds <= limits.latency
     )
-    return not fits, -one.accuracy
+    best = {"latency": seconds, "energy": seconds, "device-bytes": size}.get(prefer, 0.0)
+    return not fits, best, -one.accuracy
 
 
 def _of_one_board(networks: Sequence[Network], folder: str, board: str, looked: Looked) -> list[Network]:

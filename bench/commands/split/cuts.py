@@ -37,6 +37,13 @@ def cuts(
         int, typer.Option(min=0, help="of the run whose weights are taken, where there is one")
     ] = 0,
     cut: options.Cut = None,
+    saliency: Annotated[
+        bool,
+        typer.Option(
+            "--saliency",
+            help="of a trained network: how much of the right class's score each cut's feature explains (I-Split)",
+        ),
+    ] = False,
     debug: options.Debug = False,
 ) -> None:
     """List a network's cuts: what the device computes and keeps, what crosses, and the natural bottlenecks.
@@ -46,8 +53,13 @@ def cuts(
     named apart. The network is the trained one of a run, where there is one, else it has its first weights: then the
     bytes of codecs with a compressor are those of random features, and the table says so.
 
+    --saliency proposes cuts before any is tried: where the curve of saliency has a peak, the feature holds what decides. It is
+    computed on samples of the calibration split.
+
     Examples:
       seesaw cuts resnet --task cifar100
+
+      seesaw cuts lenet --task mnist --saliency
 
       seesaw cuts 'mobilenet[width=0.5]' --task digits --codecs 'float16,uint\\[bits=2,per=channel],bitmap'
     """
@@ -89,6 +101,42 @@ def cuts(
     )
     out.print(_payloads(found))
     _print_bottlenecks(found)
+    if saliency:
+        with out.status("Computing gradients ..."):
+            curve = _saliency(run, net, data, trained, samples)
+        _print_saliency(curve, names_of(net.stages))
+
+
+def _saliency(run: ResolvedRun, net: Net, data: Data | None, trained: bool, samples: int) -> list[float]:
+    """The saliency of each inner cut, on samples of the calibration split.
+
+    Raises:
+        SeesawError: the network is not trained, or its data are absent.
+    """
+    from bench.measuring.saliency import saliency
+
+    if not trained or data is None:
+        what = "the data of its task" if trained else "trained weights, and random ones tell nothing"
+        raise SeesawError(
+            f"Saliency needs {what}. Run it first: seesaw run --task '{run.task.spec}' --model '{run.request.model}'."
+        )
+    split = data.calibration
+    return saliency(net, data.scale(split.inputs[:samples]), split.labels[:samples])
+
+
+def _print_saliency(curve: list[float], names: list[str]) -> None:
+    """A row for each inner cut: its saliency over the largest, as a number and as a bar; peaks are marked."""
+    from bench.measuring.saliency import peaks
+
+    proposed = peaks(curve)
+    table = Table("cut", *(["behind"] if names else []), "saliency", "", "", box=SIMPLE_HEAD)
+    for number, value in enumerate(curve, 1):
+        where = [names[number - 1]] if names else []
+        mark = "peak" if number in proposed else ""
+        table.add_row(str(number), *where, f"{value:.3f}", "#" * round(20 * value), mark)
+    out.print(table)
+    named = ", ".join(map(str, proposed)) or "none"
+    out.print(f"proposed by saliency (peaks; not measured, and no bytes in it): cuts {named}", soft_wrap=True)
 
 
 def _data(run: ResolvedRun) -> Data | None:

@@ -44,6 +44,11 @@ def test_a_trained_network_has_its_runs_weights(seesaw):
     code, out, _ = seesaw("cuts", "mlp", *words)
     assert code == 0
     assert "mlp_dense on digits: its run's weights" in out
+    assert "saliency" not in out
+    code, out, _ = seesaw("cuts", "mlp", *words, "--saliency")
+    assert code == 0
+    assert "proposed by saliency (peaks; not measured, and no bytes in it): cuts " in out
+    assert "1.000" in out
 
 
 def test_without_data_fixed_sizes_are_given(seesaw, monkeypatch):
@@ -70,3 +75,12 @@ def test_what_is_wrong_is_a_sentence(seesaw, words, sentence):
     code, _, err = seesaw("cuts", *words)
     assert code == 1
     assert sentence in " ".join(err.split())
+
+
+def test_saliency_of_random_weights_is_refused(seesaw):
+    code, _, err = seesaw("cuts", "mlp", "--task", "digits", "--saliency", "--samples", "9")
+    assert code == 1
+    assert (
+        "Saliency needs trained weights, and random ones tell nothing. Run it first: seesaw run"
+        in " ".join(err.split())
+    )

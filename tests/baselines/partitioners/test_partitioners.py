@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from baselines.partitioners.min_cut import _Cut
 from bench import LinkState, Partitioner, Placement, Site, choose, cost
 from bench.testing.partitioners import every_placement, random_graph, random_site, small_graph
 
@@ -31,6 +32,43 @@ def test_a_minimum_cut_is_the_best_of_all_placements(tiers):
         assert seconds == pytest.approx(least(graph, site, every_placement(graph, tiers)), rel=1e-6)
         several += max(cost(graph, site, placement).tensors) > 1
     assert several > 2, "no placement sends several tensors over one link"
+
+
+def test_stretches_between_borders_have_the_cut_of_the_whole_graph():
+    """Held against the flow through the whole graph, and in small ones against every placement."""
+    rng, parted, inside = np.random.default_rng(4), 0, 0
+    for number in range(120):
+        graph = random_graph(int(rng.integers(2, 9 if number < 60 else 60)), rng, exits=number % 3)
+        site = random_site(len(graph.operations), 2, rng)
+        placement, seconds = placed("min-cut", graph, site)
+        whole = _Cut(graph, site)
+        whole.borders = whole.borders[:0]
+        begins = [0, *(one.behind for one in graph.exits)]
+        found = [
+            Placement((0,) * len(graph.operations)),
+            *(Placement(whole.tiers((begin,))) for begin in begins),
+        ]
+        assert seconds == pytest.approx(least(graph, site, found), rel=1e-6)
+        if number < 60:
+            assert seconds == pytest.approx(least(graph, site, every_placement(graph, 2)), rel=1e-6)
+        parted += len(graph.borders) > 1
+        first = sum(one == 0 for one in placement.tiers) - 1
+        inside += first not in graph.borders
+    assert parted > 40
+    assert inside > 5, "no cut lies inside a stretch"
+
+
+def test_a_long_and_narrow_graph_is_cut_as_soon_as_any():
+    """The flow through all of it at once took 30 times as long."""
+    rng = np.random.default_rng(117)
+    graph, site = random_graph(2000, rng), random_site(2000, 2, rng)
+    assert len(graph.borders) > 500
+    taken = []
+    for _ in range(3):
+        begun = time.process_time()
+        placed("min-cut", graph, site)
+        taken.append(time.process_time() - begun)
+    assert min(taken) < 0.1
 
 
 def test_a_tensor_that_many_read_is_sent_once():

@@ -82,7 +82,9 @@ class _Cut:
         size = 2 + self.links * (self.count + len(self.helpers))
         rows, columns, capacities = map(np.concatenate, zip(*self._arcs(begins), strict=True))
         rows, columns = rows.astype(int), columns.astype(int)
-        is_parted = self.links == 1 and len(self.borders) > 1
+        is_parted = (
+            self.links == 1 and len(self.borders) > 1 and self.borders[0] == 0
+        )  # no stretch before the first
         if is_parted:
             rows, columns, capacities = self._parted(rows, columns, capacities)
         before = self._before(rows, columns, capacities, size)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from baselines.partitioners.min_cut import _Cut
-from bench import LinkState, Partitioner, Placement, Site, choose, cost
+from bench import Edge, Graph, LinkState, Operation, Partitioner, Placement, Site, choose, cost
 from bench.testing.partitioners import every_placement, random_graph, random_site, small_graph
 
 
@@ -56,6 +56,23 @@ def test_stretches_between_borders_have_the_cut_of_the_whole_graph():
         inside += first not in graph.borders
     assert parted > 40
     assert inside > 5, "no cut lies inside a stretch"
+
+
+def test_an_input_of_two_tensors_is_cut_before_the_first_border_too():
+    graph = Graph(
+        model="two", sample=(1,), operations=tuple(Operation(name=f"o{one}", kind="made", macs=1) for one in range(6)),
+        edges=tuple(
+            Edge(source=source, users=(user,), bytes=size)
+            for source, user, size in ((0, 1, 1), (0, 2, 1), (1, 3, 9), (2, 3, 9), (3, 4, 9), (4, 5, 9))
+        ),
+    )  # fmt: skip
+    assert graph.borders == (3, 4)
+    site = Site(
+        ("device", "server"), np.array([[0.0, 9, 9, 9, 9, 9], [0.0, 1, 1, 1, 1, 1]]), (LinkState(1.0, 9.0),)
+    )
+    placement, seconds = placed("min-cut", graph, site)
+    assert placement.tiers == (0, 1, 1, 1, 1, 1)
+    assert seconds == pytest.approx(least(graph, site, every_placement(graph, 2)))
 
 
 def test_a_long_and_narrow_graph_is_cut_as_soon_as_any():

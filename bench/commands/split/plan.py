@@ -65,7 +65,10 @@ def plan(
     runners: Annotated[int, typer.Option(min=0, help="further answers, a network each")] = 4,
     look: Annotated[
         int,
-        typer.Option(min=0, help="networks that are read whole at most, the most promising ones; 0 for all"),
+        typer.Option(
+            min=0,
+            help="networks that are read whole at most, the most promising ones; 0 for all, as with a file as a profile",
+        ),
     ] = 60,
     ship: Annotated[
         Path | None, typer.Option(help="folder to write the answer to: parts, thresholds, manifest")
@@ -76,9 +79,9 @@ def plan(
 ) -> None:
     """Answer which network to ship, how sparse, with which exits, cut where: the best within limits, from records.
 
-    Every record of the task is searched: each cut with each codec, and each policy at operating points of its curve. Nothing is
-    run: requests come one by one and wait for the device, the link and the server, as in `seesaw deploy`. Where nothing keeps to all
-    limits, the nearest is shown, and by how much it exceeds which one.
+    The records of a task are searched: all networks at a glance, the most promising ones whole (--look), with each cut, codec
+    and policy that they have. Nothing is run: requests come one by one and wait for the device, the link and the server, as in
+    `seesaw deploy`. Where nothing keeps to all limits, the nearest is shown, and by how much it exceeds which one.
 
     Numbers are means over seeds, and an answer of fewer than three seeds says so. What is modelled is marked, and is never
     compared with what was measured. Published records are searched; --records results/records searches your own.
@@ -100,6 +103,7 @@ def plan(
     check_names("channel", [channel])
     sides = [f'profile[file="{one}"]' if one.endswith(".json") else one for one in (profile, server)]
     check_names("profile", sides)
+    is_file = any(one.endswith(".json") for one in (profile, server))  # of one network, which may be any
     folder = _folder(records, task)
 
     from bench.commands.split import answer as shown
@@ -114,7 +118,7 @@ def plan(
         conditions = choose(Channel, channel).plugin.conditions(seconds + SPARE, seed)
         device_side, server_side = (choose(Profile, spec).plugin for spec in sides)
         asked = Asked(
-            limits, prefer, device_side, server_side, Road(conditions, reply), Arrivals.of(rate, seconds, seed), look, runners,
+            limits, prefer, device_side, server_side, Road(conditions, reply), Arrivals.of(rate, seconds, seed), 0 if is_file else look, runners,
             machine, task if task != folder.name and "-v" in task else "",
         )  # fmt: skip
         store = Store(records, runs)

@@ -179,8 +179,9 @@ def _folder(records: Path, task: str) -> Path:
         one for one in names if task == one or task.startswith(f"{one}-") or task_and_version(one)[0] == task
     ]
     if not own:
+        known = f"one of {', '.join(names)}, " if names else ""
         raise SeesawError(
             f"There is no record of a task {task!r} below {records}{near(task, [task_and_version(one)[0] for one in names])} "
-            f"Name one of {', '.join(names) or 'none yet'}, another folder with --records, or run it: seesaw run --task ..."
+            f"Name {known}another folder with --records, or run it: seesaw run --task ..."
         )
     return records / max(own, key=lambda one: task_and_version(one)[1:])

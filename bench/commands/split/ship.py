@@ -69,7 +69,8 @@ def _with_weights(found: Found, store: Store) -> tuple[Record, RunFiles]:
     setup, first = network.records[0].setup, store.run_files(network.paths[0])
     raise SeesawError(
         f"The weights of {network.name} lie in no folder of runs here ({first.weights}): records hold numbers alone. Train it: "
-        f"seesaw run --task '{setup.task.spec}' --model '{setup.model}' --exits '{setup.exits.spec}' --seeds {network.seeds[0]}, and "
+        f"seesaw run --task '{setup.task.spec}' --model '{setup.model}' --exits '{setup.exits.spec}' --seeds {network.seeds[0]} (with --epochs "
+        f"{setup.recipe.get('epochs')} and what else `seesaw show` says of its recipe), and "
         "plan again with --records results/records, or name the folder that has them: --runs."
     )
 

@@ -23,6 +23,7 @@ class Scaled(Profile):
             heads=tuple(scale * one for one in inner.heads),
             encoders={key: scale * one for key, one in inner.encoders.items()},
             decoders={key: scale * one for key, one in inner.decoders.items()},
+            batches={size: tuple(scale * one for one in batch) for size, batch in inner.batches.items()},
             time="modelled",
             source=f"{scale:g} x {inner.source}",
             disturbed=inner.disturbed,

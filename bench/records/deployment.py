@@ -58,15 +58,20 @@ class Side(Block):
     encoders: list[tuple[Whole, str, Amount]]
     """cut, codec and seconds of each that was timed"""
     decoders: list[tuple[Whole, str, Amount]]
+    batches: list[tuple[Annotated[int, Field(ge=2)], list[Amount]]] = Field(default_factory=list)
+    """batch size, and seconds from each cut to the last answer for the whole batch, rising; empty where the server takes one by one"""
 
     @classmethod
-    def of(cls, profile: Named, times: PartTimes) -> Side:
-        """The side that a profile's numbers make."""
+    def of(cls, profile: Named, times: PartTimes, largest: int = 1) -> Side:
+        """The side that a profile's numbers make; of batches it keeps the sizes that batches of up to `largest` need."""
+        sizes = [size for size in sorted(times.batches) if size < largest]
+        sizes += [size for size in sorted(times.batches) if size >= largest][: 1 if largest > 1 else 0]
         return cls(
             profile=profile, time=times.time, energy=times.energy, watts=times.watts, source=times.source, disturbed=times.disturbed,
             device=list(times.device), server=list(times.server), exits=list(times.exits), heads=list(times.heads),
             encoders=[(*key, one) for key, one in times.encoders.items()],
             decoders=[(*key, one) for key, one in times.decoders.items()],
+            batches=[(size, list(times.batches[size])) for size in sizes],
         )  # fmt: skip
 
     def times(self) -> PartTimes:
@@ -76,8 +81,17 @@ class Side(Block):
             heads=tuple(self.heads), time=self.time, source=self.source,
             encoders={(cut, codec): seconds for cut, codec, seconds in self.encoders},
             decoders={(cut, codec): seconds for cut, codec, seconds in self.decoders}, watts=self.watts, energy=self.energy,
-            disturbed=self.disturbed,
+            disturbed=self.disturbed, batches={size: tuple(seconds) for size, seconds in self.batches},
         )  # fmt: skip
+
+
+class ServerBatches(Block):
+    """How the server computes requests of several devices together."""
+
+    largest: Annotated[int, Field(ge=2, le=4096)]
+    """requests in a batch, at most"""
+    wait: Amount
+    """seconds for which a batch's first request waits for others, at most"""
 
 
 class Circumstances(Block):
@@ -104,6 +118,12 @@ class Circumstances(Block):
     """whether the device answers by its own exit where the server's answer is not there at the deadline"""
     moments: Annotated[list[Amount], Field(max_length=MOST_MOMENTS)] = Field(default_factory=list)
     """of the requests, where they were recorded, in seconds"""
+    batching: ServerBatches | None = None
+    """of the server; none: it takes one request after the other"""
+    load: Positive | None = None
+    """requests a second that further devices send from cut 0, at random"""
+    load_moments: Annotated[list[Amount], Field(max_length=MOST_MOMENTS)] = Field(default_factory=list)
+    """at which theirs arrive at the server, where they were recorded, in seconds"""
 
 
 class Way(Block):

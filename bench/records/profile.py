@@ -133,7 +133,20 @@ class ProfileFile(Block):
             time="measured",
             source=f"profile of {self.machine.get('processor', 'an unnamed machine')}, batch {batch}",
             disturbed=any(not row.seconds.is_reliable for row in rows),
+            batches=self._batches(len(row_of("server"))) if batch == 1 else {},
         )
+
+    def _batches(self, cuts: int) -> dict[int, tuple[float, ...]]:
+        """The seconds of the server's parts by batch size, of sizes above one that were timed at every cut."""
+        found: dict[int, dict[int, float]] = {}
+        for row in self.timings:
+            if row.part == "server" and row.batch > 1:
+                found.setdefault(row.batch, {})[row.number] = row.seconds.value
+        return {
+            size: tuple(one[number] for number in range(cuts))
+            for size, one in sorted(found.items())
+            if sorted(one) == list(range(cuts))
+        }
 
 
 @dataclass(frozen=True)
@@ -152,6 +165,7 @@ class PartTimes:
         watts: power of the device while it computes; none where nobody measured or named it.
         energy: where `watts` come from.
         disturbed: whether other programs had the processor while a part was timed, so that nothing is ranked by it.
+        batches: seconds as in `server` by batch size, for the whole batch; sizes above one, those that are known.
 
     Raises:
         SeesawError: a number is negative, infinite or none.
@@ -168,6 +182,7 @@ class PartTimes:
     watts: float | None = None
     energy: Origin | Literal["unknown"] = "unknown"
     disturbed: bool = False
+    batches: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         seconds = (
@@ -177,6 +192,7 @@ class PartTimes:
             *self.heads,
             *self.encoders.values(),
             *self.decoders.values(),
+            *(one for batch in self.batches.values() for one in batch),
         )
         if not all(math.isfinite(one) and one >= 0 for one in (*seconds, self.watts or 0.0)):
             raise SeesawError(
@@ -193,6 +209,7 @@ class PartTimes:
             len(self.device) != cuts
             or len(self.server) != cuts
             or {len(self.exits), len(self.heads)} != {exits}
+            or any(len(one) != cuts for one in self.batches.values())
         ):
             raise SeesawError(
                 f"A profile ({self.source}) has {len(self.device)} cuts and {len(self.heads)} exits, and the network has {cuts} "

@@ -9,6 +9,7 @@ from bench.kinds.channel import Conditions
 from bench.kinds.split import ARM, Known
 from bench.records.deployment import Circumstances
 from bench.records.run_files import RunFiles
+from bench.replay.deploy.batches import ALONE, batching_of
 from bench.replay.deploy.deployment import Deployment, network_of, side_of
 from bench.replay.deploy.game import Game, requests_of
 from bench.replay.deploy.link import directions
@@ -40,6 +41,8 @@ def game(
     other=0.02,
     scale=1.0,
     patience=math.inf,
+    largest=1,
+    wait=0.0,
 ):
     """A network of `cuts` cuts and an exit behind each of the last ones, with random times, bytes and answers."""
     rng = np.random.default_rng(seed)
@@ -79,7 +82,12 @@ def game(
     known = Known(
         arms, tuple(f"codec{number}" for number in range(codecs)), 80, float(device[-1]), (watts, 1.3)
     )
-    return Game(known, costs, link, right, exit_answers == labels, np.arange(samples), ())
+    batching = ALONE
+    if largest > 1:  # of a batch of n: 1 + n / 3 times the seconds of one
+        sizes = {size: tuple((1 + size / 3) * server) for size in (2, largest)}
+        arms["server"] += 0.0007 * (arms["codec"] == 1)
+        batching = batching_of(arms, tuple(server), sizes, largest, wait)
+    return Game(known, costs, link, right, exit_answers == labels, np.arange(samples), (), batching)
 
 
 USUAL = ("always-device", "always-server", "fixed[cut=1,threshold=0.7]", "dynamic", "best-fixed", "oracle")
@@ -106,8 +114,8 @@ def deploy(
     return made.record(chosen, made.play(chosen))
 
 
-def requests(of, rate=5.0, seconds=100.0, seed=0, devices=1, kind="poisson"):
-    return requests_of(of, kind, rate, seconds, seed, devices)
+def requests(of, rate=5.0, seconds=100.0, seed=0, devices=1, kind="poisson", load=0.0):
+    return requests_of(of, kind, rate, seconds, seed, devices, load=load)
 
 
 def sent_at(start, rate, moment, count):
@@ -120,6 +128,39 @@ def sent_at(start, rate, moment, count):
         if end == math.inf:
             return math.inf, place
         count, moment, place = count - rate[place] * (end - moment), end, place + 1
+
+
+def in_batches(of, come, sent):
+    """When each sent request is begun and ended by a server that batches, all arrivals being known: a list of pairs.
+
+    Args:
+        of: the game.
+        come: the requests, those of other devices among them.
+        sent: (moment of arrival, arm) of each of the device's own.
+    """
+    rules, arms = of.batching, of.known.arms
+    queue = [(moment, 0, 0, 0.0, None) for moment in come.others]
+    queue += [
+        (moment, 1, int(arms[arm]["cut"]), rules.decoders[arm], place)
+        for place, (moment, arm) in enumerate(sent)
+        if moment < math.inf
+    ]
+    queue.sort(key=lambda one: (one[0], one[1], -1 if one[4] is None else one[4]))
+    served, free = {}, 0.0
+    while queue:
+        head = queue[0]
+        others_cut = next((number for number, one in enumerate(queue) if one[2] != head[2]), len(queue))
+        moments = [head[0] + rules.wait]  # each of these closes the batch
+        if others_cut < len(queue):
+            moments.append(queue[others_cut][0])
+        if min(others_cut, len(queue)) >= rules.largest:
+            moments.append(queue[rules.largest - 1][0])
+        begin = max(free, min(moments))
+        batch = [one for one in queue[: min(others_cut, rules.largest)] if one[0] <= begin]
+        free = begin + rules.seconds[head[2], len(batch)] + sum(one[3] for one in batch)
+        served |= {one[4]: (begin, free) for one in batch if one[4] is not None}
+        queue = queue[len(batch) :]
+    return [served.get(place, (math.inf, math.inf)) for place in range(len(sent))]
 
 
 def simulate(of, conditions, come, arms, exits, evaluates):
@@ -136,7 +177,7 @@ def simulate(of, conditions, come, arms, exits, evaluates):
     known, costs, c = of.known.arms, of.costs, conditions
     up, down = c.up * (1 - c.loss), c.down * (1 - c.loss)
     device = link = server = back = arrived = answered = 0.0
-    others, moments = list(come.others), []
+    others, moments, batched = list(come.others), [], []
 
     def delay(place, count, luck):
         p, rounds, packets = c.loss[place], 0, max(math.ceil(count / 1500), 1)
@@ -164,6 +205,10 @@ def simulate(of, conditions, come, arms, exits, evaluates):
             arrived = max(arrived, sent + delay(place, costs.framed[arm, sample], come.luck[n, 1]))
         else:
             arrived = math.inf
+        if of.batching.largest > 1:
+            moments.append([begin, device, start, sent, arrived, n, arm, 0.0])
+            batched.append(len(moments) - 1)
+            continue
         while others and others[0] <= arrived:
             server = max(server, others.pop(0)) + costs.other
         served = max(arrived, server)
@@ -174,4 +219,10 @@ def simulate(of, conditions, come, arms, exits, evaluates):
         else:
             back = answered = math.inf
         moments.append([begin, device, start, sent, arrived, served, finished, answered])
+    pairs = in_batches(of, come, [(moments[row][4], moments[row][6]) for row in batched])
+    for row, (served, finished) in zip(batched, pairs, strict=True):
+        if finished < math.inf:
+            back, place = sent_at(c.start, down, max(finished, back), costs.reply)
+            answered = max(answered, back + delay(place, costs.reply, come.luck[moments[row][5], 2]))
+        moments[row][5:] = [served, finished, answered if finished < math.inf else math.inf]
     return np.array(moments)

@@ -77,6 +77,17 @@ class Section:
             f"an answer takes {in_bytes(c.reply)}",
         ]
         words += [f"{counted(c.devices, 'device')} share the server"] if c.devices > 1 else []
+        if c.load is not None or c.load_moments:
+            amount = (
+                f"{c.load:g} a second"
+                if c.load is not None
+                else f"{counted(len(c.load_moments), 'request')} at recorded moments"
+            )
+            words += [f"further devices send {amount}"]
+        if c.batching is not None:
+            words += [
+                f"the server computes up to {c.batching.largest} together, and waits {seconds(c.batching.wait)} for them"
+            ]
         words += [f"late after {seconds(c.deadline)}"] if c.deadline else []
         words += ["the device then answers by its own exit"] if c.fallback else []
         modelled = f" Modelled: {'; '.join(one.modelled)}." if one.modelled else " All times are measured."

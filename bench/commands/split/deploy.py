@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,6 +56,24 @@ def deploy(
     devices: Annotated[
         int, typer.Option(min=1, help="that share the server; the others send as many requests from cut 0")
     ] = 1,
+    load: Annotated[
+        str | None,
+        typer.Option(
+            help="of further devices, from cut 0: requests a second that reach the server at random, or a file of the recorded "
+            "moments at which they do"
+        ),
+    ] = None,
+    batch: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=4096,
+            help="requests of one cut that the server computes together, at most; its profile needs times of batches",
+        ),
+    ] = 1,
+    wait: Annotated[
+        float, typer.Option(min=0, help="seconds for which the first of a batch waits for others, at most")
+    ] = 0.0,
     report: Annotated[
         float, typer.Option(min=0, help="seconds between the modem's reports of the link's rate; 0 for none")
     ] = 1.0,
@@ -105,6 +124,11 @@ def deploy(
         raise SeesawError(
             "The device answers by its own exit at a deadline, and there is none. Give --deadline SECONDS."
         )
+    if wait and batch == 1:
+        raise SeesawError(
+            "The server waits for others to compute together, and takes one by one. Give --batch SIZE."
+        )
+    each, load_file = _load(load)
     is_drawn = arrivals in ("poisson", "regular")
     if not is_drawn and not Path(arrivals).is_file():
         raise SeesawError(
@@ -119,7 +143,7 @@ def deploy(
         from bench.kinds.device import Profile
         from bench.kinds.split import SplitPolicy
         from bench.plugins.plugin import choose
-        from bench.records.deployment import Circumstances
+        from bench.records.deployment import Circumstances, ServerBatches
         from bench.replay.deploy.deployment import REFERENCES, Deployment, network_of, side_of
         from bench.replay.deploy.game import recorded
         from bench.replay.deploy.report import write_requests
@@ -140,9 +164,14 @@ def deploy(
         circumstances = Circumstances(
             arrivals=arrivals if is_drawn else "recorded", moments=moments, rate=rate, seconds=seconds, order_seed=seed,
             devices=devices, reply=reply, report=report,
-            battery=battery, deadline=deadline, fallback=fallback,
+            battery=battery, deadline=deadline, fallback=fallback, load=each,
+            load_moments=[] if load_file is None else recorded(load_file).tolist(),
+            batching=ServerBatches(largest=batch, wait=wait) if batch > 1 else None,
         )  # fmt: skip
-        device_side, server_side = (side_of(choose(Profile, spec), network.run) for spec in sides)
+        device_side, server_side = (
+            side_of(choose(Profile, spec), network.run, largest)
+            for spec, largest in zip(sides, (1, batch), strict=True)
+        )
         deployment = Deployment.of(
             network, choose(Channel, channel), (device_side, server_side), circumstances
         )
@@ -173,6 +202,27 @@ def deploy(
     if figures is not None:
         for path in draw(made, figures, ending):
             out.print(str(path), soft_wrap=True)
+
+
+def _load(load: str | None) -> tuple[float | None, Path | None]:
+    """The requests a second of further devices, or the file of their moments; neither where there are none.
+
+    Raises:
+        SeesawError: it is neither.
+    """
+    if load is None:
+        return None, None
+    try:
+        each = float(load)
+    except ValueError:
+        if not Path(load).is_file():
+            raise SeesawError(
+                f"--load {load!r} is neither a number nor a file. Give requests a second, or a file of moments."
+            ) from None
+        return None, Path(load)
+    if not (math.isfinite(each) and each >= 0):
+        raise SeesawError(f"--load {load} is no rate. Give requests a second, such as 20.")
+    return each or None, None
 
 
 def _run(record: Path, records: Path | None, runs: Path) -> tuple[RunFiles, Store]:

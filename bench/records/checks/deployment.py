@@ -84,6 +84,7 @@ def _arms(deployment: DeploymentRecord) -> Iterator[str]:
         1 if c.arrivals == "regular" else 7 * math.sqrt(expected) + 1
     ):
         yield f"{n} requests came, and {c.rate:g} a second for {c.seconds:g} s are {expected:g}."
+    yield from _batches(deployment)
     cuts, exits = len(deployment.device.device), len(deployment.part.right)
     for name, side in (("device", deployment.device), ("server", deployment.server)):
         if (len(side.device), len(side.server), len(side.exits), len(side.heads)) != (
@@ -113,6 +114,23 @@ def _arms(deployment: DeploymentRecord) -> Iterator[str]:
             arm.server, deployment.server.server[arm.cut] + decoder, rel_tol=SAME, abs_tol=1e-12
         ):
             yield f"The server's part of {arm.name} takes {arm.server:g} s, and its profile says otherwise."
+
+
+def _batches(deployment: DeploymentRecord) -> Iterator[str]:
+    """What the server computes together, and what further devices send."""
+    c, sizes = deployment.circumstances, [size for size, _ in deployment.server.batches]
+    largest = 1 if c.batching is None else c.batching.largest
+    if deployment.device.batches or sizes != sorted(set(sizes)):
+        yield "It has times of batches of the device, or the server's sizes do not rise."
+    if (largest == 1 and sizes) or (largest > 1 and (not sizes or sizes[-1] < largest)):
+        yield f"Its server computes up to {largest} requests together, and its profile has batches of {sizes}."
+    if len(sizes) > 1 and sizes[-2] >= largest:
+        yield f"Its server computes up to {largest} requests together, and batches of {sizes[-1]} are of no use."
+    for size, batch in deployment.server.batches:
+        if len(batch) != len(deployment.server.server) or batch[-1] != 0:
+            yield f"Its server's times of batches of {size} are not of its cuts."
+    if c.load_moments != sorted(c.load_moments) or (c.load is not None and c.load_moments):
+        yield "The requests of further devices do not rise, or come at random and at recorded moments."
 
 
 def _codec_seconds(device: Side, server: Side, cut: int, codec: str) -> tuple[float, float]:

@@ -116,11 +116,13 @@ class Deployment:
         c = circumstances
         conditions = channel.plugin.conditions(c.seconds + SPARE, c.order_seed)
         patience = c.deadline if c.fallback and c.deadline is not None else math.inf
-        terms = Terms(c.reply, c.report, c.battery, patience)
+        batching = {} if c.batching is None else {"largest": c.batching.largest, "wait": c.batching.wait}
+        terms = Terms(c.reply, c.report, c.battery, patience, **batching)
         device, server = (side.times() for side in sides)
         game = game_of(network.run, network.trace, network.crossed, device, server, conditions, terms)
         moments = np.array(c.moments) if c.arrivals == "recorded" else None
-        requests = requests_of(game, c.arrivals, c.rate, c.seconds, c.order_seed, c.devices, moments)
+        load = np.array(c.load_moments) if c.load_moments else c.load or 0.0
+        requests = requests_of(game, c.arrivals, c.rate, c.seconds, c.order_seed, c.devices, moments, load)
         return cls(network, sides, channel, circumstances, game, requests)
 
     def compile(
@@ -167,10 +169,10 @@ class Deployment:
         )  # fmt: skip
 
 
-def side_of(profile: Choice[Profile], run: Record) -> Side:
-    """A profile as it is used for a network.
+def side_of(profile: Choice[Profile], run: Record, largest: int = 1) -> Side:
+    """A profile as it is used for a network; of a server that batches, `largest` is the most requests of a batch.
 
     Raises:
         SeesawError: it is of another network, or the record lacks what it needs.
     """
-    return Side.of(named(profile), profile.plugin.times(run).check(len(run.cuts), len(run.exits)))
+    return Side.of(named(profile), profile.plugin.times(run).check(len(run.cuts), len(run.exits)), largest)

@@ -15,6 +15,7 @@ from bench.kinds.split import ARM, Known
 from bench.records.deployment import MOST_MOMENTS
 from bench.records.profile import PartTimes
 from bench.records.record import Record
+from bench.replay.deploy.batches import ALONE, Batching, batching_of
 from bench.replay.deploy.crossed import Crossed
 from bench.replay.deploy.link import directions
 from bench.replay.deploy.loop import Costs, Link, Requests
@@ -34,12 +35,16 @@ class Terms:
         report: seconds between the modem's reports of the link's rate; 0 for none.
         battery: joules; 0 for one without end.
         patience: seconds after which the device answers by its own exit; infinite where it always waits.
+        largest: requests that the server computes together, at most.
+        wait: seconds for which the first of them waits for others, at most.
     """
 
     reply: int = 64
     report: float = 1.0
     battery: float = 0.0
     patience: float = math.inf
+    largest: int = 1
+    wait: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Game:
         exit_right: whether each exit's is, boolean (exits, samples).
         players: numbers of the samples that make requests, int64.
         untimed: codecs whose time on a side nobody measured, and that count as taking none, by profile.
+        batching: of the server.
     """
 
     known: Known
@@ -63,6 +69,7 @@ class Game:
     exit_right: np.ndarray
     players: np.ndarray
     untimed: tuple[str, ...]
+    batching: Batching = ALONE
 
 
 def game_of(
@@ -86,7 +93,7 @@ def game_of(
         terms: the other circumstances.
 
     Raises:
-        SeesawError: the parts are not of one network, or too few samples were sent.
+        SeesawError: the parts are not of one network, too few samples were sent, or the server's batches were not timed.
     """
     cuts, stages = len(run.cuts), [exit_.stage for exit_ in run.exits]
     device.check(cuts, len(stages))
@@ -128,6 +135,9 @@ def game_of(
         for side, times in (("encoders", device.encoders), ("decoders", server.decoders))
         if (missing := [codec for codec in codecs if not any(codec == name for _, name in times)])
     ]
+    batching = ALONE
+    if terms.largest > 1:
+        batching = batching_of(arms, server.server, server.batches, terms.largest, terms.wait)
     return Game(
         Known(arms, codecs, inputs, device.device[-1], (costs.watts, radio)),
         costs,
@@ -136,6 +146,7 @@ def game_of(
         answers == labels,
         np.flatnonzero(~known),
         tuple(untimed),
+        batching,
     )
 
 
@@ -157,6 +168,7 @@ def requests_of(
     seed: int,
     devices: int,
     moments: np.ndarray | None = None,
+    load: float | np.ndarray = 0.0,
 ) -> Requests:
     """The requests of a deployment; the same seed gives the same ones.
 
@@ -168,6 +180,7 @@ def requests_of(
         seed: of moments, samples and luck.
         devices: that share the server.
         moments: recorded ones, rising from 0, instead of those of `kind`.
+        load: of further devices, sent from cut 0: requests a second that arrive at random, or the recorded moments of arrivals.
 
     Raises:
         SeesawError: no request comes, or more than memory should hold.
@@ -184,6 +197,14 @@ def requests_of(
     luck = 1.0 - rng.random((count, 3))  # above 0, at most 1
     samples = game.players[rng.integers(len(game.players), size=count)]
     others = np.sort(rng.random(count * (devices - 1))) * float(moments[-1] if count > 1 else seconds)
+    if isinstance(load, np.ndarray):
+        others = np.sort(np.concatenate([others, load]))
+    elif load > 0:
+        if load * seconds > MOST:
+            raise SeesawError(
+                f"{load * seconds:,.0f} requests of other devices would come. Choose --load so that there are {MOST:,}."
+            )
+        others = np.sort(np.concatenate([others, seconds * rng.random(rng.poisson(load * seconds))]))
     return Requests(moments, samples, luck, others)
 
 

@@ -2,6 +2,9 @@
 
 A resource that is free at F takes a request that is ready at R at max(R, F) (Lindley's recursion, 1952); the link's service is
 counted in byte time (`bench.replay.deploy.link`). Payloads and answers arrive in the order in which they were sent.
+
+A server that batches (`bench.replay.deploy.batches`) may begin with a request after the device has begun with later ones. So before
+each choice the batches are settled that begin before it: what has not been sent by then arrives too late for them.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.kinds.split import FEEDBACK, MOST_EXITS, SEEN
+from bench.replay.deploy.batches import next_batch
 from bench.replay.deploy.link import Direction, carried, transfer
 from bench.replay.streams.loop import compiled
 
@@ -99,13 +103,33 @@ def serve(others, other, at, free, arrived, seconds):
 
 
 @compiled
-def foreseen(arms, costs, link, requests, allowed, n, begin, free, last, near):
-    """The arm that is answered first among the allowed ones, with the queues as they are.
+def foreseen(
+    arms,
+    costs,
+    link,
+    batching,
+    cuts,
+    requests,
+    allowed,
+    n,
+    begin,
+    free,
+    last,
+    near,
+    sent,
+    arrivals,
+    arm_of,
+    sends,
+    settled,
+):
+    """The arm that is answered first among the allowed ones, with the queues as they are, and no later request of the device.
 
     Args:
         arms: records of `ARM`.
         costs: of the network.
         link: both directions.
+        batching: of the server.
+        cuts: of each arm, int64 (arms,).
         requests: all of them.
         allowed: boolean (arms, samples).
         n: number of the request.
@@ -113,6 +137,11 @@ def foreseen(arms, costs, link, requests, allowed, n, begin, free, last, near):
         free: moments at which link, server and way back are free, and the place among others' requests, float64 (4,).
         last: moments of the last arrival and the last answer, float64 (2,).
         near: pieces of both directions that are not far before, int64 (2,).
+        sent: numbers of the requests that were sent, int64 (N,).
+        arrivals: moments at which what was sent arrives, float64 (N,); its place `sends` is overwritten, as that of `arm_of`.
+        arm_of: the arms of what was sent, int64 (N,).
+        sends: how many were sent.
+        settled: of them, how many are in a batch that has begun.
     """
     _, samples, luck, others = requests
     sizes = costs.framed
@@ -138,7 +167,23 @@ def foreseen(arms, costs, link, requests, allowed, n, begin, free, last, near):
                 near[0],
             )
             arrived = max(arrived, last[0])
-            _, finished, _ = serve(others, costs.other, int(free[3]), free[1], arrived, arm.server)
+            back, hint = free[2], near[1]
+            if batching.largest > 1:
+                arrivals[sends], arm_of[sends] = arrived, number
+                finished, server, other, one = math.inf, free[1], int(free[3]), settled
+                while one <= sends and arrived < math.inf:
+                    before = one
+                    _, server, other, one = next_batch(
+                        batching, cuts, others, other, server, arrivals[: sends + 1], arm_of, one
+                    )
+                    for place in range(before, min(one, sends)):  # answers that go back before this one
+                        _, back, _, hint, _ = transfer(
+                            down_start, down_rate, down_total, down_delay, down_loss, server, back, costs.reply,
+                            luck[sent[place], 2], hint,
+                        )  # fmt: skip
+                    finished = server
+            else:
+                _, finished, _ = serve(others, costs.other, int(free[3]), free[1], arrived, arm.server)
             _, _, moment, _, _ = transfer(
                 down_start,
                 down_rate,
@@ -146,10 +191,10 @@ def foreseen(arms, costs, link, requests, allowed, n, begin, free, last, near):
                 down_delay,
                 down_loss,
                 finished,
-                free[2],
+                back,
                 costs.reply,
                 luck[n, 2],
-                near[1],
+                hint,
             )
             moment = max(moment, last[1])
         if moment < first:
@@ -158,8 +203,78 @@ def foreseen(arms, costs, link, requests, allowed, n, begin, free, last, near):
 
 
 @compiled
+def settle(
+    batching,
+    cuts,
+    others,
+    down,
+    reply,
+    luck,
+    limit,
+    free,
+    last,
+    near,
+    sent,
+    arrivals,
+    arm_of,
+    sends,
+    settled,
+    moments,
+):
+    """Settle the batches that begin before a moment: when their requests are computed, and when the answers are there.
+
+    Args:
+        batching: of the server.
+        cuts: of each arm, int64 (arms,).
+        others: moments at which other devices' requests arrive.
+        down: the way back.
+        reply: bytes of an answer.
+        luck: of the requests, float64 (N, 3).
+        limit: the moment.
+        free: as in `foreseen`, as are `last`, `near`, `sent`, `arrivals`, `arm_of` and `sends`; written.
+        last: written.
+        near: written.
+        sent: numbers of requests.
+        arrivals: of what was sent.
+        arm_of: arms of what was sent.
+        sends: how many were sent.
+        settled: of them, how many are in a batch that has begun.
+        moments: float64 (N, 8); written.
+
+    Returns:
+        `settled`, afterwards.
+    """
+    while settled < sends and arrivals[settled] < math.inf:
+        begin, end, place, behind = next_batch(
+            batching, cuts, others, int(free[3]), free[1], arrivals[:sends], arm_of, settled
+        )
+        if begin >= limit:
+            break
+        free[1], free[3] = end, place
+        for number in range(settled, behind):
+            one = sent[number]
+            moments[one, SERVED], moments[one, FINISHED] = begin, end
+            _, free[2], answered, near[1], _ = transfer(
+                down.start,
+                down.rate,
+                down.total,
+                down.delay,
+                down.loss,
+                end,
+                free[2],
+                reply,
+                luck[one, 2],
+                near[1],
+            )
+            last[1] = max(answered, last[1])
+            moments[one, ANSWERED] = last[1]
+        settled = behind
+    return settled
+
+
+@compiled
 def play(
-    requests, costs, link, arms, shown, own, memory, choose, stays, learn, evaluates, plan, allowed,
+    requests, costs, link, batching, cuts, arms, shown, own, memory, choose, stays, learn, evaluates, plan, allowed,
     moments, chosen, left, computed, radio, tails, seen, feedback,
 ):  # fmt: skip
     """Play all requests, the first to the last.
@@ -170,6 +285,8 @@ def play(
         requests: the requests.
         costs: of the network.
         link: both directions.
+        batching: of the server.
+        cuts: of each arm, int64 (arms,).
         arms: records of `ARM`.
         shown: a copy of them, for the policy: what it writes there changes nothing.
         own: the policy's settings, a record.
@@ -202,7 +319,10 @@ def play(
     near = np.zeros(2, np.int64)  # pieces up and down
     waiting = 0  # the first request that has not arrived
     sent = np.empty(count, np.int64)  # numbers of requests that were sent, in order
-    sends, seen_sends, seen_answers = 0, 0, 0
+    sends, seen_sends, seen_answers, settled = 0, 0, 0, 0
+    is_batching = batching.largest > 1
+    reached = np.empty(count if is_batching else 0)  # arrivals of what was sent, and its arms
+    arm_of = np.empty(count if is_batching else 0, np.int64)
     own_answers, seen_own = np.empty(count, np.int64), 0
     owns, answers = 0, 0
     previous = -1  # the last request that was sent
@@ -216,9 +336,32 @@ def play(
         begin = max(arrivals[n], device)
         while waiting < count and arrivals[waiting] <= begin:
             waiting += 1
+        if is_batching:
+            settled = settle(
+                batching, cuts, others, link.down, costs.reply, luck, begin, free, last, near, sent, reached, arm_of, sends, settled,
+                moments,
+            )  # fmt: skip
         arm = plan[n]
         if arm == -2:
-            arm = foreseen(arms, costs, link, requests, allowed, n, begin, free, last, near)
+            arm = foreseen(
+                arms,
+                costs,
+                link,
+                batching,
+                cuts,
+                requests,
+                allowed,
+                n,
+                begin,
+                free,
+                last,
+                near,
+                sent,
+                reached,
+                arm_of,
+                sends,
+                settled,
+            )
         elif arm == -1:
             # What has become known by now, in the order in which it did.
             while seen_sends < sends and moments[sent[seen_sends], SENT] <= begin:
@@ -293,25 +436,32 @@ def play(
             used += tail
         free[0], previous = end, n
         arrived = max(arrived, last[0])
-        served, finished, place = serve(others, costs.other, int(free[3]), free[1], arrived, here.server)
-        free[1], free[3] = finished, place
-        _, back, answered, near[1], _ = transfer(
-            down_start,
-            down_rate,
-            down_total,
-            down_delay,
-            down_loss,
-            finished,
-            free[2],
-            costs.reply,
-            luck[n, 2],
-            near[1],
-        )
-        free[2] = back
-        answered = max(answered, last[1])
-        last[0], last[1] = arrived, answered
         moments[n, START], moments[n, SENT], moments[n, ARRIVED] = start, end, arrived
-        moments[n, SERVED], moments[n, FINISHED], moments[n, ANSWERED] = served, finished, answered
+        last[0] = arrived
+        if is_batching:
+            reached[sends], arm_of[sends] = arrived, arm
+            moments[n, SERVED] = moments[n, FINISHED] = moments[n, ANSWERED] = (
+                math.inf
+            )  # until its batch begins
+        else:
+            served, finished, place = serve(others, costs.other, int(free[3]), free[1], arrived, here.server)
+            free[1], free[3] = finished, place
+            _, back, answered, near[1], _ = transfer(
+                down_start,
+                down_rate,
+                down_total,
+                down_delay,
+                down_loss,
+                finished,
+                free[2],
+                costs.reply,
+                luck[n, 2],
+                near[1],
+            )
+            free[2] = back
+            answered = max(answered, last[1])
+            last[1] = answered
+            moments[n, SERVED], moments[n, FINISHED], moments[n, ANSWERED] = served, finished, answered
         if end < math.inf:
             radio[n] = carried(up_start, up_watts, up_energy, end, final) - carried(
                 up_start, up_watts, up_energy, start, first
@@ -319,6 +469,11 @@ def play(
         used += radio[n]
         sent[sends] = n
         sends += 1
+    if is_batching:
+        settle(
+            batching, cuts, others, link.down, costs.reply, luck, math.inf, free, last, near, sent, reached, arm_of, sends, settled,
+            moments,
+        )  # fmt: skip
     if previous >= 0:
         tails[previous] = link.tail_seconds * link.tail_watts
     return count

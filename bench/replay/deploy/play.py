@@ -124,10 +124,13 @@ def play(policy: SplitPolicy, game: Game, requests: Requests) -> Played:
 def _outdone(game: Game, good: np.ndarray) -> np.ndarray:
     """Which arms another arm of the same cut outdoes for every sample: no slower, no more bytes, and good where it is good.
 
-    First in, first out, less work never makes a later answer; so bounds need not try them. Boolean (arms,).
+    First in, first out, less work never makes a later answer; so bounds need not try them. Where the server batches, an earlier
+    payload may join another batch, so all are tried. Boolean (arms,).
     """
     arms, framed = game.known.arms, game.costs.framed
     outdone = np.zeros(len(arms), bool)
+    if game.batching.largest > 1:
+        return outdone
     for one in range(len(arms)):
         for other in np.flatnonzero((arms["cut"] == arms["cut"][one]) & ~outdone):
             if other == one or any(arms[side][other] > arms[side][one] for side in ("device", "server")):
@@ -172,7 +175,8 @@ def _play(
     rules = functions(type(policy), own.dtype)
     with _errors() as errors:
         done = loop.play(
-            requests, game.costs, game.link, game.known.arms, game.known.arms.copy(), own[0], memory, *rules,
+            requests, game.costs, game.link, game.batching, game.known.arms["cut"].astype(np.int64), game.known.arms,
+            game.known.arms.copy(), own[0], memory, *rules,
             get_args(Evaluates).index(policy.evaluates), plan, np.ones((1, 1), bool) if allowed is None else allowed, moments, chosen,
             left, computed, radio, tails, *loop.blank(),
         )  # fmt: skip

@@ -14,7 +14,7 @@ MAY_PASS = {
     },
     "of the channel: only its table can tell": {"way.delay", "way.down", "way.loss", "way.pieces", "way.radio", "way.table", "way.up"},
     "of another request or network, which has another place: only deploying it again can tell": {
-        "seed", *(f"circumstances.{name}" for name in ("battery", "deadline", "devices", "fallback", "order_seed", "rate", "reply", "report", "seconds")),
+        "seed", *(f"circumstances.{name}" for name in ("battery", "deadline", "devices", "fallback", "load", "order_seed", "rate", "reply", "report", "seconds")),
     },
     "of a profile: only the profile can tell, and nothing is computed from it": {
         "device.disturbed", "device.exits.*", "device.heads.*", "device.server.*", "device.source", "server.source",

@@ -4,13 +4,15 @@ Covers: bench/replay/deploy/deployment.py, bench/replay/deploy/report.py, bench/
 """
 
 import csv
+import re
 
 import numpy as np
 import pytest
 
 from bench import Profile, SeesawError, SplitPolicy, choose
+from bench.boards.deployments.read import sections
 from bench.kinds.channel import Channel
-from bench.records.deployment import STEPS
+from bench.records.deployment import STEPS, ServerBatches
 from bench.records.run_files import RunFiles
 from bench.records.store import Store
 from bench.replay.deploy.deployment import Deployment, network_of, side_of
@@ -72,6 +74,40 @@ def test_a_circumstance_that_is_open_changes_no_digest_of_before(deployed, tmp_p
     assert type(record.circumstances).model_validate(values) == record.circumstances
     asked = record.circumstances.model_copy(update={"fallback": True})
     assert record.model_copy(update={"circumstances": asked}).request_digest() != record.request_digest()
+
+
+def test_a_server_that_batches_is_recorded_checked_and_made_again(deployed, tmp_path):
+    plain = deployed(tmp_path, policies=("always-device", "always-server"))
+    store = Store(tmp_path / "records", tmp_path / "runs")
+    folder = next((tmp_path / "runs").rglob("test.safetensors")).parent
+    network = network_of(RunFiles(folder), store)
+    device, server = (
+        side_of(choose(Profile, spec), network.run) for spec in ("scaled[by=30,watts=2.0]", "recorded")
+    )
+    sizes = [(4, [2 * one for one in server.server])]
+    server = server.model_copy(update={"batches": sizes})
+    asked = {"batching": ServerBatches(largest=4, wait=0.05), "load_moments": [0.5, 0.5, 1.0, 40.0]}
+    circumstances = plain.circumstances.model_copy(update=asked)
+    channel = choose(Channel, "constant[up=0.2,rtt=20]")
+    policies = [choose(SplitPolicy, one.spec) for one in plain.players]
+    made = Deployment.of(network, channel, (device, server), circumstances)
+    record = made.record(policies, made.play(policies)).sealed()
+    assert record.faults() == []
+    assert record.digest != plain.digest
+    assert again(record, store).sealed() == record
+    assert record.outcomes[1].steps[5] > plain.outcomes[1].steps[5] + 0.03, "most wait for others in vain"
+    (section,) = sections([record])
+    assert "the server computes up to 4 together, and waits 50 ms for them" in section.about
+    assert "further devices send 4 requests at recorded moments" in section.about
+    for change, sentence in [
+        ({"server": server.model_copy(update={"batches": []})}, r"has batches of \[\]"),
+        ({"circumstances": circumstances.model_copy(update={"load": 3.0})}, "at random and at recorded"),
+        ({"circumstances": circumstances.model_copy(update={"batching": None})}, "up to 1 requests together"),
+    ]:
+        assert any(re.search(sentence, one) for one in record.model_copy(update=change).faults()), sentence
+    unprofiled = server.model_copy(update={"batches": []})
+    with pytest.raises(SeesawError, match="has times of batches of 1 alone"):
+        Deployment.of(network, channel, (device, unprofiled), circumstances)
 
 
 def test_a_draft_is_never_loaded(deployed, tmp_path):

@@ -24,6 +24,7 @@ class Scaled(Profile):
             encoders={key: scale * one for key, one in inner.encoders.items()},
             decoders={key: scale * one for key, one in inner.decoders.items()},
             batches={size: tuple(scale * one for one in batch) for size, batch in inner.batches.items()},
+            disturbed_batches=inner.disturbed_batches,
             time="modelled",
             source=f"{scale:g} x {inner.source}",
             disturbed=inner.disturbed,

@@ -67,7 +67,8 @@ class Side(Block):
         sizes = [size for size in sorted(times.batches) if size < largest]
         sizes += [size for size in sorted(times.batches) if size >= largest][: 1 if largest > 1 else 0]
         return cls(
-            profile=profile, time=times.time, energy=times.energy, watts=times.watts, source=times.source, disturbed=times.disturbed,
+            profile=profile, time=times.time, energy=times.energy, watts=times.watts, source=times.source,
+            disturbed=times.disturbed or not times.disturbed_batches.isdisjoint(sizes),
             device=list(times.device), server=list(times.server), exits=list(times.exits), heads=list(times.heads),
             encoders=[(*key, one) for key, one in times.encoders.items()],
             decoders=[(*key, one) for key, one in times.decoders.items()],

@@ -134,6 +134,9 @@ class ProfileFile(Block):
             source=f"profile of {self.machine.get('processor', 'an unnamed machine')}, batch {batch}",
             disturbed=any(not row.seconds.is_reliable for row in rows),
             batches=self._batches(len(row_of("server"))) if batch == 1 else {},
+            disturbed_batches=frozenset(
+                row.batch for row in self.timings if row.part == "server" and not row.seconds.is_reliable
+            ),
         )
 
     def _batches(self, cuts: int) -> dict[int, tuple[float, ...]]:
@@ -166,6 +169,7 @@ class PartTimes:
         energy: where `watts` come from.
         disturbed: whether other programs had the processor while a part was timed, so that nothing is ranked by it.
         batches: seconds as in `server` by batch size, for the whole batch; sizes above one, those that are known.
+        disturbed_batches: sizes of which other programs disturbed a timing of the server's parts.
 
     Raises:
         SeesawError: a number is negative, infinite or none.
@@ -183,6 +187,7 @@ class PartTimes:
     energy: Origin | Literal["unknown"] = "unknown"
     disturbed: bool = False
     batches: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    disturbed_batches: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         seconds = (

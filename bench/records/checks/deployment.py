@@ -270,6 +270,7 @@ def _is_of(side: Side, run: Record) -> bool:
         and side.disturbed == _is_disturbed(run)
         and not side.encoders
         and not side.decoders
+        and not side.batches
         and all(
             close(one, cut.readings.get("latency.device"))
             for one, cut in zip(side.device[1:], run.cuts[1:], strict=True)

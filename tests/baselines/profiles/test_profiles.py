@@ -7,8 +7,10 @@ Covers: baselines/profiles/profile.py, baselines/profiles/published.py, baseline
 import pytest
 
 from bench import Profile, SeesawError, choose
+from bench.records.deployment import Side
 from bench.records.profile import ProfileFile, Timing
 from bench.records.reading import Reading
+from bench.replay.deploy.recording import named
 from bench.testing.games import small_record
 
 
@@ -75,6 +77,24 @@ def test_a_profile_of_a_file_is_of_its_network_and_batch_size_alone(tmp_path):
     assert one.device == pytest.approx((0.0, 0.8, 1.6, 2.4))
     assert (one.watts, one.energy, one.time) == (4.5, "measured", "measured")
     assert times(f"profile[file={path}]").encoders == {(1, "int8"): 0.5}
+    assert times(f"profile[file={path}]").batches == {8: pytest.approx((0.0, 0.8, 1.6, 2.4))}
+    assert times(f"scaled[of=profile[file={path}],by=2]").batches == {
+        8: pytest.approx((0.0, 1.6, 3.2, 4.8))
+    }
+    rows = [
+        one.model_copy(update={"seconds": one.seconds.model_copy(update={"n": 9, "disturbed": 9})})
+        if (one.part, one.batch, one.number) == ("server", 8, 2)
+        else one
+        for one in file.timings
+    ]
+    noisy = file.model_copy(update={"timings": rows}).write(tmp_path / "noisy.json")
+    side = Side.of(
+        named(choose(Profile, f"profile[file={noisy}]")), times(f"profile[file={noisy}]"), largest=4
+    )
+    assert side.disturbed
+    assert side.batches[0][0] == 8
+    alone = Side.of(side.profile, times(f"profile[file={noisy}]"))
+    assert (alone.disturbed, alone.batches) == (False, [])
     with pytest.raises(SeesawError, match=r"has no batches of 4\. Choose batch=1 or 8"):
         times(f"profile[file={path},batch=4]")
     with pytest.raises(SeesawError, match="names no file"):

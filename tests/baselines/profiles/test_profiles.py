@@ -78,9 +78,7 @@ def test_a_profile_of_a_file_is_of_its_network_and_batch_size_alone(tmp_path):
     assert (one.watts, one.energy, one.time) == (4.5, "measured", "measured")
     assert times(f"profile[file={path}]").encoders == {(1, "int8"): 0.5}
     assert times(f"profile[file={path}]").batches == {8: pytest.approx((0.0, 0.8, 1.6, 2.4))}
-    assert times(f"scaled[of=profile[file={path}],by=2]").batches == {
-        8: pytest.approx((0.0, 1.6, 3.2, 4.8))
-    }
+    assert times(f"scaled[of=profile[file={path}],by=2]").batches == {8: pytest.approx((0.0, 1.6, 3.2, 4.8))}
     rows = [
         one.model_copy(update={"seconds": one.seconds.model_copy(update={"n": 9, "disturbed": 9})})
         if (one.part, one.batch, one.number) == ("server", 8, 2)

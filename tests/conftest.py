@@ -63,6 +63,15 @@ def compiler():
 
 
 @pytest.fixture(scope="session")
+def c_compiler():
+    """For tests of generated C: a C compiler is here."""
+    from bench.shipping.c.host import compiler
+
+    if compiler() is None:
+        _lacking("no C compiler here: apt-get install gcc")
+
+
+@pytest.fixture(scope="session")
 def look():
     """Gives a page's elements after its script has run, as Chromium sees them from disk: `look(page, width=1200)`."""
     names = ("chromium", "chromium-browser", "google-chrome")

@@ -1,5 +1,7 @@
 """Leave when the answer's entropy is low enough (BranchyNet, Teerapittayanon et al., ICPR 2016)."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from bench import Policy
@@ -7,6 +9,8 @@ from bench import Policy
 
 class Entropy(Policy):
     """Leave when the entropy -sum p log p falls to a threshold (given as its negative)."""
+
+    formula: ClassVar[str | None] = "entropy"
 
     def score(self, logits: Tensor) -> Tensor:
         log = logits.log_softmax(-1)

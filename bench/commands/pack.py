@@ -46,6 +46,7 @@ def pack(
     torch_export: Annotated[
         bool, typer.Option("--torch-export", help="also write exported PyTorch programs")
     ] = False,
+    c: Annotated[bool, typer.Option("--c", help="also write plain C, for devices without Python")] = False,
     seed: Annotated[int, typer.Option(min=0, help="of the run, where a model is named")] = 0,
     samples: Annotated[int, typer.Option(min=1, max=4096, help="test samples to check the files on")] = 64,
     debug: options.Debug = False,
@@ -56,7 +57,8 @@ def pack(
     the weights that exist; here they run in the fastest way, which
     `bench.fast(bench.open_part(folder, part), x)` gives. The table shows how long one sample takes, and how many
     times longer by PyTorch's dense kernels. ONNX files and exported programs hold zeros too, for tools without
-    masks. Parts by exit come with the policies of the run, each at the point at which one would ship it.
+    masks. `--c` writes `PART/model.h` and `model.c`: C99 without libraries, which runs up to the next exit, decides
+    there by the policies that can be said in C, and writes the feature as bytes. Parts by exit come with the policies of the run, each at the point at which one would ship it.
 
     Examples:
       seesaw pack leaderboards/records/digits-v1/resnet_sparse-9b9b82ee7b4c/seed0.json --cut 4 --out shipped
@@ -64,6 +66,8 @@ def pack(
       seesaw pack lenet_pruned --task mnist --cut 2 --values int8 --onnx --out shipped
 
       seesaw pack resnet --task cifar10 --cut 4 --codec 'bottleneck\\[channels=4]' --out shipped
+
+      seesaw pack mlp_sparse --task digits --cut 1 --c --out shipped
 
       seesaw pack resnet_sparse --by-exit --onnx --out shipped; seesaw run-exits shipped
     """
@@ -79,6 +83,7 @@ def pack(
         from bench.records.record import load
         from bench.runs.request import ResolvedRun, RunRequest
         from bench.runs.ship import shipment_of
+        from bench.shipping.c.write import write_c
 
     if is_record:
         if changed := run_options.changed():
@@ -103,6 +108,7 @@ def pack(
             cut=cut,
             by_exit=by_exit,
             codec=codec,
+            c=c,
         )
         shipment.pack()
         shipment.time()
@@ -110,6 +116,7 @@ def pack(
             shipment.export()
         if onnx:
             shipment.onnx()
+        notes = write_c(shipment) if c else []
     table = Table(
         "part", "file", "bytes", "how", "off by", f"one sample, {counted(get_num_threads(), 'thread')}", title=f"{run.setup.model} seed {run.seed}, checked on "
         f"{len(shipment.inputs)} test samples", title_justify="left", title_style="bold", box=SIMPLE_HEAD,
@@ -118,6 +125,8 @@ def pack(
         off = one.note if one.difference is None else "0" if one.difference == 0 else f"{one.difference:.1g}"
         table.add_row(one.part, str(one.path), f"{one.bytes:,}", one.kind, off, _time(one.fast))
     out.print(table)
+    for note in notes:
+        out.print(note)
 
 
 def _hold_single(run: ResolvedRun, model: str, written: set[str]) -> None:

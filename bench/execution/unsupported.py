@@ -8,7 +8,14 @@ from bench.errors import SeesawError
 class Unsupported(SeesawError):
     """No chain can run this network here; PyTorch's kernels then do."""
 
+    action: str = "is nothing that a step does"
+    """what the network does, such as "does sort" """
+    layer: str = ""
+    """the name of the module in which it stands, where that is known"""
+
 
 def refused(action: str) -> Unsupported:
     """The error for an action, such as "does sort", that no step takes."""
-    return Unsupported(f"No native step {action}, so PyTorch's kernels run this network.")
+    error = Unsupported(f"No native step {action}, so PyTorch's kernels run this network.")
+    error.action = action
+    return error

@@ -11,6 +11,10 @@ from torch import Tensor
 from bench.errors import SeesawError
 from bench.plugins.plugin import Plugin
 
+FORMULAS = ("confidence", "entropy", "margin")
+"""The scores that are also there in C: the largest softmax probability, the sum of p log p, and the gap between the two
+largest probabilities."""
+
 State = dict[str, Tensor]
 """One operating point: plain tensors by name. Execution in another process needs it and the policy alone."""
 
@@ -24,6 +28,8 @@ class Policy(Plugin):
     """
 
     kind: ClassVar[str] = "policy"
+    formula: ClassVar[str | None] = None
+    """which of `FORMULAS` the score of an exit is, if any: such a policy, with thresholds, can be packed as C"""
 
     def score(self, logits: Tensor) -> Tensor:
         """Readiness to leave.

@@ -11,11 +11,13 @@ from bench.kinds.task import Data
 from bench.network.net import Net
 from bench.network.sparse.values import value_type
 from bench.plugins.plugin import Choice, choose
+from bench.records.run_files import RunFiles
 from bench.replay.exits.shipped import shipped_by
 from bench.replay.exits.states import load_states
 from bench.runs.request import ResolvedRun
 from bench.runs.trained import network_of
 from bench.runs.training.codecs import fitted
+from bench.shipping.c.write import hold_plain
 from bench.shipping.parts import Shipment
 
 
@@ -29,6 +31,7 @@ def shipment_of(
     cut: int | None = None,
     by_exit: bool = False,
     codec: str | None = None,
+    c: bool = False,
 ) -> Shipment:
     """The network that a run trained, with the facts for its manifest and test samples to check the files on.
 
@@ -41,10 +44,13 @@ def shipment_of(
         cut: first stage of the server's part.
         by_exit: whether there is a part for each exit, with the policies that decide who leaves.
         codec: spec of the codec at the cut, which is trained where no run has done so; none where left out.
+        c: whether the parts are written as C too, with the policies that decide there.
 
     Raises:
-        SeesawError: it was not trained here, or there are no such values.
+        SeesawError: it was not trained here, there are no such values, or C has not what is asked for.
     """
+    if c:
+        hold_plain(value_type(values or run.values), by_exit, codec)
     trained = run.trained()
     if trained is None:
         request = run.request
@@ -59,7 +65,9 @@ def shipment_of(
         "dtype": str(sample.dtype).removeprefix("torch."), "vocabulary": sample.vocabulary, "classes": run.about.classes,
         "inputs": run.setup.inputs,
     }  # fmt: skip
-    states = load_states(run.files.states) if by_exit else {}
+    curves = trained.record.curves
+    decided = c and any(curve.shipped is not None and not curve.reference for curve in curves)
+    states = load_states(RunFiles(trained.weights.parent).states) if by_exit or decided else {}
     net = network_of(run, trained)
     return Shipment(
         net,
@@ -70,7 +78,7 @@ def shipment_of(
         form,
         cut,
         by_exit,
-        shipped_by(run.policies, trained.record.curves, states) if by_exit else [],
+        shipped_by(run.policies, curves, states) if by_exit or c else [],
         None if codec is None else _codec(run, net, data, codec, cut),
     )
 

@@ -101,8 +101,8 @@ class Shipment:
         rounded(self.net, self.values)
         files: dict[str, PartFile] = {}
         for name in self.parts():  # such files may be another network's
-            for ending in ("onnx", "pt2"):
-                (self.folder / f"{name}.{ending}").unlink(missing_ok=True)
+            for other in (f"{name}.onnx", f"{name}.pt2", f"{name}/model.h", f"{name}/model.c"):
+                (self.folder / other).unlink(missing_ok=True)
         for name, part in self.parts().items():
             form, data = self._smallest(name, part)
             write_whole(self.folder / f"{name}.safetensors", data, "--out")

@@ -29,12 +29,7 @@ def linear(draft: Draft, x: Ref, transposed: Tensor, bias: Tensor | None) -> Pen
     columns = value.reshape(-1)
     layer = Affine(groups_of(weight, mask), columns, bias_of(bias, len(weight)), length=draft.lanes)
     straight = np.array_equal(columns, columns[0] + np.arange(len(columns)) * draft.lanes)
-    if (
-        mask is not None
-        and straight
-        and draft.lanes == 1
-        and (offsets := degree.offsets_of(mask)) is not None
-    ):
+    if mask is not None and straight and draft.single and (offsets := degree.offsets_of(mask)) is not None:
         layer.ring = (offsets, math.gcd(*weight.shape))
     return Pending(present(layer), (len(weight),))
 
@@ -55,7 +50,7 @@ def convolution(draft: Draft, call: Call) -> Pending:
     (down, across), (top, left), (tall, wide) = map(pair, (stride, padding, dilation))
     kernel = weight.shape[2:]
     taps = [(y * tall - top, x * wide - left) for y in range(kernel[0]) for x in range(kernel[1])]
-    phased = draft.lanes == 1 and (down, across) != (1, 1)
+    phased = draft.single and (down, across) != (1, 1)
     if phased:
         columns, row = phases_of(draft, places, taps, (down, across), shape)
     else:

@@ -36,10 +36,13 @@ class Draft:
     Args:
         tape: of the network.
         lanes: samples in a block.
+        tight: whether a single sample's images lie as closely as those of a block: rows are no longer for the sake of
+            one run over the whole image, and a stride copies nothing.
     """
 
-    def __init__(self, tape: Tape, lanes: int) -> None:
+    def __init__(self, tape: Tape, lanes: int, tight: bool = False) -> None:
         self.tape, self.lanes = tape, lanes
+        self.single = lanes == 1 and not tight
         self.room = Room(lanes)
         self.steps: list[ProgramStep] = []
         self.uses = tape.uses()
@@ -84,7 +87,7 @@ class Draft:
     def _emit(self, pending: Pending) -> Value:
         """Give a layer its place to write to, and make it a step."""
         layer, lanes = pending.layer, self.lanes
-        buffer, places = self.made(pending.shape, pending.row if lanes == 1 else 0)
+        buffer, places = self.made(pending.shape, pending.row if self.single else 0)
         layer.out = int(places.reshape(-1)[0])
         image = buffer.image
         if image is None or pending.row == 0:
@@ -109,7 +112,7 @@ class Draft:
         """Lay out the runs of a convolution: one over the whole image, one a row, or one a pixel."""
         _, height, width = pending.shape
         lanes, (down, across) = self.lanes, pending.stride
-        if pending.stride == (1, 1) and pending.row == row and lanes == 1:
+        if pending.stride == (1, 1) and pending.row == row and self.single:
             layer.length = (height - 1) * row + width
             if row > width:
                 layer.keep = np.arange(layer.length) % row < width

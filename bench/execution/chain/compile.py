@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from bench.execution.chain.affine import convolution, linear, normalised, scaled
 from bench.execution.chain.builder import Draft, Pending, Value
 from bench.execution.chain.fusions import bounded, clamped, summed
@@ -17,7 +19,7 @@ from bench.execution.chain.tape import Call, Ref, Tape
 from bench.execution.chain.views import MOVES, SAME, moved
 from bench.execution.program.layout import ABSENT
 from bench.execution.program.program import Input, Output, Program
-from bench.execution.unsupported import refused
+from bench.execution.unsupported import Unsupported, refused
 
 Handle = Callable[[Draft, Call], Value | Pending]
 
@@ -47,23 +49,43 @@ HANDLES: dict[str, Handle] = {
 """The function that turns an operator into steps or places, by the operator's name."""
 
 
-def program_of(tape: Tape, lanes: int) -> Program:
+def program_of(tape: Tape, lanes: int, *, tight: bool = False, early: int = 0) -> Program:
     """The program of a tape's operators, for blocks of so many samples.
 
+    Args:
+        tape: of the network.
+        lanes: samples in a block.
+        tight: whether a single sample's images lie closely (`Draft`).
+        early: so many outputs, the first ones, are given as soon as they are there, one number after the other; the
+            rest when all is done.
+
     Raises:
-        Unsupported: an operator that no step does.
+        Unsupported: an operator that no step does, with the layer that it stands in.
     """
-    draft = Draft(tape, lanes)
+    draft = Draft(tape, lanes, tight)
+    stops = {output: number for number, output in enumerate(tape.outputs[:early])}
     _, places = draft.made(tape.sample)
     draft.steps.append(Input(places.reshape(-1)))
     draft.values[0] = places[None]
     for call in tape.calls:
-        if call.name not in HANDLES:
-            raise refused(f"does {call.name}")
-        draft.values[call.out] = HANDLES[call.name](draft, call)
-    for number, output in enumerate(tape.outputs):
-        places = draft.value(Ref(output)).reshape(-1)
-        if (places == ABSENT).any():
-            places = draft.copied(places)
-        draft.steps.append(Output(number, places))
+        try:
+            if call.name not in HANDLES:
+                raise refused(f"does {call.name}")
+            draft.values[call.out] = HANDLES[call.name](draft, call)
+        except Unsupported as error:
+            error.layer = error.layer or call.layer
+            raise
+        if call.out in stops:
+            _give(draft, stops[call.out], call.out, straight=True)
+    for number, output in list(enumerate(tape.outputs))[early:]:
+        _give(draft, number, output)
     return Program(draft.steps, draft.room, [math.prod(shape) for shape in tape.shapes], tape.shapes)
+
+
+def _give(draft: Draft, number: int, output: int, straight: bool = False) -> None:
+    """Let an output's numbers be read, copied where some stand nowhere, or where they are to follow one another."""
+    places = draft.value(Ref(output)).reshape(-1)
+    apart = straight and not np.array_equal(places, places[0] + np.arange(len(places)) * draft.lanes)
+    if apart or (places == ABSENT).any():
+        places = draft.copied(places)
+    draft.steps.append(Output(number, places))

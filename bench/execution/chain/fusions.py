@@ -65,7 +65,7 @@ def _add(draft: Draft, pending: Pending, places: np.ndarray) -> None:
         pending.layer.more = (int(flat[0]), draft.lanes, 0, 0)
         return
     images = places.reshape(places.shape[0], -1, places.shape[-1])
-    row = max(pending.row, (images.shape[2] + 2 * draft.pad) * draft.lanes) if draft.lanes == 1 else 0
+    row = max(pending.row, (images.shape[2] + 2 * draft.pad) * draft.lanes) if draft.single else 0
     grid = grid_of(images, draft.lanes, row)
     channel = int(images[1, 0, 0] - images[0, 0, 0]) if len(images) > 1 else 0
     together = len(np.unique(draft.room.of(images))) == 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,8 @@ class Call:
     """number of the result"""
     shape: tuple[int, ...]
     """of the result, with its batch of 1"""
+    layer: str = ""
+    """name of the innermost module that called it"""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,8 @@ class _Recorder(TorchDispatchMode):
         self.alive: list[Tensor] = [start]
         """all numbered tensors, so that no `id` is used a second time"""
         self.calls: list[Call] = []
+        self.inside: list[str] = []
+        """names of the modules that run now, from the outermost"""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         arguments, options = self._with_refs((tuple(args), kwargs or {}))
@@ -102,8 +107,14 @@ class _Recorder(TorchDispatchMode):
                 number = self.numbers[id(first)] = len(self.alive)
                 self.alive.append(first)
                 name = func.name().removeprefix("aten::") if hasattr(func, "name") else str(func)
-                self.calls.append(Call(name, func, arguments, options, number, tuple(first.shape)))
+                self.calls.append(
+                    Call(name, func, arguments, options, number, tuple(first.shape), self.layer)
+                )
         return result
+
+    @property
+    def layer(self) -> str:
+        return self.inside[-1] if self.inside else ""
 
     def _with_refs(self, value: Any) -> Any:
         """Arguments with a `Ref` for every tensor that depends on the input."""
@@ -113,6 +124,22 @@ class _Recorder(TorchDispatchMode):
         if isinstance(value, (tuple, list)):
             return type(value)(self._with_refs(part) for part in value)
         return {k: self._with_refs(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+@contextmanager
+def _named(module: nn.Module, inside: list[str]) -> Iterator[None]:
+    """Keep the names of the modules that run, from the outermost."""
+    hooks = []
+    for name, one in module.named_modules():
+        hooks += [
+            one.register_forward_pre_hook(lambda *_, name=name: inside.append(name)),
+            one.register_forward_hook(lambda *_: (inside.pop(), None)[1]),
+        ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def watch(module: nn.Module, run: Callable[[Tensor], Sequence[Tensor]], example: Tensor) -> Tape:
@@ -126,7 +153,7 @@ def watch(module: nn.Module, run: Callable[[Tensor], Sequence[Tensor]], example:
     with torch.inference_mode(False), torch.no_grad():  # inference mode records no parts of operators
         start = example.clone()
         recorder = _Recorder(start)
-        with recorder:
+        with recorder, _named(module, recorder.inside):
             outputs = list(run(start))
     if any(id(output) not in recorder.numbers or output.shape[0] != 1 for output in outputs):
         raise ValueError("an answer does not depend on the input, or is none for each sample")

@@ -1,0 +1,262 @@
+"""Code: `model.h` and `model.c` of a part, C99 without anything beside the standard library."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import SeesawError
+from bench.kinds.frame import write_frame
+from bench.kinds.policy import FORMULAS
+from bench.network.net import Part
+from bench.shipping.c.program import PartProgram, part_program
+from bench.shipping.c.steps import Steps
+from bench.shipping.c.tables import number, quoted
+
+TEXTS = Path(__file__).parent / "text"
+HEAD = 12
+"""Bytes of a frame before its shape."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """A part in C.
+
+    Attributes:
+        header: `model.h`.
+        source: `model.c`.
+        arena: bytes of the arena.
+        tables: bytes of the constant numbers.
+        exits: how many are in the part.
+        inputs: numbers of one input.
+        frame: bytes of the feature's frame; 0 where the part ends with the last exit.
+    """
+
+    header: str
+    source: str
+    arena: int
+    tables: int
+    exits: int
+    inputs: int
+    frame: int
+
+
+def code_of(part: Part, name: str, policies: Mapping[str, Sequence[float]]) -> Code:
+    """A part in C.
+
+    Args:
+        part: in eval mode.
+        name: of the network, as a text; it becomes a constant.
+        policies: by formula (`Policy.formula`), the threshold of each of the part's exits.
+
+    Raises:
+        SeesawError: the part does something that cannot be said in C.
+    """
+    program, steps = part_program(part), Steps()
+    exits, classes = len(program.logits), part.incoming.classes
+    if not exits and program.feature is None:
+        raise SeesawError(
+            "This part has neither exits nor a feature, so there is nothing to compute. Cut later."
+        )
+    policies = policies if exits else {}
+    take, give = steps.copy(program.inputs), None
+    frame = len(write_frame(b"", part.outgoing.shape)) + 4 * math.prod(part.outgoing.shape)
+    if program.feature is not None:
+        give = steps.copy(program.feature)
+    if take is None or (program.feature is not None and give is None):
+        raise SeesawError(
+            "The numbers of this part's input or feature lie in no regular order, which cannot be said in C. "
+            "Choose another cut."
+        )
+    receives = part.start > 0
+    header = _header(part, program, policies, receives, frame)
+    body = [_next(program, steps)]
+    functions = [_text(name) for name in ("zero", "each", "layer", "copy") if name in steps.used]
+    if policies:
+        body.append(_thresholds(policies) + _text("scores"))
+    if receives or give is not None:
+        functions.append(_text("checksum"))
+    if receives:
+        functions.append(_text("get"))
+        body.append(_receive(part, str(take)))
+    if give is not None:
+        functions.append(_text("put"))
+        body.append(_encode(part, give))
+    source = "\n".join(
+        [
+            '#include "model.h"\n\n#include <math.h>\n#include <string.h>\n',
+            "/* Places in the arena, and other whole numbers of tables. */\n"
+            f"typedef {'uint16_t' if steps.tables.narrow else 'uint32_t'} model_place;\n"
+            f"#define MODEL_ABSENT ((model_place)-1)\n#define MODEL_FINAL {int(part.final)}\n",
+            "/* The sizes that this file was written for. */\n"
+            "typedef char model_float_has_four_bytes[sizeof(float) == 4 ? 1 : -1];\n"
+            "typedef char model_arena_has_its_size[sizeof(model_arena) == MODEL_ARENA_BYTES ? 1 : -1];\n",
+            f"const char model_name[] = {quoted(name)};\n",
+            *functions,
+            steps.tables.text(),
+            "".join(steps.constants),
+            _start(str(take)),
+            _logits(program, classes),
+            *body,
+        ]
+    )
+    arena = 4 * program.size + 8
+    return Code(
+        header,
+        source,
+        arena,
+        steps.tables.bytes,
+        exits,
+        len(program.inputs),
+        frame if give is not None else 0,
+    )
+
+
+def _text(name: str) -> str:
+    return (TEXTS / f"{name}.c").read_text()
+
+
+def _header(
+    part: Part, program: PartProgram, policies: Mapping[str, Sequence[float]], receives: bool, frame: int
+) -> str:
+    lines = [
+        "/* A part of a network, written by `seesaw pack --c`. C99, no allocation, no recursion, no state but the arena. */",
+        "#ifndef MODEL_H\n#define MODEL_H\n\n#include <stddef.h>\n#include <stdint.h>\n",
+        '#ifdef __cplusplus\nextern "C" {\n#endif\n',
+        f"#define MODEL_INPUTS {len(program.inputs)} /* numbers of one input */",
+        f"#define MODEL_CLASSES {part.incoming.classes}",
+        f"#define MODEL_EXITS {len(program.logits)} /* of this part */",
+        f"#define MODEL_NUMBERS {program.size}",
+        f"#define MODEL_ARENA_BYTES {4 * program.size + 8}",
+        "#define MODEL_END (-1) /* there is no further exit: the feature is ready, or all is done */\n",
+        "/* All that a sample needs while it is on its way. Its content is nobody's business but model.c's. */",
+        "typedef struct {\n  float numbers[MODEL_NUMBERS];\n  uint32_t next, reached;\n} model_arena;\n",
+        "/* What this part belongs to. */\nextern const char model_name[];\n",
+        "/* Begin with a sample: MODEL_INPUTS numbers, scaled as in training, channels first. */",
+        "void model_start(model_arena *arena, const float *x);\n",
+        "/* Run up to the next exit, and return its number in this part, from 0 on; MODEL_END behind the last one. */",
+        "int model_next(model_arena *arena);\n",
+        "/* The MODEL_CLASSES logits of the exit that was reached last, until model_next goes on; null before the first. */",
+        "const float *model_logits(const model_arena *arena);\n",
+        "/* The class with the largest of these logits; MODEL_END before the first exit. */",
+        "int model_answer(const model_arena *arena);\n",
+    ]
+    if policies:
+        names = ", ".join(f"MODEL_{one.upper()}" for one in FORMULAS)
+        lines += [
+            "/* The policies that decide here, at the thresholds at which they are shipped:"
+            f" {', '.join(f'MODEL_{one.upper()}' for one in policies)}. */",
+            f"typedef enum {{ {names} }} model_policy;\n",
+            "/* Whether a policy lets the sample leave at the exit that was reached last. */",
+            "int model_leaves(const model_arena *arena, model_policy policy);\n",
+        ]
+    if program.feature is not None:
+        lines += [
+            f"#define MODEL_FRAME_BYTES {frame}",
+            "/* Write the feature as a frame of float32, as `seesaw serve` reads it, once model_next returned MODEL_END. */",
+            "void model_encode(const model_arena *arena, uint8_t frame[MODEL_FRAME_BYTES]);\n",
+        ]
+    if receives:
+        size = len(write_frame(b"", part.incoming.shape)) + 4 * len(program.inputs)
+        lines += [
+            f"#define MODEL_RECEIVED_BYTES {size}",
+            "/* Begin with a frame of float32 from the device. Returns 1, or 0 for what is no such frame: nothing is begun. */",
+            "int model_receive(model_arena *arena, const uint8_t *frame, size_t bytes);\n",
+        ]
+    return "\n".join([*lines, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n"])
+
+
+def _next(program: PartProgram, steps: Steps) -> str:
+    """`model_next`: each stretch is a case."""
+    cases = []
+    for number_, stretch in enumerate(program.stretches):
+        calls = "".join(f"      {steps.call(step)}\n" for step in stretch)
+        if number_ < len(program.logits):
+            end = f"      arena->reached = {number_}u;\n      return {number_};\n"
+        else:
+            end = "      return MODEL_END;\n"
+        cases.append(f"    case {number_}u:\n{calls}{end}")
+    return (
+        "int model_next(model_arena *arena) {\n  float *numbers = arena->numbers;\n  (void)numbers;\n"
+        "  switch (arena->next++) {\n" + "".join(cases) + f"    default:\n      arena->next = "
+        f"{len(program.stretches)}u;\n      return MODEL_END;\n  }}\n}}\n"
+    )
+
+
+def _start(take: str) -> str:
+    return (
+        "void model_start(model_arena *arena, const float *x) {\n  uint32_t n;\n"
+        f"  for (n = 0; n < MODEL_INPUTS; n++) arena->numbers[model_place_of(&{take}, n)] = x[n];\n"
+        "  arena->next = 0;\n  arena->reached = MODEL_EXITS;\n}\n"
+    )
+
+
+def _logits(program: PartProgram, classes: int) -> str:
+    cases = "".join(
+        f"    case {number_}u:\n      return arena->numbers + {place};\n"
+        for number_, place in enumerate(program.logits)
+    )
+    return (
+        "const float *model_logits(const model_arena *arena) {\n  switch (arena->reached) {\n" + cases
+        + "    default:\n      return 0;\n  }\n}\n\n"
+        "int model_answer(const model_arena *arena) {\n  const float *logits = model_logits(arena);\n"
+        "  int n, best = 0;\n  if (!logits) return MODEL_END;\n"
+        "  for (n = 1; n < MODEL_CLASSES; n++)\n    if (logits[n] > logits[best]) best = n;\n  return best;\n}\n"
+    )  # fmt: skip
+
+
+def _thresholds(policies: Mapping[str, Sequence[float]]) -> str:
+    """Thresholds by formula and exit; nobody leaves by a formula without any."""
+    rows = [
+        ", ".join(
+            number(one) for one in policies.get(formula, [math.inf] * len(next(iter(policies.values()))))
+        )
+        for formula in FORMULAS
+    ]
+    table = ",\n".join(f"  {{{row}}}" for row in rows)
+    return f"static const float model_thresholds[{len(FORMULAS)}][MODEL_EXITS] = {{\n{table}\n}};\n\n"
+
+
+def _start_of(shape: Sequence[int]) -> tuple[list[int], int]:
+    """The first bytes of a float32 frame, up to its payload, with a checksum of 0; and the bytes of its payload."""
+    size = 4 * math.prod(shape)
+    empty = write_frame(bytes(size), shape)
+    head = bytearray(empty[: HEAD + 4 * len(shape)])
+    head[8:HEAD] = struct.pack("<I", 0)
+    return list(head), size
+
+
+def _head_of(shape: Sequence[int], name: str) -> str:
+    head, _ = _start_of(shape)
+    return f"  static const uint8_t {name}[{len(head)}] = {{{', '.join(f'{one}u' for one in head)}}};\n"
+
+
+def _encode(part: Part, give: str) -> str:
+    shape = part.outgoing.shape
+    head, size = _start_of(shape)
+    return (
+        "void model_encode(const model_arena *arena, uint8_t frame[MODEL_FRAME_BYTES]) {\n"
+        f"{_head_of(shape, 'head')}  uint32_t n, bits;\n  memcpy(frame, head, sizeof head);\n"
+        f"  for (n = 0; n < {size // 4}u; n++) {{\n"
+        f"    memcpy(&bits, &arena->numbers[model_place_of(&{give}, n)], sizeof bits);\n"
+        f"    model_put(frame + {len(head)} + 4 * n, bits);\n  }}\n"
+        "  model_put(frame + 8, model_checksum(frame, MODEL_FRAME_BYTES));\n}\n"
+    )
+
+
+def _receive(part: Part, take: str) -> str:
+    head, _ = _start_of(part.incoming.shape)
+    return (
+        "int model_receive(model_arena *arena, const uint8_t *frame, size_t bytes) {\n"
+        f"{_head_of(part.incoming.shape, 'head')}  uint32_t n, bits;\n"
+        "  if (bytes != MODEL_RECEIVED_BYTES || memcmp(frame, head, 8) != 0) return 0;\n"
+        f"  if (memcmp(frame + {HEAD}, head + {HEAD}, sizeof head - {HEAD}) != 0) return 0;\n"
+        "  if (model_get(frame + 8) != model_checksum(frame, bytes)) return 0;\n"
+        "  for (n = 0; n < MODEL_INPUTS; n++) {\n"
+        f"    bits = model_get(frame + {len(head)} + 4 * n);\n"
+        f"    memcpy(&arena->numbers[model_place_of(&{take}, n)], &bits, sizeof bits);\n  }}\n"
+        "  arena->next = 0;\n  arena->reached = MODEL_EXITS;\n  return 1;\n}\n"
+    )

@@ -1,0 +1,162 @@
+"""Steps: those of a program as constant data for the few functions in C that carry them out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bench.execution.program.layout import ABSENT
+from bench.execution.program.program import Affine, Each, ProgramStep, Zero
+from bench.execution.row_groups import Group
+from bench.shipping.c.loops import columns, loops_of
+from bench.shipping.c.tables import BYTE, FLOAT, Tables, number
+
+NONE = "0"
+"""A null pointer."""
+Fields = dict[str, str | int | Sequence[int]]
+
+
+@dataclass
+class Steps:
+    """Steps in C: constants, and the calls that carry them out.
+
+    Attributes:
+        tables: the numbers that the constants point to.
+        constants: in C, one a step.
+        used: names of the functions' files.
+    """
+
+    tables: Tables = field(default_factory=Tables)
+    constants: list[str] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)
+
+    def call(self, step: ProgramStep) -> str:
+        """The statement in C that carries out a step, whose constants are added."""
+        if isinstance(step, Affine):
+            return self._constant("layer", "affine", self._layer(step))
+        if isinstance(step, Each):
+            return self._constant("each", "elements", self._each(step))
+        assert isinstance(step, Zero)
+        return self._constant("zero", "clear", self._zero(step))
+
+    def copy(self, places: np.ndarray) -> str | None:
+        """The name of a constant for numbers in their own order; None where they follow no loops."""
+        loops = loops_of(places.reshape(-1, 1))
+        if loops is None:
+            return None
+        fields: Fields = {
+            "first": int(places[0]),
+            "sizes": [loop.turns for loop in loops],
+            "steps": columns(loops, 0),
+        }
+        return self._named("copy", fields)
+
+    def _constant(self, kind: str, verb: str, fields: Fields) -> str:
+        return f"model_{verb}(numbers, &{self._named(kind, fields)});"
+
+    def _named(self, kind: str, fields: Fields) -> str:
+        name = f"model_{kind}{len(self.constants)}"
+        values = ", ".join(f".{key} = {_written(value)}" for key, value in fields.items())
+        self.constants.append(f"static const model_{kind} {name} = {{{values}}};\n")
+        self.used.add(kind)
+        return name
+
+    def _layer(self, step: Affine) -> Fields:
+        layers = [_ordered(step, group) for group in step.groups]
+        values = np.concatenate([group.values.T.reshape(-1) for group, _ in layers])
+        values = values if len(values) else np.zeros(1)  # an array of C has one number at least
+        uniform = bool((values == values[0]).all())
+        order = np.concatenate([group.rows for group, _ in layers])
+        gaps, offsets = _gaps([places for _, places in layers])
+        top = int(gaps.max(initial=1))
+        straight, narrow = bool((gaps == 1).all()), top < 256
+        counts = {
+            "rows": np.array([len(group.rows) for group, _ in layers]),
+            "columns": np.array([len(places) for _, places in layers]),
+            "starts": np.array([places[0] if len(places) else 0 for _, places in layers]),
+        }
+        fields: Fields = {
+            "values": self.tables.add(values[:1] if uniform else values, FLOAT),
+            "bias": self.tables.add(step.bias, FLOAT),
+            "groups": len(layers),
+            "values_step": 0 if uniform else 1,
+            "offsets": NONE if straight or offsets is None else self.tables.add(offsets),
+            "order": NONE if np.array_equal(order, np.arange(len(order))) else self.tables.add(order),
+            "bytes": self.tables.add(gaps, BYTE) if narrow and not straight else NONE,
+            "wide": NONE if narrow or straight else self.tables.add(gaps),
+        }
+        for key, one in counts.items():
+            same = bool((one == one[0]).all())
+            fields |= {key: self.tables.add(one[:1] if same else one), f"{key}_step": 0 if same else 1}
+        more, more_row, more_outer, more_inner = step.more or (0, 0, 0, 0)
+        return fields | {
+            "outer": step.outer, "inner": step.inner, "length": step.length,
+            "in_outer": step.in_outer, "in_inner": step.in_inner, "out": step.out, "out_row": step.out_row,
+            "out_outer": step.out_outer, "out_inner": step.out_inner, "adds": int(step.more is not None),
+            "more": more, "more_row": more_row, "more_outer": more_outer, "more_inner": more_inner,
+            "low": number(step.low), "high": number(step.high),
+        }  # fmt: skip
+
+    def _each(self, step: Each) -> Fields:
+        sources = step.sources.reshape(len(step.to), -1)
+        fields: Fields = {
+            "taps": sources.shape[1], "largest": int(step.largest), "low": number(step.low), "high": number(step.high),
+        }  # fmt: skip
+        whole = not (sources == ABSENT).any()
+        loops = loops_of(np.concatenate([step.to[:, None], sources], 1)) if whole else None
+        if loops is not None and all(len(set(loop.strides[1:])) == 1 for loop in loops):
+            return fields | {
+                "to": NONE, "sources": self.tables.add(sources[0]), "first": int(step.to[0]),
+                "sizes": [loop.turns for loop in loops], "to_steps": columns(loops, 0),
+                "source_steps": columns(loops, 1), "count": 0,
+            }  # fmt: skip
+        return fields | {
+            "to": self.tables.add(step.to), "sources": self.tables.add(sources), "count": len(step.to),
+        }  # fmt: skip
+
+    def _zero(self, step: Zero) -> Fields:
+        image = step.buffer.image
+        assert image is not None
+        return {
+            "segments": self.tables.add(step.segments), "count": len(step.segments), "base": step.buffer.base,
+            "channels": image.channels, "channel": image.channel,
+        }  # fmt: skip
+
+
+def _ordered(step: Affine, group: Group) -> tuple[Group, np.ndarray]:
+    """A group with its columns by rising place, and these places."""
+    places = step.columns[group.columns]
+    order = np.argsort(places, kind="stable")
+    return Group(group.rows, group.columns[order], group.values[order]), places[order]
+
+
+def _gaps(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
+    """The gaps between the columns of all groups, equal rows of gaps once where that is shorter.
+
+    Returns:
+        The gaps; where each group's begin, or None where they follow one another, group by group.
+    """
+    rows = [np.diff(places) for places in groups]
+    begins: dict[bytes, int] = {}
+    kept, offsets, length = [], [], 0
+    for row in rows:
+        if row.tobytes() not in begins:
+            begins[row.tobytes()] = length
+            kept.append(row)
+            length += len(row)
+        offsets.append(begins[row.tobytes()])
+    every = np.concatenate(rows)
+    once = np.concatenate(kept)
+    if len(once) + 2 * len(rows) < len(every):
+        return once, np.array(offsets)
+    return every, None
+
+
+def _written(value: str | int | Sequence[int]) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return f"{value}u"
+    return "{" + ", ".join(f"{one}u" for one in value) + "}"

@@ -1,0 +1,83 @@
+"""Tables: numbers and texts as C constants. Nothing of a record becomes an identifier or a comment."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, field
+
+import numpy as np
+
+PLACE, FLOAT, BYTE = "model_place", "float", "uint8_t"
+"""Types of constants in C. `model_place` is 16 bits wide where every number fits in there, else 32."""
+ABSENT = "MODEL_ABSENT"
+
+
+@dataclass
+class Tables:
+    """The constant data of one file, equal arrays written once.
+
+    Attributes:
+        arrays: by type and content, the name and the numbers.
+        top: the largest number among the places.
+    """
+
+    arrays: dict[tuple[str, bytes], tuple[str, np.ndarray]] = field(default_factory=dict)
+    top: int = 0
+
+    def add(self, numbers: np.ndarray, kind: str = PLACE) -> str:
+        """The name in C of an array of these numbers: of places from 0 on (-1 is absent), float32 or bytes."""
+        numbers = np.ascontiguousarray(numbers.reshape(-1), {FLOAT: "<f4", BYTE: "u1"}.get(kind, "<i8"))
+        if kind == PLACE:
+            self.top = max(self.top, int(numbers.max(initial=0)))
+        name, _ = self.arrays.setdefault(
+            (kind, numbers.tobytes()), (f"model_table{len(self.arrays)}", numbers)
+        )
+        return name
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all arrays, once compiled."""
+        place = 2 if self.narrow else 4
+        sizes = {FLOAT: 4, BYTE: 1, PLACE: place}
+        return sum(sizes[kind] * len(numbers) for (kind, _), (_, numbers) in self.arrays.items())
+
+    @property
+    def narrow(self) -> bool:
+        """Whether 16 bits hold every place, and one more number for what is absent."""
+        return self.top < (1 << 16) - 1
+
+    def text(self) -> str:
+        """All arrays in C."""
+        return "".join(
+            f"static const {kind} {name}[{len(numbers)}] = {{\n{_wrapped(_written(numbers, kind))}\n}};\n"
+            for (kind, _), (name, numbers) in self.arrays.items()
+        )
+
+
+def number(value: float) -> str:
+    """A float32 in C, exactly; bounds may be infinite."""
+    if np.isinf(value):
+        return "INFINITY" if value > 0 else "-INFINITY"
+    digits = f"{np.float32(value):.9g}"
+    return (digits if "." in digits or "e" in digits else f"{digits}.0") + "f"
+
+
+def quoted(text: str) -> str:
+    """Any text as a string literal in C: letters, digits and blanks as they are, every other byte by its number."""
+    plain = " -_.,[]=@+:"
+    return '"' + "".join(
+        chr(byte) if chr(byte) in plain or (byte < 128 and chr(byte).isalnum()) else f"\\{byte:03o}"
+        for byte in text.encode("utf-8", "surrogateescape")
+    ) + '"'  # fmt: skip
+
+
+def _written(numbers: np.ndarray, kind: str) -> list[str]:
+    if kind == FLOAT:
+        return [number(value) for value in numbers]
+    return [ABSENT if value < 0 else f"{value}u" for value in numbers.tolist()]
+
+
+def _wrapped(words: list[str]) -> str:
+    return textwrap.fill(
+        ", ".join(words), 110, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+    )

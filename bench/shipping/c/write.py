@@ -1,0 +1,107 @@
+"""Writing: the parts of a shipment as C, each compiled and run beside the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from bench.errors import SeesawError
+from bench.files import write_whole
+from bench.kinds.policy import FORMULAS, Policy
+from bench.network.net import Part
+from bench.network.sparse.values import ValueType
+from bench.replay.exits.shipped import Shipped
+from bench.shipping.c.code import Code, code_of
+from bench.shipping.c.host import compiled, compiler
+from bench.shipping.parts import CLOSE, Shipment, Written
+
+
+def hold_plain(values: ValueType, by_exit: bool, codec: str | None) -> None:
+    """Check that what else is asked for fits C.
+
+    Raises:
+        SeesawError: it does not.
+    """
+    if by_exit:
+        raise SeesawError("C stops at every exit by itself. Leave one of --by-exit and --c out.")
+    if values != "float32":
+        raise SeesawError(f"C computes with float32, not yet with {values}. Add --values float32.")
+    if codec is not None and codec != "float32":
+        raise SeesawError(f"C sends a feature as float32, not by {codec}. Leave --codec out.")
+
+
+def write_c(shipment: Shipment) -> list[str]:
+    """Write every part as `PART/model.h` and `PART/model.c`.
+
+    Args:
+        shipment: whose parts are packed; what was written is added to it.
+
+    Returns:
+        Sentences on the policies that no part decides by.
+
+    Raises:
+        SeesawError: a part does something that cannot be said in C, or differs from the network.
+    """
+    thresholds, notes = _thresholds(shipment.policies)
+    name = f"{shipment.about['backbone']} with {shipment.about['method']} on {shipment.about['task']}"
+    codes = {}
+    for part_name, part in shipment.parts().items():
+        first = sum(stage < part.start for stage in shipment.net.exits)
+        own = {
+            formula: [float(one) for one in bounds[first : first + len(part.heads)]]
+            for formula, bounds in thresholds.items()
+        }
+        codes[part_name] = code_of(part, name, own)
+    x = shipment.inputs
+    for part_name, part in shipment.parts().items():
+        code = codes[part_name]
+        path = shipment.folder / part_name / "model.c"
+        write_whole(path.with_suffix(".h"), code.header.encode(), "--out")
+        write_whole(path, code.source.encode(), "--out")
+        kind = f"C, {code.tables:,} bytes of numbers, arena of {code.arena:,}"
+        difference = None if compiler() is None else _difference(part, code, x)
+        note = "not run: there is no C compiler here" if difference is None else ""
+        if difference is not None and not difference <= CLOSE:
+            raise SeesawError(f"{path} differs from the network by {difference:.2g}. Please report this.")
+        shipment.written.append(Written(part_name, path, len(code.source.encode()), kind, difference, note))
+        with torch.no_grad():
+            x = part.forward(x)
+    return notes
+
+
+def _thresholds(policies: Sequence[Shipped]) -> tuple[Mapping[str, torch.Tensor], list[str]]:
+    """The thresholds of the policies that can be said in C, by formula, and sentences on the others."""
+    thresholds: dict[str, torch.Tensor] = {}
+    others, notes = [], []
+    for one in policies:
+        formula = one.policy.formula
+        plain = type(one.policy).leaves is Policy.leaves and "thresholds" in one.state
+        if formula not in FORMULAS or not plain:
+            others.append(one.spec)
+        elif formula in thresholds:
+            notes.append(f"{one.spec} is left out of the C, where another policy has the formula {formula}.")
+        else:
+            thresholds[formula] = one.state["thresholds"].float()
+    if others:
+        notes.append(f"C has {', '.join(FORMULAS)} with thresholds; left out are {', '.join(others)}.")
+    return thresholds, notes
+
+
+def _difference(part: Part, code: Code, x: torch.Tensor) -> float:
+    """By how much logits and feature differ from the part's, relative to the largest of each output."""
+    with torch.no_grad():
+        out, logits = part.answers(x)
+    worst = 0.0
+    with compiled(code, part.incoming.classes) as host:
+        ran = [host.run(one.numpy()) for one in x]
+    pairs = [(np.stack([one.logits[n] for one in ran]), exit_.numpy()) for n, exit_ in enumerate(logits)]
+    if code.frame:
+        numbers = out[0].numel()
+        features = [np.frombuffer(one.frame[-4 * numbers :], "<f4") for one in ran]
+        pairs.append((np.stack(features), out.flatten(1).numpy()))
+    for ours, theirs in pairs:
+        off = np.abs(ours - theirs).max() / max(np.abs(theirs).max(), 1e-12)
+        worst = max(worst, float(off) if np.isfinite(off) else np.inf)
+    return worst

@@ -1,0 +1,231 @@
+"""Generated C against the network that it was made from: compiled by the host's compiler, and under sanitizers.
+
+Covers: bench/shipping/c/host.py, bench/shipping/c/loops.py, bench/shipping/c/program.py, bench/shipping/c/steps.py,
+    bench/shipping/c/tables.py
+"""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from baselines.codecs.float32 import Float32
+from baselines.policies.confidence import Confidence
+from baselines.policies.entropy import Entropy
+from baselines.policies.margin import Margin
+from bench import Net, Sample, SeesawError, hide
+from bench.kinds.policy import FORMULAS
+from bench.kinds.sending import messages_of, receive
+from bench.replay.exits.decide import leaves_now
+from bench.shipping.c.code import code_of
+from bench.shipping.c.host import STRICT, compiled, compiler
+from bench.shipping.c.loops import DEPTH, loops_of
+from bench.shipping.c.tables import number, quoted
+from tests.bench.execution.chain.test_chain import network
+
+pytestmark = pytest.mark.usefixtures("c_compiler")
+
+CLOSE = 1e-5
+SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+POLICIES = (Confidence(), Entropy(), Margin())
+NETWORKS = [
+    ("mlp[widths=17:10]", (1, 8, 8), "dense"),
+    ("mlp[widths=32:32]", (1, 8, 8), "diagonal[nearest=true]"),
+    ("lenet", (1, 12, 12), "sparse[nearest=true]"),
+    ("resnet[depth=8,width=0.5]", (3, 16, 16), "shared[nearest=true,outputs=4]"),
+    ("resnet[depth=8,width=0.5,shortcut=conv]", (3, 9, 9), "dense"),
+    ("vgg[depth=11,width=0.125]", (3, 32, 32), "sparse[nearest=true]"),
+    ("mobilenet[width=0.25]", (3, 16, 16), "dense"),
+]
+
+
+def rounding(ours, theirs):
+    return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+def between(scores):
+    """A threshold for each exit, in the widest gap among the middle scores: no rounding reaches over it."""
+    middle = scores.sort(1).values[:, 10:-10]
+    at = middle.diff(dim=1).argmax(1, keepdim=True)
+    return (middle.gather(1, at) + middle.gather(1, at + 1))[:, 0] / 2
+
+
+def built(part, folder, name="a network", policies=None, flags=SANITIZED):
+    """An executable of the generated code and the harness."""
+    code = code_of(part, name, policies or {})
+    (folder / "model.h").write_text(code.header)
+    (folder / "model.c").write_text(code.source)
+    harness = Path(__file__).with_name("harness.c")
+    ask = ["-DASK"] if policies and part.heads else []
+    subprocess.run(
+        [compiler(), *STRICT, *flags, *ask, f"-I{folder}", "-o", folder / "program", harness, folder / "model.c", "-lm"],
+        check=True,
+    )  # fmt: skip
+    return folder / "program", code
+
+
+def ran(program, x):
+    done = subprocess.run([program], input=x.numpy().astype("<f4").tobytes(), capture_output=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize(("spec", "shape", "method"), NETWORKS)
+def test_c_gives_the_answers_of_the_network_under_sanitizers(spec, shape, method, tmp_path):
+    net = network(spec, shape, method)
+    x = torch.randn(3, *shape)
+    program, code = built(net.whole(), tmp_path)
+    with torch.no_grad():
+        expected = torch.stack(net(x), 1).numpy()
+    ours = np.frombuffer(ran(program, x), "<f4").reshape(expected.shape)
+    assert rounding(ours, expected) < CLOSE
+    assert code.frame == 0
+
+
+def test_policies_let_the_samples_leave_that_python_lets_leave(tmp_path):
+    net = network("lenet", (1, 12, 12))
+    x = torch.randn(40, 1, 12, 12)
+    with torch.no_grad():
+        logits = torch.stack(net(x))
+    states = [{"thresholds": between(policy.score(logits))} for policy in POLICIES]
+    bounds: dict[str, list[float]] = dict(
+        zip(FORMULAS, (one["thresholds"].tolist() for one in states), strict=True)
+    )
+    assert [policy.formula for policy in POLICIES] == list(FORMULAS)
+    with compiled(code_of(net.whole(), "", bounds), net.classes) as host:
+        ours = np.array([host.run(one.numpy(), range(3)).leaves for one in x])
+    for number_, (policy, state) in enumerate(zip(POLICIES, states, strict=True)):
+        leaves = leaves_now(policy, state)
+        for exit_ in range(len(net.exits) - 1):
+            theirs = leaves(logits[: exit_ + 1])
+            assert 0 < int(theirs.sum()) < len(x)
+            assert ours[:, number_, exit_].tolist() == theirs.tolist()
+        assert ours[:, number_, -1].all()
+
+
+def test_no_sample_leaves_by_what_is_no_number():
+    net = network("mlp[widths=17:10]", (1, 8, 8))
+    code = code_of(net.whole(), "", {"confidence": [-1.0] * len(net.exits)})
+    with compiled(code, net.classes) as host:
+        assert host.run(np.zeros(64, np.float32), [0]).leaves[0][0]
+        assert not host.run(np.full(64, np.nan, np.float32), [0]).leaves[0][0]
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "cut"), [("mlp[widths=17:10]", (1, 8, 8), 1), ("lenet", (1, 12, 12), 2)]
+)
+def test_a_cut_sends_the_bytes_that_python_sends_and_reads(spec, shape, cut):
+    net = network(spec, shape)
+    device, server = net.cut(cut)
+    crossing, codec = net.crossing(cut), Float32()
+    x = torch.randn(4, *shape)
+    with torch.no_grad():
+        features, early = device.answers(x)
+        last = server.answers(features)[1]
+    with (
+        compiled(code_of(device, "", {}), net.classes) as front,
+        compiled(code_of(server, "", {}), net.classes) as back,
+    ):
+        for n, sample in enumerate(x):
+            sent = front.run(sample.numpy())
+            arrived = receive(crossing, [sent.frame], codec)
+            assert rounding(arrived[0].numpy(), features[n].numpy()) < CLOSE
+            assert sent.frame == messages_of(crossing, arrived, codec)[0].frames
+            assert rounding(sent.logits, np.stack([one[n].numpy() for one in early])) < CLOSE
+            behind = back.receive(sent.frame)
+            assert rounding(behind.logits, np.stack([one[n].numpy() for one in last])) < CLOSE
+            damaged = bytearray(sent.frame)
+            damaged[-1] ^= 1
+            assert back.receive(bytes(damaged)) is None
+            assert back.receive(sent.frame[:-1]) is None
+
+
+def test_device_and_server_parts_pass_the_sanitizers(tmp_path):
+    net = network("resnet[depth=8,width=0.5]", (3, 16, 16))
+    x = torch.randn(2, 3, 16, 16)
+    device, server = net.cut(2)
+    folders = [tmp_path / "device", tmp_path / "server"]
+    for folder in folders:
+        folder.mkdir()
+    program, code = built(device, folders[0], policies=dict.fromkeys(FORMULAS, [0.5] * len(device.heads)))
+    with torch.no_grad():
+        feature = device(x)
+    out = ran(program, x)
+    frames = [out[end - code.frame : end] for end in (len(out) // 2, len(out))]
+    arrived = receive(net.crossing(2), frames, Float32())
+    assert rounding(arrived.numpy(), feature.numpy()) < CLOSE
+    program, _ = built(server, folders[1])
+    with torch.no_grad():
+        expected = torch.stack(server.answers(arrived)[1], 1).numpy()
+    ours = np.frombuffer(ran(program, arrived), "<f4").reshape(expected.shape)
+    assert rounding(ours, expected) < CLOSE
+
+
+def test_weights_that_do_not_exist_take_no_bytes():
+    def tables(density):
+        torch.manual_seed(0)
+        layer = nn.Linear(256, 64)
+        if density < 1:
+            hide(layer, torch.rand(64, 256) < density)
+        net = Net([nn.Sequential(nn.Flatten(), layer)], Sample((1, 16, 16)), 64)
+        net.hang(0, nn.Identity())
+        return code_of(net.eval().whole(), "", {}).tables
+
+    weights = 256 * 64
+    assert 4 * weights < tables(1) < 4.1 * weights
+    assert tables(0.1) < 0.1 * weights * 5 + 64 * 10 + 100
+
+
+def test_a_name_full_of_quotes_becomes_a_text_and_nothing_else(tmp_path):
+    net = network("mlp[widths=17:10]", (1, 8, 8))
+    name = 'a"; #error */ \\\n??/ %s é\n#include "x"'
+    code = code_of(net.whole(), name, {})
+    assert "#error" not in code.source
+    (tmp_path / "model.h").write_text(code.header)
+    (tmp_path / "model.c").write_text(code.source)
+    (tmp_path / "main.c").write_text(
+        '#include <stdio.h>\n#include "model.h"\nint main(void) { return fputs(model_name, stdout) < 0; }\n'
+    )
+    command = [
+        compiler(),
+        *STRICT,
+        "-trigraphs",
+        "-o",
+        tmp_path / "main",
+        tmp_path / "main.c",
+        tmp_path / "model.c",
+        "-lm",
+    ]
+    subprocess.run(command, check=True)
+    assert subprocess.run([tmp_path / "main"], capture_output=True, check=True).stdout == name.encode()
+    assert quoted("a?b") == '"a\\077b"'
+
+
+def test_what_c_has_not_is_a_sentence_with_the_layer():
+    net = Net([nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.Sigmoid())], Sample((1, 2, 2)), 4)
+    net.hang(0, nn.Identity())
+    with pytest.raises(
+        SeesawError, match=r"The layer stages\.0\.2 does sigmoid, which cannot be said in C\. Choose"
+    ):
+        code_of(net.eval().whole(), "", {})
+
+
+def test_numbers_are_written_exactly():
+    drawn = torch.randn(1000).numpy() * np.float32(10) ** torch.randint(-30, 30, (1000,)).numpy()
+    for value in [*drawn.astype(np.float32), np.float32(1), np.float32(-0.0)]:
+        assert np.float32(float(number(value).removesuffix("f"))) == value
+    assert (number(np.inf), number(-np.inf), number(1.0)) == ("INFINITY", "-INFINITY", "1.0f")
+
+
+def test_loops_give_the_places_that_they_were_made_of():
+    grid = 5 + np.add.outer(np.add.outer(np.arange(3) * 40, np.arange(4) * 7), np.arange(5)).reshape(-1)
+    loops = loops_of(grid[:, None])
+    assert loops is not None
+    assert len(loops) == DEPTH
+    places = grid[0]
+    for count, (step,) in loops:
+        places = np.add.outer(places, np.arange(count) * step)
+    assert np.array_equal(places.reshape(-1), grid)
+    assert loops_of(np.array([0, 1, 3, 7, 8, 11])[:, None]) is None

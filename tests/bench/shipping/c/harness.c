@@ -1,4 +1,5 @@
-/* Reads samples as float32, and writes what the generated code makes of each: answers, decisions, the frame. */
+/* Reads samples as float32, or a server's frames, and writes what the generated code makes of each: answers, decisions,
+   the frame. Ends with 2 where a frame is refused. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -6,19 +7,18 @@
 
 static model_arena arena;
 
-int main(int argc, char **argv) {
+int main(void) {
+#ifdef MODEL_RECEIVED_BYTES
+  static uint8_t received[MODEL_RECEIVED_BYTES];
+  while (fread(received, 1, sizeof received, stdin) == sizeof received) {
+    int at;
+    if (!model_receive(&arena, received, sizeof received)) return 2;
+#else
   static float x[MODEL_INPUTS];
-  (void)argv;
   while (fread(x, sizeof *x, MODEL_INPUTS, stdin) == MODEL_INPUTS) {
     int at;
-#ifdef MODEL_RECEIVED_BYTES
-    if (argc > 1) { /* what damaged frames leave untouched */
-      static uint8_t frame[MODEL_RECEIVED_BYTES];
-      if (model_receive(&arena, frame, sizeof frame)) return 2;
-    }
-#endif
-    (void)argc;
     model_start(&arena, x);
+#endif
     while ((at = model_next(&arena)) != MODEL_END) {
       fwrite(model_logits(&arena), sizeof(float), MODEL_CLASSES, stdout);
 #ifdef ASK

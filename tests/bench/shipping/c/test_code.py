@@ -159,8 +159,11 @@ def test_device_and_server_parts_pass_the_sanitizers(tmp_path):
     program, _ = built(server, folders[1])
     with torch.no_grad():
         expected = torch.stack(server.answers(arrived)[1], 1).numpy()
-    ours = np.frombuffer(ran(program, arrived), "<f4").reshape(expected.shape)
-    assert rounding(ours, expected) < CLOSE
+    done = subprocess.run([program], input=b"".join(frames), capture_output=True, check=True)
+    assert rounding(np.frombuffer(done.stdout, "<f4").reshape(expected.shape), expected) < CLOSE
+    damaged = bytes([*frames[0][:-1], frames[0][-1] ^ 1])
+    done = subprocess.run([program], input=damaged, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"")
 
 
 def test_weights_that_do_not_exist_take_no_bytes():

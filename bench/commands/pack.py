@@ -57,8 +57,9 @@ def pack(
     the weights that exist; here they run in the fastest way, which
     `bench.fast(bench.open_part(folder, part), x)` gives. The table shows how long one sample takes, and how many
     times longer by PyTorch's dense kernels. ONNX files and exported programs hold zeros too, for tools without
-    masks. `--c` writes `PART/model.h` and `model.c`: C99 and the standard library alone, which runs up to the next exit, decides
-    there by the policies that can be said in C, and writes the feature as bytes. Parts by exit come with the policies of the run, each at the point at which one would ship it.
+    masks. `--c` writes `PART/model.h` and `model.c`: C99 and the standard library alone, which runs up to the next
+    exit, decides there by the policies that can be said in C, and writes the feature as bytes. Parts by exit come
+    with the policies of the run, each at the point at which one would ship it.
 
     Examples:
       seesaw pack leaderboards/records/digits-v1/resnet_sparse-9b9b82ee7b4c/seed0.json --cut 4 --out shipped

@@ -114,6 +114,7 @@ class _Recorder(TorchDispatchMode):
 
     @property
     def layer(self) -> str:
+        """The name of the innermost module that runs now."""
         return self.inside[-1] if self.inside else ""
 
     def _with_refs(self, value: Any) -> Any:

@@ -68,10 +68,14 @@ def part_program(part: Part) -> PartProgram:
         elif not isinstance(step, Output):
             stretches[-1].append(step)
         elif step.number < len(part.heads):
+            if step.number != len(logits):
+                break
             logits.append(int(step.sources[0]))
             stretches.append([])
         else:
             feature = step.sources
+    if len(logits) != len(part.heads):
+        raise SeesawError(_sentence("", "has exits that are one tensor, or come in another order"))
     if feature is None:
         stretches.pop()
     size = max(buffer.base + buffer.size for buffer in program.room.buffers)

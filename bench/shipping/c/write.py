@@ -15,7 +15,10 @@ from bench.network.sparse.values import ValueType
 from bench.replay.exits.shipped import Shipped
 from bench.shipping.c.code import Code, code_of
 from bench.shipping.c.host import compiled, compiler
-from bench.shipping.parts import CLOSE, Shipment, Written
+from bench.shipping.parts import Shipment, Written
+
+CLOSE = 1e-5
+"""By how much the answers of the C may differ from the network's, relative to the largest of each output."""
 
 
 def hold_plain(values: ValueType, by_exit: bool, codec: str | None) -> None:
@@ -58,13 +61,13 @@ def write_c(shipment: Shipment) -> list[str]:
     for part_name, part in shipment.parts().items():
         code = codes[part_name]
         path = shipment.folder / part_name / "model.c"
-        write_whole(path.with_suffix(".h"), code.header.encode(), "--out")
-        write_whole(path, code.source.encode(), "--out")
         kind = f"C, {code.tables:,} bytes of numbers, arena of {code.arena:,}"
         difference = None if compiler() is None else _difference(part, code, x)
         note = "not run: there is no C compiler here" if difference is None else ""
         if difference is not None and not difference <= CLOSE:
             raise SeesawError(f"{path} differs from the network by {difference:.2g}. Please report this.")
+        write_whole(path.with_suffix(".h"), code.header.encode(), "--out")
+        write_whole(path, code.source.encode(), "--out")
         shipment.written.append(Written(part_name, path, len(code.source.encode()), kind, difference, note))
         with torch.no_grad():
             x = part.forward(x)

@@ -215,6 +215,14 @@ def test_what_c_has_not_is_a_sentence_with_the_layer():
         code_of(net.eval().whole(), "", {})
 
 
+def test_exits_that_are_one_tensor_are_refused_not_misnumbered():
+    net = Net([nn.Sequential(nn.Flatten(), nn.Linear(4, 4)), nn.Identity()], Sample((1, 2, 2)), 4)
+    net.hang(0, nn.Identity())
+    net.hang(1, nn.Identity())
+    with pytest.raises(SeesawError, match="exits that are one tensor"):
+        code_of(net.eval().whole(), "", {})
+
+
 def test_numbers_are_written_exactly():
     drawn = torch.randn(1000).numpy() * np.float32(10) ** torch.randint(-30, 30, (1000,)).numpy()
     for value in [*drawn.astype(np.float32), np.float32(1), np.float32(-0.0)]:

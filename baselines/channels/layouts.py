@@ -21,7 +21,12 @@ PACKET = 1500
 """Bytes of a packet of mahimahi."""
 TIMES = re.compile(r"^(time|timestamp|seconds?|secs?|t|time_s|elapsed)(\b|_|$)", re.I)
 MILLIS = re.compile(r"(^|[^a-z])(ms|millis\w*)($|[^a-z])", re.I)
-RATES = re.compile(r"(mbps|mbit|kbps|kbit|\bbps\b|bit_?rate|throughput|bandwidth|rate)", re.I)
+UNIT = re.compile(
+    r"([kmg]?)(bits?|bytes?|b)(?:ps|/s|_?per_?s)|([kmg])(bits?|bytes?)(?![a-z])|([kmg])(b)(?![a-z])", re.I
+)
+"""A scale and a unit in a column's name: `mbps`, `MB/s`, `bytes_per_second`, `kbit`."""
+SCALES = {"": 1e-6, "k": 1e-3, "m": 1.0, "g": 1e3}
+RATES = re.compile(f"({UNIT.pattern}|bit_?rate|throughput|bandwidth|rate)", re.I)
 UP = re.compile(r"(^ul|^up|uplink|upload|_up$|_ul$|sent|tx)", re.I)
 
 
@@ -140,15 +145,20 @@ def _moment(line: int, cell: str) -> float:
 
 
 def _unit(name: str) -> float:
-    """Mbit/s in one of the unit that a column's name tells; `DL_bitrate` and the like are in kbit/s."""
-    low = name.lower()
-    if "mb" in low:
-        return 1.0
-    if "kb" in low or "bitrate" in low or "bit_rate" in low:
-        return 1e-3
-    if re.search(r"(^|[^a-z])(bps|bits?/s)", low):
-        return 1e-6
-    raise ValueError(f"the column {name!r} does not say its unit: call it mbps, kbps or bps")
+    """Mbit/s in one of the unit that a column's name tells; `DL_bitrate` and the like are in kbit/s.
+
+    A small b is a bit, a large B a byte.
+    """
+    found = UNIT.search(name)
+    if found is None:
+        if re.search(r"bit_?rate", name, re.I):
+            return 1e-3
+        raise ValueError(f"the column {name!r} does not say its unit: call it mbps, kbps, bps or bytes/s")
+    scale, unit = [group for group in found.groups() if group is not None]
+    if unit == "B" and found[0].isupper() and "/" not in found[0]:
+        raise ValueError(f"the column {name!r} may be in bits or in bytes: call it mbps or MB/s")
+    is_byte = unit == "B" or unit.lower().startswith("byte")
+    return SCALES[scale.lower()] * (8 if is_byte else 1)
 
 
 def _packets(millis: np.ndarray) -> Recorded:

@@ -91,6 +91,28 @@ def test_any_text_is_a_recording_or_a_sentence(tmp_path_factory, text):
     assert (np.diff(recorded.seconds) > 0).all()
 
 
+@pytest.mark.parametrize(
+    ("name", "megabits"),
+    [
+        ("mbps", 1.0), ("Mbps", 1.0), ("Mbit/s", 1.0), ("throughput_mbps", 1.0), ("mbit", 1.0), ("kbps", 1e-3),
+        ("Kbps", 1e-3), ("DL_bitrate", 1e-3), ("bps", 1e-6), ("bits/s", 1e-6), ("Gbps", 1e3), ("MB/s", 8.0),
+        ("MBps", 8.0), ("rate [KB/s]", 8e-3), ("bytes/s", 8e-6), ("bytes_per_second", 8e-6), ("rate (Mb)", 1.0),
+    ],
+)  # fmt: skip
+def test_a_small_b_is_a_bit_and_a_large_one_a_byte(name, megabits, tmp_path):
+    path = tmp_path / "one.csv"
+    path.write_text(f"seconds,{name}\n0,2\n1,4\n2,6\n")
+    assert read_recording(path).rate.tolist() == pytest.approx([2 * megabits, 4 * megabits, 6 * megabits])
+
+
+@pytest.mark.parametrize("name", ["MBPS", "rate"])
+def test_a_unit_that_may_be_either_is_a_sentence(name, tmp_path):
+    path = tmp_path / "one.csv"
+    path.write_text(f"seconds,{name}\n0,2\n1,4\n")
+    with pytest.raises(SeesawError, match="call it mbps"):
+        read_recording(path)
+
+
 def test_what_is_no_text_or_no_file_is_a_sentence(tmp_path):
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path / "bytes", tmp_path / "nothing", tmp_path):

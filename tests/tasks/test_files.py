@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from bench import SeesawError, Task
 from bench.plugins.plugin import choose
 from bench.testing import check_task
+from tasks import digits
 from tasks.images import read_idx, write_arrays
 
 
@@ -199,6 +201,13 @@ def test_digits_are_all_of_them():
     x = data.scale(data.train.inputs)
     assert abs(float(x.mean())) < 0.05
     assert abs(float(x.std()) - 1) < 0.05
+
+
+def test_digits_are_read_as_scikit_learn_reads_them():
+    pixels, labels = digits._digits()
+    theirs = load_digits()
+    assert np.array_equal(pixels, theirs.images)
+    assert np.array_equal(labels, theirs.target)
 
 
 def test_a_mean_of_too_many_channels_is_a_sentence(tmp_path):

@@ -4,8 +4,11 @@ Known are: tables with a header that names a time and a rate (`seconds,mbps`; `D
 `Timestamp`, as Raca et al., MMSys 2018 and 2020); two columns without a header, seconds and Mbit/s (as for Pensieve, SIGCOMM
 2017); one column of milliseconds, at each of which a packet of 1,500 bytes can leave (mahimahi, USENIX ATC 2015); six columns
 of which the last two are bytes and the milliseconds that they took (Riiser et al., MMSys 2013; van der Hooft et al., 2016).
+In place of times a table may hold durations. JSON is read as such a table: a list of objects, or of rows of numbers, or an
+object in each line (`duration_ms`, `bandwidth_kbps` as for Sabre, Spiteri et al., MMSys 2018).
 """
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +23,7 @@ MOST_BYTES, MOST_ROWS = 1 << 26, 1 << 21
 PACKET = 1500
 """Bytes of a packet of mahimahi."""
 TIMES = re.compile(r"^(time|timestamp|seconds?|secs?|t|time_s|elapsed)(\b|_|$)", re.I)
+DURATIONS = re.compile(r"^(duration|interval|dt)(\b|_|$)", re.I)
 MILLIS = re.compile(r"(^|[^a-z])(ms|millis\w*)($|[^a-z])", re.I)
 UNIT = re.compile(
     r"([kmg]?)(bits?|bytes?|b)(?:ps|/s|_?per_?s)|([kmg])(bits?|bytes?)(?![a-z])|([kmg])(b)(?![a-z])", re.I
@@ -59,17 +63,51 @@ def read_recording(path: Path) -> Recorded:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise SeesawError(f"The recording {path} cannot be read ({reason}). Name another file.") from error
-    lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1)]
-    rows = [(n, _cells(line)) for n, line in lines if line and not line.startswith("#")]
-    if not 1 < len(rows) <= MOST_ROWS:
-        raise SeesawError(f"The recording {path} has {len(rows):,} rows. Give one of 2 to {MOST_ROWS:,}.")
     try:
+        rows = _objects(text) if text.lstrip().startswith(("[", "{")) else _lines(text)
+        if not 1 < len(rows) <= MOST_ROWS:
+            raise SeesawError(f"The recording {path} has {len(rows):,} rows. Give one of 2 to {MOST_ROWS:,}.")
         return _read(rows)
     except ValueError as error:
         raise SeesawError(
             f"The recording {path} has no layout that is known here ({error}). Write it as a table with the header "
             "seconds,mbps."
         ) from error
+
+
+def _lines(text: str) -> list[tuple[int, list[str]]]:
+    """The rows of a table of text, each with the number of its line."""
+    lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1)]
+    return [(n, _cells(line)) for n, line in lines if line and not line.startswith("#")]
+
+
+def _objects(text: str) -> list[tuple[int, list[str]]]:
+    """The rows of JSON, numbered, those of objects below a header of the first one's keys.
+
+    Raises:
+        ValueError: it is no JSON, or no list of rows.
+    """
+    try:
+        try:
+            found = json.loads(text)
+        except json.JSONDecodeError:
+            found = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError("it begins as JSON and is none") from error
+    if isinstance(found, dict):  # a description, and the list beside it
+        found = next((one for one in found.values() if isinstance(one, list)), None)
+    if not isinstance(found, list) or not found:
+        raise ValueError("its JSON holds no list")
+    if all(isinstance(one, dict) for one in found):
+        keys = list(found[0])
+        lacking = next((n for n, one in enumerate(found, 1) if not set(keys) <= set(one)), None)
+        if lacking is not None:
+            raise ValueError(f"item {lacking} lacks one of {', '.join(keys)[:200]}")
+        return [(0, keys), *((n, [str(one[key]) for key in keys]) for n, one in enumerate(found, 1))]
+    rows = [one if isinstance(one, list) else [one] for one in found]
+    if not all(rows):
+        raise ValueError("one of its rows is empty")
+    return [(n, [str(cell) for cell in row]) for n, row in enumerate(rows, 1)]
 
 
 def _cells(line: str) -> list[str]:
@@ -113,8 +151,9 @@ def _number(line: int, cell: str) -> float:
 
 
 def _headed(header: list[str], rows: list[tuple[int, list[str]]]) -> Recorded:
-    """A table whose header names a time and one rate or two."""
-    time = next((at for at, name in enumerate(header) if TIMES.search(name)), None)
+    """A table whose header names a time, or a duration, and one rate or two."""
+    moment, duration = _column(header, TIMES), _column(header, DURATIONS)
+    time = duration if moment is None else moment
     rates = [at for at, name in enumerate(header) if RATES.search(name) and at != time]
     if time is None or not rates:
         raise ValueError(f"its header names no time or no rate: {', '.join(header)[:200]}")
@@ -124,12 +163,22 @@ def _headed(header: list[str], rows: list[tuple[int, list[str]]]) -> Recorded:
     seconds = np.array([_moment(n, row[time]) for n, row in whole])
     if MILLIS.search(header[time]):
         seconds = seconds / 1000
+    lasts = None
+    if moment is None:
+        if not (seconds > 0).all():
+            raise ValueError("one of its durations is no positive number")
+        lasts, seconds = float(seconds.sum()), np.cumsum(seconds) - seconds
     found = {at: np.array([_number(n, row[at]) for n, row in whole]) * _unit(header[at]) for at in rates}
     up = next((at for at in rates if UP.search(header[at])), None)
     others = [at for at in rates if at != up]
     if up is None or not others:
-        return _timed(seconds, found[rates[0]])
-    return _timed(seconds, found[up], found[others[0]])
+        return _timed(seconds, found[rates[0]], lasts=lasts)
+    return _timed(seconds, found[up], found[others[0]], lasts)
+
+
+def _column(header: list[str], names: re.Pattern[str]) -> int | None:
+    """The place of the first column of such a name."""
+    return next((at for at, name in enumerate(header) if names.search(name)), None)
 
 
 def _moment(line: int, cell: str) -> float:

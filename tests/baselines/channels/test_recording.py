@@ -28,6 +28,16 @@ LAYOUTS = {
         "1289406399 549 59.85 10.78 1000000 1000\n1289406400 1549 59.85 10.78 4000000 2000\n"
         "1289406402 3549 59.85 10.78 1000000 2000\n"
     ),
+    "a list of objects in JSON": (
+        '[{"time": 0, "mbps": 8}, {"time": 1, "mbps": 16}, {"mbps": 4, "time": 3.0}]'
+    ),
+    "an object in each line": '{"t": 10, "kbps": 8000}\n{"t": 11, "kbps": 16000}\n{"t": 13, "kbps": 4e3}\n',
+    "rows below a description": '{"place": "Oslo", "rates": [[0, 8], [1, 16], [3, 4]]}',
+    "durations in JSON, of what arrived": (
+        '[{"duration_ms": 1000, "bandwidth_kbps": 8000, "latency_ms": 75},\n'
+        '{"duration_ms": 2000, "bandwidth_kbps": 16000, "latency_ms": 75},\n'
+        '{"duration_ms": 2000, "bandwidth_kbps": 4000, "latency_ms": 75}]'
+    ),
 }
 
 
@@ -73,6 +83,13 @@ def test_chances_to_send_a_packet_are_counted_second_by_second(tmp_path):
         ("1 2\n4\n", "line 2 has 1 columns"),
         ("5\n3\n", "does not rise"),
         ("1\n1e300\n", "it lasts"),
+        ("[1, 2", "begins as JSON and is none"),
+        ('{"a": 1}', "holds no list"),
+        ('[{"time": 0, "mbps": 1}, {"time": 1}]', "item 2 lacks one of time, mbps"),
+        ("[[0, 1], []]", "one of its rows is empty"),
+        ('[[0, 1], [1, {"a": 2}]]', "line 2: .* is no number"),
+        ("[" * 100_000, "begins as JSON and is none"),
+        ("duration,mbps\n1,1\n0,2\n", "no positive number"),
     ],
 )
 def test_what_has_no_known_layout_is_a_sentence(text, sentence, tmp_path):
@@ -80,7 +97,7 @@ def test_what_has_no_known_layout_is_a_sentence(text, sentence, tmp_path):
         read_recording(written(tmp_path, text))
 
 
-@given(st.text(alphabet="0123456789.,; \n-emsbpstikUDL_", max_size=200))
+@given(st.text(alphabet="0123456789.,; \n-emsbpstikUDL_[]{}:\"tim", max_size=200))
 def test_any_text_is_a_recording_or_a_sentence(tmp_path_factory, text):
     path = written(tmp_path_factory.mktemp("any"), text)
     try:

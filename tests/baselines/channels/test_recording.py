@@ -97,7 +97,7 @@ def test_what_has_no_known_layout_is_a_sentence(text, sentence, tmp_path):
         read_recording(written(tmp_path, text))
 
 
-@given(st.text(alphabet="0123456789.,; \n-emsbpstikUDL_[]{}:\"tim", max_size=200))
+@given(st.text(alphabet='0123456789.,; \n-emsbpstikUDL_[]{}:"tim', max_size=200))
 def test_any_text_is_a_recording_or_a_sentence(tmp_path_factory, text):
     path = written(tmp_path_factory.mktemp("any"), text)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.execution.backends import BLOCKS
 from bench.execution.chain.chain import chain_of
@@ -13,6 +13,7 @@ from bench.execution.program.forms import Form, forms_of
 from bench.execution.program.layout import Room
 from bench.execution.program.program import Affine
 from bench.execution.unsupported import Unsupported
+from bench.network.layout import FAST, laid, takes
 from bench.network.net import Net, Part
 from bench.network.sparse.mask import density, layers
 
@@ -25,7 +26,7 @@ Runnable = Callable[[Tensor], Sequence[Tensor]]
 
 
 class Passes:
-    """The parts of a network: as chains where few weights exist, else by PyTorch's kernels.
+    """The parts of a network: as chains where few weights exist, else by PyTorch's kernels, in the layout that suits them.
 
     Which way a part runs, and in which forms, hangs on no clock: the answers come out alike, to the bit, when they are
     computed again on the same machine.
@@ -42,6 +43,7 @@ class Passes:
         existing = sum(density(layer) * sizes[name] for name, layer in layers(net).items())
         few_weights = existing < SPARSE * sum(sizes.values())
         self.chains = device.type == "cpu" and few_weights and samples >= MANY
+        self.grouped = any(isinstance(one, nn.Conv2d) and one.groups > 1 for one in net.modules())
 
     def logits(self, x: Tensor, k: int = 0) -> Tensor:
         """The logits of the exits behind cut k from the tensor x that arrived there, (exits, N, classes), on the CPU."""
@@ -69,6 +71,8 @@ class Passes:
                 return chain_of(part, part.run, torch.zeros_like(x[:1]), BLOCKS[0], _likely_best)
             except Unsupported:
                 pass
+        if self.grouped and self.device.type == "cpu" and takes(part.run, x[:2]):
+            return lambda x: part.run(laid(x, FAST))
         return part.run
 
 

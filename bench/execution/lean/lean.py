@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bench.execution.lean.conv import PackedConv, fastest_product
 from bench.execution.lean.linear import PackedLinear
+from bench.network.layout import is_unsafe
 from bench.network.net import Net
 from bench.network.sparse.mask import Layer, layers, pattern_of
 
@@ -27,7 +28,11 @@ def lean_layers(net: Net, batch: int = 1) -> Iterator[dict[int, nn.Parameter]]:
     Yields:
         The parameters that replace others meanwhile, by the `id` of these others.
     """
-    own = {name: layer for name, layer in layers(net).items() if pattern_of(layer) is not None}
+    own = {
+        name: layer
+        for name, layer in layers(net).items()
+        if pattern_of(layer) is not None and not is_unsafe(layer)
+    }
     packed = _packed(net, own, batch)
     layouts = {name: layer.weight.detach().to("meta") for name, layer in own.items()}
     for name, one in packed.items():

@@ -17,6 +17,7 @@ from bench.execution.lean.lean import lean_layers
 from bench.kinds.exits import Loss
 from bench.kinds.method import Hook
 from bench.kinds.task import LentData
+from bench.network.layout import laid_out
 from bench.network.macs import StepCost
 from bench.network.net import Net
 from bench.records.layout import deal
@@ -24,7 +25,7 @@ from bench.records.setup import Recipe
 from bench.runs.training.callbacks import Hooks, Journal, Keep, Log, MacsCount, Masks, Standing, work_clock
 from bench.runs.training.checkpoint import START_ANEW, Checkpoint, Moments, set_random_state
 from bench.runs.training.data import TrainData
-from bench.runs.training.lit import FAST, LitNet
+from bench.runs.training.lit import LitNet
 from bench.runs.training.validation import Validate
 from bench.runs.training.world import World
 
@@ -100,19 +101,27 @@ class Budget:
         hooks = Hooks(before_step, after_step, self.world)
         hooked = before_step is not None or after_step is not None
         lean = lean_layers(net, self.recipe.batch) if self.lean and not hooked else nullcontext({})
-        with lean as moved:
+        with lean as moved, laid_out(net.train()) as layout:
             start, checkpoint = self._resume(net, call, stop)
             chosen = {id(moved.get(id(parameter), parameter)) for parameter in parameters}
             for parameter in net.parameters():
                 parameter.requires_grad_(id(parameter) in chosen)
-            net.train().to(memory_format=FAST)
             standing = Standing(self._moments) if checkpoint is None else _standing(checkpoint, net)
             masks = Masks(net)
             count = MacsCount(cost, masks)
             journal = Journal(self.log, count, self.steps / self.per_epoch, self.clock, self.world)
             watching = [hooks, masks, count, journal]
             lit = LitNet(
-                net, self._loss, self.recipe, watching, self.steps, start, self.cut, self.world, self.seed
+                net,
+                self._loss,
+                self.recipe,
+                watching,
+                self.steps,
+                start,
+                self.cut,
+                self.world,
+                self.seed,
+                layout,
             )
             if start < stop:
                 data = TrainData(self.data, self.recipe, self.seed, start, stop, self.world)
@@ -129,7 +138,7 @@ class Budget:
             set_random_state(standing.random)
             # lean layers have other parameters in the next call
             self._moments = {} if moved else standing.moments
-        net.to(self.device).to(memory_format=torch.contiguous_format).eval().requires_grad_(True)
+        net.to(self.device).eval().requires_grad_(True)
         self.world.hold_equal(net)
         self.at = stop
         self.log.lent += self.clock() - begun

@@ -15,9 +15,10 @@ import pytorch_lightning as pl
 import torch
 
 from bench.kinds.task import Split
+from bench.network.layout import laid
 from bench.network.net import Net
 from bench.runs.training.callbacks import Log
-from bench.runs.training.lit import FAST, LitNet
+from bench.runs.training.lit import LitNet
 
 SHARE = 0.02
 """The most of the training's time that validation takes; where an epoch is too short for it, it waits for later ones."""
@@ -79,14 +80,18 @@ class Validate(pl.Callback):
         if asked.spent + expected > SHARE * trained:
             return
         begun = time.monotonic()
-        accuracy = accuracies(pl_module.net, asked, pl_module.recipe.batch, pl_module.device)
+        accuracy = accuracies(
+            pl_module.net, asked, pl_module.recipe.batch, pl_module.device, pl_module.layout
+        )
         asked.last = time.monotonic() - begun
         asked.spent += asked.last
         asked.ended(len(epochs) - 1, accuracy)
 
 
 @torch.no_grad()
-def accuracies(net: Net, asked: Validation, batch: int, device: torch.device) -> list[float]:
+def accuracies(
+    net: Net, asked: Validation, batch: int, device: torch.device, layout: torch.memory_format
+) -> list[float]:
     """The share of the split's samples that every exit answers rightly."""
     modes = {module: module.training for module in net.modules()}
     right = torch.zeros(len(net.exits), dtype=torch.long, device=device)
@@ -95,8 +100,7 @@ def accuracies(net: Net, asked: Validation, batch: int, device: torch.device) ->
         for inputs, labels in zip(
             asked.split.inputs.split(batch), asked.split.labels.split(batch), strict=True
         ):
-            x = asked.scale(inputs.to(device))
-            logits = net(x.contiguous(memory_format=FAST) if x.dim() == 4 else x)
+            logits = net(laid(asked.scale(inputs.to(device)), layout))
             right += torch.stack(logits).argmax(2).eq(labels.to(device)).sum(1)
     finally:
         for module, training in modes.items():

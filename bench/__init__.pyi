@@ -190,3 +190,5 @@ from .shipping.codec_files import open_codec as open_codec
 from .shipping.manifest import open_part as open_part
 from .shipping.packed.pack import pack as pack
 from .shipping.packed.unpack import unpack as unpack
+from .shipping.serving.device import Answer as Answer
+from .shipping.serving.device import Device as Device

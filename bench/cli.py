@@ -25,7 +25,7 @@ from bench.commands import (
     upgrade,
     verify,
 )
-from bench.commands.split import cuts, deploy, partition, plan, profile
+from bench.commands.split import certs, cuts, deploy, device, link, partition, plan, profile, serve
 from bench.errors import SeesawError, lab_error
 from bench.plain import PlainConsole
 
@@ -81,6 +81,10 @@ for name, command in {
     "deploy": deploy.deploy,
     "plan": plan.plan,
     "partition": partition.partition,
+    "serve": serve.serve,
+    "device": device.device,
+    "link": link.link,
+    "certs": certs.certs,
     "board": boards.board,
     "plot": boards.plot,
     "publish": boards.publish,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -127,6 +128,14 @@ class SplitPolicy(Plugin):
     def evaluates(self) -> Evaluates:
         """Which of the exits before the cut are computed, paid for, and asked with `stays`: none, the last one, or all."""
         return "none"
+
+    @property
+    def own(self) -> np.ndarray:
+        """The settings that are numbers, as one record, NaN for one that is left open; a zero where there are none."""
+        values = {key: math.nan if value is None else value for key, value in self.model_dump().items()}
+        numbers = {key: float(value) for key, value in values.items() if isinstance(value, (int, float))}
+        numbers = numbers or {"none": 0.0}
+        return np.array([tuple(numbers.values())], [(name, "f8") for name in numbers])
 
     def begin(self, known: Known) -> np.ndarray:
         """The memory before the first request, float64 (numbers,); the default has one zero for each arm.

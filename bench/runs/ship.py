@@ -66,8 +66,9 @@ def shipment_of(
         "inputs": run.setup.inputs,
     }  # fmt: skip
     curves = trained.record.curves
-    decided = c and any(curve.shipped is not None and not curve.reference for curve in curves)
-    states = load_states(RunFiles(trained.weights.parent).states) if by_exit or decided else {}
+    leaves = by_exit or c or cut is not None
+    decided = leaves and any(curve.shipped is not None and not curve.reference for curve in curves)
+    states = load_states(RunFiles(trained.weights.parent).states) if decided else {}
     net = network_of(run, trained)
     return Shipment(
         net,
@@ -78,7 +79,7 @@ def shipment_of(
         form,
         cut,
         by_exit,
-        shipped_by(run.policies, curves, states) if by_exit or c else [],
+        shipped_by(run.policies, curves, states) if leaves else [],
         None if codec is None else _codec(run, net, data, codec, cut),
     )
 

@@ -111,14 +111,11 @@ class Manifest(BaseModel):
     """how images are scaled, where that is not the task's way"""
     parts: dict[Annotated[str, Field(pattern=r"^(device|server|network|exit[0-9]{1,4})$")], PartFile]
     policies: dict[str, Whole] = Field(default_factory=dict)
-    """for parts by exit: those that can decide which samples leave, by number of their operating point"""
+    """those that can decide which samples leave at the device's exits, by number of their operating point"""
     states: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     """SHA-256 of the file of these operating points"""
 
 
-@without_hub()
-@weights_later()
-@seeded(0)
 def open_part(folder: Path, name: str) -> Part:
     """A part from a folder that `seesaw pack` wrote: no file in it is run, only announced plugins build it.
 
@@ -131,6 +128,31 @@ def open_part(folder: Path, name: str) -> Part:
     Raises:
         SeesawError: no such part, a damaged or foreign file, or plugins that are not installed.
     """
+    return _opened(folder, name)[1]
+
+
+def open_stretches(folder: Path, name: str) -> tuple[Part, list[Part]]:
+    """A part as `open_part` opens it, and the same from exit to exit: each ends behind an exit, the last where the part ends.
+
+    Args:
+        folder: with the manifest and the part's file.
+        name: of the part.
+
+    Raises:
+        SeesawError: as `open_part`.
+    """
+    net, part = _opened(folder, name)
+    ends = [stage + 1 for stage in net.exits if part.start <= stage < part.stop]
+    starts = [part.start, *ends]
+    stops = ends if part.final else [*ends, part.stop]
+    return part, [Part(net, start, stop) for start, stop in zip(starts, stops, strict=False)]
+
+
+@without_hub()
+@weights_later()
+@seeded(0)
+def _opened(folder: Path, name: str) -> tuple[Net, Part]:
+    """The network, of which a part has its weights, and this part."""
     manifest = read_manifest(folder)
     entry = next((file for key, file in manifest.parts.items() if key == name), None)
     if entry is None:
@@ -160,7 +182,7 @@ def open_part(folder: Path, name: str) -> Part:
         raise SeesawError(f"{folder / MANIFEST} names stages that this network has not. Pack it again.")
     part = Part(net.eval(), start, stop)
     restore(part, read_same(folder / entry.file, entry.sha256, entry.bytes))
-    return part
+    return net, part
 
 
 def hold_graph(manifest: Manifest, net: Net, folder: Path) -> None:

@@ -62,7 +62,7 @@ class Shipment:
         form: of the indices; the smallest where left out.
         cut: first stage of the server's part.
         by_exit: whether there is a part for each exit, so that inference may stop behind any.
-        policies: for parts by exit, those that can decide which samples leave.
+        policies: those that can decide which samples leave, where a part of the device has exits.
         codec: of the cut, by its spec; trained, if it is a learned one.
         written: the files so far.
         manifest: of the packed parts, once they are written.
@@ -118,7 +118,8 @@ class Shipment:
         fields = {"cut": self.cut, "crossing": crossing, "values": self.values, "parts": files}
         if (graph := graph_of(self.net)) is not None:
             fields |= {"graph": graph, "libraries": versions()}
-        if self.by_exit and self.policies:
+        decides = self.by_exit or ("device" in files and files["device"].exits)
+        if decides and self.policies:
             save_states(self.folder / STATES, {one.spec: [one.state] for one in self.policies})
             states = hashlib.sha256((self.folder / STATES).read_bytes()).hexdigest()
             fields |= {"policies": {one.spec: one.point for one in self.policies}, "states": states}

@@ -45,19 +45,12 @@ def ship_answer(found: Found, store: Store, folder: Path) -> list[Path]:
         run, folder, samples=SAMPLES, cut=configuration.cut if is_cut else None, by_exit=policy is not None and not is_cut,
         codec=configuration.codec if is_cut else None,
     )  # fmt: skip
-    state = {}
-    if policy is not None:
-        state = _state(files, policy, facts.point)
-        if not is_cut:
-            shipment.policies = [_shipped(run, policy, facts.point, state)]
+    state = {} if policy is None else _state(files, policy, facts.point)
+    shipment.policies = [] if policy is None else [_shipped(run, policy, facts.point, state)]
     shipment.pack()
-    if policy is not None and is_cut:
-        from bench.replay.exits.states import save_states
-
-        save_states(folder / STATES, {policy: [state]})
     write_whole(folder / PLAN, (json.dumps(_plan(found, record, state), indent=1) + "\n").encode(), "--ship")
     names = {one.path for one in shipment.written} | {folder / "manifest.json", folder / PLAN}
-    return sorted(names | ({folder / STATES} if policy is not None else set()))
+    return sorted(names | {path for path in [folder / STATES] if path.exists()})
 
 
 def _with_weights(found: Found, store: Store) -> tuple[Record, RunFiles]:

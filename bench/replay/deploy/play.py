@@ -64,15 +64,6 @@ class Played:
         return self.moments[:, ANSWERED] - self.arrivals
 
 
-def settings(policy: SplitPolicy) -> np.ndarray:
-    """The settings that are numbers, as one record, NaN for one that is left open; a zero where there are none."""
-    values = {key: math.nan if value is None else value for key, value in policy.model_dump().items()}
-    numbers = {key: float(value) for key, value in values.items() if isinstance(value, (int, float))} or {
-        "none": 0.0
-    }
-    return np.array([tuple(numbers.values())], [(name, "f8") for name in numbers])
-
-
 @cache
 def functions(kind: type[SplitPolicy], own: np.dtype) -> Compiled:
     """A split policy's functions, compiled.
@@ -165,7 +156,7 @@ def _play(
     policy: SplitPolicy, game: Game, requests: Requests, plan: np.ndarray, allowed: np.ndarray | None = None
 ) -> Played:
     count = len(requests.arrivals)
-    own, memory = settings(policy), np.ascontiguousarray(policy.begin(game.known), np.float64)
+    own, memory = policy.own, np.ascontiguousarray(policy.begin(game.known), np.float64)
     if memory.ndim != 1 or not len(memory):
         raise SeesawError(
             f"{type(policy).__name__}.begin gives a memory of shape {memory.shape}. Give (numbers,), one at least."

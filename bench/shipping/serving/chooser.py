@@ -1,0 +1,147 @@
+"""Chooser: a split policy on a device, which sees of link, queue and answers what it would see in a replay."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from bench.kinds.codec import Codec
+from bench.kinds.frame import HEAD
+from bench.kinds.split import ARM, FEEDBACK, MOST_EXITS, SEEN, Known, SplitPolicy
+
+if TYPE_CHECKING:
+    from bench.shipping.serving.client import Client
+    from bench.shipping.serving.device import Local
+
+
+class Happened(NamedTuple):
+    """What became of one sample.
+
+    Attributes:
+        arm: that was chosen.
+        place: where it was answered.
+        seconds: from the question to the answer.
+        device: of them, on the device.
+        server: of them, at the server.
+        bytes: sent.
+        trip: seconds there and back of a small message; None where nothing was sent.
+    """
+
+    arm: int
+    place: str
+    seconds: float
+    device: float
+    server: float
+    bytes: int
+    trip: float | None
+
+
+class Chooser:
+    """Asks a split policy before each sample, and tells it what came of it.
+
+    Its arms are the shipped cuts, and behind them the device's own last exit. What is right at an arm nobody knows on a device:
+    all that was shipped counts as allowed.
+
+    Args:
+        policy: its functions run as they stand, without a compiler.
+        locals_: the device's sides, by rising cut.
+        client: the connection.
+        deadline: seconds for an answer.
+    """
+
+    def __init__(
+        self, policy: SplitPolicy, locals_: Sequence[Local], client: Client | None, deadline: float
+    ) -> None:
+        self.policy, self.locals, self.client, self.deadline = policy, locals_, client, deadline
+        arms = np.zeros(len(locals_) + 1, ARM)
+        codecs = list(dict.fromkeys(one.shipped.spec for one in locals_))
+        for arm, one in zip(arms, locals_, strict=False):
+            shape = one.shipped.crossing.shape
+            arm["cut"], arm["codec"] = one.shipped.cut, codecs.index(one.shipped.spec)
+            arm["device"], arm["exits"], arm["elements"] = one.seconds, one.exits, math.prod(shape)
+            arm["server"] = 0.0 if client is None else client.seconds[one.shipped.cut]
+            arm["bytes"] = HEAD + 4 * len(shape) + _bytes(one.shipped.codec, shape)
+        arms[-1]["cut"], arms[-1]["codec"] = locals_[-1].shipped.cut, -1
+        arms[-1]["device"], arms[-1]["exits"] = locals_[-1].seconds, locals_[-1].exits
+        arms["right"] = arms["agrees"] = 1.0
+        if not locals_[-1].exits:
+            arms["right"][-1] = arms["agrees"][-1] = 0.0  # nothing on the device can answer
+        self.known = Known(
+            arms,
+            tuple(codecs),
+            math.prod(locals_[0].shipped.manifest.shape),
+            float(arms[-1]["device"]),
+            (math.nan, math.nan),
+        )
+        self.arms, self.own = [_named(one) for one in arms], _named(policy.own[0])
+        self.memory = np.ascontiguousarray(policy.begin(self.known), np.float64)
+        self._begun, self._answers, self._server = time.monotonic(), 0, math.nan
+        self._luck = np.random.default_rng(0)
+
+    def choose(self) -> int:
+        """The number of the arm for the next sample; that of the last one is how many cuts there are."""
+        seen = np.zeros(1, SEEN)[0]
+        seen["time"], seen["battery"], seen["answers"] = time.monotonic() - self._begun, 1.0, self._answers
+        rate = None if self.client is None else self.client.rate
+        seen["link"] = seen["rate"] = math.nan if rate is None else rate
+        seen["trip"] = math.nan if self.client is None or self.client.trip is None else self.client.trip
+        seen["server"] = self._server
+        arm = int(
+            self.policy.choose(_named(seen), self.arms, self.own, self.memory, float(self._luck.random()))
+        )
+        last = len(self.locals) if self.locals[-1].exits else len(self.locals) - 1
+        return min(max(arm, 0), last)
+
+    def stays(self, arm: int, passed: Sequence[Tensor]) -> bool:
+        """Whether the answer of an exit that was passed stands."""
+        if self.policy.evaluates == "none" or arm >= len(self.locals):
+            return False
+        asked = range(len(passed)) if self.policy.evaluates == "all" else [len(passed) - 1]
+        return any(
+            self.policy.stays(self.arms[arm], self.own, self.memory, number, _confidence(passed[number]))
+            for number in asked
+        )
+
+    def learn(self, happened: Happened, passed: Sequence[Tensor], logits: Tensor) -> None:
+        """Tell the policy what became of a sample."""
+        told = np.zeros(1, FEEDBACK)[0]
+        sent = happened.place == "server"
+        confidences = [_confidence(one) for one in passed[:MOST_EXITS]]
+        away = max(happened.seconds - happened.device, 0.0)
+        told["arm"], told["sent"], told["seconds"] = happened.arm, float(sent), happened.seconds
+        told["sending"] = max(away - happened.server - (happened.trip or 0.0), 0.0) if sent else 0.0
+        told["away"] = away - told["sending"]
+        told["server"], told["bytes"], told["exit"] = happened.server, happened.bytes, len(passed) - 1
+        told["local"] = confidences[-1] if confidences else math.nan
+        told["answer"] = _confidence(logits[None])
+        told["same"] = (
+            float(int(passed[-1].argmax()) == int(logits.argmax())) if sent and passed else math.nan
+        )
+        told["joules"] = math.nan
+        told["confidences"] = math.nan
+        told["confidences"][: len(confidences)] = confidences
+        self._answers += 1
+        if sent:
+            self._server = happened.server
+        self.policy.learn(self.arms, self.own, self.memory, _named(told))
+
+
+def _named(row: np.void) -> SimpleNamespace:
+    """A record whose fields are attributes, as compiled policies read them."""
+    return SimpleNamespace(**{name: row[name] for name in row.dtype.names or ()})
+
+
+def _bytes(codec: Codec, shape: tuple[int, ...]) -> float:
+    """The bytes of a feature by a codec; where these hang on its numbers, those of float32 stand for them."""
+    fixed = codec.fixed_bytes(shape)
+    return 4.0 * math.prod(shape) if fixed is None else float(fixed)
+
+
+def _confidence(logits: Tensor) -> float:
+    return float(logits.float().softmax(1).max())

@@ -1,0 +1,68 @@
+"""Metrics of a server, as text that Prometheus reads."""
+
+from __future__ import annotations
+
+from wsgiref.simple_server import WSGIServer
+
+from bench.errors import SeesawError, needing
+
+with needing("serve", "Serving over a network needs"):
+    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class Metrics:
+    """Questions, bytes, batches, waits and times; every server has its own.
+
+    Attributes:
+        registry: that holds them.
+        questions: answered and refused, by outcome.
+        bytes: of messages that came, and of answers that went.
+        waiting: questions that wait now.
+        batch: sizes of batches.
+        waited: seconds that the first of a batch waited.
+        computed: seconds that a batch took.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.questions = Counter(
+            "seesaw_questions", "Questions, by how they ended", ["outcome"], registry=self.registry
+        )
+        self.bytes = Counter(
+            "seesaw_bytes", "Bytes of questions and answers", ["way"], registry=self.registry
+        )
+        self.waiting = Gauge("seesaw_waiting", "Questions that wait now", registry=self.registry)
+        self.batch = Histogram(
+            "seesaw_batch_size", "Samples of a batch", buckets=SIZES, registry=self.registry
+        )
+        self.waited = Histogram(
+            "seesaw_waited_seconds",
+            "Wait of a batch's first question",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self.computed = Histogram(
+            "seesaw_computed_seconds", "Time of a batch", buckets=SECONDS, registry=self.registry
+        )
+
+    def took(self, size: int, waited: float, computed: float) -> None:
+        """Count a batch."""
+        self.batch.observe(size)
+        self.waited.observe(waited)
+        self.computed.observe(computed)
+
+    def listen(self, host: str, port: int) -> WSGIServer:
+        """Answer at an address from now on; the program ends without it.
+
+        Raises:
+            SeesawError: the address is taken, or is none of this machine.
+        """
+        try:
+            return start_http_server(port, addr=host, registry=self.registry)[0]
+        except OSError as error:
+            raise SeesawError(
+                f"Metrics cannot be given at {host}:{port} ({error.strerror}). Choose another --metrics."
+            ) from error

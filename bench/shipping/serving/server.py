@@ -1,0 +1,370 @@
+"""Server: the server's parts of shipped cuts, behind gRPC, computed in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.errors import SeesawError, needing
+from bench.execution.fast import Fast, fast
+from bench.kinds.frame import read_frames
+from bench.kinds.sending import receive
+from bench.shipping.serving.batches import Batches, Late, Limits, Overloaded
+from bench.shipping.serving.cuts import ShippedCut, by_key, folders_of, open_cut
+from bench.shipping.serving.wire import (
+    AROUND,
+    SERVICE,
+    Answered,
+    answer,
+    description,
+    read_question,
+)
+
+with needing("serve", "Serving over a network needs"):
+    import grpc
+    from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+    from grpc_reflection.v1alpha import reflection
+
+    from bench.shipping.serving import seesaw_pb2
+    from bench.shipping.serving.metrics import Metrics
+
+STREAMS = 64
+"""Calls at once on one connection."""
+UNANSWERED = 64
+"""Questions of one stream that are computed or wait, at most; it is read no further meanwhile."""
+LIMITS_OF_GRPC = (
+    ("grpc.max_concurrent_streams", STREAMS),
+    ("grpc.max_metadata_size", 16 << 10),
+    ("grpc.server_handshake_timeout_ms", 5_000),  # whoever connects and says nothing
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),  # whoever says nothing any more
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.so_reuseport", 0),  # a port that is taken is an error, not shared
+)
+
+
+@dataclass(frozen=True)
+class Ways:
+    """A part in its fastest ways, for one sample and for several."""
+
+    one: Fast
+    several: Fast
+
+    @classmethod
+    def of(cls, cut: ShippedCut, largest: int) -> Ways:
+        """Measured on zeros, as wide as what crosses."""
+        x = torch.zeros(1, *cut.crossing.joined)
+        one = fast(cut.part, x)
+        return cls(
+            one, one if largest == 1 else fast(cut.part, x.expand(min(largest, 8), *x.shape[1:]).contiguous())
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Of one sample."""
+        return self.one.seconds[self.one.way.name]
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """The outputs of the part."""
+        return (self.one if len(x) == 1 else self.several)(x)
+
+
+@dataclass(frozen=True)
+class ServedCut:
+    """A cut in service."""
+
+    cut: ShippedCut
+    ways: Ways
+    batches: Batches[bytes, Tensor]
+
+
+def compute(
+    cut: ShippedCut, ways: Callable[[Tensor], list[Tensor]]
+) -> Callable[[Sequence[bytes]], list[Any]]:
+    """What a batch of messages is answered with: the last exit's logits, or a sentence in the place of a damaged one."""
+
+    @torch.no_grad()
+    def answers(messages: Sequence[bytes]) -> list[Tensor | SeesawError]:
+        found: list[Tensor | SeesawError] = []
+        for one in messages:
+            try:
+                found.append(receive(cut.crossing, [one], cut.codec))
+            except SeesawError as error:
+                found.append(error)
+        whole = [x for x in found if isinstance(x, Tensor)]
+        if not whole:
+            return found
+        logits = iter(ways(torch.cat(whole))[0].float().cpu())
+        return [next(logits) if isinstance(x, Tensor) else x for x in found]
+
+    return answers
+
+
+class Server:
+    """Serves shipped cuts at an address.
+
+        server = Server([Path("shipped")])
+        asyncio.run(server.run("127.0.0.1:8443"))
+
+    Args:
+        places: folders of `seesaw pack --cut`, or folders that hold such.
+        limits: of batches.
+        report: called with a line of text before each cut is opened.
+
+    Raises:
+        SeesawError: a folder is none, or cannot be opened.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[Path],
+        limits: Limits | None = None,
+        report: Callable[[str], object] = lambda line: None,
+    ) -> None:
+        self.limits, self.metrics = limits or Limits(), Metrics()
+        self._executor = ThreadPoolExecutor(1, "compute")
+        self.served: dict[tuple[str, int], ServedCut] = {}
+        opened = []
+        for folder in folders_of(list(places)):
+            report(f"Opening {folder} ...")
+            opened.append(open_cut(folder, "server"))
+        for key, cut in by_key(opened).items():
+            report(f"Measuring {cut.name} behind cut {cut.cut} ...")
+            ways = Ways.of(cut, self.limits.largest)
+            batches = Batches(compute(cut, ways), self.limits, self._executor, self.metrics.took)
+            self.served[key] = ServedCut(cut, ways, batches)
+        self.description = description({key: (one.cut, one.ways.seconds) for key, one in self.served.items()})
+        self._health = health.aio.HealthServicer()  # pyright: ignore[reportAttributeAccessIssue]
+        self._server: grpc.aio.Server | None = None
+
+    async def start(
+        self, address: str, tls: grpc.ServerCredentials | None = None, token: str | None = None
+    ) -> int:
+        """Listen, and give the port.
+
+        Args:
+            address: host:port; port 0 takes a free one.
+            tls: of mutual TLS.
+            token: that every call must bring.
+
+        Raises:
+            SeesawError: the address is taken, or reaches beyond this machine without TLS.
+        """
+        hold_private(address, tls is not None)
+        most = max(one.cut.most_bytes for one in self.served.values()) + AROUND
+        options = (*LIMITS_OF_GRPC, ("grpc.max_receive_message_length", most))
+        interceptors = [] if token is None else [_Tokens(token)]
+        server = grpc.aio.server(options=options, interceptors=interceptors)
+        handlers = {
+            "Describe": grpc.unary_unary_rpc_method_handler(self._describe),
+            "Ask": grpc.unary_unary_rpc_method_handler(self._ask),
+            "Stream": grpc.stream_stream_rpc_method_handler(self._stream),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = (
+            seesaw_pb2.DESCRIPTOR.services_by_name["Seesaw"].full_name,
+            health.SERVICE_NAME,
+            reflection.SERVICE_NAME,
+        )
+        reflection.enable_server_reflection(names, server)
+        try:
+            port = (
+                server.add_secure_port(address, tls) if tls is not None else server.add_insecure_port(address)
+            )
+        except RuntimeError as error:
+            raise SeesawError(
+                f"Nothing can listen at {address}: it is taken, or no address here. Choose another."
+            ) from error
+        await server.start()
+        for name in ("", SERVICE):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        self._server = server
+        return port
+
+    async def stop(self, grace: float = 5.0) -> None:
+        """Take no more calls, and end once those that are there are answered, or after so many seconds."""
+        await self._health.enter_graceful_shutdown()
+        if self._server is not None:
+            await self._server.stop(grace)
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    async def wait(self) -> None:
+        """Wait until the server was stopped."""
+        if self._server is not None:
+            await self._server.wait_for_termination()
+
+    async def _describe(self, data: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        return self.description
+
+    async def _ask(self, data: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        left = context.time_remaining()
+        until = float("inf") if left is None else time.monotonic() + left
+        try:
+            made = await self._answered(data, until)
+        except SeesawError as error:
+            await context.abort(_code(error), str(error))
+        return made
+
+    async def _stream(
+        self, questions: AsyncIterator[bytes], context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[bytes]:
+        ready = asyncio.Queue[bytes | None]()
+        room, running = asyncio.Semaphore(UNANSWERED), set[asyncio.Task[None]]()
+
+        async def one(data: bytes) -> None:
+            try:
+                made = await self._answered(data, float("inf"))
+            except SeesawError as error:
+                made = answer(Answered(_id(data), None, refused=str(error)))
+            await ready.put(made)
+            room.release()
+
+        async def read() -> None:
+            async for data in questions:
+                await room.acquire()
+                task = asyncio.create_task(one(data))
+                running.add(task)
+                task.add_done_callback(running.discard)
+            await asyncio.gather(*running)
+            await ready.put(None)
+
+        reader = asyncio.create_task(read())
+        try:
+            while (made := await ready.get()) is not None:
+                yield made
+        finally:
+            reader.cancel()
+            for task in running:
+                task.cancel()
+
+    async def _answered(self, data: bytes, until: float) -> bytes:
+        """The answer to a question.
+
+        Raises:
+            SeesawError: it is none, of a network that is not served, damaged, late, or too many wait.
+        """
+        outcome = "failed"
+        self.metrics.bytes.labels("in").inc(len(data))
+        self.metrics.waiting.inc()
+        try:
+            asked = read_question(data)
+            served = self._served(asked.record, asked.cut)
+            if len(asked.message) > served.cut.most_bytes:
+                raise SeesawError(
+                    f"A message of {len(asked.message):,} bytes is larger than the {served.cut.most_bytes:,} that this cut "
+                    "takes. Send one sample."
+                )
+            read_frames(asked.message, served.cut.most_bytes)  # what is damaged waits for nothing
+            logits, waited, computed, size = await served.batches.ask(asked.message, until)
+            made = answer(Answered(asked.id, logits, waited, computed, size))
+            outcome = "answered"
+            self.metrics.bytes.labels("out").inc(len(made))
+            return made
+        except Overloaded:
+            outcome = "overloaded"
+            raise
+        except Late:
+            outcome = "late"
+            raise
+        except SeesawError:
+            outcome = "refused"
+            raise
+        finally:
+            self.metrics.waiting.dec()
+            self.metrics.questions.labels(outcome).inc()
+
+    def _served(self, record: str, cut: int) -> ServedCut:
+        """The cut that a question is addressed to.
+
+        Raises:
+            SeesawError: it is not served here.
+        """
+        found = self.served.get((record, cut))
+        if found is None:
+            cuts = sorted(number for digest, number in self.served if digest == record)
+            raise SeesawError(
+                f"Cut {cut} of this network is not served here, but {', '.join(map(str, cuts))}. Ask for one of these."
+                if cuts
+                else "The network of this record is not served here. Use parts that were packed together on both sides."
+            )
+        return found
+
+
+class _Tokens(grpc.aio.ServerInterceptor):
+    """Refuses calls without the bearer token; health may be asked without."""
+
+    def __init__(self, token: str) -> None:
+        self._expected = f"Bearer {token}".encode()
+
+    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        if handler_call_details.method.startswith(f"/{health.SERVICE_NAME}/"):
+            return await continuation(handler_call_details)
+        given = dict(handler_call_details.invocation_metadata).get("authorization", "")
+        given = given if isinstance(given, bytes) else given.encode()
+        if hmac.compare_digest(given, self._expected):
+            return await continuation(handler_call_details)
+        handler = await continuation(handler_call_details)
+        return None if handler is None else _refusing(handler)
+
+
+def _refusing(handler: Any) -> Any:
+    async def unary(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        await context.abort(
+            grpc.StatusCode.UNAUTHENTICATED, "This call brings no token of this server. Give --token."
+        )
+        return b""
+
+    async def stream(data: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+        yield await unary(b"", context)
+
+    if handler.request_streaming or handler.response_streaming:
+        return grpc.stream_stream_rpc_method_handler(stream)
+    return grpc.unary_unary_rpc_method_handler(unary)
+
+
+def _code(error: SeesawError) -> grpc.StatusCode:
+    """The status by which a refusal travels."""
+    if isinstance(error, Overloaded):
+        return grpc.StatusCode.RESOURCE_EXHAUSTED
+    return grpc.StatusCode.DEADLINE_EXCEEDED if isinstance(error, Late) else grpc.StatusCode.INVALID_ARGUMENT
+
+
+def _id(data: bytes) -> int:
+    """The id of a question, 0 for bytes that are none."""
+    try:
+        return read_question(data).id
+    except SeesawError:
+        return 0
+
+
+def hold_private(address: str, is_secret: bool) -> None:
+    """Refuse to listen beyond this machine where anyone could read and ask.
+
+    Args:
+        address: host:port.
+        is_secret: whether TLS holds who may connect.
+
+    Raises:
+        SeesawError: it reaches beyond this machine without.
+    """
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        is_here = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_here = False
+    if not is_here and not is_secret:
+        raise SeesawError(
+            f"{address} can be reached from other machines, which could read what crosses and ask. Make certificates with "
+            "`seesaw certs FOLDER`, and give --tls FOLDER; or listen at 127.0.0.1."
+        )

@@ -1,0 +1,141 @@
+"""Wire: questions and answers as they cross the network, within bounds; `seesaw.proto` says the same for other languages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.errors import SeesawError, needing
+
+with needing("serve", "Serving over a network needs"):
+    from google.protobuf.message import DecodeError
+
+    from bench.shipping.serving import seesaw_pb2 as messages
+
+if TYPE_CHECKING:
+    from bench.shipping.serving.cuts import ShippedCut
+
+VERSION = 1
+SERVICE = "seesaw.v1.Seesaw"
+DESCRIBE, ASK, STREAM = (f"/{SERVICE}/{name}" for name in ("Describe", "Ask", "Stream"))
+MOST_REFUSAL = 1000
+"""Characters of a sentence that an answer carries."""
+AROUND = 1 << 10
+"""Bytes of a question beside its message, at most."""
+
+
+class Answered(NamedTuple):
+    """The server's answer to one question.
+
+    Attributes:
+        id: of the question.
+        logits: of the last exit, float32 (classes,); None where the server refused.
+        waited: seconds until its batch began.
+        computed: seconds that its batch took.
+        batch: samples in its batch.
+        refused: why there are no logits.
+    """
+
+    id: int
+    logits: Tensor | None
+    waited: float = 0.0
+    computed: float = 0.0
+    batch: int = 0
+    refused: str = ""
+
+
+def question(id_: int, key: tuple[str, int], message: bytes) -> bytes:
+    """A question as bytes.
+
+    Args:
+        id_: of the device's own choice, from 0.
+        key: the digest of the record, and the cut.
+        message: the frames of one sample.
+    """
+    record, cut = key
+    return messages.Question(id=id_, record=record, cut=cut, message=message).SerializeToString()
+
+
+def read_question(data: bytes) -> messages.Question:
+    """A question from bytes of anyone.
+
+    Raises:
+        SeesawError: they are none.
+    """
+    try:
+        return messages.Question.FromString(data)
+    except DecodeError as error:
+        raise SeesawError("These bytes are no question of seesaw.proto. Send a Question.") from error
+
+
+def answer(one: Answered) -> bytes:
+    """An answer as bytes."""
+    logits = b"" if one.logits is None else one.logits.numpy().astype("<f4").tobytes()
+    return messages.Answer(
+        id=one.id, logits=logits, waited=one.waited, computed=one.computed, batch=one.batch,
+        refused=one.refused[:MOST_REFUSAL],
+    ).SerializeToString()  # fmt: skip
+
+
+def read_answer(data: bytes, classes: int) -> Answered:
+    """An answer from bytes of anyone.
+
+    Args:
+        data: as they arrived.
+        classes: how many logits it must have, unless it refuses.
+
+    Raises:
+        SeesawError: they are none, or of another network.
+    """
+    try:
+        one = messages.Answer.FromString(data)
+    except DecodeError as error:
+        raise SeesawError(
+            "These bytes are no answer of seesaw.proto. Check what listens at that port."
+        ) from error
+    refused = "".join(c if c.isprintable() else " " for c in one.refused[:MOST_REFUSAL])
+    if not refused and len(one.logits) != 4 * classes:
+        raise SeesawError(
+            f"An answer holds {len(one.logits)} bytes of logits, and {classes} classes take {4 * classes}. Use the same "
+            "network and version on both sides."
+        )
+    logits = None if refused else torch.from_numpy(np.frombuffer(one.logits, "<f4").astype(np.float32))
+    return Answered(one.id, logits, one.waited, one.computed, one.batch, refused)
+
+
+def description(served: dict[tuple[str, int], tuple[ShippedCut, float]]) -> bytes:
+    """What a server serves, as bytes.
+
+    Args:
+        served: cuts by their keys, with the seconds that one sample takes behind them.
+    """
+    entries = [
+        messages.Served(
+            record=one.manifest.record, cut=one.cut, feature=one.crossing.shape, carried=one.crossing.carried,
+            classes=one.crossing.classes, codec=one.spec, most_bytes=one.most_bytes, seconds=seconds, name=one.name,
+        )
+        for one, seconds in served.values()
+    ]  # fmt: skip
+    return messages.Description(version=VERSION, served=entries).SerializeToString()
+
+
+def read_description(data: bytes) -> dict[tuple[str, int], messages.Served]:
+    """What a server says that it serves, by record and cut.
+
+    Raises:
+        SeesawError: the bytes are no description, or of another version.
+    """
+    try:
+        one = messages.Description.FromString(data)
+    except DecodeError as error:
+        raise SeesawError(
+            "These bytes are no description of seesaw.proto. Check what listens at that port."
+        ) from error
+    if one.version != VERSION:
+        raise SeesawError(
+            f"The server speaks version {one.version}, and this device {VERSION}. Install the same seesaw-bench on both sides."
+        )
+    return {(entry.record, entry.cut): entry for entry in one.served}

@@ -67,7 +67,7 @@ class Chooser:
             arm["device"], arm["exits"], arm["elements"] = one.seconds, one.exits, math.prod(shape)
             arm["server"] = 0.0 if client is None else client.seconds[one.shipped.cut]
             arm["bytes"] = HEAD + 4 * len(shape) + _bytes(one.shipped.codec, shape)
-        arms[-1]["cut"], arms[-1]["codec"] = locals_[-1].shipped.cut, -1
+        arms[-1]["cut"], arms[-1]["codec"] = locals_[-1].shipped.cut + 1, -1  # no cut that sends
         arms[-1]["device"], arms[-1]["exits"] = locals_[-1].seconds, locals_[-1].exits
         arms["right"] = arms["agrees"] = 1.0
         if not locals_[-1].exits:

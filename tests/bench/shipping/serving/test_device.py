@@ -1,0 +1,179 @@
+"""A device that asks a server, and does without: every sample is answered once.
+
+Covers: bench/shipping/serving/client.py, bench/shipping/serving/chooser.py, bench/shipping/serving/cuts.py
+"""
+
+import asyncio
+import time
+from collections import Counter
+
+import pytest
+import torch
+
+from bench import Device, SeesawError
+from bench.kinds.split import SplitPolicy
+from bench.plugins.plugin import choose
+from bench.shipping.serving.batches import Limits
+from bench.shipping.serving.device import AGAIN
+from tests.bench.shipping.serving.conftest import serving
+
+SPLITS = [
+    "dynamic",
+    "neurosurgeon",
+    "splitee",
+    "splitee-s",
+    "i-splitee",
+    "hi-lcb",
+    "mu-linucb",
+    "always-device",
+    "random",
+]
+
+
+@pytest.fixture(scope="module")
+def running(shipped):
+    with serving(shipped.cuts) as one:
+        yield f"127.0.0.1:{one.port}"
+
+
+@pytest.fixture(scope="module")
+def expected(shipped):
+    with torch.no_grad():
+        return torch.stack(shipped.net(shipped.x)).argmax(2)
+
+
+def test_three_lines_answer_a_sample(shipped, running, expected):
+    device = Device(shipped.cuts / "cut3", running, policy="none")
+    labels = [device.ask(x).label for x in shipped.x]
+    assert labels == expected[-1].tolist()
+    assert {device.ask(x[None]).place for x in shipped.x[:2]} == {"server"}
+    device.close()
+
+
+def test_samples_leave_where_the_shipped_policy_lets_them(shipped, running, expected):
+    with Device(shipped.cuts / "cut3", running) as device:
+        answers = [device.ask(x) for x in shipped.x]
+        assert device.locals[0].leaves is not None
+        for number, one in enumerate(answers):
+            with torch.no_grad():
+                early = shipped.net(shipped.x[number : number + 1])[: device.locals[0].exits]
+            left = next(
+                (at for at in range(len(early)) if device.locals[0].leaves(torch.stack(early[: at + 1]))[0]),
+                None,
+            )
+            assert one.exit == left
+            assert one.place == ("server" if left is None else "exit")
+            assert one.label == expected[-1 if left is None else left, number]
+            assert (one.bytes > 0) == (left is None)
+            assert 0 < one.device <= one.seconds
+
+
+def test_without_a_server_the_last_exit_answers(shipped, expected):
+    with Device(shipped.cuts / "cut3", policy="none") as device:
+        answers = [device.ask(x) for x in shipped.x]
+        last = device.locals[0].exits - 1
+    assert [one.label for one in answers] == expected[last].tolist()
+    assert {(one.place, one.exit) for one in answers} == {("exit", last)}
+
+
+def test_a_server_that_goes_away_and_comes_back(shipped):
+    with (
+        serving(shipped.cuts) as one,
+        Device(shipped.cuts / "cut3", f"127.0.0.1:{one.port}", policy="none") as device,
+    ):
+        assert device.ask(shipped.x[0]).place == "server"
+        one.stop()
+        begun = time.monotonic()
+        away = [device.ask(x) for x in shipped.x]
+        assert {answer.place for answer in away} == {"fallback"}
+        assert time.monotonic() - begun < 10
+        with serving(shipped.cuts, port=one.port):
+            begun = time.monotonic()
+            while device.ask(shipped.x[0]).place != "server":
+                assert time.monotonic() - begun < 5
+                time.sleep(AGAIN / 10)
+
+
+def test_an_answer_that_is_late_is_given_by_the_device(shipped):
+    slow = Limits(wait=0.4, largest=1000)
+    with (
+        serving(shipped.cuts, slow) as one,
+        Device(shipped.cuts / "cut3", f"127.0.0.1:{one.port}", policy="none", deadline=0.1) as device,
+    ):
+        begun = time.monotonic()
+        answers = [device.ask(x) for x in shipped.x]
+        assert {answer.place for answer in answers} == {"fallback"}
+        assert time.monotonic() - begun < 0.1 * len(answers) / 2  # it does not wait for each
+
+
+def test_many_at_once_are_answered_each_once(shipped, running, expected):
+    async def main(device):
+        return await asyncio.gather(*(device.ask_async(x) for x in shipped.x))
+
+    with Device(shipped.cuts / "cut1", running, policy="none") as device:
+        answers = asyncio.run(main(device))
+    assert [one.label for one in answers] == expected[-1].tolist()
+
+
+@pytest.mark.parametrize("spec", SPLITS)
+def test_every_split_policy_chooses_among_the_shipped_cuts(shipped, running, expected, spec):
+    with Device(shipped.cuts, running, policy="none", split=spec) as device:
+        assert [one.shipped.cut for one in device.locals] == [1, 3]
+        answers = [device.ask(x) for x in shipped.x]
+    places = Counter((one.place, one.cut) for one in answers)
+    assert set(places) <= {("server", 1), ("server", 3), ("exit", 1), ("exit", 3)}
+    for number, one in enumerate(answers):
+        assert one.label == expected[-1 if one.exit is None else one.exit, number]
+    if spec == "always-device":
+        assert set(places) == {("exit", 3)}
+
+
+def test_a_split_policy_sees_what_it_sees_in_a_replay(shipped, running, monkeypatch):
+    told = []
+    kind = type(choose(SplitPolicy, "random").plugin)
+    monkeypatch.setattr(
+        kind, "choose", staticmethod(lambda seen, arms, own, memory, luck: told.append(seen) or 1)
+    )
+    monkeypatch.setattr(
+        kind, "learn", staticmethod(lambda arms, own, memory, feedback: told.append((arms, feedback)))
+    )
+    with Device(shipped.cuts, running, policy="none", split="random") as device:
+        for x in shipped.x[:3]:
+            device.ask(x)
+    seen, (arms, feedback) = told[4], told[5]
+    assert [(int(one.cut), int(one.codec)) for one in arms] == [(1, 0), (3, 1), (4, -1)]
+    assert arms[0].bytes > 4 * arms[0].elements
+    assert all(one.device > 0 for one in arms)
+    assert (feedback.arm, feedback.sent) == (1, 1)
+    assert feedback.seconds >= feedback.sending + feedback.server
+    assert 0 < feedback.answer <= 1
+    assert (seen.answers, seen.battery) == (2, 1)
+    assert seen.rate > 0
+    assert seen.trip > 0
+
+
+def test_what_does_not_fit_is_a_sentence(shipped, running, tmp_path):
+    with Device(shipped.cuts / "cut1", running) as device, pytest.raises(SeesawError, match="does not fit"):
+        device.ask(torch.zeros(3, 3))
+    with pytest.raises(SeesawError, match=r"no point of 'gates'. Choose from: 'confidence'"):
+        Device(shipped.cuts / "cut3", running, policy="gates")
+    with (
+        serving(shipped.cuts / "cut1") as one,
+        pytest.raises(SeesawError, match=r"does not serve cut 3 of this .* behind cut 1"),
+    ):
+        Device(shipped.cuts, f"127.0.0.1:{one.port}")
+
+
+def test_nobody_at_the_address_is_a_sentence(shipped, monkeypatch):
+    monkeypatch.setattr("bench.shipping.serving.client.PATIENCE", 0.3)
+    with pytest.raises(SeesawError, match="Check the address, --tls and --token"):
+        Device(shipped.cuts / "cut1", "127.0.0.1:1")
+
+
+def test_a_token_is_brought(shipped):
+    with serving(shipped.cuts, token="word") as one:
+        address = f"127.0.0.1:{one.port}"
+        with Device(shipped.cuts / "cut1", address, token="word", policy="none") as device:
+            assert device.ask(shipped.x[0]).place == "server"
+        with pytest.raises(SeesawError, match="brings no token"):
+            Device(shipped.cuts / "cut1", address, token="other")

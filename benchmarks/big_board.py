@@ -37,9 +37,9 @@ def copy_of(record: Record, number: int) -> Record:
     density = setup.method.settings.get("density")
     if isinstance(density, float):
         other = round(density * (1 - 0.01 * number), 6)
-        settings = setup.method.settings | {"density": other}
+        settings = {**setup.method.settings, "density": other}
         spec = parse(setup.method.spec)
-        words = str(Spec(spec.name, spec.settings | {"density": render(other)}))
+        words = str(Spec(spec.name, {**spec.settings, "density": render(other)}))
         setup = setup.model_copy(
             update={"method": setup.method.model_copy(update={"settings": settings, "spec": words})}
         )

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 
 from bench import RunRequest, SeesawError, run
+from bench.boards.extract import machine_of
 from bench.boards.markup import table, text
 from bench.boards.rates import HEADS, NOTE, Rates, loses_little
-from bench.boards.rows import machine_of
 from bench.records.record import Record, load
 from bench.runs.request import ResolvedRun
 

@@ -8,6 +8,8 @@ from functools import cached_property
 
 from bench.boards.axes import Axis, Value, axes
 from bench.boards.cells import Table
+from bench.boards.extract import Extract
+from bench.boards.extracts import extracts
 from bench.boards.families import side_by_side
 from bench.boards.findings import findings
 from bench.boards.grouped import rows
@@ -18,8 +20,7 @@ from bench.boards.peers import Peers, peers
 from bench.boards.policies import CurveRow, curve_rows
 from bench.boards.rates import Rates
 from bench.boards.references import ReferenceRow, references
-from bench.boards.rows import Row, machine_of
-from bench.records.record import Record
+from bench.boards.rows import Row
 from bench.records.store import Entry, Store
 
 
@@ -134,7 +135,7 @@ class Board:
             self.fields,
             key=lambda field: max(
                 (one.created for line in field.lines for one in line.row.records
-                 if one.digest in digests and machine_of(one) == field.peers.machine),
+                 if one.digest in digests and one.machine == field.peers.machine),
                 default="",
             ),
         )  # fmt: skip
@@ -144,7 +145,7 @@ class Board:
         """One row for each training, on the machine of the first field that has it."""
         first: dict[tuple[str, str | None], Row] = {}
         for row in self.rows:
-            first.setdefault((row.setup.training_digest(), row.setup.values), row)
+            first.setdefault((row.asked.training, row.setup.values), row)
         return list(first.values())
 
     @property
@@ -166,7 +167,7 @@ class Board:
         return [table for table in tables if table is not None]
 
     @cached_property
-    def records(self) -> dict[str, Record]:
+    def records(self) -> dict[str, Extract]:
         """The records that count, each once, by digest and seed."""
         return {f"{one.digest}/{one.seed}": one for row in self.rows for one in row.records}
 
@@ -181,12 +182,12 @@ class Board:
         return sorted({row.machine for row in self.rows if row.machine})
 
 
-def boards(entries: Iterable[Entry[Record]]) -> dict[str, Board]:
+def boards(entries: Iterable[Entry[Extract]]) -> dict[str, Board]:
     """The boards of some records, by name."""
     return {name: Board.of(name, own) for name, own in rows(entries).items()}
 
 
 def read_boards(store: Store) -> tuple[dict[str, Board], list[str]]:
     """The boards of a store's records, by name, and a sentence for each file that is no record."""
-    entries, trouble = store.entries(Record)
+    entries, trouble = extracts(store)
     return boards(entries), trouble

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from bench.boards.numbers import LOSSLESS, crossings, cut_reading, reading, time_kept, whole_cost
+from bench.boards.extract import Extract
+from bench.boards.numbers import LOSSLESS, crossings, cut_reading, reading, time_kept
 from bench.records.record import Cut, Record
 
 
@@ -88,18 +89,18 @@ class PolicyChoice(NamedTuple):
     faster: float | None
 
 
-def best_policy(record: Record) -> PolicyChoice | None:
+def best_policy(record: Extract) -> PolicyChoice | None:
     """The shipped policy with the fewest MACs on the calibration split; None for a network of one exit."""
     shipped = [
-        (curve, curve.outcomes[number])
+        (curve, curve.shipped)
         for curve in record.curves
-        if (number := curve.shipped) is not None and len(record.exits) > 1
+        if curve.shipped is not None and len(record.exits) > 1
     ]
     if not shipped:
         return None
     best = max(point.calibration_accuracy or 0.0 for _, point in shipped)
     able = [one for one in shipped if (one[1].calibration_accuracy or 0.0) >= best - LOSSLESS]
     curve, point = min(able, key=lambda one: (one[1].calibration_macs or one[1].macs, one[0].policy))
-    whole = whole_cost(record, curve) or point.macs
+    whole = curve.whole or point.macs
     faster = time_kept(record, curve.policy, 1)
     return PolicyChoice(curve.policy, len(shipped), point.accuracy, point.macs / whole, faster)

@@ -9,24 +9,22 @@ from bench.boards.axes import Axis, Value
 from bench.boards.board import Field, Line
 from bench.boards.cells import percent
 from bench.boards.differences import Difference
+from bench.boards.extract import BUDGETS
 from bench.boards.families import density_of, kind_of, network_of, without_density
 from bench.boards.findings import Best, best_by_density, percentage, rivals, signed
 from bench.boards.headline import Case
-from bench.boards.numbers import reading, whole_cost, work_seconds
+from bench.boards.numbers import reading, times_trained, work_seconds
 from bench.boards.policies import curves, early
 from bench.boards.rates import HEADS, WORDS, Rates
 from bench.boards.rows import LONGER, Row, cut_means
 from bench.boards.units import short
 from bench.records.mean import Mean
 
-BUDGETS = tuple(number / 10 for number in range(1, 11))
-"""The budgets at which policies are compared, as shares of the last exit's effective MACs."""
-
 
 def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
     """One row as JSON values: `[mean, half-width of the 95% interval]` for every mean; what it lacks is left out."""
     row, last = line.row, {key: _value(line, key, axis) for key, axis in axes.items()}
-    setup, budget = row.setup, row.mean(lambda record: record.budget)
+    setup, budget = row.setup, row.mean(times_trained)
     single = [key for key, axis in axes.items() if not axis.whole]
     values = {
         "model": setup.model_at_density,
@@ -37,7 +35,7 @@ def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
         "family": without_density(setup.method.label),
         "kind": kind_of(row),
         "density": density_of(row),
-        "digest": setup.digest(),
+        "digest": row.asked.digest,
         "seeds": row.seeds,
         "ranked": row.ranked,
         "group": line.group,
@@ -175,12 +173,8 @@ def _value(line: Line, key: str, axis: Axis, exit_: int = -1) -> Value:
 def _points(row: Row, policy: str) -> list[list[Any]]:
     """For each budget: its share, and MACs and accuracy of the point that calibration chooses within it."""
     at_budgets = []
-    for share in BUDGETS:
-        points = [
-            (point.macs, point.accuracy)
-            for record, curve in curves(row, policy)
-            if (full := whole_cost(record, curve)) and (point := curve.within(share * full))
-        ]
+    for number, share in enumerate(BUDGETS):
+        points = [point for _, curve in curves(row, policy) if (point := curve.within[number]) is not None]
         if points:
             macs, accuracy = (Mean.of(values) for values in zip(*points, strict=True))
             at_budgets.append([share, pair(macs), pair(accuracy)])

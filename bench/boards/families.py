@@ -12,7 +12,7 @@ from bench.boards.rows import RANKED_FROM, Row
 from bench.errors import SeesawError, counted
 from bench.plugins.spec import Spec, parse
 from bench.records.mean import Mean
-from bench.records.setup import DENSE, parent_of
+from bench.records.setup import DENSE
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,9 @@ def kind_of(row: Row) -> str:
     """The kind of a row's method, a key of `KINDS`: a pattern has a name, and layers that became smaller have no gap."""
     if row.setup.method.name == DENSE:
         return "dense"
-    layers = [layer for record in row.records for layer in record.layers]
-    if any(layer.pattern is not None for layer in layers):
+    if any(record.has_patterns for record in row.records):
         return "predefined"
-    return "learned" if any(layer.density < 1 for layer in layers) else "smaller"
+    return "learned" if any(record.has_gaps for record in row.records) else "smaller"
 
 
 def families(board: Iterable[Row]) -> list[Family]:
@@ -54,7 +53,7 @@ def families(board: Iterable[Row]) -> list[Family]:
     rows_of: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in board:
         if row.setup.method.name != DENSE and row.records and density_of(row):
-            key = network_of(row), parent_of(row.setup), without_density(row.setup.method.label)
+            key = network_of(row), row.asked.parent, without_density(row.setup.method.label)
             rows_of[key].append(row)
     return [
         Family(network, method, tuple(sorted(rows, key=density_of, reverse=True)))

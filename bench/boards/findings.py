@@ -11,6 +11,7 @@ from typing import NamedTuple
 from bench.boards.differences import MARGIN, Difference
 from bench.boards.families import density_of, kind_of, network_of, without_density
 from bench.boards.headline import TIMES, Case, Count, count
+from bench.boards.numbers import times_trained
 from bench.boards.peers import is_told
 from bench.boards.policies import Early, early
 from bench.boards.rows import LONGER, RANKED_FROM, Row, accuracy
@@ -145,13 +146,13 @@ def percentage(share: float) -> str:
 
 def trains_longer(row: Row) -> bool:
     """Whether a method trains longer than its recipe, and so is not compared with those that do not."""
-    budget = row.mean(lambda record: record.budget)
+    budget = row.mean(times_trained)
     return budget is not None and budget.value > LONGER
 
 
 def _rival(row: Row) -> str:
     """A method that is better and trained longer, beside the dense network that trained as long."""
-    budget = row.mean(lambda record: record.budget)
+    budget = row.mean(times_trained)
     assert budget is not None
     beside = (
         f"{signed(row.against(row.longer))} against the dense network of {row.longer[0].setup.recipe.get('epochs')} epochs"

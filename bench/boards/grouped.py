@@ -4,69 +4,71 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import cache
 
-from bench.boards.rows import LONGER, Row, machine_of
-from bench.records.record import Record
-from bench.records.setup import DENSE, Setup, board_of, parent_of
+from bench.boards.extract import Extract
+from bench.boards.rows import LONGER, Row
+from bench.records.setup import DENSE
 from bench.records.store import Entry
 
 NEAR = 0.25
 """A dense network trained as long as a method has epochs that differ from the method's by at most this share."""
 
 
-def rows(entries: Iterable[Entry[Record]]) -> dict[str, list[Row]]:
+def rows(entries: Iterable[Entry[Extract]]) -> dict[str, list[Row]]:
     """Rows by board, in the order of names: one for each training and each machine on which it was timed."""
-    groups: dict[tuple[str, str, str | None], list[Entry[Record]]] = defaultdict(list)
+    groups: dict[tuple[str, str, str | None], list[Entry[Extract]]] = defaultdict(list)
     for entry in entries:
-        setup = entry.file.setup
-        groups[board_of(setup), setup.training_digest(), setup.values].append(entry)
+        asked = entry.file.asked
+        groups[asked.board, asked.training, asked.setup.values].append(entry)
     dense = _by_epochs(groups)
     boards: dict[str, list[Row]] = defaultdict(list)
+
+    @cache
+    def parent(board: str, training: str, machine: str) -> Row | None:
+        """The dense parent that all smaller networks timed on one machine share."""
+        group = groups.get((board, training, None), [])
+        return Row(tuple(_one_a_seed(group, machine))) if group else None
+
     for (board, *_), group in groups.items():
-        setup = group[0].file.setup
-        parents = groups.get((board, parent_of(setup), None), [])
-        longer = _longer(group, dense.get((board, _whatever_epochs(setup)), {}))
+        asked = group[0].file.asked
+        longer = _longer(group, dense.get((board, asked.whatever_epochs), {}))
         for machine in _machines(group):
-            own = (tuple(_one_a_seed(some, machine)) for some in (group, parents, longer))
-            row_entries, parent_entries, longer_entries = own
-            boards[board].append(Row(row_entries, parent_entries, machine, longer_entries))
+            own, longer_entries = (tuple(_one_a_seed(some, machine)) for some in (group, longer))
+            boards[board].append(Row(own, parent(board, asked.parent, machine), machine, longer_entries))
     for board in boards.values():
-        board.sort(key=lambda row: (row.setup.model, row.setup.digest(), row.machine))
+        board.sort(key=lambda row: (row.setup.model, row.asked.digest, row.machine))
     return dict(sorted(boards.items()))
 
 
-def _machines(group: Iterable[Entry[Record]]) -> list[str]:
+def _machines(group: Iterable[Entry[Extract]]) -> list[str]:
     """The machines of uncontested records; where all are contested, of all."""
     entries = list(group)
     good = [entry for entry in entries if entry.contested is None] or entries
-    return sorted({machine_of(entry.file) for entry in good})
+    return sorted({entry.file.machine for entry in good})
 
 
-Groups = dict[tuple[str, str, str | None], list[Entry[Record]]]
+Groups = dict[tuple[str, str, str | None], list[Entry[Extract]]]
 
 
-def _by_epochs(groups: Groups) -> dict[tuple[str, str], dict[float, list[Entry[Record]]]]:
+def _by_epochs(groups: Groups) -> dict[tuple[str, str], dict[float, list[Entry[Extract]]]]:
     """The records of dense networks, by board and what they share whatever their epochs, and then by epochs."""
-    dense: dict[tuple[str, str], dict[float, list[Entry[Record]]]] = defaultdict(dict)
+    dense: dict[tuple[str, str], dict[float, list[Entry[Extract]]]] = defaultdict(dict)
     for (board, _, values), group in groups.items():
-        setup, epochs = group[0].file.setup, _epochs(group[0].file)
-        if setup.method.name == DENSE and values is None and epochs is not None:
-            dense[board, _whatever_epochs(setup)][epochs] = group
+        asked, epochs = group[0].file.asked, _epochs(group[0].file)
+        if asked.setup.method.name == DENSE and values is None and epochs is not None:
+            dense[board, asked.whatever_epochs][epochs] = group
     return dense
 
 
-def _whatever_epochs(setup: Setup) -> str:
-    return parent_of(setup.model_copy(update={"recipe": setup.recipe | {"epochs": 0}}))
-
-
-def _epochs(record: Record) -> float | None:
+def _epochs(record: Extract) -> float | None:
     epochs = record.setup.recipe.get("epochs")
     return float(epochs) if isinstance(epochs, int | float) and not isinstance(epochs, bool) else None
 
 
 def _longer(
-    group: Iterable[Entry[Record]], dense: Mapping[float, list[Entry[Record]]]
-) -> list[Entry[Record]]:
+    group: Iterable[Entry[Extract]], dense: Mapping[float, list[Entry[Extract]]]
+) -> list[Entry[Extract]]:
     """The dense network whose epochs are nearest to those that a method really trained, within `NEAR` of them."""
     budgets = [entry.file.budget for entry in group if entry.contested is None]
     epochs = next((_epochs(entry.file) for entry in group), None)
@@ -78,16 +80,14 @@ def _longer(
     return dense[nearest]
 
 
-def _one_a_seed(entries: Iterable[Entry[Record]], machine: str) -> list[Entry[Record]]:
+def _one_a_seed(entries: Iterable[Entry[Extract]], machine: str) -> list[Entry[Extract]]:
     """Entries in order of seeds; of several uncontested ones of one seed the newest, of this machine if there is one.
 
     Contested ones stay.
     """
     entries = list(entries)
-    best: dict[int, Entry[Record]] = {}
-    for entry in sorted(
-        entries, key=lambda e: (machine_of(e.file) == machine, e.file.created, e.file.digest)
-    ):
+    best: dict[int, Entry[Extract]] = {}
+    for entry in sorted(entries, key=lambda e: (e.file.machine == machine, e.file.created, e.file.digest)):
         if entry.contested is None:
             best[entry.file.seed] = entry
     contested = [entry for entry in entries if entry.contested is not None]

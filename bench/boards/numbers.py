@@ -1,11 +1,12 @@
-"""Numbers: the values that boards take from a record, one function each."""
+"""Numbers: the values that boards take from a record or from its extract, one function each."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
 
+from bench.boards.extract import CutExtract, Extract, Readings, Taken, WalkExtract
 from bench.records.curve import Curve
 from bench.records.reading import Reading
 from bench.records.record import Cut, Early, Record, Walked
@@ -13,14 +14,18 @@ from bench.records.record import Cut, Early, Record, Walked
 LOSSLESS = 0.01
 """A codec at a cut counts for the payload when it loses no more accuracy than this."""
 
-Number = Callable[[Record], float | None]
-"""Takes one number from a record; None where the record does not have it."""
+Source = Record | Extract
+"""A record, or what boards keep of it."""
+W = TypeVar("W", bound=Walked | WalkExtract)
+Number = Callable[[Any], float | None]
+"""Takes one number from a record or its extract; None where that does not have it."""
 
 
+@cache
 def reading(exit_: int, name: str) -> Number:
     """A reading of one exit, counted from the first; -1 is the last."""
 
-    def find(record: Record) -> float | None:
+    def find(record: Source) -> float | None:
         if not -len(record.exits) <= exit_ < len(record.exits):
             return None
         return _ranked(record.exits[exit_].readings.get(name))
@@ -28,15 +33,16 @@ def reading(exit_: int, name: str) -> Number:
     return find
 
 
-def _ranked(entry: Reading | None) -> float | None:
+def _ranked(entry: Reading | Taken | None) -> float | None:
     """A reading's value; None where there is none, and for a time taken while other programs had the processor."""
     return entry.value if entry is not None and entry.is_reliable else None
 
 
+@cache
 def packed(exit_: int) -> Number:
     """The fewest bytes that one exit's network was packed into."""
 
-    def find(record: Record) -> float | None:
+    def find(record: Source) -> float | None:
         if not -len(record.exits) <= exit_ < len(record.exits):
             return None
         format_and_bytes = smallest(record.exits[exit_].readings)
@@ -45,38 +51,44 @@ def packed(exit_: int) -> Number:
     return find
 
 
+@cache
 def cut_reading(cut: int, name: str) -> Number:
     """A reading of one cut."""
 
-    def find(record: Record) -> float | None:
+    def find(record: Source) -> float | None:
         return _ranked(record.cuts[cut].readings.get(name)) if cut < len(record.cuts) else None
 
     return find
 
 
+@cache
 def cut_packed(cut: int) -> Number:
     """The fewest bytes that the device's part of a cut was packed into."""
 
-    def find(record: Record) -> float | None:
+    def find(record: Source) -> float | None:
         format_and_bytes = smallest(record.cuts[cut].readings, ".device") if cut < len(record.cuts) else None
         return None if format_and_bytes is None else format_and_bytes[1]
 
     return find
 
 
-def overhead(record: Record) -> float | None:
+def overhead(record: Extract) -> float | None:
     """How many times as long its training took as the dense network's."""
-    ratio = record.net.get("training.overhead")
-    return None if ratio is None else ratio.value
+    return record.overhead
 
 
-def modelled_names(record: Record) -> set[str]:
+def modelled_names(record: Source) -> set[str]:
     """The names of its readings of energy by a model, `energy.MODEL`."""
     return {name for exit_ in record.exits for name in exit_.readings if name.startswith("energy.")}
 
 
-def crossings(cut: Cut) -> dict[str, tuple[float, float, float]]:
+def crossings(cut: Cut | CutExtract) -> dict[str, tuple[float, float, float]]:
     """By codec: payload in bytes, framed payload in bytes, and accuracy behind the cut."""
+    if isinstance(cut, CutExtract):
+        return {
+            codec: (payload, framed, top1)
+            for codec, (payload, framed, top1) in cut.readings.under("payload.", "framed.", "top1.")
+        }
     values = {name: one.value for name, one in cut.readings.items()}
     return {
         codec: (values[f"payload.{codec}"], values[f"framed.{codec}"], values[f"top1.{codec}"])
@@ -85,13 +97,13 @@ def crossings(cut: Cut) -> dict[str, tuple[float, float, float]]:
     }
 
 
-def payload(record: Record) -> float | None:
+def payload(record: Source) -> float | None:
     """The fewest bytes at an inner cut whose codec costs at most `LOSSLESS` of the last exit's accuracy."""
     able = [sent for number in range(1, len(record.cuts) - 1) for sent in lossless(record, number)]
     return min((raw for raw, _, _ in able), default=None)
 
 
-def lossless(record: Record, number: int) -> Iterator[tuple[float, float, str]]:
+def lossless(record: Source, number: int) -> Iterator[tuple[float, float, str]]:
     """For each codec that costs at most `LOSSLESS` at a cut: payload, accuracy with its sign turned, the codec.
 
     The smallest of them is the one to take: of equal payloads it is the more accurate.
@@ -102,26 +114,24 @@ def lossless(record: Record, number: int) -> Iterator[tuple[float, float, str]]:
             yield raw, -top1, codec
 
 
-def training_macs(record: Record) -> float | None:
+def training_macs(record: Extract) -> float | None:
     """Multiply-accumulates of training; None where an epoch does not have them."""
-    macs = [epoch.macs for epoch in record.training if epoch.macs is not None]
-    return sum(macs) if len(macs) == len(record.training) else None
+    return record.training_macs
 
 
-def density(record: Record) -> float | None:
+def density(record: Extract) -> float | None:
     """The share of all linear layers' and convolutions' weights that exist."""
-    sizes = [math.prod(layer.shape) for layer in record.layers]
-    kept = sum(size * layer.density for size, layer in zip(sizes, record.layers, strict=True))
-    return kept / sum(sizes) if sum(sizes) else None
+    return record.density
 
 
-def work_seconds(record: Record) -> float:
+def times_trained(record: Extract) -> float:
+    """Steps trained over the steps of its recipe."""
+    return record.budget
+
+
+def work_seconds(record: Extract) -> float:
     """Wall time of the whole run."""
-    return sum(record.seconds.values())
-
-
-SHARES = (0.25, 0.5, 0.75)
-"""The costs at which policies are compared, as shares of the whole network's."""
+    return record.work_seconds
 
 
 def whole_cost(record: Record, curve: Curve) -> float | None:
@@ -130,14 +140,21 @@ def whole_cost(record: Record, curve: Curve) -> float | None:
     return curve.costs[-1] if curve.costs else macs.value if macs else None
 
 
-def walked_by(record: Record, batch: int) -> dict[str | None, Walked]:
-    """The walks in batches of one size, by policy; under None the walk in which no sample leaves early."""
-    return {walk.policy: walk for walk in record.walks if walk.batch == batch}
+def walked_by(walks: Iterable[W], batch: int) -> dict[str | None, W]:
+    """Of some walks those in batches of one size, by policy; under None the walk in which no sample leaves early."""
+    return {walk.policy: walk for walk in walks if walk.batch == batch}
 
 
-def time_kept(record: Record, policy: str, batch: int) -> float | None:
+@cache
+def kept(policy: str, batch: int) -> Number:
+    """How many times less time a policy takes, as `time_kept` has it."""
+    return lambda record: time_kept(record, policy, batch)
+
+
+def time_kept(record: Source, policy: str, batch: int) -> float | None:
     """How many times less time a policy takes for a sample than the network without its early exits."""
-    walks = walked_by(record, batch)
+    all_walks: Iterable[Any] = record.walks
+    walks = walked_by(all_walks, batch)
     if policy not in walks or None not in walks:
         return None
     whole, own = (_ranked(walks[key].readings["latency"]) for key in (None, policy))
@@ -178,8 +195,12 @@ def thriftiest(early: Early, samples: int, right: int, loss: float = 0.01) -> Th
     )
 
 
-def smallest(readings: dict[str, Reading], suffix: str = "") -> tuple[str, float] | None:
+def smallest(
+    readings: Mapping[str, Reading] | Mapping[str, Taken], suffix: str = ""
+) -> tuple[str, float] | None:
     """The packed format with the fewest bytes, and their number; None where nothing was packed."""
+    if isinstance(readings, Readings):
+        return min(readings.between("bytes.", suffix), key=lambda one: one[1], default=None)
     sizes = {
         name.removeprefix("bytes.").removesuffix(suffix): reading.value
         for name, reading in readings.items()

@@ -86,7 +86,7 @@ def _in_groups(rows: Iterable[Row]) -> tuple[tuple[Row, ...], tuple[int | None, 
     its leader: whose difference by pairs of seeds has an interval with 0 in it. Rows of too few seeds are in none.
     """
     ordered = sorted(
-        rows, key=lambda row: (not row.ranked, -accuracy(row), row.setup.model, row.setup.digest())
+        rows, key=lambda row: (not row.ranked, -accuracy(row), row.setup.model, row.asked.digest)
     )
     leaders: list[Row] = []
     groups: dict[int, list[Row]] = defaultdict(list)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bench.boards.choice import best_policy
-from bench.boards.numbers import SHARES, reading, time_kept, whole_cost
+from bench.boards.extract import SHARES, CurveExtract, Extract
+from bench.boards.numbers import kept, reading
 from bench.boards.rows import Row
-from bench.records.curve import Curve
 from bench.records.mean import Mean
-from bench.records.record import BATCHES, Record
+from bench.records.record import BATCHES
 
 NOTE = (
     "Top-1 on the test split at shares of the last exit's cost. A policy's points are set and chosen on the calibration "
@@ -57,11 +57,9 @@ def curve_rows(row: Row) -> list[CurveRow]:
         CurveRow(
             policy,
             reference,
-            tuple(
-                _mean(row, policy, lambda curve, full, s=share: _top1(curve, s * full)) for share in SHARES
-            ),
-            None if reference else _mean(row, policy, Curve.area),
-            _mean(row, policy, lambda curve, full: _exit(curve, full / 2)),
+            tuple(_mean(row, policy, lambda curve, n=n: curve.at[n]) for n in range(len(SHARES))),
+            None if reference else _mean(row, policy, lambda curve: curve.area),
+            _mean(row, policy, lambda curve: curve.exit),
             *_shipped(row, policy),
         )
         for policy, reference in kinds.items()
@@ -96,48 +94,32 @@ def early(row: Row) -> Early | None:
     policy = min(counts, key=lambda name: (-counts[name], name))
     _, macs, times = _shipped(row, policy)
     lost = [
-        whole - curve.outcomes[number].accuracy
+        whole - curve.shipped.accuracy
         for record, curve in curves(row, policy)
-        if (number := curve.shipped) is not None and (whole := reading(-1, "top1")(record)) is not None
+        if curve.shipped is not None and (whole := reading(-1, "top1")(record)) is not None
     ]
     if macs is None:
         return None
     return Early(policy, max(best.among for best in chosen), Mean.of(lost), macs, times)
 
 
-def curves(row: Row, policy: str) -> Iterator[tuple[Record, Curve]]:
+def curves(row: Row, policy: str) -> Iterator[tuple[Extract, CurveExtract]]:
     """The curve of one policy in every record that has it."""
     for record in row.records:
         yield from ((record, curve) for curve in record.curves if curve.policy == policy)
 
 
-def _mean(row: Row, policy: str, number: Callable[[Curve, float], float | None]) -> Mean | None:
-    values = (
-        number(curve, full) for record, curve in curves(row, policy) if (full := whole_cost(record, curve))
-    )
+def _mean(row: Row, policy: str, number: Callable[[CurveExtract], float | None]) -> Mean | None:
+    values = (number(curve) for _, curve in curves(row, policy))
     return Mean.of(value for value in values if value is not None)
 
 
 def _shipped(row: Row, policy: str) -> tuple[Mean | None, Mean | None, tuple[Mean | None, ...]]:
     """At each seed's shipped point: accuracy, how many times fewer MACs, how many times less time."""
     top1, macs = [], []
-    for record, curve in curves(row, policy):
-        if (number := curve.shipped) is not None and (full := whole_cost(record, curve)):
-            point = curve.outcomes[number]
+    for _, curve in curves(row, policy):
+        if (point := curve.shipped) is not None and curve.whole:
             top1.append(point.accuracy)
-            macs += [full / point.macs] if point.macs else []
-    times = (
-        row.mean(lambda record, batch=batch: time_kept(record, policy, batch), timed=True)
-        for batch in BATCHES
-    )
+            macs += [curve.whole / point.macs] if point.macs else []
+    times = (row.mean(kept(policy, batch), timed=True) for batch in BATCHES)
     return Mean.of(top1), Mean.of(macs), tuple(times)
-
-
-def _top1(curve: Curve, macs: float) -> float | None:
-    spot = curve.at(macs)
-    return None if spot is None else spot.accuracy
-
-
-def _exit(curve: Curve, macs: float) -> float | None:
-    spot = curve.at(macs)
-    return None if spot is None else spot.exit

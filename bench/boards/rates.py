@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from bench.boards.bjontegaard import BdRate, RatePoint, bd_rate
 from bench.boards.cells import Cell
+from bench.boards.numbers import Source
 from bench.boards.units import big, in_bytes
 from bench.errors import SeesawError, counted
 from bench.plugins.spec import Spec, parse
 from bench.records.mean import Mean
-from bench.records.record import Record
 from bench.records.setup import Named
 
 LOST = 0.01
@@ -154,7 +154,7 @@ class Rates:
         records: of its seeds, measured alike.
     """
 
-    records: Sequence[Record]
+    records: Sequence[Source]
 
     @cached_property
     def curves(self) -> list[CodecCurve]:
@@ -322,7 +322,7 @@ def _span(low: float, high: float, form: Callable[[float], str]) -> str:
     return form(low) if form(low) == form(high) else f"{form(low)} to {form(high)}"
 
 
-def _measured(record: Record) -> Iterator[tuple[int, str, Measured]]:
+def _measured(record: Source) -> Iterator[tuple[int, str, Measured]]:
     """Every codec at every cut of a record, with its numbers."""
     whole = record.exits[-1].readings.get("top1") if record.exits else None
     for cut in record.cuts:
@@ -338,7 +338,7 @@ def _measured(record: Record) -> Iterator[tuple[int, str, Measured]]:
             yield cut.before, codec, measured
 
 
-def _name(record: Record, cut: int, codec: str) -> str:
+def _name(record: Source, cut: int, codec: str) -> str:
     """The name of the curve that a codec belongs to."""
     named = next((one for one in record.setup.codecs if one.spec == codec), None)
     if cut == 0:
@@ -364,7 +364,7 @@ def _kind(named: Named) -> str:
     return str(Spec(spec.name, words))
 
 
-def _device_macs(record: Record, cut: int, codec: str) -> float | None:
+def _device_macs(record: Source, cut: int, codec: str) -> float | None:
     """The multiply-accumulates of the device's part, with those of a learned codec's encoder."""
     readings = record.cuts[cut].readings
     own, encoder = readings.get("macs.effective.device"), readings.get(f"encoder.macs.{codec}")

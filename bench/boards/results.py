@@ -7,13 +7,13 @@ import io
 from collections.abc import Iterator, Mapping
 
 from bench.boards.board import Board
+from bench.boards.extract import Extract
 from bench.boards.families import density_of, kind_of
 from bench.boards.numbers import overhead, packed, reading, smallest, training_macs, work_seconds
 from bench.boards.parquet import Cell, parquet
 from bench.boards.peers import recipe_key, recipe_names
-from bench.boards.rows import Row, machine_of
+from bench.boards.rows import Row
 from bench.plain import plain
-from bench.records.record import Record
 
 READINGS = {
     "top1": "top1", "top5": "top5", "macs": "macs", "macs.effective": "macs_effective", "memory": "memory_bytes",
@@ -59,13 +59,13 @@ def _rows(board: Board) -> Iterator[dict[str, Cell]]:
             yield _run(board, row, record, names[recipe_key(row)]) | _exit(record, number)
 
 
-def _run(board: Board, row: Row, record: Record, recipe: str) -> dict[str, Cell]:
+def _run(board: Board, row: Row, record: Extract, recipe: str) -> dict[str, Cell]:
     """The columns that all exits of a record share."""
     setup = record.setup
     words = {
         "board": board.name, "task": setup.task.label, "model": setup.model_at_density, "backbone": setup.backbone.label,
         "method": setup.method.name, "method_spec": setup.method.label, "method_kind": kind_of(row),
-        "exits_plan": setup.exits.label, "values": setup.values or "float32", "training": recipe, "machine": machine_of(record),
+        "exits_plan": setup.exits.label, "values": setup.values or "float32", "training": recipe, "machine": record.machine,
     }  # fmt: skip
     return {name: plain(word) for name, word in words.items()} | {
         "density_asked": density_of(row) or None, "cut": setup.cut, "lean": bool(setup.lean), "seed": record.seed,
@@ -74,7 +74,7 @@ def _run(board: Board, row: Row, record: Record, recipe: str) -> dict[str, Cell]
     }  # fmt: skip
 
 
-def _exit(record: Record, number: int) -> dict[str, Cell]:
+def _exit(record: Extract, number: int) -> dict[str, Cell]:
     """The columns of one exit."""
     readings, last = record.exits[number].readings, number == len(record.exits) - 1
     best = smallest(readings)

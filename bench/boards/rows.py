@@ -10,11 +10,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 from bench.boards.differences import Difference
+from bench.boards.extract import Asked, Extract
 from bench.boards.numbers import Number, crossings, payload, reading
 from bench.records.mean import Mean
-from bench.records.notes import COSTLY
-from bench.records.record import Record
-from bench.records.setup import DENSE, Setup, board_of, plan_of
+from bench.records.setup import DENSE, Setup, plan_of
 from bench.records.store import Entry
 
 RANKED_FROM = 3
@@ -28,7 +27,7 @@ LONGER = 1.05
 """A method that trains more times as long as its recipe than this counts as one that trains longer."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """The records of one training, and those of its dense parent.
 
@@ -37,41 +36,46 @@ class Row:
 
     Attributes:
         entries: the training's records.
-        parent_entries: the dense parent's.
+        parent: the dense parent's records, which count as a row of their own; None where there is none.
         timed_on: the machine; None for the one on which most seeds were timed.
         longer_entries: the records of the same dense network trained as long as this method trained, where it trained
             longer than its recipe and there is such a network.
     """
 
-    entries: tuple[Entry[Record], ...]
-    parent_entries: tuple[Entry[Record], ...] = ()
+    entries: tuple[Entry[Extract], ...]
+    parent: Row | None = None
     timed_on: str | None = None
-    longer_entries: tuple[Entry[Record], ...] = ()
+    longer_entries: tuple[Entry[Extract], ...] = ()
 
     @cached_property
-    def records(self) -> list[Record]:
+    def records(self) -> list[Extract]:
         """The records that count: those that nobody contests, or, where all are contested, the sound ones."""
         good = [e.file for e in self.entries if e.contested is None]
         return good or [e.file for e in self.entries if e.sound]
 
     @cached_property
-    def alike(self) -> list[Record]:
+    def alike(self) -> list[Extract]:
         """Those of them that were measured with the codecs, meters and policies with which most were."""
-        digests = [record.setup.digest() for record in self.records]
+        digests = [record.asked.digest for record in self.records]
         usual = max(digests, key=lambda digest: (digests.count(digest), digest), default=None)
         return [record for record, digest in zip(self.records, digests, strict=True) if digest == usual]
 
     @cached_property
-    def parents(self) -> list[Record]:
+    def parents(self) -> list[Extract]:
         """The dense parent's records that nobody contests."""
-        return [e.file for e in self.parent_entries if e.contested is None]
+        return [] if self.parent is None else [e.file for e in self.parent.entries if e.contested is None]
+
+    @property
+    def asked(self) -> Asked:
+        """The setup of the first one, with its digests; the others may differ from it in policies, codecs and meters."""
+        return self.records[0].asked if self.records else self.entries[0].file.asked
 
     @property
     def setup(self) -> Setup:
-        """The setup of the first one; the others may differ from it in policies, codecs and meters."""
-        return self.records[0].setup if self.records else self.entries[0].file.setup
+        """The setup of the first one."""
+        return self.asked.setup
 
-    @property
+    @cached_property
     def plan(self) -> str:
         """The exits plan, the epochs, and what else sets a row apart: a part of the data, a cut."""
         return plan_of(self.setup)
@@ -79,14 +83,14 @@ class Row:
     @property
     def board(self) -> str:
         """The name of the board that it stands on."""
-        return board_of(self.setup)
+        return self.asked.board
 
     @cached_property
-    def longer(self) -> list[Record]:
+    def longer(self) -> list[Extract]:
         """The uncontested records of the dense network that trained as long."""
         return [e.file for e in self.longer_entries if e.contested is None]
 
-    def against(self, others: Sequence[Record], exit_: int = -1) -> Difference | None:
+    def against(self, others: Sequence[Extract], exit_: int = -1) -> Difference | None:
         """Its accuracy minus that of other records, by pairs of seeds, at one exit; None where no seed is shared."""
         return Difference.paired(_by_seed(self.records, exit_), _by_seed(others, exit_))
 
@@ -113,8 +117,7 @@ class Row:
     @property
     def costly(self) -> list[str]:
         """The operators that its MACs leave out and that may cost as much as what they count."""
-        notes = (record.notes.get(COSTLY) for record in self.records)
-        return sorted({str(name) for note in notes if isinstance(note, dict) for name in note})
+        return sorted({name for record in self.records for name in record.costly})
 
     @cached_property
     def machine(self) -> str | None:
@@ -126,7 +129,7 @@ class Row:
             return self.timed_on
         dates: dict[str, list[str]] = defaultdict(list)
         for record in self.records:
-            dates[machine_of(record)].append(record.created)
+            dates[record.machine].append(record.created)
         return max(dates, key=lambda machine: (len(dates[machine]), max(dates[machine])), default=None)
 
     def is_disturbed(self, exit_: int, name: str) -> bool:
@@ -144,10 +147,25 @@ class Row:
         """
         return self._mean(number, self.machine if timed else None)
 
+    @cached_property
+    def _codecs(self) -> set[str]:
+        """The codecs that were tried in the records that its payload is computed from."""
+        return {codec.spec for record in self.alike for codec in record.setup.codecs}
+
+    @cached_property
+    def _means(self) -> dict[tuple[Number, str | None], Mean | None]:
+        """The means that were asked for: pages ask for one several times, and every smaller network for its parent's."""
+        return {}
+
     def _mean(self, number: Number, machine: str | None) -> Mean | None:
+        if (number, machine) not in self._means:
+            self._means[number, machine] = self._mean_of(number, machine)
+        return self._means[number, machine]
+
+    def _mean_of(self, number: Number, machine: str | None) -> Mean | None:
         records = self.alike if number is payload else self.records
         if machine is not None:
-            records = [record for record in records if machine_of(record) == machine]
+            records = [record for record in records if record.machine == machine]
         return Mean.of(value for record in records if (value := number(record)) is not None)
 
     def ratio(self, number: Number, *, timed: bool = False, in_turn: Number | None = None) -> float | None:
@@ -159,27 +177,18 @@ class Row:
         """
         if in_turn is not None and (timed_ratio := self.mean(in_turn, timed=True)) is not None:
             return timed_ratio.value
-        if (self.setup.method.name == DENSE and self.setup.values is None) or not self.parents:
+        parent = self.parent
+        if (
+            parent is None
+            or not self.parents
+            or (self.setup.method.name == DENSE and self.setup.values is None)
+        ):
             return None
-        parents = Row(self.parent_entries)
-        if number is payload and _codecs(self) != _codecs(parents):
+        if number is payload and self._codecs != parent._codecs:
             return None
         machine = self.machine if timed else None
-        own, dense = self._mean(number, machine), parents._mean(number, machine)
+        own, dense = self._mean(number, machine), parent._mean(number, machine)
         return dense.value / own.value if own and dense and own.value else None
-
-
-def _codecs(row: Row) -> set[str]:
-    """The codecs that were tried in the records that a row's payload is computed from."""
-    return {codec.spec for record in row.alike for codec in record.setup.codecs}
-
-
-def machine_of(record: Record) -> str:
-    """The machine of a record: its processor and the number of threads."""
-    machine = record.machine
-    name = machine.get("accelerator") or machine.get("processor") or "unknown processor"
-    threads = record.timing_threads
-    return f"{name}, {threads} thread{'' if threads == 1 else 's'}"
 
 
 class CutMeans(NamedTuple):
@@ -190,7 +199,7 @@ class CutMeans(NamedTuple):
     top1: Mean
 
 
-def cut_means(records: Iterable[Record], cut: int) -> dict[str, CutMeans]:
+def cut_means(records: Iterable[Extract], cut: int) -> dict[str, CutMeans]:
     """By codec, of the records that have it at this cut."""
     by_codec: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
     for record in records:
@@ -203,7 +212,7 @@ def cut_means(records: Iterable[Record], cut: int) -> dict[str, CutMeans]:
     }
 
 
-def _by_seed(records: Iterable[Record], exit_: int) -> dict[int, float]:
+def _by_seed(records: Iterable[Extract], exit_: int) -> dict[int, float]:
     top1 = reading(exit_, "top1")
     return {record.seed: value for record in records if (value := top1(record)) is not None}
 

@@ -88,7 +88,7 @@ class Curve(Written):
         calibration = self._rates(self.calibration) if self.calibration else [(None, None, None)] * len(test)
         thresholds = self.thresholds or [[]] * len(test)
         return [
-            Point(
+            Point.model_construct(  # of numbers that were validated, and there are many
                 thresholds=row, accuracy=accuracy, macs=macs, shares=shares,
                 calibration_accuracy=calibration_accuracy, calibration_macs=calibration_macs,
             )
@@ -101,9 +101,10 @@ class Curve(Written):
         """Accuracy, mean MACs and shares of every point."""
         rates = []
         for row, right in zip(counts.left, counts.right, strict=True):
-            shares = [left / sum(row) for left in row]
-            macs = sum(share * cost for share, cost in zip(shares, self.costs, strict=True))
-            rates.append((right / sum(row), macs, shares))
+            total = sum(row)
+            shares = [left / total for left in row]
+            macs = sum([share * cost for share, cost in zip(shares, self.costs, strict=True)])
+            rates.append((right / total, macs, shares))
         return rates
 
     def within(self, macs: float) -> Point | None:
@@ -123,7 +124,7 @@ class Curve(Written):
                 front.append(point)
         return sorted(front, key=lambda p: p.macs)
 
-    @property
+    @cached_property
     def shipped(self) -> int | None:
         """The number of the operating point to ship; None for a reference, which is never shipped.
 

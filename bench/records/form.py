@@ -23,6 +23,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 FORM = 1
 """The number of this form; files without one are plain JSON, as all were before."""
 TARGET = 15_000
@@ -43,6 +45,9 @@ LARGEST = 1 << 60
 """The largest whole number that differences may come to."""
 _FILTERS = [{"id": lzma.FILTER_LZMA1, "preset": 6, "lc": 3, "lp": 0, "pb": 0, "dict_size": 1 << 20}]
 _OWN = ("form", "shapes", "words", "packed")
+_ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
+_AS_THEY_ARE = frozenset({int, float, bool, type(None)})
+"""Types of values that every form writes as they are; most of a file's are such."""
 
 
 def written(values: dict[str, Any], bulky: Sequence[str] = ()) -> str:
@@ -189,24 +194,35 @@ class _Reader:
         self.values = 0
 
     def value(self, one: Any) -> Any:
-        self.values += 1
-        if self.values > MAX_VALUES:
-            raise IndexError(f"more than {MAX_VALUES} values")
         if isinstance(one, str):
             return self.text(one)
         if isinstance(one, dict):
-            return {key: self.value(inner) for key, inner in one.items()}
+            self._count(len(one))
+            return {
+                key: inner if type(inner) in _AS_THEY_ARE else self.value(inner) for key, inner in one.items()
+            }
         if not isinstance(one, list):
             return one
+        self._count(len(one))
         first = one[0] if one else None
         if not (isinstance(first, str) and first[:1] == "#"):
-            return [self.value(inner) for inner in one]
+            return [inner if type(inner) in _AS_THEY_ARE else self.value(inner) for inner in one]
         shape = self.shapes[_index(first)]
         if len(one) - 1 > len(shape):
             raise IndexError(f"a row has {len(one) - 1} values and its shape {len(shape)}")
-        self.values += len(shape)
-        values = [self.value(inner) for inner in one[1:]]
+        self._count(len(shape))
+        values = [inner if type(inner) in _AS_THEY_ARE else self.value(inner) for inner in one[1:]]
         return dict(zip(shape, values + [None] * (len(shape) - len(values)), strict=True))
+
+    def _count(self, more: int) -> None:
+        """Count the values of a list or a block.
+
+        Raises:
+            IndexError: there are too many in the file.
+        """
+        self.values += more
+        if self.values > MAX_VALUES:
+            raise IndexError(f"more than {MAX_VALUES} values")
 
     def text(self, one: str) -> Any:
         mark = one[:1]
@@ -340,10 +356,32 @@ def _packed(content: Any) -> str:
 
 def _unpacked(text: str) -> bytes:
     unpacker = lzma.LZMADecompressor(format=lzma.FORMAT_RAW, filters=_FILTERS)
-    content = unpacker.decompress(base64.b85decode(text), MAX_PACKED)
+    content = unpacker.decompress(_from_base85(text), MAX_PACKED)
     if len(content) >= MAX_PACKED:
         raise IndexError(f"what is packed is larger than {MAX_PACKED >> 20} MiB")
     return content
+
+
+_DIGITS = np.full(256, 255, np.uint8)
+_DIGITS[np.frombuffer(_ALPHABET, np.uint8)] = np.arange(85)
+_POWERS = np.array([85**4, 85**3, 85**2, 85, 1], np.uint64)
+
+
+def _from_base85(text: str) -> bytes:
+    """What `base64.b85decode` gives, in a tenth of its time.
+
+    Raises:
+        ValueError: it holds another character, or digits of a number over 32 bits.
+    """
+    missing = -len(text) % 5
+    digits = _DIGITS[np.frombuffer(text.encode("ascii") + b"~" * missing, np.uint8)]
+    if digits.size and digits.max() > 84:
+        raise ValueError("a character that is no digit of base 85")
+    numbers = digits.reshape(-1, 5).astype(np.uint64) @ _POWERS
+    if numbers.size and numbers.max() > 0xFFFFFFFF:
+        raise ValueError("digits of base 85 that come to more than 32 bits")
+    content = numbers.astype(">u4").tobytes()
+    return content[: len(content) - missing]
 
 
 def _shapes(value: Any) -> Iterator[tuple[str, ...]]:

@@ -144,6 +144,15 @@ class Sealed(Block):
             raise SeesawError(
                 f"{path} cannot be read ({error.strerror}). Give the path of a {cls.title}."
             ) from error
+        return cls.from_bytes(data, path)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, path: Path) -> Self:
+        """Read one file from its content, all of it or more than `MAX_BYTES`.
+
+        Raises:
+            SeesawError: no JSON, or not of this schema.
+        """
         if len(data) > MAX_BYTES:
             raise SeesawError(
                 f"{path} is larger than any {cls.title} ({MAX_BYTES >> 20} MiB). Remove the file."
@@ -223,11 +232,12 @@ def _sha256(values: Any) -> str:
 def without_open(value: Any) -> Any:
     """JSON values without those that are left open: none, false and empty ones."""
     if isinstance(value, dict):
-        kept = {
-            key: without_open(inner) if isinstance(inner, (dict, list)) else inner
-            for key, inner in value.items()
-        }
-        return {key: inner for key, inner in kept.items() if inner or not is_open(inner)}
+        kept = {}
+        for key, one in value.items():
+            inner = without_open(one) if isinstance(one, (dict, list)) else one
+            if inner or not is_open(inner):
+                kept[key] = inner
+        return kept
     if isinstance(value, list):
         return [without_open(inner) if isinstance(inner, (dict, list)) else inner for inner in value]
     return value

@@ -29,19 +29,20 @@ NOTE, MAX_NOTE = ".contested", 4096
 """Ending of a maintainer's note beside a file, and the bytes of it that are read."""
 
 S = TypeVar("S", bound=Sealed)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Entry(Generic[S]):
+class Entry(Generic[T]):
     """A written file, and whether it is contested.
 
     Attributes:
-        file: its content.
+        file: its content, or what a board shows of it.
         contested: the reason: a maintainer's, or a fault that this or another file shows; None for none.
         sound: whether it has no faults, so that one may compute with its numbers.
     """
 
-    file: S
+    file: T
     contested: str | None = None
     sound: bool = True
 

@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from bench.boards.choice import LINKS, SLOWER, CutChoice, best_cut, best_policy
+from bench.boards.extract import Extract
 from bench.boards.numbers import LOSSLESS, smallest
 from bench.boards.units import big, in_bytes, seconds
 from bench.records.notes import COSTLY, stage_words
@@ -129,7 +130,7 @@ def _cut(record: Record, best: CutChoice) -> str:
 
 
 def _policy(record: Record) -> Iterator[str]:
-    best, last = best_policy(record), record.exits[-1].readings.get("top1")
+    best, last = best_policy(Extract.of(record)), record.exits[-1].readings.get("top1")
     if best is None:
         return
     faster = f", {best.faster:.2f} x as fast" if best.faster else ""

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from bench.boards.board import Board, Field, Line
 from bench.boards.cells import Table, cost, percent, plain, times
+from bench.boards.extract import SHARES
 from bench.boards.findings import CAVEAT, signed
 from bench.boards.markup import computed, table, text
-from bench.boards.numbers import LOSSLESS, SHARES, Number, cut_packed, cut_reading, reading
+from bench.boards.numbers import LOSSLESS, Number, cut_packed, cut_reading, reading, times_trained
 from bench.boards.policies import NOTE as POLICIES_NOTE
 from bench.boards.rates import HEADS as RATE_HEADS
 from bench.boards.rates import NOTE as RATES_NOTE
@@ -131,7 +132,7 @@ def _last(line: Line) -> list[str]:
     row, last = line.row, line.last
     loss = row.against(row.parents) if row.setup.method.name != DENSE else None
     beside = row.against(row.longer)
-    budget, longer = row.mean(lambda record: record.budget), last["overhead"].mean
+    budget, longer = row.mean(times_trained), last["overhead"].mean
     models = sorted(key for key in last if key.startswith("energy."))
     return [
         "-" if line.group is None else str(line.group),

@@ -11,10 +11,10 @@ from bench.boards.board import Board, Field
 from bench.boards.cells import FORMS, Table, filled
 from bench.boards.data import field_data, line_data, more_data
 from bench.boards.differences import LEVELS, MARGIN, quantile
+from bench.boards.extract import SHARES
 from bench.boards.families import KINDS, network_of
 from bench.boards.findings import CAVEAT
 from bench.boards.markup import Chapter
-from bench.boards.numbers import SHARES
 from bench.boards.policies import NOTE
 from bench.boards.rates import NOTE as RATES_NOTE
 from bench.boards.styles import styles

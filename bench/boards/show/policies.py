@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from bench.boards.numbers import SHARES, thriftiest, time_kept, walked_by, whole_cost
+from bench.boards.extract import SHARES
+from bench.boards.numbers import thriftiest, time_kept, walked_by, whole_cost
 from bench.boards.units import digits, in_bytes, seconds
 from bench.records.curve import Curve
 from bench.records.record import Early, Exit, Record, Walked
@@ -62,8 +63,8 @@ def walks_table(record: Record) -> Table | None:
     for head in ("top-1", "MACs\nkept", *(f"batches of {size}\nrouting\nfaster" for size in sizes)):
         table.add_column(head, justify="right", no_wrap=True)
     curves = {curve.policy: curve for curve in record.curves}
-    for walk in walked_by(record, sizes[0]).values():
-        rows = [walked_by(record, size).get(walk.policy) for size in sizes]
+    for walk in walked_by(record.walks, sizes[0]).values():
+        rows = [walked_by(record.walks, size).get(walk.policy) for size in sizes]
         curve = curves.get(walk.policy or "")
         kept = ["", ""]
         if curve is not None and walk.point is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.boards.board import Board
+from bench.boards.numbers import times_trained
 from bench.boards.show.markdown import page
 from bench.boards.show.terminal import COLUMNS
 from bench.errors import SeesawError, needing
@@ -92,7 +93,7 @@ def plain_rows(board: Board) -> tuple[list[str], list[list[Any]]]:
     rows = []
     for line in board.fields[0].lines:
         row, top1 = line.row, line.last["top1"].mean
-        budget = row.mean(lambda record: record.budget)
+        budget = row.mean(times_trained)
         means = [line.last[key].mean for key in COLUMNS]
         rows.append(
             [

@@ -75,7 +75,7 @@ def check_files(
     Raises:
         SeesawError: a process died.
     """
-    count = processes or (1 if len(paths) <= FEW else _cores())
+    count = processes or (1 if len(paths) <= FEW else cores())
     check, checked = partial(check_file, store=store), []
     if count == 1:
         for path in paths:
@@ -83,7 +83,7 @@ def check_files(
             report(len(checked))
         return checked
     try:
-        with _pool(count) as pool:
+        with processes_of(count) as pool:
             for one in pool.map(check, paths, chunksize=max(1, min(8, len(paths) // count))):
                 checked.append(one)
                 report(len(checked))
@@ -95,7 +95,7 @@ def check_files(
 
 
 @contextmanager
-def _pool(count: int) -> Iterator[Executor]:
+def processes_of(count: int) -> Iterator[Executor]:
     """Processes that start no more work once the block is left, whatever ended it."""
     pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
     try:
@@ -104,6 +104,6 @@ def _pool(count: int) -> Iterator[Executor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _cores() -> int:
+def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench.plugins.listing import bases
 from bench.records.checks.cuts import cut_faults
@@ -159,6 +159,7 @@ def _curve(record: Record, curve: Curve) -> Iterator[str]:
         yield f"The curve of {curve.policy} is not of {samples} samples."
     if curve.test is not None and None not in costs and curve.costs != costs:
         yield f"The exits of {curve.policy} cost {curve.costs}, and the shares of its points come to other MACs."
+    able = _Able.of(record)
     for number, point in enumerate(curve.outcomes):
         name = f"Point {number} of {curve.policy}"
         if (point.calibration_accuracy is None) != curve.reference or (
@@ -169,13 +170,15 @@ def _curve(record: Record, curve: Curve) -> Iterator[str]:
             yield f"{name} has shares that do not make up all samples."
             continue
         if None not in costs:
-            cost = sum(s * (c or 0) for s, c in zip(point.shares, costs, strict=True))
+            cost = sum([s * (c or 0) for s, c in zip(point.shares, costs, strict=True)])
             if not math.isclose(point.macs, cost, rel_tol=1e-6):
                 yield f"{name} says {point.macs:g} MACs, and its shares come to {cost:g}."
         if not whole(point.accuracy * samples):
             yield f"{name} has an accuracy, {point.accuracy!r}, that is no share of the samples."
         yield from _alone(record, name, point.shares, point.accuracy, "top1")
-        yield from _possible(record, name, point.shares, point.accuracy)
+        least, most = able.bounds(point.shares)
+        if not least - SAME <= point.accuracy <= most + SAME:
+            yield f"{name} has an accuracy of {point.accuracy:g}, and its exits allow {least:g} to {most:g}."
     if curve.calibration is not None:
         yield from _calibration(record, curve)
 
@@ -200,14 +203,31 @@ def _alone(record: Record, name: str, shares: list[float], accuracy: float, read
             yield f"{name} lets all leave at one exit, and is not as accurate as that exit."
 
 
-def _possible(record: Record, name: str, shares: list[float], accuracy: float) -> Iterator[str]:
-    """No more samples are answered rightly than leave where an exit is right, nor than any exit is right about."""
-    exits = [value(exit_.readings, "top1") for exit_ in record.exits]
-    pairs = [(share, right) for share, right in zip(shares, exits, strict=True) if right is not None]
-    last, over = value(record.exits[-1].readings, "top1"), value(record.net, "overthinking")
-    most = sum(min(pair) for pair in pairs)
-    if last is not None and (over is not None or len(exits) == 1):
-        most = min(most, last + (over or 0.0))
-    least = sum(max(0.0, share + right - 1) for share, right in pairs)
-    if len(pairs) == len(exits) and not least - SAME <= accuracy <= most + SAME:
-        yield f"{name} has an accuracy of {accuracy:g}, and its exits allow {least:g} to {most:g}."
+class _Able(NamedTuple):
+    """What the exits of a record allow of a policy's accuracy.
+
+    Attributes:
+        rights: the share of samples that each exit is right about; none where an exit does not say it.
+        most: the share that the last exit, or an earlier one alone, is right about; 1 where the record does not say it.
+    """
+
+    rights: list[float]
+    most: float
+
+    @classmethod
+    def of(cls, record: Record) -> _Able:
+        exits = [value(exit_.readings, "top1") for exit_ in record.exits]
+        rights = [right for right in exits if right is not None]
+        last, over = exits[-1] if exits else None, value(record.net, "overthinking")
+        is_told = last is not None and (over is not None or len(exits) == 1)
+        return cls(
+            rights if len(rights) == len(exits) else [], (last or 0.0) + (over or 0.0) if is_told else 1.0
+        )
+
+    def bounds(self, shares: list[float]) -> tuple[float, float]:
+        """No more samples are answered rightly than leave where an exit is right, nor than any exit is right about."""
+        if not self.rights:
+            return 0.0, 1.0
+        pairs = list(zip(shares, self.rights, strict=True))
+        least = sum([share + right - 1 for share, right in pairs if share + right > 1])
+        return least, min(sum([share if share < right else right for share, right in pairs]), self.most)

@@ -3,6 +3,7 @@
 import pytest
 
 from bench.boards.choice import SLOWER, Link, best_cut, best_policy
+from bench.boards.extract import Extract
 from tests.bench.edited import edited, set_
 
 SLOW, FAST = Link("slow", 1e3), Link("fast", 1e12)
@@ -49,7 +50,7 @@ def test_a_cut_whose_time_is_unknown_or_disturbed_is_not_taken(record):
 
 def test_the_policy_costs_least_on_calibration_among_those_within_a_point_of_the_best(made):
     record = made(0)
-    best = best_policy(record)
+    best = best_policy(Extract.of(record))
     candidates = [curve for curve in record.curves if curve.shipped is not None]
     assert best.among == len(candidates)
     taken = next(curve for curve in candidates if curve.policy == best.policy)

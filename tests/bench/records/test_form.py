@@ -1,3 +1,4 @@
+import base64
 import json
 import math
 import random
@@ -118,3 +119,12 @@ def test_every_published_record_takes_at_most_fifteen_kilobytes():
 def test_a_field_that_is_called_as_a_part_of_the_form_is_refused():
     with pytest.raises(ValueError, match="words"):
         form.written({"words": [1]})
+
+
+def test_base_85_is_read_as_python_reads_it():
+    for size in (*range(12), 4097):
+        content = random.Random(size).randbytes(size)
+        assert form._from_base85(base64.b85encode(content).decode()) == content
+    for text in ("~~~~~", "ab cd", "abc\u00e9", '"0000'):
+        with pytest.raises(ValueError, match=r"base 85|ascii"):
+            form._from_base85(text)

@@ -33,12 +33,33 @@ def rows(entries: Iterable[Entry[Extract]]) -> dict[str, list[Row]]:
     for (board, *_), group in groups.items():
         asked = group[0].file.asked
         longer = _longer(group, dense.get((board, asked.whatever_epochs), {}))
-        for machine in _machines(group):
-            own, longer_entries = (tuple(_one_a_seed(some, machine)) for some in (group, longer))
-            boards[board].append(Row(own, parent(board, asked.parent, machine), machine, longer_entries))
+        own = {machine: tuple(_one_a_seed(group, machine)) for machine in _machines(group)}
+        for machine, chosen in own.items():
+            boards[board].append(
+                Row(
+                    chosen,
+                    parent(board, asked.parent, machine),
+                    machine,
+                    tuple(_one_a_seed(longer, machine)),
+                    _superseded(group, own, machine),
+                )
+            )
     for board in boards.values():
         board.sort(key=lambda row: (row.setup.model, row.asked.digest, row.machine))
     return dict(sorted(boards.items()))
+
+
+def _superseded(
+    group: Iterable[Entry[Extract]], own: Mapping[str, Iterable[Entry[Extract]]], machine: str
+) -> tuple[Extract, ...]:
+    """The uncontested records of one machine that are on the row of no machine, in order of seeds and dates."""
+    chosen = {id(entry) for entries in own.values() for entry in entries}
+    left = [
+        entry.file
+        for entry in group
+        if entry.contested is None and id(entry) not in chosen and entry.file.machine == machine
+    ]
+    return tuple(sorted(left, key=lambda one: (one.seed, one.created, one.digest)))
 
 
 def _machines(group: Iterable[Entry[Extract]]) -> list[str]:

@@ -18,6 +18,7 @@ from bench.boards.show.networks import chapter
 from bench.boards.streams.page import chapter as stream_chapter
 from bench.boards.streams.page import page as stream_page
 from bench.boards.streams.read import read_stream_boards
+from bench.boards.superseded import remarks
 from bench.errors import SeesawError, counted
 from bench.files import write_whole
 from bench.lock import alone
@@ -31,6 +32,9 @@ Read = tuple[Mapping[str, Any], list[str]]
 """Boards by name, and a sentence for each file that stands on none."""
 
 
+Remark = Callable[[str], None]
+
+
 class Drawing(NamedTuple):
     """The way from all files of one kind to pages.
 
@@ -40,6 +44,7 @@ class Drawing(NamedTuple):
         page: a board's page.
         chapter: the part of index.html that all boards make; None where it would be empty.
         tables: files of all boards' numbers; None where there are none.
+        remarks: sentences on sound files that count nowhere.
     """
 
     read: Callable[[Store], Read]
@@ -47,18 +52,28 @@ class Drawing(NamedTuple):
     page: Callable[[Any], str]
     chapter: Callable[[Mapping[str, Any]], Chapter | None]
     tables: Callable[[Mapping[str, Any]], dict[str, bytes]] | None = None
+    remarks: Callable[[Mapping[str, Any]], list[str]] = lambda boards: []
 
 
 DRAWINGS: dict[type[Sealed], Drawing] = {
-    Record: Drawing(read_boards, "{}.md", page, chapter, results),
+    Record: Drawing(read_boards, "{}.md", page, chapter, results, remarks),
     StreamRecord: Drawing(read_stream_boards, "online-{}.md", stream_page, stream_chapter),
     DeploymentRecord: Drawing(read_deployment_boards, "deploy-{}.md", deployment_page, deployment_chapter),
 }
 """By kind of file; files of another kind are reported, and drawn nowhere."""
 
 
-def files(store: Store) -> tuple[dict[str, bytes], list[str]]:
-    """Every page and the tables beside them, by name, and a sentence for each file that is on none."""
+def _unheard(remark: str) -> None:
+    """Take a remark to nobody."""
+
+
+def files(store: Store, remark: Remark = _unheard) -> tuple[dict[str, bytes], list[str]]:
+    """Every page and the tables beside them, by name, and a sentence for each file that is on none.
+
+    Args:
+        store: of the files.
+        remark: called with a sentence on sound files that count nowhere, where there are any.
+    """
     pages: dict[str, str] = {}
     tables: dict[str, bytes] = {}
     chapters: list[Chapter] = []
@@ -70,6 +85,8 @@ def files(store: Store) -> tuple[dict[str, bytes], list[str]]:
             continue
         boards, more = drawing.read(store)
         trouble += more
+        for sentence in drawing.remarks(boards):
+            remark(sentence)
         pages |= {drawing.name.format(name): drawing.page(one) for name, one in boards.items()}
         if (part := drawing.chapter(boards)) is not None:
             chapters.append(part)
@@ -87,11 +104,16 @@ def _undrawn(store: Store, kind: type[Sealed]) -> list[str]:
     return trouble
 
 
-def write_pages(store: Store, pages: Path) -> tuple[list[Path], list[str]]:
+def write_pages(store: Store, pages: Path, remark: Remark = _unheard) -> tuple[list[Path], list[str]]:
     """Write every page, and remove those of boards that are no more.
 
     Processes that write at the same time wait for each other, and each reads the records when it is its turn:
     so the last one has read them all.
+
+    Args:
+        store: of the files.
+        pages: their folder.
+        remark: called with a sentence on sound files that count nowhere, where there are any.
 
     Returns:
         The pages written, and a sentence for each file that is on none.
@@ -104,7 +126,7 @@ def write_pages(store: Store, pages: Path) -> tuple[list[Path], list[str]]:
             f"There is no folder of records at {store.records}. Run something first, or name it: --records."
         )
     with alone(pages / ".lock"):
-        new, trouble = files(store)
+        new, trouble = files(store, remark)
         for name, content in new.items():
             write_whole(pages / name, content, "--pages")
         for old in _gone(pages, new):

@@ -31,7 +31,7 @@ LONGER = 1.05
 class Row:
     """The records of one training, and those of its dense parent.
 
-    Of both there is one uncontested record for each seed, and every contested one. A training whose seeds were timed on
+    Of both there is one uncontested record for each seed, the newest, and every contested one. A training whose seeds were timed on
     several machines has a row for each: there, times are of that machine alone.
 
     Attributes:
@@ -40,12 +40,15 @@ class Row:
         timed_on: the machine; None for the one on which most seeds were timed.
         longer_entries: the records of the same dense network trained as long as this method trained, where it trained
             longer than its recipe and there is such a network.
+        superseded: uncontested records of this training, timed on this machine, that count on no row: a newer one of the same
+            seed does.
     """
 
     entries: tuple[Entry[Extract], ...]
     parent: Row | None = None
     timed_on: str | None = None
     longer_entries: tuple[Entry[Extract], ...] = ()
+    superseded: tuple[Extract, ...] = ()
 
     @cached_property
     def records(self) -> list[Extract]:

@@ -39,11 +39,14 @@ def board(
             )
         out.print("Every page is what the records give.")
         return
-    written, trouble = write_pages(store, pages)
+    remarks: list[str] = []
+    written, trouble = write_pages(store, pages, remarks.append)
     for path in written:
         out.print(str(path), soft_wrap=True)
     for sentence in trouble:
         out.print(f"Left out: {sentence}", style="yellow", soft_wrap=True)
+    for sentence in remarks:
+        out.print(sentence, soft_wrap=True)
 
 
 def plot(

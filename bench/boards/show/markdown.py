@@ -15,6 +15,7 @@ from bench.boards.rates import HEADS as RATE_HEADS
 from bench.boards.rates import NOTE as RATES_NOTE
 from bench.boards.references import references
 from bench.boards.rows import Row, cut_means
+from bench.boards.superseded import superseded
 from bench.boards.units import big, digits, in_bytes
 from bench.errors import counted
 from bench.records.record import BATCHES, Record
@@ -69,6 +70,8 @@ def page(board: Board) -> str:
     if costly := [row for row in board.trainings if row.costly]:
         lines += ["", "## MACs that leave something out", ""]
         lines += [f"* {text(row.setup.model)}: {text(', '.join(row.costly))}" for row in costly]
+    if (old := superseded(board.rows)) is not None:
+        lines += _shown(old)
     if reasons := [(row, reason) for row in board.trainings for reason in row.reasons]:
         lines += ["", "## Contested", ""]
         lines += [f"* {text(row.setup.model_at_density)}, {text(reason)}" for row, reason in reasons]

@@ -18,6 +18,7 @@ from bench.boards.markup import Chapter
 from bench.boards.policies import NOTE
 from bench.boards.rates import NOTE as RATES_NOTE
 from bench.boards.styles import styles
+from bench.boards.superseded import superseded
 from bench.boards.units import big, in_bytes, short
 from bench.errors import counted
 from bench.records.record import BATCHES, Record
@@ -52,7 +53,7 @@ def chapter(boards: Mapping[str, Board]) -> Chapter:
         blocks[f"rows-{number}"] = rows
         blocks[f"more-{number}"] = {
             "rows": [[more_data(line) for line in field.lines] for field in board.fields],
-            "tables": [_plain(table) for table in [*board.tables, *_references(board)]],
+            "tables": [_plain(table) for table in [*board.tables, *_references(board), *_old(board)]],
         }
     first = {name: _first(board, all_axes) for name, board in boards.items()}
     values = {"boards": first, "caveat": CAVEAT}
@@ -111,6 +112,12 @@ def _plain(table: Table) -> dict[str, Any]:
     heads, rows = filled(table.heads, table.rows)
     note = table.note.replace("*", "")
     return {"title": table.title, "note": note, "heads": heads, "rows": rows, "names": table.names}
+
+
+def _old(board: Board) -> list[Table]:
+    """The table of superseded records; none where there are none."""
+    table = superseded(board.rows)
+    return [] if table is None else [table]
 
 
 def _references(board: Board) -> list[Table]:

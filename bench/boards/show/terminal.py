@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from bench.boards.board import Board, Field, Line
+from bench.boards.numbers import times_trained
 from bench.boards.units import digits
 
 COLUMNS = {
@@ -40,7 +41,7 @@ def board_table(board: Board, field: Field | None = None, lines: Iterable[Line] 
     for line in field.lines if lines is None else lines:
         row = line.row
         left_out = f"\nMACs leave out {', '.join(row.costly)}" if row.costly else ""
-        budget = row.mean(lambda record: record.budget)
+        budget = row.mean(times_trained)
         table.add_row(
             f"{row.setup.model_at_density}\n{row.plan}{left_out}",
             str(row.seeds),

@@ -23,7 +23,7 @@ class Chapter:
         scripts: the names of its scripts, which lie beside the template, in order.
         values: what the template is given.
         data: what the scripts find in `page` at once, by names that no other chapter uses.
-        blocks: what they ask for by name when it is to be shown, each a block of its own.
+        blocks: what they ask for when it is to be shown, each in a file of its own, by names of letters, digits and hyphens.
     """
 
     folder: str

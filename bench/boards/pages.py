@@ -12,7 +12,7 @@ from bench.boards.deployments.page import page as deployment_page
 from bench.boards.deployments.read import read_deployment_boards
 from bench.boards.markup import Chapter, computed
 from bench.boards.results import results
-from bench.boards.show.html import index
+from bench.boards.show.html import FOLDER, TAKE, index
 from bench.boards.show.markdown import page
 from bench.boards.show.networks import chapter
 from bench.boards.streams.page import chapter as stream_chapter
@@ -92,7 +92,7 @@ def files(store: Store, remark: Remark = _unheard) -> tuple[dict[str, bytes], li
             chapters.append(part)
         if drawing.tables is not None:
             tables |= drawing.tables(boards)
-    pages |= {"index.html": index(chapters), "schema.json": schema()}
+    pages |= index(chapters) | {"schema.json": schema()}
     return {name: text.encode() for name, text in pages.items()} | tables, trouble
 
 
@@ -149,15 +149,13 @@ def _is(page: Path, content: bytes) -> bool:
 
 
 def _gone(pages: Path, names: Collection[str]) -> list[Path]:
-    """The pages of earlier boards whose names are not among these; a page by anyone else is left alone."""
-    return [
-        old
-        for old in sorted(pages.glob("*-v*.md"))
-        if old.is_file()
-        and old.name not in names
-        and _ours(old.read_text(encoding="utf-8", errors="replace"))
-    ]
+    """The pages and blocks of earlier boards whose names are not among these; a file by anyone else is left alone."""
+    old = [*sorted(pages.glob("*-v*.md")), *sorted(pages.glob(f"{FOLDER}/*.js"))]
+    gone = [one for one in old if one.is_file() and one.relative_to(pages).as_posix() not in names]
+    return [one for one in gone if _ours(one, one.read_text(encoding="utf-8", errors="replace"))]
 
 
-def _ours(text: str) -> bool:
+def _ours(path: Path, text: str) -> bool:
+    if path.suffix == ".js":
+        return text.startswith(f'{TAKE}"{path.stem}"')
     return any(computed(kind) in text for kind in FILE_KINDS)

@@ -9,7 +9,7 @@ import typer
 
 from bench.commands import options
 from bench.commands.options import out
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 from bench.files import PUBLISHED
 from bench.plugins.spec import near
 
@@ -41,8 +41,15 @@ def board(
         return
     remarks: list[str] = []
     written, trouble = write_pages(store, pages, remarks.append)
+    blocks = [path for path in written if path.parent != pages]
     for path in written:
-        out.print(str(path), soft_wrap=True)
+        if path.parent == pages:
+            out.print(str(path), soft_wrap=True)
+    if blocks:
+        folder = blocks[0].parent
+        out.print(
+            f"{folder}: {counted(len(blocks), 'file')} that index.html loads from beside it", soft_wrap=True
+        )
     for sentence in trouble:
         out.print(f"Left out: {sentence}", style="yellow", soft_wrap=True)
     for sentence in remarks:

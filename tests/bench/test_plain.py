@@ -128,7 +128,7 @@ def hostile(made, tmp_path):
 def test_no_page_holds_what_is_obeyed(hostile, tmp_path):
     written, _ = write_pages(hostile[0], tmp_path / "pages")
     assert written
-    for path in (one for one in (tmp_path / "pages").iterdir() if one.suffix != ".parquet"):
+    for path in (one for one in (tmp_path / "pages").rglob("*.*") if one.suffix != ".parquet"):
         words = path.read_text(encoding="utf-8")
         assert not obeyed(words), path
         assert "evil<b>" not in words

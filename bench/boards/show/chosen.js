@@ -2,12 +2,14 @@
 function drawOne() {
   const own = rows();
   if (!own.length) return;
-  const number = Math.max(0, own.findIndex((row) => key(row) === state.chosen)), row = own[number], more = rest().rows[place()][number];
+  const number = Math.max(0, own.findIndex((row) => key(row) === state.chosen)), row = own[number];
+  if (!need(moreName(number), () => drawPart("one"))) return;
+  const further = more(number);
   options("chosen", own.map((one) => [key(one), title(one)]), key(row));
-  drawCurve(row, more);
-  if (more.rates) drawRates(more.rates); else drawCuts(more);
-  showRates(more.rates);
-  const policies = more.policies.map((p) => [p.policy + (p.reference ? " (sees labels)" : ""), ...p.at.map((pair) => pair ? shown(pair[0], "share") : "-"), p.area ? shown(p.area[0], "share") : "-", p.exit ? p.exit[0].toFixed(2) : "-", p.shipped ? shown(p.shipped[0], "share") : "-", ...p.times.map((pair) => pair ? `${pair[0].toFixed(2)} x` : "-")]);
+  drawCurve(row, further);
+  if (further.rates) drawRates(further.rates); else drawCuts(further);
+  showRates(further.rates);
+  const policies = further.policies.map((p) => [p.policy + (p.reference ? " (sees labels)" : ""), ...p.at.map((pair) => pair ? shown(pair[0], "share") : "-"), p.area ? shown(p.area[0], "share") : "-", p.exit ? p.exit[0].toFixed(2) : "-", p.shipped ? shown(p.shipped[0], "share") : "-", ...p.times.map((pair) => pair ? `${pair[0].toFixed(2)} x` : "-")]);
   const heads = ["policy", ...page.shares.map((share) => `top-1 at ${share}`), "area", "mean exit at 50%", "shipped", "MACs", ...page.batches.map((batch) => `time, batch ${batch}`)];
   byId("policies").replaceChildren();
   if (policies.length) {
@@ -15,8 +17,8 @@ function drawOne() {
     byId("policies").append(html("p", page.policiesNote, { class: "note" }));
   }
   const facts = {
-    task: more.task, seeds: String(row.seeds) + (row.ranked ? "" : " (unranked)"), "timed on": state.machine,
-    recipe: Object.entries(more.recipe).map(([k, v]) => `${k} ${v}`).join(", "), digest: row.digest,
+    task: further.task, seeds: String(row.seeds) + (row.ranked ? "" : " (unranked)"), "timed on": state.machine,
+    recipe: Object.entries(further.recipe).map(([k, v]) => `${k} ${v}`).join(", "), digest: row.digest,
     "dense parent / this": Object.entries(row.ratios || {}).map(([k, v]) => `${page.axes[k][0]} ${v.toFixed(2)} x`).join(", ") || null,
     "trains longer": row.longer, contested: row.contested?.join(" ") || null,
   };

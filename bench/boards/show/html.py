@@ -1,11 +1,15 @@
-"""The page: one file that works from disk, without a network, under a strict content policy."""
+"""The page: it works from disk, without a network, under a strict content policy; what its first view does not need lies beside it.
+
+Each block of data is a script of one call, since from disk a browser reads nothing else; the policy lets in what the page's own
+script asks for, and no other script, whatever stands in the page (`strict-dynamic`).
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +24,21 @@ SCRIPTS = ("page.js", "plot.js", "table.js")
 """What the scripts of all chapters use."""
 
 
-def index(chapters: Sequence[Chapter]) -> str:
-    """The page, with a chapter for each kind of file."""
+FOLDER = "index"
+"""The folder of blocks, beside the page."""
+TAKE = "take("
+"""What every file of a block begins with."""
+
+
+def index(chapters: Sequence[Chapter]) -> dict[str, str]:
+    """The page, with a chapter for each kind of file, and the blocks that it loads when they are asked for, by name of file."""
+    blocks = {name: _json(value) for one in chapters for name, value in one.blocks.items()}
+    stamps = {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in blocks.items()}
+    files = {f"{FOLDER}/{name}.js": _call(name, stamps[name], text) for name, text in blocks.items()}
+    return {"index.html": _page(chapters, stamps)} | files
+
+
+def _page(chapters: Sequence[Chapter], stamps: Mapping[str, str]) -> str:
     homes = {HOME, *(one.source.parent for one in chapters)}
     environment = Environment(
         loader=FileSystemLoader(sorted(homes)),
@@ -45,8 +62,10 @@ def index(chapters: Sequence[Chapter]) -> str:
             Markup(environment.get_template(f"{one.source.name}.html.j2").render(one.values))
             for one in chapters
         ],
-        data=_inside_script({name: value for one in chapters for name, value in one.data.items()}),
-        blocks={name: _inside_script(value) for one in chapters for name, value in one.blocks.items()},
+        data=_inside_script(
+            {name: value for one in chapters for name, value in one.data.items()}
+            | {"folder": FOLDER, "blocks": stamps}
+        ),
         style=style,
         script=script,
         style_hash=_hash(style),
@@ -54,9 +73,19 @@ def index(chapters: Sequence[Chapter]) -> str:
     )
 
 
+def _json(data: Any) -> str:
+    return json.dumps(plain_values(data), separators=(",", ":"), allow_nan=False)
+
+
+def _call(name: str, stamp: str, text: str) -> str:
+    """A script that hands the page a block as JSON text: no text of a record is code in it, and no key a prototype."""
+    quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f'{TAKE}"{name}","{stamp}",\'{quoted}\');\n'
+
+
 def _inside_script(data: Any) -> str:
     """JSON that cannot end the script element that it stands in, whatever a record's texts are."""
-    text = json.dumps(plain_values(data), separators=(",", ":"), allow_nan=False)
+    text = _json(data)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 

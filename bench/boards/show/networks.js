@@ -8,8 +8,10 @@ const names = Object.keys(page.boards || {});
 const board = () => page.boards[state.board];
 const place = () => Math.max(0, board().fields.findIndex((one) => one.recipe === state.recipe && one.machine === state.machine));
 const field = () => board().fields[place()];
-const rows = () => block(`rows-${names.indexOf(state.board)}`)[place()];
-const rest = () => block(`more-${names.indexOf(state.board)}`);
+const rowsName = () => `${state.board}-rows-${place()}`;
+const rows = () => block(rowsName());
+const moreName = (number) => `${state.board}-more-${place()}-${Math.floor(number / page.chunk)}`;
+const more = (number) => block(moreName(number))[number % page.chunk];
 const last = (row, key) => row.whole && key in row.whole ? row.whole[key] : row.exits?.[row.exits.length - 1]?.[key];
 const networks = () => {
   // Backbones with their exits plans, those of most rows first.
@@ -49,7 +51,7 @@ function settle() {
 }
 
 function writeState() {
-  const usual = { ...DEFAULTS, board: names[0], recipe: board().fields[0].recipe, machine: board().fields.find((one) => one.recipe === state.recipe).machine, network: networks()[0] };
+  const usual = { ...DEFAULTS, board: names[0], recipe: board().fields[0].recipe, machine: board().fields.find((one) => one.recipe === state.recipe).machine, network: rows() && networks()[0] };
   const kept = KEYS.filter((name) => state[name] && state[name] !== usual[name]).map((name) => [name, state[name]]);
   history.replaceState(null, "", "#" + new URLSearchParams(kept));
 }
@@ -82,12 +84,15 @@ function cells(row) {
   return [row.group ? String(row.group) : "-", nameCell(row), cellOf(row, "top1"), points(row.loss), cellOf(row, "bytes"), cellOf(row, "latency"), cellOf(row, "macs.effective"), training];
 }
 
-function drawFirst() {
+function drawFound() {
   const own = field();
   byId("about").textContent = own.about;
   byId("sentences").replaceChildren(...own.findings.map((words) => html("li", words)));
   if (!own.findings.length) byId("sentences").append(html("li", "Too few seeds or networks to find anything out: three seeds of two methods are needed."));
   byId("caveat").textContent = page.caveat;
+}
+
+function drawFirst() {
   table(byId("best"), HEADS, rows().slice(0, 10).map(cells), { label: "The first ten networks" });
   byId("best").append(html("p", "By accuracy, in groups: networks of one group cannot be told from its first one by pairs of seeds. Against dense: points more than the dense parent. File: packed. Time: a sample alone. All within one training recipe and one machine.", { class: "note" }));
 }
@@ -107,20 +112,30 @@ function open(name) {
   // Show a part of the page and go there.
   const part = byId(name);
   if (!part) return;
-  if (part.tagName === "DETAILS") { part.open = true; PARTS[name]?.(); }
+  if (part.tagName === "DETAILS") { part.open = true; drawPart(name); }
   change("open", name);
   part.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
   (part.querySelector("summary") || part).focus({ preventScroll: true });
 }
 
-function drawParts() {
-  for (const [name, draw] of Object.entries(PARTS)) if (byId(name).open) draw();
-  byId("tables").replaceChildren();
-  for (const one of rest().tables) textTable(byId("tables"), one);
-  if (board().contested.length) textTable(byId("tables"), { title: "Contested records", note: "Their numbers count nowhere.", heads: ["network", "reason"], rows: board().contested, names: 2 });
+function drawPart(name) {
+  // A part that is open, as soon as the rows are here.
+  ask(rowsName(), () => { if (byId(name).open) PARTS[name]?.(); });
 }
 
-function draw() {
+function drawParts() {
+  for (const name of Object.keys(PARTS)) drawPart(name);
+  byId("tables").replaceChildren();
+  const own = `${state.board}-tables`;
+  board().tables.forEach((title, number) => textTable(byId("tables"), title, (fill) => ask(own, (tables) => fill(tables[number]))));
+  if (board().contested.length) {
+    const table = { note: "Their numbers count nowhere.", heads: ["network", "reason"], rows: board().contested, names: 2 };
+    textTable(byId("tables"), "Contested records", (fill) => fill(table));
+  }
+}
+
+function draw(then) {
+  // The findings at once, the rest as soon as the rows of this field are here.
   settle();
   const fields = board().fields;
   options("board", names.map((name) => [name, page.boards[name].title]), state.board);
@@ -129,11 +144,16 @@ function draw() {
   for (const name of Object.keys(LIMITS)) byId(name).value = state[name] || "";
   byId("find").value = state.find || "";
   options("order", Object.keys(page.axes).map((name) => [name, page.axes[name][0]]), state.order);
+  drawFound();
+  byId("networks").setAttribute("aria-busy", "true");
+  if (!need(rowsName(), () => draw(then))) return;
+  byId("networks").removeAttribute("aria-busy");
   drawFirst();
   drawTaken();
   drawControls();
   drawPlot();
   drawParts();
+  then?.();
 }
 
 function begin() {
@@ -147,18 +167,21 @@ function begin() {
       writeState();
       draw();
     });
-  for (const name of Object.keys(LIMITS)) byId(name).addEventListener("input", (event) => { change(name, event.target.value); drawTaken(); });
-  for (const name of ["x", "y", "network", "least", "most"]) byId(name).addEventListener("change", (event) => { change(name, event.target.value); drawControls(); drawPlot(); });
-  byId("lines").addEventListener("change", (event) => { change("lines", [...event.target.selectedOptions].map((one) => one.value).join("|")); drawPlot(); });
-  for (const name of ["a", "b"]) byId(name).addEventListener("change", (event) => { change(name, event.target.value); drawCompare(); });
-  byId("chosen").addEventListener("change", (event) => { change("chosen", event.target.value); drawOne(); });
-  byId("find").addEventListener("input", (event) => { change("find", event.target.value); drawAll(); });
-  byId("order").addEventListener("change", (event) => { change("order", event.target.value); drawAll(); });
+  for (const name of Object.keys(LIMITS)) byId(name).addEventListener("input", (event) => { change(name, event.target.value); ask(rowsName(), drawTaken); });
+  for (const name of ["x", "y", "network", "least", "most"]) byId(name).addEventListener("change", (event) => { change(name, event.target.value); ask(rowsName(), () => { drawControls(); drawPlot(); }); });
+  byId("lines").addEventListener("change", (event) => { change("lines", [...event.target.selectedOptions].map((one) => one.value).join("|")); ask(rowsName(), drawPlot); });
+  for (const name of ["a", "b"]) byId(name).addEventListener("change", (event) => { change(name, event.target.value); drawPart("compare"); });
+  byId("chosen").addEventListener("change", (event) => { change("chosen", event.target.value); drawPart("one"); });
+  byId("find").addEventListener("input", (event) => { change("find", event.target.value); drawPart("all"); });
+  byId("order").addEventListener("change", (event) => { change("order", event.target.value); drawPart("all"); });
   for (const link of document.querySelectorAll("[data-open]")) link.addEventListener("click", (event) => { event.preventDefault(); open(link.dataset.open); });
-  for (const [name, draw] of Object.entries(PARTS)) byId(name).addEventListener("toggle", () => { if (byId(name).open) draw(); });
-  addEventListener("hashchange", () => { readState(); draw(); if (state.open) open(state.open); });
+  for (const name of Object.keys(PARTS)) byId(name).addEventListener("toggle", () => drawPart(name));
+  addEventListener("hashchange", () => { readState(); draw(goToOpen); });
   let wide = innerWidth;
-  addEventListener("resize", () => { if (innerWidth !== wide) { wide = innerWidth; drawPlot(); if (byId("one").open) drawOne(); } });
-  draw();
+  addEventListener("resize", () => { if (innerWidth !== wide && rows()) { wide = innerWidth; drawPlot(); drawPart("one"); } });
+  draw(goToOpen);
+}
+
+function goToOpen() {
   if (state.open) open(state.open);
 }

@@ -26,6 +26,8 @@ from bench.records.record import BATCHES, Record
 SCRIPTS = ("networks.js", "answers.js", "tradeoff.js", "chosen.js")
 FIRST = 10
 """Rows of the first view."""
+CHUNK = 40
+"""Rows whose further numbers are loaded together, when one of them is chosen."""
 PAIRS = 31
 """Quantiles of Student's t are given for fewer pairs than this."""
 
@@ -45,16 +47,18 @@ def chapter(boards: Mapping[str, Board]) -> Chapter:
         "policiesNote": NOTE.replace("*", ""),
         "ratesNote": RATES_NOTE.replace("*", ""),
         "t": [[short(quantile(level, pairs - 1)) for pairs in range(2, PAIRS)] for level in LEVELS],
+        "chunk": CHUNK,
         "boards": {name: _board(board) for name, board in boards.items()},
     }
     blocks: dict[str, Any] = {}
-    for number, board in enumerate(boards.values()):
-        rows = [[line_data(line, all_axes) for line in field.lines] for field in board.fields]
-        blocks[f"rows-{number}"] = rows
-        blocks[f"more-{number}"] = {
-            "rows": [[more_data(line) for line in field.lines] for field in board.fields],
-            "tables": [_plain(table) for table in [*board.tables, *_references(board), *_old(board)]],
-        }
+    for name, board in boards.items():
+        for number, field in enumerate(board.fields):
+            blocks[f"{name}-rows-{number}"] = [line_data(line, all_axes) for line in field.lines]
+            for chunk, start in enumerate(range(0, len(field.lines), CHUNK)):
+                lines = field.lines[start : start + CHUNK]
+                blocks[f"{name}-more-{number}-{chunk}"] = [more_data(line) for line in lines]
+        if tables := _tables(board):
+            blocks[f"{name}-tables"] = [_plain(table) for table in tables]
     first = {name: _first(board, all_axes) for name, board in boards.items()}
     values = {"boards": first, "caveat": CAVEAT}
     return Chapter(Record.folder, Path(__file__).with_name("networks"), SCRIPTS, values, data, blocks)
@@ -64,6 +68,7 @@ def _board(board: Board) -> dict[str, Any]:
     """What the first view needs of a board: its fields, and what was found in each."""
     return {
         "title": board.title,
+        "tables": [table.title for table in _tables(board)],
         "contested": [
             [row.setup.model_at_density, reason] for row in board.trainings for reason in row.reasons
         ],
@@ -112,6 +117,11 @@ def _plain(table: Table) -> dict[str, Any]:
     heads, rows = filled(table.heads, table.rows)
     note = table.note.replace("*", "")
     return {"title": table.title, "note": note, "heads": heads, "rows": rows, "names": table.names}
+
+
+def _tables(board: Board) -> list[Table]:
+    """The tables of words of a board, and those of references and of superseded records."""
+    return [*board.tables, *_references(board), *_old(board)]
 
 
 def _old(board: Board) -> list[Table]:

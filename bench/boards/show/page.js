@@ -3,12 +3,41 @@
 const page = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
-const blocks = {};
+const blocks = new Map(), asked = new Map();
 
-function block(name) {
-  // A block of the page's data, read when it is first asked for.
-  if (!(name in blocks)) blocks[name] = JSON.parse(byId(name).textContent);
-  return blocks[name];
+function take(name, stamp, text) {
+  // Called by a file of the folder beside the page, which holds one block of its data.
+  if (stamp === page.blocks[name]) blocks.set(name, JSON.parse(text));
+}
+
+function need(name, then) {
+  // Whether a block is here; where it is not, its file is loaded, and `then` called when it is.
+  if (blocks.has(name)) return true;
+  if (asked.has(name)) { asked.get(name).push(then); return false; }
+  const waiting = [then], file = `${page.folder}/${name}.js`, script = document.createElement("script");
+  asked.set(name, waiting);
+  const missing = (why) => {
+    asked.delete(name);
+    byId("missing").textContent = `${file} ${why}`;
+    byId("missing").hidden = false;
+  };
+  script.addEventListener("error", () => missing(`is not here or cannot be read. Keep the folder "${page.folder}" beside this page, from where it was written, and load the page again.`));
+  script.addEventListener("load", () => {
+    if (!blocks.has(name)) return missing("is of another time than this page. Load the page again; if this stays, write both anew: make board.");
+    byId("missing").hidden = true;
+    asked.delete(name);
+    for (const one of waiting) one();
+  });
+  script.src = `${file}?${page.blocks[name]}`;
+  document.body.append(script);
+  return false;
+}
+
+const block = (name) => blocks.get(name);
+
+function ask(name, then) {
+  // A block for a function, now or when it is here.
+  if (need(name, () => then(block(name)))) then(block(name));
 }
 
 function node(name, attributes = {}, ...children) {

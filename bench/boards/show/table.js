@@ -26,12 +26,15 @@ function table(home, heads, rows, { label, shown = MORE, stack = false } = {}) {
   home.replaceChildren(made, button);
 }
 
-function textTable(home, { title, note, heads, rows, names }) {
+function textTable(home, title, ask) {
+  // A folded table: `ask` gives its note, heads and rows to a function, now or later.
   const part = html("details", html("summary", html("h2", title)), { class: "part", id: title });
-  const inner = html("div");
-  part.append(html("p", note, { class: "note" }), inner);
-  part.addEventListener("toggle", () => {
-    if (part.open && !inner.childElementCount && rows.length) table(inner, heads.map((head, n) => ({ title: head, number: n >= names })), rows, { label: title, stack: true });
-  });
+  const fill = ({ note, heads, rows, names }) => {
+    if (part.childElementCount > 1) return;
+    const inner = html("div");
+    part.append(html("p", note, { class: "note" }), inner);
+    if (rows.length) table(inner, heads.map((head, n) => ({ title: head, number: n >= names })), rows, { label: title, stack: true });
+  };
+  part.addEventListener("toggle", () => { if (part.open && part.childElementCount === 1) ask(fill); });
   home.append(part);
 }

@@ -156,7 +156,9 @@ def test_a_board_says_which_macs_leave_something_out(records, tmp_path):
     write_pages(Store(records), tmp_path / "pages")
     page = (tmp_path / "pages" / "digits-v1.md").read_text()
     assert "## MACs that leave something out\n\n* mlp_sparse: _fft_r2c\n" in page.replace("\\_", "_")
-    assert (tmp_path / "pages" / "index.html").read_text().count('"costly":["_fft_r2c"]') == 1
+    assert (tmp_path / "pages" / "index" / "digits-v1-rows-0.js").read_text().count(
+        '"costly":["_fft_r2c"]'
+    ) == 1
     console = Console(file=StringIO(), width=140)
     console.print(board_table(boards))
     assert console.file.getvalue().count("MACs leave out _fft_r2c") == 1
@@ -352,17 +354,21 @@ def test_pages_are_a_pure_function_of_the_records(records, tmp_path):
     shutil.copytree(records, copy)
     for folder, pages in ((records, "a"), (copy, "b")):
         write_pages(Store(folder), tmp_path / pages)
-    for page in (tmp_path / "a").glob("[!.]*"):
-        assert page.read_bytes() == (tmp_path / "b" / page.name).read_bytes()
+    written = [page.relative_to(tmp_path / "a") for page in (tmp_path / "a").rglob("[!.]*.*")]
+    assert len(written) > 5
+    for name in written:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-CHANGED = {"digits-v2.md", "index.html", "results.csv", "results.parquet"}
+BLOCKS = {f"digits-v2-{block}.js" for block in ("rows-0", "more-0-0", "tables")}
+CHANGED = {"digits-v2.md", "index.html", "results.csv", "results.parquet"} | BLOCKS
 
 
 def test_a_stale_page_is_found_and_a_strangers_page_left_alone(records, made, tmp_path):
     pages = tmp_path / "pages"
     write_pages(Store(records), pages)
     (pages / "notes-v2.md").write_text("mine")
+    (pages / "index" / "notes.js").write_text("mine")
     assert stale(Store(records), pages) == ([], [])
     made(0, task_version=2).save(records)
     assert {path.name for path in stale(Store(records), pages)[0]} == CHANGED
@@ -374,7 +380,8 @@ def test_a_stale_page_is_found_and_a_strangers_page_left_alone(records, made, tm
     assert {path.name for path in stale(Store(records), pages)[0]} == CHANGED
     write_pages(Store(records), pages)
     assert not (pages / "digits-v2.md").exists()
-    assert (pages / "notes-v2.md").read_text() == "mine"
+    assert not (pages / "index" / "digits-v2-rows-0.js").exists()
+    assert (pages / "notes-v2.md").read_text() == (pages / "index" / "notes.js").read_text() == "mine"
 
 
 def write_one(folder, pages, values, seed):
@@ -460,7 +467,7 @@ def test_a_records_words_cannot_leave_the_text_of_a_page(made, tmp_path):
     evil(made).save(tmp_path / "records")
     write_pages(Store(tmp_path / "records"), tmp_path / "pages")
     page = (tmp_path / "pages" / "index.html").read_text()
-    assert page.count("<script") == 4  # data, two blocks of the board, and the script
+    assert page.count("<script") == 2  # data, and the script
     assert "<img" not in page
     markdown = next((tmp_path / "pages").glob("digits-v1*.md")).read_text()
     assert "<script" not in markdown
@@ -540,8 +547,9 @@ def test_a_time_that_other_programs_disturbed_is_called_so_and_is_in_no_ranking(
         record.save(tmp_path)
     pages, _ = files(Store(tmp_path))
     (markdown,) = (text.decode() for name, text in pages.items() if name.endswith(".md"))
-    for text in (markdown, pages["index.html"].decode(), pages["results.csv"].decode()):
+    blocks = [text.decode() for name, text in pages.items() if name.endswith(".js")]
+    for text in (markdown, pages["index.html"].decode(), pages["results.csv"].decode(), *blocks):
         assert "777 ms" not in text
         assert "0.777" not in text
-    for text in (markdown, pages["index.html"].decode()):
-        assert "disturbed" in text
+    assert "disturbed" in markdown
+    assert '"disturbed":["latency"]' in pages["index/digits-v1-rows-0.js"].decode()

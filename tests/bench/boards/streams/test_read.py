@@ -329,7 +329,7 @@ def test_its_words_cannot_leave_the_text_of_a_page(home, monkeypatch):
         if unnoticed:
             monkeypatch.setattr(Store, "faults", lambda *_: [])
         text = page(home, "index.html")
-        assert text.count("<script") == 4  # data, two blocks of the board, and the script
+        assert text.count("<script") == 2  # data, and the script
         assert "<img" not in text
         markdown = page(home)
         assert "<script" not in markdown

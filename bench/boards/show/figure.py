@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any, NamedTuple
 
 from bench.boards.axes import Axis, axes
 from bench.boards.board import Board, Field, Line
-from bench.boards.families import density_of, without_density
+from bench.boards.families import KINDS, density_of, without_density
 from bench.boards.rows import Row
 from bench.boards.styles import SHAPES, Style
 from bench.drawing import STYLE, pyplot, write
 from bench.errors import SeesawError, counted
 from bench.records.mean import Mean
+from bench.records.setup import DENSE
 
 SHORT = {"accuracy": "top1", "effective": "macs.effective", "storage": "bytes"}
 """Words that users may type for the key of an axis."""
@@ -23,16 +25,29 @@ DASHES = ("-", "--", ":", "-.")
 FEW, LOTS = (6.4, 4.0), (7.2, 5.2)
 """Inches of a figure with few methods, and of one with more than `MANY`."""
 MANY = 12
+ALIKE, APART = 0.02, 0.011
+"""Marks that differ across by less than this share of the axis (or, on a logarithmic one, of themselves) stand side by side, so far
+apart: else methods that keep equally many weights cover each other's intervals."""
+BELOW = 3
+"""A logarithmic axis begins so many times below the least mean, if an interval reaches farther."""
 FAR = 3
 """Points farther from the best than so many times as far as the middle one are clipped, and named in the caption."""
 
 
 class Mark(NamedTuple):
-    """A row at its place."""
+    """A row at its place.
+
+    Attributes:
+        row: its records.
+        x: the number across.
+        y: the number up.
+        at: where it stands across: its number, or a little beside it where others have it too.
+    """
 
     row: Row
     x: Mean
     y: Mean
+    at: float
 
 
 def figure(
@@ -63,6 +78,7 @@ def figure(
     many = len({without_density(mark.row.setup.method.label) for mark in marks}) > MANY
     with plt.rc_context(STYLE):
         canvas, plot = plt.subplots(figsize=LOTS if many else FEW, layout="constrained")
+        shown, is_moved = _side_by_side(shown, across, styles)
         _draw(plot, shown, styles)
         _scale(plot.xaxis, plot.set_xscale, plot.set_xlim, across, [mark.x for mark in shown])
         _scale(plot.yaxis, plot.set_yscale, plot.set_ylim, up, [mark.y for mark in shown])
@@ -70,7 +86,11 @@ def figure(
         plot.set_ylabel(_label(up))
         plot.grid(visible=True, alpha=0.25, linewidth=0.5)
         canvas.legend(loc="outside right upper", fontsize=6.5 if many else 8, frameon=False, ncols=1)
-        canvas.supxlabel(_caption(board.name, field, shown, far), fontsize=7, color="0.35", wrap=True)
+        leaves = any(
+            _leaves([getattr(m, side) for m in shown], axis) for side, axis in (("x", across), ("y", up))
+        )
+        caption = _caption(board.name, field, shown, far, is_moved=is_moved, leaves=leaves)
+        canvas.supxlabel(caption, fontsize=7, color="0.35", wrap=True)
         write(canvas, path)
         plt.close(canvas)
     return path
@@ -86,7 +106,7 @@ def _marks(
     if not lines:
         raise SeesawError(f"No model on {board} is of these backbones and methods. Name others.")
     marks = [
-        Mark(line.row, a, b)
+        Mark(line.row, a, b, a.value)
         for line in lines
         if (a := _mean(line, keys[0])) is not None and (b := _mean(line, keys[1])) is not None
     ]
@@ -103,6 +123,31 @@ def _near(marks: list[Mark]) -> tuple[list[Mark], list[Mark]]:
     return [mark for mark in marks if mark.y.value >= least], [mark for mark in marks if mark.y.value < least]
 
 
+def _side_by_side(marks: list[Mark], across: Axis, styles: Mapping[str, Style]) -> tuple[list[Mark], bool]:
+    """Marks of nearly equal numbers across beside each other, by kind and name of their methods; and whether any was moved."""
+    values = [mark.x.value for mark in marks]
+    is_log = across.unit != "share" and min(values) > 0
+    places = [math.log(value) if is_log else value for value in values]
+    width = 1.0 if is_log else (max(places) - min(places)) or 1.0
+    groups: list[list[tuple[float, Mark]]] = []
+    for place, mark in sorted(zip(places, marks, strict=True), key=lambda pair: pair[0]):
+        if not groups or place - groups[-1][0][0] > ALIKE * width:
+            groups.append([])
+        groups[-1].append((place, mark))
+    moved: list[Mark] = []
+    for group in groups:
+        group.sort(key=lambda pair: _kind_and_name(pair[1], styles))
+        for number, (place, mark) in enumerate(group):
+            there = place + APART * width * (number - (len(group) - 1) / 2)
+            moved.append(mark if len(group) == 1 else mark._replace(at=math.exp(there) if is_log else there))
+    return moved, any(len(group) > 1 for group in groups)
+
+
+def _kind_and_name(mark: Mark, styles: Mapping[str, Style]) -> tuple[str, str]:
+    family = without_density(mark.row.setup.method.label)
+    return styles[family].kind, family
+
+
 def _draw(plot: Any, marks: list[Mark], styles: Mapping[str, Style]) -> None:
     """A line for each method on each backbone, with a name in the legend for each method and each backbone."""
     own: dict[tuple[str, str, str], list[Mark]] = defaultdict(list)
@@ -110,13 +155,13 @@ def _draw(plot: Any, marks: list[Mark], styles: Mapping[str, Style]) -> None:
         setup = mark.row.setup
         own[setup.backbone.label, mark.row.plan, without_density(setup.method.label)].append(mark)
     backbones = sorted({backbone for backbone, _, _ in own})
-    named: set[str] = set()
+    named, kinds = set[str](), set[str]()
     for (backbone, _, family), some in sorted(own.items(), key=lambda item: _order(item, styles)):
         style = styles[family]
         some.sort(key=lambda mark: density_of(mark.row))
         dash = DASHES[backbones.index(backbone) % len(DASHES)]
         plot.plot(
-            [m.x.value for m in some],
+            [m.at for m in some],
             [m.y.value for m in some],
             dash,
             color=style.colour,
@@ -125,10 +170,13 @@ def _draw(plot: Any, marks: list[Mark], styles: Mapping[str, Style]) -> None:
         )
         for mark in some:
             plot.errorbar(
-                mark.x.value, mark.y.value, xerr=mark.x.half or None, yerr=mark.y.half or None, linestyle="none",
-                capsize=1.5, elinewidth=0.6, markersize=4, marker=SHAPES[style.shape], color=style.colour,
+                mark.at, mark.y.value, xerr=mark.x.half or None, yerr=mark.y.half or None, linestyle="none",
+                capsize=1, elinewidth=0.5, markersize=3.5, marker=SHAPES[style.shape], color=style.colour,
                 alpha=1.0 if mark.row.ranked else 0.35,
             )  # fmt: skip
+        if style.kind not in kinds and style.kind != DENSE:
+            plot.plot([], [], linestyle="none", label=f"{KINDS[style.kind]}:")
+        kinds.add(style.kind)
         if family not in named:
             plot.plot([], [], SHAPES[style.shape], color=style.colour, markersize=4, label=family)
             named.add(family)
@@ -156,15 +204,23 @@ def _scale(side: Any, set_scale: Any, limit: Any, axis: Axis, means: list[Mean])
         side.set_major_formatter(PercentFormatter(1))
         return
     set_scale("log")
-    low = max(
-        low, min(mean.value for mean in means) / 10
-    )  # an interval may reach below 0, where no logarithm is
+    low = max(low, _least(means))
     if low > 0:
         limit(low / 1.1, high * 1.1)
         subs = (1.0, 2.0, 5.0) if high / low < 50 else (1.0, 3.0) if high / low < 1000 else (1.0,)
         side.set_major_locator(LogLocator(subs=subs))
     side.set_major_formatter(EngFormatter(sep=""))
     side.set_minor_formatter(NullFormatter())
+
+
+def _leaves(means: list[Mean], axis: Axis) -> bool:
+    """Whether an interval reaches beyond the beginning of its axis."""
+    return axis.unit != "share" and min(mean.low for mean in means) < _least(means)
+
+
+def _least(means: list[Mean]) -> float:
+    """Where a logarithmic axis begins at least: an interval may reach below 0, where no logarithm is."""
+    return min(mean.value for mean in means) / BELOW
 
 
 def _mean(line: Line, key: str) -> Mean | None:
@@ -176,14 +232,18 @@ def _label(axis: Axis) -> str:
     return axis.title if axis.unit == "share" else f"{axis.title} ({axis.unit})"
 
 
-def _caption(board: str, field: Field, marks: list[Mark], far: list[Mark]) -> str:
+def _caption(
+    board: str, field: Field, marks: list[Mark], far: list[Mark], *, is_moved: bool, leaves: bool
+) -> str:
     rows = [mark.row for mark in marks]
     seeds = sorted({row.seeds for row in rows})
     n = counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     pale = "; pale: fewer than three seeds" if any(not row.ranked for row in rows) else ""
+    out = "; intervals that reach to 0 leave the plot" if leaves else ""
+    beside = "; marks of nearly equal numbers stand side by side" if is_moved else ""
     names = ", ".join(f"{mark.row.setup.model_at_density} {mark.y.value:.1%}" for mark in far)
     below = f" Far below: {names}." if far else ""
     return (
-        f"{board}, {field.peers.name}: {counted(len(rows), 'model')}, last exits; means and 95% intervals over n = {n}{pale}."
+        f"{board}, {field.peers.name}: {counted(len(rows), 'model')}, last exits; means and 95% intervals over n = {n}{pale}{beside}{out}."
         f"{below}"
     )

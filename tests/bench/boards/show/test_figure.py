@@ -6,9 +6,11 @@ Covers: bench/drawing.py, bench/boards/styles.py
 import pytest
 
 from bench import SeesawError
+from bench.boards.axes import AXES
 from bench.boards.board import read_boards
-from bench.boards.show.figure import figure
+from bench.boards.show.figure import ALIKE, _leaves, figure
 from bench.boards.styles import styles
+from bench.records.mean import Mean
 from bench.records.store import Store
 
 
@@ -47,6 +49,36 @@ def test_every_model_is_a_mark_at_its_means_and_unranked_ones_are_pale(drawn):
     caption = canvas.get_supxlabel()
     assert caption.startswith("digits-v1, 2 epochs, made, 1 thread: 2 models, last exits;")
     assert "n = 1 to 3 seeds; pale" in caption
+
+
+def test_marks_of_equal_numbers_stand_side_by_side_and_the_caption_says_so(made, tmp_path, monkeypatch):
+    for method in ("sparse", "pruned", "random"):
+        for seed in range(2):
+            made(seed, method, right=(160, 160 + 2 * seed), scale=0.25).save(tmp_path / "records")
+    made(0).save(tmp_path / "records")
+    board, canvases = read_boards(Store(tmp_path / "records"))[0]["digits-v1"], []
+    monkeypatch.setattr("bench.boards.show.figure.write", lambda canvas, path: canvases.append(canvas))
+    figure(
+        board, board.fields[0], board.lines, "effective", "accuracy", tmp_path / "plot.svg", styles(board.rows)
+    )  # fmt: skip
+    (plot,) = canvases[0].axes
+    places = sorted(float(bars.lines[0].get_xdata()[0]) for bars in plot.containers)
+    assert places[1] == pytest.approx(750)
+    assert places[0] < 750 < places[2] < 750 * (1 + ALIKE)
+    assert places[3] == 3000, "one alone stands at its number"
+    assert "nearly equal numbers stand side by side" in canvases[0].get_supxlabel()
+    names = [one.get_text() for one in canvases[0].legends[0].get_texts()]
+    assert names[:2] == ["dense", "weights left out in or after training:"]
+    assert sorted(names[2:]) == ["pruned", "random", "sparse"]
+
+
+def test_an_interval_that_reaches_to_0_leaves_a_logarithmic_axis(drawn):
+    canvas, _ = drawn("effective", "accuracy")
+    assert "reach to 0" not in canvas.get_supxlabel()
+    wide = [Mean(10.0, 30.0, 3), Mean(100.0, 1.0, 3)]
+    assert _leaves(wide, AXES["latency"])
+    assert not _leaves(wide[1:], AXES["latency"])
+    assert not _leaves(wide, AXES["top1"])
 
 
 def test_words_of_the_command_line_stand_for_axes(drawn):

@@ -72,6 +72,15 @@ def c_compiler():
 
 
 @pytest.fixture(scope="session")
+def boards():
+    """For tests of microcontrollers: a cross-compiler and an emulator are here."""
+    from bench.shipping.c.emulate import why_no_boards
+
+    if (reason := why_no_boards()) is not None:
+        _lacking(reason)
+
+
+@pytest.fixture(scope="session")
 def look():
     """Gives a page's elements after its script has run, as Chromium sees them from disk: `look(page, width=1200)`."""
     names = ("chromium", "chromium-browser", "google-chrome")

@@ -33,6 +33,7 @@ class Code:
         exits: how many are in the part.
         inputs: numbers of one input.
         frame: bytes of the feature's frame; 0 where the part ends with the last exit.
+        decides: whether policies decide in it.
     """
 
     header: str
@@ -42,6 +43,7 @@ class Code:
     exits: int
     inputs: int
     frame: int
+    decides: bool = False
 
 
 def code_of(part: Part, name: str, policies: Mapping[str, Sequence[float]]) -> Code:
@@ -112,6 +114,7 @@ def code_of(part: Part, name: str, policies: Mapping[str, Sequence[float]]) -> C
         exits,
         len(program.inputs),
         frame if give is not None else 0,
+        bool(policies),
     )
 
 
@@ -149,6 +152,7 @@ def _header(
         lines += [
             "/* The policies that decide here, at the thresholds at which they are shipped:"
             f" {', '.join(f'MODEL_{one.upper()}' for one in policies)}. */",
+            f"#define MODEL_POLICIES {len(FORMULAS)}",
             f"typedef enum {{ {names} }} model_policy;\n",
             "/* Whether a policy lets the sample leave at the exit that was reached last. */",
             "int model_leaves(const model_arena *arena, model_policy policy);\n",

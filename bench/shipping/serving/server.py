@@ -38,6 +38,8 @@ with needing("serve", "Serving over a network needs"):
     from bench.shipping.serving import seesaw_pb2
     from bench.shipping.serving.metrics import Metrics
 
+CALLS = 1024
+"""Calls at once, of all connections; further ones are refused."""
 STREAMS = 64
 """Calls at once on one connection."""
 UNANSWERED = 64
@@ -164,7 +166,7 @@ class Server:
         most = max(one.cut.most_bytes for one in self.served.values()) + AROUND
         options = (*LIMITS_OF_GRPC, ("grpc.max_receive_message_length", most))
         interceptors = [] if token is None else [_Tokens(token)]
-        server = grpc.aio.server(options=options, interceptors=interceptors)
+        server = grpc.aio.server(options=options, interceptors=interceptors, maximum_concurrent_rpcs=CALLS)
         handlers = {
             "Describe": grpc.unary_unary_rpc_method_handler(self._describe),
             "Ask": grpc.unary_unary_rpc_method_handler(self._ask),
@@ -228,7 +230,6 @@ class Server:
             except SeesawError as error:
                 made = answer(Answered(_id(data), None, refused=str(error)))
             await ready.put(made)
-            room.release()
 
         async def read() -> None:
             async for data in questions:
@@ -243,6 +244,7 @@ class Server:
         try:
             while (made := await ready.get()) is not None:
                 yield made
+                room.release()  # a device that reads no answers is read no further
         finally:
             reader.cancel()
             for task in running:

@@ -27,7 +27,12 @@ def pack(
     what: Annotated[str, typer.Argument(help="path of a record, or a model that was run: backbone_method")],
     into: Annotated[Path, typer.Option("--out", help="folder for the files")],
     cut: Annotated[
-        int | None, typer.Option(min=1, help="first stage of the server's part; left out, one file holds all")
+        list[int] | None,
+        typer.Option(
+            min=1,
+            help="first stage of the server's part; left out, one file holds all; several (--cut 2 --cut 4) go to OUT/cut2, "
+            "OUT/cut4, among which a device may choose",
+        ),
     ] = None,
     values: Annotated[
         str | None, typer.Option(help="float32, float16 or int8; left out: as the run that is named had them")
@@ -66,6 +71,8 @@ def pack(
 
       seesaw pack lenet_pruned --task mnist --cut 2 --values int8 --onnx --out shipped
 
+      seesaw pack resnet_sparse --task digits --cut 3 --cut 6 --out shipped; seesaw serve shipped
+
       seesaw pack resnet --task cifar10 --cut 4 --codec 'bottleneck\\[channels=4]' --out shipped
 
       seesaw pack mlp_sparse --task digits --cut 1 --c --out shipped
@@ -93,36 +100,34 @@ def pack(
             )
         run = ResolvedRun.of(RunRequest.of(load(path), **run_options.folders))
     else:
-        run = ResolvedRun.of(run_options.request(what, seed=seed, cut=cut, values=values or "float32"))
+        own = cut[0] if cut and len(cut) == 1 else None
+        run = ResolvedRun.of(run_options.request(what, seed=seed, cut=own, values=values or "float32"))
         sources = {name: context.get_parameter_source(name) for name in context.params}
         written = {
             name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"
         }
         _hold_single(run, what, written)
+    cuts = list(dict.fromkeys(cut)) if cut else [None]
+    shipments, notes = [], []
     with out.status("Packing ..."):
-        shipment = shipment_of(
-            run,
-            into,
-            samples=samples,
-            values=values,
-            form=form,
-            cut=cut,
-            by_exit=by_exit,
-            codec=codec,
-            c=c,
-        )
-        shipment.pack()
-        shipment.time()
-        if torch_export:
-            shipment.export()
-        if onnx:
-            shipment.onnx()
-        notes = write_c(shipment) if c else []
+        for one in cuts:
+            shipment = shipment_of(
+                run, into if len(cuts) == 1 else into / f"cut{one}", samples=samples, values=values, form=form, cut=one,
+                by_exit=by_exit, codec=codec, c=c,
+            )  # fmt: skip
+            shipment.pack()
+            shipment.time()
+            if torch_export:
+                shipment.export()
+            if onnx:
+                shipment.onnx()
+            notes += write_c(shipment) if c else []
+            shipments.append(shipment)
     table = Table(
         "part", "file", "bytes", "how", "off by", f"one sample, {counted(get_num_threads(), 'thread')}", title=f"{run.setup.model} seed {run.seed}, checked on "
-        f"{len(shipment.inputs)} test samples", title_justify="left", title_style="bold", box=SIMPLE_HEAD,
+        f"{len(shipments[0].inputs)} test samples", title_justify="left", title_style="bold", box=SIMPLE_HEAD,
     )  # fmt: skip
-    for one in shipment.written:
+    for one in (written for shipment in shipments for written in shipment.written):
         off = one.note if one.difference is None else "0" if one.difference == 0 else f"{one.difference:.1g}"
         table.add_row(one.part, str(one.path), f"{one.bytes:,}", one.kind, off, _time(one.fast))
     out.print(table)

@@ -7,11 +7,12 @@ from pathlib import Path
 from bench.errors import SeesawError
 from bench.kinds.bases.learned_codec import LearnedCodec
 from bench.kinds.codec import Codec
-from bench.kinds.task import Data
+from bench.kinds.task import Data, Scale
 from bench.network.net import Net
 from bench.network.sparse.values import value_type
 from bench.plugins.plugin import Choice, choose
 from bench.records.run_files import RunFiles
+from bench.records.setup import Preprocessing
 from bench.replay.exits.shipped import shipped_by
 from bench.replay.exits.states import load_states
 from bench.runs.request import ResolvedRun
@@ -63,7 +64,7 @@ def shipment_of(
         "task": run.task.spec, "backbone": run.backbone.spec, "method": run.method.spec, "exits": run.exits.spec,
         "seed": run.seed, "record": trained.record.digest, "shape": sample.shape,
         "dtype": str(sample.dtype).removeprefix("torch."), "vocabulary": sample.vocabulary, "classes": run.about.classes,
-        "inputs": run.setup.inputs,
+        "inputs": run.setup.inputs, "scale": _scale(data, sample.shape),
     }  # fmt: skip
     curves = trained.record.curves
     leaves = by_exit or c or cut is not None
@@ -81,6 +82,15 @@ def shipment_of(
         by_exit,
         shipped_by(run.policies, curves, states) if leaves else [],
         None if codec is None else _codec(run, net, data, codec, cut),
+    )
+
+
+def _scale(data: Data, shape: tuple[int, ...]) -> Preprocessing | None:
+    """How images of 8 bits become inputs; None for what is no image, or scaled by a function of the task's own."""
+    if not isinstance(data.scale, Scale) or len(shape) != 3:
+        return None
+    return Preprocessing(
+        mean=data.scale.mean, std=data.scale.std, size=shape[-1] if shape[1] == shape[2] else None
     )
 
 

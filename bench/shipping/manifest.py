@@ -109,6 +109,8 @@ class Manifest(BaseModel):
     """what the tensor crosses by; none in older folders, and where none was named"""
     inputs: Preprocessing | None = None
     """how images are scaled, where that is not the task's way"""
+    scale: Preprocessing | None = None
+    """how images of 8 bits become what the network takes, whatever the task is; none for texts, and in older folders"""
     parts: dict[Annotated[str, Field(pattern=r"^(device|server|network|exit[0-9]{1,4})$")], PartFile]
     policies: dict[str, Whole] = Field(default_factory=dict)
     """those that can decide which samples leave at the device's exits, by number of their operating point"""

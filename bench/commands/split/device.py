@@ -224,22 +224,10 @@ def inputs_of(own: Device, what: str, data: Path, samples: int | None) -> tuple[
     Raises:
         SeesawError: there are none, or the task is not to be had here.
     """
-    from bench.kinds.task import Task, data_of
-    from bench.network.pretrained import without_hub
-    from bench.plugins.plugin import choose
-    from bench.shipping.manifest import announced
+    from bench.kinds.task import Scale
 
-    manifest = own.manifest
-    announced(manifest.task)
-    with without_hub():
-        splits = data_of(choose(Task, manifest.task).plugin, manifest.inputs, data, manifest.seed)
     if what == "task":
-        count = min(samples or len(splits.test.labels), len(splits.test.labels))
-        labels = splits.test.labels[:count].tolist()
-        return (
-            Input(splits.scale(splits.test.inputs[number : number + 1]), labels[number], str(number))
-            for number in range(count)
-        ), count
+        return _of_task(own, data, samples)
     path = Path(what)
     files = (
         [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.suffix.lower() in PICTURES)
@@ -249,7 +237,33 @@ def inputs_of(own: Device, what: str, data: Path, samples: int | None) -> tuple[
         raise SeesawError(
             f"{path} holds no pictures ({', '.join(PICTURES)}). Name a folder of pictures, or --input task."
         )
-    return (Input(_picture(one, manifest.shape, splits.scale), source=str(one)) for one in files), len(files)
+    scale, shape = own.manifest.scale, own.manifest.shape
+    if scale is None:
+        raise SeesawError(
+            f"{own.locals[0].shipped.folder} does not say how pictures become inputs. Pack the network again, or give --input task."
+        )
+    return (Input(_picture(one, shape, Scale(scale.mean, scale.std)), source=str(one)) for one in files), len(
+        files
+    )
+
+
+def _of_task(own: Device, data: Path, samples: int | None) -> tuple[Iterator[Input], int]:
+    """Samples of the test split of the network's task."""
+    from bench.kinds.task import Task, data_of
+    from bench.network.pretrained import without_hub
+    from bench.plugins.plugin import choose
+    from bench.shipping.manifest import announced
+
+    manifest = own.manifest
+    announced(manifest.task)
+    with without_hub():
+        splits = data_of(choose(Task, manifest.task).plugin, manifest.inputs, data, manifest.seed)
+    count = min(samples or len(splits.test.labels), len(splits.test.labels))
+    labels = splits.test.labels[:count].tolist()
+    return (
+        Input(splits.scale(splits.test.inputs[number : number + 1]), labels[number], str(number))
+        for number in range(count)
+    ), count
 
 
 def _picture(path: Path, shape: Sequence[int], scale: Callable[[Tensor], Tensor]) -> Tensor:

@@ -24,7 +24,7 @@ SEESAW = [sys.executable, "-m", "bench"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A network of the blobs, trained for an epoch and packed at a cut behind an exit."""
+    """A network of the blobs, trained for an epoch and packed at two cuts behind exits."""
     top = tmp_path_factory.mktemp("served")
     places = ["--records", str(top / "records"), "--runs", str(top / "runs"), "--data", str(top / "data")]
     model = ["--task", "blobs[train=200,test=60]", "--epochs", "1"]
@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
     done = runner.invoke(app, ["run", "--model", "lenet_dense", *model, *rest, *places])
     assert done.exit_code == 0, done.output
     done = runner.invoke(
-        app, ["pack", "lenet_dense", *model, "--cut", "2", "--out", str(top / "shipped"), *places]
+        app, ["pack", "lenet_dense", *model, "--cut", "1", "--cut", "2", "--out", str(top / "shipped"), *places]
     )
     assert done.exit_code == 0, done.output
     return top
@@ -60,9 +60,9 @@ def running(*arguments):
 
 
 def test_device_link_and_server_in_three_processes(folder, tmp_path):
-    shipped, answers = folder / "shipped", tmp_path / "answers.csv"
+    shipped, answers = folder / "shipped/cut2", tmp_path / "answers.csv"
     with (
-        running("serve", shipped, "--listen", "127.0.0.1:0") as server,
+        running("serve", folder / "shipped", "--listen", "127.0.0.1:0") as server,
         running(
             "link", "--to", server, "--listen", "127.0.0.1:0", "--channel", "constant[up=2,rtt=20]"
         ) as link,
@@ -97,7 +97,7 @@ def test_pictures_without_a_server(folder, tmp_path):
     pictures.mkdir()
     for name in ("a.png", "b.PNG"):
         Image.new("L", (30, 20), 90).save(pictures / name, "PNG")
-    given = ["device", str(folder / "shipped"), "--input", str(pictures), "--data", str(folder / "data")]
+    given = ["device", str(folder / "shipped"), "--input", str(pictures), "--data", str(folder / "nowhere")]
     done = CliRunner().invoke(app, [*given, "--out", str(tmp_path / "out.csv"), "--repeat", "2"])
     assert done.exit_code == 0, done.output
     rows = list(csv.DictReader((tmp_path / "out.csv").open()))

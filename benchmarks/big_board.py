@@ -1,4 +1,4 @@
-"""What `seesaw board` takes with many records: seconds, memory, and bytes of what it writes.
+"""What `seesaw board` takes with many records: seconds, also of the processor, memory, and bytes of what it writes.
 
     python benchmarks/big_board.py [--records 10000] [--folder FOLDER]
 
@@ -15,12 +15,14 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.errors import SeesawError
 from bench.plugins.spec import Spec, parse, render
@@ -88,15 +90,23 @@ def resident(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE") + sum(resident(int(child)) for child in children)
 
 
-def measured(home: Path) -> tuple[float, int, str]:
-    """Seconds and the most bytes of memory of one `seesaw board`, and what it printed.
+class Taken(NamedTuple):
+    """What one `seesaw board` took: seconds, those of the processor in all its processes, and bytes of memory at most."""
+
+    seconds: float
+    processor: float
+    memory: int
+
+
+def measured(home: Path) -> Taken:
+    """What one `seesaw board` took.
 
     Raises:
         SeesawError: it failed.
     """
     command = [sys.executable, "-m", "bench", "board", "--records", str(home / "records")]
     environment = os.environ | {"SEESAW_CACHE": str(home / "cache")}
-    start, most = time.perf_counter(), 0
+    start, before, most = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN), 0
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -114,7 +124,9 @@ def measured(home: Path) -> tuple[float, int, str]:
         watcher.join()
     if process.returncode:
         raise SeesawError(f"`{' '.join(command)}` failed. Mend what it says: {words}")
-    return time.perf_counter() - start, most, words
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Taken(time.perf_counter() - start, processor, most)
 
 
 def counted_records(table: Path) -> int:
@@ -133,10 +145,10 @@ def run(home: Path, wanted: int) -> None:
     for title in ("with nothing kept", "once more", "after one more record"):
         if title == "after one more record":
             last.write_bytes(kept)
-        seconds, most, _ = measured(home)
+        taken = measured(home)
         print(
-            f"seesaw board, {title}: {seconds:.1f} s, {most / 1e6:.0f} MB at most, "
-            f"{counted_records(home / 'results.csv')} records on boards"
+            f"seesaw board, {title}: {taken.seconds:.1f} s ({taken.processor:.1f} s of the processor), "
+            f"{taken.memory / 1e6:.0f} MB at most, {counted_records(home / 'results.csv')} records on boards"
         )
     index = home / "index.html"
     others = sum(path.stat().st_size for path in home.rglob("*.js"))

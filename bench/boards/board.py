@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from bench.boards.families import side_by_side
 from bench.boards.findings import findings
 from bench.boards.grouped import rows
 from bench.boards.headline import Case, cases, headline
+from bench.boards.keeper import Keeper
 from bench.boards.margin import within
 from bench.boards.numbers import work_seconds
 from bench.boards.peers import Peers, peers
@@ -182,12 +183,18 @@ class Board:
         return sorted({row.machine for row in self.rows if row.machine})
 
 
-def boards(entries: Iterable[Entry[Extract]]) -> dict[str, Board]:
+def boards(entries: Iterable[Entry[Extract]], keeper: Keeper | None = None) -> dict[str, Board]:
     """The boards of some records, by name."""
-    return {name: Board.of(name, own) for name, own in rows(entries).items()}
+    return {name: Board.of(name, own) for name, own in rows(entries, keeper).items()}
 
 
 def read_boards(store: Store) -> tuple[dict[str, Board], list[str]]:
     """The boards of a store's records, by name, and a sentence for each file that is no record."""
     entries, trouble = extracts(store)
-    return boards(entries), trouble
+    return boards(entries, Keeper(store)), trouble
+
+
+def keep(boards: Mapping[str, Board]) -> None:
+    """Keep what was computed of the rows of boards that `read_boards` gave, for the next time."""
+    for keeper in {row.keeper for board in boards.values() for row in board.rows if row.keeper is not None}:
+        keeper.save()

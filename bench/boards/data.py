@@ -22,7 +22,10 @@ from bench.records.mean import Mean
 
 
 def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
-    """One row as JSON values: `[mean, half-width of the 95% interval]` for every mean; what it lacks is left out."""
+    """One row as JSON values: `[mean, half-width of the 95% interval]` for every mean; what it lacks is left out.
+
+    Its group is not among them: it hangs on other rows.
+    """
     row, last = line.row, {key: _value(line, key, axis) for key, axis in axes.items()}
     setup, budget = row.setup, row.mean(times_trained)
     single = [key for key, axis in axes.items() if not axis.whole]
@@ -38,7 +41,6 @@ def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
         "digest": row.asked.digest,
         "seeds": row.seeds,
         "ranked": row.ranked,
-        "group": line.group,
         "contested": row.reasons,
         "costly": row.costly,
         "disturbed": sorted(key for key, value in last.items() if value.disturbed),

@@ -261,6 +261,7 @@ class Extract:
         overhead: how many times as long its training took as the dense network's.
         work_seconds: wall time of the whole run.
         costly: operators that its MACs leave out and that may cost as much as what they count.
+        content: a digest of its file, or of the record.
     """
 
     asked: Asked
@@ -280,6 +281,7 @@ class Extract:
     overhead: float | None
     work_seconds: float
     costly: tuple[str, ...]
+    content: str
 
     @property
     def setup(self) -> Setup:
@@ -289,11 +291,17 @@ class Extract:
     @classmethod
     def of(cls, record: Record, *, sound: bool = True) -> Extract:
         """The extract of a record; of one that is not sound its setup and its date alone, as none of its numbers counts."""
-        return cls.from_values(values_of(record, sound=sound), Tables())
+        return cls.from_values(values_of(record, sound=sound), Tables(), record.checksum)
 
     @classmethod
-    def from_values(cls, values: Sequence[Any], tables: Tables) -> Extract:
-        """The extract that plain values hold; what it has in common with others is kept once in the tables."""
+    def from_values(cls, values: Sequence[Any], tables: Tables, content: str) -> Extract:
+        """The extract that plain values hold; what it has in common with others is kept once in the tables.
+
+        Args:
+            values: as `values_of` gives them.
+            tables: of all extracts that are read together.
+            content: a digest of the record.
+        """
         (
             setup, digest, seed, budget, created, machine, exits, cuts, curves, walks,
             density, has_patterns, has_gaps, macs, overhead, seconds, costly,
@@ -306,7 +314,7 @@ class Extract:
                 CurveExtract._make(one)._replace(shipped=one[6] and Shipped._make(one[6])) for one in curves
             ),
             tuple(WalkExtract(policy, batch, tables.readings(one)) for policy, batch, one in walks),
-            density, has_patterns, has_gaps, macs, overhead, seconds, tuple(costly),
+            density, has_patterns, has_gaps, macs, overhead, seconds, tuple(costly), content,
         )  # fmt: skip
 
 

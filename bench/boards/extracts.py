@@ -13,16 +13,13 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import bench
-from bench.boards import extract
 from bench.boards.extract import Extract, Tables, values_of
+from bench.boards.lines import Lines, digest_of, place_of
 from bench.errors import SeesawError
-from bench.files import cache, read_plain, write_whole
-from bench.lock import alone
+from bench.files import read_plain
 from bench.plain import log
 from bench.plugins.listing import bases, card
 from bench.plugins.plugin import entries
@@ -57,7 +54,7 @@ def extracts(store: Store) -> tuple[list[Entry[Extract]], list[str]]:
     """All records of a store as extracts, in order of path, and a sentence for each that cannot be read."""
     folder = store.folder(Record)
     paths = {path: path.relative_to(folder).as_posix() for path in sorted(folder.glob("*/*/seed*.json"))}
-    kept = Kept.of(store)
+    kept = Kept(store)
     digests = {path: _digest(path) for path in paths}
     new = [path for path, name in paths.items() if kept.get(name, digests[path]) is None]
     faulty: dict[Path, Read] = {}
@@ -75,7 +72,7 @@ def extracts(store: Store) -> tuple[list[Entry[Extract]], list[str]]:
             found.append(Entry(own, store.contested(path, [])))
         elif (values := faulty[path].values) is not None:
             faults = faulty[path].faults
-            own = Extract.from_values(values, kept.tables)
+            own = Extract.from_values(values, kept.tables, faulty[path].digest)
             found.append(Entry(own, store.contested(path, faults), sound=False))
         else:
             trouble += faulty[path].faults
@@ -124,27 +121,15 @@ class Kept:
     """The extracts of sound records that are kept for one folder of records.
 
     Args:
-        path: of the file of lines; None where there is no cache folder.
+        store: of the records.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self.tables = Tables()
-        self._path, self._found = path, dict[str, tuple[str, Extract]]()
+    def __init__(self, store: Store) -> None:
+        self.tables, self._found = Tables(), dict[str, tuple[str, Extract]]()
+        self._lines = Lines(f"{place_of(store.records)}.jsonl", version())
         self._new: list[str] = []
-        self._lines, self._is_whole, self._version = 0, False, version()
-        if path is not None and path.is_file():
-            self._load(path)
-
-    @classmethod
-    def of(cls, store: Store) -> Kept:
-        """Those of a store's records."""
-        try:
-            folder = cache() / "boards"
-        except SeesawError as error:
-            log.warning("Nothing is kept of records, so each is read anew. %s", error)
-            return cls(None)
-        place = hashlib.sha256(str(store.records.resolve()).encode()).hexdigest()[:16]
-        return cls(folder / f"{place}.jsonl")
+        self._count, self._is_whole = 0, True
+        self._load()
 
     def get(self, name: str, digest: str) -> Extract | None:
         """The extract of a file with this content at this place below the folder."""
@@ -155,47 +140,34 @@ class Kept:
         """Keep an extract: the place of its file, the digest of that file's content, and its plain values."""
         short = self._shortened(values)
         self._new.append(_line([name, digest, short]))
-        self._found[name] = digest, Extract.from_values(short, self.tables)
+        self._found[name] = digest, Extract.from_values(short, self.tables, digest)
 
     def save(self, files: int) -> None:
-        """Add what is new to the file; where most of its lines are of no use any more, begin it anew next time.
+        """Add what is new to the file; where most of its lines are of no use any more, begin it anew.
 
         Args:
             files: the number of files there are.
         """
-        if self._path is None or not (self._new or not self._is_whole):
-            return
-        try:
-            with alone(self._path.with_suffix(".lock")):
-                if not self._is_whole:
-                    lines = [self._version, *self._new, ""]
-                    write_whole(self._path, "\n".join(lines).encode(), "SEESAW_CACHE")
-                elif self._lines > 4 * files + SPARE:
-                    self._path.unlink(missing_ok=True)
-                elif _first_line(self._path) == self._version:  # else other code has begun it anew meanwhile
-                    with self._path.open("a", encoding="utf-8") as file:
-                        file.write("\n".join(["", *self._new, ""]))
-        except (OSError, SeesawError) as error:
-            log.warning("What was read of records is not kept for the next time. %s", error)
+        if not self._is_whole:
+            self._lines.begin(self._new)
+        elif self._new and self._count > 4 * files + SPARE:
+            self._lines.begin([])  # the next time all is read anew
+        elif self._new:
+            self._lines.add(self._new)
 
-    def _load(self, path: Path) -> None:
-        """Read the lines of a file, if this version of the code wrote it and each of them is whole."""
-        if _first_line(path) != self._version:
-            return
+    def _load(self) -> None:
+        """Read the lines, if each of them is whole."""
         try:
-            with path.open(encoding="utf-8") as file:
-                for line in filter(str.strip, islice(file, 1, None)):
-                    self._lines += 1
-                    name, digest, values = json.loads(line)
-                    if isinstance(values, str):
-                        self.tables.texts[name] = values
-                    else:
-                        self._found[name] = digest, Extract.from_values(values, self.tables)
+            for line in self._lines.read():
+                self._count += 1
+                name, digest, values = json.loads(line)
+                if isinstance(values, str):
+                    self.tables.texts[name] = values
+                else:
+                    self._found[name] = digest, Extract.from_values(values, self.tables, digest)
         except (OSError, ValueError, LookupError, TypeError) as error:
             log.info("What was kept of records is not whole (%s), so each is read anew.", error)
-            self.tables, self._found = Tables(), {}
-        else:
-            self._is_whole = True
+            self.tables, self._found, self._is_whole = Tables(), {}, False
 
     def _shortened(self, values: list[Any]) -> list[Any]:
         """Plain values with the keys of texts that other extracts have too."""
@@ -221,22 +193,9 @@ def _line(values: list[Any]) -> str:
     return json.dumps(values, separators=(",", ":"), allow_nan=False)
 
 
-def _first_line(path: Path) -> str:
-    """The version that a file of lines is of; empty where there is none."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            return file.readline().strip()
-    except (OSError, ValueError):
-        return ""
-
-
 def version() -> str:
     """A digest of everything beside a file on which its faults and its extract depend: the code, and the plugins' settings."""
-    home = Path(bench.__file__).parent
-    sources = [*(home / "records").rglob("*.py"), *(home / "plugins").glob("*.py"), Path(extract.__file__)]
-    found = hashlib.sha256()
-    for path in sorted(sources):
-        found.update(path.read_bytes())
+    found = hashlib.sha256(digest_of(("records/**/*.py", "plugins/*.py", "boards/extract.py")).encode())
     for kind in KINDS:
         for name in sorted(entries(kind)):
             above = bases(kind, name)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from bench.boards.extract import Extract
+from bench.boards.keeper import Keeper
 from bench.boards.rows import LONGER, Row
 from bench.records.setup import DENSE
 from bench.records.store import Entry
@@ -15,8 +16,13 @@ NEAR = 0.25
 """A dense network trained as long as a method has epochs that differ from the method's by at most this share."""
 
 
-def rows(entries: Iterable[Entry[Extract]]) -> dict[str, list[Row]]:
-    """Rows by board, in the order of names: one for each training and each machine on which it was timed."""
+def rows(entries: Iterable[Entry[Extract]], keeper: Keeper | None = None) -> dict[str, list[Row]]:
+    """Rows by board, in the order of names: one for each training and each machine on which it was timed.
+
+    Args:
+        entries: of records.
+        keeper: of what is computed of rows.
+    """
     groups: dict[tuple[str, str, str | None], list[Entry[Extract]]] = defaultdict(list)
     for entry in entries:
         asked = entry.file.asked
@@ -42,6 +48,7 @@ def rows(entries: Iterable[Entry[Extract]]) -> dict[str, list[Row]]:
                     machine,
                     tuple(_one_a_seed(longer, machine)),
                     _superseded(group, own, machine),
+                    keeper,
                 )
             )
     for board in boards.values():

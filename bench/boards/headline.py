@@ -35,7 +35,12 @@ class Case:
     @cached_property
     def losses(self) -> list[Difference | None]:
         """By exit, its accuracy minus the parent's, by pairs of seeds."""
-        return [self.row.against(self.row.parents, n) for n in range(len(self.row.records[0].exits))]
+        kept = self.row.once("losses", self._losses)
+        return [None if one is None else Difference(*one) for one in kept]
+
+    def _losses(self) -> list[tuple[float, float | None, float | None, int] | None]:
+        found = [self.row.against(self.row.parents, n) for n in range(len(self.row.records[0].exits))]
+        return [None if one is None else (one.mean, one.half, one.tested, one.pairs) for one in found]
 
     @property
     def loss(self) -> Difference | None:
@@ -59,6 +64,10 @@ class Case:
 
     def saving(self, part: str) -> Ratios:
         """The least saving of storage, and of MACs, in a part of `PARTS`."""
+        packed, macs = self.row.once(f"saving {part}", lambda: self._saving(part))
+        return packed, macs
+
+    def _saving(self, part: str) -> Ratios:
         exits, cuts = self.row.records[0].exits, self.row.records[0].cuts
         if part == "whole":
             return self.row.ratio(packed(-1)), self.row.ratio(reading(-1, "macs.effective"))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.boards.cells import filled
-from bench.plain import plain
+from bench.plain import plain, plain_values
 from bench.records.sealed import Sealed
 
 
@@ -32,6 +33,20 @@ class Chapter:
     values: dict[str, Any]
     data: dict[str, Any]
     blocks: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JsonTexts:
+    """A list whose members are JSON texts already."""
+
+    members: list[str]
+
+
+def json_text(values: Any) -> str:
+    """JSON values, and lists of JSON texts, as one text in which strangers' words are plain."""
+    if isinstance(values, JsonTexts):
+        return f"[{','.join(values.members)}]"
+    return json.dumps(plain_values(values), separators=(",", ":"), allow_nan=False)
 
 
 def text(words: str) -> str:

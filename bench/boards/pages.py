@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.boards.board import read_boards
+from bench.boards.board import keep, read_boards
 from bench.boards.deployments.page import chapter as deployment_chapter
 from bench.boards.deployments.page import page as deployment_page
 from bench.boards.deployments.read import read_deployment_boards
@@ -45,6 +45,7 @@ class Drawing(NamedTuple):
         chapter: the part of index.html that all boards make; None where it would be empty.
         tables: files of all boards' numbers; None where there are none.
         remarks: sentences on sound files that count nowhere.
+        keep: keeps what was computed for the next time.
     """
 
     read: Callable[[Store], Read]
@@ -53,10 +54,11 @@ class Drawing(NamedTuple):
     chapter: Callable[[Mapping[str, Any]], Chapter | None]
     tables: Callable[[Mapping[str, Any]], dict[str, bytes]] | None = None
     remarks: Callable[[Mapping[str, Any]], list[str]] = lambda boards: []
+    keep: Callable[[Mapping[str, Any]], None] = lambda boards: None
 
 
 DRAWINGS: dict[type[Sealed], Drawing] = {
-    Record: Drawing(read_boards, "{}.md", page, chapter, results, remarks),
+    Record: Drawing(read_boards, "{}.md", page, chapter, results, remarks, keep),
     StreamRecord: Drawing(read_stream_boards, "online-{}.md", stream_page, stream_chapter),
     DeploymentRecord: Drawing(read_deployment_boards, "deploy-{}.md", deployment_page, deployment_chapter),
 }
@@ -92,6 +94,7 @@ def files(store: Store, remark: Remark = _unheard) -> tuple[dict[str, bytes], li
             chapters.append(part)
         if drawing.tables is not None:
             tables |= drawing.tables(boards)
+        drawing.keep(boards)
     pages |= index(chapters) | {"schema.json": schema()}
     return {name: text.encode() for name, text in pages.items()} | tables, trouble
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from bench.boards.choice import best_policy
 from bench.boards.extract import SHARES, CurveExtract, Extract
@@ -87,6 +88,30 @@ class Early:
 
 def early(row: Row) -> Early | None:
     """The policy that is best on the calibration split of most seeds; None where no sample can leave early."""
+    kept: list[Any] | None = row.once("early", lambda: _values(_early(row)))
+    if kept is None:
+        return None
+    policy, among, lost, macs, times = kept
+    whole = _mean_from(macs)
+    assert whole is not None
+    return Early(policy, among, _mean_from(lost), whole, tuple(map(_mean_from, times)))
+
+
+def _values(one: Early | None) -> list[Any] | None:
+    """What exits save as JSON values."""
+    if one is None:
+        return None
+    lost, macs, *times = (
+        [mean.value, mean.half, mean.n] if mean else None for mean in (one.lost, one.macs, *one.times)
+    )
+    return [one.policy, one.among, lost, macs, times]
+
+
+def _mean_from(values: list[Any] | None) -> Mean | None:
+    return None if values is None else Mean(*values)
+
+
+def _early(row: Row) -> Early | None:
     chosen = [best for record in row.records if (best := best_policy(record)) is not None]
     counts = Counter(best.policy for best in chosen)
     if not counts:

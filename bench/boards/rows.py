@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from bench.boards.differences import Difference
 from bench.boards.extract import Asked, Extract
+from bench.boards.keeper import Keeper
 from bench.boards.numbers import Number, crossings, payload, reading
 from bench.records.mean import Mean
 from bench.records.setup import DENSE, Setup, plan_of
 from bench.records.store import Entry
 
+J = TypeVar("J")
 RANKED_FROM = 3
 """Fewer seeds than this are shown and not ranked."""
 
@@ -42,6 +46,7 @@ class Row:
             longer than its recipe and there is such a network.
         superseded: uncontested records of this training, timed on this machine, that count on no row: a newer one of the same
             seed does.
+        keeper: keeps what is computed of it; None keeps it as long as the row.
     """
 
     entries: tuple[Entry[Extract], ...]
@@ -49,6 +54,7 @@ class Row:
     timed_on: str | None = None
     longer_entries: tuple[Entry[Extract], ...] = ()
     superseded: tuple[Extract, ...] = ()
+    keeper: Keeper | None = None
 
     @cached_property
     def records(self) -> list[Extract]:
@@ -67,6 +73,26 @@ class Row:
     def parents(self) -> list[Extract]:
         """The dense parent's records that nobody contests."""
         return [] if self.parent is None else [e.file for e in self.parent.entries if e.contested is None]
+
+    @cached_property
+    def key(self) -> str:
+        """A digest of all that its numbers are computed from."""
+        parent = () if self.parent is None else self.parent.entries
+        parts = [
+            [(entry.file.content, entry.contested, entry.sound) for entry in entries]
+            for entries in (self.entries, parent, self.longer_entries)
+        ]
+        return hashlib.sha256(json.dumps([*parts, self.timed_on]).encode()).hexdigest()
+
+    @cached_property
+    def _kept(self) -> dict[str, Any]:
+        return {} if self.keeper is None else self.keeper.of(self.key)
+
+    def once(self, name: str, compute: Callable[[], J]) -> J:
+        """JSON values that follow from its records alone, computed where they are not kept under this name."""
+        if name not in self._kept:
+            self._kept[name] = compute()
+        return self._kept[name]
 
     @property
     def asked(self) -> Asked:

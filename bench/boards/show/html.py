@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from bench.boards.markup import Chapter
-from bench.plain import plain, plain_values
+from bench.boards.markup import Chapter, json_text
+from bench.plain import plain
 
 HOME = Path(__file__).parent
 SCRIPTS = ("page.js", "plot.js", "table.js")
@@ -32,7 +31,7 @@ TAKE = "take("
 
 def index(chapters: Sequence[Chapter]) -> dict[str, str]:
     """The page, with a chapter for each kind of file, and the blocks that it loads when they are asked for, by name of file."""
-    blocks = {name: _json(value) for one in chapters for name, value in one.blocks.items()}
+    blocks = {name: json_text(value) for one in chapters for name, value in one.blocks.items()}
     stamps = {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in blocks.items()}
     files = {f"{FOLDER}/{name}.js": _call(name, stamps[name], text) for name, text in blocks.items()}
     return {"index.html": _page(chapters, stamps)} | files
@@ -73,10 +72,6 @@ def _page(chapters: Sequence[Chapter], stamps: Mapping[str, str]) -> str:
     )
 
 
-def _json(data: Any) -> str:
-    return json.dumps(plain_values(data), separators=(",", ":"), allow_nan=False)
-
-
 def _call(name: str, stamp: str, text: str) -> str:
     """A script that hands the page a block as JSON text: no text of a record is code in it, and no key a prototype."""
     quoted = text.replace("\\", "\\\\").replace("'", "\\'")
@@ -85,7 +80,7 @@ def _call(name: str, stamp: str, text: str) -> str:
 
 def _inside_script(data: Any) -> str:
     """JSON that cannot end the script element that it stands in, whatever a record's texts are."""
-    text = _json(data)
+    text = json_text(data)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 

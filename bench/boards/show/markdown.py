@@ -60,10 +60,12 @@ def page(board: Board) -> str:
         lines += _shown(words)
     lines += ["", "## Every exit"]
     for field in board.fields:
-        rows = [cells for line in field.lines for cells in _exits(line)]
+        rows = [cells for line in field.lines for cells in _each(line, "exits", _exits)]
         lines += _folded(text(field.peers.name), EXIT_HEADS, rows)
     lines += _policies(board)
-    cuts = [cells for row in board.trainings for cells in _cuts(row)]
+    cuts = [
+        cells for row in board.trainings for cells in row.once("cuts in Markdown", lambda row=row: _cuts(row))
+    ]
     lines += ["", "## Every device's part", *_folded("Every inner cut", CUT_HEADS, cuts)]
     lines += _rates(board)
     lines += _references(board)
@@ -98,26 +100,25 @@ def _rates(board: Board) -> list[str]:
     """The lines of the section on rate curves; none where no network's codecs make any."""
     lines: list[str] = []
     for line in board.lines:
-        if line.rates.is_empty:
-            continue
-        lines += ["", f"### {text(line.row.setup.model_at_density)}, {text(line.row.plan)}", ""]
-        lines += [f"* {text(answer)}" for answer in line.rates.answers()]
-        rows = [[text(cell.text) for cell in cells] for cells in line.rates.rows()]
-        lines += _folded(counted(len(rows), "curve"), RATE_HEADS, rows)
+        lines += line.row.once("rates in Markdown", lambda line=line: _rates_of(line))
     return ["", "## Bytes and accuracy at cuts", "", RATES_NOTE, *lines] if lines else []
+
+
+def _rates_of(line: Line) -> list[str]:
+    """The lines of one network's rate curves; none where its codecs make none."""
+    if line.rates.is_empty:
+        return []
+    answers = [f"* {text(answer)}" for answer in line.rates.answers()]
+    rows = [[text(cell.text) for cell in cells] for cells in line.rates.rows()]
+    title = f"### {text(line.row.setup.model_at_density)}, {text(line.row.plan)}"
+    return ["", title, "", *answers, *_folded(counted(len(rows), "curve"), RATE_HEADS, rows)]
 
 
 def _references(board: Board) -> list[str]:
     cells = [
-        [
-            text(f"{row.setup.backbone.label}, {row.plan}"),
-            one.name,
-            percent(one.accuracy),
-            big(one.device_macs.value),
-            in_bytes(one.payload.value),
-        ]
+        cells
         for row in board.trainings
-        for one in references(row)
+        for cells in row.once("references in Markdown", lambda row=row: _references_of(row))
     ]
     heads = ("dense network", "reference", "top-1", "MACs on the device", "payload")
     return (
@@ -131,14 +132,32 @@ def _references(board: Board) -> list[str]:
     )
 
 
+def _references_of(row: Row) -> list[list[str]]:
+    return [
+        [
+            text(f"{row.setup.backbone.label}, {row.plan}"),
+            one.name,
+            percent(one.accuracy),
+            big(one.device_macs.value),
+            in_bytes(one.payload.value),
+        ]
+        for one in references(row)
+    ]
+
+
 def _last(line: Line) -> list[str]:
+    """The cells of a network's last exit."""
+    group = "-" if line.group is None else str(line.group)
+    return [group, *line.row.once("last exit in Markdown", lambda: _last_of(line))]
+
+
+def _last_of(line: Line) -> list[str]:
     row, last = line.row, line.last
     loss = row.against(row.parents) if row.setup.method.name != DENSE else None
     beside = row.against(row.longer)
     budget, longer = row.mean(times_trained), last["overhead"].mean
     models = sorted(key for key in last if key.startswith("energy."))
     return [
-        "-" if line.group is None else str(line.group),
         text(row.setup.model_at_density),
         text(row.plan),
         str(row.seeds) + (" (contested)" if row.reasons else ""),
@@ -151,6 +170,11 @@ def _last(line: Line) -> list[str]:
         last["training"].words,
         f"{longer.value:.2f} x" if longer else "",
     ]
+
+
+def _each(line: Line, name: str, cells: Callable[[Line], list[list[str]]]) -> list[list[str]]:
+    """The cells of a network's rows in one table."""
+    return line.row.once(f"{name} in Markdown", lambda: cells(line))
 
 
 def _exits(line: Line) -> list[list[str]]:
@@ -220,7 +244,9 @@ def _policies(board: Board) -> list[str]:
         folded
         for field in board.fields
         for folded in _folded(
-            text(field.peers.name), heads, [cells for line in field.lines for cells in _curves(line)]
+            text(field.peers.name),
+            heads,
+            [cells for line in field.lines for cells in _each(line, "policies", _curves)],
         )
     ]
     return ["", "## Policies", "", POLICIES_NOTE, *lines] if lines else []

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.boards.axes import Axis, axes
-from bench.boards.board import Board, Field
+from bench.boards.axes import AXES, Axis, axes
+from bench.boards.board import Board, Field, Line
 from bench.boards.cells import FORMS, Table, filled
 from bench.boards.data import field_data, line_data, more_data
 from bench.boards.differences import LEVELS, MARGIN, quantile
 from bench.boards.extract import SHARES
 from bench.boards.families import KINDS, network_of
 from bench.boards.findings import CAVEAT
-from bench.boards.markup import Chapter
+from bench.boards.markup import Chapter, JsonTexts, json_text
 from bench.boards.policies import NOTE
 from bench.boards.rates import NOTE as RATES_NOTE
 from bench.boards.styles import styles
@@ -53,15 +53,27 @@ def chapter(boards: Mapping[str, Board]) -> Chapter:
     blocks: dict[str, Any] = {}
     for name, board in boards.items():
         for number, field in enumerate(board.fields):
-            blocks[f"{name}-rows-{number}"] = [line_data(line, all_axes) for line in field.lines]
+            blocks[f"{name}-rows-{number}"] = JsonTexts([_row(line, all_axes) for line in field.lines])
             for chunk, start in enumerate(range(0, len(field.lines), CHUNK)):
                 lines = field.lines[start : start + CHUNK]
-                blocks[f"{name}-more-{number}-{chunk}"] = [more_data(line) for line in lines]
+                blocks[f"{name}-more-{number}-{chunk}"] = JsonTexts([_more(line) for line in lines])
         if tables := _tables(board):
             blocks[f"{name}-tables"] = [_plain(table) for table in tables]
     first = {name: _first(board, all_axes) for name, board in boards.items()}
     values = {"boards": first, "caveat": CAVEAT}
     return Chapter(Record.folder, Path(__file__).with_name("networks"), SCRIPTS, values, data, blocks)
+
+
+def _row(line: Line, all_axes: Mapping[str, Axis]) -> str:
+    """The values of a row as JSON text: kept without its group, which hangs on the rows beside it."""
+    models = " ".join(key for key in all_axes if key not in AXES)
+    text = line.row.once(f"row of the page {models}", lambda: json_text(line_data(line, all_axes)))
+    return text if line.group is None else f'{{"group":{line.group},{text[1:]}'
+
+
+def _more(line: Line) -> str:
+    """The further values of a row as JSON text."""
+    return line.row.once("more of the page", lambda: json_text(more_data(line)))
 
 
 def _board(board: Board) -> dict[str, Any]:

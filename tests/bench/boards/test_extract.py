@@ -112,7 +112,7 @@ def test_walks_tell_how_much_time_a_policy_keeps(made):
 def test_plain_values_are_the_same_after_json(made):
     values = values_of(made(0, "sparse"))
     again = json.loads(json.dumps(values))
-    one, other = (Extract.from_values(some, Tables()) for some in (values, again))
+    one, other = (Extract.from_values(some, Tables(), "") for some in (values, again))
     assert one.curves[0].policy == other.curves[0].policy
     assert [dict(exit_.readings) for exit_ in one.exits] == [dict(exit_.readings) for exit_ in other.exits]
     assert one.asked == other.asked

@@ -8,6 +8,7 @@ are not kept). Records with a fault are looked at again each time, and so are th
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,11 @@ SPARE = 100
 """So many lines more than four times as many as files begin the kept lines anew."""
 KINDS = ("task", "backbone", "method", "exits", "policy", "codec", "meter")
 """The kinds of plugins whose settings records are checked against."""
+
+
+def collect_rarely() -> None:
+    """Look for unused circles of objects less often: what is read has none, and each look goes over all that was read before."""
+    gc.set_threshold(200_000, 50, 100)
 
 
 class Read(NamedTuple):
@@ -109,7 +115,7 @@ def _read(paths: Sequence[Path], store: Store) -> Iterator[Read]:
         yield from map(one, paths)
         return
     try:
-        with processes_of(cores()) as pool:
+        with processes_of(cores(), collect_rarely) as pool:
             yield from pool.map(one, paths, chunksize=16)
     except BrokenProcessPool as error:
         raise SeesawError(

@@ -24,9 +24,11 @@ def board(
     debug: options.Debug = False,
 ) -> None:
     """Write the pages of all boards from the records: Markdown, and index.html to look at in a browser."""
+    from bench.boards.extracts import collect_rarely
     from bench.boards.pages import stale, write_pages
     from bench.records.store import Store
 
+    collect_rarely()
     pages, store = pages or records.parent, Store(records)
     if check:
         old, trouble = stale(store, pages)

@@ -95,9 +95,9 @@ def check_files(
 
 
 @contextmanager
-def processes_of(count: int) -> Iterator[Executor]:
-    """Processes that start no more work once the block is left, whatever ended it."""
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"))
+def processes_of(count: int, begin: Callable[[], None] | None = None) -> Iterator[Executor]:
+    """Processes that start no more work once the block is left, whatever ended it; each calls `begin` first."""
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=begin)
     try:
         yield pool
     finally:

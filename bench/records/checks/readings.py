@@ -6,6 +6,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from bench.records.checks.parts import same, samples_of, value, whole
@@ -116,7 +117,7 @@ def _source(name: str, r: Reading, record: Record) -> Iterator[str]:
     wanted |= {"energy": f"modelled, {rest}"} if rest else {}
     if (source := wanted.get(kind, r.source)) != r.source:
         yield f"comes from {r.source!r}, and should come from {source!r}."
-    threads = re.search(r"\bcpu, (\d+) threads", r.source)
+    threads = re.search(r"\bcpu, (\d+) threads", r.source) if "cpu, " in r.source else None
     if threads and record.timing_threads not in (None, int(threads[1])):
         yield f"was timed with {threads[1]} threads, and its machine had {record.timing_threads} for timings."
 
@@ -151,7 +152,7 @@ def _alike(record: Record) -> Iterator[str]:
     for place, readings in record.places():
         on_walks = place.startswith("walks ")
         for name, r in readings.items():
-            whole_name = re.sub(r"\.(device|server)$", "", "bytes" if _kind(name) == "bytes" else name)
+            whole_name = "bytes" if _kind(name) == "bytes" else _whole_name(name)
             if _kind(name) in UNITS and not on_walks:
                 sources[whole_name].add(r.source.removesuffix(AT_BOUND))
             if _kind(name) in ("latency", "speedup", "routing", "calibration") and r.disturbed is None:
@@ -201,5 +202,14 @@ def _second_count(record: Record) -> Iterator[str]:
         yield "Its note of counters that differ has other numbers than its readings."
 
 
+def _whole_name(name: str) -> str:
+    """A reading's name without the part of the network that it is of."""
+    for part in (".device", ".server"):
+        if name.endswith(part):
+            return name.removesuffix(part)
+    return name
+
+
+@lru_cache(maxsize=4096)
 def _kind(name: str) -> str:
     return name.partition(".")[0]

@@ -3,8 +3,9 @@ import json
 import pytest
 
 from bench import SeesawError
+from bench.records import sealed
 from bench.records.record import Record, load
-from bench.records.sealed import checksum, digest, slug
+from bench.records.sealed import _parsed, checksum, digest, slug
 from tests.bench.edited import edited, set_
 
 
@@ -73,3 +74,22 @@ def test_a_digest_does_not_depend_on_the_order_of_keys():
 )
 def test_a_name_becomes_a_part_of_a_path(name, part):
     assert slug(name) == part
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["1152921504606846977", "-1152921504606846977", "1e31", "1E+31", "0." + "1" * 39, "1" * 17 + "." + "2" * 23 + "e-5",
+     "9" * 31 + ".5", "1" + "0" * 40, "1e-" + "0" * 40 + "1"],
+)  # fmt: skip
+def test_no_number_escapes_the_look_at_each_that_is_doubtful(number):
+    for text in (number, f"[0.5, {number}]", f'{{"a": {number}}}'):
+        with pytest.raises(ValueError, match="is no number that a record can hold"):
+            _parsed(text.encode())
+
+
+@pytest.mark.parametrize(
+    "number", ["0.00012345678901234567", "1.2345678901234567e-05", "123456789012345678", "-0.1"]
+)
+def test_usual_numbers_are_read_without_a_look_at_each(number, monkeypatch):
+    monkeypatch.setattr(sealed, "DIGITS", 0)
+    assert _parsed(f"[{number}]".encode()) == [json.loads(number)]

@@ -39,11 +39,11 @@ class Names:
     """Names of readings, in the order of their numbers, which many lists of readings have in common.
 
     Args:
-        names: joined by ends of lines.
+        names: each once.
     """
 
-    def __init__(self, names: str) -> None:
-        self.places = {name: place for place, name in enumerate(names.split("\n") if names else ())}
+    def __init__(self, names: Sequence[str]) -> None:
+        self.places = {name: place for place, name in enumerate(names)}
         self._between: dict[tuple[str, str], list[tuple[str, int]]] = {}
         self._under: dict[tuple[str, ...], list[tuple[str, list[int]]]] = {}
 
@@ -338,11 +338,11 @@ class Tables:
         return self._asked[text]
 
     def readings(self, values: Sequence[Any]) -> Readings:
-        """Readings from the text of their names or the key of that, their numbers, and the places of disturbed ones."""
+        """Readings from the JSON text of their names or the key of that, their numbers, and the places of disturbed ones."""
         text: str = values[0]
         _, numbers, disturbed = values
         if text not in self._names:
-            self._names[text] = Names(self.texts.get(text, text))
+            self._names[text] = Names(json.loads(self.texts.get(text, text)))
         return Readings(self._names[text], tuple(numbers), frozenset(disturbed) if disturbed else NONE)
 
 
@@ -380,9 +380,9 @@ def _asked(setup: str) -> str:
 
 
 def _readings(readings: Mapping[str, Reading]) -> list[Any]:
-    """The text of their names, their numbers, and the places of those that were disturbed."""
+    """The JSON text of their names, their numbers, and the places of those that were disturbed."""
     disturbed = [place for place, one in enumerate(readings.values()) if not one.is_reliable]
-    return ["\n".join(readings), [one.value for one in readings.values()], disturbed]
+    return [json.dumps(list(readings)), [one.value for one in readings.values()], disturbed]
 
 
 def _density(record: Record) -> float | None:

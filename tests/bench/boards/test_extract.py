@@ -28,6 +28,7 @@ def test_every_number_that_boards_take_is_the_records_own(made):
     record = made(0, "sparse")
     clock = Reading(value=2e-3, unit="s", source="clock", low=2e-3, high=2e-3, n=5, disturbed=1)
     record.exits[0].readings["latency"] = clock
+    record.exits[0].readings["a name\nof two lines"] = clock
     own = Extract.of(record)
     assert len(own.exits) == len(record.exits)
     for number, exit_ in enumerate(record.exits):

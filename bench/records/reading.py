@@ -19,7 +19,7 @@ class Reading(Written):
     value: float
     """the number: a median where there is a spread, else a count or a mean"""
     unit: str
-    """B, MAC, s, J, share, x (a ratio of times) or one"""
+    """B, MAC, s, J, share, x (a ratio of times), instruction or one"""
     source: str
     """the counter, clock, sensor or model that gave it"""
     low: float | None = None

@@ -12,6 +12,7 @@ from bench.boards.rates import HEADS as RATE_HEADS
 from bench.boards.rates import WORDS as RATE_WORDS
 from bench.boards.rates import Rates
 from bench.boards.show.answer import answer, timing
+from bench.boards.show.code import code_table
 from bench.boards.show.policies import answers_table, curves_table, early_table, walks_table
 from bench.boards.units import SMALL, big, digits, in_bytes, joules, prefixed, seconds
 from bench.records.notes import STAGES, stage_words
@@ -270,7 +271,7 @@ def _settings(record: Record, store: Store) -> Iterator[Part]:
 
 def _exits(record: Record, store: Store) -> Iterator[Part]:
     yield exits_table(record, store.parent(record.setup, record.seed)), None
-    yield from _tables(answers_table(record))
+    yield from _tables(answers_table(record), code_table(record))
     for name, why in record.absent.items():
         yield f"No {name}: {why}.", "dim"
 

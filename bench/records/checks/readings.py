@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.records.checks.parts import same, samples_of, value, whole
 from bench.records.reading import AT_BOUND, COLDEST, HOTTEST, LEAST_SENT, Reading, Readings
@@ -19,23 +19,26 @@ UNITS = {
     **dict.fromkeys(
         ("top1", "top5", "agree", "calibration", "density", "ece", "overthinking", "underthinking"), "share"
     ),
-    **dict.fromkeys(("payload", "framed", "volume", "bytes", "memory"), "B"),
+    **dict.fromkeys(("payload", "framed", "volume", "bytes", "memory", "flash", "ram"), "B"),
     "macs": "MAC",
     "parameters": "one",
     "temperature": "one",
     "latency": "s",
     "routing": "s",
     "energy": "J",
+    "instructions": "instruction",
     "training": "x",
     "speedup": "x",
 }
 """The unit of a reading, by the first part of its name."""
-SPREAD = ("payload", "framed", "latency", "routing", "training", "speedup")
+SPREAD = ("payload", "framed", "latency", "routing", "training", "speedup", "instructions")
 """First parts of the names of readings that have quartiles, and a number of measurements."""
 COUNTED = ("top1", "top5", "agree", "volume", "calibration", "density", "overthinking", "underthinking")
 """First parts of the names of readings that are shares, or means, of so many samples or weights."""
-WHOLE = ("bytes", "memory", "parameters")
+WHOLE = ("bytes", "memory", "parameters", "flash", "ram")
 """First parts of the names of readings that are whole numbers."""
+BOARD_COSTS = ("flash", "ram", "instructions")
+"""First parts of the names of readings of generated code, which go on with the name of a board."""
 TOLERATED = 0.02
 """The share by which two counters of MACs may differ without a note."""
 TICK = 1e-4
@@ -173,6 +176,7 @@ def _meters(record: Record) -> Iterator[str]:
         exits = [name in exit_.readings for exit_ in record.exits]
         if name not in record.absent and set(exits) != {meter in chosen}:
             yield f"Its readings {name} do not fit its meters, {', '.join(chosen) or 'none'}."
+    yield from _boards(record, chosen.get("c"))
     latencies = [e.readings["latency"] for e in record.exits if "latency" in e.readings]
     batch, rounds = (chosen.get("latency", {}).get(key) for key in ("batch", "rounds"))
     for one in latencies:
@@ -186,6 +190,30 @@ def _meters(record: Record) -> Iterator[str]:
     for name in record.absent:
         if any(name in readings for _, readings in record.places()):
             yield f"It has the reading {name}, and a reason why it has none."
+
+
+def _boards(record: Record, settings: dict[str, Any] | None) -> Iterator[str]:
+    """Every exit and device part has what its code takes of the boards that the meter was asked for, or a reason is noted."""
+    boards = [] if settings is None else settings.get("boards", [])
+    names = {f"{cost}.{board}" for cost in BOARD_COSTS for board in boards} - record.absent.keys()
+    places = [(f"exit {n}", "", exit_.readings) for n, exit_ in enumerate(record.exits)]
+    places += [(f"cut {n}", ".device", cut.readings) for n, cut in enumerate(record.cuts) if n]
+    before: dict[str, Reading] = {}
+    for place, side, readings in places:
+        own = {name.removesuffix(side): r for name, r in readings.items() if _kind(name) in BOARD_COSTS}
+        if own.keys() != names:
+            yield f"The code of {place} is measured for {', '.join(sorted(own)) or 'no board'}, which does not fit its meters."
+        for name, r in own.items():
+            if _kind(name) == "instructions" and r.n != (settings or {}).get("samples"):
+                yield f"{name} of {place} are of {r.n} samples, and its meter has another number."
+            if (
+                side == ""
+                and (one := before.get(name)) is not None
+                and r.value < one.value
+                and _kind(name) != "ram"
+            ):
+                yield f"{name} of {place} is less than that of the exit before."
+        before = own
 
 
 def _second_count(record: Record) -> Iterator[str]:

@@ -99,6 +99,12 @@ def why_no_boards(emulator: bool = True) -> str | None:
     return None
 
 
+def version() -> str:
+    """The cross-compiler's name and version."""
+    done = subprocess.run([COMPILER, "-dumpfullversion"], capture_output=True, text=True, check=True)
+    return f"{COMPILER} {done.stdout.strip()}"
+
+
 def emulate(
     code: Code,
     classes: int,

@@ -63,8 +63,9 @@ def pack(
     `bench.fast(bench.open_part(folder, part), x)` gives. The table shows how long one sample takes, and how many
     times longer by PyTorch's dense kernels. ONNX files and exported programs hold zeros too, for tools without
     masks. `--c` writes `PART/model.h` and `model.c`: C99 and the standard library alone, which runs up to the next
-    exit, decides there by the policies that can be said in C, and writes the feature as bytes. Parts by exit come
-    with the policies of the run, each at the point at which one would ship it.
+    exit, decides there by the policies that can be said in C, and writes the feature as bytes; with `--values int8`
+    it computes with int8 from end to end. Parts by exit come with the policies of the run, each at the point at
+    which one would ship it.
 
     Examples:
       seesaw pack leaderboards/records/digits-v1/resnet_sparse-9b9b82ee7b4c/seed0.json --cut 4 --out shipped
@@ -75,7 +76,7 @@ def pack(
 
       seesaw pack resnet --task cifar10 --cut 4 --codec 'bottleneck\\[channels=4]' --out shipped
 
-      seesaw pack mlp_sparse --task digits --cut 1 --c --out shipped
+      seesaw pack mlp_sparse --task digits --cut 1 --c --values int8 --out shipped
 
       seesaw pack resnet_sparse --by-exit --onnx --out shipped; seesaw run-exits shipped
     """

@@ -21,6 +21,9 @@ from bench.runs.training.codecs import fitted
 from bench.shipping.c.write import hold_plain
 from bench.shipping.parts import Shipment
 
+CALIBRATED = 256
+"""Samples of the calibration split, from its first, from which C of int8 has its scales."""
+
 
 def shipment_of(
     run: ResolvedRun,
@@ -82,6 +85,7 @@ def shipment_of(
         by_exit,
         shipped_by(run.policies, curves, states) if leaves else [],
         None if codec is None else _codec(run, net, data, codec, cut),
+        data.scale(data.calibration.inputs[:CALIBRATED]) if c else None,
     )
 
 

@@ -64,6 +64,7 @@ class Shipment:
         by_exit: whether there is a part for each exit, so that inference may stop behind any.
         policies: those that can decide which samples leave, where a part of the device has exits.
         codec: of the cut, by its spec; trained, if it is a learned one.
+        calibration: inputs of the calibration split, from which C of int8 has its scales; None where there is none.
         written: the files so far.
         manifest: of the packed parts, once they are written.
     """
@@ -78,6 +79,7 @@ class Shipment:
     by_exit: bool = False
     policies: Sequence[Shipped] = ()
     codec: tuple[str, Codec] | None = None
+    calibration: Tensor | None = None
     written: list[Written] = field(default_factory=list)
     manifest: Manifest | None = None
 

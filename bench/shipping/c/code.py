@@ -8,15 +8,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from bench.errors import SeesawError
+from bench.execution.int8.quantise import IntProgram, IntStep
+from bench.execution.program.program import ProgramStep
 from bench.kinds.frame import write_frame
 from bench.kinds.policy import FORMULAS
 from bench.network.net import Part
-from bench.shipping.c.program import PartProgram, part_program
+from bench.shipping.c.int_steps import IntSteps
+from bench.shipping.c.program import PartProgram, int_program, part_program
 from bench.shipping.c.steps import Steps
 from bench.shipping.c.tables import number, quoted
 
 TEXTS = Path(__file__).parent / "text"
+ORDER = ("zero", "each", "layer", "int_zero", "int_each", "int_layer", "copy")
+"""Names of texts, in the order in which they are written."""
 HEAD = 12
 """Bytes of a frame before its shape."""
 
@@ -34,6 +41,7 @@ class Code:
         inputs: numbers of one input.
         frame: bytes of the feature's frame; 0 where the part ends with the last exit.
         decides: whether policies decide in it.
+        ints: what it does, where it computes with int8; None for float32.
     """
 
     header: str
@@ -44,20 +52,26 @@ class Code:
     inputs: int
     frame: int
     decides: bool = False
+    ints: IntProgram | None = None
 
 
-def code_of(part: Part, name: str, policies: Mapping[str, Sequence[float]]) -> Code:
+def code_of(
+    part: Part, name: str, policies: Mapping[str, Sequence[float]], calibration: Tensor | None = None
+) -> Code:
     """A part in C.
 
     Args:
         part: in eval mode.
         name: of the network, as a text; it becomes a constant.
         policies: by formula (`Policy.formula`), the threshold of each of the part's exits.
+        calibration: for C that computes with int8, inputs of the part (N, ...), from which its scales are; None for float32.
 
     Raises:
         SeesawError: the part does something that cannot be said in C.
     """
-    program, steps = part_program(part), Steps()
+    program = part_program(part)
+    ints = None if calibration is None else int_program(program, calibration)
+    steps = Steps() if ints is None else IntSteps(classes=part.incoming.classes)
     exits, classes = len(program.logits), part.incoming.classes
     if not exits and program.feature is None:
         raise SeesawError(
@@ -74,19 +88,22 @@ def code_of(part: Part, name: str, policies: Mapping[str, Sequence[float]]) -> C
             "Choose another cut."
         )
     receives = part.start > 0
-    header = _header(part, program, policies, receives, frame)
-    body = [_next(program, steps)]
-    functions = [_text(name) for name in ("zero", "each", "layer", "copy") if name in steps.used]
+    body = [_next(program, steps, ints)]
+    room = _room(program, steps)
+    header = _header(part, program, policies, receives, frame, room)
+    functions = [_text(name) for name in ORDER if name in steps.used]
+    if ints is not None:
+        functions = [_text("level"), _text("scaled"), *functions]
     if policies:
         body.append(_thresholds(policies) + _text("scores"))
     if receives or give is not None:
         functions.append(_text("checksum"))
     if receives:
         functions.append(_text("get"))
-        body.append(_receive(part, str(take)))
+        body.append(_receive(part, str(take), ints))
     if give is not None:
         functions.append(_text("put"))
-        body.append(_encode(part, give))
+        body.append(_encode(part, give, ints))
     source = "\n".join(
         [
             '#include "model.h"\n\n#include <math.h>\n#include <string.h>\n',
@@ -100,21 +117,48 @@ def code_of(part: Part, name: str, policies: Mapping[str, Sequence[float]]) -> C
             *functions,
             steps.tables.text(),
             "".join(steps.constants),
-            _start(str(take)),
-            _logits(program, classes),
+            _start(str(take), ints),
+            _logits(program, classes, ints),
             *body,
         ]
     )
-    arena = 4 * program.size + 8
     return Code(
         header,
         source,
-        arena,
+        room.bytes,
         steps.tables.bytes,
         exits,
         len(program.inputs),
         frame if give is not None else 0,
         bool(policies),
+        ints,
+    )
+
+
+@dataclass(frozen=True)
+class Room:
+    """The arena.
+
+    Attributes:
+        sizes: lines of C that define them.
+        fields: lines of C, those of the struct before the two numbers of all.
+        bytes: of the whole.
+    """
+
+    sizes: list[str]
+    fields: str
+    bytes: int
+
+
+def _room(program: PartProgram, steps: Steps) -> Room:
+    if not isinstance(steps, IntSteps):
+        sizes = [f"#define MODEL_NUMBERS {program.size}"]
+        return Room(sizes, "  float numbers[MODEL_NUMBERS];\n", 4 * program.size + 8)
+    numbers, scratch = (-(-max(one, 1) // 4) * 4 for one in (program.size, steps.scratch))
+    return Room(
+        [f"#define MODEL_NUMBERS {numbers}", f"#define MODEL_SCRATCH {scratch}"],
+        "  float logits[MODEL_CLASSES];\n  int8_t numbers[MODEL_NUMBERS], scratch[MODEL_SCRATCH];\n",
+        numbers + scratch + 4 * steps.classes + 8,
     )
 
 
@@ -123,7 +167,12 @@ def _text(name: str) -> str:
 
 
 def _header(
-    part: Part, program: PartProgram, policies: Mapping[str, Sequence[float]], receives: bool, frame: int
+    part: Part,
+    program: PartProgram,
+    policies: Mapping[str, Sequence[float]],
+    receives: bool,
+    frame: int,
+    room: Room,
 ) -> str:
     lines = [
         "/* A part of a network, written by `seesaw pack --c`. C99, no allocation, no recursion, no state but the arena. */",
@@ -132,11 +181,11 @@ def _header(
         f"#define MODEL_INPUTS {len(program.inputs)} /* numbers of one input */",
         f"#define MODEL_CLASSES {part.incoming.classes}",
         f"#define MODEL_EXITS {len(program.logits)} /* of this part */",
-        f"#define MODEL_NUMBERS {program.size}",
-        f"#define MODEL_ARENA_BYTES {4 * program.size + 8}",
+        *room.sizes,
+        f"#define MODEL_ARENA_BYTES {room.bytes}",
         "#define MODEL_END (-1) /* there is no further exit: the feature is ready, or all is done */\n",
         "/* All that a sample needs while it is on its way. Its content is nobody's business but model.c's. */",
-        "typedef struct {\n  float numbers[MODEL_NUMBERS];\n  uint32_t next, reached;\n} model_arena;\n",
+        f"typedef struct {{\n{room.fields}  uint32_t next, reached;\n}} model_arena;\n",
         "/* What this part belongs to. */\nextern const char model_name[];\n",
         "/* Begin with a sample: MODEL_INPUTS numbers, scaled as in training, channels first. */",
         "void model_start(model_arena *arena, const float *x);\n",
@@ -173,10 +222,13 @@ def _header(
     return "\n".join([*lines, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n"])
 
 
-def _next(program: PartProgram, steps: Steps) -> str:
+def _next(program: PartProgram, steps: Steps, ints: IntProgram | None) -> str:
     """`model_next`: each stretch is a case."""
     cases = []
-    for number_, stretch in enumerate(program.stretches):
+    stretches: Sequence[Sequence[ProgramStep | IntStep]] = (
+        program.stretches if ints is None else ints.stretches
+    )
+    for number_, stretch in enumerate(stretches):
         calls = "".join(f"      {steps.call(step)}\n" for step in stretch)
         if number_ < len(program.logits):
             end = f"      arena->reached = {number_}u;\n      return {number_};\n"
@@ -184,23 +236,29 @@ def _next(program: PartProgram, steps: Steps) -> str:
             end = "      return MODEL_END;\n"
         cases.append(f"    case {number_}u:\n{calls}{end}")
     return (
-        "int model_next(model_arena *arena) {\n  float *numbers = arena->numbers;\n  (void)numbers;\n"
+        f"int model_next(model_arena *arena) {{\n  {'float' if ints is None else 'int8_t'} *numbers = arena->numbers;\n"
+        "  (void)numbers;\n"
         "  switch (arena->next++) {\n" + "".join(cases) + f"    default:\n      arena->next = "
-        f"{len(program.stretches)}u;\n      return MODEL_END;\n  }}\n}}\n"
+        f"{len(stretches)}u;\n      return MODEL_END;\n  }}\n}}\n"
     )
 
 
-def _start(take: str) -> str:
+def _taken(value: str, ints: IntProgram | None) -> str:
+    """A number from outside as the arena has it."""
+    return value if ints is None else f"model_level({value} * {number(float(ints.inverse))})"
+
+
+def _start(take: str, ints: IntProgram | None) -> str:
     return (
         "void model_start(model_arena *arena, const float *x) {\n  uint32_t n;\n"
-        f"  for (n = 0; n < MODEL_INPUTS; n++) arena->numbers[model_place_of(&{take}, n)] = x[n];\n"
+        f"  for (n = 0; n < MODEL_INPUTS; n++) arena->numbers[model_place_of(&{take}, n)] = {_taken('x[n]', ints)};\n"
         "  arena->next = 0;\n  arena->reached = MODEL_EXITS;\n}\n"
     )
 
 
-def _logits(program: PartProgram, classes: int) -> str:
+def _logits(program: PartProgram, classes: int, ints: IntProgram | None) -> str:
     cases = "".join(
-        f"    case {number_}u:\n      return arena->numbers + {place};\n"
+        f"    case {number_}u:\n      return {f'arena->numbers + {place}' if ints is None else 'arena->logits'};\n"
         for number_, place in enumerate(program.logits)
     )
     return (
@@ -238,29 +296,32 @@ def _head_of(shape: Sequence[int], name: str) -> str:
     return f"  static const uint8_t {name}[{len(head)}] = {{{', '.join(f'{one}u' for one in head)}}};\n"
 
 
-def _encode(part: Part, give: str) -> str:
+def _encode(part: Part, give: str, ints: IntProgram | None) -> str:
     shape = part.outgoing.shape
     head, size = _start_of(shape)
+    given = f"arena->numbers[model_place_of(&{give}, n)]"
+    given = given if ints is None else f"(float){given} * {number(float(ints.scale))}"
     return (
         "void model_encode(const model_arena *arena, uint8_t frame[MODEL_FRAME_BYTES]) {\n"
         f"{_head_of(shape, 'head')}  uint32_t n, bits;\n  memcpy(frame, head, sizeof head);\n"
         f"  for (n = 0; n < {size // 4}u; n++) {{\n"
-        f"    memcpy(&bits, &arena->numbers[model_place_of(&{give}, n)], sizeof bits);\n"
+        f"    const float one = {given};\n    memcpy(&bits, &one, sizeof bits);\n"
         f"    model_put(frame + {len(head)} + 4 * n, bits);\n  }}\n"
         "  model_put(frame + 8, model_checksum(frame, MODEL_FRAME_BYTES));\n}\n"
     )
 
 
-def _receive(part: Part, take: str) -> str:
+def _receive(part: Part, take: str, ints: IntProgram | None) -> str:
     head, _ = _start_of(part.incoming.shape)
     return (
         "int model_receive(model_arena *arena, const uint8_t *frame, size_t bytes) {\n"
-        f"{_head_of(part.incoming.shape, 'head')}  uint32_t n, bits;\n"
+        f"{_head_of(part.incoming.shape, 'head')}  uint32_t n, bits;\n  float one;\n"
         "  if (bytes != MODEL_RECEIVED_BYTES || memcmp(frame, head, 8) != 0) return 0;\n"
         f"  if (memcmp(frame + {HEAD}, head + {HEAD}, sizeof head - {HEAD}) != 0) return 0;\n"
         "  if (model_get(frame + 8) != model_checksum(frame, bytes)) return 0;\n"
         "  for (n = 0; n < MODEL_INPUTS; n++) {\n"
         f"    bits = model_get(frame + {len(head)} + 4 * n);\n"
-        f"    memcpy(&arena->numbers[model_place_of(&{take}, n)], &bits, sizeof bits);\n  }}\n"
+        "    memcpy(&one, &bits, sizeof one);\n"
+        f"    arena->numbers[model_place_of(&{take}, n)] = {_taken('one', ints)};\n  }}\n"
         "  arena->next = 0;\n  arena->reached = MODEL_EXITS;\n  return 1;\n}\n"
     )

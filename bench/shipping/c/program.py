@@ -12,6 +12,7 @@ from torch import Tensor
 from bench.errors import SeesawError
 from bench.execution.chain.compile import program_of
 from bench.execution.chain.tape import watch
+from bench.execution.int8.quantise import IntProgram, quantised
 from bench.execution.program.allocate import settle
 from bench.execution.program.program import Input, Output, ProgramStep
 from bench.execution.unsupported import Unsupported
@@ -80,6 +81,28 @@ def part_program(part: Part) -> PartProgram:
         stretches.pop()
     size = max(buffer.base + buffer.size for buffer in program.room.buffers)
     return PartProgram(inputs, stretches, logits, feature, size)
+
+
+def int_program(program: PartProgram, x: Tensor) -> IntProgram:
+    """A part's program in whole numbers, with scales from calibration samples (N, ...).
+
+    Raises:
+        SeesawError: it does something that cannot be said in whole numbers.
+    """
+    try:
+        return quantised(
+            program.stretches,
+            program.inputs,
+            program.logits,
+            program.feature,
+            program.size,
+            x.float().numpy(),
+        )
+    except Unsupported as error:
+        raise SeesawError(
+            f"This part {error.action}, which cannot be said in C of int8. Choose another backbone or cut, or pack it with "
+            "--values float32."
+        ) from error
 
 
 def _sentence(layer: str, action: str) -> str:

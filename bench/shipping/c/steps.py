@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bench.execution.int8.quantise import IntStep
 from bench.execution.program.layout import ABSENT
 from bench.execution.program.program import Affine, Each, ProgramStep, Zero
 from bench.execution.row_groups import Group
@@ -32,7 +33,7 @@ class Steps:
     constants: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
 
-    def call(self, step: ProgramStep) -> str:
+    def call(self, step: ProgramStep | IntStep) -> str:
         """The statement in C that carries out a step, whose constants are added."""
         if isinstance(step, Affine):
             return self._constant("layer", "affine", self._layer(step))
@@ -64,10 +65,19 @@ class Steps:
         return name
 
     def _layer(self, step: Affine) -> Fields:
-        layers = [_ordered(step, group) for group in step.groups]
-        values = np.concatenate([group.values.T.reshape(-1) for group, _ in layers])
-        values = values if len(values) else np.zeros(1)  # an array of C has one number at least
+        layers = [ordered(step, group) for group in step.groups]
+        values = values_of(layers)
         uniform = bool((values == values[0]).all())
+        return self._index(layers) | shape_of(step) | {
+            "values": self.tables.add(values[:1] if uniform else values, FLOAT),
+            "bias": self.tables.add(step.bias, FLOAT),
+            "values_step": 0 if uniform else 1,
+            "low": number(step.low),
+            "high": number(step.high),
+        }  # fmt: skip
+
+    def _index(self, layers: Sequence[tuple[Group, np.ndarray]]) -> Fields:
+        """Which places each group's rows read, and where these rows are."""
         order = np.concatenate([group.rows for group, _ in layers])
         gaps, offsets = _gaps([places for _, places in layers])
         top = int(gaps.max(initial=1))
@@ -78,10 +88,7 @@ class Steps:
             "starts": np.array([places[0] if len(places) else 0 for _, places in layers]),
         }
         fields: Fields = {
-            "values": self.tables.add(values[:1] if uniform else values, FLOAT),
-            "bias": self.tables.add(step.bias, FLOAT),
             "groups": len(layers),
-            "values_step": 0 if uniform else 1,
             "offsets": NONE if straight or offsets is None else self.tables.add(offsets),
             "order": NONE if np.array_equal(order, np.arange(len(order))) else self.tables.add(order),
             "bytes": self.tables.add(gaps, BYTE) if narrow and not straight else NONE,
@@ -90,20 +97,15 @@ class Steps:
         for key, one in counts.items():
             same = bool((one == one[0]).all())
             fields |= {key: self.tables.add(one[:1] if same else one), f"{key}_step": 0 if same else 1}
-        more, more_row, more_outer, more_inner = step.more or (0, 0, 0, 0)
-        return fields | {
-            "outer": step.outer, "inner": step.inner, "length": step.length,
-            "in_outer": step.in_outer, "in_inner": step.in_inner, "out": step.out, "out_row": step.out_row,
-            "out_outer": step.out_outer, "out_inner": step.out_inner, "adds": int(step.more is not None),
-            "more": more, "more_row": more_row, "more_outer": more_outer, "more_inner": more_inner,
-            "low": number(step.low), "high": number(step.high),
-        }  # fmt: skip
+        return fields
 
     def _each(self, step: Each) -> Fields:
+        return self._elements(step) | {"low": number(step.low), "high": number(step.high)}
+
+    def _elements(self, step: Each) -> Fields:
+        """Which places each element is made of, and where it is."""
         sources = step.sources.reshape(len(step.to), -1)
-        fields: Fields = {
-            "taps": sources.shape[1], "largest": int(step.largest), "low": number(step.low), "high": number(step.high),
-        }  # fmt: skip
+        fields: Fields = {"taps": sources.shape[1], "largest": int(step.largest)}
         whole = not (sources == ABSENT).any()
         loops = loops_of(np.concatenate([step.to[:, None], sources], 1)) if whole else None
         if loops is not None and all(len(set(loop.strides[1:])) == 1 for loop in loops):
@@ -125,7 +127,24 @@ class Steps:
         }  # fmt: skip
 
 
-def _ordered(step: Affine, group: Group) -> tuple[Group, np.ndarray]:
+def shape_of(step: Affine) -> Fields:
+    """The positions of a layer, and what it adds."""
+    more, more_row, more_outer, more_inner = step.more or (0, 0, 0, 0)
+    return {
+        "outer": step.outer, "inner": step.inner, "length": step.length,
+        "in_outer": step.in_outer, "in_inner": step.in_inner, "out": step.out, "out_row": step.out_row,
+        "out_outer": step.out_outer, "out_inner": step.out_inner, "adds": int(step.more is not None),
+        "more": more, "more_row": more_row, "more_outer": more_outer, "more_inner": more_inner,
+    }  # fmt: skip
+
+
+def values_of(layers: Sequence[tuple[Group, np.ndarray]]) -> np.ndarray:
+    """The weights that exist, group by group, row by row."""
+    values = np.concatenate([group.values.T.reshape(-1) for group, _ in layers])
+    return values if len(values) else np.zeros(1, values.dtype)  # an array of C has one number at least
+
+
+def ordered(step: Affine, group: Group) -> tuple[Group, np.ndarray]:
     """A group with its columns by rising place, and these places."""
     places = step.columns[group.columns]
     order = np.argsort(places, kind="stable")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-PLACE, FLOAT, BYTE = "model_place", "float", "uint8_t"
+PLACE, FLOAT, BYTE, LEVEL, WHOLE = "model_place", "float", "uint8_t", "int8_t", "int32_t"
 """Types of constants in C. `model_place` is 16 bits wide where every number fits in there, else 32."""
 ABSENT = "MODEL_ABSENT"
 
@@ -25,8 +25,10 @@ class Tables:
     top: int = 0
 
     def add(self, numbers: np.ndarray, kind: str = PLACE) -> str:
-        """The name in C of an array of these numbers: of places from 0 on (-1 is absent), float32 or bytes."""
-        numbers = np.ascontiguousarray(numbers.reshape(-1), {FLOAT: "<f4", BYTE: "u1"}.get(kind, "<i8"))
+        """The name in C of an array of these numbers: of places from 0 on (-1 is absent), float32, bytes or whole numbers."""
+        numbers = np.ascontiguousarray(
+            numbers.reshape(-1), {FLOAT: "<f4", BYTE: "u1", LEVEL: "i1", WHOLE: "<i4"}.get(kind, "<i8")
+        )
         if kind == PLACE:
             self.top = max(self.top, int(numbers.max(initial=0)))
         name, _ = self.arrays.setdefault(
@@ -38,7 +40,7 @@ class Tables:
     def bytes(self) -> int:
         """Bytes of all arrays, once compiled."""
         place = 2 if self.narrow else 4
-        sizes = {FLOAT: 4, BYTE: 1, PLACE: place}
+        sizes = {FLOAT: 4, BYTE: 1, LEVEL: 1, WHOLE: 4, PLACE: place}
         return sum(sizes[kind] * len(numbers) for (kind, _), (_, numbers) in self.arrays.items())
 
     @property
@@ -74,6 +76,8 @@ def quoted(text: str) -> str:
 def _written(numbers: np.ndarray, kind: str) -> list[str]:
     if kind == FLOAT:
         return [number(value) for value in numbers]
+    if kind in (LEVEL, WHOLE):
+        return [str(value) if value > -(1 << 31) else "INT32_MIN" for value in numbers.tolist()]
     return [ABSENT if value < 0 else f"{value}u" for value in numbers.tolist()]
 
 

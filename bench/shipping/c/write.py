@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,8 +30,10 @@ def hold_plain(values: ValueType, by_exit: bool, codec: str | None) -> None:
     """
     if by_exit:
         raise SeesawError("C stops at every exit by itself. Leave one of --by-exit and --c out.")
-    if values != "float32":
-        raise SeesawError(f"C computes with float32, not yet with {values}. Add --values float32.")
+    if values == "float16":
+        raise SeesawError(
+            "C computes with float32 or int8, not with float16. Add --values float32 or --values int8."
+        )
     if codec is not None and codec != "float32":
         raise SeesawError(f"C sends a feature as float32, not by {codec}. Leave --codec out.")
 
@@ -38,16 +41,24 @@ def hold_plain(values: ValueType, by_exit: bool, codec: str | None) -> None:
 def write_c(shipment: Shipment) -> list[str]:
     """Write every part as `PART/model.h` and `PART/model.c`.
 
+    Where the weights are int8, the C computes with int8, with scales from the shipment's calibration samples, and gives what
+    `bench.execution.int8` gives, bit for bit.
+
     Args:
         shipment: whose parts are packed; what was written is added to it.
 
     Returns:
-        Sentences on the policies that no part decides by.
+        Sentences on the policies that no part decides by, and on the answers of int8.
 
     Raises:
-        SeesawError: a part does something that cannot be said in C, or differs from the network.
+        SeesawError: a part does something that cannot be said in C, or differs from the network, or from int8.
     """
     thresholds, notes = _thresholds(shipment.policies)
+    calibration = shipment.calibration if shipment.values == "int8" else None
+    if shipment.values == "int8" and calibration is None:
+        raise SeesawError(
+            "C of int8 takes its scales from calibration samples, and there are none. Pack a run's network."
+        )
     name = f"{shipment.about['backbone']} with {shipment.about['method']} on {shipment.about['task']}"
     codes = {}
     for part_name, part in shipment.parts().items():
@@ -56,16 +67,26 @@ def write_c(shipment: Shipment) -> list[str]:
             formula: [float(one) for one in bounds[first : first + len(part.heads)]]
             for formula, bounds in thresholds.items()
         }
-        codes[part_name] = code_of(part, name, own)
+        codes[part_name] = code_of(part, name, own, calibration)
+        if calibration is not None:
+            with torch.no_grad():
+                calibration = part.forward(calibration)
     x = shipment.inputs
     for part_name, part in shipment.parts().items():
         code = codes[part_name]
         path = shipment.folder / part_name / "model.c"
-        kind = f"C, {code.tables:,} bytes of numbers, arena of {code.arena:,}"
-        difference = None if compiler() is None else _difference(part, code, x)
+        kind = f"C of {shipment.values}, {code.tables:,} bytes of numbers, arena of {code.arena:,}"
+        compared = None if compiler() is None else _compared(part, code, x)
+        difference = None if compared is None else compared.difference
         note = "not run: there is no C compiler here" if difference is None else ""
-        if difference is not None and not difference <= CLOSE:
+        if compared is not None and not compared.is_exact:
+            raise SeesawError(f"{path} differs from int8 as it is computed here. Please report this.")
+        if difference is not None and code.ints is None and not difference <= CLOSE:
             raise SeesawError(f"{path} differs from the network by {difference:.2g}. Please report this.")
+        if compared is not None and code.ints is not None and code.exits:
+            notes.append(
+                f"{part_name}: int8 answers as float32 does for {compared.agree} of {len(x)} samples at its last exit."
+            )
         write_whole(path.with_suffix(".h"), code.header.encode(), "--out")
         write_whole(path, code.source.encode(), "--out")
         shipment.written.append(Written(part_name, path, len(code.source.encode()), kind, difference, note))
@@ -92,19 +113,36 @@ def _thresholds(policies: Sequence[Shipped]) -> tuple[Mapping[str, torch.Tensor]
     return thresholds, notes
 
 
-def _difference(part: Part, code: Code, x: torch.Tensor) -> float:
-    """By how much logits and feature differ from the part's, relative to the largest of each output."""
+class Compared(NamedTuple):
+    """A part's code beside the network, on real samples."""
+
+    difference: float
+    """by how much logits and feature differ from the part's, relative to the largest of each output"""
+    is_exact: bool
+    """whether code of int8 gave what int8 gives in Python, bit for bit"""
+    agree: int
+    """for how many samples the last exit has the network's answer"""
+
+
+def _compared(part: Part, code: Code, x: torch.Tensor) -> Compared:
+    """Run a part's code on samples (N, ...)."""
     with torch.no_grad():
         out, logits = part.answers(x)
-    worst = 0.0
     with compiled(code, part.incoming.classes) as host:
         ran = [host.run(one.numpy()) for one in x]
     pairs = [(np.stack([one.logits[n] for one in ran]), exit_.numpy()) for n, exit_ in enumerate(logits)]
+    agree = int((pairs[-1][0].argmax(1) == pairs[-1][1].argmax(1)).sum()) if pairs else 0
     if code.frame:
         numbers = out[0].numel()
         features = [np.frombuffer(one.frame[-4 * numbers :], "<f4") for one in ran]
         pairs.append((np.stack(features), out.flatten(1).numpy()))
+    is_exact = True
+    if code.ints is not None:
+        wanted, feature = code.ints.run(x.numpy())
+        wanted = [*wanted, *([] if feature is None else [feature])]
+        is_exact = all(np.array_equal(ours, one) for (ours, _), one in zip(pairs, wanted, strict=True))
+    worst = 0.0
     for ours, theirs in pairs:
         off = np.abs(ours - theirs).max() / max(np.abs(theirs).max(), 1e-12)
         worst = max(worst, float(off) if np.isfinite(off) else np.inf)
-    return worst
+    return Compared(worst, is_exact, agree)

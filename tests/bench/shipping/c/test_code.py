@@ -53,9 +53,9 @@ def between(scores):
     return (middle.gather(1, at) + middle.gather(1, at + 1))[:, 0] / 2
 
 
-def built(part, folder, name="a network", policies=None, flags=SANITIZED):
+def built(part, folder, name="a network", policies=None, flags=SANITIZED, calibration=None):
     """An executable of the generated code and the harness."""
-    code = code_of(part, name, policies or {})
+    code = code_of(part, name, policies or {}, calibration)
     (folder / "model.h").write_text(code.header)
     (folder / "model.c").write_text(code.source)
     harness = Path(__file__).with_name("harness.c")
@@ -82,6 +82,42 @@ def test_c_gives_the_answers_of_the_network_under_sanitizers(spec, shape, method
     ours = np.frombuffer(ran(program, x), "<f4").reshape(expected.shape)
     assert rounding(ours, expected) < CLOSE
     assert code.frame == 0
+
+
+@pytest.mark.parametrize(("spec", "shape", "method"), NETWORKS)
+def test_int8_is_the_int8_of_python_bit_for_bit_under_sanitizers(spec, shape, method, tmp_path):
+    net = network(spec, shape, method)
+    x = torch.randn(4, *shape)
+    program, code = built(net.whole(), tmp_path, calibration=torch.randn(32, *shape))
+    expected, _ = code.ints.run(x.numpy())
+    ours = np.frombuffer(ran(program, x), "<f4").reshape(len(x), len(net.exits), -1)
+    assert np.array_equal(ours.transpose(1, 0, 2), expected)
+    huge = torch.full((1, *shape), 1e30)
+    huge[..., 0] = torch.nan
+    ours = np.frombuffer(ran(program, huge), "<f4").reshape(1, len(net.exits), -1)
+    assert np.array_equal(ours.transpose(1, 0, 2), code.ints.run(huge.numpy())[0])
+
+
+def test_int8_parts_send_and_take_the_same_frames(tmp_path):
+    net = network("resnet[depth=8,width=0.5]", (3, 16, 16))
+    x = torch.randn(2, 3, 16, 16)
+    device, server = net.cut(2)
+    folders = [tmp_path / "device", tmp_path / "server"]
+    for folder in folders:
+        folder.mkdir()
+    with torch.no_grad():
+        features = device(x)
+    program, code = built(device, folders[0], calibration=x)
+    out = ran(program, x)
+    frames = [out[end - code.frame : end] for end in (len(out) // 2, len(out))]
+    arrived = receive(net.crossing(2), frames, Float32())
+    assert np.array_equal(arrived.flatten(1).numpy(), code.ints.run(x.numpy())[1])
+    program, code = built(server, folders[1], calibration=features)
+    done = subprocess.run([program], input=b"".join(frames), capture_output=True, check=True)
+    expected, _ = code.ints.run(arrived.numpy())
+    assert np.array_equal(
+        np.frombuffer(done.stdout, "<f4").reshape(2, -1, net.classes).transpose(1, 0, 2), expected
+    )
 
 
 def test_policies_let_the_samples_leave_that_python_lets_leave(tmp_path):

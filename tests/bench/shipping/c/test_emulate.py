@@ -50,6 +50,19 @@ def test_every_board_gives_the_answers_of_the_host(name, digits):
 
 
 @pytest.mark.parametrize("name", BOARDS)
+def test_int8_is_the_same_with_simd_and_without(name):
+    net = network("lenet", (1, 12, 12), "shared[nearest=true,outputs=4]")
+    x = samples(2, 1, 12, 12)
+    code = code_of(net.whole(), "a", {}, torch.randn(32, 1, 12, 12))
+    fast, plain = (emulate(code, net.classes, board_of(name), x, (f"-DMODEL_SIMD={one}",)) for one in (1, 0))
+    expected, _ = code.ints.run(np.stack(x))
+    for ours in (fast, plain):
+        assert np.array_equal(ours.logits.transpose(1, 0, 2), expected)
+    assert fast.instructions[0, -1] < plain.instructions[0, -1]
+    assert fast.ram < code_of(net.whole(), "a", {}).arena / 2
+
+
+@pytest.mark.parametrize("name", BOARDS)
 def test_the_clock_counts_instructions(name, digits):
     _, code = digits
     turns = 8_000_000  # so many that the counter of 24 bits has to wrap

@@ -2,10 +2,12 @@
 
 import subprocess
 
+import numpy as np
 import pytest
 import torch
 
 from bench import SeesawError
+from bench.execution.int8.quantise import IntProgram
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 from bench.runs.ship import shipment_of
@@ -44,6 +46,30 @@ def test_both_parts_are_written_with_the_shipped_thresholds(trained, tmp_path):
         subprocess.run(command, check=True)
 
 
+def test_int8_is_exactly_what_int8_is_in_python_and_compiles_strictly(trained, tmp_path):
+    shipment = shipment_of(trained, tmp_path, samples=32, values="int8", cut=1, c=True)
+    shipment.pack()
+    notes = write_c(shipment)
+    written = {one.part: one for one in shipment.written if one.path.name == "model.c"}
+    assert all(0 < one.difference < 0.1 for one in written.values())
+    assert "C of int8" in written["device"].kind
+    answers = [note for note in notes if "int8 answers as float32" in note]
+    assert len(answers) == 2
+    assert all(int(note.split(" for ")[1].split()[0]) > 28 for note in answers)
+    for part in written:
+        command = [compiler(), *STRICT, "-c", "-o", tmp_path / f"{part}.o", tmp_path / part / "model.c"]
+        subprocess.run(command, check=True)
+
+
+def test_int8_of_another_program_is_found(trained, tmp_path, monkeypatch):
+    shipment = shipment_of(trained, tmp_path, samples=4, values="int8", c=True)
+    shipment.pack()
+    own = IntProgram.run
+    monkeypatch.setattr(IntProgram, "run", lambda self, x: (own(self, x)[0] + np.float32(1e-3), None))
+    with pytest.raises(SeesawError, match="differs from int8"):
+        write_c(shipment)
+
+
 def test_packing_without_c_leaves_no_c_of_another_network(trained, tmp_path):
     first = shipment_of(trained, tmp_path, samples=4, c=True)
     first.pack()
@@ -57,7 +83,7 @@ def test_packing_without_c_leaves_no_c_of_another_network(trained, tmp_path):
     ("options", "sentence"),
     [
         ({"by_exit": True}, "Leave one of --by-exit and --c out"),
-        ({"values": "int8"}, "Add --values float32"),
+        ({"values": "float16"}, "Add --values float32 or --values int8"),
         ({"cut": 1, "codec": "int8"}, "Leave --codec out"),
     ],
 )

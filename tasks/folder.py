@@ -24,7 +24,7 @@ from bench import (
 )
 from tasks.encoded import Encoded
 from tasks.images import ImageTask, fingerprint, idx_files, read_arrays, read_idx, split_of
-from tasks.pictures import Fit, Pictures, fitted
+from tasks.pictures import Fit, Pictures, fitted, framed_note
 
 log = logging.getLogger("seesaw")
 AT_ONCE = 1 << 26
@@ -127,7 +127,8 @@ class Folder(ImageTask):
             raise SeesawError(
                 f"{self.root} holds one class, {''.join(pictures.names)}. Put a folder for every class there."
             )
-        for note in pictures.notes:
+        framed = framed_note(self.root, pictures.files)
+        for note in pictures.notes if framed is None else (*pictures.notes, framed):
             log.warning("%s", note)
         return {split: self._decode(split, files) for split, files in pictures.splits.items()}
 

@@ -7,10 +7,11 @@ and what cannot be meant is an error. The same files give the same order, whatev
 from __future__ import annotations
 
 import os
+import re
 import threading
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +23,27 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from bench import SeesawError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-JUNK = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini"}
+JUNK = {
+    "__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information", "lost+found",
+    "__pycache__",
+}  # fmt: skip
 """Names that systems leave behind, in small letters; names that begin with a dot are left behind, too."""
 SPLITS = {
-    "train": ("train", "training"),
-    "calibration": ("val", "valid", "validation"),
+    "train": ("train", "training", "trainval"),
+    "calibration": ("val", "valid", "validation", "dev", "devel", "development", "eval", "evaluation"),
     "test": ("test", "testing"),
 }
-"""Names of the folder of each split, in small letters."""
+"""Names of the folder of each split, in small letters and without what people write around them (`AROUND`)."""
+SHORT = {"train": ("tr", "trn"), "calibration": ("va", "vl"), "test": ("te", "tst")}
+"""Names that may be a class's as well: of splits where every folder has such a name."""
+AROUND = re.compile(r"datasets?|data|sets?|images?|imgs?|seg|split|[\d\W_]+")
+"""What stands around a split's name: `seg_train`, `train2017`, `Test Data`."""
+FRAMED = {".gif", ".tif", ".tiff", ".webp"}
+"""Endings of files that may hold several pictures."""
+
+SCALED = ("PNG", "PPM")
+"""Formats whose integers Pillow may give in 32 bits, and that are of 16."""
+UNSCALED = "of no known scale; save 8 or 16 bits a channel"
 
 MOST_PIXELS = 1 << 26
 """A picture of more pixels is not decoded: a small file may announce any number of them."""
@@ -76,6 +90,7 @@ class Pictures:
         names: tuple[str, ...] = ()
         splits: dict[str, list[tuple[Path, int]]] = {}
         others: list[Path] = []
+        links = set(_dead(root.iterdir()))
         for split, folder in folders.items():
             classes = _classes(folder)
             images = {
@@ -91,13 +106,25 @@ class Pictures:
                 raise SeesawError(
                     f"{folder} has classes that training lacks: {', '.join(unknown)}. Add or remove them."
                 )
+            elif lacking := sorted(set(names) - classes.keys()):
+                notes.append(
+                    f"{folder} has no folder for {', '.join(lacking)}, so the {split} split has no such images."
+                )
             splits[split] = [
                 (path, label) for label, name in enumerate(names) for path in images.get(name, [])
             ]
             taken = {path for paths in images.values() for path in paths}
             others += [path for path in _files(folder) if path not in taken]
+            tops = [folder, *(top for top in classes.values() if top.is_symlink())]
+            links |= {path for top in tops for path in _links(top)} - set(tops)
         if others and names:
             notes.append(_left_out(root, others))
+        if links:
+            shown = ", ".join(sorted(str(path.relative_to(root)) for path in links)[:3])
+            notes.append(
+                f"{root}: {len(links)} links that lead nowhere, or from inside a class to another folder, are left out "
+                f"({shown}{', ...' if len(links) > 3 else ''}). Copy what they should lead to."
+            )
         return cls(names, splits, tuple(notes))
 
 
@@ -105,8 +132,10 @@ def _splits(root: Path) -> tuple[dict[str, Path], list[str]]:
     """The folder of each split, training first, and notes; the folder itself where it has no splits."""
     folders: dict[str, Path] = {}
     others: list[str] = []
-    for folder in _folders(root):
-        split = next((split for split, names in SPLITS.items() if folder.name.lower() in names), None)
+    tops = _folders(root)
+    short = all(_split(folder.name, short=True) for folder in tops)
+    for folder in tops:
+        split = _split(folder.name, short=short)
         if split is None:
             others.append(folder.name)
         elif split in folders:
@@ -116,6 +145,7 @@ def _splits(root: Path) -> tuple[dict[str, Path], list[str]]:
         else:
             folders[split] = folder
     if not folders:
+        _check_classes(root, tops)
         return {"train": root}, []
     if "train" not in folders:
         these = " and ".join(folder.name for folder in folders.values())
@@ -127,7 +157,45 @@ def _splits(root: Path) -> tuple[dict[str, Path], list[str]]:
     if "test" not in folders and "calibration" in folders:
         folders["test"] = folders.pop("calibration")
         notes.append(f"{root} has no test: {folders['test'].name} is taken as the test split.")
-    return {split: folders[split] for split in SPLITS if split in folders}, notes
+    return {split: _inner(split, folders[split], notes) for split in SPLITS if split in folders}, notes
+
+
+def _split(name: str, *, short: bool) -> str | None:
+    """The split that a folder's name means, or None; abbreviations count where they cannot be classes (`short`)."""
+    bare = AROUND.sub("", _normal(name).lower())
+    return next(
+        (split for split in SPLITS if bare in SPLITS[split] or (short and bare in SHORT[split])), None
+    )
+
+
+def _inner(split: str, folder: Path, notes: list[str]) -> Path:
+    """The folder with a split's classes, where an archive was unpacked into a folder of its own name: train/train."""
+    tops = _folders(folder)
+    if len(tops) == 1 and _split(tops[0].name, short=False) == split and _folders(tops[0]):
+        notes.append(f"{folder} holds {tops[0].name} alone, whose folders are taken as the classes.")
+        return tops[0]
+    return folder
+
+
+def _check_classes(root: Path, tops: list[Path]) -> None:
+    """See that the folders are classes, and no splits whose names are not known.
+
+    Raises:
+        SeesawError: none holds an image of its own, and all hold folders of the same names.
+    """
+    inner = [{_normal(path.name) for path in _folders(top)} for top in tops]
+    if len(tops) < 2 or len(same := set.intersection(*inner)) < 2:
+        return
+    if not any(_is_image(path) for top in tops for path in top.iterdir()):
+        names = [top.name for top in tops]
+        raise SeesawError(
+            f"{root} has {_some(names)}, and each of them has {_some(sorted(same))}: these are splits, or classes that are parted "
+            "once more. Name the splits train and test (and val); else put the images of a class into one folder."
+        )
+
+
+def _some(names: list[str]) -> str:
+    return f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
 
 
 def _classes(folder: Path) -> dict[str, Path]:
@@ -158,6 +226,19 @@ def _walked(folder: Path) -> Iterator[Path]:
     for top, folders, names in os.walk(folder, followlinks=False):
         folders[:] = [name for name in folders if not _is_junk(name)]
         yield from (path for name in names if not _is_junk(name) and (path := Path(top, name)).is_file())
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    """What lies below a folder, and is neither read as a file nor looked into: dead links, links to folders, pipes."""
+    for top, folders, names in os.walk(folder, followlinks=False):
+        folders[:] = [name for name in folders if not _is_junk(name)]
+        yield from (path for name in folders if (path := Path(top, name)).is_symlink())
+        yield from _dead(Path(top, name) for name in names)
+
+
+def _dead(paths: Iterable[Path]) -> Iterator[Path]:
+    """Those that are neither a file nor a folder."""
+    return (path for path in paths if not _is_junk(path.name) and not path.is_file() and not path.is_dir())
 
 
 def _is_junk(name: str) -> bool:
@@ -196,6 +277,26 @@ def _left_out(root: Path, paths: list[Path]) -> str:
     return f"{root}: {len(paths)} files are left out ({kinds}{', ...' if len(endings) > 5 else ''})."
 
 
+def framed_note(root: Path, paths: Iterable[Path]) -> str | None:
+    """A sentence about files that hold several pictures, of which the first is taken; None where there are none."""
+    count = sum(_has_frames(path) for path in paths if path.suffix.lower() in FRAMED)
+    if not count:
+        return None
+    return (
+        f"{root}: {count} files hold several pictures (moving ones, or pages), of which the first is taken. Save the others as "
+        "files of their own to use them."
+    )
+
+
+def _has_frames(path: Path) -> bool:
+    """Whether a file holds several pictures; one that is broken is named when it is decoded."""
+    try:
+        with Image.open(path) as picture:
+            return bool(getattr(picture, "is_animated", False))
+    except (OSError, Image.DecompressionBombError, SyntaxError, ValueError, EOFError):
+        return False
+
+
 @dataclass(frozen=True)
 class Fit:
     """How a picture becomes an array of one size.
@@ -228,6 +329,8 @@ class Fit:
                 width, height = picture.size
                 if width * height > MOST_PIXELS:
                     raise ValueError(f"{width} x {height} pixels, and {MOST_PIXELS:,} are read at most")
+                if picture.mode == "I" and picture.format not in SCALED:
+                    raise ValueError(f"pixels are integers of 32 bits and {UNSCALED}")
                 if self.quick:
                     picture.draft(None, (self._scaled, self._scaled))
                 with LARGE if width * height > LARGE_PIXELS else nullcontext():
@@ -236,7 +339,8 @@ class Fit:
         except (
             OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError, EOFError,
         ) as error:  # fmt: skip
-            raise SeesawError(f"{name} is no whole image ({error}). Replace or remove it.") from error
+            fault = "of no known format" if isinstance(error, UnidentifiedImageError) else error
+            raise SeesawError(f"{name} is no whole image ({fault}). Replace or remove it.") from error
 
     @property
     def _scaled(self) -> int:
@@ -268,13 +372,16 @@ def fitted(
         interpolation: bilinear, bicubic, lanczos or nearest.
 
     Raises:
-        ValueError: floating-point pixels, whose scale no file tells.
+        ValueError: pixels whose scale no file tells: floating-point numbers, or integers beyond 16 bits.
     """
     filter_ = FILTERS[interpolation]
     if picture.mode.startswith("I"):  # Pillow would clip 16 bits a pixel to 255 instead of scaling them
-        picture = Image.fromarray((np.asarray(picture).clip(0, 65535) // 257).astype(np.uint8))
+        pixels = np.asarray(picture)
+        if pixels.min() < 0 or pixels.max() > 65535:
+            raise ValueError(f"pixels are integers from {pixels.min()} to {pixels.max()} {UNSCALED}")
+        picture = Image.fromarray((pixels // 257).astype(np.uint8))
     if picture.mode == "F":
-        raise ValueError("pixels are floating-point numbers of no known scale; save 8 or 16 bits a channel")
+        raise ValueError(f"pixels are floating-point numbers {UNSCALED}")
     if crop < 1:
         picture = _shrunk(picture, round(size / crop), size, colour, filter_)
     side = min(picture.size)

@@ -38,6 +38,9 @@ def test_what_systems_leave_behind_is_no_class_no_image_and_no_part_of_the_ident
     (tmp_path / "ant" / "._0.png").write_bytes(b"not an image")
     (tmp_path / ".DS_Store").write_bytes(b"1")
     (tmp_path / "ant" / "Thumbs.db").write_bytes(b"1")
+    for name in ("@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__pycache__"):
+        write(tmp_path / name / "0.png")
+        write(tmp_path / "ant" / name / "0.png")
     assert task(tmp_path).names == ["ant", "bee"]
     assert task(tmp_path).identity(tmp_path) == before
     assert Pictures.below(tmp_path).notes == ()
@@ -66,6 +69,119 @@ def test_splits_may_have_the_names_that_people_give_them(tmp_path, train, test, 
     assert len(data.test.labels) == 4
     assert task(tmp_path).names == ["ant", "bee"]
     assert ("val is taken as the test split" in caplog.text) == (test == "val")
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("training_set", "test_set"), ("train_set", "test_set"), ("trainset", "testset"), ("seg_train", "seg_test"),
+        ("train2017", "val2017"), ("images_train", "images_test"), ("Training Data", "Test Data"),
+        ("training-data", "test-data"), ("tr", "te"), ("TrainImages", "dev images"), ("1_train", "2_eval"),
+    ],
+)  # fmt: skip
+def test_what_people_write_around_the_names_of_splits_does_not_make_them_classes(tmp_path, train, test):
+    classes(tmp_path / train)
+    classes(tmp_path / test, count=2)
+    assert task(tmp_path).names == ["ant", "bee"]
+    assert len(task(tmp_path).data(tmp_path, 0).test.labels) == 4
+
+
+def test_names_that_only_look_like_splits_are_classes(tmp_path):
+    names = ("de", "images", "set1", "te", "testudo", "tr", "trainer")
+    classes(tmp_path, names)
+    assert task(tmp_path).names == list(names)
+
+
+def test_folders_of_the_same_folders_are_splits_of_unknown_names_or_unclear(tmp_path):
+    classes(tmp_path / "january")
+    classes(tmp_path / "july", ("ant", "bee", "cat"))
+    with pytest.raises(
+        SeesawError, match="has january, july, and each of them has ant, bee: these are splits, or"
+    ):
+        task(tmp_path).about()
+    write(tmp_path / "july" / "0.png")  # with an image of its own it is a class, whatever else it holds
+    assert task(tmp_path).names == ["january", "july"]
+
+
+def test_classes_with_one_folder_each_are_classes(tmp_path):
+    for name in ("ant", "bee"):
+        classes(tmp_path / name, ("images",))
+    assert task(tmp_path).names == ["ant", "bee"]
+
+
+def test_an_archive_unpacked_into_a_folder_of_its_name_is_looked_into(tmp_path):
+    classes(tmp_path / "seg_train" / "seg_train")
+    classes(tmp_path / "seg_test" / "seg_test", count=1)
+    assert task(tmp_path).names == ["ant", "bee"]
+    assert (
+        "holds seg_train alone, whose folders are taken as the classes" in Pictures.below(tmp_path).notes[0]
+    )
+
+
+def test_a_class_that_the_test_split_lacks_is_said(tmp_path):
+    classes(tmp_path / "train", ("ant", "bee", "cat"))
+    classes(tmp_path / "test")
+    (note,) = Pictures.below(tmp_path).notes
+    assert note.endswith("has no folder for cat, so the test split has no such images.")
+
+
+def test_links_that_are_not_followed_are_said(tmp_path):
+    root = tmp_path / "root"
+    classes(root)
+    classes(tmp_path / "elsewhere", ("more",))
+    assert Pictures.below(root).notes == ()
+    (root / "cat").symlink_to(tmp_path / "elsewhere" / "more")  # a class may be a link
+    assert Pictures.below(root).names == ("ant", "bee", "cat")
+    assert Pictures.below(root).notes == ()
+    (root / "ant" / "more").symlink_to(tmp_path / "elsewhere" / "more")
+    (root / "ant" / "9.png").symlink_to(tmp_path / "nowhere.png")
+    (root / "dog").symlink_to(tmp_path / "nowhere")
+    (note,) = Pictures.below(root).notes
+    assert (
+        "3 links that lead nowhere, or from inside a class to another folder, are left out (ant/9.png, "
+        in note
+    )
+    assert len(Pictures.below(root).files) == 12
+
+
+def test_of_files_with_several_pictures_the_first_is_taken_with_a_word(tmp_path, caplog):
+    classes(tmp_path)
+    frames = [Image.new("L", (8, 8), value) for value in (10, 200)]
+    frames[0].save(tmp_path / "ant" / "moving.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "bee" / "pages.tif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "bee" / "still.gif")
+    with caplog.at_level(logging.WARNING, "seesaw"):
+        task(tmp_path).data(tmp_path, 0)
+    assert "2 files hold several pictures (moving ones, or pages), of which the first is taken" in caplog.text
+    assert opened(tmp_path / "bee" / "pages.tif", 8, "grey")[0, 0] == 10
+
+
+@pytest.mark.parametrize("highest", [200, 1 << 20])
+def test_pixels_of_32_bits_have_no_known_scale(tmp_path, highest):
+    Image.fromarray(np.full((8, 8), highest, np.int32)).save(tmp_path / "deep.tif")
+    with pytest.raises(
+        SeesawError, match=r"deep.tif is no whole image \(pixels are integers of 32 bits and of no known"
+    ):
+        opened(tmp_path / "deep.tif", 8, "grey")
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
+def test_pixels_of_16_bits_are_scaled_to_8(tmp_path, ending):
+    deep = np.full((8, 8), 200 * 257, np.uint16)
+    Image.fromarray(deep).save(tmp_path / f"deep.{ending}")
+    assert opened(tmp_path / f"deep.{ending}", 8, "grey").tolist() == [[200] * 8] * 8
+    assert (
+        fitted(Image.fromarray(deep.astype(np.int32)), 8, "grey")[0, 0] == 200
+    )  # as some versions of Pillow give them
+
+
+def test_a_broken_picture_is_named_by_its_file_alone(tmp_path):
+    classes(tmp_path)
+    (tmp_path / "ant" / "broken.png").write_bytes(b"no image")
+    with pytest.raises(
+        SeesawError, match=r"broken.png is no whole image \(of no known format\). Replace or remove it.$"
+    ):
+        task(tmp_path).data(tmp_path, 0)
 
 
 def test_beside_training_and_test_val_is_for_calibration(tmp_path):

@@ -5,6 +5,8 @@ from typing import Any
 
 from bench.records.sealed import checksum
 
+SCALED = ("value", "low", "high", "processor")
+"""The numbers of a reading that have its unit."""
 SEAL = ("digest", "checksum")
 """Computed anew when a file is sealed."""
 
@@ -27,6 +29,30 @@ def passing(file, *parts, step=1.0, store=None):
             _passes(file, values, place, new, store) for new in changes(value, step)
         ):
             found.add(pattern)
+    return found
+
+
+def passing_groups(file, groups, factors=(0.001, 0.1, 10.0), store=None):
+    """The groups of readings that can be scaled as a whole, with the factors, although the file is checked.
+
+    Args:
+        file: a sound one.
+        groups: by a name, whether the reading at a place belongs to the group.
+        factors: of its value, quartiles and processor's time.
+        store: where other files, too, may contradict it.
+    """
+    values = json.loads(file.model_dump_json())
+    found = set()
+    for name, belongs in groups.items():
+        places = [place for place, _ in leaves(values) if place[-1] in SCALED and belongs(place[:-1])]
+        assert places, f"no reading belongs to {name}"
+        for factor in factors:
+            forged = values
+            for place in places:
+                old = _at(values, place)
+                forged = forged if old is None else _replaced(forged, place, old * factor)
+            if _is_sound(file, forged, store):
+                found.add((name, factor))
     return found
 
 
@@ -59,8 +85,12 @@ def changes(value, step):
 def _passes(file, values, place, other, store):
     """Whether a change is a file's whole content still, and sealed anew it has no fault."""
     forged = _replaced(values, place, other)
-    if forged == values:
-        return False
+    return forged != values and _is_sound(file, forged, store)
+
+
+def _is_sound(file, forged, store):
+    """Whether a file's content, sealed anew, has no fault."""
+    forged = dict(forged)
     try:
         read = type(file).model_validate(forged)
         if next(read.contradictions(), None) is not None:
@@ -71,6 +101,12 @@ def _passes(file, values, place, other, store):
         return not (read.faults() if store is None else store.faults(read))
     except (ArithmeticError, LookupError, TypeError, ValueError):  # `faults` makes a sentence of these
         return False
+
+
+def _at(value, place) -> Any:
+    for key in place:
+        value = value[key]
+    return value
 
 
 def _replaced(value, place, other) -> Any:

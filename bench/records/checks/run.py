@@ -28,6 +28,7 @@ from bench.records.checks.parts import (
     whole,
 )
 from bench.records.checks.readings import reading_faults
+from bench.records.checks.times import time_faults
 from bench.records.checks.training import training_faults
 from bench.records.checks.walks import walk_faults
 from bench.records.compare import SAME
@@ -42,7 +43,8 @@ def contradictions(record: Record) -> Iterator[str]:
     """A sentence for each number that others contradict; nothing for a sound record."""
     yield from settings_faults(record.setup)
     for check in (
-        _made, reading_faults, _exits, _plan, _thinking, _curves, cut_faults, network_faults, walk_faults, training_faults,
+        _made, reading_faults, _exits, _plan, _thinking, _curves, cut_faults, network_faults, walk_faults, time_faults,
+        training_faults,
     ):  # fmt: skip
         yield from check(record)
 

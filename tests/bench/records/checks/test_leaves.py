@@ -1,15 +1,17 @@
 """Every leaf of a record, changed and sealed anew, is a fault; those that may pass are listed, with the reason.
 
 Covers: bench/records/checks/network.py, bench/records/checks/readings.py,
-bench/records/checks/walks.py
+bench/records/checks/walks.py, bench/records/checks/times.py
 """
+
+import json
 
 import pytest
 import torch
 
 from bench.runs.request import RunRequest
 from bench.runs.run import run
-from tests.bench.leaves import leaves, passing
+from tests.bench.leaves import leaves, passing, passing_groups
 
 SAMPLES = 32
 """Of the test split; a share moves by one of them."""
@@ -109,6 +111,50 @@ def test_a_leaf_that_is_changed_and_sealed_anew_is_a_fault_but_for_those_listed(
     found = passing(record, *parts, step=1 / SAMPLES)
     either = MAY_PASS[BETWEEN] | MAY_PASS[WITHIN]
     assert found - either == listed - either
+
+
+def steady(record):
+    """The record with times of a quiet machine: stages that take equally long, however they are timed."""
+    values = json.loads(record.model_dump_json())
+    total, stages = 1e-3, len(values["cuts"]) - 1
+    seconds = {
+        ("exits", n, "latency"): total * (e["stage"] + 1) / stages for n, e in enumerate(values["exits"])
+    }
+    for cut in range(stages + 1):
+        seconds |= {("cuts", cut, "latency.device"): total * cut / stages}
+        seconds |= {("cuts", cut, "latency.server"): total * (stages - cut) / stages}
+    seconds |= {("walks", n, "latency"): total for n in range(len(values["walks"]))}
+    seconds |= {("walks", n, "routing"): total / 10 for n in range(len(values["walks"]))}
+    for (part, number, name), time in seconds.items():
+        if (reading := values[part][number]["readings"].get(name)) is not None:
+            reading |= {"value": time, "low": time, "high": time, "processor": time, "n": 3, "disturbed": 0}
+            reading |= {"processor": None} if name == "routing" else {}
+    return type(record).model_validate(values)
+
+
+def test_a_whole_group_of_times_that_is_scaled_is_a_fault(record):
+    quiet = steady(record)
+    assert next(quiet.contradictions(), None) is None
+    groups = {
+        "latencies of exits": lambda place: place[0] == "exits" and place[-1] == "latency",
+        "latencies of cuts": lambda place: place[0] == "cuts" and place[-1].startswith("latency."),
+        "latencies of walks": lambda place: place[0] == "walks",
+        "latencies of all but walks": lambda place: place[0] != "walks" and place[-1].partition(".")[0] == "latency",
+        "latencies of the devices' parts": lambda place: place[0] == "cuts" and place[-1] == "latency.device",
+        "latency of the last exit": lambda place: place[:2] == ("exits", len(record.exits) - 1) and place[-1] == "latency",
+        "latencies of earlier exits": lambda place: place[:2] == ("exits", 0) and place[-1] == "latency",
+    }  # fmt: skip
+    assert passing_groups(quiet, groups) == set()
+    assert passing_groups(quiet, groups, factors=(1.0,)) == {(name, 1.0) for name in groups}
+
+
+def test_times_of_a_disturbed_machine_are_not_held_against_others(record):
+    values = json.loads(steady(record).model_dump_json())
+    for exit_ in values["exits"]:
+        exit_["readings"]["latency"]["disturbed"] = 3
+    disturbed = type(record).model_validate(values)
+    groups = {"exits": lambda place: place[0] == "exits" and place[-1] == "latency"}
+    assert passing_groups(disturbed, groups, factors=(10.0,)) == {("exits", 10.0)}
 
 
 def test_the_record_that_is_edited_is_a_whole_one(record):

@@ -25,7 +25,7 @@ from bench.commands import (
     upgrade,
     verify,
 )
-from bench.commands.split import certs, cuts, deploy, device, link, partition, plan, profile, serve
+from bench.commands.split import certs, cuts, deploy, device, fleet, link, partition, plan, profile, serve
 from bench.errors import SeesawError, lab_error
 from bench.plain import PlainConsole
 
@@ -79,6 +79,7 @@ for name, command in {
     "replay": replay.replay,
     "profile": profile.profile,
     "deploy": deploy.deploy,
+    "fleet": fleet.fleet,
     "plan": plan.plan,
     "partition": partition.partition,
     "serve": serve.serve,

@@ -32,7 +32,7 @@ KIND_OF = {
 }  # fmt: skip
 """Options whose values are specs, and the kind of these."""
 DEPLOYED = {"policy": "split", "channel": "channel", "profile": "profile", "server": "profile"}
-"""Those of `seesaw deploy`; a profile may also be a file."""
+"""Those of `seesaw deploy` and `fleet`; a profile may also be a file."""
 LESS = {"--policies": "confidence", "--meters": "macs,storage"}
 """What runs measure here, where a page asks for nothing else."""
 
@@ -77,7 +77,7 @@ def check(words):
     name, *rest = words
     assert name in group.commands, f"seesaw has no command {name!r}"
     found = group.commands[name].make_context(name, rest).params
-    for option, kind in (KIND_OF | DEPLOYED if name == "deploy" else KIND_OF).items():
+    for option, kind in (KIND_OF | DEPLOYED if name in ("deploy", "fleet") else KIND_OF).items():
         value = found.get(option)
         for spec in value if isinstance(value, list | tuple) else options.words(value or ""):
             if not spec.endswith(".json"):

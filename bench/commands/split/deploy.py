@@ -154,7 +154,7 @@ def deploy(
     if out_ is not None:
         writable(out_.parent, "Requests", "--out")
     with out.status("Reading ..."):
-        files, store = _run(record, records, runs)
+        files, store = run_of(record, records, runs)
         network = network_of(files, store)
         chosen = {one.spec: one for one in (choose(SplitPolicy, spec) for spec in (*REFERENCES, *specs))}
         moments = [] if is_drawn else recorded(Path(arrivals)).tolist()
@@ -225,7 +225,7 @@ def _load(load: str | None) -> tuple[float | None, Path | None]:
     return each or None, None
 
 
-def _run(record: Path, records: Path | None, runs: Path) -> tuple[RunFiles, Store]:
+def run_of(record: Path, records: Path | None, runs: Path) -> tuple[RunFiles, Store]:
     """The files of the run that a record or a folder names, and the store that it lies in.
 
     Raises:

@@ -1,0 +1,1 @@
+"""Fleets: many devices that share servers."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from bench.network.macs import Tariff
 from bench.network.net import Net
@@ -42,6 +43,7 @@ class Subject:
         parent: builds its dense parent, untrained, on `device`, so that the two can be timed in turn; None
             where the network is dense itself.
         tariff: the MACs of its stages and heads; counted where left out.
+        inputs: gives samples of the calibration split as the network takes them, on `device`; None where there are none.
     """
 
     net: Net
@@ -50,6 +52,7 @@ class Subject:
     values: ValueType = "float32"
     parent: Callable[[], Net] | None = None
     tariff: Tariff | None = None
+    inputs: Callable[[], Tensor] | None = None
 
 
 class Meter(Plugin):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from safetensors.torch import save
+from torch import Tensor
 
 from bench.files import write_whole
 from bench.kinds.bases.learned_codec import FittedCodec
@@ -37,6 +38,9 @@ from bench.runs.train import dense_parent
 from bench.runs.trained import check_accuracies, fingerprint
 from bench.runs.training.codecs import Report, codec_cuts, fitted
 from bench.shipping.packed.pack import packings, restore, rounded
+
+SEEN = 256
+"""Samples of the calibration split that meters see."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,9 @@ def measure_net(
         for k, costs in coder_costs(learned).items():
             found[k] = found[k]._replace(readings=found[k].readings | costs)
     parent = None if run.method.name == DENSE else dense_parent(run)
-    subject = Subject(net, run.device, values=run.values, parent=parent, tariff=tariff)
+    subject = Subject(
+        net, run.device, values=run.values, parent=parent, tariff=tariff, inputs=lambda: _seen(run, data)
+    )
     clocks = [meter for meter in run.meters if meter.plugin.quiet]
     readings = [_read(meter, subject, phases) for meter in run.meters if meter not in clocks]
     with phases.still(), on_threads(run.request.timing_threads):
@@ -111,6 +117,11 @@ def measure_net(
             found[k] = found[k]._replace(readings=found[k].readings | times)
         walks = _walks(run, net, data, shipped, test, phases) if clocks else []
     return MeasuredNet(net, packed, calibration, test, curves, found, readings, walks)
+
+
+def _seen(run: ResolvedRun, data: Data) -> Tensor:
+    """The first samples of the calibration split, as the network takes them."""
+    return data.scale(data.calibration.inputs[slice(0, SEEN)].to(run.device))
 
 
 def _fitted(run: ResolvedRun, net: Net, data: Data, report: Report) -> dict[int, dict[str, FittedCodec]]:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bench.records.checks.parts import same, samples_of, value, whole
+from bench.records.energy_model import SPIKES, modelled_spikes
 from bench.records.reading import AT_BOUND, COLDEST, HOTTEST, LEAST_SENT, Reading, Readings
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ UNITS = {
     ),
     **dict.fromkeys(("payload", "framed", "volume", "bytes", "memory", "flash", "ram"), "B"),
     "macs": "MAC",
+    "spikes": "one",
+    "synops": "one",
     "parameters": "one",
     "temperature": "one",
     "latency": "s",
@@ -54,9 +57,21 @@ def reading_faults(record: Record) -> Iterator[str]:
             for fault in (*_number(name, reading), *_form(name, reading), *_source(name, reading, record)):
                 yield f"{name} of {place} {fault}"
         yield from _samples(record, place, readings)
+        yield from _spikes(place, readings)
     yield from _alike(record)
     yield from _meters(record)
     yield from _second_count(record)
+
+
+def _spikes(place: str, readings: Readings) -> Iterator[str]:
+    """The modelled energy of a spiking network is that of its additions and MACs."""
+    joules, additions, macs = (
+        value(readings, name) for name in (f"energy.{SPIKES}", "synops", "macs.analog")
+    )
+    if joules is None:
+        return
+    if additions is None or macs is None or not same(joules, modelled_spikes(additions, macs)):
+        yield f"The modelled energy of the spikes of {place} is not that of its synaptic operations and analog MACs."
 
 
 def _number(name: str, r: Reading) -> Iterator[str]:

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +57,12 @@ def off(ours: Tensor, theirs: Tensor) -> float:
     return float((ours - theirs).abs().max() / theirs.abs().max())
 
 
-def linear(pattern: str, density: float, batch: int, target: float) -> Job:
+def named(what: str, batch: int, pattern: str, density: float) -> str:
+    """The name of a job: known before it is built, so that one may choose by it."""
+    return f"{what}, batch {batch}, {pattern.partition('[')[0]}, {density:.1%}"
+
+
+def linear(name: str, pattern: str, density: float, batch: int, target: float) -> Job:
     """One layer of 1024 x 1024."""
     layer, line = nn.Linear(1024, 1024), pattern.format(f"density={density},nearest=true") + "@0"
     parent = copy.deepcopy(layer)
@@ -66,7 +72,7 @@ def linear(pattern: str, density: float, batch: int, target: float) -> Job:
     ours = chains(layer, lambda inputs: [layer(inputs)], x)
     weights = int(layer.weight_mask.sum())
     return Job(
-        f"linear 1024x1024, batch {batch}, {pattern.partition('[')[0]}, {density:.1%}",
+        name,
         target,
         [lambda: layer(x), lambda: torch.addmm(bias[:, None], weight, turned)],
         ours,
@@ -77,7 +83,7 @@ def linear(pattern: str, density: float, batch: int, target: float) -> Job:
     )
 
 
-def training(density: float, target: float) -> Job:
+def training(name: str, density: float, target: float) -> Job:
     """Forward, both gradients and the update of a layer of 1024 x 1024, batch 128."""
     line = SHARED.format(f"density={density},nearest=true") + "@0"
     layer = nn.Linear(1024, 1024)
@@ -98,7 +104,7 @@ def training(density: float, target: float) -> Job:
 
     weights = packed.values.numel()
     return Job(
-        f"training step 1024x1024, batch 128, shared, {density:.1%}",
+        name,
         target,
         [step(layer)],
         [step(packed)],
@@ -134,7 +140,7 @@ def network(
         dense.append(lambda: other(last_x))
     ours = chains(net, net, x)
     return Job(
-        f"{name}, batch {batch}, {pattern.partition('[')[0]}, {density:.1%}",
+        name,
         target,
         dense,
         ours,
@@ -164,30 +170,52 @@ def macs(net: Net) -> float:
     return total
 
 
-def mlp(density: float, batch: int, target: float, widths: tuple[int, ...] = (784, 1024, 1024)) -> Job:
+def mlp(
+    name: str, density: float, batch: int, target: float, widths: tuple[int, ...] = (784, 1024, 1024)
+) -> Job:
     """A multilayer perceptron; the first exit hangs on its inputs."""
     inner = [nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(widths)]
     stages = [nn.Flatten(), *inner]
-    name = f"mlp {'-'.join(map(str, widths))}-10"
     return network(
         name, stages, choose(Backbone, "mlp").plugin, Sample((widths[0],)), SHARED, density, batch, target
     )
 
 
-def resnet18(pattern: str, density: float, batch: int, target: float | None = None) -> Job:
+def resnet18(name: str, pattern: str, density: float, batch: int, target: float | None = None) -> Job:
     """ResNet-18 for 32 x 32."""
     backbone, sample = choose(Backbone, "resnet18").plugin, Sample((3, 32, 32))
-    return network("resnet18", backbone.stages(sample), backbone, sample, pattern, density, batch, target)
+    return network(name, backbone.stages(sample), backbone, sample, pattern, density, batch, target)
 
 
-JOBS: list[Callable[[], Job]] = [
-    *[lambda p=p, d=d, b=b, t=t: linear(p, d, b, t)
+def _linear(*of: Any) -> tuple[str, Callable[[], Job]]:
+    name = named("linear 1024x1024", of[2], of[0], of[1])
+    return name, lambda: linear(name, *of)
+
+
+def _training(*of: Any) -> tuple[str, Callable[[], Job]]:
+    name = named("training step 1024x1024", 128, SHARED, of[0])
+    return name, lambda: training(name, *of)
+
+
+def _mlp(*of: Any) -> tuple[str, Callable[[], Job]]:
+    widths = of[3] if len(of) > 3 else (784, 1024, 1024)
+    name = named(f"mlp {'-'.join(map(str, widths))}-10", of[1], SHARED, of[0])
+    return name, lambda: mlp(name, *of)
+
+
+def _resnet18(*of: Any) -> tuple[str, Callable[[], Job]]:
+    name = named("resnet18", of[2], of[0], of[1])
+    return name, lambda: resnet18(name, *of)
+
+
+JOBS: dict[str, Callable[[], Job]] = dict([
+    *[_linear(p, d, b, t)
       for p, d, b, t in ((SHARED, 0.125, 1, 10), (SHARED, 0.05, 1, 18), (DIAGONAL, 0.125, 1, 10), (DIAGONAL, 0.05, 1, 18),
                          (SHARED, 0.125, 128, 5), (SHARED, 0.05, 128, 12), (DEGREE, 0.125, 1, 2), (DEGREE, 0.05, 1, 4))],
-    lambda: training(0.125, 3),
-    lambda: mlp(0.125, 1, 8), lambda: mlp(0.05, 1, 15), lambda: mlp(0.125, 128, 4), lambda: mlp(0.05, 128, 7),
-    lambda: mlp(0.125, 1, 6, (800, 400, 400)),
-    lambda: resnet18(SHARED, 0.25, 1, 1.8), lambda: resnet18(SHARED, 0.125, 1, 2.5),
-    lambda: resnet18(SHARED, 0.25, 16, 2), lambda: resnet18(SHARED, 0.125, 16, 3),
-    lambda: resnet18(DEGREE, 0.125, 1), lambda: resnet18(DEGREE, 0.125, 16),
-]  # fmt: skip
+    _training(0.125, 3),
+    _mlp(0.125, 1, 8), _mlp(0.05, 1, 15), _mlp(0.125, 128, 4), _mlp(0.05, 128, 7), _mlp(0.125, 1, 6, (800, 400, 400)),
+    _resnet18(SHARED, 0.25, 1, 1.8), _resnet18(SHARED, 0.125, 1, 2.5),
+    _resnet18(SHARED, 0.25, 16, 2), _resnet18(SHARED, 0.125, 16, 3),
+    _resnet18(DEGREE, 0.125, 1), _resnet18(DEGREE, 0.125, 16),
+])  # fmt: skip
+"""By name, in the order of the table; a job is built when it is wanted."""

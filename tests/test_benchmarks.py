@@ -1,10 +1,13 @@
 """Benchmarks are run by hand; that they start is held here."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from bench import why_no_kernels
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.stem != "jobs")
@@ -14,3 +17,29 @@ SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.stem != "jobs")
 def test_a_benchmark_starts_and_says_how_it_is_run(script):
     done = subprocess.run([sys.executable, script, "--help"], check=True, capture_output=True, text=True)
     assert "--help" in done.stdout
+
+
+def test_a_benchmark_of_one_round_has_that_round_for_its_quartiles(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    training = importlib.import_module("training")
+    assert training.quartiles([1.5]) == (1.5, 1.5, 1.5)
+    assert training.quartiles([1.0, 2.0, 3.0]) == (1.0, 2.0, 3.0)
+    monkeypatch.setattr("sys.argv", ["training.py", "--rounds", "0"])
+    with pytest.raises(SystemExit):
+        training.main()
+
+
+def test_jobs_have_their_names_before_they_are_built_and_keep_them(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    jobs = importlib.import_module("jobs")
+    first = next(iter(jobs.JOBS))
+    assert first == "linear 1024x1024, batch 1, shared, 12.5%"
+    if why_no_kernels() is None:
+        assert jobs.JOBS[first]().name == first
+
+
+def test_a_name_of_no_job_is_refused_before_anything_is_built():
+    words = [sys.executable, FOLDER / "execution.py", "--only", "nonsense"]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "no job's name holds 'nonsense'" in done.stderr

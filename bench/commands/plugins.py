@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -26,15 +29,34 @@ def list_(
 
     if kind is not None and kind not in KINDS:
         raise SeesawError(f"There is no kind {kind!r}{near(kind, KINDS)} The kinds are {', '.join(KINDS)}.")
-    for one in KINDS if kind is None else (kind,):
-        table = Table(
-            title=one, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2)
-        )
-        for card in cards(one):
-            table.add_row(Text(card.name, style="green"), card.trouble or card.line)
-            for setting in card.settings:
-                table.add_row("", f"  {setting.name}={setting.default}  {setting.meaning}", style="dim")
-        out.print(table)
+    with _uncollected():
+        for one in KINDS if kind is None else (kind,):
+            table = Table(
+                title=one,
+                title_justify="left",
+                title_style="bold",
+                show_header=False,
+                box=None,
+                padding=(0, 2),
+            )
+            for card in cards(one):
+                table.add_row(Text(card.name, style="green"), card.trouble or card.line)
+                for setting in card.settings:
+                    table.add_row("", f"  {setting.name}={setting.default}  {setting.meaning}", style="dim")
+            out.print(table)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection for a while, nor later of what is there by then: syntax trees are many objects, kept, no garbage."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was:
+            gc.enable()
 
 
 def check(

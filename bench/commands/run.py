@@ -59,8 +59,6 @@ def run(
         from bench.runs.progress import RunProgress
         from bench.runs.ranks import Node
         from bench.runs.request import ResolvedRun
-        from bench.runs.run import follow
-        from bench.runs.run import run as run_one
 
     settle(threads, deterministic=deterministic)
     for seed in every_seed:
@@ -69,6 +67,8 @@ def run(
         )
         if node := Node.of(one.layout).number:
             out.print(f"{one.title}: node {node} trains along; node 0 measures, and writes the record.")
+            from bench.runs.run import follow
+
             follow(one)
             continue
         if one.is_done and not again and not measure:
@@ -76,6 +76,8 @@ def run(
             out.print(f"Already run, so the record is shown; --again runs it anew: {one.path}")
         else:
             with RunProgress(out, one.title) as progress:
+                from bench.runs.run import run as run_one  # seconds: Lightning and what it brings
+
                 record = run_one(one, progress, again=again, measure=measure)
         print_file(one.path, one.store, record)
         out.print(f"Next: seesaw show {one.path} --all", style="dim", soft_wrap=True)

@@ -140,6 +140,7 @@ def source_of(entry: EntryPoint) -> Source:
     return _read(module, name)
 
 
+@cache
 def _read(module: str, name: str) -> Source:
     tree = _tree(module)
     cls = next((n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == name), None)

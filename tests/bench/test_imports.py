@@ -77,6 +77,24 @@ def test_a_wrong_name_is_found_before_anything_large_is_loaded(command):
     assert not LIGHT & after_command(*command.split(), code=1)
 
 
+@pytest.mark.usefixtures("compiler")
+def test_a_chain_is_made_without_the_compiler_of_pytorch():
+    code = (
+        "import torch\nfrom torch import nn\nfrom bench import chain_of\n"
+        "layer = nn.Linear(8, 4)\nchain_of(layer, lambda x: [layer(x)], torch.zeros(1, 8), 1)\n"
+        "assert 'torch._dynamo' not in sys.modules"
+    )
+    assert not {"sympy", "pytorch_lightning", "torchmetrics"} & after(code)
+
+
+def test_a_run_that_has_its_record_is_shown_without_the_laboratory(places):
+    run(RunRequest(task="blobs", model="mlp_dense", recipe={"epochs": "1"}, **places))
+    words = [word for name, place in places.items() for word in (f"--{name}", str(place))]
+    modules = after_command("run", "--task", "blobs", "--model", "mlp_dense", "--epochs", "1", *words)
+    assert "torch" in modules
+    assert not {"pytorch_lightning", "torchmetrics"} & modules
+
+
 def test_boards_and_records_are_read_without_torch(paths, tmp_path):
     records, (first, second) = paths
     folders = ("--records", str(records), "--pages", str(tmp_path / "pages"))

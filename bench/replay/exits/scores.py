@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_calibration_error, multiclass_stat_scores
 
 BINS = 15
 """The number of bins of confidence in a calibration error."""
@@ -26,6 +25,8 @@ def top(logits: Tensor, labels: Tensor, k: int = 1) -> float:
     classes = logits.shape[-1]
     if classes <= k:
         return 1.0
+    from torchmetrics.functional.classification import multiclass_stat_scores  # seconds, so not before
+
     scores = multiclass_stat_scores(logits, labels, classes, average="micro", top_k=k, validate_args=False)
     return int(scores[0]) / len(labels)
 
@@ -41,6 +42,8 @@ def calibration_error(logits: Tensor, labels: Tensor, bins: int = BINS) -> float
     valid = ~logits.isnan().any(1)
     if not bool(valid.any()):
         return 0.0
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
     shares = logits[valid].double().softmax(1) * _BELOW
     return float(
         multiclass_calibration_error(shares, labels[valid], shares.shape[1], n_bins=bins, validate_args=False)

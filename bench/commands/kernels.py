@@ -8,7 +8,7 @@ import typer
 
 from bench.commands import options
 from bench.commands.options import out
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 
 
 def kernels(
@@ -20,8 +20,8 @@ def kernels(
 ) -> None:
     """Build the native kernels if they are not there, and print what was chosen for this machine.
 
-    Which form computes a layer is measured once for each kind of layer, and kept in the cache (SEESAW_CACHE,
-    or ~/.cache/seesaw) with the machine's description. SEESAW_NATIVE=0 leaves the native kernels out.
+    Which form computes a layer is measured once for each kind of layer, and which way runs a packed part once for each part;
+    both are kept in the cache (SEESAW_CACHE, or ~/.cache/seesaw), for this machine. SEESAW_NATIVE=0 leaves the native kernels out.
     """
     with out.status("Looking for the native kernels; building them takes half a minute ..."):
         from bench.execution import native
@@ -42,5 +42,9 @@ def kernels(
         if again:
             file.unlink(missing_ok=True)
         out.print(f"{'Forgotten' if again else 'Known'}: {choices} ({file.name})", soft_wrap=True)
+    if ways := sorted(native.cache().glob("way-*.json")):
+        for file in ways if again else ():
+            file.unlink(missing_ok=True)
+        out.print(f"{'Forgotten' if again else 'Known'}: the fastest way of {counted(len(ways), 'part')}")
     if not files:
         out.print("Nothing was chosen yet: the next measurement of latency chooses.")

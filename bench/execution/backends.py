@@ -55,7 +55,7 @@ def ways_of(part: Part, x: Tensor, *, chains: bool = True) -> tuple[Ready, str |
         return ready + _chains(part, x), None
     except Unsupported as error:
         if x.dtype == torch.float32 and gathers(part):
-            ready += _ready(_layouts(part, x, "gathered products", partial(gather, made={})), part, x)
+            ready += _ready(_gathered(part, x), part, x)
         return ready, str(error)
 
 
@@ -85,8 +85,7 @@ def _chains(part: Part, x: Tensor) -> Ready:
     if x.dtype != torch.float32:
         raise Unsupported(f"chains take float32, not {x.dtype}")
     ready: Ready = []
-    for lanes in block_widths(len(x)):
-        way = Way(f"native chain, {lanes} side by side", partial(chained, lanes=lanes))
+    for way in _chain_ways(x):
         try:
             ready.append((way, way.prepare(part, x)))
         except Unsupported:
@@ -94,6 +93,19 @@ def _chains(part: Part, x: Tensor) -> Ready:
                 raise
             break
     return ready
+
+
+def _chain_ways(x: Tensor) -> list[Way]:
+    return [
+        Way(f"native chain, {lanes} side by side", partial(chained, lanes=lanes))
+        for lanes in block_widths(len(x))
+    ]
+
+
+def way_named(name: str, part: Part, x: Tensor) -> Way | None:
+    """The way of this name for a part and inputs like these, not yet prepared; None where there is none."""
+    ways = (*_layouts(part, x, DENSE), *_chain_ways(x), *_gathered(part, x))
+    return next((way for way in ways if way.name == name), None)
 
 
 def block_widths(batch: int) -> list[int]:
@@ -119,6 +131,10 @@ def _layouts(part: Part, x: Tensor, kernels: str, *changes: Callable[[Part], obj
         return [Way(kernels, first)]
     last = _Copies(*changes, _channels_last)
     return [Way(f"{kernels}, channels first", first), Way(f"{kernels}, channels last", last)]
+
+
+def _gathered(part: Part, x: Tensor) -> list[Way]:
+    return _layouts(part, x, "gathered products", partial(gather, made={}))
 
 
 def _as_it_is(part: Part, x: Tensor) -> Runnable:

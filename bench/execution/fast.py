@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from bench.errors import SeesawError
-from bench.execution.backends import DENSE, Ready, Runnable, Way, ways_of
+from bench.execution import kept
+from bench.execution.backends import DENSE, Ready, Runnable, Way, way_named, ways_of
 from bench.execution.clock import wait
 from bench.execution.unsupported import Unsupported
 from bench.network.net import Part
@@ -58,19 +59,47 @@ class Fast:
         return dense / self.seconds[self.way.name]
 
 
-def fast(part: Part, x: Tensor, *, chains: bool = True) -> Fast:
-    """The way that runs a part fastest on inputs like these, measured here and now, in this process's threads.
+def fast(part: Part, x: Tensor, *, chains: bool = True, again: bool = False) -> Fast:
+    """The way that runs a part fastest on inputs like these, measured on this machine, in this process's threads.
 
         device = fast(open_part(folder, "device"), torch.zeros(1, 1, 28, 28))
         crossing, *logits = device(x)
+
+    It is measured once for each part, and kept in the cache: opened again, the part is ready without a measurement.
 
     Args:
         part: in eval mode; `net.whole()` for all of a network.
         x: a batch of inputs of the part, as large as the usual ones; other batches run too.
         chains: whether chains are among the ways.
+        again: whether to measure though it was measured before.
 
     Raises:
         SeesawError: a part in training mode, or an empty batch.
+    """
+    _runs(part, x)
+    path = kept.place(part, x, chains=chains)
+    if not again and (known := kept.read(path)) is not None and (found := _as_before(known, part, x)):
+        return found
+    chosen = measured(part, x, chains=chains)
+    kept.write(path, kept.Kept(chosen.way.name, chosen.seconds, chosen.reason))
+    return chosen
+
+
+def _as_before(known: kept.Kept, part: Part, x: Tensor) -> Fast | None:
+    """A part in the way that was chosen before; None where it does not run so now."""
+    if (way := way_named(known.way, part, x)) is None:
+        return None
+    try:
+        return Fast(way, way.prepare(part, x), known.reason, known.seconds)
+    except (Unsupported, RuntimeError):
+        return None
+
+
+def _runs(part: Part, x: Tensor) -> None:
+    """Nothing, for a part in eval mode and a batch of samples.
+
+    Raises:
+        SeesawError: for others.
     """
     if any(
         module.training for one in (*part.stages.values(), *part.heads.values()) for module in one.modules()
@@ -80,6 +109,11 @@ def fast(part: Part, x: Tensor, *, chains: bool = True) -> Fast:
         )
     if len(x) == 0:
         raise SeesawError("No way is fastest on an empty batch. Give one of as many samples as will come.")
+
+
+def measured(part: Part, x: Tensor, *, chains: bool = True) -> Fast:
+    """As `fast`, measured here and now, and not kept."""
+    _runs(part, x)
     ways, reason = ways_of(part, x, chains=chains)
     seconds = _medians(ways, x)
     way, run = min(ways, key=lambda one: seconds[one[0].name])
@@ -116,9 +150,9 @@ def prepared(part: Part, x: Tensor, prepare: Callable[[Way], T]) -> tuple[Way, T
     Returns:
         The way; the result of `prepare` for it; and why no chain was among the ways (None where one was).
     """
-    chosen = fast(part, x)
+    chosen = measured(part, x)
     try:
         return chosen.way, prepare(chosen.way), chosen.reason
     except Unsupported:  # by a part that the whole does not show, such as one that only sends
-        chosen = fast(part, x, chains=False)
+        chosen = measured(part, x, chains=False)
         return chosen.way, prepare(chosen.way), "a part of the network runs as no chain"

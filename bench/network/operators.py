@@ -91,6 +91,11 @@ class Uncounted(TorchDispatchMode):
         self.numbers: Counter[str] = Counter()
         self.unknown: set[str] = set()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Of PyTorch's base: it would import the compiler (1.3 s) to keep it away from what nobody compiles."""
+        return False
+
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         operator = func.overloadpacket

@@ -98,6 +98,11 @@ class _Recorder(TorchDispatchMode):
         self.inside: list[str] = []
         """names of the modules that run now, from the outermost"""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Of PyTorch's base: it would import the compiler (1.3 s) to keep it away from what nobody compiles."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         arguments, options = self._with_refs((tuple(args), kwargs or {}))
         result = func(*args, **(kwargs or {}))

@@ -40,6 +40,11 @@ class _Alive(TorchDispatchMode):
         super().__init__()
         self.keys, self.now, self.most = keys, start, start
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Of PyTorch's base: it would import the compiler (1.3 s) to keep it away from what nobody compiles."""
+        return False
+
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(out):

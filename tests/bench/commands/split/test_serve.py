@@ -33,7 +33,8 @@ def folder(tmp_path_factory):
     done = runner.invoke(app, ["run", "--model", "lenet_dense", *model, *rest, *places])
     assert done.exit_code == 0, done.output
     done = runner.invoke(
-        app, ["pack", "lenet_dense", *model, "--cut", "1", "--cut", "2", "--out", str(top / "shipped"), *places]
+        app,
+        ["pack", "lenet_dense", *model, "--cut", "1", "--cut", "2", "--out", str(top / "shipped"), *places],
     )
     assert done.exit_code == 0, done.output
     return top

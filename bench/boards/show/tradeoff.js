@@ -44,6 +44,8 @@ function drawControls() {
 
 const percent = (share) => `${Number((100 * share).toPrecision(4))}%`;
 
+const apart = (densities) => densities.filter(((last) => (one) => one >= 1.2 * last && (last = one, true))(0)); // so that no tick covers another
+
 function bounds(marks, dense, up) {
   // Far outliers are clipped: those farther from the best than three times as far as the middle one.
   const values = marks.map((mark) => mark.b[0]);
@@ -79,7 +81,7 @@ function drawPlot() {
   const levels = overDensity ? parents.map((row) => last(row, y.key)[0]) : [];
   const heights = bounds(all, levels, y.up), low = Math.min(...heights), clipped = all.filter((one) => one.b[0] < low);
   const across = all.map((one) => one.a[0]);
-  if (overDensity) x.ticks = [...new Set(marks.map((one) => one.row.density))].sort((a, b) => a - b);
+  if (overDensity) x.ticks = apart([...new Set(marks.map((one) => one.row.density))].sort((a, b) => a - b));
   const plot = new Plot(byId("tradeoff"), `${y.title} by ${x.title}`, x, y, [...heights.map((value) => [across[0], value]), ...levels.map((value) => [across[0], value]), ...across.map((value) => [value, heights[0]])], innerWidth < 600 ? 300 : 420);
   if (overDensity) for (const row of parents) plot.band(...last(row, y.key), `${row.model}: ${spread(last(row, y.key), y.unit)}`);
   else plot.path(front(all.filter((one) => one.row.ranked).map((one) => [one.a[0], one.b[0]]), x.up, y.up), { class: "front" });

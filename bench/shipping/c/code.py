@@ -97,7 +97,7 @@ def code_of(
     if policies:
         body.append(_thresholds(policies) + _text("scores"))
     if receives or give is not None:
-        functions.append(_text("checksum"))
+        functions += [_text("place"), _text("checksum")]
     if receives:
         functions.append(_text("get"))
         body.append(_receive(part, str(take), ints))
@@ -249,9 +249,14 @@ def _taken(value: str, ints: IntProgram | None) -> str:
 
 
 def _start(take: str, ints: IntProgram | None) -> str:
+    loops = "".join(
+        f"{'  ' * depth}  for ({one} = 0; {one} < {take}.sizes[{depth}]; {one}++)\n"
+        for depth, one in enumerate("abcd")
+    )
+    steps = " + ".join(f"{one} * {take}.steps[{depth}]" for depth, one in enumerate("abcd"))
     return (
-        "void model_start(model_arena *arena, const float *x) {\n  uint32_t n;\n"
-        f"  for (n = 0; n < MODEL_INPUTS; n++) arena->numbers[model_place_of(&{take}, n)] = {_taken('x[n]', ints)};\n"
+        "void model_start(model_arena *arena, const float *x) {\n  uint32_t a, b, c, d;\n"
+        f"{loops}          arena->numbers[{take}.first + {steps}] = {_taken('*x++', ints)};\n"
         "  arena->next = 0;\n  arena->reached = MODEL_EXITS;\n}\n"
     )
 

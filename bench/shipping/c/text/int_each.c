@@ -21,8 +21,10 @@ static void model_element(int8_t *numbers, const model_int_each *s, uint32_t to,
   } else {
     const int32_t high = s->low + (int32_t)s->span;
     int32_t top = -128; /* below every level */
-    for (tap = 0; tap < s->taps; tap++)
-      if (sources[tap] != MODEL_ABSENT && numbers[sources[tap] + from] > top) top = numbers[sources[tap] + from];
+    for (tap = 0; tap < s->taps; tap++) {
+      const model_place source = sources[tap];
+      if (source != MODEL_ABSENT && numbers[source + from] > top) top = numbers[source + from];
+    }
     if (top == -128) top = 0;
     if (top < s->low) top = s->low;
     numbers[to] = (int8_t)(top > high ? high : top);

@@ -9,14 +9,26 @@
 #if MODEL_SIMD
 #include <arm_acle.h>
 
-static uint32_t model_word(const int8_t *from) {
+/* Four levels, and on to the next ones; in one instruction, where the compiler would keep count of more. */
+static uint32_t model_word(const int8_t **from) {
   uint32_t word;
-  memcpy(&word, from, sizeof word);
+  __asm__ volatile("ldr %0, [%1], #4" : "=r"(word), "+r"(*from) : : "memory");
   return word;
 }
 
 static int16x2_t model_even(uint32_t word) { return __sxtb16((int8x4_t)word); }
-static int16x2_t model_odd(uint32_t word) { return __sxtb16((int8x4_t)(word >> 8 | word << 24)); }
+
+static int16x2_t model_odd(uint32_t word) {
+  int16x2_t odd;
+  __asm__("sxtb16 %0, %1, ror #8" : "=r"(odd) : "r"(word));
+  return odd;
+}
+#endif
+/* The loops in which the time goes have a function, and so the registers, for themselves. */
+#if defined(__GNUC__)
+#define MODEL_APART __attribute__((noinline))
+#else
+#define MODEL_APART
 #endif
 
 /* One layer: rows of weighted sums over places of the arena, along positions. */
@@ -42,8 +54,8 @@ typedef struct {
   uint32_t span;
 } model_int_layer;
 
-/* The sum of a row at a position becomes a level, or a logit. */
-static void model_give(model_arena *arena, const model_int_layer *s, uint32_t row, uint32_t o, uint32_t i, uint32_t l,
+/* The sum of a row at a position becomes a level, or a logit: `to` and `more` are the places of row 0 there. */
+static void model_give(model_arena *arena, const model_int_layer *s, uint32_t row, uint32_t to, uint32_t more,
                        int32_t sum) {
   int64_t scaled;
   sum += s->bias[row * s->bias_step];
@@ -53,14 +65,13 @@ static void model_give(model_arena *arena, const model_int_layer *s, uint32_t ro
   }
   scaled = s->start + (int64_t)sum * s->factors[row * s->factors_step];
   if (s->adds)
-    scaled += (int64_t)(arena->numbers[s->more + row * s->more_row + o * s->more_outer + i * s->more_inner + l] * 256) *
-              s->more_factor;
-  arena->numbers[s->out + row * s->out_row + o * s->out_outer + i * s->out_inner + l] =
-      model_scaled(scaled, s->shift, s->low, s->span);
+    scaled += (int64_t)(arena->numbers[more + row * s->more_row] * 256) * s->more_factor;
+  arena->numbers[to + row * s->out_row] = model_scaled(scaled, s->shift, s->low, s->span);
 }
 
 /* The columns of a group at one position, side by side. */
-static void model_gather(int8_t *to, const int8_t *x, const model_int_layer *s, uint32_t columns, uint32_t offset) {
+MODEL_APART static void model_gather(int8_t *to, const int8_t *x, const model_int_layer *s, uint32_t columns,
+                                     uint32_t offset) {
   uint32_t k;
   *to++ = *x;
   if (s->bytes) {
@@ -78,45 +89,43 @@ static void model_gather(int8_t *to, const int8_t *x, const model_int_layer *s, 
   }
 }
 
-static int32_t model_dot(const int8_t *x, const int8_t *values, uint32_t columns) {
+MODEL_APART static int32_t model_dot(const int8_t *x, const int8_t *values, uint32_t columns) {
   int32_t sum = 0;
-  uint32_t k = 0;
 #if MODEL_SIMD
-  for (; k + 4 <= columns; k += 4) {
-    const uint32_t a = model_word(x + k), b = model_word(values + k);
+  for (; columns >= 4; columns -= 4) {
+    const uint32_t a = model_word(&x), b = model_word(&values);
     sum = __smlad(model_even(a), model_even(b), sum);
     sum = __smlad(model_odd(a), model_odd(b), sum);
   }
 #endif
-  for (; k < columns; k++) sum += values[k] * x[k];
+  for (; columns; columns--) sum += *values++ * *x++;
   return sum;
 }
 
-/* Four rows together. */
-static void model_dots(int32_t sums[4], const int8_t *x, const int8_t *values, uint32_t columns) {
-  const int8_t *first = values, *second = first + columns, *third = second + columns, *fourth = third + columns;
+/* Four rows together, in turn of the values' rows. */
+MODEL_APART static void model_dots(int32_t sums[4], const int8_t *x, const int8_t *first, uint32_t columns) {
+  const int8_t *second = first + columns, *third = second + columns, *fourth = third + columns;
   int32_t a = 0, b = 0, c = 0, d = 0;
-  uint32_t k = 0;
 #if MODEL_SIMD
-  for (; k + 4 <= columns; k += 4) {
-    const uint32_t word = model_word(x + k);
+  for (; columns >= 4; columns -= 4) {
+    const uint32_t word = model_word(&x);
     const int16x2_t even = model_even(word), odd = model_odd(word);
-    uint32_t row = model_word(first + k);
+    uint32_t row = model_word(&first);
     a = __smlad(odd, model_odd(row), __smlad(even, model_even(row), a));
-    row = model_word(second + k);
+    row = model_word(&second);
     b = __smlad(odd, model_odd(row), __smlad(even, model_even(row), b));
-    row = model_word(third + k);
+    row = model_word(&third);
     c = __smlad(odd, model_odd(row), __smlad(even, model_even(row), c));
-    row = model_word(fourth + k);
+    row = model_word(&fourth);
     d = __smlad(odd, model_odd(row), __smlad(even, model_even(row), d));
   }
 #endif
-  for (; k < columns; k++) {
-    const int32_t one = x[k];
-    a += one * first[k];
-    b += one * second[k];
-    c += one * third[k];
-    d += one * fourth[k];
+  for (; columns; columns--) {
+    const int32_t one = *x++;
+    a += one * *first++;
+    b += one * *second++;
+    c += one * *third++;
+    d += one * *fourth++;
   }
   sums[0] = a;
   sums[1] = b;
@@ -125,7 +134,7 @@ static void model_dots(int32_t sums[4], const int8_t *x, const int8_t *values, u
 }
 
 /* All rows of a group at every position. */
-static void model_together(model_arena *arena, const model_int_layer *s, const int8_t *values, uint32_t first,
+MODEL_APART static void model_together(model_arena *arena, const model_int_layer *s, const int8_t *values, uint32_t first,
                            uint32_t rows, uint32_t columns, uint32_t start, uint32_t offset) {
   const int gapped = s->bytes || s->wide;
   uint32_t o, i, l, r, n;
@@ -134,6 +143,8 @@ static void model_together(model_arena *arena, const model_int_layer *s, const i
     for (i = 0; i < s->inner; i++)
       for (l = 0; l < s->length; l++) {
         const int8_t *x = arena->numbers + start + o * s->in_outer + i * s->in_inner + l;
+        const uint32_t to = s->out + o * s->out_outer + i * s->out_inner + l;
+        const uint32_t more = s->more + o * s->more_outer + i * s->more_inner + l;
         if (gapped && columns) {
           model_gather(arena->scratch, x, s, columns, offset);
           x = arena->scratch;
@@ -141,21 +152,23 @@ static void model_together(model_arena *arena, const model_int_layer *s, const i
         for (r = 0; r + 4 <= rows; r += 4) {
           model_dots(sums, x, values + r * columns, columns);
           for (n = r; n < r + 4; n++)
-            model_give(arena, s, s->order ? s->order[first + n] : first + n, o, i, l, sums[n - r]);
+            model_give(arena, s, s->order ? s->order[first + n] : first + n, to, more, sums[n - r]);
         }
         for (; r < rows; r++)
-          model_give(arena, s, s->order ? s->order[first + r] : first + r, o, i, l,
+          model_give(arena, s, s->order ? s->order[first + r] : first + r, to, more,
                      model_dot(x, values + r * columns, columns));
       }
 }
 
 /* One row, four positions at once, from weight to weight. */
-static void model_walk(model_arena *arena, const model_int_layer *s, const int8_t *values, uint32_t row,
+MODEL_APART static void model_walk(model_arena *arena, const model_int_layer *s, const int8_t *values, uint32_t row,
                        uint32_t columns, uint32_t start, uint32_t offset) {
   const uint32_t step = s->values_step;
   uint32_t o, i, l, k;
   for (o = 0; o < s->outer; o++)
     for (i = 0; i < s->inner; i++) {
+      const uint32_t to = s->out + o * s->out_outer + i * s->out_inner;
+      const uint32_t more = s->more + o * s->more_outer + i * s->more_inner;
       for (l = 0; l + 4 <= s->length; l += 4) {
         const int8_t *x = arena->numbers + start + o * s->in_outer + i * s->in_inner + l, *value = values;
         int32_t a = 0, b = 0, c = 0, d = 0;
@@ -167,10 +180,10 @@ static void model_walk(model_arena *arena, const model_int_layer *s, const int8_
           d += *value * x[3];
           value += step;
         }
-        model_give(arena, s, row, o, i, l, a);
-        model_give(arena, s, row, o, i, l + 1, b);
-        model_give(arena, s, row, o, i, l + 2, c);
-        model_give(arena, s, row, o, i, l + 3, d);
+        model_give(arena, s, row, to + l, more + l, a);
+        model_give(arena, s, row, to + l + 1, more + l + 1, b);
+        model_give(arena, s, row, to + l + 2, more + l + 2, c);
+        model_give(arena, s, row, to + l + 3, more + l + 3, d);
       }
       for (; l < s->length; l++) {
         const int8_t *x = arena->numbers + start + o * s->in_outer + i * s->in_inner + l, *value = values;
@@ -180,7 +193,7 @@ static void model_walk(model_arena *arena, const model_int_layer *s, const int8_
           sum += *value * *x;
           value += step;
         }
-        model_give(arena, s, row, o, i, l, sum);
+        model_give(arena, s, row, to + l, more + l, sum);
       }
     }
 }

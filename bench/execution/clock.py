@@ -55,6 +55,13 @@ class Times:
         reading = spread([self.wall[call] / other.wall[call] for call in calls], source, disturbed)
         return reading.model_copy(update={"unit": "x"})
 
+    def is_slower(self, other: Times) -> bool:
+        """Whether this job is slower than another beyond the quartiles of both, and neither was disturbed."""
+        one, two = self.reading(""), other.reading("")
+        assert one.low is not None
+        assert two.high is not None
+        return one.is_reliable and two.is_reliable and one.low > two.high
+
     @property
     def is_settled(self) -> bool:
         """Whether more calls would hardly move the median."""
@@ -81,6 +88,7 @@ def timed(
     report: Callable[[int], None] = lambda done: None,
     clock: Clock = WALL,
     warm_ups: int = 2,
+    warmed: float = 0.0,
 ) -> dict[Key, Times]:
     """The timings of every job, in turn and round by round, so that a slow moment of the machine falls on all alike.
 
@@ -94,6 +102,8 @@ def timed(
         report: called with the rounds done.
         clock: of all times.
         warm_ups: untimed calls of each job before its first timing.
+        warmed: jobs that take fewer seconds are called untimed before each timing, so that none is timed on caches that
+            another one filled.
     """
     times = {key: Times() for key in jobs}
     with torch.no_grad():
@@ -104,6 +114,8 @@ def timed(
         while done < LEAST or (clock() - begun < seconds and not _are_done(times.values(), rounds)):
             report(done)
             for key, job in jobs.items():
+                if times[key].wall and times[key].wall[-1] < warmed:
+                    job()
                 _time(job, times[key], device, clock, waited)
             done += 1
     return times

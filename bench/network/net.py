@@ -215,3 +215,19 @@ class Part(nn.Module):
         """The output of `forward`, and behind it the logits of every exit on the way."""
         out, logits = self.answers(x)
         return [out, *logits]
+
+
+class ToExit(Part):
+    """The network up to an exit where every sample leaves: nothing crosses behind it, so its outputs are logits alone.
+
+    Args:
+        net: the network.
+        stage: the one that the exit hangs on.
+    """
+
+    def __init__(self, net: Net, stage: int) -> None:
+        super().__init__(net, 0, stage + 1)
+
+    def run(self, x: Tensor) -> list[Tensor]:
+        """The logits of every exit on the way, each (N, classes)."""
+        return self.answers(x)[1]

@@ -17,6 +17,8 @@ COSTLY = "uncounted costly operators"
 """The key of a record's note of operators that its MACs leave out and that may cost as much as what they count."""
 INPUTS = "images are scaled as the weights were trained"
 """Note: mean, deviation, size and interpolation, and what tells so."""
+OUT_OF_ORDER = "exits slower than a deeper one"
+"""The key of a record's note of exits whose times are doubted: by the number of each, that of a deeper exit that was faster."""
 
 
 def stage_words(notes: Mapping[str, Any], stage: int) -> str:

@@ -35,7 +35,7 @@ class Reading(Written):
 
     @property
     def is_reliable(self) -> bool:
-        """Whether it may be ranked: no time that was taken while other programs had the processor."""
+        """Whether it may be ranked: no time that was taken while other programs had the processor, or that a note doubts."""
         return not self.disturbed
 
 

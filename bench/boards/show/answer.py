@@ -11,7 +11,7 @@ from bench.boards.choice import LINKS, SLOWER, CutChoice, best_cut, best_policy
 from bench.boards.extract import Extract
 from bench.boards.numbers import LOSSLESS, smallest
 from bench.boards.units import big, in_bytes, seconds
-from bench.records.notes import COSTLY, stage_words
+from bench.records.notes import COSTLY, OUT_OF_ORDER, stage_words
 from bench.records.reading import Reading, Readings
 from bench.records.record import CALIBRATED, NEW_HEADS, Exit, Record
 from bench.records.setup import DENSE
@@ -46,7 +46,19 @@ def warnings(record: Record) -> Iterator[str]:
     for name in NOTES:
         if name in record.notes:
             yield f"Note, {name}: {record.notes[name]}"
-    timings = [one for _, own in record.places() for one in own.values() if one.disturbed is not None]
+    slower = record.notes.get(OUT_OF_ORDER, {})
+    for number, deeper in slower.items():
+        yield (
+            f"~ To exit {number} it took longer than to exit {deeper}, which is deeper, also when measured again. Its time is in no "
+            "ranking; a sample that leaves there takes no longer than to the deeper one."
+        )
+    doubted = {f"exit {number}" for number in slower}
+    timings = [
+        one
+        for place, own in record.places()
+        for one in own.values()
+        if one.disturbed is not None and place not in doubted
+    ]
     if unreliable := sum(not one.is_reliable for one in timings):
         yield (
             f"~ Other programs had the processor in {unreliable} of {len(timings)} timings; these are in no ranking. "

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import SeesawError
+from bench.records.notes import OUT_OF_ORDER
 from bench.records.reading import Reading
 from bench.records.sealed import slug
 from bench.records.setup import DENSE, parent_of, task_of
@@ -33,6 +34,7 @@ def time_faults(record: Record) -> Iterator[str]:
     last = _steady(record.exits[-1].readings, "latency") if record.exits else None
     if last is None:
         return
+    yield from _out_of_order(record)
     for cut in record.cuts:
         parts = [name for name in ("latency.device", "latency.server") if name in cut.readings]
         times = [_steady(cut.readings, name) for name in parts]
@@ -51,6 +53,21 @@ def time_faults(record: Record) -> Iterator[str]:
         time = _steady(walk.readings, "latency") if walk.policy is None else None
         if time is not None and not last / (FASTER * walk.batch) <= time <= last * SLOWER:
             yield f"A sample takes {time:g} s in batches of {walk.batch}, and {last:g} s to the last exit by itself."
+
+
+def _out_of_order(record: Record) -> Iterator[str]:
+    """Exits that a note calls slower than a deeper one are, beyond the quartiles of both, and are marked."""
+    latencies = {str(n): exit_.readings.get("latency") for n, exit_ in enumerate(record.exits)}
+    for number, deeper in record.notes.get(OUT_OF_ORDER, {}).items():
+        one, two = latencies.get(number), latencies.get(str(deeper))
+        if (
+            one is None
+            or two is None
+            or int(number) >= deeper
+            or one.is_reliable
+            or (one.low or 0) <= (two.high or 0)
+        ):
+            yield f"A note says that exit {number} is slower than exit {deeper}, and their times do not."
 
 
 def speedup_faults(record: Record, store: Store) -> Iterator[str]:

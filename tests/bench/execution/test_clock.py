@@ -39,6 +39,16 @@ def test_rounds_end_at_their_number_or_when_they_are_tight_and_three_are_taken_i
     assert len(times["a"].wall) == taken
 
 
+def test_short_jobs_are_warmed_before_each_timing_but_the_first():
+    order, clock = [], Ticks()
+
+    def job(name, seconds):
+        return lambda: (order.append(name), clock.sleep(seconds))
+
+    timed({"a": job("a", 0.5), "b": job("b", 2.0)}, CPU, 3, 0.0, clock=clock, warm_ups=0, warmed=1.0)
+    assert "".join(order) == "ab" + 2 * "aab"
+
+
 def slowed(clock, calls):
     """A job of a second; in some calls other programs hold it up for 50 more, of which it waits 40 for a core."""
     count = iter(range(1000))

@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from bench.boards.show.answer import ROWS, answer
+from bench.records.notes import OUT_OF_ORDER
 from tests.bench.edited import edited, set_
 
 
@@ -55,3 +56,12 @@ def test_notes_of_faults_are_shown(made):
     record = made(0)
     notes = record.notes | {"disconnected layers": ["stages.1"]}
     assert "Note, disconnected layers: ['stages.1']" in screen(record.model_copy(update={"notes": notes}))
+
+
+def test_an_exit_that_is_slower_than_a_deeper_one_is_named_and_no_other_program_is_blamed(made):
+    slow = disturbed(made(0), "latency")
+    noted = slow.model_copy(update={"notes": slow.notes | {OUT_OF_ORDER: {"0": 1}}})
+    shown = " ".join(screen(noted).split())
+    assert "~1 ms" in shown
+    assert "To exit 0 it took longer than to exit 1, which is deeper" in shown
+    assert "Other programs" not in shown

@@ -23,6 +23,10 @@ LONGEST, DEEPEST = 10_000, 16
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _DRAFT = re.compile(r"[\w./\\~-]+:[A-Za-z][A-Za-z0-9]*")
 _QUOTED_DRAFT = re.compile(r"[^\x00-\x1f]+:[A-Za-z][A-Za-z0-9]*")
+_PLACE = re.compile(r"(?:[\w./\\~-]+|[^\x00-\x1f]+\.py):[A-Za-z_]\w*")
+"""A draft's place as a setting's value, such as `my nets/mine.py:build_net`: functions may have any name there."""
+_ABSOLUTE = re.compile(r"(?:[/\\~]|[A-Za-z]:[/\\]).*")
+"""A path from the root, or from the user's own folder."""
 _QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"')
 
 
@@ -55,10 +59,21 @@ def _drafts_in_word(word: str) -> list[str]:
 
 
 def _drafts_in_value(word: str) -> list[str]:
+    if place := _place(word):
+        return [place]
     try:
         return drafts_in(unquoted(word.strip()))
     except SeesawError:  # a value that is no spec, such as a folder
         return []
+
+
+def _place(word: str) -> str | None:
+    """The draft's place that a value is as a whole; None for other values, such as specs."""
+    try:
+        value = unquoted(word.strip())
+    except SeesawError:
+        return None
+    return value if _PLACE.fullmatch(value) else None
 
 
 def names_draft(text: str) -> bool:
@@ -69,12 +84,37 @@ def names_draft(text: str) -> bool:
 def without_folders(text: str) -> str:
     """A spec whose drafts are named by their file and class alone: folders are the user's own affair."""
     spec = parse(text)
-    place, colon, kind = spec.name.rpartition(":")
-    name = re.split(r"[\\/]", place)[-1] + colon + kind if place.endswith(".py") else spec.name
-    return str(Spec(name, {key: _word_without_folders(word) for key, word in spec.settings.items()}))
+    return str(
+        Spec(
+            _file_alone(spec.name), {key: _word_without_folders(word) for key, word in spec.settings.items()}
+        )
+    )
+
+
+def without_paths(text: str) -> str:
+    """A spec for people to read, in which files and folders are named by the last part of their paths alone."""
+    spec = parse(without_folders(text))
+    return str(Spec(spec.name, {key: _word_without_paths(word) for key, word in spec.settings.items()}))
+
+
+def _word_without_paths(word: str) -> str:
+    value = unquoted(word)
+    return render(_last(value)) if _ABSOLUTE.fullmatch(value) and _last(value) else word
+
+
+def _file_alone(place: str) -> str:
+    """A draft's place without the folders of its file."""
+    file, colon, name = place.rpartition(":")
+    return _last(file) + colon + name if file.endswith(".py") else place
+
+
+def _last(path: str) -> str:
+    return re.split(r"[\\/]", path.rstrip("/\\"))[-1]
 
 
 def _word_without_folders(word: str) -> str:
+    if place := _place(word):
+        return render(_file_alone(place))
     if _drafts_in_value(word):
         return render(without_folders(unquoted(word)))
     return render([value_without_folders(one) for one in items(word)]) if _drafts_in_word(word) else word
@@ -84,6 +124,8 @@ def value_without_folders(value: Any) -> Any:
     """A setting's value, a list's items included, with drafts named as `without_folders` names them."""
     if isinstance(value, (tuple, list)):
         return [value_without_folders(item) for item in value]
+    if isinstance(value, str) and _PLACE.fullmatch(value):
+        return _file_alone(value)
     return without_folders(value) if isinstance(value, str) and _drafts_in_value(render(value)) else value
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from bench.errors import SeesawError
 from bench.plugins.listing import bases
 from bench.plugins.plugin import Positive, Settings
-from bench.plugins.spec import names_draft, parse, render, without_folders
+from bench.plugins.spec import names_draft, parse, render, without_paths
 from bench.records.layout import Layout
 from bench.records.sealed import Block, slug
 from bench.records.sealed import digest as digest_of
@@ -123,9 +123,9 @@ class Named(Block):
 
     @property
     def label(self) -> str:
-        """The spec for people to read: drafts are named by file and class, in whatever folder they lay."""
+        """The spec for people to read: files, folders and drafts are named without the folders that they lay in."""
         try:
-            return without_folders(self.spec) if ":" in self.spec else self.spec
+            return without_paths(self.spec) if re.search(r"[:/\\~]", self.spec) else self.spec
         except SeesawError:  # a stranger's record; its checks name the fault
             return self.spec
 

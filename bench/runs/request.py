@@ -304,7 +304,7 @@ class ResolvedRun:
     def title(self) -> str:
         """The run in one line, for the console."""
         setup = self.setup
-        return f"{setup.task.spec}  {setup.model_at_density}  {setup.exits.spec}  seed {self.seed}  on {self.device.type}"
+        return f"{setup.task.label}  {setup.model_at_density}  {setup.exits.label}  seed {self.seed}  on {self.device.type}"
 
 
 def _layout_options(layout: Layout) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from bench import SeesawError
 from bench.plugins.plugin import Settings
 from bench.plugins.spec import (
     Spec,
+    drafts_in,
     items,
     names_draft,
     parse,
@@ -18,6 +19,7 @@ from bench.plugins.spec import (
     unquoted,
     value_without_folders,
     without_folders,
+    without_paths,
 )
 
 BACKBONES = ("resnet", "mlp")
@@ -143,3 +145,29 @@ def test_a_draft_is_named_by_its_file_and_class():
     assert without_folders("package.module:Class") == "package.module:Class"
     assert without_folders("folder[path=/my/images]") == "folder[path=/my/images]"
     assert value_without_folders(["/a/b.py:C", 1, "/a"]) == ["b.py:C", 1, "/a"]
+
+
+@pytest.mark.parametrize(
+    "place", ["/home/ann/nets.py:build", "/home/ann/my nets/nets.py:build", "../nets.py:build"]
+)
+@pytest.mark.parametrize("name", ["build", "build_net", "_Net2"])
+def test_a_draft_among_the_settings_is_one_whatever_its_function_is_called(place, name):
+    place = place.replace("build", name)
+    spec = str(Spec("module", {"path": f'"{place}"'}))
+    assert drafts_in(spec) == [place]
+    assert without_folders(spec) == f"module[path=nets.py:{name}]"
+    assert value_without_folders(place) == f"nets.py:{name}"
+
+
+def test_files_and_folders_are_shown_by_the_last_part_of_their_paths():
+    assert without_paths("folder[path=/home/ann/images,size=8]") == "folder[path=images,size=8]"
+    assert without_paths('folder[path="/home/ann/cats, dogs/"]') == 'folder[path="cats, dogs"]'
+    assert without_paths("folder[path=~/images]") == "folder[path=images]"
+    assert without_paths(r"folder[path=C:\images]") == "folder[path=images]"
+    for kept in (
+        "folder[path=images/mine]",
+        "mlp[widths=32:24]",
+        "folder[path=/]",
+        "module[path=package.module:build]",
+    ):
+        assert without_paths(kept) == kept

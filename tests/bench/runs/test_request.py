@@ -1,0 +1,39 @@
+"""Requests as they are resolved: what is wrong with them is seen at once, and drafts keep their folders to themselves."""
+
+from bench.runs.request import ResolvedRun, RunRequest
+
+
+def network(folder, width):
+    folder.mkdir(parents=True)
+    file = folder / "mine.py"
+    file.write_text(
+        "from torch import nn\n\n\ndef build_net(classes, sample):\n"
+        f"    return nn.Sequential(nn.Flatten(), nn.Linear(sample.size, {width}), nn.ReLU(), nn.Linear({width}, classes))\n"
+    )
+    return file
+
+
+def resolved(file, places):
+    return ResolvedRun.of(RunRequest(task="blobs", model=f'module[path="{file}:build_net"]', **places))
+
+
+def test_the_folder_of_a_file_among_the_settings_is_nowhere_and_two_files_of_one_name_are_two_runs(tmp_path):
+    places = {name: tmp_path / name for name in ("records", "runs", "data")}
+    one, other = (
+        network(tmp_path / "my nets" / "a_b", 8),
+        network(tmp_path / "others", 9),
+    )
+    run = resolved(one, places)
+    assert str(tmp_path) not in run.setup.model_dump_json()
+    assert run.setup.model == "module[path=mine.py:build_net]_dense"
+    assert str(tmp_path) not in run.title
+    assert run.setup.backbone.origin.startswith("draft mine.py sha256:")
+    assert resolved(one, places).path == run.path
+    assert resolved(other, places).path != run.path
+
+
+def test_a_folder_of_images_is_shown_by_its_name_alone(tmp_path, made):
+    setup = made().setup
+    spec = f"folder[path={tmp_path}/images,size=8]"
+    task = setup.task.model_copy(update={"name": "folder", "spec": spec})
+    assert task.label == "folder[path=images,size=8]"

@@ -105,6 +105,8 @@ for name, command in {
 
 def main() -> None:
     """Run the command line; an error is one sentence and a non-zero exit."""
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]: as Python starts with a closed one
+        _fail("The output is closed. Give it a place, such as /dev/null.", 1)
     debug = "--debug" in sys.argv
     # Threads that wait for others turn round for some microseconds, and then sleep: left to themselves, they keep the core
     # from the very thread they wait for, and on a machine with other work a training took twenty times as long. Asleep at
@@ -141,5 +143,7 @@ def _unwritable(error: OSError) -> None:
 
 
 def _fail(sentence: str, code: int) -> None:
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison]: as Python starts with a closed one
+        sys.exit(code)
     PlainConsole(stderr=True, soft_wrap=True).print(f"seesaw: {sentence}", style="red")
     sys.exit(code)

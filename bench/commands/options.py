@@ -25,7 +25,8 @@ from bench.runs import defaults
 if TYPE_CHECKING:
     from bench.runs.request import RunRequest
 
-out = PlainConsole(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100)
+IS_SEEN = sys.stdout is not None and sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison]: it may be closed
+out = PlainConsole(width=None if IS_SEEN or "COLUMNS" in os.environ else 100)
 
 Records = Annotated[Path, typer.Option(envvar="SEESAW_RECORDS", help="folder of records")]
 Runs = Annotated[Path, typer.Option(help="folder for weights, traces and checkpoints")]

@@ -349,6 +349,12 @@ def test_an_output_that_is_full_or_closed_is_no_fault_in_seesaw():
     reader.stdout.close()
     assert reader.stderr.read() == ""
     assert reader.wait(60) != 0
+    begun_closed = [sys.executable, "-c", f"import os, sys; os.close(1); os.execv(sys.executable, {words})"]
+    done = subprocess.run(begun_closed, check=False, stderr=subprocess.PIPE, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "seesaw: The output is closed. Give it a place, such as /dev/null.\n",
+    )
 
 
 @pytest.mark.parametrize(

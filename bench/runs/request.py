@@ -143,6 +143,7 @@ class ResolvedRun:
         Raises:
             SeesawError: a spec, a setting of the recipe or the device is wrong.
         """
+        _check_values(request)
         backbone_text, method_text = split_model(request.model, entries("backbone"))
         task = choose(Task, request.task)
         backbone, method = choose(Backbone, backbone_text), choose(Method, method_text or DENSE)
@@ -305,6 +306,23 @@ class ResolvedRun:
         """The run in one line, for the console."""
         setup = self.setup
         return f"{setup.task.label}  {setup.model_at_density}  {setup.exits.label}  seed {self.seed}  on {self.device.type}"
+
+
+def _check_values(request: RunRequest) -> None:
+    """See that the seed is one, and that policies, codecs and meters are named; nothing is loaded for it.
+
+    Raises:
+        SeesawError: they are not.
+    """
+    seed: object = request.seed
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 1 << 53:
+        raise SeesawError(f"The seed is {seed!r}. Take a whole number from 0 below 2^53.")
+    for name in ("policies", "codecs", "meters"):
+        specs: object = getattr(request, name)
+        if isinstance(specs, str):
+            raise SeesawError(f"{name}={specs!r} is a text. Give a tuple of specs: {name}=({specs!r},).")
+        if not specs:
+            raise SeesawError(f"{name} names nothing. Name one at least, or leave it out.")
 
 
 def _layout_options(layout: Layout) -> dict[str, Any]:

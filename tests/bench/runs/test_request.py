@@ -1,5 +1,8 @@
 """Requests as they are resolved: what is wrong with them is seen at once, and drafts keep their folders to themselves."""
 
+import pytest
+
+from bench import SeesawError
 from bench.runs.request import ResolvedRun, RunRequest
 
 
@@ -37,3 +40,22 @@ def test_a_folder_of_images_is_shown_by_its_name_alone(tmp_path, made):
     spec = f"folder[path={tmp_path}/images,size=8]"
     task = setup.task.model_copy(update={"name": "folder", "spec": spec})
     assert task.label == "folder[path=images,size=8]"
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"seed": 2**53}, "The seed is 9007199254740992. Take a whole number from 0 below 2^53."),
+        ({"seed": -1}, "The seed is -1."),
+        ({"seed": 1.5}, "The seed is 1.5."),
+        ({"seed": True}, "The seed is True."),
+        ({"policies": ()}, "policies names nothing. Name one at least"),
+        ({"codecs": ()}, "codecs names nothing"),
+        ({"meters": []}, "meters names nothing"),
+        ({"codecs": "int8"}, "codecs='int8' is a text. Give a tuple of specs: codecs=('int8',)."),
+    ],
+)
+def test_what_no_record_can_hold_is_refused_before_anything_is_loaded(changes, hint):
+    with pytest.raises(SeesawError) as error:
+        ResolvedRun.of(RunRequest(task="no-such-task", model="mlp", **changes))
+    assert hint in str(error.value)

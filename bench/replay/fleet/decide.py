@@ -53,10 +53,11 @@ def work_of(policy: SplitPolicy, spec: str, game: Game, conditions: Conditions) 
     )
     chosen = np.zeros(len(links), np.int64)
     view, feedback = blank()
+    watts = (game.known.watts[0], 0.0 if math.isnan(game.known.watts[1]) else game.known.watts[1])
     few = np.unique(np.linspace(0, len(links) - 1, ASKED).astype(int))
     for places, times in ((few, 2 * len(arms) + TIMES), (np.arange(len(links)), 1)):
         steady = ask(
-            rules.choose, rules.stays, rules.learn, evaluates, len(game.costs.heads), view, feedback, arms.copy(), own[0], begun, links,
+            rules.choose, rules.stays, rules.learn, evaluates, len(game.costs.heads), watts, view, feedback, arms.copy(), own[0], begun, links,
             places, times, chosen,
         )  # fmt: skip
         if not steady:
@@ -91,7 +92,21 @@ def work_of(policy: SplitPolicy, spec: str, game: Game, conditions: Conditions) 
 
 @compiled
 def ask(
-    choose, stays, learn, evaluates, exits, view, feedback, arms, own, begun, links, places, times, chosen
+    choose,
+    stays,
+    learn,
+    evaluates,
+    exits,
+    watts,
+    view,
+    feedback,
+    arms,
+    own,
+    begun,
+    links,
+    places,
+    times,
+    chosen,
 ):
     """Ask a policy for its arm, each time with a new memory, and then again while all comes as it was predicted.
 
@@ -101,6 +116,7 @@ def ask(
         learn: that teaches it.
         evaluates: 0 for no exit on the way, 1 for the last one before the cut, 2 for all.
         exits: of the network.
+        watts: of the device while it computes, and of its radio while it sends; 0 where the latter is unknown.
         view: a record of `SEEN` in an array of one, overwritten.
         feedback: one of `FEEDBACK`, in the same way.
         arms: records of `ARM`.
@@ -142,7 +158,7 @@ def ask(
             result.local = SURE if result.exit >= 0 else math.nan
             result.answer = SURE
             result.same = 1.0
-            result.joules = 0.0
+            result.joules = watts[0] * one.device + watts[1] * sending
             learn(arms, own, memory, result)
             first = asked if evaluates == 0 else 0 if evaluates == 2 else max(asked - 1, 0)
             if time == times - 1:

@@ -11,6 +11,7 @@ import typer
 
 from bench.commands import options
 from bench.commands.options import out
+from bench.commands.split.real import print_real
 from bench.errors import SeesawError, counted
 from bench.plugins.names import check_names
 
@@ -88,6 +89,14 @@ def deploy(
         typer.Option(help="folder for three plots: time line, distribution, accuracy against time"),
     ] = None,
     ending: Annotated[str, typer.Option(help="of the plots' files: png, svg or pdf")] = "png",
+    real: Annotated[
+        bool,
+        typer.Option(
+            "--real",
+            help="answer the same requests by a device, a link and a server on this machine too, and set measured times beside the "
+            "predicted ones; one --policy that is fixed, and as many --seconds as it takes",
+        ),
+    ] = False,
     keep: Annotated[
         bool,
         typer.Option("--keep", help="keep it for the boards, in the folder deployments beside the records"),
@@ -114,6 +123,8 @@ def deploy(
       seesaw deploy --record runs/digits-v1/resnet_sparse-0123456789ab/seed0 --profile 'scaled\\[by=20]' --deadline 0.1
 
       seesaw deploy --record R.json --profile phone.json --server server.json --policy 'fixed\\[cut=2,threshold=0.9]' --keep
+
+      seesaw deploy --record R.json --real --policy 'fixed\\[cut=2,codec=float32]' --channel 'constant\\[up=1]' --rate 4 --seconds 20
     """
     specs = tuple(policy or USUAL)
     check_names("channel", [channel])
@@ -127,6 +138,11 @@ def deploy(
     if wait and batch == 1:
         raise SeesawError(
             "The server waits for others to compute together, and takes one by one. Give --batch SIZE."
+        )
+    if real and (policy is None or len(specs) != 1 or keep or figures is not None):
+        raise SeesawError(
+            "A real deployment plays one policy, and is printed or written with --out. Give --real one --policy 'fixed[cut=2,codec=float32]', "
+            "without --keep and --figures: what was measured is no deployment record."
         )
     each, load_file = _load(load)
     is_drawn = arrivals in ("poisson", "regular")
@@ -175,6 +191,9 @@ def deploy(
         deployment = Deployment.of(
             network, choose(Channel, channel), (device_side, server_side), circumstances
         )
+    if real:
+        print_real(deployment, store, specs[0], out_)
+        return
     policies = list(chosen.values())
     with out.status("Compiling ...") as status:
         deployment.compile(policies, lambda spec: status.update(f"Compiling {spec} ..."))

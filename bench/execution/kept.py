@@ -58,7 +58,7 @@ def place(part: Part, x: Tensor, *, chains: bool) -> Path | None:
     for name, tensor in (*part.named_parameters(), *part.named_buffers()):
         own = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {own.dtype} {tuple(own.shape)}".encode())
-        digest.update(own.reshape(-1).view(torch.uint8).numpy())
+        digest.update(own.reshape(-1).view(torch.uint8).numpy().data)
     return folder / f"way-{digest.hexdigest()[:24]}.json"
 
 

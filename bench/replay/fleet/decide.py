@@ -17,7 +17,7 @@ from bench.kinds.channel import Conditions
 from bench.kinds.split import Evaluates, SplitBound, SplitPolicy
 from bench.replay.deploy.game import Game
 from bench.replay.deploy.loop import blank
-from bench.replay.deploy.play import functions, settings
+from bench.replay.deploy.play import functions
 from bench.replay.fleet.loop import Work
 from bench.replay.streams.loop import compiled
 
@@ -43,7 +43,7 @@ def work_of(policy: SplitPolicy, spec: str, game: Game, conditions: Conditions) 
         raise SeesawError(
             f"{spec} knows what is to come, and a fleet's devices do not. Choose another policy, such as fixed[cut=1] or dynamic."
         )
-    arms, own, evaluates = game.known.arms, settings(policy), get_args(Evaluates).index(policy.evaluates)
+    arms, own, evaluates = game.known.arms, policy.own, get_args(Evaluates).index(policy.evaluates)
     rules = functions(type(policy), own.dtype)
     begun = np.ascontiguousarray(policy.begin(game.known), np.float64)
     links, of_piece = np.unique(

@@ -42,9 +42,24 @@ class Asked:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Listening:
+    """A process that listens.
+
+    Attributes:
+        address: host:port.
+        started: the moment (`time.monotonic`) at which it printed that it listens.
+        process: itself.
+    """
+
+    address: str
+    started: float
+    process: subprocess.Popen[str]
+
+
 @contextmanager
-def listening(*words: str, patience: float = PATIENCE) -> Iterator[tuple[str, float]]:
-    """A command of Seesaw as a process that listens: its address, and the moment (`time.monotonic`) at which it said so.
+def listening(*words: str, patience: float = PATIENCE) -> Iterator[Listening]:
+    """A command of Seesaw as a process that listens, and is ended with the block.
 
     Args:
         words: of the command, such as `serve shipped --listen 127.0.0.1:0`.
@@ -61,14 +76,14 @@ def listening(*words: str, patience: float = PATIENCE) -> Iterator[tuple[str, fl
         errors="replace",
     )
     printed: list[str] = []
-    found: list[tuple[str, float]] = []
+    found: list[Listening] = []
     ready = threading.Event()
 
     def read() -> None:
         assert process.stdout is not None
         for line in process.stdout:  # to its end, so that the process never waits for room to print
             if not found and (match := re.search(r"Listening at (\S+:\d+)", line)):
-                found.append((match[1], time.monotonic()))
+                found.append(Listening(match[1], time.monotonic(), process))
                 ready.set()
             printed.append(line)
             del printed[:-LINES]

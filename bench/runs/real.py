@@ -181,8 +181,8 @@ def served(
         report("Packing both parts ...")
         shipment_of(resolved, folder, samples=CHECKED, cut=way.cut, codec=way.codec).pack()
         report("Starting the server ...")
-        with listening("serve", str(folder), "--listen", "127.0.0.1:0", "--batch", "1") as (address, _):
-            yield Served(way, folder, address, resolved.splits())
+        with listening("serve", str(folder), "--listen", "127.0.0.1:0", "--batch", "1") as server:
+            yield Served(way, folder, server.address, resolved.splits())
 
 
 def really(
@@ -218,10 +218,10 @@ def really(
         f"{c.seconds + SPARE:g}",
     ]
     with (
-        listening("link", "--to", server.address, "--listen", "127.0.0.1:0", *table) as (link, started),
+        listening("link", "--to", server.address, "--listen", "127.0.0.1:0", *table) as link,
         Device(
             server.folder,
-            link,
+            link.address,
             policy="none",
             split=server.way.split,
             deadline=c.deadline or FOREVER,
@@ -235,7 +235,7 @@ def really(
             device, inputs, requests.arrivals.tolist(), begin,
             lambda count: report(f"Request {count:,} of {len(inputs):,} ..."),
         )  # fmt: skip
-    moments = requests.arrivals + (begin - started)
+    moments = requests.arrivals + (begin - link.started)
     predicted = play(chosen.plugin, _enveloped(deployment.game), requests._replace(arrivals=moments))
     labels = test.labels[torch.from_numpy(samples)].tolist()
     right = [

@@ -57,7 +57,9 @@ def test_a_process_that_listens_is_ended_with_the_block(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     begun = time.monotonic()
-    with listening("serve", patience=20.0) as (address, moment):
-        assert address == "127.0.0.1:7"
-        assert begun <= moment <= time.monotonic()
+    with listening("serve", patience=20.0) as one:
+        assert one.address == "127.0.0.1:7"
+        assert begun <= one.started <= time.monotonic()
+        assert one.process.poll() is None
+    assert one.process.poll() is not None
     assert time.monotonic() - begun < 30

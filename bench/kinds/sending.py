@@ -80,11 +80,24 @@ def receive(cut: Crossing, messages: Sequence[bytes], codec: Codec) -> Tensor:
     Raises:
         SeesawError: no message, or one that is damaged, or is not of this cut and codec.
     """
-    if not messages:
+    return joined(cut, [read_frames(one) for one in messages], codec)
+
+
+def joined(cut: Crossing, framed: Sequence[Sequence[Frame]], codec: Codec) -> Tensor:
+    """The tensor that crossed a cut, as by `receive`, from the frames of messages that were read before.
+
+    Args:
+        cut: shape of the feature, and number of the logits that go with it.
+        framed: the frames of each sample, at least one.
+        codec: of the feature, or of inputs.
+
+    Raises:
+        SeesawError: no message, or one that is not of this cut and codec.
+    """
+    if not framed:
         raise SeesawError("No message arrived. Send at least one.")
     features, logits = [], []
-    for one in messages:
-        first, *beside = read_frames(one)
+    for first, *beside in framed:
         frames = [(frame.content, frame.shape) for frame in (first, *beside)]
         expected = [(codec.content, cut.shape)]
         expected += [("logits", (cut.carried, cut.classes))] if cut.carried else []

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from bench.errors import SeesawError, needing
 from bench.execution.fast import Fast, fast
-from bench.kinds.frame import read_frames
-from bench.kinds.sending import receive
+from bench.kinds.frame import Frame, read_frames
+from bench.kinds.sending import joined
 from bench.shipping.serving.batches import Batches, Late, Limits, Overloaded
 from bench.shipping.serving.cuts import ShippedCut, by_key, folders_of, open_cut
 from bench.shipping.serving.wire import (
@@ -87,20 +87,20 @@ class ServedCut:
 
     cut: ShippedCut
     ways: Ways
-    batches: Batches[bytes, Tensor]
+    batches: Batches[list[Frame], Tensor]
 
 
 def compute(
     cut: ShippedCut, ways: Callable[[Tensor], list[Tensor]]
-) -> Callable[[Sequence[bytes]], list[Any]]:
+) -> Callable[[Sequence[list[Frame]]], list[Any]]:
     """What a batch of messages is answered with: the last exit's logits, or a sentence in the place of a damaged one."""
 
     @torch.no_grad()
-    def answers(messages: Sequence[bytes]) -> list[Tensor | SeesawError]:
+    def answers(messages: Sequence[list[Frame]]) -> list[Tensor | SeesawError]:
         found: list[Tensor | SeesawError] = []
         for one in messages:
             try:
-                found.append(receive(cut.crossing, [one], cut.codec))
+                found.append(joined(cut.crossing, [one], cut.codec))
             except SeesawError as error:
                 found.append(error)
         whole = [x for x in found if isinstance(x, Tensor)]
@@ -267,8 +267,8 @@ class Server:
                     f"A message of {len(asked.message):,} bytes is larger than the {served.cut.most_bytes:,} that this cut "
                     "takes. Send one sample."
                 )
-            read_frames(asked.message, served.cut.most_bytes)  # what is damaged waits for nothing
-            logits, waited, computed, size = await served.batches.ask(asked.message, until)
+            frames = read_frames(asked.message, served.cut.most_bytes)  # what is damaged waits for nothing
+            logits, waited, computed, size = await served.batches.ask(frames, until)
             made = answer(Answered(asked.id, logits, waited, computed, size))
             outcome = "answered"
             self.metrics.bytes.labels("out").inc(len(made))

@@ -8,8 +8,9 @@ budget, a request takes the arm with the least
     V T(arm) + Q t_device(arm) + Z e(arm),    Z <- max(Z + e - 1, 0) once a request's joules are known
 
 T is the predicted time to the answer at the present rate, what waits for the link included; Q the requests that wait for the device behind
-this one, each of which the arm delays by its seconds there; e the joules of computing and sending. The mean energy nears the budget as
-1 / requests, and the mean time is within B / V of the best that any policy reaches under it (theorem 4.8, where conditions are independent).
+this one, each of which the arm delays by its seconds there; e the joules of computing and sending. The mean energy exceeds
+the budget by Z / requests at most, and may stay below it where V is small; in theory the mean time is within B / V of the best that any policy
+reaches under it (theorem 4.8, for independent conditions and true, not predicted, times).
 What is unknown of a link is predicted as `dynamic` does.
 """
 

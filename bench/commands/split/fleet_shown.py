@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 def sentence(found: Needed, share: float, deadline: float, title: str) -> str:
     """The answer."""
+    from bench.replay.fleet.simulate import STEPS
+
     limit, least, none_waits = f"{100 * share:.3g}%", found.least, found.none_waits
     if least is None:
-        step, taken = max(zip(_names(), none_waits.steps, strict=True), key=lambda one: one[1])
+        step, taken = max(zip(STEPS, none_waits.steps, strict=True), key=lambda one: one[1])
         lost = (
             f" Of the requests, {100 * none_waits.lost / none_waits.requests:.2f}% are of devices whose battery is empty."
             if none_waits.lost
@@ -37,13 +39,6 @@ def sentence(found: Needed, share: float, deadline: float, title: str) -> str:
         f"{title} need {counted(least.servers, 'server')} for at most {limit} of answers later than {in_seconds(deadline)}: "
         f"{100 * least.miss:.2f}% are{'' if fewer is None else f', and {100 * fewer.miss:.2f}% with one server fewer'}."
     )
-
-
-def _names() -> tuple[str, ...]:
-    return (
-        "waiting for the device", "computing on the device", "waiting for the link", "sending", "the way there", "waiting for a server",
-        "the server", "the way back",
-    )  # fmt: skip
 
 
 def table(title: str, tried: Sequence[Served], of: Fleet, plain: bool) -> Any:
@@ -73,10 +68,12 @@ def _time(value: float) -> str:
 
 def as_json(one: Served) -> dict[str, Any]:
     """What came of a fleet, as JSON has it: no number that is none."""
+    from bench.replay.fleet.simulate import STEPS
+
     return {
         "servers": one.servers or None, "requests": one.requests, "answered": one.answered, "late": one.late, "lost": one.lost,
         "sent": one.sent, "right": one.right, "miss": one.miss, "mean": None if math.isnan(one.seconds) else one.seconds, "load": one.load, "joules": one.joules, "empty": one.empty,
-        "steps": dict(zip(_names(), one.steps, strict=True)),
+        "steps": dict(zip(STEPS, one.steps, strict=True)),
         "quantiles": {str(share): None if math.isinf(value := one.quantile(share)) else value for share in (0.5, 0.9, 0.95, 0.99, 0.999)},
         "miss_over_time": [None if math.isnan(share) else share for share in one.stretches.tolist()],
     }  # fmt: skip

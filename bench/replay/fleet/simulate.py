@@ -29,7 +29,10 @@ STRETCHES = 50
 """Stretches of the fleet's time by which late answers are counted."""
 LEAST = 1 << 15
 """Requests that come in a stretch which is simulated at once, at least, on the mean."""
-STEPS = ("line", "device", "for link", "sending", "away", "for server", "server", "back")
+STEPS = (
+    "waiting for the device", "computing on the device", "waiting for the link", "sending", "the way there", "waiting for a server",
+    "the server", "the way back",
+)  # fmt: skip
 """The steps of a request, in their order."""
 
 

@@ -15,6 +15,7 @@ os.environ["WANDB_MODE"] = "disabled"
 warnings.filterwarnings("ignore", category=FutureWarning)
 torch.set_num_threads(1)  # networks here are tiny, and a second thread only waits for the first
 os.environ["OMP_NUM_THREADS"] = "1"  # in the processes that tests start, too
+os.environ["SEESAW_ENGINES"] = "0"  # a second for each run: tests of engines ask for them
 
 
 def _cache():

@@ -19,6 +19,7 @@ from bench.boards.numbers import (
 from bench.boards.rows import Row
 from bench.boards.units import short
 from bench.records.mean import Mean
+from bench.records.notes import FASTEST
 
 DISTURBED = "disturbed"
 """What stands in place of a time that was taken while other programs had the processor."""
@@ -136,13 +137,26 @@ AXES = {
         "training time, times the dense one's", "training time", "x", _of_network(overhead), whole=True, versus=False
     ),
 }  # fmt: skip
-"""By key, in the order of tables; modelled energies join them, one axis for each model."""
+"""By key, in the order of tables; modelled energies join them, one axis for each model, and `BESIDE_ENGINES`."""
+BESIDE_ENGINES = Axis(
+    "times faster than the fastest dense way, engines included, timed in turn", "speedup, any engine", "x", _of_exit(FASTEST),
+    timed=True, versus=False, reading=FASTEST, up=True,
+)  # fmt: skip
+"""An axis of its own where any record has it: `speedup` is over PyTorch's kernels and native chains, and other ratios."""
 
 
 def axes(rows: Iterable[Row]) -> dict[str, Axis]:
-    """All axes, by key: `AXES`, and one for each model of energy that these rows have."""
-    models = sorted({name for row in rows for record in row.records for name in modelled_names(record)})
-    return AXES | {
-        name: Axis(f"energy by the model {(own := name.removeprefix('energy.'))}", own, "J", _of_exit(name))
-        for name in models
-    }
+    """All axes, by key: `AXES`, one for each model of energy that these rows have, and that of engines where they have it."""
+    records = [record for row in rows for record in row.records]
+    models = sorted({name for record in records for name in modelled_names(record)})
+    engines = any(FASTEST in exit_.readings for record in records for exit_ in record.exits)
+    return (
+        AXES
+        | ({FASTEST: BESIDE_ENGINES} if engines else {})
+        | {
+            name: Axis(
+                f"energy by the model {(own := name.removeprefix('energy.'))}", own, "J", _of_exit(name)
+            )
+            for name in models
+        }
+    )

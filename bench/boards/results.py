@@ -17,7 +17,7 @@ from bench.plain import plain
 
 READINGS = {
     "top1": "top1", "top5": "top5", "macs": "macs", "macs.effective": "macs_effective", "memory": "memory_bytes",
-    "latency": "latency_s", "speedup": "speedup_x", "energy": "energy_j", "density": "density",
+    "latency": "latency_s", "speedup": "speedup_x", "speedup.fastest": "speedup_any_engine_x", "energy": "energy_j", "density": "density",
     "density.effective": "density_effective",
 }  # fmt: skip
 """Readings of an exit, each with its column: its name with its unit. Times that a busy machine disturbed are left out."""

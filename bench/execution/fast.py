@@ -115,13 +115,13 @@ def measured(part: Part, x: Tensor, *, chains: bool = True) -> Fast:
     """As `fast`, measured here and now, and not kept."""
     _runs(part, x)
     ways, reason = ways_of(part, x, chains=chains)
-    seconds = _medians(ways, x)
+    seconds = compared(ways, x)
     way, run = min(ways, key=lambda one: seconds[one[0].name])
     return Fast(way, run, reason, seconds)
 
 
 @torch.no_grad()
-def _medians(ways: Ready, x: Tensor) -> dict[str, float]:
+def compared(ways: Ready, x: Tensor) -> dict[str, float]:
     """Seconds that each way takes, by its name: all in turn, so that a slow moment falls on all alike."""
     times: dict[str, list[float]] = {way.name: [] for way, _ in ways}
     for _, run in ways * 2:

@@ -11,7 +11,7 @@ from bench.boards.choice import LINKS, SLOWER, CutChoice, best_cut, best_policy
 from bench.boards.extract import Extract
 from bench.boards.numbers import LOSSLESS, smallest
 from bench.boards.units import big, in_bytes, seconds
-from bench.records.notes import COSTLY, OUT_OF_ORDER, stage_words
+from bench.records.notes import COSTLY, FASTEST, OUT_OF_ORDER, dense_words, over_dense, stage_words
 from bench.records.reading import Reading, Readings
 from bench.records.record import CALIBRATED, NEW_HEADS, Exit, Record
 from bench.records.setup import DENSE
@@ -89,7 +89,7 @@ def _cells(exit_: Exit, dense: Readings) -> list[str]:
         f"{top1.value:.2%}{points}" if top1 else "-",
         f"{big(macs.value)}{_times(whole.value if whole else None, macs.value)}" if macs else "-",
         f"{in_bytes(packed[1])}{_times(whole_bytes, packed[1])}" if packed else "-",
-        f"{timing(latency)}{_speedup(own.get('speedup'))}" if latency else "-",
+        f"{timing(latency)}{_speedup(over_dense(own))}" if latency else "-",
     ]
 
 
@@ -110,6 +110,8 @@ def timing(reading: Reading) -> str:
 
 
 def _legend(record: Record, parent: Record | None) -> Iterator[str]:
+    if FASTEST in record.exits[-1].readings:
+        yield f"Times in brackets: over {dense_words(record.exits[-1].readings)}."
     if record.setup.method.name == DENSE and record.setup.values is None:
         return
     if parent is not None:

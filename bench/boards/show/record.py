@@ -15,7 +15,7 @@ from bench.boards.show.answer import answer, timing
 from bench.boards.show.code import code_table
 from bench.boards.show.policies import answers_table, curves_table, early_table, walks_table
 from bench.boards.units import SMALL, big, digits, in_bytes, joules, prefixed, seconds
-from bench.records.notes import STAGES, stage_words
+from bench.records.notes import STAGES, dense_words, over_dense, stage_words
 from bench.records.reading import Reading
 from bench.records.record import Exit, Record
 from bench.records.store import Store
@@ -42,7 +42,7 @@ def exits_table(record: Record, parent: Record | None) -> Table:
         table.add_column(head, justify="right", no_wrap=True)
     for number, exit_ in enumerate(record.exits):
         dense = parent.exits[number] if parent is not None and number < len(parent.exits) else None
-        beside = dense is not None or "speedup" in exit_.readings
+        beside = dense is not None or over_dense(exit_.readings) is not None
         table.add_row(
             *_exit_cells(
                 number, exit_, stage_words(record.notes, exit_.stage).removeprefix("stage "), energy
@@ -61,7 +61,10 @@ def _table(title: str, record: Record) -> Table:
         for name, r in part.readings.items()
         if "latency" in name
     }
-    caption = "; ".join(f"latency: {source}" for source in sorted(sources))
+    captions = [f"latency: {source}" for source in sorted(sources)]
+    if beside := dense_words(record.exits[-1].readings):
+        captions.append(f"dense / this: over {beside}")
+    caption = "; ".join(captions)
     return Table(
         title=title,
         title_justify="left",
@@ -108,7 +111,7 @@ def _ratio_cells(exit_: Exit, parent: Exit | None, energy: list[str]) -> list[st
         times("parameters"),
         f"{dense[1] / packed[1]:.2f} x" if packed and dense else "-",
         f"{points('top1')}\n{points('top5')}",
-        _speedup(own["speedup"]) if "speedup" in own else times("latency"),
+        _speedup(beside) if (beside := over_dense(own)) is not None else times("latency"),
         *(times(key) for key in energy),
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, ClassVar
 
 import torch
@@ -13,12 +12,11 @@ from bench.execution.backends import Way
 from bench.execution.clock import Times, timed, where
 from bench.execution.fast import prepared
 from bench.kinds.meter import Measurement, Meter, Subject
-from bench.network.net import Net, Part, ToExit
-from bench.records.notes import OUT_OF_ORDER
+from bench.measuring.dense import PARENT, Jobs, dense_beside, job
+from bench.network.net import Net, ToExit
+from bench.records.notes import DENSE_WAYS, FASTEST, OUT_OF_ORDER
 from bench.records.reading import Reading
 
-Jobs = dict[tuple[str, int], Callable[[], object]]
-"""The calls to time, by place (`device` or `server` at a cut, `exit` or `parent` to an exit) and number."""
 Rounds = dict[tuple[str, int], Times]
 SHORT = 1e-3
 """Calls that take fewer seconds are warmed: what ran before them would show in their times."""
@@ -29,7 +27,8 @@ class Latency(Meter):
 
     A network that is not dense is timed in turn with its dense parent, executed in the parent's fastest way.
     `speedup` is the parent's time over the network's to the same exit, round by round, so that slow moments
-    of the machine cancel out.
+    of the machine cancel out; the parent runs in PyTorch's kernels or as a chain. `speedup.fastest` is the same over the
+    fastest dense way there is here, which may be an engine's (ONNX Runtime, OpenVINO): a dense network has it too.
 
     To an exit the network is timed without the feature that would cross behind it. An exit that is slower than a deeper
     one beyond the quartiles of both is timed again beside it; where that remains, its reading is called unreliable, as one
@@ -52,21 +51,21 @@ class Latency(Meter):
         way, jobs, measurement.notes["no native chain"] = prepared(
             net.whole(), x, lambda way: _jobs(net, x, way)
         )
-        parent, parent_way = self._parent(subject, x)
+        dense = dense_beside(subject, x, way)
         source = f"clock, {where(subject.device)}, batch {self.batch}, {way.name}"
         rounds = timed(
-            jobs | parent,
+            jobs | dense.jobs,
             subject.device,
             self.rounds,
             self.seconds,
             lambda done: subject.report(done, self.rounds, "latency"),
             warmed=SHORT,
         )
-        again = [key for key in rounds if key[0] == "exit" or key in parent]
+        again = [key for key in rounds if key[0] == "exit" or key in dense.jobs]
         slower = out_of_order(rounds)
         if slower:
             rounds |= timed(
-                {key: (jobs | parent)[key] for key in again},
+                {key: (jobs | dense.jobs)[key] for key in again},
                 subject.device,
                 self.rounds,
                 self.seconds,
@@ -78,32 +77,25 @@ class Latency(Meter):
         for number in range(len(net.exits)):
             times = rounds["exit", number]
             readings = {"latency": times.reading(source)}
-            if ("parent", number) in rounds:
-                beside = f"dense parent timed in turn ({parent_way}), {source}"
-                readings["speedup"] = rounds["parent", number].over(times, beside)
+            if (PARENT, number) in rounds:
+                beside = f"dense parent timed in turn ({dense.way}), {source}"
+                readings["speedup"] = rounds[PARENT, number].over(times, beside)
+            if number in dense.fastest:
+                beside = f"fastest dense way timed in turn ({dense.fastest_way}), {source}"
+                readings[FASTEST] = rounds[dense.fastest[number]].over(times, beside)
             measurement.exits[number] = {
                 name: _doubted(one) if number in slower else one for name, one in readings.items()
             }
         for (place, number), times in rounds.items():
             if place in ("device", "server"):
                 measurement.cuts.setdefault(number, {})[f"latency.{place}"] = times.reading(source)
-        measurement.cuts.setdefault(len(net.stages), {})["latency.device"] = measurement.exits[
-            len(net.exits) - 1
-        ]["latency"]
+        last = measurement.exits[len(net.exits) - 1]["latency"]
+        measurement.cuts.setdefault(len(net.stages), {})["latency.device"] = last
+        if dense.reason is None:
+            measurement.notes[DENSE_WAYS] = dense.rows
+        else:
+            measurement.absent[FASTEST] = dense.reason
         return measurement
-
-    def _parent(self, subject: Subject, x: Tensor) -> tuple[Jobs, str]:
-        """The calls to time in the dense parent, up to exits that both networks have, and its way's name."""
-        if subject.parent is None:
-            return {}, ""
-        parent = subject.parent().eval()
-        both = [(n, stage) for n, stage in enumerate(subject.net.exits) if stage in parent.exits]
-        way, jobs, _ = prepared(
-            parent.whole(),
-            x,
-            lambda way: {("parent", n): _job(way, ToExit(parent, stage), x) for n, stage in both},
-        )
-        return jobs, way.name
 
     def _inputs(self, subject: Subject) -> Tensor:
         x = subject.net.sample.blank(self.batch, subject.device)
@@ -131,14 +123,9 @@ def _jobs(net: Net, x: Tensor, way: Way) -> Jobs:
         for k in range(len(net.stages) + 1):
             front, back = net.cut(k)
             if 0 < k < len(net.stages):
-                jobs["device", k] = _job(way, front, x)
+                jobs["device", k] = job(way, front, x)
             if k < len(net.stages):
-                jobs["server", k] = _job(way, back, front(x))
+                jobs["server", k] = job(way, back, front(x))
         for n, stage in enumerate(net.exits):
-            jobs["exit", n] = _job(way, ToExit(net, stage), x)
+            jobs["exit", n] = job(way, ToExit(net, stage), x)
     return jobs
-
-
-def _job(way: Way, part: Part, x: Tensor) -> Callable[[], object]:
-    run = way.prepare(part, x)
-    return lambda: run(x)

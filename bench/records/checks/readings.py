@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.records.checks.parts import same, samples_of, value, whole
 from bench.records.energy_model import SPIKES, modelled_spikes
+from bench.records.notes import DENSE_WAYS, FASTEST
 from bench.records.reading import AT_BOUND, COLDEST, HOTTEST, LEAST_SENT, Reading, Readings
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def reading_faults(record: Record) -> Iterator[str]:
     yield from _alike(record)
     yield from _meters(record)
     yield from _second_count(record)
+    yield from _dense_ways(record)
 
 
 def _spikes(place: str, readings: Readings) -> Iterator[str]:
@@ -243,6 +245,32 @@ def _second_count(record: Record) -> Iterator[str]:
         yield f"Its counters of MACs say {first:g} and {second:g}, and {'no' if note is None else 'a'} note says that they differ."
     elif note is not None and not all(one in note.values() for one in (first, second)):
         yield "Its note of counters that differ has other numbers than its readings."
+
+
+def _dense_ways(record: Record) -> Iterator[str]:
+    """The way that a speedup is over is the fastest of those that the note of dense ways has."""
+    ratios = [exit_.readings[FASTEST] for exit_ in record.exits if FASTEST in exit_.readings]
+    rows = record.notes.get(DENSE_WAYS)
+    if rows is None:
+        if ratios:
+            yield f"It has the reading {FASTEST}, and no note of its dense ways."
+        return
+    seconds: dict[str, float] = {}
+    for row in rows if isinstance(rows, list) else [rows]:
+        own = row if isinstance(row, dict) else {}
+        way, taken, reason = own.get("way"), own.get("seconds"), own.get("reason")
+        if (
+            isinstance(way, str)
+            and reason is None
+            and isinstance(taken, int | float)
+            and 0 < taken < math.inf
+        ):
+            seconds[way] = taken
+        elif not (isinstance(way, str) and isinstance(reason, str) and taken is None):
+            yield "Its note of dense ways has a row with neither seconds nor a reason."
+    fastest = min(seconds, key=seconds.__getitem__, default="")
+    if any(f"({fastest})" not in ratio.source for ratio in ratios):
+        yield f"Its reading {FASTEST} is not over {fastest or 'any way'}, the fastest of its note of dense ways."
 
 
 def _whole_name(name: str) -> str:

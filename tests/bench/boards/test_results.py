@@ -4,9 +4,11 @@ import csv
 
 from bench.boards.board import read_boards
 from bench.boards.results import results
+from bench.records.notes import FASTEST
 from bench.records.setup import Named
 from bench.records.store import Store
 from tests.bench.boards.test_parquet import read
+from tests.bench.edited import beside_engines
 
 
 def files(folder):
@@ -57,3 +59,17 @@ def test_no_cell_is_a_formula(made, tmp_path):
     record.model_copy(update={"setup": setup, "digest": setup.digest()}).sealed().save(tmp_path)
     rows = list(csv.DictReader(files(tmp_path)["results.csv"].decode().splitlines()))
     assert all(not row["backbone"].startswith("=") for row in rows)
+
+
+def test_ratios_to_engines_have_a_column_of_their_own_where_there_are_any(made, tmp_path):
+    made(0, "sparse", scale=0.25).save(tmp_path)
+    assert "speedup_any_engine_x" not in files(tmp_path)["results.csv"].decode()
+    assert FASTEST not in read_boards(Store(tmp_path))[0]["digits-v1"].axes
+    beside_engines(made(1, "sparse", scale=0.25)).save(tmp_path)
+    rows = list(csv.DictReader(files(tmp_path)["results.csv"].decode().splitlines()))
+    last = {row["seed"]: (row["speedup_x"], row["speedup_any_engine_x"]) for row in rows}
+    assert last == {"0": ("4.0", ""), "1": ("4.0", "2.0")}
+    board = read_boards(Store(tmp_path))[0]["digits-v1"]
+    (row,) = board.rows
+    assert board.axes[FASTEST].value(row).mean.n == 1
+    assert board.axes["speedup"].value(row).mean.n == 2

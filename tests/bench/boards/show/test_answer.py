@@ -7,7 +7,7 @@ from rich.console import Console
 
 from bench.boards.show.answer import ROWS, answer
 from bench.records.notes import OUT_OF_ORDER
-from tests.bench.edited import edited, set_
+from tests.bench.edited import beside_engines, edited, set_
 
 
 def screen(record, parent=None):
@@ -65,3 +65,13 @@ def test_an_exit_that_is_slower_than_a_deeper_one_is_named_and_no_other_program_
     assert "~1 ms" in shown
     assert "To exit 0 it took longer than to exit 1, which is deeper" in shown
     assert "Other programs" not in shown
+
+
+def test_a_ratio_to_an_engine_is_shown_in_place_of_the_older_one_and_says_so(made):
+    old = made(0, "sparse", scale=0.25)
+    new = beside_engines(old)
+    assert "(4.00 x" in screen(old)
+    assert "(2.00 x, 1.50-2.50)" in screen(new)
+    assert "(4.00 x" not in screen(new)
+    assert "Times in brackets: over the fastest dense way here (Quick 1.0)." in screen(new)
+    assert "Times in brackets" not in screen(old)

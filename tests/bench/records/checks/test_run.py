@@ -6,7 +6,7 @@ Covers: bench/records/checks/parts.py
 import pytest
 
 from bench.records.record import load
-from tests.bench.edited import aged, edited, set_
+from tests.bench.edited import aged, beside_engines, edited, set_
 
 
 def test_a_sound_record_has_no_fault(made, tmp_path):
@@ -47,6 +47,27 @@ def test_a_sound_record_of_version_1_has_no_fault(made, tmp_path):
 def test_an_edited_number_shows_even_under_a_new_checksum(made, change, hint):
     sentences = " ".join(edited(made(), change).faults())
     assert (sentences == "") if hint is None else any(part in sentences for part in hint.split("|"))
+
+
+QUICK, DENSE = {"way": "Quick 1.0", "seconds": 1e-3}, {"way": "dense", "seconds": 2e-3}
+
+
+@pytest.mark.parametrize(
+    ("way", "rows", "hint"),
+    [
+        ("Quick 1.0", [QUICK, DENSE, {"way": "Other", "reason": "not installed"}], None),
+        ("Quick 1.0", None, "no note of its dense ways"),
+        ("dense", [QUICK, DENSE], "is not over Quick 1.0"),
+        ("Quick 1.0", [DENSE], "is not over dense"),
+        ("Quick 1.0", [], "is not over any way"),
+        ("Quick 1.0", [QUICK, {"way": "Other"}], "neither seconds nor a reason"),
+        ("Quick 1.0", [QUICK, {"way": "Other", "seconds": -1.0}], "neither seconds nor a reason"),
+        ("Quick 1.0", [QUICK, 3], "neither seconds nor a reason"),
+    ],
+)
+def test_a_ratio_to_dense_is_over_the_fastest_way_of_its_note(made, way, rows, hint):
+    sentences = " ".join(beside_engines(made(0, "sparse", scale=0.25), way, rows).faults())
+    assert (sentences == "") if hint is None else hint in sentences
 
 
 def counted(left, right, costs=(1000.0, 3000.0)):

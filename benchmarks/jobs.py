@@ -170,9 +170,7 @@ def macs(net: Net) -> float:
     return total
 
 
-def mlp(
-    name: str, density: float, batch: int, target: float, widths: tuple[int, ...] = (784, 1024, 1024)
-) -> Job:
+def mlp(name: str, density: float, batch: int, target: float, widths: tuple[int, ...]) -> Job:
     """A multilayer perceptron; the first exit hangs on its inputs."""
     inner = [nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(widths)]
     stages = [nn.Flatten(), *inner]
@@ -197,10 +195,11 @@ def _training(*of: Any) -> tuple[str, Callable[[], Job]]:
     return name, lambda: training(name, *of)
 
 
-def _mlp(*of: Any) -> tuple[str, Callable[[], Job]]:
-    widths = of[3] if len(of) > 3 else (784, 1024, 1024)
-    name = named(f"mlp {'-'.join(map(str, widths))}-10", of[1], SHARED, of[0])
-    return name, lambda: mlp(name, *of)
+def _mlp(
+    density: float, batch: int, target: float, widths: tuple[int, ...] = (784, 1024, 1024)
+) -> tuple[str, Callable[[], Job]]:
+    name = named(f"mlp {'-'.join(map(str, widths))}-10", batch, SHARED, density)
+    return name, lambda: mlp(name, density, batch, target, widths)
 
 
 def _resnet18(*of: Any) -> tuple[str, Callable[[], Job]]:

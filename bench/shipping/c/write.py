@@ -85,7 +85,7 @@ def write_c(shipment: Shipment) -> list[str]:
             raise SeesawError(f"{path} differs from the network by {difference:.2g}. Please report this.")
         if compared is not None and code.ints is not None and code.exits:
             notes.append(
-                f"{part_name}: int8 answers as float32 does for {compared.agree} of {len(x)} samples at its last exit."
+                f"{part_name}: C of int8 has the network's answer for {compared.agree} of {len(x)} samples at its last exit."
             )
         write_whole(path.with_suffix(".h"), code.header.encode(), "--out")
         write_whole(path, code.source.encode(), "--out")

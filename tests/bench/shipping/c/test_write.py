@@ -53,7 +53,7 @@ def test_int8_is_exactly_what_int8_is_in_python_and_compiles_strictly(trained, t
     written = {one.part: one for one in shipment.written if one.path.name == "model.c"}
     assert all(0 < one.difference < 0.1 for one in written.values())
     assert "C of int8" in written["device"].kind
-    answers = [note for note in notes if "int8 answers as float32" in note]
+    answers = [note for note in notes if "C of int8 has the network's answer" in note]
     assert len(answers) == 2
     assert all(int(note.split(" for ")[1].split()[0]) > 28 for note in answers)
     for part in written:

@@ -2,51 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
-from bench.execution.backends import Ready, Way
+from bench.execution.backends import Way
+from bench.execution.clock import Times
 from bench.execution.engines import engines_of
-from bench.execution.fast import compared, prepared
+from bench.execution.fast import prepared
 from bench.kinds.meter import Subject
 from bench.network.net import Net, Part, ToExit
 
 Jobs = dict[tuple[str, int], Callable[[], object]]
-"""The calls to time, by place (`device` or `server` at a cut, `exit`, `PARENT` or `ENGINE` to an exit) and number."""
-PARENT, ENGINE = "parent", "engine"
-"""Places: the dense parent in PyTorch's kernels or as a chain; and the dense network in an engine that is faster."""
+"""The calls to time, by place (`device` or `server` at a cut; `exit`, `PARENT`, or an engine's name, to an exit) and number."""
+PARENT = "parent"
+"""Place of the dense parent in PyTorch's kernels or as a chain."""
 
 
 @dataclass
 class Dense:
-    """The dense network, ready to be timed.
+    """The dense network, ready to be timed in turn with the one that is measured.
 
     Attributes:
-        jobs: to each exit that both networks have; none for a network that is dense itself and that no engine runs faster.
-        way: the dense parent's, among PyTorch's kernels and chains; "" where there is no parent.
-        fastest: by number of an exit, the key of the job that runs to it in the fastest way; none where no engine runs the
-            network, nor for a network that is dense itself and faster than in any engine.
-        fastest_way: its name.
-        rows: every way with its seconds to the last exit, or with the reason why it has none.
+        way: its own, among PyTorch's kernels and chains.
+        own: by number of an exit that both networks have, the key of the job that runs to it in this way.
+        jobs: those to time beside the network's own.
+        itself: whether the network that is measured is the dense one.
+        engines: the names of the engines that run to every exit.
+        reasons: of the others.
     """
 
+    way: str
+    own: dict[int, tuple[str, int]]
     jobs: Jobs = field(default_factory=dict)
-    way: str = ""
-    fastest: dict[int, tuple[str, int]] = field(default_factory=dict)
-    fastest_way: str = ""
-    rows: list[dict[str, str | float]] = field(default_factory=list)
-    engines: int = 0
-    """the number of engines that run it"""
+    itself: bool = False
+    engines: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
 
     @property
     def reason(self) -> str | None:
-        """Why no engine was timed; None where one was."""
+        """Why no engine is timed; None where one is."""
         if self.engines:
             return None
-        listed = "; ".join(f"{row['way']}: {row['reason']}" for row in self.rows if "reason" in row)
+        listed = "; ".join(f"{name}: {reason}" for name, reason in self.reasons.items())
         return f"no engine beside PyTorch runs the dense network to its exits ({listed})"
+
+    def fastest(self, rounds: Mapping[tuple[str, int], Times]) -> tuple[str, dict[int, tuple[str, int]]]:
+        """The fastest way to the last exit, and the keys of its jobs by exit; no keys where it is the measured network's own.
+
+        It is found in the same rounds that the ratio is taken from, since a trial before may meet other programs.
+        """
+        name = str(min(self.timed(rounds), key=lambda row: row["seconds"])["way"])
+        keys = self.own if name == self.way else {n: (name, n) for n in self.own}
+        return name, {} if name == self.way and self.itself else keys
+
+    def timed(self, rounds: Mapping[tuple[str, int], Times]) -> list[dict[str, Any]]:
+        """Every way with its median seconds to the last exit that both networks have."""
+        last = max(self.own)
+        keys = {self.way: self.own[last]} | {name: (name, last) for name in self.engines}
+        return [{"way": name, "seconds": rounds[key].reading("").value} for name, key in keys.items()]
+
+    def rows(self, rounds: Mapping[tuple[str, int], Times]) -> list[dict[str, Any]]:
+        """As `timed`, and the ways that were not timed, with the reason."""
+        return self.timed(rounds) + [{"way": name, "reason": reason} for name, reason in self.reasons.items()]
 
 
 def dense_beside(subject: Subject, x: Tensor, own: Way) -> Dense:
@@ -58,41 +78,26 @@ def dense_beside(subject: Subject, x: Tensor, own: Way) -> Dense:
         own: the way that the subject is timed in.
     """
     if subject.parent is None:
-        return _with_engines(Dense(), subject.net, x, own, list(enumerate(subject.net.exits)))
+        both = list(enumerate(subject.net.exits))
+        dense = Dense(own.name, {n: ("exit", n) for n, _ in both}, itself=True)
+        return _with_engines(dense, subject.net, x, both)
     net = subject.parent().eval()
     both = [(n, stage) for n, stage in enumerate(subject.net.exits) if stage in net.exits]
     way, jobs, _ = prepared(net.whole(), x, lambda way: _jobs(PARENT, way, net, x, both))
-    dense = Dense(jobs, way.name, {n: (PARENT, n) for n, _ in both}, way.name)
-    return _with_engines(dense, net, x, way, both)
+    return _with_engines(Dense(way.name, {n: (PARENT, n) for n, _ in both}, jobs), net, x, both)
 
 
-def _with_engines(dense: Dense, net: Net, x: Tensor, own: Way, both: Sequence[tuple[int, int]]) -> Dense:
-    """The same, with the fastest of the engines' ways where one is faster, and all ways listed."""
-    engines, reasons = engines_of(net.whole(), x)
-    ways: Ready = [(own, own.prepare(net.whole(), x)), *engines] if engines else []
-    seconds = compared(ways, x)
-    for name in sorted(seconds, key=seconds.__getitem__):
-        way = next(way for way, _ in ways if way.name == name)
-        if way is own:
-            break
+def _with_engines(dense: Dense, net: Net, x: Tensor, both: Sequence[tuple[int, int]]) -> Dense:
+    """The same, with the jobs of every engine that runs to all exits."""
+    engines, dense.reasons = engines_of(net.whole(), x)
+    for way, _ in engines if both else ():
         try:
-            dense.jobs |= _jobs(ENGINE, way, net, x, both)
+            dense.jobs |= _jobs(way.name, way, net, x, both)
+            dense.engines.append(way.name)
         except (
             Exception
         ) as error:  # engines' errors have no common base; the whole ran, and a part to an exit did not
-            reasons[name] = f"does not run to every exit ({error})"[:200]
-            del seconds[name]
-            engines = [one for one in engines if one[0] is not way]
-            continue
-        dense.fastest, dense.fastest_way = {n: (ENGINE, n) for n, _ in both}, name
-        break
-    dense.engines = len(engines)
-    if not engines:
-        dense.fastest = {}
-    dense.rows = [
-        *({"way": name, "seconds": taken} for name, taken in seconds.items()),
-        *({"way": name, "reason": reason} for name, reason in reasons.items()),
-    ]
+            dense.reasons[way.name] = f"does not run to every exit ({error})"[:200]
     return dense
 
 

@@ -80,21 +80,23 @@ class Latency(Meter):
             if (PARENT, number) in rounds:
                 beside = f"dense parent timed in turn ({dense.way}), {source}"
                 readings["speedup"] = rounds[PARENT, number].over(times, beside)
-            if number in dense.fastest:
-                beside = f"fastest dense way timed in turn ({dense.fastest_way}), {source}"
-                readings[FASTEST] = rounds[dense.fastest[number]].over(times, beside)
-            measurement.exits[number] = {
-                name: _doubted(one) if number in slower else one for name, one in readings.items()
-            }
+            measurement.exits[number] = readings
         for (place, number), times in rounds.items():
             if place in ("device", "server"):
                 measurement.cuts.setdefault(number, {})[f"latency.{place}"] = times.reading(source)
-        last = measurement.exits[len(net.exits) - 1]["latency"]
-        measurement.cuts.setdefault(len(net.stages), {})["latency.device"] = last
         if dense.reason is None:
-            measurement.notes[DENSE_WAYS] = dense.rows
+            name, keys = dense.fastest(rounds)
+            for number, key in keys.items():
+                beside = f"fastest dense way timed in turn ({name}), {source}"
+                measurement.exits[number][FASTEST] = rounds[key].over(rounds["exit", number], beside)
+            measurement.notes[DENSE_WAYS] = dense.rows(rounds)
         else:
             measurement.absent[FASTEST] = dense.reason
+        for number in slower:
+            doubted = {name: _doubted(one) for name, one in measurement.exits[number].items()}
+            measurement.exits[number] = doubted
+        last = measurement.exits[len(net.exits) - 1]["latency"]
+        measurement.cuts.setdefault(len(net.stages), {})["latency.device"] = last
         return measurement
 
     def _inputs(self, subject: Subject) -> Tensor:

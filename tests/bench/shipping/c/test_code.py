@@ -1,6 +1,6 @@
 """Generated C against the network that it was made from: compiled by the host's compiler, and under sanitizers.
 
-Covers: bench/shipping/c/host.py, bench/shipping/c/loops.py, bench/shipping/c/program.py, bench/shipping/c/steps.py,
+Covers: bench/shipping/c/host.py, bench/shipping/c/int_steps.py, bench/shipping/c/loops.py, bench/shipping/c/program.py, bench/shipping/c/steps.py,
     bench/shipping/c/tables.py
 """
 

@@ -105,7 +105,7 @@ def test_size_is_known_without_running(digits):
 
 
 def test_what_does_not_fit_is_a_sentence():
-    net = network("mlp[widths=1024:64]", (1, 16, 16), "dense")
+    net = network("mlp[widths=512:128]", (1, 16, 16), "dense")
     with pytest.raises(SeesawError, match=r"does not fit the board's FLASH\. Choose"):
         size_of(code_of(net.whole(), "", {}), board_of("cortex-m55"))
 

@@ -20,7 +20,7 @@ def test_the_record_of_its_run_holds_the_numbers_of_a_named_reading(streamed, ti
         "latency", [0.5, 2.0], "payload.int8", [0.25, 0.0],
     )  # fmt: skip
     assert list(record.disputes(Store(tmp_path / "records"))) == []
-    for change, hint in (({"last": 8e-3}, "by latency"), ({"payload": 32.0}, "by payload.int8")):
+    for change, hint in (({"last": 3e-3}, "by latency"), ({"payload": 32.0}, "by payload.int8")):
         timed(tmp_path, **change)
         (sentence,) = list(record.disputes(Store(tmp_path / "records")))
         assert hint in sentence

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import torch.nn.functional as F
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
 from bench import Backbone, Sample, channels_of
@@ -68,7 +68,7 @@ def _stages(channels: int, widths: list[int], repeats: int, shortcut: str) -> li
 class ResNet(Backbone):
     """ResNet for small images, 6n+2 layers deep: a stem and 3n blocks, each a stage."""
 
-    depth: Annotated[int, AfterValidator(_six_n_plus_two)] = 20
+    depth: Annotated[int, Field(le=2000), AfterValidator(_six_n_plus_two)] = 20
     """6n+2: 20, 32, 44, 56, 110"""
     shortcut: Literal["pad", "conv"] = "pad"
     """pad: the paper's option A, no parameters; conv: option B"""

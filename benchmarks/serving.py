@@ -1,0 +1,356 @@
+"""What `seesaw serve` costs beside bare gRPC calls of the same bytes, what batches gain, and what bad requests do to it.
+
+    python benchmarks/serving.py [--questions 400] [--bad 10000] > benchmarks/serving.md
+
+Client and server are two processes of one machine, the bare server too: it takes the same bytes by the same library (grpc.aio) and
+answers with as many. A question holds a feature of 25 x 32 x 32 float32 (102,400 bytes). The trivial part gives its first
+numbers; real parts are untrained networks behind their first stage, by PyTorch alone. All with one thread of PyTorch.
+"""
+
+import argparse
+import asyncio
+import itertools
+import multiprocessing
+import queue
+import random
+import socket
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import grpc
+import torch
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench import Backbone, Codec, choose
+from bench.kinds.sending import messages_of
+from bench.machine import processor, settle
+from bench.network.crossing import Crossing
+from bench.network.net import Net, Part, Sample
+from bench.shipping.manifest import Manifest
+from bench.shipping.serving.batches import Batches, Limits
+from bench.shipping.serving.cuts import ShippedCut
+from bench.shipping.serving.server import LIMITS_OF_GRPC, ServedCut, Server, compute
+from bench.shipping.serving.wire import (
+    ASK,
+    STREAM,
+    Answered,
+    answer,
+    question,
+    read_answer,
+)
+
+CLASSES, CLIENTS = 10, 8
+FEATURE = Crossing((25, 32, 32), 0, CLASSES)
+PARTS = "resnet[depth=8]", "mobilenet"
+IMAGE = Sample((3, 32, 32))
+BARE = "/bare.Bare/Ask", "/bare.Bare/Stream"
+
+
+class Trivial:
+    """A part that gives the first numbers of its input, and computes nothing."""
+
+    def __call__(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Logits, (N, classes)."""
+        return [x.flatten(1)[:, :CLASSES]]
+
+
+def part_of(spec: str) -> tuple[Part, Crossing]:
+    """An untrained network behind its first stage, and what crosses there."""
+    torch.manual_seed(0)
+    backbone = choose(Backbone, spec).plugin
+    stages, own = backbone.parts(IMAGE, CLASSES)
+    net, last = Net(stages, IMAGE, CLASSES), len(stages) - 1
+    net.hang(last, own if own is not None else backbone.head(net.shape(last), CLASSES))
+    return net.eval().cut(1)[1], net.crossing(1)
+
+
+def cut_of(name: str) -> ShippedCut:
+    """A part as it would be opened from a folder."""
+    part, crossing = (Trivial(), FEATURE) if name == "trivial" else part_of(name)
+    manifest = Manifest.model_construct(record="benchmark", cut=1, codec=None, backbone=name, method="dense")
+    return ShippedCut(Path(name), manifest, part, [], choose(Codec, "float32").plugin, crossing)
+
+
+def questions_of(name: str) -> Iterator[bytes]:
+    """Questions about one random sample, without end."""
+    cut = cut_of(name)
+    x = torch.rand(1, *cut.crossing.shape, generator=torch.Generator().manual_seed(0))
+    message = messages_of(cut.crossing, x, cut.codec)[0].frames
+    return (question(number, cut.key, message) for number in itertools.count())
+
+
+def run_server(name: str, limits: Limits, ready: multiprocessing.SimpleQueue) -> None:
+    """Serve until the process is ended; the port goes into the queue."""
+    settle(1, deterministic=False)
+
+    async def bare() -> None:
+        server = grpc.aio.server(options=(*LIMITS_OF_GRPC, ("grpc.max_receive_message_length", 1 << 20)))
+        reply = answer(Answered(1, torch.zeros(CLASSES), 1e-3, 1e-3, 1))
+
+        async def ask(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
+            return reply
+
+        async def stream(data, context: grpc.aio.ServicerContext):
+            async for _ in data:
+                yield reply
+
+        handlers = {
+            "Ask": grpc.unary_unary_rpc_method_handler(ask),
+            "Stream": grpc.stream_stream_rpc_method_handler(stream),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bare.Bare", handlers),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        ready.put(port)
+        await server.wait_for_termination()
+
+    async def seesaw() -> None:
+        server, cut = Server([], limits), cut_of(name)
+        ways = Trivial() if name == "trivial" else cut.part.run
+        batches = Batches(compute(cut, ways), limits, server._executor, server.metrics.took)
+        server.served[cut.key] = ServedCut(cut, ways, batches)
+        ready.put(await server.start("127.0.0.1:0"))
+        await server.wait()
+
+    asyncio.run(bare() if name == "bare" else seesaw())
+
+
+@contextmanager
+def served(name: str, limits: Limits | None = None) -> Iterator[tuple[str, int]]:
+    """A server in a process of its own: its address, and the process's number."""
+    context = multiprocessing.get_context("spawn")
+    ready = context.SimpleQueue()
+    process = context.Process(target=run_server, args=(name, limits or Limits(), ready), daemon=True)
+    process.start()
+    try:
+        yield f"127.0.0.1:{ready.get()}", process.pid or 0
+    finally:
+        process.terminate()
+        process.join()
+
+
+def alone(ask: Callable[[bytes], bytes], data: Iterator[bytes], count: int) -> list[float]:
+    """Seconds of each question, one after the other."""
+    times = []
+    for one in itertools.islice(data, count):
+        begun = time.perf_counter()
+        ask(one)
+        times.append(time.perf_counter() - begun)
+    return times[count // 5 :]  # the first ones open the connection
+
+
+@contextmanager
+def asking(channel: grpc.Channel, unary: str, stream: str, how: str) -> Iterator[Callable[[bytes], bytes]]:
+    """A function that asks one question and waits for its answer."""
+    if how == "Ask":
+        yield channel.unary_unary(unary)
+        return
+    waiting: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    answers = channel.stream_stream(stream)(iter(waiting.get, None))
+
+    def ask(data: bytes) -> bytes:
+        waiting.put(data)
+        return next(answers)
+
+    yield ask
+    waiting.put(None)
+
+
+def together(address: str, path: str, name: str, count: int) -> tuple[float, list[float]]:
+    """Questions a second of several clients, each with a connection that is open, and the seconds of each question."""
+    data = list(itertools.islice(questions_of(name), count // CLIENTS))
+    begins: list[float] = []
+    barrier = threading.Barrier(CLIENTS, lambda: begins.append(time.perf_counter()))
+
+    def client(_: int) -> list[float]:
+        with grpc.insecure_channel(address, (("grpc.use_local_subchannel_pool", 1),)) as channel:
+            ask, times = channel.unary_unary(path), []
+            ask(data[0], timeout=60)
+            barrier.wait(60)
+            for one in data:
+                begun = time.perf_counter()
+                ask(one, timeout=60)
+                times.append(time.perf_counter() - begun)
+            return times
+
+    with ThreadPoolExecutor(CLIENTS) as threads:
+        times = [one for found in threads.map(client, range(CLIENTS)) for one in found]
+    return len(times) / (time.perf_counter() - begins[0]), times
+
+
+def memory(process: int) -> float:
+    """Bytes of a process that are in memory."""
+    line = next(line for line in Path(f"/proc/{process}/status").read_text().splitlines() if "VmRSS" in line)
+    return float(line.split()[1]) * 1024
+
+
+def bad(rng: random.Random, right: bytes) -> bytes:
+    """A question that is wrong in one of several ways."""
+    kind = rng.randrange(5)
+    if kind == 0:
+        return rng.randbytes(rng.randrange(1, 4000))
+    if kind == 1:
+        return right[: rng.randrange(len(right))]
+    if kind == 2:
+        return right + bytes(1 << 20)  # too large
+    if kind == 3:
+        return question(1, ("stranger", 1), rng.randbytes(100))
+    at = rng.randrange(100, len(right))
+    return right[:at] + bytes([right[at] ^ 255]) + right[at + 1 :]
+
+
+def attacked(count: int) -> Table:
+    """What becomes of a server that is asked wrongly so many times."""
+    rng, right, ends = random.Random(0), next(questions_of("trivial")), Counter[str]()
+    with served("trivial") as (address, process), grpc.insecure_channel(address) as channel:
+        ask = channel.unary_unary(ASK)
+        alone(ask, questions_of("trivial"), 100)
+        before, middle = memory(process), 0.0
+        host, port = address.split(":")
+        drips = [socket.create_connection((host, int(port))) for _ in range(64)]
+        for one in drips:
+            one.sendall(b"P")
+        for number in range(count):
+            if number == count // 2:
+                middle = memory(process)
+            if number % 20 == 0:  # no gRPC at all
+                with socket.create_connection((host, int(port))) as one:
+                    one.sendall(rng.randbytes(300))
+                ends["raw bytes, connection closed"] += 1
+                continue
+            try:
+                ask(bad(rng, right), timeout=5)
+                ends["answered"] += 1
+            except grpc.RpcError as error:
+                ends[error.code().name] += 1
+        after = memory(process)
+        assert not read_answer(ask(right, timeout=10), CLASSES).refused
+        for one in drips:
+            one.close()
+    table = Table("what", "count", box=box.MARKDOWN)
+    for end, number in ends.most_common():
+        table.add_row(end, f"{number:,}")
+    for name, value in (("before", before), ("after half", middle), ("after all", after)):
+        table.add_row(f"server's memory {name}", f"{value / 2**20:.1f} MiB")
+    return table
+
+
+def tell(title: str, text: str, table: Table) -> None:
+    """Print a section as Markdown."""
+    console = Console(width=200)
+    with console.capture() as told:
+        console.print(table)
+    print(f"\n## {title}\n\n{text}\n" + "\n".join(line.rstrip() for line in told.get().splitlines()))
+
+
+def milliseconds(seconds: float) -> str:
+    """A time in ms."""
+    return f"{seconds * 1e3:.2f}"
+
+
+def percentile(times: list[float], percent: int) -> float:
+    """Of a list of times."""
+    return statistics.quantiles(times, n=100, method="inclusive")[percent - 1]
+
+
+def one_client(count: int, rounds: int = 5) -> Table:
+    """One question at a time, Seesaw and bare gRPC in turn."""
+    table = Table("call", "bare, ms", "bare p95", "seesaw, ms", "seesaw p95", "ratio", box=box.MARKDOWN)
+    with (
+        served("bare") as (bare, _), served("trivial") as (ours, _),
+        grpc.insecure_channel(bare) as one, grpc.insecure_channel(ours) as other,
+    ):  # fmt: skip
+        for how in ("Ask", "Stream"):
+            times: dict[str, list[float]] = {"bare": [], "seesaw": []}
+            with asking(one, *BARE, how) as plain, asking(other, ASK, STREAM, how) as whole:
+                for _ in range(rounds):
+                    times["bare"] += alone(plain, questions_of("trivial"), count // rounds)
+                    times["seesaw"] += alone(whole, questions_of("trivial"), count // rounds)
+            (b, s), (bp, sp) = (
+                (statistics.median(times["bare"]), statistics.median(times["seesaw"])),
+                (percentile(times["bare"], 95), percentile(times["seesaw"], 95)),
+            )
+            table.add_row(how, *map(milliseconds, (b, bp, s, sp)), f"{s / b:.2f} x")
+    return table
+
+
+def several_clients(count: int, rounds: int = 3) -> Table:
+    """Questions a second of eight clients, in turn."""
+    table = Table("server", "questions/s", "of bare", box=box.MARKDOWN)
+    rates: dict[str, list[float]] = {"bare": [], "trivial": []}
+    with served("bare") as (bare, _), served("trivial") as (ours, _):
+        for _ in range(rounds):
+            rates["bare"].append(together(bare, BARE[0], "trivial", count)[0])
+            rates["trivial"].append(together(ours, ASK, "trivial", count)[0])
+    whole = statistics.median(rates["bare"])
+    for name, label in (("bare", "bare gRPC"), ("trivial", "seesaw, trivial part")):
+        rate = statistics.median(rates[name])
+        table.add_row(label, f"{rate:,.0f}", f"{rate / whole:.0%}")
+    return table
+
+
+def batched(count: int) -> Table:
+    """What taking questions together gains for real parts."""
+    table = Table("part", "crossing", "batch", "wait, ms", "questions/s", "gain", "p95, ms", box=box.MARKDOWN)
+    for name in PARTS:
+        first, shape = None, "x".join(map(str, cut_of(name).crossing.shape))
+        for limits in (Limits(0.0, 1), Limits(0.0, 8), Limits(0.005, 8)):
+            with served(name, limits) as (address, _):
+                together(address, ASK, name, CLIENTS * 2)
+                rate, times = together(address, ASK, name, count)
+            first = first or rate
+            table.add_row(
+                escape(name), shape, str(limits.largest), f"{limits.wait * 1e3:g}", f"{rate:,.0f}", f"{rate / first:.2f} x",
+                milliseconds(percentile(times, 95)),
+            )  # fmt: skip
+    return table
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--questions", type=int, default=400, help="of each timing")
+    parser.add_argument("--bad", type=int, default=10_000, help="bad requests")
+    asked = parser.parse_args()
+    settle(1, deterministic=False)
+    load = Path("/proc/loadavg").read_text().split()[0]
+    print(f"# {date.today()}, {processor()}, torch {torch.__version__}, grpc {grpc.__version__}\n")
+    print("By `python benchmarks/serving.py`.", end=" ")
+    print(f"{multiprocessing.cpu_count()} cores; load of the machine when it began: {load}.")
+    tell(
+        "One client",
+        "A feature of 102,400 bytes, one question after the other; medians.",
+        one_client(asked.questions),
+    )
+    tell(
+        f"{CLIENTS} clients",
+        "The same feature; each client has a connection and asks one question after the other. Median of three rounds in turn.",
+        several_clients(asked.questions),
+    )
+    tell(
+        "Batches",
+        f"Real parts, {CLIENTS} clients; the gain is over batches of one. Wait is `--max-wait`.",
+        batched(asked.questions),
+    )
+    tell(
+        "Bad requests",
+        f"{asked.bad:,} requests: random bytes, questions that are cut short, too large, of a stranger's network or damaged, and "
+        "connections that speak no gRPC; 64 more connections send one letter. Then a right one is answered.",
+        attacked(asked.bad),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -108,7 +108,8 @@ def test_packed_parts_run_in_the_way_that_is_fastest_here(trained, packed, tmp_p
 
 def test_a_part_that_runs_otherwise_than_the_network_is_an_error(packed, monkeypatch):
     monkeypatch.setattr(
-        "bench.shipping.parts.fast", lambda part, x: Fast(Way("some kernels", None), part.run, None, {})
+        "bench.shipping.parts.fast",
+        lambda part, x, again: Fast(Way("some kernels", None), part.run, None, {}),
     )
     packed.time()
     with torch.no_grad():

@@ -172,13 +172,14 @@ def traced(made):
 def timed(traced):
     """Saves what `traced` does, of a run that was measured otherwise: `timed(home, seed, last=..., payload=...)`."""
     from bench.records.record import Record
-    from tests.bench.edited import sending, values_of
+    from tests.bench.edited import sending, slower, values_of
 
     def save(home, seed=0, last=4e-3, payload=16.0):
         folder = traced(home, seed)
         path = home / "records" / folder.relative_to(home / "runs").with_suffix(".json")
         told = values_of(path)
         told["exits"][1]["readings"]["latency"].update(value=last, low=last, high=last)
+        slower(last / 1e-3, "cuts", "walks")(told)
         sending(payload)(told)
         Record.model_validate(told).sealed().save(home / "records")
         return folder

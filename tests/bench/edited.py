@@ -31,6 +31,18 @@ def set_(*place, value):
     return change
 
 
+def slower(factor, *parts):
+    """Let a network take so many times as long to its exits, in the parts at its cuts and on walks, or where it says."""
+
+    def change(told):
+        for place in (one for part in parts or ("exits", "cuts", "walks") for one in told[part]):
+            for name, one in place["readings"].items():
+                if name.partition(".")[0] in ("latency", "routing"):
+                    one.update({end: one[end] * factor for end in ("value", "low", "high")})
+
+    return change
+
+
 def sending(payload):
     """Let a sample send so many bytes at the inner cut of a made record, and its frame 16 more."""
 

@@ -34,7 +34,7 @@ from bench.records.record import Record
 from bench.records.sealed import checksum
 from bench.records.setup import plan_of
 from bench.records.store import Store
-from tests.bench.edited import edited, set_, values_of
+from tests.bench.edited import edited, set_, slower, values_of
 from tests.bench.made import METERS
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
@@ -98,10 +98,7 @@ def test_a_seed_that_was_timed_on_two_machines_has_its_time_on_either(records, m
     slow = again.model_copy(
         update={"machine": {"processor": "other"}, "created": "2999-01-01T00:00:00+00:00"}
     )
-    for number in range(2):
-        for end in ("value", "low", "high"):
-            slow = edited(slow, set_("exits", number, "readings", "latency", end, value=1.0))
-    slow.save(records)
+    edited(slow, slower(4000)).save(records)
     here, there = sparse_by_machine(records)
     assert [
         here.mean(reading(-1, "latency"), timed=True).n,
@@ -506,10 +503,7 @@ def test_times_of_another_machine_are_a_choice_and_in_no_table_beside_the_usual_
     look, records, made, tmp_path
 ):
     for seed in (5, 6):
-        record = made(seed, "sparse", scale=0.25)
-        for number in range(2):
-            for end in ("value", "low", "high"):
-                record = edited(record, set_("exits", number, "readings", "latency", end, value=0.5))
+        record = edited(made(seed, "sparse", scale=0.25), slower(2000))
         record.model_copy(update={"machine": {"processor": "other", "threads": 1}}).sealed().save(records)
     write_pages(Store(records), tmp_path / "pages")
     index = tmp_path / "pages" / "index.html"

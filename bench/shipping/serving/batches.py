@@ -12,6 +12,9 @@ from typing import Generic, TypeVar
 
 from bench.errors import SeesawError
 
+QUICK = 1e-3
+"""Seconds; a batch that should take fewer is computed at once, as handing it to a thread and back takes a tenth of that."""
+
 Q = TypeVar("Q")
 A = TypeVar("A")
 
@@ -68,6 +71,8 @@ class Batches(Generic[Q, A]):
         self.waiting = deque[_Waiting[Q, A]]()
         self._came = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
+        self._each = float("inf")
+        """seconds that a question of the last batch took"""
 
     async def ask(self, question: Q, until: float = float("inf")) -> tuple[A, float, float, int]:
         """The answer, the seconds that the question waited, those that its batch took, and its batch's size.
@@ -95,6 +100,7 @@ class Batches(Generic[Q, A]):
 
     async def _run(self) -> None:
         while self.waiting:
+            await asyncio.sleep(0)  # what has arrived by now comes along
             await self._gathered()
             batch = [self.waiting.popleft() for _ in range(min(self.limits.largest, len(self.waiting)))]
             begun = time.monotonic()
@@ -108,12 +114,11 @@ class Batches(Generic[Q, A]):
             if not open_:
                 continue
             try:
-                answers = await asyncio.get_running_loop().run_in_executor(
-                    self.executor, self.compute, [one.question for one in open_]
-                )
+                answers = await self._computed([one.question for one in open_])
             except Exception as error:  # a fault of the part or of a codec, which is anyone's
                 answers = [SeesawError(f"The server failed ({error}). Tell whoever runs it.")] * len(open_)
             took = time.monotonic() - begun
+            self._each = took / len(open_)
             self.took(len(open_), begun - open_[0].arrived, took)
             for one, got in zip(open_, answers, strict=True):
                 if one.answer.done():
@@ -122,6 +127,12 @@ class Batches(Generic[Q, A]):
                     one.answer.set_exception(got)
                 else:
                     one.answer.set_result((got, begun - one.arrived, took, len(open_)))
+
+    async def _computed(self, questions: list[Q]) -> Sequence[A | SeesawError]:
+        """The answers, computed by the executor; by this thread where that is quick."""
+        if self._each * len(questions) < QUICK:
+            return self.compute(questions)
+        return await asyncio.get_running_loop().run_in_executor(self.executor, self.compute, questions)
 
     async def _gathered(self) -> None:
         """Wait until a batch is full, or its first question has waited long enough."""

@@ -59,6 +59,7 @@ def test_running_needs_no_tools_of_development_and_those_need_everything():
         "docs",
         "ray",
         "pretrained",
+        "engines",
     )  # `make docs` alone needs the first; nothing is tested with large downloads
     every = {one for name, extra in extras.items() if name not in own for one in extra}
     assert dev == {one for one in every if not one.startswith("seesaw-bench")}

@@ -104,7 +104,7 @@ def read(path: Path, store: Store) -> Read:
         record = Record.read(path) if data is None else Record.from_bytes(data, path)
     except SeesawError as error:
         return Read(digest, None, [str(error)])
-    faults = store.faults(record, path)
+    faults = store.faults_alone(record, path)
     return Read(digest, values_of(record, sound=not faults), faults)
 
 

@@ -14,7 +14,6 @@ from pydantic import Field
 from bench.errors import SeesawError
 from bench.plugins.plugin import Whole
 from bench.records.checks.run import contradictions
-from bench.records.checks.times import speedup_faults
 from bench.records.compare import Compared, Rerun, clocked, conditions_that_differ
 from bench.records.curve import Curve
 from bench.records.reading import Reading
@@ -22,7 +21,7 @@ from bench.records.sealed import Block, Sealed
 from bench.records.setup import Setup, board_of, path_of
 
 if TYPE_CHECKING:
-    from bench.records.store import Store
+    pass
 
 SCHEMA = 2
 """Version 2: curves hold counts of samples, and those of version 1 their points."""
@@ -204,9 +203,6 @@ class Record(Sealed):
 
     def contradictions(self) -> Iterator[str]:
         return contradictions(self)
-
-    def disputes(self, store: Store) -> Iterator[str]:
-        return speedup_faults(self, store)
 
     def settings(self) -> dict[str, Any]:
         keys = {"seed", "budget", "setup", "machine", "versions", "commit", "dirty"}

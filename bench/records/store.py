@@ -128,9 +128,18 @@ class Store:
             file: its content.
             path: where it lies; inside the store it must lie where it belongs.
         """
+        return self.faults_alone(file, path) or list(file.disputes(self))
+
+    def faults_alone(self, file: Sealed, path: Path | None = None) -> list[str]:
+        """The faults of a file by itself, whatever lies beside it.
+
+        Args:
+            file: its content.
+            path: where it lies; inside the store it must lie where it belongs.
+        """
         folder = self.folder(type(file))
         inside = path is not None and path.resolve().is_relative_to(folder.resolve())
-        return file.faults(*((path, folder) if inside else ())) or list(file.disputes(self))
+        return file.faults(*((path, folder) if inside else ()))
 
     def contested(self, path: Path, faults: list[str]) -> str | None:
         """The reason to doubt a file: a maintainer's note `seed<k>.contested`, its first fault, or None."""

@@ -249,7 +249,7 @@ def test_a_comparison_shows_its_own_cells_alone_and_where_the_whole_board_is(see
 def test_too_large_a_network_is_a_sentence(seesaw):
     code, _, err = seesaw("run", "--model", "mlp[widths=1000000:1000000]", *SMALL)
     assert code == 1
-    assert "Memory ran out" in err
+    assert "Take smaller widths." in err
 
 
 def test_a_trained_network_is_packed_by_its_model_and_by_its_record(seesaw, tmp_path):

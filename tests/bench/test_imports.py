@@ -106,7 +106,12 @@ def test_boards_and_records_are_read_without_torch(paths, tmp_path):
 
 
 def test_a_device_needs_no_laboratory(places, tmp_path):
-    small = {"policies": ("confidence",), "codecs": ("int8",), "meters": (), "recipe": {"epochs": "1"}}
+    small = {
+        "policies": ("confidence",),
+        "codecs": ("int8",),
+        "meters": ("storage",),
+        "recipe": {"epochs": "1"},
+    }
     request = RunRequest(task="blobs", model="mlp_sparse", **small, **places)
     run(request)
     shipment = shipment_of(ResolvedRun.of(request), tmp_path / "shipped", samples=8, cut=1)

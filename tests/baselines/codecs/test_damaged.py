@@ -1,6 +1,6 @@
 """Every codec without training behind bytes of anyone: an error or a tensor of the shape, in bounded memory.
 
-Covers: baselines/codecs/bitmap.py, baselines/codecs/jpeg.py, baselines/codecs/picture.py, baselines/codecs/tiles.py,
+Covers: baselines/codecs/bitmap.py, baselines/codecs/jpeg.py, baselines/codecs/tiles.py,
     baselines/codecs/uint.py, baselines/codecs/webp.py
 """
 

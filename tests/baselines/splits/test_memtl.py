@@ -6,7 +6,7 @@ import pytest
 from baselines.splits.memtl import Memtl, features, simulated
 from bench import SplitPolicy, choose
 from bench.replay.deploy.loop import blank
-from bench.replay.deploy.play import functions, play, settings
+from bench.replay.deploy.play import functions, play
 from bench.testing import check_split
 from tests.bench.deployed import game, requests, table
 
@@ -15,7 +15,7 @@ OF = game(table(1, least=200.0), 1, scale=20.0)
 
 def chosen(policy, known, seen):
     """The arm for conditions, each asked of a policy that has just begun, by its compiled function."""
-    own, memory = settings(policy), policy.begin(known)
+    own, memory = policy.own, policy.begin(known)
     rules, (view, _), count = functions(type(policy), own.dtype), blank(), len(known.arms)
     arms = []
     for rate, unsent, trip, wait, queue in seen:

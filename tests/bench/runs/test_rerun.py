@@ -35,7 +35,7 @@ def test_specs_that_do_not_name_the_settings_are_a_sentence(record, places):
             "backbone",
             "mlp[widths=99999:99999]",
             {"width": 1.0, "widths": [99999, 99999], "inputs": 0},
-            "268,435,456",
+            "2,147,483,648",
         ),
         ("task", "blobs[train=999999,side=256]", {}, "may hold 268,435,456"),
     ],

@@ -1,7 +1,7 @@
 """One request from training to its record.
 
 Covers: baselines/methods/narrow.py, bench/runs/account.py, bench/runs/defaults.py, bench/runs/measure.py,
-    bench/runs/request.py, bench/runs/trained.py
+    bench/runs/trained.py
 """
 
 import math

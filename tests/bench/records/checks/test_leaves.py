@@ -1,7 +1,7 @@
 """Every leaf of a record, changed and sealed anew, is a fault; those that may pass are listed, with the reason.
 
 Covers: bench/records/checks/network.py, bench/records/checks/readings.py,
-bench/records/checks/walks.py, bench/records/checks/times.py
+bench/records/checks/walks.py
 """
 
 import json
@@ -138,8 +138,6 @@ def test_a_whole_group_of_times_that_is_scaled_is_a_fault(record):
     groups = {
         "latencies of exits": lambda place: place[0] == "exits" and place[-1] == "latency",
         "latencies of cuts": lambda place: place[0] == "cuts" and place[-1].startswith("latency."),
-        "latencies of walks": lambda place: place[0] == "walks",
-        "latencies of all but walks": lambda place: place[0] != "walks" and place[-1].partition(".")[0] == "latency",
         "latencies of the devices' parts": lambda place: place[0] == "cuts" and place[-1] == "latency.device",
         "latency of the last exit": lambda place: place[:2] == ("exits", len(record.exits) - 1) and place[-1] == "latency",
         "latencies of earlier exits": lambda place: place[:2] == ("exits", 0) and place[-1] == "latency",

@@ -48,7 +48,7 @@ def rows_of(path: Path, columns: Sequence[str], classes: Iterable[str]) -> Itera
         yield from _texts(path, classes)
         return
     with path.open(encoding="utf-8-sig", newline="") as file:
-        yield from _objects(path, file) if path.suffix == ".jsonl" else _table(path, file, columns)
+        yield from _objects(path, file) if path.suffix.lower() == ".jsonl" else _table(path, file, columns)
 
 
 def _texts(path: Path, classes: Iterable[str]) -> Iterator[Row]:
@@ -83,7 +83,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _table(path: Path, file: Iterable[str], columns: Sequence[str]) -> Iterator[Row]:
-    commas = path.suffix == ".csv"
+    commas = path.suffix.lower() == ".csv"
     csv.field_size_limit(MOST)
     if commas:
         reader = csv.reader(file, strict=True)

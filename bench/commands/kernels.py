@@ -28,9 +28,8 @@ def kernels(
 
         reason = native.why_no_kernels()
     if reason is not None:
-        raise SeesawError(
-            f"Networks run by PyTorch's kernels here: {reason}. Install a C++ compiler to have the native ones."
-        )
+        advice = " Install a C++ compiler to have the native ones." if "compiler" in reason else ""
+        raise SeesawError(f"Networks run by PyTorch's kernels here: {reason.rstrip('.')}.{advice}")
     place = "in this wheel" if native.target() in native.shipped() else f"in {native.cache()}"
     out.print(f"The native kernels are built for registers of {native.vectors()}, {place}.", soft_wrap=True)
     files = sorted(native.cache().glob("forms-*.json"))

@@ -50,6 +50,8 @@ def test_commas_tabs_quotation_marks_and_line_breaks_stay_in_their_text(tmp_path
     assert texts(tmp_path / "a.tsv", 'label\ttext\n1\t"so, "so\n').first == ('"so, "so',)
     rows = "".join(json.dumps({"text": one, "label": 1}) + "\n" for one in ("a\tb", "\U0001f642", 1984))
     assert texts(tmp_path / "a.jsonl", rows).first == ("a\tb", "\U0001f642", "1984")
+    assert texts(tmp_path / "A.CSV", table).first == texts(tmp_path / "a.csv", table).first
+    assert texts(tmp_path / "A.JSONL", rows).first == texts(tmp_path / "a.jsonl", rows).first
 
 
 def test_a_table_without_names_for_some_columns_is_read(tmp_path):

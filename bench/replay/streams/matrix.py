@@ -7,6 +7,7 @@ import warnings
 import zipfile
 import zlib
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -214,6 +215,12 @@ def _arrays(path: Path) -> tuple[Stream, Trace | None]:
     if odd or not (matrix <= arrays.keys() or {"logits", "labels"} <= arrays.keys()):
         what = f"{odd[0]} that are no numbers" if odd else f"only {', '.join(names) or 'nothing'}"
         raise SeesawError(f"{path} has {what}. {LAYOUTS}.")
+    absent = set(wanted) - arrays.keys()
+    for name in sorted(set(names) - set(wanted)):
+        if meant := get_close_matches(name, absent, 1, 0.75):  # others are somebody's own
+            raise SeesawError(
+                f"{path} has an array {name!r}, and none {meant[0]!r}. Give it that name, or take it out."
+            )
     costs = arrays.get("costs")
     if "logits" not in arrays:
         return _stream(path, arrays["confidences"], arrays["predictions"], arrays["labels"], costs), None

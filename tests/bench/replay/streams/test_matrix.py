@@ -235,6 +235,13 @@ def test_too_large_a_file_is_not_opened(tmp_path, monkeypatch):
         read_stream(written(tmp_path, text(ROWS)))
 
 
+def test_an_array_whose_name_was_mistaken_is_named(tmp_path):
+    path = tmp_path / "m.npz"
+    np.savez(path, logits=np.zeros((2, 3, 4)), labels=np.zeros(3, np.int64), cost=np.ones(2), ids=np.ones(3))
+    with pytest.raises(SeesawError, match="an array 'cost', and none 'costs'"):
+        read_stream(path)
+
+
 def test_endings_in_capitals_are_endings(tmp_path):
     (tmp_path / "M.CSV").write_text("0.9,1,1\n0.8,0,1\n")
     assert read_stream(tmp_path / "M.CSV")[0].right[:, 0].tolist() == [True, False]

@@ -1,6 +1,7 @@
 """Predicted times to the answer beside measured ones, over a shaped link, for every (network, cut, codec, rate) that is asked.
 
-    python benchmarks/real.py RECORD ... --records RECORDS --runs RUNS --out benchmarks/real.md
+    python benchmarks/real.py RECORD ... --records RECORDS --runs RUNS --cuts 3 6 --rate 20 --seconds 4 \\
+      --links 'constant[up=2,rtt=40]' 'constant[up=5,rtt=40]' 'recording[rtt=60]' --out benchmarks/real.md
 
 RECORD is the record of a run whose weights lie in RUNS. A device (this process), a link and a server (processes of their own) answer
 the same requests that a replay computes; the profile of both sides is what the record says of this machine. The goal: the median within

@@ -66,8 +66,8 @@ def serve(
     with out.status("Loading PyTorch ...") as status:
         from bench.machine import settle
         from bench.shipping.serving.batches import Limits
-        from bench.shipping.serving.security import credentials_of_server
-        from bench.shipping.serving.server import Server, hold_private
+        from bench.shipping.serving.security import credentials_of_server, hold_private
+        from bench.shipping.serving.server import Server
 
         settle(threads, deterministic=False)
         hold_private(listen, tls is not None)

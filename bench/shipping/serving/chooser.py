@@ -52,13 +52,10 @@ class Chooser:
         policy: its functions run as they stand, without a compiler.
         locals_: the device's sides, by rising cut.
         client: the connection.
-        deadline: seconds for an answer.
     """
 
-    def __init__(
-        self, policy: SplitPolicy, locals_: Sequence[Local], client: Client | None, deadline: float
-    ) -> None:
-        self.policy, self.locals, self.client, self.deadline = policy, locals_, client, deadline
+    def __init__(self, policy: SplitPolicy, locals_: Sequence[Local], client: Client | None) -> None:
+        self.policy, self.locals, self.client = policy, locals_, client
         arms = np.zeros(len(locals_) + 1, ARM)
         codecs = list(dict.fromkeys(one.shipped.spec for one in locals_))
         for arm, one in zip(arms, locals_, strict=False):

@@ -98,9 +98,8 @@ class Client:
             self.ping()
         except grpc.RpcError as error:
             self.close()
-            raise SeesawError(
-                f"{self._why(error, PATIENCE)} Check the address, --tls and --token."
-            ) from error
+            advice = " Check the address, --tls and --token." if error.code() in COMES_BACK else ""
+            raise SeesawError(f"{self._why(error, PATIENCE)}{advice}") from error
         seconds = {}
         for one in cuts:
             other = served.get(one.key)

@@ -162,7 +162,7 @@ class Device:
                 "an exit."
             )
         chosen = None if split is None else choose(SplitPolicy, split).plugin
-        self.chooser = None if chosen is None else Chooser(chosen, self.locals, self.client, deadline)
+        self.chooser = None if chosen is None else Chooser(chosen, self.locals, self.client)
         self._lock = threading.Lock()
         self._misses, self._asked_again = 0, -math.inf
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
-import ipaddress
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +35,7 @@ with needing("serve", "Serving over a network needs"):
 
     from bench.shipping.serving import seesaw_pb2
     from bench.shipping.serving.metrics import Metrics
+    from bench.shipping.serving.security import Tokens, hold_private
 
 CALLS = 1024
 """Calls at once, of all connections; further ones are refused."""
@@ -116,7 +115,8 @@ class Server:
     """Serves shipped cuts at an address.
 
         server = Server([Path("shipped")])
-        asyncio.run(server.run("127.0.0.1:8443"))
+        await server.start("127.0.0.1:8443")
+        await server.wait()
 
     Args:
         places: folders of `seesaw pack --cut`, or folders that hold such.
@@ -165,7 +165,7 @@ class Server:
         hold_private(address, tls is not None)
         most = max(one.cut.most_bytes for one in self.served.values()) + AROUND
         options = (*LIMITS_OF_GRPC, ("grpc.max_receive_message_length", most))
-        interceptors = [] if token is None else [_Tokens(token)]
+        interceptors = [] if token is None else [Tokens(token)]
         server = grpc.aio.server(options=options, interceptors=interceptors, maximum_concurrent_rpcs=CALLS)
         handlers = {
             "Describe": grpc.unary_unary_rpc_method_handler(self._describe),
@@ -303,38 +303,6 @@ class Server:
         return found
 
 
-class _Tokens(grpc.aio.ServerInterceptor):
-    """Refuses calls without the bearer token; health may be asked without."""
-
-    def __init__(self, token: str) -> None:
-        self._expected = f"Bearer {token}".encode()
-
-    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
-        if handler_call_details.method.startswith(f"/{health.SERVICE_NAME}/"):
-            return await continuation(handler_call_details)
-        given = dict(handler_call_details.invocation_metadata).get("authorization", "")
-        given = given if isinstance(given, bytes) else given.encode()
-        if hmac.compare_digest(given, self._expected):
-            return await continuation(handler_call_details)
-        handler = await continuation(handler_call_details)
-        return None if handler is None else _refusing(handler)
-
-
-def _refusing(handler: Any) -> Any:
-    async def unary(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
-        await context.abort(
-            grpc.StatusCode.UNAUTHENTICATED, "This call brings no token of this server. Give --token."
-        )
-        return b""
-
-    async def stream(data: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
-        yield await unary(b"", context)
-
-    if handler.request_streaming or handler.response_streaming:
-        return grpc.stream_stream_rpc_method_handler(stream)
-    return grpc.unary_unary_rpc_method_handler(unary)
-
-
 def _code(error: SeesawError) -> grpc.StatusCode:
     """The status by which a refusal travels."""
     if isinstance(error, Overloaded):
@@ -348,25 +316,3 @@ def _id(data: bytes) -> int:
         return read_question(data).id
     except SeesawError:
         return 0
-
-
-def hold_private(address: str, is_secret: bool) -> None:
-    """Refuse to listen beyond this machine where anyone could read and ask.
-
-    Args:
-        address: host:port.
-        is_secret: whether TLS holds who may connect.
-
-    Raises:
-        SeesawError: it reaches beyond this machine without.
-    """
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        is_here = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_here = False
-    if not is_here and not is_secret:
-        raise SeesawError(
-            f"{address} can be reached from other machines, which could read what crosses and ask. Make certificates with "
-            "`seesaw certs FOLDER`, and give --tls FOLDER; or listen at 127.0.0.1."
-        )

@@ -23,8 +23,7 @@ from bench.kinds.sending import messages_of
 from bench.shipping.serving.batches import Batches, Late, Limits, Overloaded
 from bench.shipping.serving.certs import write_certs
 from bench.shipping.serving.cuts import folders_of, open_cut
-from bench.shipping.serving.security import credentials_of_device, credentials_of_server
-from bench.shipping.serving.server import hold_private
+from bench.shipping.serving.security import credentials_of_device, credentials_of_server, hold_private
 from bench.shipping.serving.wire import ASK, DESCRIBE, STREAM, question, read_answer, read_description
 from tests.bench.shipping.serving.conftest import serving
 

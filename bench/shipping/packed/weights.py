@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from torch import Tensor
 
 from bench.errors import SeesawError, counted
@@ -133,7 +137,7 @@ def _plain(path: Path, name: str, tensor: Tensor, own: Tensor) -> Tensor:
     """A tensor as plain numbers: a sparse one laid out in full.
 
     Raises:
-        SeesawError: complex, quantised or whole numbers for a weight, or no numbers.
+        SeesawError: complex, quantised or whole numbers for a weight, NaN or infinite ones, or no numbers.
     """
     kind = str(tensor.dtype).removeprefix("torch.")
     if tensor.is_meta or tensor.is_quantized or (own.is_floating_point() and not tensor.is_floating_point()):
@@ -141,7 +145,13 @@ def _plain(path: Path, name: str, tensor: Tensor, own: Tensor) -> Tensor:
             f"{path} has {'nothing but shapes' if tensor.is_meta else kind} for {name}, which takes real numbers. Save it with "
             "plain float32 tensors."
         )
-    return tensor if tensor.layout == torch.strided else tensor.to_dense()
+    plain = tensor if tensor.layout == torch.strided else tensor.to_dense()
+    if plain.is_floating_point() and not plain.isfinite().all():
+        raise SeesawError(
+            f"{path} has NaN or infinity in {name}: the training that wrote it did not converge. Give the weights of an "
+            "earlier epoch."
+        )
+    return plain
 
 
 def _head_of(name: str) -> str:
@@ -171,9 +181,6 @@ Tensors = dict[str, Tensor]
 
 def _tensors(path: Path) -> tuple[Tensors, Tensors]:
     """The tensors and masks of a safetensors file, or of a PyTorch file opened without running anything in it."""
-    from safetensors import safe_open
-    from safetensors.torch import load_file
-
     try:
         if path.suffix.lower() == SAFETENSORS:
             with safe_open(path, "pt") as file:
@@ -190,8 +197,22 @@ def _tensors(path: Path) -> tuple[Tensors, Tensors]:
         if not all(isinstance(name, str) for name in content):
             raise ValueError("its tensors have numbers for names")
     except Exception as error:  # damaged pickles raise almost anything; weights_only runs none of them
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise SeesawError(
-            f"{path} cannot be read as weights ({reason}). Give a safetensors file or a state dict."
+            f"{path} cannot be read as weights ({_reason(error)}). Give a safetensors file or a state dict: "
+            "torch.save(net.state_dict(), path)."
         ) from error
     return content, {}
+
+
+def _reason(error: Exception) -> str:
+    """Why a file is not read, in a few words: PyTorch's own are for who calls it, and advise to run what is in the file."""
+    if isinstance(error, UnpicklingError):
+        foreign = re.search(r"GLOBAL ([\w.]+)", str(error))
+        return (
+            f"beside tensors it holds {foreign[1]}, and code in a file is never run"
+            if foreign
+            else "no pickle of tensors"
+        )
+    if isinstance(error, (ValueError, SeesawError, OSError, SafetensorError)):
+        return next(iter(str(error).splitlines()), type(error).__name__)
+    return "it is damaged, or no file of PyTorch"

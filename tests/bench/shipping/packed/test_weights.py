@@ -1,6 +1,8 @@
 """Weights from files; tests/bench/runs/test_run.py starts whole runs from them."""
 
+import io
 import json
+import os
 
 import pytest
 import torch
@@ -59,6 +61,11 @@ def saved(path, content):
     return path
 
 
+def pickled(content):
+    torch.save(content, buffer := io.BytesIO())
+    return buffer.getvalue()
+
+
 def state(net, **changes):
     return dict(net.state_dict()) | {name.replace("_", "."): value for name, value in changes.items()}
 
@@ -76,6 +83,46 @@ def state(net, **changes):
 def test_files_without_named_tensors_are_a_sentence(tmp_path, content, reason):
     with pytest.raises(SeesawError, match=rf"cannot be read as weights \(.*{reason}\)\. Give a safetensors"):
         load_weights(net_of(nn.Linear(4, 4)), saved(tmp_path / "a.pt", content))
+
+
+class Stranger:
+    def __reduce__(self):
+        return os.system, ("exit 1",)
+
+
+DAMAGED = {
+    "code.pt": (
+        zipped := pickled({"a": Stranger()}),
+        r"holds posix\.system, and code in a file is never run",
+    ),
+    "module.pt": (
+        pickled(nn.Linear(2, 2)),
+        r"holds torch\.nn\.modules\.linear\.Linear, and code in a file is never run",
+    ),
+    "cut.pt": (zipped[: len(zipped) // 2], "damaged, or no file of PyTorch"),
+    "words.pt": (b"hello world", "damaged, or no file of PyTorch"),
+    "key.pt": (b"\x80\x02}q\x00(X\x01\x00\x00\x00ah\x05u.", "damaged, or no file of PyTorch"),
+    "words.safetensors": (b"hello world", "header"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_files_with_code_or_damage_say_so_in_our_words(tmp_path, name):
+    content, reason = DAMAGED[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(
+        SeesawError, match=rf"cannot be read as weights \(.*{reason}.*\)\. Give a safetensors"
+    ) as caught:
+        load_weights(net_of(nn.Linear(4, 4)), tmp_path / name)
+    assert "weights_only" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_a_sentence(tmp_path, number):
+    net = net_of(nn.Linear(4, 4))
+    path = saved(tmp_path / "a.pt", state(net, stages_0_weight=torch.full((4, 4), number)))
+    with pytest.raises(SeesawError, match=r"NaN or infinity in stages\.0\.weight.*earlier epoch"):
+        load_weights(net, path)
 
 
 @pytest.mark.parametrize("name", ["a.pt", "a.safetensors", "a.SAFETENSORS"])

@@ -79,7 +79,10 @@ CHEAP = (
 
 NOTABLE = 0.1
 """Operators on pairs of numbers that write more numbers than this share of all MACs are not cheap: a product that is written
-as `*` and a sum writes one for each of its MACs, while what joins features comes to a few hundredths."""
+as `*` and a sum writes one for each of its MACs, while what joins features comes to a few hundredths. In a narrow or sparse
+network that is more, so additions, which join features and multiply nothing, are cheap however many there are."""
+
+ADDITIONS = ("add", "add_")
 
 
 class Uncounted(TorchDispatchMode):
@@ -102,7 +105,8 @@ class Uncounted(TorchDispatchMode):
         if operator not in flop_registry and operator not in COUNTED and not func.is_view:
             name = operator.__name__ if func.namespace == "aten" else str(operator)
             self.calls[name] += 1
-            if torch.Tag.pointwise in func.tags and len([one for one in args if isinstance(one, Tensor)]) > 1:
+            pairs = torch.Tag.pointwise in func.tags and operator.__name__ not in ADDITIONS
+            if pairs and len([one for one in args if isinstance(one, Tensor)]) > 1:
                 self.numbers[name] += sum(one.numel() for one in tree_iter(out) if isinstance(one, Tensor))
             if not _cheap(name, func.tags):
                 self.unknown.add(name)

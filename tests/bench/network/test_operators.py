@@ -98,6 +98,13 @@ def test_copies_and_gates_are_cheap():
     assert COSTLY not in Macs().measure(Subject(net, torch.device("cpu"))).notes
 
 
+def test_additions_that_join_features_are_cheap_beside_few_macs():
+    net = net_of(nn.Sequential(nn.Linear(8, 1), Applied(lambda x: x.repeat(1, 1, 64).add_(x) + x)))
+    notes = Macs().measure(Subject(net, torch.device("cpu"))).notes
+    assert COSTLY not in notes
+    assert {"add", "add_"} <= notes["uncounted operators"].keys()
+
+
 def test_a_module_that_stands_in_two_places_counts_in_each():
     shared, other = nn.Linear(8, 8), nn.Sequential(nn.Linear(8, 8))
     net = Net([shared, other, shared, nn.Sequential(shared, nn.ReLU())], Sample((8,)), 2)

@@ -18,12 +18,19 @@ SEEDS  ?=
 DEVICE ?= auto
 EPOCHS ?=
 CUT    ?=
+DEVICES ?=
+PUBLISH ?=
 ARGS   ?=
 
 BACKBONES ?= mlp
 METHODS   ?=
 DENSITIES ?=
 WORKERS   ?= 1
+ON        ?=
+
+# The options that bench and compare share, left out where nothing is set.
+ASKED = $(if $(POLICIES),--policies '$(POLICIES)') $(if $(SEEDS),--seeds '$(SEEDS)') $(if $(EPOCHS),--epochs '$(EPOCHS)') \
+  $(if $(CUT),--cut '$(CUT)') $(if $(DEVICES),--devices '$(DEVICES)') $(if $(PUBLISH),--publish) $(ARGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help bench compare board list check format test new benchmarks wheel docs clean always
@@ -32,19 +39,18 @@ help: ## show these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  make bench TASK=cifar100 MODEL='resnet[depth=32]_pruned[density=0.1]' SEEDS=0,1,2"
-	@echo "  more settings: EXITS= POLICIES= CODECS= EPOCHS= CUT= DEVICE=auto|cpu|cuda|mps ARGS='--any --option of seesaw run'"
+	@echo "  more settings: EXITS= POLICIES= CODECS= EPOCHS= CUT= DEVICE=auto|cpu|cuda|mps DEVICES=4 PUBLISH=1 ARGS='--any --option of seesaw run'"
 
-bench: $(LAB) ## train, measure and record one model: TASK= MODEL= EXITS= POLICIES= CODECS= SEEDS= EPOCHS= CUT= DEVICE= ARGS=
-	@$(BIN)/seesaw run --task '$(TASK)' --model '$(MODEL)' --exits '$(EXITS)' --codecs '$(CODECS)' \
-	  $(if $(POLICIES),--policies '$(POLICIES)') $(if $(SEEDS),--seeds '$(SEEDS)') --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(if $(CUT),--cut '$(CUT)') $(ARGS)
+bench: $(LAB) ## train, measure and record one model: TASK= MODEL= EXITS= SEEDS= EPOCHS= PUBLISH=1 ARGS=
+	@$(BIN)/seesaw run --task '$(TASK)' --model '$(MODEL)' --exits '$(EXITS)' --codecs '$(CODECS)' --device '$(DEVICE)' $(ASKED)
 
 board: $(LAB) ## write leaderboards/*.md and leaderboards/index.html from leaderboards/records and streams
 	@$(BIN)/seesaw board $(ARGS)
 
-compare: $(LAB) ## run a grid of cells, then its board: TASK= BACKBONES= METHODS= DENSITIES= SEEDS= WORKERS= EPOCHS= CUT= ARGS=
+compare: $(LAB) ## run a grid of cells, then its board: TASK= BACKBONES= METHODS= DENSITIES= SEEDS= WORKERS= ON= PUBLISH=1 ARGS=
 	@$(BIN)/seesaw compare --task '$(TASK)' --backbones '$(BACKBONES)' $(if $(METHODS),--methods '$(METHODS)') \
-	  $(if $(DENSITIES),--densities '$(DENSITIES)') $(if $(SEEDS),--seeds '$(SEEDS)') --workers '$(WORKERS)' \
-	  --exits '$(EXITS)' $(if $(POLICIES),--policies '$(POLICIES)') --codecs '$(CODECS)' --device '$(DEVICE)' $(if $(EPOCHS),--epochs '$(EPOCHS)') $(if $(CUT),--cut '$(CUT)') $(ARGS)
+	  $(if $(DENSITIES),--densities '$(DENSITIES)') --workers '$(WORKERS)' $(if $(ON),--on '$(ON)') \
+	  --exits '$(EXITS)' --codecs '$(CODECS)' --device '$(DEVICE)' $(ASKED)
 
 list: $(LAB) ## show every plugin with its settings: ARGS=method
 	@$(BIN)/seesaw list $(ARGS)

@@ -4,18 +4,17 @@ What takes most of a file's bytes is written once, or packed:
 
 * a **shape**, the names of a block's fields, such as a reading's: blocks of it are rows, `["#0", 0.91, "@2", ...]`;
 * a **word** that comes more than once, such as a unit or a source: `"@2"` is number 2 in the list of words, from 0;
-* a **long list** of `LONG` rows or more, such as a policy's operating points: `"$3"`, kept by column, whole numbers and
+* a **long list** (`bench.records.columns`), such as a policy's operating points: `"$3"`, kept by column, whole numbers and
   the bits of 32-bit numbers (thresholds are such) as differences;
   of rows of one sum, such as samples by the exit where they left, the last column is left out;
 * a **part** that would make the file longer than `TARGET`: `"%"`, in the order of `Sealed.bulky`.
 
-Long lists and parts are one text, the JSON of them compressed (LZMA) and spelled in base 85. Everything else is JSON as it
+Long lists and parts are one text (`bench.records.packing`). Everything else is JSON as it
 was. Values are the same after reading as before writing, so a checksum over them holds in any form.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import lzma
 import struct
@@ -23,29 +22,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
+from bench.records.columns import MAX_VALUES, by_column, by_row, is_long
+from bench.records.packing import packed, unpacked
 
 FORM = 1
 """The number of this form; files without one are plain JSON, as all were before."""
 TARGET = 15_000
 """Bytes that a file should not be longer than: parts are packed until it is not, or all are."""
-LONG = 16
-"""Lists of so many rows are written by column."""
 OFTEN = 3
 """Blocks of one shape in a file, from which on they are rows."""
 MARKS = "@#$%="
 """First characters that stand for something; a text that begins with one of them gets `=` in front."""
 WIDTH = 120
 """A value that fits a line of so many characters is written in one."""
-MAX_PACKED = 32 << 20
-"""Bytes that are unpacked at most."""
-MAX_VALUES = 4_000_000
-"""Values that one file may come to: short rows of long shapes are many from few bytes."""
-LARGEST = 1 << 60
-"""The largest whole number that differences may come to."""
-_FILTERS = [{"id": lzma.FILTER_LZMA1, "preset": 6, "lc": 3, "lp": 0, "pb": 0, "dict_size": 1 << 20}]
 _OWN = ("form", "shapes", "words", "packed")
-_ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"
 _AS_THEY_ARE = frozenset({int, float, bool, type(None)})
 """Types of values that every form writes as they are; most of a file's are such."""
 
@@ -98,7 +88,7 @@ def read(content: Any, parse: Callable[[bytes], Any] = json.loads) -> Any:
             f"form {content['form']!r} is none that this version of Seesaw reads: install a newer one"
         )
     try:
-        columns, parts = parse(_unpacked(content["packed"])) if content["packed"] else ([], {})
+        columns, parts = parse(unpacked(content["packed"])) if content["packed"] else ([], {})
         whole = {key: parts[key] if one == "%" else one for key, one in content.items()}
         reader = _Reader(whole["shapes"], whole["words"], columns)
         return {key: reader.value(one) for key, one in whole.items() if key not in _OWN}
@@ -128,7 +118,7 @@ class Peek:
         if one != "%" or "form" not in self._content:
             return one
         if self._parts is None:
-            self._parts = json.loads(_unpacked(self._content["packed"]))[1]
+            self._parts = json.loads(unpacked(self._content["packed"]))[1]
         return self._parts[key]
 
     def items(self, key: str) -> list[Any]:
@@ -149,8 +139,8 @@ class Peek:
 
 
 def _text(content: dict[str, Any], parts: dict[str, Any], columns: list[Any]) -> str:
-    packed = _packed([columns, parts]) if columns or parts else ""
-    head = {"form": FORM, **content, "packed": packed}
+    rest = packed([columns, parts]) if columns or parts else ""
+    head = {"form": FORM, **content, "packed": rest}
     return "{" + ",\n".join(f"{json.dumps(key)}:{_laid_out(one)}" for key, one in head.items()) + "}\n"
 
 
@@ -166,7 +156,7 @@ class _Writer:
             return self.text(one)
         if isinstance(one, list):
             if is_long(one):
-                self.columns.append(_by_column(one))
+                self.columns.append(by_column(one))
                 return f"${len(self.columns) - 1}"
             return [self.value(inner) for inner in one]
         if not isinstance(one, dict):
@@ -234,7 +224,7 @@ class _Reader:
             raise IndexError(f"{one!r} stands where it means nothing")
         if mark == "@":
             return self.words[_index(one)]
-        return _by_row(self.columns.pop(_index(one)))  # once: a list that many places name would be many
+        return by_row(self.columns.pop(_index(one)))  # once: a list that many places name would be many
 
 
 def _index(one: str) -> int:
@@ -242,146 +232,6 @@ def _index(one: str) -> int:
     if not one[1:].isdecimal():
         raise IndexError(f"{one!r} names nothing")
     return int(one[1:])
-
-
-def is_long(one: list[Any]) -> bool:
-    """Whether a list is written by column: many numbers, rows of numbers of one length, or blocks of one shape of these."""
-    if len(one) < LONG:
-        return False
-    if all(isinstance(row, dict) for row in one):
-        return (
-            bool(one[0])
-            and all(tuple(row) == tuple(one[0]) for row in one)
-            and all(_columnar([row[key] for row in one]) for key in one[0])
-        )
-    return _columnar(one)
-
-
-def _columnar(one: list[Any]) -> bool:
-    """Whether all are numbers or open, or lists of these of one length, and not both."""
-    if all(_is_number(cell) for cell in one):
-        return True
-    return all(isinstance(row, list) and len(row) == len(one[0]) and all(map(_is_number, row)) for row in one)
-
-
-def _is_number(one: Any) -> bool:
-    return one is None or (isinstance(one, (int, float)) and not isinstance(one, bool))
-
-
-def _by_column(one: list[Any]) -> Any:
-    """A long list by column: numbers as themselves or, if all are whole, as differences behind `"d"`."""
-    if isinstance(one[0], dict):
-        return {key: _by_column([row[key] for row in one]) for key in one[0]}
-    if any(isinstance(row, list) for row in one):
-        columns = [list(column) for column in zip(*one, strict=True)]
-        sums = {sum(row) if all(isinstance(cell, int) for cell in row) else None for row in one}
-        if (
-            len(columns) > 1 and len(sums) == 1 and None not in sums
-        ):  # the last column is what is left of the sum
-            return ["s", *sums, *map(_by_column, columns[:-1])]
-        return ["r", len(one), *map(_by_column, columns)]
-    if all(isinstance(cell, int) for cell in one):
-        return ["d", *_steps(one)]
-    bits = [_bits(cell) for cell in one]
-    return ["f", *_steps(bits)] if "" not in bits else ["n", *one]
-
-
-def _steps(one: list[Any]) -> list[int | None]:
-    """Differences of whole numbers, each to the one before; what is open stays so."""
-    steps, before = [], 0
-    for cell in one:
-        steps.append(None if cell is None else cell - before)
-        before = before if cell is None else cell
-    return steps
-
-
-def _sums(steps: list[int | None]) -> list[int | None]:
-    """Whole numbers of their differences.
-
-    Raises:
-        IndexError: one is larger than a record may hold.
-    """
-    total, numbers = 0, []
-    for step in steps:
-        total += step or 0
-        if not isinstance(total, int) or abs(total) > LARGEST:
-            raise IndexError("differences that come to no whole number that a record can hold")
-        numbers.append(None if step is None else total)
-    return numbers
-
-
-def _bits(one: float | None) -> Any:
-    """The bits of a 32-bit number that is written in nine digits; none for an open one, `""` for any other number."""
-    if one is None:
-        return None
-    try:
-        packed = struct.pack("<f", one)
-    except OverflowError:
-        return ""
-    bits = struct.unpack("<I", packed)[0]
-    return bits if isinstance(one, float) and _number(bits).hex() == one.hex() else ""
-
-
-def _number(bits: int) -> float:
-    """The 32-bit number of these bits, in nine digits."""
-    return float(f"{struct.unpack('<f', struct.pack('<I', bits))[0]:.9g}")
-
-
-def _by_row(one: Any) -> list[Any]:
-    """A long list as it was."""
-    if isinstance(one, dict):
-        columns = [_by_row(column) for column in one.values()]
-        return [dict(zip(one, row, strict=True)) for row in zip(*columns, strict=True)]
-    if one[0] == "r":
-        columns = [_by_row(column) for column in one[2:]]
-        if not columns and one[1] > MAX_VALUES:
-            raise IndexError(f"more than {MAX_VALUES} values")
-        return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in range(one[1])]
-    if one[0] == "s":
-        rows = zip(*(_by_row(column) for column in one[2:]), strict=True)
-        return [[*row, one[1] - sum(row)] for row in rows]
-    if one[0] == "d":
-        return _sums(one[1:])
-    if one[0] == "f":
-        return [None if bits is None else _number(bits) for bits in _sums(one[1:])]
-    if one[0] == "n":
-        return one[1:]
-    raise IndexError(f"{one[0]!r} is no kind of column")
-
-
-def _packed(content: Any) -> str:
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
-    return base64.b85encode(lzma.compress(text, format=lzma.FORMAT_RAW, filters=_FILTERS)).decode()
-
-
-def _unpacked(text: str) -> bytes:
-    unpacker = lzma.LZMADecompressor(format=lzma.FORMAT_RAW, filters=_FILTERS)
-    content = unpacker.decompress(_from_base85(text), MAX_PACKED)
-    if len(content) >= MAX_PACKED:
-        raise IndexError(f"what is packed is larger than {MAX_PACKED >> 20} MiB")
-    return content
-
-
-_DIGITS = np.full(256, 255, np.uint8)
-_DIGITS[np.frombuffer(_ALPHABET, np.uint8)] = np.arange(85)
-_POWERS = np.array([85**4, 85**3, 85**2, 85, 1], np.uint64)
-
-
-def _from_base85(text: str) -> bytes:
-    """What `base64.b85decode` gives, in a tenth of its time.
-
-    Raises:
-        ValueError: it holds another character, or digits of a number over 32 bits.
-    """
-    missing = -len(text) % 5
-    digits = _DIGITS[np.frombuffer(text.encode("ascii") + b"~" * missing, np.uint8)]
-    if digits.size and digits.max() > 84:
-        raise ValueError("a character that is no digit of base 85")
-    numbers = digits.reshape(-1, 5).astype(np.uint64) @ _POWERS
-    if numbers.size and numbers.max() > 0xFFFFFFFF:
-        raise ValueError("digits of base 85 that come to more than 32 bits")
-    content = numbers.astype(">u4").tobytes()
-    return content[: len(content) - missing]
 
 
 def _shapes(value: Any) -> Iterator[tuple[str, ...]]:

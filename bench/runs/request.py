@@ -304,8 +304,8 @@ class ResolvedRun:
     @property
     def title(self) -> str:
         """The run in one line, for the console."""
-        setup = self.setup
-        return f"{setup.task.label}  {setup.model_at_density}  {setup.exits.label}  seed {self.seed}  on {self.device.type}"
+        setup, place = self.setup, ", ".join([f"on {self.device.type}", *self.layout.plan()])
+        return f"{setup.task.label}  {setup.model_at_density}  {setup.exits.label}  seed {self.seed}  {place}"
 
 
 def _check_values(request: RunRequest) -> None:

@@ -1,5 +1,7 @@
 """Requests as they are resolved: what is wrong with them is seen at once, and drafts keep their folders to themselves."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench import SeesawError
@@ -33,6 +35,16 @@ def test_the_folder_of_a_file_among_the_settings_is_nowhere_and_two_files_of_one
     assert run.setup.backbone.origin.startswith("draft mine.py sha256:")
     assert resolved(one, places).path == run.path
     assert resolved(other, places).path != run.path
+
+
+def test_the_first_line_of_a_run_says_how_its_training_is_laid_out(tmp_path):
+    places = {name: tmp_path / name for name in ("records", "runs", "data")}
+    asked = RunRequest(task="blobs", model="mlp_dense", device="cpu", **places)
+    assert ResolvedRun.of(asked).title.endswith("seed 0  on cpu")
+    apart = replace(asked, devices=2, precision="bf16-mixed", accumulate=4)
+    assert ResolvedRun.of(apart).title.endswith(
+        "seed 0  on cpu, 2 devices by ddp, bf16-mixed, steps in 4 parts"
+    )
 
 
 def test_a_folder_of_images_is_shown_by_its_name_alone(tmp_path, made):

@@ -11,6 +11,9 @@ from bench.boards.deployments.page import chapter as deployment_chapter
 from bench.boards.deployments.page import page as deployment_page
 from bench.boards.deployments.read import read_deployment_boards
 from bench.boards.markup import Chapter, computed
+from bench.boards.measured.page import chapter as measured_chapter
+from bench.boards.measured.page import page as measured_page
+from bench.boards.measured.read import read_measured_boards
 from bench.boards.results import results
 from bench.boards.show.html import FOLDER, TAKE, index
 from bench.boards.show.markdown import page
@@ -23,6 +26,7 @@ from bench.errors import SeesawError, counted
 from bench.files import write_whole
 from bench.lock import alone
 from bench.records.deployment import DeploymentRecord
+from bench.records.measured import MeasuredDeployment
 from bench.records.record import Record, schema
 from bench.records.sealed import Sealed
 from bench.records.store import FILE_KINDS, Store
@@ -61,6 +65,7 @@ DRAWINGS: dict[type[Sealed], Drawing] = {
     Record: Drawing(read_boards, "{}.md", page, chapter, results, remarks, keep),
     StreamRecord: Drawing(read_stream_boards, "online-{}.md", stream_page, stream_chapter),
     DeploymentRecord: Drawing(read_deployment_boards, "deploy-{}.md", deployment_page, deployment_chapter),
+    MeasuredDeployment: Drawing(read_measured_boards, "measured-{}.md", measured_page, measured_chapter),
 }
 """By kind of file; files of another kind are reported, and drawn nowhere."""
 

@@ -29,18 +29,19 @@ def pack(
     cut: Annotated[
         list[int] | None,
         typer.Option(
-            min=1,
-            help="first stage of the server's part; left out, one file holds all; several (--cut 2 --cut 4) go to OUT/cut2, "
-            "OUT/cut4, among which a device may choose",
+            min=0,
+            help="first stage of the server's part; left out, one file holds all; 0 sends the image; several (--cut 2 --cut 4) go to "
+            "OUT/cut2, OUT/cut4, among which a device may choose",
         ),
     ] = None,
     values: Annotated[
         str | None, typer.Option(help="float32, float16 or int8; left out: as the run that is named had them")
     ] = None,
     codec: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="spec of what the tensor crosses the cut by; a learned one comes with both of its halves"
+            help="spec of what the tensor crosses the cut by; a learned one comes with both of its halves; another one may be named "
+            "for the image at cut 0 (picture[format=png])"
         ),
     ] = None,
     by_exit: Annotated[
@@ -84,14 +85,13 @@ def pack(
     is_record = path.suffix == ".json" or path.exists()
     if not is_record:
         run_options.check_names(what)
-    if codec is not None:
-        check_names("codec", [codec])
+    check_names("codec", codec or [])
     with out.status("Loading PyTorch ..."):
         from torch import get_num_threads
 
         from bench.records.record import load
         from bench.runs.request import ResolvedRun, RunRequest
-        from bench.runs.ship import shipment_of
+        from bench.runs.ship import codecs_at, shipment_of
         from bench.shipping.c.write import write_c
 
     if is_record:
@@ -101,7 +101,7 @@ def pack(
             )
         run = ResolvedRun.of(RunRequest.of(load(path), **run_options.folders))
     else:
-        own = cut[0] if cut and len(cut) == 1 else None
+        own = cut[0] or None if cut and len(cut) == 1 else None
         run = ResolvedRun.of(run_options.request(what, seed=seed, cut=own, values=values or "float32"))
         sources = {name: context.get_parameter_source(name) for name in context.params}
         written = {
@@ -109,12 +109,15 @@ def pack(
         }
         _hold_single(run, what, written)
     cuts = list(dict.fromkeys(cut)) if cut else [None]
+    if cut is None and codec:
+        raise SeesawError("A codec stands at a cut. Name one: --cut K.")
+    codecs = codecs_at(cut or [], codec or [])
     shipments, notes = [], []
     with out.status("Packing ..."):
         for one in cuts:
             shipment = shipment_of(
                 run, into if len(cuts) == 1 else into / f"cut{one}", samples=samples, values=values, form=form, cut=one,
-                by_exit=by_exit, codec=codec, c=c,
+                by_exit=by_exit, codec=None if one is None else codecs[one], c=c,
             )  # fmt: skip
             shipment.pack()
             shipment.time()

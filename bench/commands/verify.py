@@ -45,7 +45,8 @@ def verify(
     machine alone. The output has a line for each of these. A record made with a draft or from a file of weights cannot
     be run again, for it holds neither. A stream record (`seesaw replay --record`) is also compared with the records of
     its runs; with --rerun it is replayed from the traces that lie in the folder of runs, and every number must be the
-    same. So it is with a deployment record (`seesaw deploy --keep`), which is deployed again with the times that it holds.
+    same. So it is with a deployment record (`seesaw deploy --keep`), which is deployed again with the times that it holds, and with
+    the predicted half of a measured deployment (`--real --keep`): what was measured cannot be repeated bit by bit.
     """
     from bench.records.checks.files import files_of
     from bench.records.store import Store
@@ -123,6 +124,8 @@ def _make_again(path: Path, file: Sealed, store: Store, data: Path, threads: int
     Raises:
         SeesawError: a number contradicts it, or it cannot be made again.
     """
+    if file.unrepeatable:
+        out.print(file.unrepeatable, soft_wrap=True)
     with out.status("Loading PyTorch ..."):
         maker = import_module(file.maker)
         from bench.runs.progress import RunProgress

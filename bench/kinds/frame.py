@@ -54,8 +54,9 @@ def write_frame(payload: bytes, shape: Sequence[int], content: Content = "featur
             f"{MAX_SIZES} sizes and {MAX_PAYLOAD:,} numbers or bytes. Send smaller ones."
         )
     start = _START.pack(_MAGIC, _VERSION, _CONTENTS.index(content) << 4 | len(shape), len(payload))
-    body = struct.pack(f"<{len(shape)}I", *shape) + payload
-    return start + _END.pack(zlib.crc32(body, zlib.crc32(start))) + body
+    sizes = struct.pack(f"<{len(shape)}I", *shape)
+    end = _END.pack(zlib.crc32(payload, zlib.crc32(sizes, zlib.crc32(start))))
+    return b"".join((start, end, sizes, payload))  # the payload is copied once
 
 
 def read_frames(message: bytes, limit: int = MAX_PAYLOAD) -> list[Frame]:
@@ -89,7 +90,8 @@ def _read(message: bytes, at: int, limit: int) -> tuple[Frame, int]:
         raise SeesawError(
             f"A frame is damaged or too large: {len(message) - begin} bytes for {end - begin}. Ask for it again."
         )
-    if zlib.crc32(message[begin:end], zlib.crc32(message[at : at + _START.size])) != checksum:
+    view = memoryview(message)  # nothing is copied to be summed
+    if zlib.crc32(view[begin:end], zlib.crc32(view[at : at + _START.size])) != checksum:
         raise SeesawError("A frame is damaged: its checksum is not that of its bytes. Ask for it again.")
     shape = struct.unpack_from(f"<{sizes}I", message, begin)
     if math.prod(shape) > limit:

@@ -52,6 +52,12 @@ class Scale:
         mean, std = (torch.tensor(v, device=x.device).reshape(shape) for v in (self.mean, self.std))
         return x.float().sub_(mean * 255).div_(std * 255)
 
+    def back(self, x: Tensor) -> Tensor:
+        """The images of 8 bits that give x when they are scaled, uint8 of the same shape; the nearest ones where none does."""
+        shape = (1, -1, *[1] * (x.dim() - 2))
+        mean, std = (torch.tensor(v, device=x.device).reshape(shape) for v in (self.mean, self.std))
+        return x.float().mul(std * 255).add_(mean * 255).round_().clamp_(0, 255).to(torch.uint8)
+
 
 @dataclass(frozen=True)
 class LentData:

@@ -18,6 +18,7 @@ from bench.records.setup import Named, Setup, task_of
 from bench.records.stream import StreamPart
 
 if TYPE_CHECKING:
+    from bench.records.measured import MeasuredDeployment
     from bench.records.store import Store
 
 SCHEMA = 1
@@ -280,25 +281,12 @@ class DeploymentRecord(Sealed):
 
     def request_digest(self) -> str:
         """The digest of the request, without measured numbers, the order of policies, and origins (but of drafts)."""
-        circumstances = self.circumstances.model_dump(mode="json")
-        # what was open before it could be asked for does not count
-        values: dict[str, Any] = {
-            "circumstances": {
-                key: one for key, one in circumstances.items() if key not in OPEN or one != OPEN[key]
-            }
-        }
-        named = {"channel": self.way.channel, "device": self.device.profile, "server": self.server.profile}
-        values |= {key: _identity(one) for key, one in named.items()}
-        values["sources"] = [
-            self.device.source,
-            self.server.source,
-        ]  # a file's name does not tell whose times are in it
-        values["players"] = sorted((_identity(one) for one in self.players), key=lambda one: str(one["spec"]))
+        values = asked_values(self.circumstances, self.way, self.device, self.server)
+        values["players"] = sorted((identity(one) for one in self.players), key=lambda one: str(one["spec"]))
         return digest(values)
 
     def path(self, folder: Path) -> Path:
-        model = f"{slug(self.setup.backbone.name)}_{slug(self.setup.method.name)}-{self.part.digest}"
-        return folder / self.board / model / f"seed{self.seed}-{self.digest}.json"
+        return place_of(self, folder)
 
     def contradictions(self) -> Iterator[str]:
         return contradictions(self)
@@ -370,7 +358,26 @@ class DeploymentRecord(Sealed):
         }
 
 
-def _identity(plugin: Named) -> dict[str, Any]:
+def asked_values(circumstances: Circumstances, way: Way, device: Side, server: Side) -> dict[str, Any]:
+    """The values that identify what is asked of a deployment, its policies aside: channel, profiles, requests."""
+    values = circumstances.model_dump(mode="json")
+    # what was open before it could be asked for does not count
+    asked: dict[str, Any] = {
+        "circumstances": {key: one for key, one in values.items() if key not in OPEN or one != OPEN[key]}
+    }
+    named = {"channel": way.channel, "device": device.profile, "server": server.profile}
+    asked |= {key: identity(one) for key, one in named.items()}
+    # a file's name does not tell whose times are in it
+    return asked | {"sources": [device.source, server.source]}
+
+
+def place_of(file: DeploymentRecord | MeasuredDeployment, folder: Path) -> Path:
+    """Where a file on a deployment belongs below the folder of its kind."""
+    model = f"{slug(file.setup.backbone.name)}_{slug(file.setup.method.name)}-{file.part.digest}"
+    return folder / file.board / model / f"seed{file.seed}-{file.digest}.json"
+
+
+def identity(plugin: Named) -> dict[str, Any]:
     """The values that identify a plugin in a request."""
     values = plugin.model_dump(mode="json")
     return (

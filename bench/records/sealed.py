@@ -58,6 +58,8 @@ class Sealed(Block):
     shown_by: ClassVar[str]
     """the module that shows one: `shown(file, store)` yields the tables and sentences of the first screen, each with a
     style; `PARTS` names the functions that yield the rest, by the option of `seesaw show` that asks for each"""
+    unrepeatable: ClassVar[str] = ""
+    """a sentence on what making it again leaves as it is, where it does"""
     bulky: ClassVar[tuple[str, ...]] = ()
     """the fields that are packed where the file would be too long, the first one first (`bench.records.form`)"""
 

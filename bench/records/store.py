@@ -15,6 +15,7 @@ from bench.errors import SeesawError
 from bench.files import OWN, PUBLISHED, read_plain
 from bench.plain import log
 from bench.records.deployment import DeploymentRecord
+from bench.records.measured import MeasuredDeployment
 from bench.records.notes import PACKED
 from bench.records.record import Record
 from bench.records.run_files import RunFiles
@@ -22,7 +23,7 @@ from bench.records.sealed import MAX_BYTES, Sealed, slug
 from bench.records.setup import DENSE, Setup, parent_of, path_of, task_of
 from bench.records.stream import StreamRecord
 
-FILE_KINDS: tuple[type[Sealed], ...] = (Record, StreamRecord, DeploymentRecord)
+FILE_KINDS: tuple[type[Sealed], ...] = (Record, StreamRecord, DeploymentRecord, MeasuredDeployment)
 """Every kind of written file. A file without a marker is read as the first, whose error names its fault."""
 
 NOTE, MAX_NOTE = ".contested", 4096

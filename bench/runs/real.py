@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,28 +18,30 @@ import torch
 from bench.errors import SeesawError
 from bench.kinds.split import SplitPolicy
 from bench.kinds.task import Data
-from bench.measuring.real import Asked, asked, listening
+from bench.machine import commit, conditions, versions
+from bench.measuring.others import Others
+from bench.measuring.real import Asked, Listening, asked, listening
 from bench.plugins.plugin import choose
+from bench.records.answers import EXIT, FALLBACK, HALVES, NEVER, SERVER, Answers, Totals, rounded
+from bench.records.measured import MeasuredDeployment
 from bench.records.record import Record
 from bench.records.store import Store
 from bench.replay.deploy.deployment import SPARE, Deployment
-from bench.replay.deploy.game import Game
-from bench.replay.deploy.play import Played, play
+from bench.replay.deploy.play import Played
+from bench.replay.deploy.predict import ADDED, answers_of, arm_of, due_of, predicted, samples_of
+from bench.replay.deploy.recording import named
 from bench.runs.request import ResolvedRun, RunRequest
-from bench.runs.ship import shipment_of
+from bench.runs.ship import CHECKED, shipment_of
 from bench.shipping.serving.device import Device
 
-CHECKED = 16
-"""Test samples on which the packed parts are checked."""
 WARM = 5
 """Requests before the first one that counts: connections open, and code is loaded."""
 LEAD = 0.1
 """Seconds between the last of them and the beginning."""
 FOREVER = 3600.0
 """Seconds for an answer where there is no deadline."""
-UP, DOWN = 80, 70
-"""Bytes that a call adds to a message, and an answer with its trailers to the 64 bytes that replay takes for it: frames and headers of
-HTTP/2, and fields of the protocol. Counted by a link over 30 calls of grpcio 1.85 (1,128 up for 1,048, and 133 down)."""
+Laid = Literal["proxy", "netem"]
+LETTERS = {"exit": EXIT, "server": SERVER, "fallback": FALLBACK}
 HEADER = (
     "request", "due", "sample", "predicted", "measured", "predicted_right", "right", "place", "exit", "device", "server", "bytes",
 )  # fmt: skip
@@ -89,6 +93,7 @@ class Real:
         predicted: what replay computes for these moments.
         measured: what really became of each.
         right: whether the real answers are, boolean (N,); False where there is none.
+        others: cores that other programs took meanwhile, on the mean; None where the system does not tell.
     """
 
     moments: np.ndarray
@@ -96,6 +101,7 @@ class Real:
     predicted: Played
     measured: list[Asked]
     right: np.ndarray
+    others: float | None = None
 
     @property
     def seconds(self) -> np.ndarray:
@@ -107,6 +113,19 @@ class Real:
         pair = (self.predicted.seconds, self.seconds)
         predicted, measured = (float(np.percentile(one, percent, method="inverted_cdf")) for one in pair)
         return predicted, measured
+
+    def answers(self) -> Answers:
+        """What was measured, as records hold it."""
+        answers = [one.answer for one in self.measured]
+        return Answers(
+            seconds=[None if one.answer is None else rounded(one.seconds) for one in self.measured],
+            places="".join(NEVER if one is None else LETTERS[one.place] for one in answers),
+            exits=[-1 if one is None or one.exit is None else one.exit for one in answers],
+            right="".join("1" if one else "0" for one in self.right.tolist()),
+            device=[0.0 if one is None else rounded(one.device) for one in answers],
+            server=[0.0 if one is None else rounded(one.server) for one in answers],
+            bytes=[0 if one is None else one.bytes for one in answers],
+        )
 
     def write(self, path: Path) -> None:
         """Write a line for each request as CSV."""
@@ -151,12 +170,14 @@ class Served:
         folder: of both parts.
         address: of the server.
         data: the task's splits.
+        process: the number of the server's.
     """
 
     way: Way
     folder: Path
     address: str
     data: Data
+    process: int
 
 
 @contextmanager
@@ -182,7 +203,7 @@ def served(
         shipment_of(resolved, folder, samples=CHECKED, cut=way.cut, codec=way.codec).pack()
         report("Starting the server ...")
         with listening("serve", str(folder), "--listen", "127.0.0.1:0", "--batch", "1") as server:
-            yield Served(way, folder, server.address, resolved.splits())
+            yield Served(way, folder, server.address, resolved.splits(), server.process.pid)
 
 
 def really(
@@ -203,49 +224,69 @@ def really(
         SeesawError: the circumstances cannot be set up, or the link does not begin.
     """
     hold_real(deployment)
-    chosen, c, requests = choose(SplitPolicy, policy), deployment.circumstances, deployment.requests
+    chosen, c = choose(SplitPolicy, policy), deployment.circumstances
     deployment.compile([chosen])
-    samples = deployment.network.crossed.samples[requests.samples]
+    samples = samples_of(deployment)
     test, scale = server.data.test, server.data.scale
     inputs = [scale(test.inputs[place : place + 1]) for place in samples.tolist()]
-    report("Starting the link ...")
-    table = [
-        "--channel",
-        deployment.channel.spec,
-        "--seed",
-        str(c.order_seed),
-        "--seconds",
-        f"{c.seconds + SPARE:g}",
-    ]
     with (
-        listening("link", "--to", server.address, "--listen", "127.0.0.1:0", *table) as link,
+        _link(deployment, server, report) as link,
         Device(
-            server.folder,
-            link.address,
-            policy="none",
-            split=server.way.split,
-            deadline=c.deadline or FOREVER,
-            report=report,
+            server.folder, link.address, policy="none", split=server.way.split, deadline=c.deadline or FOREVER, report=report
         ) as device,
-    ):
+    ):  # fmt: skip
         for x in inputs[:WARM]:
             device.ask(x)
+        others = Others((os.getpid(), server.process, link.process.pid))
         begin = time.monotonic() + LEAD
         measured = asked(
-            device, inputs, requests.arrivals.tolist(), begin,
+            device, inputs, deployment.requests.arrivals.tolist(), begin,
             lambda count: report(f"Request {count:,} of {len(inputs):,} ..."),
         )  # fmt: skip
-    moments = requests.arrivals + (begin - link.started)
-    predicted = play(chosen.plugin, _enveloped(deployment.game), requests._replace(arrivals=moments))
+        cores = others.cores()
+    due = due_of(deployment, begin - link.started)
     labels = test.labels[torch.from_numpy(samples)].tolist()
     right = [
         one.answer is not None and one.answer.label == label
         for one, label in zip(measured, labels, strict=True)
     ]
-    return Real(moments, samples, predicted, measured, np.array(right))
+    return Real(due, samples, predicted(deployment, chosen, due, ADDED), measured, np.array(right), cores)
 
 
-def _enveloped(game: Game) -> Game:
-    """A game whose messages have what gRPC puts around them, there and back."""
-    framed = np.where(game.costs.framed > 0, game.costs.framed + UP, 0)
-    return replace(game, costs=game.costs._replace(framed=framed, reply=game.costs.reply + DOWN))
+def _link(
+    deployment: Deployment, server: Served, report: Callable[[str], object]
+) -> AbstractContextManager[Listening]:
+    """A link by the channel's table, in a process of its own."""
+    report("Starting the link ...")
+    c = deployment.circumstances
+    return listening(
+        "link", "--to", server.address, "--listen", "127.0.0.1:0", "--channel", deployment.channel.spec, "--seed", str(c.order_seed),
+        "--seconds", f"{c.seconds + SPARE:g}",
+    )  # fmt: skip
+
+
+def measured_record(
+    deployment: Deployment, policy: str, real: Real, laid: Laid = "proxy"
+) -> MeasuredDeployment:
+    """The record of requests that were really answered.
+
+    Args:
+        deployment: with requests, channel and profiles.
+        policy: spec of the fixed split policy.
+        real: what was predicted, and measured.
+        laid: how the channel was laid between the processes.
+    """
+    from grpc import __version__ as grpcio
+
+    head, dirty = commit()
+    network, halves = deployment.network, (answers_of(real.predicted, ADDED), real.answers())
+    totals = [Totals.of(one) for one in halves]
+    record = MeasuredDeployment(
+        digest="0" * 12, seed=network.run.seed, part=network.part, crossings=network.digest, device=deployment.sides[0],
+        server=deployment.sides[1], way=deployment.way(), laid=laid, asked=deployment.circumstances,
+        policy=named(choose(SplitPolicy, policy)), arm=arm_of(deployment, real.predicted), added=ADDED, requests=len(real.moments),
+        due=real.moments.tolist(), samples=real.samples.tolist(), predicted=halves[0], measured=halves[1],
+        totals=dict(zip(HALVES, totals, strict=True)), machine=conditions(torch.device("cpu")), others=real.others,
+        versions=versions() | {"grpcio": grpcio}, commit=head, dirty=dirty,
+    )  # fmt: skip
+    return record.model_copy(update={"digest": record.request_digest()})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import torch
 
 from bench.errors import SeesawError
 from bench.kinds.bases.learned_codec import LearnedCodec
@@ -21,8 +24,12 @@ from bench.runs.training.codecs import fitted
 from bench.shipping.c.write import hold_plain
 from bench.shipping.parts import Shipment
 
+AT_INPUT = "picture[format=values]"
+"""The codec at cut 0 where none is named: the image as it is."""
 CALIBRATED = 256
 """Samples of the calibration split, from its first, from which C of int8 has its scales."""
+CHECKED = 16
+"""Test samples on which parts are checked that are packed to be served at once."""
 
 
 def shipment_of(
@@ -45,9 +52,9 @@ def shipment_of(
         samples: of the test split, from its first.
         values: type of the numbers; the run's where left out.
         form: of the indices; the smallest where left out.
-        cut: first stage of the server's part.
+        cut: first stage of the server's part; 0 sends the image.
         by_exit: whether there is a part for each exit, with the policies that decide who leaves.
-        codec: spec of the codec at the cut, which is trained where no run has done so; none where left out.
+        codec: spec of the codec at the cut, which is trained where no run has done so; none where left out, at cut 0 the image's values.
         c: whether the parts are written as C too, with the policies that decide there.
 
     Raises:
@@ -55,6 +62,10 @@ def shipment_of(
     """
     if c:
         hold_plain(value_type(values or run.values), by_exit, codec)
+    if c and cut == 0:
+        raise SeesawError(
+            "Before cut 0 a device computes nothing, so there is no C of it. Leave --c or --cut 0 out."
+        )
     trained = run.trained()
     if trained is None:
         request = run.request
@@ -63,6 +74,9 @@ def shipment_of(
             f"seesaw run --task '{request.task}' --model '{request.model}' --seeds {run.seed}"
         )
     data, sample = run.splits(), run.about.sample
+    if cut == 0:
+        _hold_image(run, data)
+        codec = codec or AT_INPUT
     about = {
         "task": run.task.spec, "backbone": run.backbone.spec, "method": run.method.spec, "exits": run.exits.spec,
         "seed": run.seed, "record": trained.record.digest, "shape": sample.shape,
@@ -89,6 +103,65 @@ def shipment_of(
     )
 
 
+def codecs_at(cuts: Sequence[int], specs: Sequence[str]) -> dict[int, str | None]:
+    """The spec of the codec at each cut, None for the usual one: of inputs at cut 0, of features behind it.
+
+    Raises:
+        SeesawError: several are named for one kind of cut, or one for none of these cuts.
+    """
+    found: dict[str, str | None] = {"input": None, "feature": None}
+    for spec in specs:
+        choice = choose(Codec, spec)
+        content = "input" if choice.plugin.content == "input" else "feature"
+        if found[content] is not None:
+            raise SeesawError(f"{found[content]} and {choice.spec} both send {content}s. Name one of them.")
+        if not any((cut == 0) == (content == "input") for cut in cuts):
+            where = "cut 0 alone" if content == "input" else "cuts behind the first stage alone"
+            raise SeesawError(
+                f"{choice.spec} sends {content}s, at {where}. Name such a cut, or another codec."
+            )
+        found[content] = spec
+    return {cut: found["feature" if cut else "input"] for cut in cuts}
+
+
+def packed_cuts(
+    run: ResolvedRun,
+    folder: Path,
+    codecs: Mapping[int, str | None],
+    report: Callable[[str], object] = lambda line: None,
+) -> list[Path]:
+    """Write both parts of several cuts of a run's network, as `seesaw pack --cut` does: a folder for each.
+
+    Args:
+        run: whose record and weights lie in its store.
+        folder: for the folders `cut0`, `cut1` and so on.
+        codecs: by cut, the spec of the codec; None for the usual one.
+        report: called with a line of text before each.
+
+    Raises:
+        SeesawError: as `shipment_of`.
+    """
+    folders = []
+    for cut, codec in codecs.items():
+        report(f"Packing {run.setup.model} at cut {cut} ...")
+        folders.append(folder / f"cut{cut}")
+        shipment_of(run, folders[-1], samples=CHECKED, cut=cut, codec=codec).pack()
+    return folders
+
+
+def _hold_image(run: ResolvedRun, data: Data) -> None:
+    """See that the inputs are images of 8 bits, as the network takes them.
+
+    Raises:
+        SeesawError: they are none.
+    """
+    inputs = data.test.inputs
+    if _scale(data, run.about.sample.shape) is None or inputs.dtype != torch.uint8 or inputs.dim() != 4:
+        raise SeesawError(
+            f"Cut 0 sends images of 8 bits, and {run.task.spec} has other inputs. Cut behind the first stage: --cut 1."
+        )
+
+
 def _scale(data: Data, shape: tuple[int, ...]) -> Preprocessing | None:
     """How images of 8 bits become inputs; None for what is no image, or scaled by a function of the task's own."""
     if not isinstance(data.scale, Scale) or len(shape) != 3:
@@ -107,6 +180,12 @@ def _codec(run: ResolvedRun, net: Net, data: Data, spec: str, cut: int | None) -
     if cut is None:
         raise SeesawError("A codec stands at a cut. Name one: --cut K.")
     choice = choose(Codec, spec)
+    if cut == 0:
+        if choice.plugin.content != "input":
+            raise SeesawError(
+                f"{choice.spec} sends features, and cut 0 sends inputs. Name {AT_INPUT}, or another picture."
+            )
+        return choice.spec, choice.plugin
     if choice.plugin.content != "feature":
         raise SeesawError(f"{choice.spec} sends inputs, and a cut sends features. Name another codec.")
     if not isinstance(choice.plugin, LearnedCodec):

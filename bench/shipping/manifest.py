@@ -19,7 +19,7 @@ from bench.kinds.bounds import hold_size
 from bench.kinds.build import seeded, untrained
 from bench.kinds.exits import Exits
 from bench.kinds.method import Method
-from bench.kinds.task import About
+from bench.kinds.task import About, Scale
 from bench.network.graph.capture import digest
 from bench.network.net import Net, Part, Sample
 from bench.network.pretrained import weights_later, without_hub
@@ -170,8 +170,8 @@ def _opened(folder: Path, name: str) -> tuple[Net, Part]:
         choose(Exits, manifest.exits).plugin,
     )
     try:
-        hold_size(*plugins, about, cut=manifest.cut)
-        _, net = untrained(*plugins, about, cut=manifest.cut)
+        hold_size(*plugins, about, cut=manifest.cut or None)
+        _, net = untrained(*plugins, about, cut=manifest.cut or None)
     except SeesawError as error:
         raise SeesawError(f"{folder / MANIFEST} describes no network to build. {error}") from error
     except (ValueError, RuntimeError, TypeError, IndexError, ArithmeticError) as error:
@@ -185,6 +185,20 @@ def _opened(folder: Path, name: str) -> tuple[Net, Part]:
     part = Part(net.eval(), start, stop)
     restore(part, read_same(folder / entry.file, entry.sha256, entry.bytes))
     return net, part
+
+
+def scale_of(scale: Preprocessing | None) -> Scale:
+    """How images of 8 bits, of the size that the network takes, become its inputs.
+
+    Raises:
+        SeesawError: the inputs are no such images, or the folder is an older one.
+    """
+    if scale is None:
+        raise SeesawError(
+            "The manifest does not say how images of 8 bits become inputs: they are none, or the folder is an older one. Pack it again, "
+            "at a cut behind the first stage where the inputs are no images."
+        )
+    return Scale(scale.mean, scale.std)
 
 
 def hold_graph(manifest: Manifest, net: Net, folder: Path) -> None:

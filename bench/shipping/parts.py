@@ -27,7 +27,7 @@ from bench.records.run_files import STATES
 from bench.replay.exits.shipped import Shipped
 from bench.replay.exits.states import save_states
 from bench.shipping.codec_files import open_codec, write_codec
-from bench.shipping.manifest import MANIFEST, Manifest, PartFile, graph_of, open_part, versions
+from bench.shipping.manifest import MANIFEST, Manifest, PartFile, graph_of, open_part, scale_of, versions
 from bench.shipping.packed.pack import FORMS, pack, rounded
 
 CLOSE = 1e-4
@@ -60,7 +60,7 @@ class Shipment:
         folder: where the files go.
         values: type of the numbers.
         form: of the indices; the smallest where left out.
-        cut: first stage of the server's part.
+        cut: first stage of the server's part; 0 sends the input, by a codec of inputs.
         by_exit: whether there is a part for each exit, so that inference may stop behind any.
         policies: those that can decide which samples leave, where a part of the device has exits.
         codec: of the cut, by its spec; trained, if it is a learned one.
@@ -91,7 +91,7 @@ class Shipment:
             return {f"exit{number}": part for number, part in enumerate(self.net.stretches())}
         if self.cut is None:
             return {"network": self.net.whole()}
-        front, back = self.net.inner_cut(self.cut)
+        front, back = self.net.inner_cut(self.cut) if self.cut else self.net.cut(0)
         return {"device": front, "server": back}
 
     def pack(self) -> Manifest:
@@ -153,6 +153,8 @@ class Shipment:
         assert self.cut is not None
         device, server = open_codec(self.folder, "device"), open_codec(self.folder, "server")
         features, _ = self.net.crossing(self.cut).part(self._expected()["server"].x)
+        if codec.content == "input":
+            features = self._images()
         for feature in features:
             payload, shape = codec.encode(feature), tuple(feature.shape)
             same = torch.equal(server.decode(payload, shape), codec.decode(payload, shape))
@@ -161,6 +163,20 @@ class Shipment:
         for side, file in (manifest.codec.files if manifest.codec else {}).items():
             half = "encoder" if side == "device" else "decoder"
             self.written.append(Written(side, self.folder / file.file, file.bytes, f"{half} of {spec}", 0.0))
+
+    def _images(self) -> Tensor:
+        """The inputs as images of 8 bits, which a device sends at cut 0.
+
+        Raises:
+            SeesawError: they do not come back as they were.
+        """
+        scale = scale_of(self.about["scale"])
+        images = scale.back(self.inputs)
+        if not torch.equal(scale(images), self.inputs):
+            raise SeesawError(
+                "These inputs are no images of 8 bits, which cut 0 sends. Cut behind the first stage."
+            )
+        return images
 
     def time(self) -> None:
         """Run every packed part, as it is read back, in the way that is fastest here for one sample.
@@ -174,6 +190,8 @@ class Shipment:
         )
         for one in (written for written in self.written if written.path in files):
             part, on = open_part(self.folder, one.part), expected[one.part]
+            if not part.stages:
+                continue  # the device's, at cut 0
             one.fast = fast(part, on.x[:1], again=True)
             if not _difference(one.fast(on.x), on.y, LEAST) <= CLOSE:
                 raise SeesawError(
@@ -220,6 +238,8 @@ class Shipment:
     def export(self) -> None:
         """Write every part as an exported PyTorch program, and run it."""
         for name, expected in self._expected().items():
+            if not self.parts()[name].stages:
+                continue  # the device's, at cut 0
             path = self.folder / f"{name}.pt2"
             program = torch.export.export(
                 _Flat(self.parts()[name]),
@@ -242,6 +262,8 @@ class Shipment:
             import onnxscript  # noqa: F401  # pyright: ignore[reportMissingImports]
         for name, expected in self._expected().items():
             path, part = self.folder / f"{name}.onnx", self.parts()[name]
+            if not part.stages:
+                continue  # the device's, at cut 0
             names = ["crossing" if not part.final else "logits", *(f"exit{stage}" for stage in part.heads)]
             torch.onnx.export(
                 _Flat(part).eval(),

@@ -99,7 +99,10 @@ def deploy(
     ] = False,
     keep: Annotated[
         bool,
-        typer.Option("--keep", help="keep it for the boards, in the folder deployments beside the records"),
+        typer.Option(
+            "--keep",
+            help="keep it for the boards, in the folder deployments beside the records; with --real what was measured, in the folder measured",
+        ),
     ] = False,
     records: Annotated[
         Path | None,
@@ -139,10 +142,10 @@ def deploy(
         raise SeesawError(
             "The server waits for others to compute together, and takes one by one. Give --batch SIZE."
         )
-    if real and (policy is None or len(specs) != 1 or keep or figures is not None):
+    if real and (policy is None or len(specs) != 1 or figures is not None):
         raise SeesawError(
-            "A real deployment plays one policy, and is printed or written with --out. Give --real one --policy 'fixed[cut=2,codec=float32]', "
-            "without --keep and --figures: what was measured is no deployment record."
+            "A real deployment plays one policy, and is printed, kept with --keep, or written with --out. Give --real one --policy "
+            "'fixed[cut=2,codec=float32]', without --figures."
         )
     each, load_file = _load(load)
     is_drawn = arrivals in ("poisson", "regular")
@@ -192,7 +195,7 @@ def deploy(
             network, choose(Channel, channel), (device_side, server_side), circumstances
         )
     if real:
-        print_real(deployment, store, specs[0], out_)
+        print_real(deployment, store, specs[0], out_, keep=keep)
         return
     policies = list(chosen.values())
     with out.status("Compiling ...") as status:

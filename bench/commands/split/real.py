@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 PERCENT = {"median": 50, "95%": 95, "99%": 99}
 
 
-def print_real(deployment: Deployment, store: Store, policy: str, into: Path | None) -> None:
+def print_real(
+    deployment: Deployment, store: Store, policy: str, into: Path | None, *, keep: bool = False
+) -> None:
     """Answer a deployment's requests on this machine, and print what was predicted and what was measured.
 
     Args:
@@ -27,6 +29,7 @@ def print_real(deployment: Deployment, store: Store, policy: str, into: Path | N
         store: that the run lies in.
         policy: spec of a fixed split policy.
         into: CSV file for a line a request; None for none.
+        keep: whether to write its record.
 
     Raises:
         SeesawError: the policy or the circumstances cannot be set up here, or a process does not begin.
@@ -37,7 +40,7 @@ def print_real(deployment: Deployment, store: Store, policy: str, into: Path | N
         with needing("serve", "A real deployment needs"):
             import grpc  # noqa: F401  # pyright: ignore[reportUnusedImport]
         from bench.machine import settle
-        from bench.runs.real import hold_real, really, served
+        from bench.runs.real import hold_real, measured_record, really, served
 
         hold_real(deployment)
         settle(1, deterministic=False)
@@ -49,6 +52,8 @@ def print_real(deployment: Deployment, store: Store, policy: str, into: Path | N
     if into is not None:
         real.write(into)
         out.print(str(into), soft_wrap=True)
+    if keep:
+        out.print(str(store.save(measured_record(deployment, policy, real))), soft_wrap=True)
 
 
 def _table(real: Real, policy: str) -> Table:
@@ -80,8 +85,12 @@ def _lines(real: Real) -> list[str]:
     )
     same = int((real.right == real.predicted.right).sum())
     lost = len(real.measured) - len(places)
+    others = (
+        "beside whatever else it ran"
+        if real.others is None
+        else f"while other programs took {real.others:.2f} of its cores"
+    )
     lines = [
-        f"Answered: {counts or 'none'}. {same:,} of {len(real.right):,} are right, or wrong, as predicted. Measured on this machine, "
-        "beside whatever else it runs."
+        f"Answered: {counts or 'none'}. {same:,} of {len(real.right):,} are right, or wrong, as predicted. Measured on this machine, {others}."
     ]
     return lines + ([f"{counted(lost, 'request')} got no answer."] if lost else [])

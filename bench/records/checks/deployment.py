@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bench.errors import SeesawError, counted
@@ -18,10 +18,12 @@ from bench.records.checks.parts import (
 from bench.records.compare import SAME
 
 if TYPE_CHECKING:
-    from bench.records.deployment import DeploymentRecord, Outcome, Side
+    from bench.records.deployment import Circumstances, DeployedArm, DeploymentRecord, Outcome, Side
+    from bench.records.measured import MeasuredDeployment
     from bench.records.reading import Reading
     from bench.records.record import Record
     from bench.records.store import Store
+    from bench.records.stream import StreamPart
 
 ALWAYS_DEVICE = "always-device"
 """The reference that sends nothing."""
@@ -29,7 +31,7 @@ ALWAYS_DEVICE = "always-device"
 
 def contradictions(deployment: DeploymentRecord) -> Iterator[str]:
     """A sentence for each number that others contradict; nothing for a sound one."""
-    sentences = [*_part(deployment), *_plugins(deployment), *_arms(deployment)]
+    sentences = [*part_faults(deployment.part), *_plugins(deployment), *_arms(deployment)]
     yield from sentences
     if not sentences:  # what follows computes with numbers of these shapes
         for outcome in deployment.outcomes:
@@ -38,8 +40,8 @@ def contradictions(deployment: DeploymentRecord) -> Iterator[str]:
         yield from _references(deployment)
 
 
-def _part(deployment: DeploymentRecord) -> Iterator[str]:
-    part = deployment.part
+def part_faults(part: StreamPart) -> Iterator[str]:
+    """A sentence for each fault of the network's own facts."""
     if part.digest != part.setup.digest():
         yield f"Its run's settings have the digest {part.setup.digest()}, and it says {part.digest}."
     yield from settings_faults(part.setup)
@@ -64,17 +66,22 @@ def _plugins(deployment: DeploymentRecord) -> Iterator[str]:
         if above is not None and ("SplitBound" in above) != player.bound:
             yield f"{player.spec} is {'no bound' if player.bound else 'a bound'}, and stands there as another."
     for side in (deployment.device, deployment.server):
-        if side.profile.name in ("scaled", "published") and side.time != "modelled":
-            yield f"{side.profile.spec} is a model, and its times stand there as measured."
-        if (side.watts is None) != (side.energy == "unknown"):
-            yield f"{side.profile.spec} has a power whose source is unknown, or none of a known source."
+        yield from side_faults(side)
     specs = [one.spec for one in deployment.players]
     if len(set(specs)) != len(specs) or sorted(specs) != sorted(one.policy for one in deployment.outcomes):
         yield "Its policies are not those that it has outcomes of, each once."
 
 
-def _arms(deployment: DeploymentRecord) -> Iterator[str]:
-    c, n = deployment.circumstances, deployment.requests
+def side_faults(side: Side) -> Iterator[str]:
+    """A sentence for each fault of a profile by itself."""
+    if side.profile.name in ("scaled", "published") and side.time != "modelled":
+        yield f"{side.profile.spec} is a model, and its times stand there as measured."
+    if (side.watts is None) != (side.energy == "unknown"):
+        yield f"{side.profile.spec} has a power whose source is unknown, or none of a known source."
+
+
+def request_faults(c: Circumstances, n: int) -> Iterator[str]:
+    """A sentence for each contradiction of what was asked and the number of requests that came."""
     expected = c.rate * c.seconds
     if c.fallback and c.deadline is None:
         yield "Its device answers by its own exit at the deadline, and there is none."
@@ -84,6 +91,10 @@ def _arms(deployment: DeploymentRecord) -> Iterator[str]:
         1 if c.arrivals == "regular" else 7 * math.sqrt(expected) + 1
     ):
         yield f"{n} requests came, and {c.rate:g} a second for {c.seconds:g} s are {expected:g}."
+
+
+def _arms(deployment: DeploymentRecord) -> Iterator[str]:
+    yield from request_faults(deployment.circumstances, deployment.requests)
     yield from _batches(deployment)
     cuts, exits = len(deployment.device.device), len(deployment.part.right)
     for name, side in (("device", deployment.device), ("server", deployment.server)):
@@ -105,15 +116,16 @@ def _arms(deployment: DeploymentRecord) -> Iterator[str]:
         yield "Its arms are not cuts with codecs, each once, and the whole network on the device as the last."
         return
     for arm in deployment.arms:
-        encoder, decoder = _codec_seconds(deployment.device, deployment.server, arm.cut, arm.codec)
-        if not math.isclose(
-            arm.device, deployment.device.device[arm.cut] + encoder, rel_tol=SAME, abs_tol=1e-12
-        ):
-            yield f"The device's part of {arm.name} takes {arm.device:g} s, and its profile says otherwise."
-        if not math.isclose(
-            arm.server, deployment.server.server[arm.cut] + decoder, rel_tol=SAME, abs_tol=1e-12
-        ):
-            yield f"The server's part of {arm.name} takes {arm.server:g} s, and its profile says otherwise."
+        yield from arm_faults(arm, deployment.device, deployment.server)
+
+
+def arm_faults(arm: DeployedArm, device: Side, server: Side) -> Iterator[str]:
+    """A sentence for each time of an arm that is not that of its profile."""
+    encoder, decoder = _codec_seconds(device, server, arm.cut, arm.codec)
+    if not math.isclose(arm.device, device.device[arm.cut] + encoder, rel_tol=SAME, abs_tol=1e-12):
+        yield f"The device's part of {arm.name} takes {arm.device:g} s, and its profile says otherwise."
+    if not math.isclose(arm.server, server.server[arm.cut] + decoder, rel_tol=SAME, abs_tol=1e-12):
+        yield f"The server's part of {arm.name} takes {arm.server:g} s, and its profile says otherwise."
 
 
 def _batches(deployment: DeploymentRecord) -> Iterator[str]:
@@ -214,7 +226,20 @@ def _references(deployment: DeploymentRecord) -> Iterator[str]:
 
 def disputes(deployment: DeploymentRecord, store: Store) -> Iterator[str]:
     """A sentence for each number that the run's record contradicts; none where the store lacks that record."""
-    path = store.run_record(deployment.setup, deployment.seed)
+    yield from run_disputes(deployment, deployment.arms[:-1], store)
+
+
+def run_disputes(
+    file: DeploymentRecord | MeasuredDeployment, arms: Sequence[DeployedArm], store: Store
+) -> Iterator[str]:
+    """A sentence for each number of a file on a deployment that the run's record contradicts.
+
+    Args:
+        file: with the network's facts and both profiles.
+        arms: that send something.
+        store: of the run's record; nothing is said where it lacks that.
+    """
+    path = store.run_record(file.setup, file.seed)
     if not path.is_file():
         return
     try:
@@ -225,11 +250,13 @@ def disputes(deployment: DeploymentRecord, store: Store) -> Iterator[str]:
     if reason := store.contested(path, run.faults(path, store.records)):
         yield f"The record of its run is contested: {reason}"
     else:
-        yield from _against(deployment, run, str(path))
+        yield from _against(file, arms, run, str(path))
 
 
-def _against(deployment: DeploymentRecord, run: Record, path: str) -> Iterator[str]:
-    part, cuts = deployment.part, len(deployment.device.device)
+def _against(
+    file: DeploymentRecord | MeasuredDeployment, arms: Sequence[DeployedArm], run: Record, path: str
+) -> Iterator[str]:
+    part, cuts = file.part, len(file.device.device)
     macs = [exit_.readings.get("macs.effective") for exit_ in run.exits]
     if run.right() != (part.samples, part.right):
         yield f"It says that the exits are right about {part.right} samples, and {path} does not."
@@ -239,10 +266,10 @@ def _against(deployment: DeploymentRecord, run: Record, path: str) -> Iterator[s
     if len(run.cuts) != cuts:
         yield f"It has {counted(cuts, 'cut')}, and {path} has {len(run.cuts)}."
         return
-    for arm in deployment.arms[:-1]:
+    for arm in arms:
         if f"framed.{arm.codec}" not in run.cuts[arm.cut].readings:
             yield f"It sends at cut {arm.cut} through {arm.codec}, and {path} does not."
-    for name, side in (("device", deployment.device), ("server", deployment.server)):
+    for name, side in (("device", file.device), ("server", file.server)):
         if side.profile.name == "recorded" and not _is_of(side, run):
             yield f"The {name}'s profile is the run's own, and {path} has other times."
 

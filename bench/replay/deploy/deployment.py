@@ -16,7 +16,7 @@ from bench.kinds.channel import Channel
 from bench.kinds.device import Profile
 from bench.kinds.split import SplitPolicy
 from bench.plugins.plugin import Choice
-from bench.records.deployment import Circumstances, DeploymentRecord, Side
+from bench.records.deployment import Circumstances, DeploymentRecord, Side, Way
 from bench.records.record import Record
 from bench.records.run_files import RunFiles
 from bench.records.store import Store
@@ -160,13 +160,16 @@ class Deployment:
         self, policies: Sequence[Choice[SplitPolicy]], played: Mapping[str, Played]
     ) -> DeploymentRecord:
         """The record of policies that have played."""
-        c = self.circumstances
-        conditions = self.channel.plugin.conditions(c.seconds + SPARE, c.order_seed)
-        way = way_of(named(self.channel), conditions, c.seconds)
         return record_of(
-            self.network.run.seed, self.network.part, self.network.digest, self.sides, way, c, self.game,
+            self.network.run.seed, self.network.part, self.network.digest, self.sides, self.way(), self.circumstances, self.game,
             [player_of(one) for one in policies], played,
         )  # fmt: skip
+
+    def way(self) -> Way:
+        """The channel as it is used."""
+        c = self.circumstances
+        conditions = self.channel.plugin.conditions(c.seconds + SPARE, c.order_seed)
+        return way_of(named(self.channel), conditions, c.seconds)
 
 
 def side_of(profile: Choice[Profile], run: Record, largest: int = 1) -> Side:

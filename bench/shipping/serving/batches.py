@@ -8,15 +8,34 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from bench.errors import SeesawError
 
 QUICK = 1e-3
 """Seconds; a batch that should take fewer is computed at once, as handing it to a thread and back takes a tenth of that."""
 
+AT_ONCE = 3e-4
+"""Seconds; where a question should take fewer and no other waits, not even a turn of the loop is waited for others."""
+
 Q = TypeVar("Q")
 A = TypeVar("A")
+
+
+class Given(NamedTuple, Generic[A]):
+    """What became of one question.
+
+    Attributes:
+        answer: to it.
+        waited: seconds until its batch began.
+        computed: seconds that its batch took.
+        batch: questions in its batch.
+    """
+
+    answer: A
+    waited: float
+    computed: float
+    batch: int
 
 
 class Overloaded(SeesawError):
@@ -47,7 +66,7 @@ class _Waiting(Generic[Q, A]):
     question: Q
     arrived: float
     until: float
-    answer: asyncio.Future[tuple[A, float, float, int]] = field(repr=False)
+    answer: asyncio.Future[Given[A]] = field(repr=False)
 
 
 class Batches(Generic[Q, A]):
@@ -74,8 +93,27 @@ class Batches(Generic[Q, A]):
         self._each = float("inf")
         """seconds that a question of the last batch took"""
 
-    async def ask(self, question: Q, until: float = float("inf")) -> tuple[A, float, float, int]:
-        """The answer, the seconds that the question waited, those that its batch took, and its batch's size.
+    def at_once(self, question: Q) -> Given[A] | None:
+        """The answer, computed by this thread now; None where others wait or may come along, or where it takes long.
+
+        Raises:
+            SeesawError: `compute` refused this question, or failed.
+        """
+        is_idle = not self.waiting and (self._pump is None or self._pump.done())
+        if not is_idle or self.limits.wait or self._each >= AT_ONCE:
+            return None
+        begun = time.monotonic()
+        try:
+            (got,) = self.compute([question])
+        except Exception as error:  # a fault of the part or of a codec, which is anyone's
+            raise SeesawError(_failed(error)) from error
+        took = self._took(1, 0.0, begun)
+        if isinstance(got, SeesawError):
+            raise got
+        return Given(got, 0.0, took, 1)
+
+    async def ask(self, question: Q, until: float = float("inf")) -> Given[A]:
+        """The answer, once the question's batch was computed.
 
         Args:
             question: whatever `compute` takes.
@@ -116,17 +154,22 @@ class Batches(Generic[Q, A]):
             try:
                 answers = await self._computed([one.question for one in open_])
             except Exception as error:  # a fault of the part or of a codec, which is anyone's
-                answers = [SeesawError(f"The server failed ({error}). Tell whoever runs it.")] * len(open_)
-            took = time.monotonic() - begun
-            self._each = took / len(open_)
-            self.took(len(open_), begun - open_[0].arrived, took)
+                answers = [SeesawError(_failed(error))] * len(open_)
+            took = self._took(len(open_), begun - open_[0].arrived, begun)
             for one, got in zip(open_, answers, strict=True):
                 if one.answer.done():
                     continue
                 if isinstance(got, SeesawError):
                     one.answer.set_exception(got)
                 else:
-                    one.answer.set_result((got, begun - one.arrived, took, len(open_)))
+                    one.answer.set_result(Given(got, begun - one.arrived, took, len(open_)))
+
+    def _took(self, size: int, waited: float, begun: float) -> float:
+        """Seconds that a batch took, which is counted."""
+        took = time.monotonic() - begun
+        self._each = took / size
+        self.took(size, waited, took)
+        return took
 
     async def _computed(self, questions: list[Q]) -> Sequence[A | SeesawError]:
         """The answers, computed by the executor; by this thread where that is quick."""
@@ -143,3 +186,7 @@ class Batches(Generic[Q, A]):
                 await asyncio.wait_for(self._came.wait(), left)
             except TimeoutError:
                 return
+
+
+def _failed(error: Exception) -> str:
+    return f"The server failed ({error}). Tell whoever runs it."

@@ -17,7 +17,7 @@ from bench.kinds.split import ARM, FEEDBACK, MOST_EXITS, SEEN, Known, SplitPolic
 
 if TYPE_CHECKING:
     from bench.shipping.serving.client import Client
-    from bench.shipping.serving.device import Local
+    from bench.shipping.serving.local import Local
 
 
 class Happened(NamedTuple):
@@ -63,7 +63,7 @@ class Chooser:
             arm["cut"], arm["codec"] = one.shipped.cut, codecs.index(one.shipped.spec)
             arm["device"], arm["exits"], arm["elements"] = one.seconds, one.exits, math.prod(shape)
             arm["server"] = 0.0 if client is None else client.seconds[one.shipped.cut]
-            arm["bytes"] = HEAD + 4 * len(shape) + _bytes(one.shipped.codec, shape)
+            arm["bytes"] = HEAD + 4 * len(shape) + usual_bytes(one.shipped.codec, shape)
         arms[-1]["cut"], arms[-1]["codec"] = locals_[-1].shipped.cut + 1, -1  # no cut that sends
         arms[-1]["device"], arms[-1]["exits"] = locals_[-1].seconds, locals_[-1].exits
         arms["right"] = arms["agrees"] = 1.0
@@ -134,10 +134,11 @@ def _named(row: np.void) -> SimpleNamespace:
     return SimpleNamespace(**{name: row[name] for name in row.dtype.names or ()})
 
 
-def _bytes(codec: Codec, shape: tuple[int, ...]) -> float:
-    """The bytes of a feature by a codec; where these hang on its numbers, those of float32 stand for them."""
+def usual_bytes(codec: Codec, shape: tuple[int, ...]) -> float:
+    """The bytes of a feature by a codec; where these hang on its numbers, those of float32, or of 8-bit images, stand for them."""
     fixed = codec.fixed_bytes(shape)
-    return 4.0 * math.prod(shape) if fixed is None else float(fixed)
+    each = 1.0 if codec.content == "input" else 4.0
+    return each * math.prod(shape) if fixed is None else float(fixed)
 
 
 def _confidence(logits: Tensor) -> float:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+
+from torch import Tensor
 
 from bench.errors import SeesawError
 from bench.kinds.codec import Codec
 from bench.kinds.frame import HEAD, MAX_SIZES
+from bench.kinds.task import Scale
 from bench.network.crossing import Crossing
 from bench.network.net import Part
 from bench.plugins.plugin import choose
 from bench.shipping.codec_files import Side, open_codec
-from bench.shipping.manifest import MANIFEST, Manifest, open_stretches, read_manifest
+from bench.shipping.manifest import MANIFEST, Manifest, open_stretches, read_manifest, scale_of
 
 USUAL = "float32"
 """The codec of a folder that names none."""
@@ -64,6 +68,18 @@ class ShippedCut:
         """The network in words."""
         return f"{self.manifest.backbone}_{self.manifest.method}"
 
+    @cached_property
+    def _scale(self) -> Scale:
+        return scale_of(self.manifest.scale)
+
+    def sent(self, x: Tensor) -> Tensor:
+        """What the codec takes of a feature, (N, *crossing.joined): itself, or at cut 0 the images of 8 bits, uint8."""
+        return self._scale.back(x) if self.codec.content == "input" else x
+
+    def received(self, x: Tensor) -> Tensor:
+        """What the server's part takes of what the codec gave: itself, or at cut 0 the images scaled."""
+        return self._scale(x) if self.codec.content == "input" else x
+
     @property
     def most_bytes(self) -> int:
         """The most bytes of a question's message: twice the feature in float32, a codec's tables, logits, and the frames."""
@@ -107,6 +123,8 @@ def open_cut(folder: Path, side: Side) -> ShippedCut:
     part, stretches = open_stretches(folder, side)
     codec = choose(Codec, USUAL).plugin if manifest.codec is None else open_codec(folder, side)
     crossing = part.incoming if side == "server" else part.outgoing
+    if codec.content == "input":
+        scale_of(manifest.scale)  # an older folder is refused now, and not at the first question
     return ShippedCut(folder, manifest, part, stretches, codec, crossing)
 
 

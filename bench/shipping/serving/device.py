@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from bench.errors import SeesawError
-from bench.execution.fast import Fast, fast
-from bench.kinds.policy import Policy
-from bench.kinds.sending import messages_of
 from bench.kinds.split import SplitPolicy
 from bench.plugins.plugin import choose
-from bench.records.run_files import STATES
-from bench.replay.exits.decide import leaves_now
-from bench.replay.exits.states import load_states
-from bench.shipping.manifest import MANIFEST, Manifest, announced, read_same
+from bench.shipping.manifest import Manifest
 from bench.shipping.serving.chooser import Chooser, Happened
 from bench.shipping.serving.client import Client, Unanswered
 from bench.shipping.serving.cuts import ShippedCut, by_key, folders_of, open_cut
-
-MAX_STATES = 1 << 28
-"""Bytes of a file of policies' states."""
-AGAIN = 0.5
-"""Seconds after which a server that did not answer is asked again; meanwhile the device answers at once by itself."""
-MISSES = 2
-"""Answers in a row that do not come in time, after which the device waits no longer for each."""
+from bench.shipping.serving.local import Local
+from bench.shipping.serving.reach import Reach
 
 Place = Literal["exit", "server", "fallback"]
 
@@ -66,43 +53,29 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Local:
-    """The device's side of one cut, ready to run.
+class Begun:
+    """One sample on its way.
 
     Attributes:
-        shipped: the cut.
-        stretches: its part from exit to exit, each in its fastest way; the last one may end without an exit.
-        leaves: whether a sample leaves, from the logits of the exits so far (exits so far, 1, classes); None where no policy
-            was shipped, or no exit is on the device.
-        seconds: of the part and the encoder, measured on zeros.
+        x: itself, (1, *sample).
+        arm: that was chosen for it.
+        local: the device's side of that cut.
+        passed: the logits of the exits that it passed.
+        begun: the moment of the question (`time.perf_counter`).
+        computed: seconds on the device so far.
     """
 
-    shipped: ShippedCut
-    stretches: list[Fast]
-    leaves: Callable[[Tensor], Tensor] | None
-    seconds: float
+    x: Tensor
+    arm: int
+    local: Local
+    passed: list[Tensor]
+    begun: float
+    computed: float
 
     @property
-    def exits(self) -> int:
-        """How many exits lie on the device."""
-        return sum(len(part.heads) > 0 for part in self.shipped.stretches)
-
-    @torch.no_grad()
-    def run(self, x: Tensor) -> tuple[Tensor, list[Tensor], bool]:
-        """One sample: the tensor behind the last stretch that ran, the logits of the exits passed, and whether it left.
-
-        Args:
-            x: (1, *sample), as the network takes it.
-        """
-        passed: list[Tensor] = []
-        for stretch in self.stretches:
-            x, *logits = stretch(x)
-            if not logits:
-                continue
-            passed.append(logits[-1])
-            if self.leaves is not None and bool(self.leaves(torch.stack(passed))[0]):
-                return x, passed, True
-        return x, passed, False
+    def seconds(self) -> float:
+        """Since the question."""
+        return time.perf_counter() - self.begun
 
 
 class Device:
@@ -140,19 +113,12 @@ class Device:
         split: str | None = None,
         report: Callable[[str], object] = lambda line: None,
     ) -> None:
-        several = [places] if isinstance(places, (str, Path)) else list(places)
-        opened = []
-        for folder in folders_of([Path(one) for one in several]):
-            report(f"Opening {folder} ...")
-            opened.append(open_cut(folder, "device"))
-        cuts = sorted(by_key(opened).values(), key=lambda one: one.cut)
-        if len({one.manifest.record for one in cuts}) > 1:
-            names = ", ".join(sorted({one.name for one in cuts}))
-            raise SeesawError(
-                f"A device runs one network, and these folders hold several: {names}. Name one."
-            )
+        cuts = _opened(places, report)
         self.deadline = deadline
-        self.locals = [self._ready(one, policy, report) for one in cuts]
+        self.locals: list[Local] = []
+        for one in cuts:
+            report(f"Measuring {one.name} before cut {one.cut} ...")
+            self.locals.append(Local.of(one, policy))
         self.client = (
             None if server is None else Client(server, cuts, None if tls is None else Path(tls), token)
         )
@@ -163,49 +129,12 @@ class Device:
             )
         chosen = None if split is None else choose(SplitPolicy, split).plugin
         self.chooser = None if chosen is None else Chooser(chosen, self.locals, self.client)
-        self._lock = threading.Lock()
-        self._misses, self._asked_again = 0, -math.inf
+        self._lock, self._reach = threading.Lock(), Reach()
 
     @property
     def manifest(self) -> Manifest:
         """Of the first cut: what the cuts of one network share."""
         return self.locals[0].shipped.manifest
-
-    def _ready(self, cut: ShippedCut, policy: str | None, report: Callable[[str], object]) -> Local:
-        report(f"Measuring {cut.name} before cut {cut.cut} ...")
-        x = torch.zeros(1, *cut.manifest.shape, dtype=getattr(torch, cut.manifest.dtype))
-        stretches: list[Fast] = []
-        begun_with, seconds = x, 0.0
-        for part in cut.stretches:
-            if part.start == part.stop:
-                continue  # the cut lies right behind an exit
-            stretches.append(fast(part, begun_with))
-            seconds += stretches[-1].seconds[stretches[-1].way.name]
-            begun_with = stretches[-1](begun_with)[0]
-        messages_of(cut.crossing, begun_with, cut.codec)  # the first call of a codec loads what it needs
-        begun = time.perf_counter()
-        messages_of(cut.crossing, begun_with, cut.codec)
-        return Local(cut, stretches, self._policy(cut, policy), seconds + time.perf_counter() - begun)
-
-    def _policy(self, cut: ShippedCut, spec: str | None) -> Callable[[Tensor], Tensor] | None:
-        """The shipped policy's decision.
-
-        Raises:
-            SeesawError: it was not shipped, or its file is not the one that was packed.
-        """
-        there = cut.manifest.policies
-        if spec == "none" or (spec is None and not there):
-            return None
-        spec = spec or next(iter(there))
-        if spec not in there or cut.manifest.states is None:
-            names = ", ".join(f"'{one}'" for one in there) or "none"
-            raise SeesawError(f"{cut.folder / MANIFEST} has no point of {spec!r}. Choose from: {names}.")
-        announced(spec)
-        read_same(cut.folder / STATES, cut.manifest.states, MAX_STATES)
-        states = load_states(cut.folder / STATES).get(spec)
-        if not states:
-            raise SeesawError(f"{cut.folder / STATES} holds no point of {spec!r}. Pack it again.")
-        return leaves_now(choose(Policy, spec).plugin, states[0])
 
     def ask(self, x: Tensor) -> Answer:
         """The answer to one sample.
@@ -219,20 +148,20 @@ class Device:
         begun = time.perf_counter()
         x = self._sample(x)
         with self._lock:
-            arm = len(self.locals) - 1 if self.client is None else 0
-            if self.chooser is not None and self.client is not None:
-                arm = self.chooser.choose()
+            arm = self._arm()
             local = self.locals[min(arm, len(self.locals) - 1)]
             feature, passed, left = local.run(x)
             stays = left or self.client is None or arm == len(self.locals)
             stays = stays or (self.chooser is not None and bool(passed) and self.chooser.stays(arm, passed))
-            message = (
-                None if stays else messages_of(local.shipped.crossing, feature, local.shipped.codec)[0].frames
-            )
-            computed = time.perf_counter() - begun
-        if message is None:
-            return self._by_itself(local, passed, "exit", begun, computed, arm)
-        return self._from_server(local, passed, message, begun, computed, arm)
+            message = None if stays else local.message(feature)
+            one = Begun(x, arm, local, passed, begun, time.perf_counter() - begun)
+        return self._by_itself(one, "exit") if message is None else self._from_server(one, message)
+
+    def _arm(self) -> int:
+        """The number of the cut for the next sample; as many as there are for none."""
+        if self.client is None:
+            return len(self.locals) - 1
+        return 0 if self.chooser is None else self.chooser.choose()
 
     async def ask_async(self, x: Tensor) -> Answer:
         """As `ask`, without holding up what else the program does."""
@@ -245,74 +174,58 @@ class Device:
             raise SeesawError(f"A sample of shape {tuple(x.shape)} does not fit {shape}. Give one sample.")
         return x
 
-    def _by_itself(
-        self,
-        local: Local,
-        passed: list[Tensor],
-        place: Place,
-        begun: float,
-        computed: float,
-        arm: int,
-        sent: int = 0,
-    ) -> Answer:
-        if not passed:
+    def _by_itself(self, one: Begun, place: Place, sent: int = 0) -> Answer:
+        """The answer of the last exit that was passed; where none was, of the last one on the device.
+
+        Raises:
+            SeesawError: there is none.
+        """
+        if not one.passed and self.locals[-1].exits:
+            with self._lock:
+                own = time.perf_counter()
+                passed = self.locals[-1].run(one.x)[1]
+                one = replace(one, passed=passed, computed=one.computed + time.perf_counter() - own)
+        if not one.passed:
             raise SeesawError(
                 "No answer came in time, and no exit lies on the device to answer by. Allow more time, or cut behind an exit."
             )
-        logits = passed[-1][0].float().cpu()
+        logits = one.passed[-1][0].float().cpu()
         made = Answer(
-            int(logits.argmax()), logits, place, len(passed) - 1, local.shipped.cut, time.perf_counter() - begun, computed,
-            bytes=sent,
+            int(logits.argmax()), logits, place, len(one.passed) - 1, one.local.shipped.cut, one.seconds, one.computed, bytes=sent
         )  # fmt: skip
-        self._learn(arm, made, passed, None)
+        self._learn(one, made, None)
         return made
 
-    def _from_server(
-        self, local: Local, passed: list[Tensor], message: bytes, begun: float, computed: float, arm: int
-    ) -> Answer:
+    def _from_server(self, one: Begun, message: bytes) -> Answer:
         """The server's answer, or the device's own where none comes in time."""
         assert self.client is not None
-        left = self.deadline - (time.perf_counter() - begun)
-        if passed and not self._worth_asking():
-            return self._by_itself(local, passed, "fallback", begun, computed, arm)
+        can_answer = bool(one.passed) or self.locals[-1].exits > 0
+        if can_answer and not self._reach.is_worth_asking():
+            return self._by_itself(one, "fallback")
+        left = self.deadline - one.seconds
+        if not one.passed and can_answer:
+            left -= self.locals[-1].seconds  # which its own answer would take
         try:
-            got = self.client.ask(local.shipped, message, max(left, 1e-3))
+            got = self.client.ask(one.local.shipped, message, max(left, 1e-3))
         except Unanswered as error:
-            with self._lock:
-                self._misses += 1 if error.may_come_back else 0
-                self._asked_again = time.monotonic()
-            if not error.may_come_back and not passed:
+            self._reach.missed(may_come_back=error.may_come_back)
+            if not error.may_come_back and not can_answer:
                 raise
-            return self._by_itself(local, passed, "fallback", begun, computed, arm, len(message))
-        with self._lock:
-            self._misses = 0
+            return self._by_itself(one, "fallback", len(message))
+        self._reach.answered()
         assert got.logits is not None
         made = Answer(
-            int(got.logits.argmax()), got.logits, "server", None, local.shipped.cut, time.perf_counter() - begun, computed,
+            int(got.logits.argmax()), got.logits, "server", None, one.local.shipped.cut, one.seconds, one.computed,
             got.waited + got.computed, len(message),
         )  # fmt: skip
-        self._learn(arm, made, passed, self.client.trip)
+        self._learn(one, made, self.client.trip)
         return made
 
-    def _worth_asking(self) -> bool:
-        """Whether to wait for the server: not for a while after it did not answer several times in a row."""
-        with self._lock:
-            if self._misses < MISSES:
-                return True
-            now = time.monotonic()
-            if now - self._asked_again < AGAIN:
-                return False
-            self._asked_again = now  # one sample tries; others meanwhile do not
-            return True
-
-    def _learn(self, arm: int, made: Answer, passed: list[Tensor], trip: float | None) -> None:
+    def _learn(self, one: Begun, made: Answer, trip: float | None) -> None:
         if self.chooser is not None:
+            happened = Happened(one.arm, made.place, made.seconds, made.device, made.server, made.bytes, trip)
             with self._lock:
-                self.chooser.learn(
-                    Happened(arm, made.place, made.seconds, made.device, made.server, made.bytes, trip),
-                    passed,
-                    made.logits,
-                )
+                self.chooser.learn(happened, one.passed, made.logits)
 
     def close(self) -> None:
         """Close the connection."""
@@ -324,3 +237,21 @@ class Device:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _opened(places: Path | str | Sequence[Path | str], report: Callable[[str], object]) -> list[ShippedCut]:
+    """The device's sides of the cuts of one network at some places, by rising cut.
+
+    Raises:
+        SeesawError: they hold none, or several networks.
+    """
+    several = [places] if isinstance(places, (str, Path)) else list(places)
+    opened = []
+    for folder in folders_of([Path(one) for one in several]):
+        report(f"Opening {folder} ...")
+        opened.append(open_cut(folder, "device"))
+    cuts = sorted(by_key(opened).values(), key=lambda one: one.cut)
+    if len({one.manifest.record for one in cuts}) > 1:
+        names = ", ".join(sorted({one.name for one in cuts}))
+        raise SeesawError(f"A device runs one network, and these folders hold several: {names}. Name one.")
+    return cuts

@@ -6,27 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor
 
 from bench.errors import SeesawError, needing
-from bench.execution.fast import Fast, fast
-from bench.kinds.frame import Frame, read_frames
-from bench.kinds.sending import joined
 from bench.shipping.serving.batches import Batches, Late, Limits, Overloaded
-from bench.shipping.serving.cuts import ShippedCut, by_key, folders_of, open_cut
-from bench.shipping.serving.wire import (
-    AROUND,
-    SERVICE,
-    Answered,
-    answer,
-    description,
-    read_question,
-)
+from bench.shipping.serving.cuts import by_key, folders_of, open_cut
+from bench.shipping.serving.questions import Asked, Questions, Refused
+from bench.shipping.serving.served import ServedCut, Ways, compute
+from bench.shipping.serving.wire import AROUND, SERVICE, Answered, answer, description
 
 with needing("serve", "Serving over a network needs"):
     import grpc
@@ -54,63 +41,6 @@ LIMITS_OF_GRPC = (
 )
 
 
-@dataclass(frozen=True)
-class Ways:
-    """A part in its fastest ways, for one sample and for several."""
-
-    one: Fast
-    several: Fast
-
-    @classmethod
-    def of(cls, cut: ShippedCut, largest: int) -> Ways:
-        """Measured on zeros, as wide as what crosses."""
-        x = torch.zeros(1, *cut.crossing.joined)
-        one = fast(cut.part, x)
-        return cls(
-            one, one if largest == 1 else fast(cut.part, x.expand(min(largest, 8), *x.shape[1:]).contiguous())
-        )
-
-    @property
-    def seconds(self) -> float:
-        """Of one sample."""
-        return self.one.seconds[self.one.way.name]
-
-    def __call__(self, x: Tensor) -> list[Tensor]:
-        """The outputs of the part."""
-        return (self.one if len(x) == 1 else self.several)(x)
-
-
-@dataclass(frozen=True)
-class ServedCut:
-    """A cut in service."""
-
-    cut: ShippedCut
-    ways: Ways
-    batches: Batches[list[Frame], Tensor]
-
-
-def compute(
-    cut: ShippedCut, ways: Callable[[Tensor], list[Tensor]]
-) -> Callable[[Sequence[list[Frame]]], list[Any]]:
-    """What a batch of messages is answered with: the last exit's logits, or a sentence in the place of a damaged one."""
-
-    @torch.no_grad()
-    def answers(messages: Sequence[list[Frame]]) -> list[Tensor | SeesawError]:
-        found: list[Tensor | SeesawError] = []
-        for one in messages:
-            try:
-                found.append(joined(cut.crossing, [one], cut.codec))
-            except SeesawError as error:
-                found.append(error)
-        whole = [x for x in found if isinstance(x, Tensor)]
-        if not whole:
-            return found
-        logits = iter(ways(torch.cat(whole))[0].float().cpu())
-        return [next(logits) if isinstance(x, Tensor) else x for x in found]
-
-    return answers
-
-
 class Server:
     """Serves shipped cuts at an address.
 
@@ -136,6 +66,7 @@ class Server:
         self.limits, self.metrics = limits or Limits(), Metrics()
         self._executor = ThreadPoolExecutor(1, "compute")
         self.served: dict[tuple[str, int], ServedCut] = {}
+        self.questions = Questions(self.served, self.metrics)
         opened = []
         for folder in folders_of(list(places)):
             report(f"Opening {folder} ...")
@@ -213,94 +144,49 @@ class Server:
         left = context.time_remaining()
         until = float("inf") if left is None else time.monotonic() + left
         try:
-            made = await self._answered(data, until)
+            asked = self.questions.read(data)
+            made = self.questions.at_once(asked)
+            return await self.questions.later(asked, until) if made is None else made
         except SeesawError as error:
             await context.abort(_code(error), str(error))
-        return made
+        raise AssertionError("abort raises")
 
-    async def _stream(
-        self, questions: AsyncIterator[bytes], context: grpc.aio.ServicerContext
-    ) -> AsyncIterator[bytes]:
-        ready = asyncio.Queue[bytes | None]()
-        room, running = asyncio.Semaphore(UNANSWERED), set[asyncio.Task[None]]()
+    async def _stream(self, questions: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> None:
+        room, writing = asyncio.Semaphore(UNANSWERED), asyncio.Lock()
+        running = set[asyncio.Task[None]]()
 
-        async def one(data: bytes) -> None:
+        async def write(made: bytes) -> None:
+            async with writing:
+                await context.write(made)  # waits where a device reads no answers
+
+        async def later(asked: Asked) -> None:
             try:
-                made = await self._answered(data, float("inf"))
+                made = await self.questions.later(asked, float("inf"))
             except SeesawError as error:
-                made = answer(Answered(_id(data), None, refused=str(error)))
-            await ready.put(made)
+                made = answer(Answered(asked.id, None, refused=str(error)))
+            await write(made)
+            room.release()  # a device that reads no answers is read no further
 
-        async def read() -> None:
-            async for data in questions:
-                await room.acquire()
-                task = asyncio.create_task(one(data))
-                running.add(task)
-                task.add_done_callback(running.discard)
-            await asyncio.gather(*running)
-            await ready.put(None)
-
-        reader = asyncio.create_task(read())
         try:
-            while (made := await ready.get()) is not None:
-                yield made
-                room.release()  # a device that reads no answers is read no further
+            async for data in questions:
+                asked = None
+                try:
+                    asked = self.questions.read(data)
+                    made = self.questions.at_once(asked)
+                except SeesawError as error:
+                    id_ = error.id if isinstance(error, Refused) else asked.id if asked is not None else 0
+                    made = answer(Answered(id_, None, refused=str(error)))
+                if made is not None:
+                    await write(made)
+                elif asked is not None:
+                    await room.acquire()
+                    task = asyncio.create_task(later(asked))
+                    running.add(task)
+                    task.add_done_callback(running.discard)
+            await asyncio.gather(*running)
         finally:
-            reader.cancel()
             for task in running:
                 task.cancel()
-
-    async def _answered(self, data: bytes, until: float) -> bytes:
-        """The answer to a question.
-
-        Raises:
-            SeesawError: it is none, of a network that is not served, damaged, late, or too many wait.
-        """
-        outcome = "failed"
-        self.metrics.bytes.labels("in").inc(len(data))
-        self.metrics.waiting.inc()
-        try:
-            asked = read_question(data)
-            served = self._served(asked.record, asked.cut)
-            if len(asked.message) > served.cut.most_bytes:
-                raise SeesawError(
-                    f"A message of {len(asked.message):,} bytes is larger than the {served.cut.most_bytes:,} that this cut "
-                    "takes. Send one sample."
-                )
-            frames = read_frames(asked.message, served.cut.most_bytes)  # what is damaged waits for nothing
-            logits, waited, computed, size = await served.batches.ask(frames, until)
-            made = answer(Answered(asked.id, logits, waited, computed, size))
-            outcome = "answered"
-            self.metrics.bytes.labels("out").inc(len(made))
-            return made
-        except Overloaded:
-            outcome = "overloaded"
-            raise
-        except Late:
-            outcome = "late"
-            raise
-        except SeesawError:
-            outcome = "refused"
-            raise
-        finally:
-            self.metrics.waiting.dec()
-            self.metrics.questions.labels(outcome).inc()
-
-    def _served(self, record: str, cut: int) -> ServedCut:
-        """The cut that a question is addressed to.
-
-        Raises:
-            SeesawError: it is not served here.
-        """
-        found = self.served.get((record, cut))
-        if found is None:
-            cuts = sorted(number for digest, number in self.served if digest == record)
-            raise SeesawError(
-                f"Cut {cut} of this network is not served here, but {', '.join(map(str, cuts))}. Ask for one of these."
-                if cuts
-                else "The network of this record is not served here. Use parts that were packed together on both sides."
-            )
-        return found
 
 
 def _code(error: SeesawError) -> grpc.StatusCode:
@@ -308,11 +194,3 @@ def _code(error: SeesawError) -> grpc.StatusCode:
     if isinstance(error, Overloaded):
         return grpc.StatusCode.RESOURCE_EXHAUSTED
     return grpc.StatusCode.DEADLINE_EXCEEDED if isinstance(error, Late) else grpc.StatusCode.INVALID_ARGUMENT
-
-
-def _id(data: bytes) -> int:
-    """The id of a question, 0 for bytes that are none."""
-    try:
-        return read_question(data).id
-    except SeesawError:
-        return 0

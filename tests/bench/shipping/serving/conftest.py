@@ -1,6 +1,7 @@
 """A small network that was shipped at two cuts, and a server of it in a thread."""
 
 import asyncio
+import shutil
 import threading
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -17,7 +18,9 @@ from bench.shipping.serving.server import Server
 
 @pytest.fixture(scope="session")
 def shipped(tmp_path_factory):
-    """`cuts`: a folder with the folders `cut1`, by float32, and `cut3`, by float16; `x`: inputs; `net`: the network."""
+    """`cuts`: a folder with the folders `cut1`, by float32, and `cut3`, by float16; `images`: one with `cut0`, by PNG, and `cut3`;
+    `x`: inputs; `net`: the network.
+    """
     top = tmp_path_factory.mktemp("shipped")
     places = {name: top / name for name in ("records", "runs", "data")}
     order = RunRequest(
@@ -31,7 +34,9 @@ def shipped(tmp_path_factory):
         one = shipment_of(plan, top / "cuts" / f"cut{cut}", samples=40, cut=cut, codec=codec)
         one.pack()
         net, inputs = one.net, one.inputs
-    return SimpleNamespace(cuts=top / "cuts", net=net, x=inputs)
+    shipment_of(plan, top / "images/cut0", samples=40, cut=0, codec="picture[format=png]").pack()
+    shutil.copytree(top / "cuts/cut3", top / "images/cut3")
+    return SimpleNamespace(cuts=top / "cuts", images=top / "images", net=net, x=inputs)
 
 
 @contextmanager

@@ -1,9 +1,12 @@
 """A device that asks a server, and does without: every sample is answered once.
 
-Covers: bench/shipping/serving/client.py, bench/shipping/serving/chooser.py, bench/shipping/serving/cuts.py
+Covers: bench/shipping/serving/client.py, bench/shipping/serving/chooser.py, bench/shipping/serving/cuts.py,
+    bench/shipping/serving/local.py, bench/shipping/serving/reach.py
 """
 
 import asyncio
+import json
+import shutil
 import time
 from collections import Counter
 
@@ -11,10 +14,11 @@ import pytest
 import torch
 
 from bench import Device, SeesawError
+from bench.kinds.frame import read_frames
 from bench.kinds.split import SplitPolicy
 from bench.plugins.plugin import choose
 from bench.shipping.serving.batches import Limits
-from bench.shipping.serving.device import AGAIN
+from bench.shipping.serving.reach import AGAIN
 from tests.bench.shipping.serving.conftest import serving
 
 SPLITS = [
@@ -150,6 +154,38 @@ def test_a_split_policy_sees_what_it_sees_in_a_replay(shipped, running, monkeypa
     assert (seen.answers, seen.battery) == (2, 1)
     assert seen.rate > 0
     assert seen.trip > 0
+
+
+@pytest.mark.parametrize("cut", [0, 3])
+def test_the_image_itself_is_sent_at_cut_0_and_the_cut_is_chosen_at_run_time(shipped, expected, cut):
+    with (
+        serving(shipped.images) as one,
+        Device(shipped.images, f"127.0.0.1:{one.port}", policy="none", split=f"fixed[cut={cut}]") as device,
+    ):
+        answers = [device.ask(x) for x in shipped.x]
+        (frame,) = read_frames(device.locals[0].message(shipped.x[:1]))
+    assert {(answer.place, answer.cut) for answer in answers} == {("server", cut)}
+    assert [answer.label for answer in answers] == expected[-1].tolist()
+    assert (frame.content, frame.payload[:4]) == ("input", b"\x89PNG")
+
+
+def test_a_server_that_stays_away_is_done_without_at_cut_0_too(shipped, expected):
+    with serving(shipped.images) as one:
+        device = Device(shipped.images, f"127.0.0.1:{one.port}", policy="none", split="fixed[cut=0]")
+        one.stop()
+        answers = [device.ask(x) for x in shipped.x[:5]]
+        device.close()
+    assert {(answer.place, answer.cut) for answer in answers} == {("fallback", 0)}
+    last = device.locals[-1].exits - 1
+    assert [answer.label for answer in answers] == expected[last][:5].tolist()
+
+
+def test_a_folder_that_does_not_say_how_images_are_scaled_sends_none(shipped, tmp_path):
+    shutil.copytree(shipped.images / "cut0", tmp_path / "cut0")
+    manifest = tmp_path / "cut0/manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"scale": None}))
+    with pytest.raises(SeesawError, match="does not say how images of 8 bits become inputs"):
+        Device(tmp_path, "127.0.0.1:1")
 
 
 def test_what_does_not_fit_is_a_sentence(shipped, running, tmp_path):

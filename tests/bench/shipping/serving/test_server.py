@@ -1,6 +1,7 @@
 """A server asked rightly, wrongly, by strangers and by many at once.
 
-Covers: bench/shipping/serving/batches.py, bench/shipping/serving/metrics.py, bench/shipping/serving/security.py
+Covers: bench/shipping/serving/batches.py, bench/shipping/serving/metrics.py, bench/shipping/serving/questions.py,
+    bench/shipping/serving/security.py, bench/shipping/serving/served.py
 """
 
 import asyncio
@@ -311,6 +312,29 @@ def test_a_full_queue_refuses_and_what_is_late_is_not_computed():
         return (await first)[0], (await good)[0]
 
     assert batches(run, Limits(0.0, 8, 2)) == ((4, 12), [1, 1])
+
+
+def test_a_quick_question_that_waits_for_nobody_is_computed_at_once():
+    async def run(one, gate):
+        gate.set()
+        assert one.at_once(2) is None, "nobody knows yet how long one takes"
+        await one.ask(2)
+        first = one.at_once(4)
+        with pytest.raises(SeesawError, match="odd"):
+            one.at_once(5)
+        with pytest.raises(SeesawError, match=r"failed \(minus one\)"):
+            one.at_once(-1)
+        waiting = asyncio.create_task(one.ask(6))
+        await asyncio.sleep(0)
+        beside = one.at_once(8)
+        one.limits.wait, patient = 1.0, one.at_once(10)
+        return first, beside, patient, (await waiting)[0]
+
+    (first, beside, patient, last), sizes = batches(run, Limits(0.0, 8, 8))
+    assert first[0] == 8
+    assert (first.waited, first.batch) == (0.0, 1)
+    assert (beside, patient, last) == (None, None, 12)
+    assert sizes == [1] * 5
 
 
 def test_one_bad_question_does_not_spoil_its_batch_and_a_fault_spoils_only_one():

@@ -1,0 +1,1 @@
+"""Boards of measured deployments: what was predicted beside what was measured."""

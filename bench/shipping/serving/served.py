@@ -1,0 +1,75 @@
+"""Served: the server's part of a cut in its fastest ways, and what a batch of messages is answered with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.errors import SeesawError
+from bench.execution.fast import Fast, fast
+from bench.kinds.frame import Frame
+from bench.kinds.sending import joined
+from bench.shipping.serving.batches import Batches
+from bench.shipping.serving.cuts import ShippedCut
+
+
+@dataclass(frozen=True)
+class Ways:
+    """A part in its fastest ways, for one sample and for several."""
+
+    one: Fast
+    several: Fast
+
+    @classmethod
+    def of(cls, cut: ShippedCut, largest: int) -> Ways:
+        """Measured on zeros, as wide as what crosses."""
+        x = torch.zeros(1, *cut.crossing.joined)
+        one = fast(cut.part, x)
+        return cls(
+            one, one if largest == 1 else fast(cut.part, x.expand(min(largest, 8), *x.shape[1:]).contiguous())
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Of one sample."""
+        return self.one.seconds[self.one.way.name]
+
+    def __call__(self, x: Tensor) -> list[Tensor]:
+        """The outputs of the part."""
+        return (self.one if len(x) == 1 else self.several)(x)
+
+
+@dataclass(frozen=True)
+class ServedCut:
+    """A cut in service."""
+
+    cut: ShippedCut
+    ways: Ways
+    batches: Batches[list[Frame], Tensor]
+
+
+def compute(
+    cut: ShippedCut, ways: Callable[[Tensor], list[Tensor]]
+) -> Callable[[Sequence[list[Frame]]], list[Any]]:
+    """What a batch of messages is answered with: the last exit's logits, or a sentence in the place of a damaged one."""
+
+    @torch.no_grad()
+    def answers(messages: Sequence[list[Frame]]) -> list[Tensor | SeesawError]:
+        found: list[Tensor | SeesawError] = []
+        for one in messages:
+            try:
+                found.append(joined(cut.crossing, [one], cut.codec))
+            except SeesawError as error:
+                found.append(error)
+        whole = [x for x in found if isinstance(x, Tensor)]
+        if not whole:
+            return found
+        x = cut.received(whole[0] if len(whole) == 1 else torch.cat(whole))
+        logits = iter(ways(x)[0].float().cpu())
+        return [next(logits) if isinstance(x, Tensor) else x for x in found]
+
+    return answers

@@ -14,8 +14,12 @@ class Unsupported(SeesawError):
     """the name of the module in which it stands, where that is known"""
 
 
-def refused(action: str) -> Unsupported:
-    """The error for an action, such as "does sort", that no step takes."""
+FAILURES = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError)
+"""What a network that no step was made for may raise while its steps are made."""
+
+
+def refused(action: str, layer: str = "") -> Unsupported:
+    """The error for an action, such as "does sort", that no step takes, of a layer where that is known."""
     error = Unsupported(f"No native step {action}, so PyTorch's kernels run this network.")
-    error.action = action
+    error.action, error.layer = action, layer
     return error

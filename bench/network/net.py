@@ -192,6 +192,8 @@ class Part(nn.Module):
         self.heads = nn.ModuleDict({str(i): net.head(i) for i in net.exits if start <= i < stop})
         self.final = start < stop == len(net.stages)
         self.incoming, self.outgoing = net.crossing(start), net.crossing(stop)
+        self.dtype = torch.float32 if start else net.sample.dtype
+        """of the numbers that it takes"""
         linked = any(isinstance(head, Linked) for head in self.heads.values())
         self.needs_heads = bool(linked or self.incoming.carried or self.outgoing.carried)
         """whether the output depends on the heads on the way"""

@@ -13,7 +13,7 @@ from bench.execution.chain.tape import watch
 from bench.execution.program.choices import choices
 from bench.execution.program.encode import Code, Encoder
 from bench.execution.program.forms import FormChoice
-from bench.execution.unsupported import Unsupported
+from bench.execution.unsupported import FAILURES, Unsupported
 
 TOLERANCE = 1e-4
 """By how much a chain may differ from the network it was made from, relative to its largest output."""
@@ -67,7 +67,7 @@ def chain_of(
         tape = watch(module, run, example)
         program = program_of(tape, lanes)
         chain = Chain(Encoder(program, form or measured.form).code(), tape.shapes)
-    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError) as error:
+    except FAILURES as error:
         raise Unsupported(f"No chain can be made of this network ({error}).") from error
     measured.keep()
     _check(chain, run, example)

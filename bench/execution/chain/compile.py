@@ -7,7 +7,7 @@ and operators that only move numbers (views, slices, permutations, paddings) bec
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from bench.execution.chain.pools import adaptive, average, largest, mean
 from bench.execution.chain.tape import Call, Ref, Tape
 from bench.execution.chain.views import MOVES, SAME, moved
 from bench.execution.program.layout import ABSENT
-from bench.execution.program.program import Input, Output, Program
-from bench.execution.unsupported import Unsupported, refused
+from bench.execution.program.program import Affine, Each, Input, Output, Program, ProgramStep
+from bench.execution.unsupported import FAILURES, Unsupported, refused
 
 Handle = Callable[[Draft, Call], Value | Pending]
 
@@ -68,18 +68,29 @@ def program_of(tape: Tape, lanes: int, *, tight: bool = False, early: int = 0) -
     draft.steps.append(Input(places.reshape(-1)))
     draft.values[0] = places[None]
     for call in tape.calls:
+        first = len(draft.steps)
         try:
             if call.name not in HANDLES:
                 raise refused(f"does {call.name}")
-            draft.values[call.out] = HANDLES[call.name](draft, call)
+            value = draft.values[call.out] = HANDLES[call.name](draft, call)
         except Unsupported as error:
             error.layer = error.layer or call.layer
             raise
+        except FAILURES as error:
+            raise refused(f"does {call.name} in a way that no step takes ({error})", call.layer) from error
+        _name(call.layer, [*draft.steps[first:], *([value.layer] if isinstance(value, Pending) else [])])
         if call.out in stops:
             _give(draft, stops[call.out], call.out, straight=True)
     for number, output in list(enumerate(tape.outputs))[early:]:
         _give(draft, number, output)
     return Program(draft.steps, draft.room, [math.prod(shape) for shape in tape.shapes], tape.shapes)
+
+
+def _name(layer: str, steps: Sequence[ProgramStep]) -> None:
+    """Let steps that have no name yet bear that of a layer."""
+    for step in steps:
+        if isinstance(step, Affine | Each) and not step.layer:
+            step.layer = layer
 
 
 def _give(draft: Draft, number: int, output: int, straight: bool = False) -> None:

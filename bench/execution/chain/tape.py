@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from bench.execution.unsupported import FAILURES, refused
 from bench.network.sparse.mask import masked
 
 
@@ -155,14 +156,20 @@ def watch(module: nn.Module, run: Callable[[Tensor], Sequence[Tensor]], example:
         module: with its masks.
         run: takes a batch of one sample, returns the outputs.
         example: that sample, (1, ...).
+
+    Raises:
+        Unsupported: the network does not run on it, or gives what does not depend on it.
     """
     with torch.inference_mode(False), torch.no_grad():  # inference mode records no parts of operators
         start = example.clone()
         recorder = _Recorder(start)
         with recorder, _named(module, recorder.inside):
-            outputs = list(run(start))
+            try:
+                outputs = list(run(start))
+            except FAILURES as error:
+                raise refused(f"does not run on one sample ({error})", recorder.layer) from error
     if any(id(output) not in recorder.numbers or output.shape[0] != 1 for output in outputs):
-        raise ValueError("an answer does not depend on the input, or is none for each sample")
+        raise refused("gives an answer that does not depend on the input, or is none for each sample")
     return Tape(
         tuple(example.shape[1:]),
         recorder.calls,

@@ -13,8 +13,12 @@ CHUNK = 32
 
 
 def reads(step: Affine, *, kept: bool = False) -> np.ndarray:
-    """How far from a column's place its number of each position lies, (P,); `kept`: of the image's own positions alone."""
-    return _offsets(step, step.in_outer, step.in_inner, kept)
+    """How far from a column's place its number for each sum lies, (P W,), those of a window one after the other.
+
+    `kept`: of the image's own positions alone.
+    """
+    offsets = _offsets(step, step.in_outer, step.in_inner, kept)
+    return offsets if step.window is None else np.add.outer(offsets, step.window).reshape(-1)
 
 
 def writes(step: Affine, *, kept: bool = False) -> np.ndarray:
@@ -37,7 +41,7 @@ def rows_of(step: Affine, rows: np.ndarray) -> np.ndarray:
 
 
 def products(arena: np.ndarray, step: Affine, group: Group, values: np.ndarray) -> np.ndarray:
-    """Sums of products of a group's rows, (N, R, P), in the type of the values.
+    """Sums of products of a group's rows, (N, R, P), the largest of each window, in the type of the values.
 
     Args:
         arena: of N samples, (N, places).
@@ -52,7 +56,8 @@ def products(arena: np.ndarray, step: Affine, group: Group, values: np.ndarray) 
         )
         for start in range(0, len(arena), CHUNK)
     ]
-    return np.concatenate(found)
+    sums = np.concatenate(found)
+    return sums if step.window is None else sums.reshape(*sums.shape[:2], -1, len(step.window)).max(3)
 
 
 def added(arena: np.ndarray, step: Affine, rows: np.ndarray) -> np.ndarray:

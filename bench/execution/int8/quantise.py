@@ -16,7 +16,7 @@ from bench.execution.int8.arena import added, clear, products, reads, rows_of, s
 from bench.execution.int8.levels import FINE, TOP, Scaling, level, scaling
 from bench.execution.program.program import Affine, Each, ProgramStep, Zero
 from bench.execution.row_groups import Group
-from bench.execution.unsupported import refused
+from bench.execution.unsupported import Unsupported, refused
 
 WIDEST = 1 << 30
 """Neither the products of a row nor its bias sum up to this."""
@@ -169,13 +169,19 @@ def quantised(
             if isinstance(step, Zero):
                 scale[clear(arena, step)] = np.nan
                 steps.append(step)
-            elif isinstance(step, Each):
-                steps.append(_each(arena, scale, step))
-            else:
-                assert isinstance(step, Affine)
-                steps.append(_affine(arena, scale, step, is_answer=[n] == answers))
+                continue
+            assert isinstance(step, Affine | Each)
+            try:
+                if isinstance(step, Each):
+                    steps.append(_each(arena, scale, step))
+                else:
+                    steps.append(_affine(arena, scale, step, is_answer=[n] == answers))
+            except Unsupported as error:
+                error.layer = error.layer or step.layer
+                raise
         if number < len(logits) and len(answers) != 1:
-            raise refused(f"has an exit {number} that is no linear layer")
+            last = [step.layer for step in stretch if isinstance(step, Affine | Each)][-1:]
+            raise refused(f"gives the logits of exit {number} and is no linear layer", "".join(last))
         found.append(steps)
     sent = 1.0 if feature is None else _only(scale[feature])
     return IntProgram(inputs, found, feature, size, np.float32(1 / own), np.float32(sent))
@@ -216,7 +222,7 @@ def _affine(arena: np.ndarray, scale: np.ndarray, step: Affine, *, is_answer: bo
     bias = np.rint(step.bias / (came * weights)).astype(np.int32)
     if is_answer:
         if step.more is not None or np.isfinite(step.low) or np.isfinite(step.high):
-            raise refused("has an exit that adds to its logits, or bounds them")
+            raise refused("gives an exit's logits and adds to them, or bounds them")
         return IntAffine(step, groups, bias, None, 0, (came * weights).astype(np.float32))
     keep = np.ones(step.length, bool) if step.keep is None else step.keep
     kept = np.tile(keep, step.outer * step.inner)

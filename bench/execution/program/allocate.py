@@ -17,7 +17,7 @@ def settle(program: Program) -> Program:
     first: dict[int, int] = {}
     last: dict[int, int] = {}
     for n, step in enumerate(program.steps):
-        for places in _places(step):
+        for places in places_of(step):
             for buffer in np.unique(room.of(places[places != ABSENT])):
                 first.setdefault(int(buffer), n)
                 last[int(buffer)] = n
@@ -42,7 +42,7 @@ def settle(program: Program) -> Program:
     return Program(steps, Room(room.lanes, list(settled.values())), program.counts, program.shapes)
 
 
-def _places(step: ProgramStep) -> Iterator[np.ndarray]:
+def places_of(step: ProgramStep) -> Iterator[np.ndarray]:
     """All places that a step reads or writes; one of each buffer is enough."""
     if isinstance(step, Affine):
         yield np.array([step.out])

@@ -26,6 +26,8 @@ class Affine:
         more: numbers to add: place of the first, then floats from one row, line and run to the next.
         keep: which positions of a run are numbers of the image, boolean (length,); None where all are.
         ring: for a layer of cyclic diagonals, their offsets round a ring, and the length of the ring.
+        window: for a layer whose result is the largest sum of a window, how far from the first position the sums of a result
+            are taken, rising from 0 (W,); None where the result is the sum.
     """
 
     groups: list[Group]
@@ -47,11 +49,15 @@ class Affine:
     ring: tuple[np.ndarray, int] | None = None
     twice: int | None = None
     """place of the inputs, every ring of them twice in a row, for a layer that slides along them"""
+    layer: str = ""
+    """name of the module that it comes from"""
+    window: np.ndarray | None = None
 
     @property
     def macs(self) -> int:
         """Products of one call."""
-        return sum(g.values.size for g in self.groups) * self.outer * self.inner * self.length
+        windows = 1 if self.window is None else len(self.window)
+        return sum(g.values.size for g in self.groups) * self.outer * self.inner * self.length * windows
 
 
 @dataclass
@@ -69,6 +75,8 @@ class Each:
     largest: bool = False
     low: float = -math.inf
     high: float = math.inf
+    layer: str = ""
+    """name of the module that it comes from"""
 
 
 @dataclass

@@ -19,7 +19,7 @@ from bench.network.net import Part
 from bench.shipping.c.int_steps import IntSteps
 from bench.shipping.c.program import PartProgram, int_program, part_program
 from bench.shipping.c.steps import Steps
-from bench.shipping.c.tables import number, quoted
+from bench.shipping.c.tables import BYTE, PLACE, number, quoted
 
 TEXTS = Path(__file__).parent / "text"
 ORDER = ("zero", "each", "layer", "int_zero", "int_each", "int_layer", "copy")
@@ -93,7 +93,11 @@ def code_of(
     header = _header(part, program, policies, receives, frame, room)
     functions = [_text(name) for name in ORDER if name in steps.used]
     if ints is not None:
-        functions = [_text("level"), _text("scaled"), *functions]
+        gaps = {"BYTES": BYTE, "WIDE": PLACE}
+        used = "".join(f"#define MODEL_{name} {int(kind in steps.gaps)}\n" for name, kind in gaps.items())
+        functions = [
+            f"/* The types of gaps between columns. */\n{used}", _text("level"), _text("scaled"), *functions
+        ]  # fmt: skip
     if policies:
         body.append(_thresholds(policies) + _text("scores"))
     if receives or give is not None:
@@ -154,12 +158,22 @@ def _room(program: PartProgram, steps: Steps) -> Room:
     if not isinstance(steps, IntSteps):
         sizes = [f"#define MODEL_NUMBERS {program.size}"]
         return Room(sizes, "  float numbers[MODEL_NUMBERS];\n", 4 * program.size + 8)
-    numbers, scratch = (-(-max(one, 1) // 4) * 4 for one in (program.size, steps.scratch))
+    sizes = {
+        "SUMS": max(steps.sums, 1),
+        "SCRATCH": _multiple(steps.scratch, 2),
+        "NUMBERS": _multiple(program.size, 4),
+    }
     return Room(
-        [f"#define MODEL_NUMBERS {numbers}", f"#define MODEL_SCRATCH {scratch}"],
-        "  float logits[MODEL_CLASSES];\n  int8_t numbers[MODEL_NUMBERS], scratch[MODEL_SCRATCH];\n",
-        numbers + scratch + 4 * steps.classes + 8,
+        [f"#define MODEL_{name} {size}" for name, size in sizes.items()],
+        "  float logits[MODEL_CLASSES];\n  int32_t sums[MODEL_SUMS];\n  int16_t scratch[MODEL_SCRATCH];\n"
+        "  int8_t numbers[MODEL_NUMBERS];\n",
+        4 * sizes["SUMS"] + 2 * sizes["SCRATCH"] + sizes["NUMBERS"] + 4 * steps.classes + 8,
     )
+
+
+def _multiple(size: int, of: int) -> int:
+    """The next multiple of a number that is at least a size, and not 0."""
+    return -(-max(size, 1) // of) * of
 
 
 def _text(name: str) -> str:

@@ -12,9 +12,6 @@ from bench.execution.program.program import Affine, Each, ProgramStep, Zero
 from bench.shipping.c.steps import NONE, Fields, Steps, ordered, shape_of, values_of
 from bench.shipping.c.tables import FLOAT, LEVEL, WHOLE
 
-BESIDE = 4
-"""Rows whose sums are computed together."""
-
 
 @dataclass
 class IntSteps(Steps):
@@ -22,11 +19,13 @@ class IntSteps(Steps):
 
     Attributes:
         classes: how many logits an exit has.
-        scratch: levels that a layer gathers beside the arena's, at most.
+        scratch: numbers of 16 bits that a layer gathers beside the arena's levels, at most.
+        sums: rows whose largest sums a layer keeps, at most.
     """
 
     classes: int = 0
     scratch: int = 0
+    sums: int = 0
 
     def call(self, step: ProgramStep | IntStep) -> str:
         """The statement in C that carries out a step, whose constants are added."""
@@ -42,16 +41,23 @@ class IntSteps(Steps):
         places = Affine(layer.groups, step.columns, step.bias)
         layers = [ordered(places, group) for group in layer.groups]
         values = values_of(layers)
-        fields = self._index(layers) | shape_of(step)
-        single = all(len(group.rows) == 1 for group, _ in layers)
-        uniform = single and len(layers) > 1 and bool((values == values[0]).all())
-        if fields["bytes"] != NONE or fields["wide"] != NONE:
-            self.scratch = max([self.scratch, *(len(columns) for _, columns in layers)])
+        fields = self._index(layers) | self._window(step) | _positions(step)
+        single = step.outer * step.inner * step.length == 1 and step.window is None
+        alone = all(len(group.rows) == 1 for group, _ in layers)
+        alike = single and alone and len(layers) > 1 and bool((values == values[0]).all())
+        gapped = fields["bytes"] != NONE or fields["wide"] != NONE
+        together = [
+            (len(group.rows), len(columns)) for group, columns in layers if not gapped or len(group.rows) > 1
+        ]
+        if single and gapped:
+            self.scratch = max([self.scratch, *(-(-count // 2) for _, count in together)])
+        elif not single:
+            self.scratch = max([self.scratch, *(2 * count for _, count in together)])
+        if step.window is not None:
+            self.sums = max([self.sums, *(rows for rows, _ in together)])
         fields |= {
-            "values": self.tables.add(values[:1] if uniform else values, LEVEL),
-            "values_step": 0 if uniform else 1,
-            "walks": int(uniform),
-            "together": BESIDE if step.length >= BESIDE else 2,
+            "values": self.tables.add(values[:1] if alike else values, LEVEL),
+            "alike": int(alike),
         }
         fields |= self._rows("bias", layer.bias, WHOLE)
         if layer.scales is not None:
@@ -81,6 +87,16 @@ class IntSteps(Steps):
             | {"factors": self.tables.add(each.scaling.factors, WHOLE)}
             | _scaled(each.scaling)
         )
+
+
+def _positions(step: Affine) -> Fields:
+    """The positions of a layer as lines and places in a line, and what it adds."""
+    fields = shape_of(step)
+    length = fields.pop("length")
+    if step.length == 1:
+        return fields
+    assert step.inner == 1, "a layer has runs of several positions in a line"
+    return fields | {"inner": length, "in_inner": 1, "out_inner": 1, "more_inner": 1}
 
 
 def _scaled(scaling: Scaling) -> Fields:

@@ -15,8 +15,9 @@ from bench.execution.chain.tape import watch
 from bench.execution.int8.quantise import IntProgram, quantised
 from bench.execution.program.allocate import settle
 from bench.execution.program.program import Input, Output, ProgramStep
-from bench.execution.unsupported import Unsupported
+from bench.execution.unsupported import FAILURES, Unsupported
 from bench.network.net import Part
+from bench.shipping.c.pooled import pooled
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ def part_program(part: Part) -> PartProgram:
             "Logits of earlier exits cross this cut with the feature, and C has no frame for them. Cut where no later "
             "head reads them, or leave --cut out."
         )
+    if part.dtype != torch.float32:
+        kind = str(part.dtype).removeprefix("torch.")
+        raise SeesawError(_sentence(f"stages.{part.start}", f"takes {kind} and no float32"))
     example = torch.zeros(1, *part.incoming.shape)
 
     def run(x: Tensor) -> Sequence[Tensor]:
@@ -57,10 +61,10 @@ def part_program(part: Part) -> PartProgram:
 
     try:
         tape = watch(part, run, example)
-        program = settle(program_of(tape, 1, tight=True, early=len(part.heads)))
+        program = settle(pooled(program_of(tape, 1, tight=True, early=len(part.heads))))
     except Unsupported as error:
         raise SeesawError(_sentence(error.layer, error.action)) from error
-    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError) as error:
+    except FAILURES as error:
         raise SeesawError(_sentence("", f"does what no step takes ({error})")) from error
     stretches, logits, feature, inputs = [[]], [], None, np.zeros(0, int)
     for step in program.steps:
@@ -99,13 +103,13 @@ def int_program(program: PartProgram, x: Tensor) -> IntProgram:
             x.float().numpy(),
         )
     except Unsupported as error:
-        raise SeesawError(
-            f"This part {error.action}, which cannot be said in C of int8. Choose another backbone or cut, or pack it with "
-            "--values float32."
-        ) from error
+        advice = "pack it with --values float32"
+        raise SeesawError(_sentence(error.layer, error.action, "C of int8", advice)) from error
 
 
-def _sentence(layer: str, action: str) -> str:
+def _sentence(layer: str, action: str, language: str = "C", advice: str = "leave --c out") -> str:
     """Why there is no C for a part."""
     place = f"The layer {layer}" if layer else "This part"
-    return f"{place} {action}, which cannot be said in C. Choose another backbone or cut, or leave --c out."
+    return (
+        f"{place} {action}, which cannot be said in {language}. Choose another backbone or cut, or {advice}."
+    )

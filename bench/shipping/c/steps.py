@@ -12,7 +12,7 @@ from bench.execution.program.layout import ABSENT
 from bench.execution.program.program import Affine, Each, ProgramStep, Zero
 from bench.execution.row_groups import Group
 from bench.shipping.c.loops import columns, loops_of
-from bench.shipping.c.tables import BYTE, FLOAT, Tables, number
+from bench.shipping.c.tables import BYTE, FLOAT, PLACE, Tables, number
 
 NONE = "0"
 """A null pointer."""
@@ -27,11 +27,13 @@ class Steps:
         tables: the numbers that the constants point to.
         constants: in C, one a step.
         used: names of the functions' files.
+        gaps: types of the tables of gaps.
     """
 
     tables: Tables = field(default_factory=Tables)
     constants: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    gaps: set[str] = field(default_factory=set)
 
     def call(self, step: ProgramStep | IntStep) -> str:
         """The statement in C that carries out a step, whose constants are added."""
@@ -68,7 +70,7 @@ class Steps:
         layers = [ordered(step, group) for group in step.groups]
         values = values_of(layers)
         uniform = bool((values == values[0]).all())
-        return self._index(layers) | shape_of(step) | {
+        return self._index(layers) | self._window(step) | shape_of(step) | {
             "values": self.tables.add(values[:1] if uniform else values, FLOAT),
             "bias": self.tables.add(step.bias, FLOAT),
             "values_step": 0 if uniform else 1,
@@ -79,9 +81,10 @@ class Steps:
     def _index(self, layers: Sequence[tuple[Group, np.ndarray]]) -> Fields:
         """Which places each group's rows read, and where these rows are."""
         order = np.concatenate([group.rows for group, _ in layers])
+        straight = all((np.diff(places) == 1).all() for _, places in layers)
         gaps, offsets = _gaps([places for _, places in layers])
-        top = int(gaps.max(initial=1))
-        straight, narrow = bool((gaps == 1).all()), top < 256
+        narrow = int(gaps.max(initial=1)) < 256
+        self.gaps |= set() if straight else {BYTE if narrow else PLACE}
         counts = {
             "rows": np.array([len(group.rows) for group, _ in layers]),
             "columns": np.array([len(places) for _, places in layers]),
@@ -98,6 +101,12 @@ class Steps:
             same = bool((one == one[0]).all())
             fields |= {key: self.tables.add(one[:1] if same else one), f"{key}_step": 0 if same else 1}
         return fields
+
+    def _window(self, step: Affine) -> Fields:
+        """The sums of which a result is the largest."""
+        if step.window is None:
+            return {"window": NONE, "windows": 1}
+        return {"window": self.tables.add(step.window), "windows": len(step.window)}
 
     def _each(self, step: Each) -> Fields:
         return self._elements(step) | {"low": number(step.low), "high": number(step.high)}
@@ -152,12 +161,12 @@ def ordered(step: Affine, group: Group) -> tuple[Group, np.ndarray]:
 
 
 def _gaps(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
-    """The gaps between the columns of all groups, equal rows of gaps once where that is shorter.
+    """The gaps before the columns of all groups, 0 before the first, equal rows of gaps once where that is shorter.
 
     Returns:
         The gaps; where each group's begin, or None where they follow one another, group by group.
     """
-    rows = [np.diff(places) for places in groups]
+    rows = [np.diff(places, prepend=places[:1]) for places in groups]
     begins: dict[bytes, int] = {}
     kept, offsets, length = [], [], 0
     for row in rows:

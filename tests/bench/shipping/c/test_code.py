@@ -251,6 +251,61 @@ def test_what_c_has_not_is_a_sentence_with_the_layer():
         code_of(net.eval().whole(), "", {})
 
 
+class Told(nn.Module):
+    def forward(self, x):
+        return x.view(2, -1) if x.shape[-1] == 3 else x
+
+
+@pytest.mark.parametrize(
+    ("stage", "sentence"),
+    [
+        (Told(), r"The layer stages\.0\.2 does not run on one sample \(.*\), which cannot be said in C\."),
+        (nn.LayerNorm(3), r"The layer stages\.0\.2 does native_layer_norm"),
+    ],
+)
+def test_whatever_a_layer_does_its_name_is_in_the_sentence(stage, sentence):
+    net = Net([nn.Sequential(nn.Flatten(), nn.Linear(4, 4), nn.Identity())], Sample((1, 2, 2)), 4)
+    net.hang(0, nn.Identity())
+    net.stages[0][1], net.stages[0][2] = nn.Linear(4, 3), stage
+    with pytest.raises(SeesawError, match=sentence):
+        code_of(net.eval().whole(), "", {})
+
+
+def test_token_ids_are_no_numbers_of_c():
+    embedding = nn.Sequential(nn.Embedding(9, 4), nn.Flatten())
+    net = Net([embedding], Sample((3,), torch.int64, vocabulary=9), 12)
+    net.hang(0, nn.Identity())
+    with pytest.raises(
+        SeesawError, match=r"The layer stages\.0 takes int64 and no float32, which cannot be said in C\."
+    ):
+        code_of(net.eval().whole(), "", {})
+
+
+def test_what_has_no_int8_is_a_sentence_with_the_layer():
+    class Joined(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.last = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(8, 4)
+
+        def forward(self, x):
+            return self.last(torch.cat([self.a(x), 100 * self.b(x)], 1))
+
+    net = Net([nn.Sequential(nn.Flatten(), Joined())], Sample((1, 2, 2)), 4)
+    net.hang(0, nn.Identity())
+    part = net.eval().whole()
+    with pytest.raises(
+        SeesawError,
+        match=r"The layer stages\.0\.1\.last reads numbers of several scales at once, which.*int8",
+    ):
+        code_of(part, "", {}, torch.randn(8, 1, 2, 2))
+    net = Net([nn.Flatten()], Sample((1, 2, 2)), 4)
+    net.hang(0, nn.ReLU())
+    with pytest.raises(
+        SeesawError, match=r"The layer heads\.0 gives the logits of exit 0 and is no linear layer"
+    ):
+        code_of(net.eval().whole(), "", {}, torch.randn(8, 1, 2, 2))
+
+
 def test_exits_that_are_one_tensor_are_refused_not_misnumbered():
     net = Net([nn.Sequential(nn.Flatten(), nn.Linear(4, 4)), nn.Identity()], Sample((1, 2, 2)), 4)
     net.hang(0, nn.Identity())

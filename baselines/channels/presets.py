@@ -47,7 +47,7 @@ class ThreeG(Preset):
 
 
 class Lte(Preset):
-    """An LTE link: 5.85 Mbit/s up, 13.8 down, 53 ms; its radio stays awake for 11.6 s."""
+    """An LTE link: 5.85 Mbit/s up, 13.8 down, 55 ms; its radio stays awake for 11.6 s."""
 
     radio: ClassVar[RadioName] = "lte"
 
@@ -59,7 +59,7 @@ class FiveG(Preset):
 
 
 class Wifi(Preset):
-    """A Wi-Fi link: 18.9 Mbit/s up, 55 down, 5 ms."""
+    """A Wi-Fi link: 18.9 Mbit/s up, 55 down, 20 ms."""
 
     radio: ClassVar[RadioName] = "wifi"
 

@@ -4,6 +4,7 @@ Covers: baselines/channels/presets.py
 """
 
 import re
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -19,6 +20,51 @@ from bench import Channel, choose
 def test_every_number_has_a_source_that_the_file_names(name):
     sources = set(re.findall(r"^  (\w+):", radios.__doc__, re.M))
     assert set(RADIOS[name].sources) <= sources
+    assert "assumed" not in sources
+
+
+def test_the_table_of_the_documentation_has_these_numbers_and_sources():
+    page = (Path(__file__).parents[3] / "docs" / "codecs.md").read_text()
+    rows = {
+        row[0].strip("` "): row[1:]
+        for row in (line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `"))
+    }
+    letters = dict(re.findall(r"^\* \*\*(\w)\*\* `(\w+)`:", page, re.M))
+    for name, radio in RADIOS.items():
+        cells = [cell.split() for cell in rows[name]]
+        values = [float(cell[0].replace(",", "")) for cell in cells]
+        assert values == pytest.approx(
+            [
+                radio.up,
+                radio.down,
+                radio.rtt,
+                radio.watts,
+                radio.nanojoules,
+                radio.tail_seconds,
+                radio.tail_watts,
+            ]
+        )
+        s = radio.sources
+        assert [letters[cell[1]] for cell in cells] == [
+            s.rates,
+            s.rates,
+            s.rtt,
+            s.sending,
+            s.sending,
+            s.tail,
+            s.tail,
+        ]
+    assert set(letters.values()) == {one for radio in RADIOS.values() for one in radio.sources}
+
+
+@pytest.mark.parametrize("name", get_args(RadioName))
+def test_the_first_line_of_a_preset_has_its_round_trip(name):
+    first = (type(choose(Channel, name).plugin).__doc__ or "").partition("\n")[0]
+    trips = [
+        float(value) * (1 if unit == "ms" else 1000)
+        for value, unit in re.findall(r", ([\d.]+) (ms|s)\b", first)
+    ]
+    assert trips == [RADIOS[name].rtt]
 
 
 @pytest.mark.parametrize("name", get_args(RadioName))

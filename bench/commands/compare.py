@@ -16,7 +16,7 @@ from bench.plugins.names import check_names
 from bench.runs.sweeps.places import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from bench.runs.request import ResolvedRun
     from bench.runs.workers import News
@@ -85,9 +85,7 @@ def compare(
     with out.status("Loading PyTorch ..."):
         from bench.records.record import is_record
         from bench.runs.grid import grid
-        from bench.runs.progress import Cells
         from bench.runs.request import ResolvedRun
-        from bench.runs.sweeps.page import SweepPage
         from bench.runs.sweeps.sweep import hold_installed, run_elsewhere
         from bench.runs.workers import work_off
 
@@ -101,37 +99,23 @@ def compare(
         every_seed,
     )
     runs = [ResolvedRun.of(cell) for cell in cells]
-    open_ = [run for run in runs if measure or not (run.is_done and is_record(run.path))]
+    done = [run for run in runs if run.is_done and is_record(run.path)]
+    left = runs if measure else [run for run in runs if run not in done]
     out.print(
-        f"{run_options.task}: {len(cells)} cells, {len(cells) - len(open_)} have a record, {len(open_)} to run.",
+        f"{run_options.task}: {len(runs)} cells, {len(done)} have a record, {len(left)} to {'measure' if measure else 'run'}.",
         style="bold",
     )
-    failed: list[tuple[str, str]] = []
-    begun = time.monotonic()
-    names = [f"{run.setup.model_at_density} seed {run.seed}" for run in open_]
-    with Cells(out, names) as progress:
-        requests = [run.request for run in open_]
-        show: list[Callable[[News], None]] = [progress]
-        if place is None:
-            own = threads or max(1, (os.cpu_count() or 1) // workers)
-            every = work_off(requests, workers, own, deterministic=deterministic, measure=measure)
-        elif requests:
-            every = run_elsewhere(place, requests, threads, deterministic=deterministic, measure=measure)
-            folder = run_options.runs if run_options.publish else pages or runs[0].store.records.parent
-            page = SweepPage(folder / "sweep.html", names, run_options.task)
-            page.write()
-            out.print(f"Progress: {page.path}", soft_wrap=True)
-            show.append(page)
-        else:
-            every = iter(())
-        for news in every:
-            for one in show:
-                one(news)
-            if news.kind == "failed":
-                failed.append((names[news.number], news.line))
-    if open_:
-        out.print(f"{len(open_) - len(failed)} cells run in {(time.monotonic() - begun) / 60:.1f} min.")
-    _show_grid(runs, pages)
+    requests = [run.request for run in left]
+    if place is None:
+        own = threads or max(1, (os.cpu_count() or 1) // workers)
+        every = work_off(requests, workers, own, deterministic=deterministic, measure=measure)
+    else:
+        every = run_elsewhere(place, requests, threads, deterministic=deterministic, measure=measure)
+    folder = pages or runs[0].store.records.parent
+    follows = place is not None and bool(left)
+    page = (run_options.runs if run_options.publish else folder) / "sweep.html" if follows else None
+    failed = _follow(left, every, run_options.task, page)
+    _show_grid(runs, folder)
     for name, reason in failed:
         out.print(f"Failed: {name}: {reason}", style="red", soft_wrap=True)
     if failed:
@@ -140,7 +124,38 @@ def compare(
         )
 
 
-def _show_grid(runs: list[ResolvedRun], pages: Path | None) -> None:
+def _follow(
+    runs: list[ResolvedRun], every: Iterable[News], task: str, page: Path | None
+) -> list[tuple[str, str]]:
+    """Show how far the cells are as their news come in, on a page too where one is named.
+
+    Returns:
+        The name of each that failed, and the reason.
+    """
+    from bench.runs.progress import Cells
+    from bench.runs.sweeps.page import SweepPage
+
+    if not runs:
+        return []
+    failed: list[tuple[str, str]] = []
+    begun = time.monotonic()
+    names = [f"{run.setup.model_at_density} seed {run.seed}" for run in runs]
+    with Cells(out, names) as progress:
+        show: list[Callable[[News], None]] = [progress]
+        if page is not None:
+            show.append(sweep := SweepPage(page, names, task))
+            sweep.write()
+            out.print(f"Progress: {sweep.path}", soft_wrap=True)
+        for news in every:
+            for one in show:
+                one(news)
+            if news.kind == "failed":
+                failed.append((names[news.number], news.line))
+    out.print(f"{len(runs) - len(failed)} cells run in {(time.monotonic() - begun) / 60:.1f} min.")
+    return failed
+
+
+def _show_grid(runs: list[ResolvedRun], pages: Path) -> None:
     """Print the rows of these cells alone, then where the whole board is that they stand on; write and mirror it."""
     from bench.boards.board import read_boards
     from bench.boards.pages import write_pages
@@ -149,7 +164,7 @@ def _show_grid(runs: list[ResolvedRun], pages: Path | None) -> None:
     from bench.records.mirror import leaderboard
     from bench.records.setup import board_of
 
-    store, pages = runs[0].store, pages or runs[0].store.records.parent
+    store = runs[0].store
     boards, _ = read_boards(store)
     board = boards.get(board_of(runs[0].setup))
     if board is not None:

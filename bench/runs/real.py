@@ -40,6 +40,8 @@ LEAD = 0.1
 """Seconds between the last of them and the beginning."""
 FOREVER = 3600.0
 """Seconds for an answer where there is no deadline."""
+AS_PICTURE = {"image8": "picture[format=values]", "jpeg": "picture[quality=90]"}
+"""The codecs of images that every run measures at cut 0, and the plugin that gives the same bytes."""
 Laid = Literal["proxy", "netem"]
 LETTERS = {"exit": EXIT, "server": SERVER, "fallback": FALLBACK}
 HEADER = (
@@ -62,6 +64,11 @@ class Way:
     threshold: float | None
 
     @property
+    def packed_codec(self) -> str:
+        """The spec by which the codec is packed: what every run measures at cut 0 has a name that is no plugin's."""
+        return AS_PICTURE.get(self.codec, self.codec) if self.cut == 0 else self.codec
+
+    @property
     def split(self) -> str | None:
         """The spec of the device's split policy; None where everything is sent."""
         return None if self.threshold is None else f"fixed[cut={self.cut},threshold={self.threshold:g}]"
@@ -75,10 +82,10 @@ class Way:
         """
         choice = choose(SplitPolicy, spec)
         settings = choice.settings
-        if choice.name != "fixed" or not settings["codec"] or settings["cut"] < 1:
+        if choice.name != "fixed" or not settings["codec"]:
             raise SeesawError(
                 f"A real deployment cuts every request at one place, by one codec, and {spec!r} does not. Give --policy "
-                "'fixed[cut=2,codec=float32]', with a cut behind the first stage."
+                "'fixed[cut=2,codec=float32]'; at cut 0, where the image is sent, 'fixed[cut=0,codec=image8]'."
             )
         return cls(settings["cut"], settings["codec"], settings["threshold"])
 
@@ -197,13 +204,19 @@ def served(
     """
     way = Way.of(policy)
     resolved = ResolvedRun.of(RunRequest.of(run, records=store.records, runs=store.runs))
+    data, taken = resolved.splits(), resolved.about.sample.shape
+    if way.cut == 0 and tuple(data.test.inputs.shape[1:]) != taken:
+        raise SeesawError(
+            f"The run has measured images of {tuple(data.test.inputs.shape[1:])}, and a device sends {taken}, which the network takes. Give "
+            "a policy with a cut behind the first stage."
+        )
     with TemporaryDirectory(prefix="seesaw-real-") as top:
         folder = Path(top) / "shipped"
         report("Packing both parts ...")
-        shipment_of(resolved, folder, samples=CHECKED, cut=way.cut, codec=way.codec).pack()
+        shipment_of(resolved, folder, samples=CHECKED, cut=way.cut, codec=way.packed_codec).pack()
         report("Starting the server ...")
         with listening("serve", str(folder), "--listen", "127.0.0.1:0", "--batch", "1") as server:
-            yield Served(way, folder, server.address, resolved.splits(), server.process.pid)
+            yield Served(way, folder, server.address, data, server.process.pid)
 
 
 def really(

@@ -2,102 +2,38 @@
 
 from __future__ import annotations
 
-import csv
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from itertools import chain
+from itertools import repeat as repeat_
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.progress import Progress
-from rich.table import Table
 
 from bench.commands import options
 from bench.commands.options import out
-from bench.commands.split.serve import read_token
-from bench.errors import SeesawError, counted, needing
+from bench.commands.split import places
+from bench.commands.split.inputs import Input, inputs_of
+from bench.commands.split.serve import ClearText, read_token
+from bench.commands.split.tally import Lines, Tally, table_of
 from bench.files import writable
 from bench.plugins.names import check_names
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from bench.shipping.serving.device import Device
 
-    from bench.shipping.serving.device import Answer, Device
-
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-HEADER = (
-    "sample",
-    "label",
-    "answer",
-    "place",
-    "exit",
-    "cut",
-    "seconds",
-    "device",
-    "server",
-    "bytes",
-    "input",
-)
-
-
-@dataclass
-class Input:
-    """One sample to answer: the tensor as the network takes it, its label where one is known, and where it comes from."""
-
-    x: Tensor
-    label: int | None = None
-    source: str = ""
-
-
-@dataclass
-class Tally:
-    """What became of the samples so far."""
-
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    bytes: dict[str, int] = field(default_factory=dict)
-    right: dict[str, list[bool]] = field(default_factory=dict)
-
-    def add(self, answer: Answer, label: int | None) -> None:
-        """Count an answer under where it was given."""
-        name = "server" if answer.exit is None else f"{answer.place} {answer.exit}"
-        self.seconds.setdefault(name, []).append(answer.seconds)
-        self.bytes[name] = self.bytes.get(name, 0) + answer.bytes
-        if label is not None:
-            self.right.setdefault(name, []).append(answer.label == label)
-
-    @property
-    def count(self) -> int:
-        """Answers so far."""
-        return sum(map(len, self.seconds.values()))
-
-
-class _Lines:
-    """A CSV file whose lines are on their way to the disk as soon as they are written."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = open(path, "w", newline="", encoding="utf-8")  # noqa: SIM115
-        self._writer = csv.writer(self._file)
-        self.write(HEADER)
-
-    def write(self, cells: Sequence[object]) -> None:
-        self._writer.writerow(cells)
-        self._file.flush()
-
-    def __enter__(self) -> _Lines:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._file.close()
+NO_EXIT = "No exit lies on the device: where the server does not answer in time, the program ends. Cut behind an exit."
 
 
 def device(
     folders: Annotated[
         list[Path],
         typer.Argument(
-            help="that `seesaw pack --cut K` wrote, or one that holds several cuts of one network"
+            help="that `seesaw pack --cut K` wrote, or one that holds several cuts of one network; or a record, whose network is packed first",
+            metavar="SHIPPED-OR-RECORD...",
         ),
     ],
     server: Annotated[
@@ -133,11 +69,21 @@ def device(
         str | None,
         typer.Option(help="spec of the split policy that takes the cut for each sample; `seesaw list split`"),
     ] = None,
-    tls: Annotated[Path | None, typer.Option(help="folder of `seesaw certs`")] = None,
+    tls: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder of `seesaw certs`; with authority.pem alone, for a TLS proxy that wants no certificate"
+        ),
+    ] = None,
     token: Annotated[Path | None, typer.Option(help="file with the word that the server wants")] = None,
+    clear_text: ClearText = False,
+    cut: places.Cuts = None,
+    codec: places.Codecs = None,
+    into: places.Into = None,
     out_: Annotated[
         Path | None, typer.Option("--out", help="CSV file with a line for each answer, as it comes")
     ] = None,
+    runs: options.Runs = options.RUNS,
     data: options.DataSets = options.DATA,
     threads: Annotated[int, typer.Option(min=1, help="of PyTorch")] = 1,
     debug: options.Debug = False,
@@ -151,10 +97,14 @@ def device(
     Examples:
       seesaw serve shipped & seesaw device shipped --server 127.0.0.1:8443
 
+      seesaw device results/records/digits-v1/resnet_sparse-0123456789ab/seed0.json --cut 4 --server 127.0.0.1:8443
+
       seesaw device shipped --server 127.0.0.1:8444 --input pictures --rate 10 --deadline 0.2 --out answers.csv
     """
     if split is not None:
         check_names("split", [split])
+    asked = places.Packing(cut or [], codec or [], into, data, runs)
+    asked.hold(folders)
     word = read_token(token)
     if out_ is not None:
         writable(out_.parent, "Answers", "--out")
@@ -163,165 +113,46 @@ def device(
         from bench.shipping.serving.device import Device
 
         settle(threads, deterministic=False)
-        own = Device(
-            folders,
-            server,
-            tls=tls,
-            token=word,
-            deadline=deadline,
-            policy=policy,
-            split=split,
-            report=status.update,
-        )
-    with own, ExitStack() as stack:
+        with places.shipped(folders, asked, status.update) as there:
+            own = Device(
+                there, server, tls=tls, token=word, clear_text=clear_text, deadline=deadline, policy=policy, split=split,
+                report=status.update,
+            )  # fmt: skip
+    with own:
         inputs, total = inputs_of(own, input_, data, samples)
-        lines = None if out_ is None else stack.enter_context(_Lines(out_))
-        tally = Tally()
-        _hint(own)
-        begun = time.perf_counter()
-        with Progress(console=out, transient=True, disable=not out.is_terminal) as bar:
-            task = bar.add_task("answers", total=total * repeat)
-            for number, (one, answer) in enumerate(_answered(own, inputs, repeat, rate)):
-                tally.add(answer, one.label)
-                bar.update(task, advance=1)
-                if lines is not None:
-                    lines.write(_line(number, one, answer))
-        out.print(_table(tally, time.perf_counter() - begun))
-        if out_ is not None:
-            out.print(str(out_), soft_wrap=True)
+        if own.client is not None and not own.locals[-1].exits:
+            out.print(NO_EXIT, style="yellow")
+        _run(own, _repeated(inputs, repeat), rate, total * repeat, out_)
 
 
-def _hint(own: Device) -> None:
-    if own.client is not None and not own.locals[-1].exits:
-        out.print(
-            "No exit lies on the device: where the server does not answer in time, the program ends. Cut behind an exit.",
-            style="yellow",
-        )
-
-
-def _answered(
-    own: Device, inputs: Sequence[Input] | Iterator[Input], repeat: int, rate: float | None
-) -> Iterator[tuple[Input, Answer]]:
-    begun, number = time.perf_counter(), 0
-    kept = list(inputs) if repeat > 1 else inputs
-    for _ in range(repeat):
-        for one in kept:
-            if rate is not None and (left := begun + number / rate - time.perf_counter()) > 0:
-                time.sleep(left)
-            yield one, own.ask(one.x)
-            number += 1
-
-
-def inputs_of(own: Device, what: str, data: Path, samples: int | None) -> tuple[Iterator[Input], int]:
-    """The samples to answer, and how many there are.
+def _run(own: Device, inputs: Iterable[Input], rate: float | None, total: int, into: Path | None) -> None:
+    """Answer every input, and print what became of them.
 
     Args:
-        own: the device that will answer.
-        what: `task`, or the path of pictures.
-        data: folder of data sets.
-        samples: how many are wanted; all for None.
-
-    Raises:
-        SeesawError: there are none, or the task is not to be had here.
+        own: that answers.
+        inputs: in order.
+        rate: how many a second; None for one after the other.
+        total: how many there are.
+        into: CSV file for a line each; None for none.
     """
-    from bench.kinds.task import Scale
-
-    if what == "task":
-        return _of_task(own, data, samples)
-    path = Path(what)
-    files = (
-        [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.suffix.lower() in PICTURES)
-    )
-    files = files[:samples]
-    if not files:
-        raise SeesawError(
-            f"{path} holds no pictures ({', '.join(PICTURES)}). Name a folder of pictures, or --input task."
-        )
-    scale, shape = own.manifest.scale, own.manifest.shape
-    if scale is None:
-        raise SeesawError(
-            f"{own.locals[0].shipped.folder} does not say how pictures become inputs. Pack the network again, or give --input task."
-        )
-    return (Input(_picture(one, shape, Scale(scale.mean, scale.std)), source=str(one)) for one in files), len(
-        files
-    )
+    tally, begun = Tally(), time.perf_counter()
+    with ExitStack() as stack:
+        lines = None if into is None else stack.enter_context(Lines(into))
+        bar = stack.enter_context(Progress(console=out, transient=True, disable=not out.is_terminal))
+        task = bar.add_task("answers", total=total)
+        for number, one in enumerate(inputs):
+            if rate is not None and (left := begun + number / rate - time.perf_counter()) > 0:
+                time.sleep(left)
+            answer = own.ask(one.x)
+            tally.add(answer, one.label)
+            bar.update(task, advance=1)
+            if lines is not None:
+                lines.add(number, one, answer)
+    out.print(table_of(tally, time.perf_counter() - begun))
+    if into is not None:
+        out.print(str(into), soft_wrap=True)
 
 
-def _of_task(own: Device, data: Path, samples: int | None) -> tuple[Iterator[Input], int]:
-    """Samples of the test split of the network's task."""
-    from bench.kinds.task import Task, data_of
-    from bench.network.pretrained import without_hub
-    from bench.plugins.plugin import choose
-    from bench.shipping.manifest import announced
-
-    manifest = own.manifest
-    announced(manifest.task)
-    with without_hub():
-        splits = data_of(choose(Task, manifest.task).plugin, manifest.inputs, data, manifest.seed)
-    count = min(samples or len(splits.test.labels), len(splits.test.labels))
-    labels = splits.test.labels[:count].tolist()
-    return (
-        Input(splits.scale(splits.test.inputs[number : number + 1]), labels[number], str(number))
-        for number in range(count)
-    ), count
-
-
-def _picture(path: Path, shape: Sequence[int], scale: Callable[[Tensor], Tensor]) -> Tensor:
-    """A picture as the network takes it: its middle square at the network's size, its channels as many."""
-    with needing("codecs", "Pictures need"):
-        from PIL import Image, ImageOps
-    import numpy as np
-    import torch
-
-    channels, height, width = shape
-    try:
-        with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGB" if channels == 3 else "L")
-            fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise SeesawError(
-            f"{path} is no picture that can be read ({error}). Take it out of the folder."
-        ) from error
-    pixels = torch.from_numpy(np.array(fitted)).reshape(height, width, -1).permute(2, 0, 1)
-    return scale(pixels[None].contiguous())
-
-
-def _line(number: int, one: Input, answer: Answer) -> list[object]:
-    label = "" if one.label is None else one.label
-    exit_ = "" if answer.exit is None else answer.exit
-    times = [f"{value:.6f}" for value in (answer.seconds, answer.device, answer.server)]
-    return [number, label, answer.label, answer.place, exit_, answer.cut, *times, answer.bytes, one.source]
-
-
-def _table(tally: Tally, taken: float) -> Table:
-    from numpy import percentile
-
-    from bench.boards.units import in_bytes, seconds
-
-    table = Table(
-        "answered at", "samples", "of all", "rightly", "median", "95%", "99%", "sent each", box=SIMPLE_HEAD, title_style="bold",
-        title=f"{counted(tally.count, 'sample')} in {taken:.1f} s", title_justify="left",
-    )  # fmt: skip
-    everything = [one for times in tally.seconds.values() for one in times]
-    rows = {
-        name: (tally.seconds[name], tally.right.get(name, []), tally.bytes[name])
-        for name in sorted(tally.seconds)
-    }
-    if len(rows) > 1:
-        rows["all"] = (
-            everything,
-            [one for right in tally.right.values() for one in right],
-            sum(tally.bytes.values()),
-        )
-    for name, (times, right, sent) in rows.items():
-        rightly = f"{sum(right) / len(right):.2%}" if right else "-"
-        quantiles = [seconds(float(percentile(times, q))) for q in (50, 95, 99)]
-        table.add_row(
-            name,
-            f"{len(times):,}",
-            f"{len(times) / len(everything):.1%}",
-            rightly,
-            *quantiles,
-            in_bytes(sent / len(times)),
-        )
-    return table
+def _repeated(inputs: Iterator[Input], times: int) -> Iterable[Input]:
+    """The inputs, so many times over."""
+    return inputs if times == 1 else chain.from_iterable(repeat_(list(inputs), times))

@@ -11,23 +11,40 @@ import typer
 
 from bench.commands import options
 from bench.commands.options import out
+from bench.commands.split import places
 from bench.errors import SeesawError
 from bench.files import read_plain
 
 if TYPE_CHECKING:
+    from bench.shipping.serving.security import Access
     from bench.shipping.serving.server import Server
 
 MOST_TOKEN = 4096
 """Bytes of a token's file."""
+ClearText = Annotated[
+    bool,
+    typer.Option(
+        "--clear-text",
+        help="let the token, and all that crosses, travel beyond this machine unencrypted: whoever is on the way can read both, and ask with "
+        "that token; for a server behind a TLS proxy or inside a VPN",
+    ),
+]
 
 
 def serve(
     folders: Annotated[
-        list[Path], typer.Argument(help="that `seesaw pack --cut K` wrote, or that hold several of these")
+        list[Path],
+        typer.Argument(
+            help="that `seesaw pack --cut K` wrote, or that hold several of these; or records, whose networks are packed first",
+            metavar="SHIPPED-OR-RECORD...",
+        ),
     ],
     listen: Annotated[
         str, typer.Option(help="host:port; port 0 takes a free one; beyond 127.0.0.1 only with --tls")
     ] = "127.0.0.1:8443",
+    cut: places.Cuts = None,
+    codec: places.Codecs = None,
+    into: places.Into = None,
     tls: Annotated[
         Path | None, typer.Option(help="folder of `seesaw certs`: only devices with its certificate may ask")
     ] = None,
@@ -35,6 +52,7 @@ def serve(
         Path | None,
         typer.Option(help="file with a word that every call must bring (authorization: Bearer WORD)"),
     ] = None,
+    clear_text: ClearText = False,
     batch: Annotated[
         int, typer.Option(min=1, max=1024, help="samples of one cut computed together, at most")
     ] = 32,
@@ -47,6 +65,8 @@ def serve(
         typer.Option(min=1, max=100_000, help="questions that may wait at one cut; further ones are refused"),
     ] = 256,
     metrics: Annotated[str | None, typer.Option(help="host:port of metrics as text for Prometheus")] = None,
+    runs: options.Runs = options.RUNS,
+    data: options.DataSets = options.DATA,
     threads: Annotated[int, typer.Option(min=1, help="of PyTorch")] = 1,
     debug: options.Debug = False,
 ) -> None:
@@ -60,26 +80,31 @@ def serve(
     Examples:
       seesaw pack resnet_sparse --task digits --cut 4 --out shipped; seesaw serve shipped
 
+      seesaw serve results/records/digits-v1/resnet_sparse-0123456789ab/seed0.json --cut 0 --cut 4
+
       seesaw certs certs --host 192.168.0.7; seesaw serve shipped --listen 0.0.0.0:8443 --tls certs --metrics 127.0.0.1:9090
     """
     word = read_token(token)
+    asked = places.Packing(cut or [], codec or [], into, data, runs)
+    asked.hold(folders)
     with out.status("Loading PyTorch ...") as status:
         from bench.machine import settle
         from bench.shipping.serving.batches import Limits
-        from bench.shipping.serving.security import credentials_of_server, hold_private
+        from bench.shipping.serving.security import Access, credentials_of_server
         from bench.shipping.serving.server import Server
 
         settle(threads, deterministic=False)
-        hold_private(listen, tls is not None)
-        credentials = None if tls is None else credentials_of_server(tls)
-        server = Server(folders, Limits(max_wait, batch, queue), status.update)
+        way = Access(None if tls is None else credentials_of_server(tls), word, clear_text=clear_text)
+        way.hold(listen)
+        with places.shipped(folders, asked, status.update) as there:
+            server = Server(there, Limits(max_wait, batch, queue), status.update)
     if metrics is not None:
         server.metrics.listen(*host_port(metrics, "--metrics"))
-    asyncio.run(_run(server, listen, credentials, word))
+    asyncio.run(_run(server, listen, way))
 
 
-async def _run(server: Server, listen: str, credentials: object, word: str | None) -> None:
-    port = await server.start(listen, credentials, word)  # pyright: ignore[reportArgumentType]
+async def _run(server: Server, listen: str, way: Access) -> None:
+    port = await server.start(listen, way)
     loop, ending = asyncio.get_running_loop(), asyncio.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(one, ending.set)
@@ -90,8 +115,7 @@ async def _run(server: Server, listen: str, credentials: object, word: str | Non
             soft_wrap=True,
         )
     host = listen.rpartition(":")[0]
-    held = ["no TLS" if credentials is None else "mutual TLS", *(["a token"] if word else [])]
-    out.print(f"Listening at {host}:{port} with {' and '.join(held)}. Ctrl-C ends it.", soft_wrap=True)
+    out.print(f"Listening at {host}:{port} with {way}. Ctrl-C ends it.", soft_wrap=True)
     await ending.wait()
     out.print("Ending once what was asked is answered ...")
     await server.stop()

@@ -71,6 +71,23 @@ def write_certs(folder: Path, hosts: Sequence[str], days: int) -> datetime.datet
     return ends
 
 
+def read_authority(folder: Path) -> bytes:
+    """The authority's certificate alone.
+
+    Raises:
+        SeesawError: it is not there, or its time is over.
+    """
+    path = folder / AUTHORITY
+    try:
+        own = read_plain(path, MOST)
+    except OSError as error:
+        raise SeesawError(
+            f"{error.filename or folder} cannot be read ({error.strerror}). Make certificates with `seesaw certs FOLDER`."
+        ) from error
+    _hold_time(path, own)
+    return own
+
+
 def read_certs(folder: Path, side: str) -> tuple[bytes, bytes, bytes]:
     """The authority's certificate, and the certificate and key of a side.
 
@@ -82,20 +99,26 @@ def read_certs(folder: Path, side: str) -> tuple[bytes, bytes, bytes]:
         if os.name == "posix" and (folder / names[2]).stat().st_mode & 0o077:
             raise SeesawError(f"Others may read {folder / names[2]}. Run: chmod 600 {folder / names[2]}")
         authority, own, key = (read_plain(folder / name, MOST) for name in names)
-        ends = x509.load_pem_x509_certificate(own).not_valid_after_utc
     except OSError as error:
         raise SeesawError(
             f"{error.filename or folder} cannot be read ({error.strerror}). Make certificates with `seesaw certs FOLDER`."
         ) from error
-    except ValueError as error:
-        raise SeesawError(
-            f"{folder / names[1]} is no certificate. Make one with `seesaw certs FOLDER`."
-        ) from error
-    if ends < datetime.datetime.now(datetime.UTC):
-        raise SeesawError(
-            f"{folder / names[1]} ended on {ends:%Y-%m-%d}. Make new ones with `seesaw certs FOLDER`."
-        )
+    _hold_time(folder / names[1], own)
     return authority, own, key
+
+
+def _hold_time(path: Path, data: bytes) -> None:
+    """See that a certificate's time is not over.
+
+    Raises:
+        SeesawError: it is, or the file is no certificate.
+    """
+    try:
+        ends = x509.load_pem_x509_certificate(data).not_valid_after_utc
+    except ValueError as error:
+        raise SeesawError(f"{path} is no certificate. Make one with `seesaw certs FOLDER`.") from error
+    if ends < datetime.datetime.now(datetime.UTC):
+        raise SeesawError(f"{path} ended on {ends:%Y-%m-%d}. Make new ones with `seesaw certs FOLDER`.")
 
 
 def _builder(

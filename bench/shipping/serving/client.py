@@ -20,7 +20,7 @@ from bench.shipping.serving.wire import (
 with needing("serve", "Asking a server needs"):
     import grpc
 
-    from bench.shipping.serving.security import credentials_of_device
+    from bench.shipping.serving.security import credentials_of_device, hold_token
 
 OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 200),
@@ -69,14 +69,22 @@ class Client:
         cuts: that the device may ask about.
         tls: folder of `seesaw certs`; none for a connection without TLS.
         token: the word that the server wants.
+        clear_text: whether the token may travel beyond this machine without TLS.
 
     Raises:
         SeesawError: nothing answers there, it wants a certificate or a token, or it serves other parts.
     """
 
     def __init__(
-        self, address: str, cuts: Sequence[ShippedCut], tls: Path | None = None, token: str | None = None
+        self,
+        address: str,
+        cuts: Sequence[ShippedCut],
+        tls: Path | None = None,
+        token: str | None = None,
+        *,
+        clear_text: bool = False,
     ) -> None:
+        hold_token(address, token, is_secret=tls is not None, clear_text=clear_text)
         options = (*OPTIONS, ("grpc.max_receive_message_length", MOST_ANSWER))
         if tls is None:
             self._channel = grpc.insecure_channel(address, options)

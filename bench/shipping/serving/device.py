@@ -91,6 +91,7 @@ class Device:
         server: host:port; without one every sample is answered by the device.
         tls: folder of `seesaw certs`.
         token: the word that the server wants.
+        clear_text: whether the token may travel beyond this machine without TLS: inside a VPN.
         deadline: seconds for an answer, from the question on.
         policy: spec of an exit policy that was shipped; the first one where left out, `none` for none.
         split: spec of the split policy that takes the cut, where several were shipped; the first cut where left out.
@@ -108,6 +109,7 @@ class Device:
         *,
         tls: Path | str | None = None,
         token: str | None = None,
+        clear_text: bool = False,
         deadline: float = 1.0,
         policy: str | None = None,
         split: str | None = None,
@@ -120,7 +122,9 @@ class Device:
             report(f"Measuring {one.name} before cut {one.cut} ...")
             self.locals.append(Local.of(one, policy))
         self.client = (
-            None if server is None else Client(server, cuts, None if tls is None else Path(tls), token)
+            None
+            if server is None
+            else Client(server, cuts, None if tls is None else Path(tls), token, clear_text=clear_text)
         )
         if self.client is None and not self.locals[-1].exits:
             raise SeesawError(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.errors import SeesawError, needing
-from bench.shipping.serving.certs import read_certs
+from bench.shipping.serving.certs import read_authority, read_certs
 
 with needing("serve", "Serving over a network needs"):
     import grpc
@@ -29,9 +30,13 @@ def credentials_of_server(folder: Path) -> grpc.ServerCredentials:
 def credentials_of_device(folder: Path) -> grpc.ChannelCredentials:
     """The device's side: it talks to a server with a certificate of this authority alone.
 
+    Where the folder holds the authority's certificate alone, the device shows none of its own: a TLS proxy wants none.
+
     Raises:
         SeesawError: the folder lacks a file, or a certificate's time is over.
     """
+    if not any((folder / name).exists() for name in ("device.pem", "device.key")):
+        return grpc.ssl_channel_credentials(read_authority(folder))
     return grpc.ssl_channel_credentials(*(read_certs(folder, "device")[one] for one in (0, 2, 1)))
 
 
@@ -67,23 +72,70 @@ def _refusing(handler: Any) -> Any:
     return grpc.unary_unary_rpc_method_handler(unary)
 
 
-def hold_private(address: str, is_secret: bool) -> None:
-    """Refuse to listen beyond this machine where anyone could read and ask.
+@dataclass(frozen=True)
+class Access:
+    """Who may ask a server.
 
-    Args:
-        address: host:port.
-        is_secret: whether TLS holds who may connect.
-
-    Raises:
-        SeesawError: it reaches beyond this machine without.
+    Attributes:
+        tls: only devices with a certificate of its authority; None for anyone.
+        token: a word that every call must bring; None for none.
+        clear_text: whether the token may do without TLS beyond this machine.
     """
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        is_here = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_here = False
-    if not is_here and not is_secret:
+
+    tls: grpc.ServerCredentials | None = None
+    token: str | None = None
+    clear_text: bool = False
+
+    def hold(self, address: str) -> None:
+        """Refuse to listen beyond this machine where anyone could ask, or read what crosses without anyone having allowed that.
+
+        Raises:
+            SeesawError: so it would be.
+        """
+        if self.clear_text and (self.tls is not None or self.token is None):
+            raise SeesawError(
+                "--clear-text lets a token do without TLS. Give --token FILE with it, and no --tls."
+            )
+        if self.tls is not None or is_here(address) or self.clear_text:
+            return
+        token = (
+            ""
+            if self.token is None
+            else " A token alone would be read as well: --clear-text allows that, behind a TLS proxy or in a VPN."
+        )
         raise SeesawError(
             f"{address} can be reached from other machines, which could read what crosses and ask. Make certificates with "
-            "`seesaw certs FOLDER`, and give --tls FOLDER; or listen at 127.0.0.1."
+            f"`seesaw certs FOLDER`, and give --tls FOLDER; or listen at 127.0.0.1.{token}"
         )
+
+    def __str__(self) -> str:
+        held = ["no TLS" if self.tls is None else "mutual TLS", *(["a token"] if self.token else [])]
+        return " and ".join(held) + (", in clear text" if self.clear_text else "")
+
+
+def hold_token(address: str, token: str | None, *, is_secret: bool, clear_text: bool) -> None:
+    """Refuse to send a token beyond this machine where anyone on the way could read it.
+
+    Args:
+        address: of the server, host:port.
+        token: to be sent; None for none.
+        is_secret: whether TLS hides it.
+        clear_text: whether it may be read.
+
+    Raises:
+        SeesawError: so it would be.
+    """
+    if token is not None and not (is_secret or clear_text or is_here(address)):
+        raise SeesawError(
+            f"The token would travel to {address} unencrypted, and whoever is on the way could ask with it. Give --tls FOLDER; or "
+            "--clear-text, inside a VPN."
+        )
+
+
+def is_here(address: str) -> bool:
+    """Whether host:port is of this machine alone."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -22,7 +22,10 @@ with needing("serve", "Serving over a network needs"):
 
     from bench.shipping.serving import seesaw_pb2
     from bench.shipping.serving.metrics import Metrics
-    from bench.shipping.serving.security import Tokens, hold_private
+    from bench.shipping.serving.security import Access, Tokens
+
+OPEN = Access()
+"""Anyone of this machine."""
 
 CALLS = 1024
 """Calls at once, of all connections; further ones are refused."""
@@ -80,23 +83,20 @@ class Server:
         self._health = health.aio.HealthServicer()  # pyright: ignore[reportAttributeAccessIssue]
         self._server: grpc.aio.Server | None = None
 
-    async def start(
-        self, address: str, tls: grpc.ServerCredentials | None = None, token: str | None = None
-    ) -> int:
+    async def start(self, address: str, access: Access = OPEN) -> int:
         """Listen, and give the port.
 
         Args:
             address: host:port; port 0 takes a free one.
-            tls: of mutual TLS.
-            token: that every call must bring.
+            access: who may ask.
 
         Raises:
-            SeesawError: the address is taken, or reaches beyond this machine without TLS.
+            SeesawError: the address is taken, or reaches beyond this machine where anyone may ask.
         """
-        hold_private(address, tls is not None)
+        access.hold(address)
         most = max(one.cut.most_bytes for one in self.served.values()) + AROUND
         options = (*LIMITS_OF_GRPC, ("grpc.max_receive_message_length", most))
-        interceptors = [] if token is None else [Tokens(token)]
+        interceptors = [] if access.token is None else [Tokens(access.token)]
         server = grpc.aio.server(options=options, interceptors=interceptors, maximum_concurrent_rpcs=CALLS)
         handlers = {
             "Describe": grpc.unary_unary_rpc_method_handler(self._describe),
@@ -113,7 +113,9 @@ class Server:
         reflection.enable_server_reflection(names, server)
         try:
             port = (
-                server.add_secure_port(address, tls) if tls is not None else server.add_insecure_port(address)
+                server.add_insecure_port(address)
+                if access.tls is None
+                else server.add_secure_port(address, access.tls)
             )
         except RuntimeError as error:
             raise SeesawError(

@@ -4,6 +4,7 @@ Covers: bench/commands/split/real.py
 """
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from bench import SeesawError
 from bench.cli import app
+from bench.records.measured import MeasuredDeployment
 from bench.runs.real import HEADER, Way
 
 
@@ -39,13 +41,28 @@ def test_real_requests_take_at_least_the_time_of_the_link_and_are_answered_as_pr
     lines = tmp_path / "requests.csv"
     done = CliRunner().invoke(app, [
         "deploy", *trained, "--real", "--policy", "fixed[cut=1,codec=float32]", "--channel", "constant[up=1,rtt=100]", "--rate", "8",
-        "--seconds", "2", "--out", str(lines),
+        "--seconds", "2", "--out", str(lines), "--keep",
     ])  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "predicted" in done.output
+    (kept,) = Path(trained[1]).parents[3].glob("measured/*/*/seed0-*.json")
+    assert str(kept) in done.output
+    record = MeasuredDeployment.read(kept)
+    places = ["--records", trained[3], "--runs", trained[5]]
+    done = CliRunner().invoke(app, ["verify", str(kept), "--rerun", *places])
+    assert done.exit_code == 0, done.output
+    assert "cannot be repeated bit by bit" in done.output
+    assert "Made again, every number lies within its spread." in done.output
+    assert "Measured: lenet_dense" in CliRunner().invoke(app, ["show", str(kept)]).output
+    assert record.machine["processor"]
+    assert record.others is not None
     with lines.open() as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == HEADER
+    assert record.requests == len(rows)
+    assert record.percentile(50)[1] == pytest.approx(
+        np.percentile([float(row["measured"]) for row in rows], 50, method="inverted_cdf"), abs=1e-6
+    )
     measured, predicted = (np.array([float(row[name]) for row in rows]) for name in ("measured", "predicted"))
     assert (predicted > 0.1).all()
     assert (measured > 0.1).all()
@@ -57,11 +74,31 @@ def test_real_requests_take_at_least_the_time_of_the_link_and_are_answered_as_pr
     assert [int(row["request"]) for row in rows] == list(range(len(rows)))
 
 
+@pytest.mark.parametrize("codec", ["image8", "jpeg"])
+def test_the_image_at_cut_0_takes_the_bytes_that_were_predicted_and_is_answered_so(trained, codec):
+    done = CliRunner().invoke(app, [
+        "deploy", *trained, "--real", "--policy", f"fixed[cut=0,codec={codec}]", "--channel", "constant[up=1,rtt=20]", "--rate", "20",
+        "--seconds", "1", "--keep",
+    ])  # fmt: skip
+    assert done.exit_code == 0, done.output
+    (kept,) = (
+        one
+        for one in Path(trained[1]).parents[3].glob("measured/*/*/*.json")
+        if MeasuredDeployment.read(one).arm.codec == codec
+    )
+    record = MeasuredDeployment.read(kept)
+    assert record.faults() == []
+    assert record.measured.bytes == record.predicted.bytes
+    assert record.as_predicted == 1
+
+
 def test_a_way_is_a_fixed_cut_by_one_codec():
     assert Way.of("fixed[cut=2,codec=int8]") == Way(2, "int8", None)
     assert Way.of("fixed[cut=2,codec=int8]").split is None
     assert Way.of("fixed[cut=2,codec=int8,threshold=0.9]").split == "fixed[cut=2,threshold=0.9]"
-    for spec in ("random", "fixed[cut=2]", "fixed[cut=0,codec=int8]"):
+    assert Way.of("fixed[cut=0,codec=image8]").packed_codec == "picture[format=values]"
+    assert Way.of("fixed[cut=1,codec=jpeg]").packed_codec == "jpeg"
+    for spec in ("random", "fixed[cut=2]"):
         with pytest.raises(SeesawError, match="cuts every request at one place"):
             Way.of(spec)
 
@@ -70,7 +107,8 @@ def test_a_way_is_a_fixed_cut_by_one_codec():
     ("more", "sentence"),
     [
         ([], "plays one policy"),
-        (["--policy", "fixed[cut=1,codec=float32]", "--keep"], "no deployment record"),
+        (["--policy", "fixed[cut=1,codec=float32]", "--figures", "plots"], "without --figures"),
+        (["--policy", "fixed[cut=0,codec=float32]"], "Nothing was sent at cut 0 through float32"),
         (["--policy", "fixed[cut=1,codec=float32]", "--devices", "2"], "Leave out --devices"),
         (["--policy", "fixed[cut=1,codec=float32]", "--deadline", "0.1"], "Give --fallback"),
         (["--policy", "random"], "cuts every request"),

@@ -1,6 +1,7 @@
 """`seesaw serve`, `link`, `device` and `certs` as processes, as one would type them.
 
-Covers: bench/commands/split/certs.py, bench/commands/split/device.py, bench/commands/split/link.py
+Covers: bench/commands/split/certs.py, bench/commands/split/device.py, bench/commands/split/inputs.py,
+    bench/commands/split/link.py, bench/commands/split/places.py, bench/commands/split/tally.py
 """
 
 import csv
@@ -89,6 +90,57 @@ def test_device_link_and_server_in_three_processes(folder, tmp_path):
     assert [int(row["sample"]) for row in rows] == list(range(20))
     sent = {int(row["bytes"]) for row in rows}
     assert min(float(row["seconds"]) for row in rows) > 0.02 + min(sent) / 250_000
+
+
+def test_a_record_is_served_and_asked_without_a_folder_of_parts(folder, tmp_path):
+    (record,) = (folder / "records").rglob("seed0.json")
+    places = ["--runs", folder / "runs", "--data", folder / "data"]
+    cuts = ["--cut", "0", "--cut", "1", "--codec", "picture[format=png]", "--codec", "float16"]
+    with running("serve", record, *cuts, *places, "--listen", "127.0.0.1:0") as server:
+        asked = ["--server", server, "--policy", "none", "--samples", "3", "--split", "fixed[cut=0]", *places]
+        given = [
+            str(one)
+            for one in [
+                "device",
+                record,
+                *cuts,
+                "--into",
+                tmp_path / "parts",
+                *asked,
+                "--out",
+                tmp_path / "out.csv",
+            ]
+        ]
+        done = CliRunner().invoke(app, given)
+    assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader((tmp_path / "out.csv").open()))
+    assert [(row["place"], row["cut"]) for row in rows] == [("server", "0")] * 3
+    assert sorted(one.name for one in (tmp_path / "parts").iterdir()) == ["cut0", "cut1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["RECORD", "--runs", "elsewhere"], "There are no weights of lenet_dense"),
+        (["RECORD", "--cut", "1", "--codec", "picture"], "sends inputs, at cut 0 alone"),
+        (
+            ["RECORD", "--cut", "0", "--codec", "float16"],
+            "sends features, at cuts behind the first stage alone",
+        ),
+        (["RECORD", "--cut", "77"], "There is no cut 77"),
+        (["shipped", "--cut", "1"], "which were packed before"),
+        (["shipped", "--token", "word", "--listen", "0.0.0.0:0"], "--clear-text allows that"),
+        (["shipped", "--clear-text"], "Give --token FILE with it"),
+    ],
+)
+def test_what_cannot_be_served_is_a_sentence(folder, words, sentence, monkeypatch):
+    (record,) = (folder / "records").rglob("seed0.json")
+    monkeypatch.chdir(folder)
+    (folder / "word").write_text("secret")
+    given = [str(record) if word == "RECORD" else word for word in words]
+    places = [] if "--runs" in words else ["--runs", "runs"]
+    done = CliRunner().invoke(app, ["serve", *given, *places, "--data", "data"])
+    assert sentence in " ".join(f"{done.output} {done.exception}".split())
 
 
 def test_pictures_without_a_server(folder, tmp_path):

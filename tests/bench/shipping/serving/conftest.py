@@ -13,6 +13,7 @@ from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 from bench.runs.ship import shipment_of
 from bench.shipping.serving.batches import Limits
+from bench.shipping.serving.security import Access
 from bench.shipping.serving.server import Server
 
 
@@ -40,14 +41,14 @@ def shipped(tmp_path_factory):
 
 
 @contextmanager
-def serving(folder, limits=None, port=0, **security):
+def serving(folder, limits=None, port=0, **access):
     """A server in a thread of its own: `port`, `server`, `stop`."""
     ready, made = threading.Event(), SimpleNamespace(error=None)
 
     async def main():
         try:
             made.server = Server([folder], limits or Limits())
-            made.port = await made.server.start(f"127.0.0.1:{port}", **security)
+            made.port = await made.server.start(f"127.0.0.1:{port}", Access(**access))
             made.loop, made.ending = asyncio.get_running_loop(), asyncio.Event()
         except SeesawError as error:
             made.error = error

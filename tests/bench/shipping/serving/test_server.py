@@ -24,7 +24,7 @@ from bench.kinds.sending import messages_of
 from bench.shipping.serving.batches import Batches, Late, Limits, Overloaded
 from bench.shipping.serving.certs import write_certs
 from bench.shipping.serving.cuts import folders_of, open_cut
-from bench.shipping.serving.security import credentials_of_device, credentials_of_server, hold_private
+from bench.shipping.serving.security import Access, credentials_of_device, credentials_of_server, hold_token
 from bench.shipping.serving.wire import ASK, DESCRIBE, STREAM, question, read_answer, read_description
 from tests.bench.shipping.serving.conftest import serving
 
@@ -250,15 +250,27 @@ def test_only_a_certificate_of_the_same_authority_may_ask(shipped, asked, tmp_pa
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:1", "[::]:1", "192.168.0.7:8443", "server.local:8443", ":8443"])
-def test_beyond_this_machine_nothing_listens_without_certificates(address):
-    with pytest.raises(SeesawError, match="seesaw certs"):
-        hold_private(address, False)
-    hold_private(address, True)
+def test_beyond_this_machine_nothing_listens_without_certificates_or_a_word_on_clear_text(address, tmp_path):
+    with pytest.raises(SeesawError, match=r"or listen at 127.0.0.1\.$"):
+        Access().hold(address)
+    with pytest.raises(SeesawError, match="A token alone would be read as well: --clear-text allows that"):
+        Access(token="word").hold(address)
+    Access(token="word", clear_text=True).hold(address)
+    write_certs(tmp_path, ["localhost"], 1)
+    Access(credentials_of_server(tmp_path)).hold(address)
+    for other in (Access(clear_text=True), Access(credentials_of_server(tmp_path), "word", clear_text=True)):
+        with pytest.raises(SeesawError, match="Give --token FILE with it, and no --tls"):
+            other.hold(address)
+    with pytest.raises(SeesawError, match=r"would travel to .* unencrypted"):
+        hold_token(address, "word", is_secret=False, clear_text=False)
+    hold_token(address, None, is_secret=False, clear_text=False)
+    hold_token(address, "word", is_secret=False, clear_text=True)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "[::1]:1", "localhost:1", "127.9.9.9:1"])
 def test_on_this_machine_it_does(address):
-    hold_private(address, False)
+    Access().hold(address)
+    hold_token(address, "word", is_secret=False, clear_text=False)
 
 
 def test_a_taken_port_is_a_sentence(running, shipped):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bench.boards.cells import FORMS, cost, of_seeds, percent, times
+from bench.boards.extract import Extract
 from bench.boards.numbers import (
     Number,
     density,
@@ -32,7 +33,7 @@ class Axis:
     Attributes:
         title: its name, at the axis of a plot.
         head: its name, at the head of a table's column.
-        unit: share, MAC, B, s, J or x.
+        unit: share, MAC, B, s, J, instruction or x.
         of: the number at one exit (-1 is the last); for a whole network the same at all.
         whole: whether it is of the whole network.
         timed: whether it depends on the machine, so that only numbers of one machine count.
@@ -145,8 +146,28 @@ BESIDE_ENGINES = Axis(
 """An axis of its own where any record has it: `speedup` is over PyTorch's kernels and native chains, and other ratios."""
 
 
+BOARD_COSTS = {"flash": "B", "ram": "B", "instructions": "instruction"}
+"""Units of what generated code takes of a microcontroller, by the first part of the readings' names; the rest is the board's."""
+
+
+def board_costs(records: Iterable[Extract]) -> list[str]:
+    """The names of readings of generated code that any exit has, board by board."""
+    found = {name for record in records for exit_ in record.exits for name in exit_.readings}
+    places = {kind: number for number, kind in enumerate(BOARD_COSTS)}
+    parts = sorted(
+        (board, places[kind], kind) for kind, _, board in (n.partition(".") for n in found) if kind in places
+    )
+    return [f"{kind}.{board}" for board, _, kind in parts]
+
+
+def _of_board(name: str) -> Axis:
+    kind, _, board = name.partition(".")
+    word = "RAM" if kind == "ram" else kind
+    return Axis(f"{word} of the C on {board}", f"{word}, {board}", BOARD_COSTS[kind], _of_exit(name))
+
+
 def axes(rows: Iterable[Row]) -> dict[str, Axis]:
-    """All axes, by key: `AXES`, one for each model of energy that these rows have, and that of engines where they have it."""
+    """All axes, by key: `AXES`, and where these rows have them that of engines, one for each model of energy, and those of C."""
     records = [record for row in rows for record in row.records]
     models = sorted({name for record in records for name in modelled_names(record)})
     engines = any(FASTEST in exit_.readings for record in records for exit_ in record.exits)
@@ -159,4 +180,5 @@ def axes(rows: Iterable[Row]) -> dict[str, Axis]:
             )
             for name in models
         }
+        | {name: _of_board(name) for name in board_costs(records)}
     )

@@ -12,6 +12,7 @@ from bench.records.mean import Mean
 FORMS: dict[str, Callable[[float], str]] = {
     "MAC": big,
     "B": in_bytes,
+    "instruction": big,
     "s": seconds,
     "J": joules,
     "share": lambda value: f"{value:.2%}",

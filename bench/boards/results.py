@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 
+from bench.boards.axes import BOARD_COSTS, board_costs
 from bench.boards.board import Board
 from bench.boards.extract import Extract
 from bench.boards.families import density_of, kind_of
@@ -25,7 +26,9 @@ READINGS = {
 
 def results(boards: Mapping[str, Board]) -> dict[str, bytes]:
     """The files of the table, by name."""
-    rows = [row for board in boards.values() for row in _rows(board)]
+    records = (record for board in boards.values() for row in board.rows for record in row.records)
+    readings = READINGS | {name: _column(name) for name in board_costs(records)}
+    rows = [row for board in boards.values() for row in _rows(board, readings)]
     columns: dict[str, list[Cell]] = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
     columns = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
     text = io.StringIO()
@@ -48,7 +51,14 @@ def _word(cell: Cell) -> str:
     return str(cell).lower()
 
 
-def _rows(board: Board) -> Iterator[dict[str, Cell]]:
+def _column(name: str) -> str:
+    """The column of what generated code takes of a microcontroller: flash_cortex_m4_bytes."""
+    kind, _, board = name.partition(".")
+    unit = "_bytes" if BOARD_COSTS[kind] == "B" else ""
+    return f"{kind}_{board.replace('-', '_')}{unit}"
+
+
+def _rows(board: Board, readings: Mapping[str, str]) -> Iterator[dict[str, Cell]]:
     """The rows of a board, each record once, in order of digests and seeds."""
     names, rows = recipe_names(board.rows), {}
     for row in board.rows:
@@ -56,7 +66,7 @@ def _rows(board: Board) -> Iterator[dict[str, Cell]]:
             rows.setdefault((record.digest, record.seed), (row, record))
     for _, (row, record) in sorted(rows.items()):
         for number in range(len(record.exits)):
-            yield _run(board, row, record, names[recipe_key(row)]) | _exit(record, number)
+            yield _run(board, row, record, names[recipe_key(row)]) | _exit(record, number, readings)
 
 
 def _run(board: Board, row: Row, record: Extract, recipe: str) -> dict[str, Cell]:
@@ -74,10 +84,10 @@ def _run(board: Board, row: Row, record: Extract, recipe: str) -> dict[str, Cell
     }  # fmt: skip
 
 
-def _exit(record: Extract, number: int) -> dict[str, Cell]:
-    """The columns of one exit."""
-    readings, last = record.exits[number].readings, number == len(record.exits) - 1
-    best = smallest(readings)
+def _exit(record: Extract, number: int, readings: Mapping[str, str]) -> dict[str, Cell]:
+    """The columns of one exit, those of readings by their names."""
+    taken, last = record.exits[number].readings, number == len(record.exits) - 1
+    best = smallest(taken)
     own: dict[str, Cell] = {"exit": number, "stage": record.exits[number].stage, "last": last}
     own |= {"packed_bytes": packed(number)(record), "packed_as": best[0] if best else None}
-    return own | {column: reading(number, name)(record) for name, column in READINGS.items()}
+    return own | {column: reading(number, name)(record) for name, column in readings.items()}

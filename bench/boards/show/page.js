@@ -61,7 +61,7 @@ function shown(value, unit) {
     ? [[1, ""], [1e-3, "m"], [1e-6, "\u00b5"], [1e-9, "n"]]
     : [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""]];
   const [size, prefix] = steps.find(([least]) => Math.abs(value) >= 0.9995 * least) || steps[steps.length - 1];
-  return Number((value / size).toPrecision(3)) + " " + prefix + unit;
+  return Number((value / size).toPrecision(3)) + " " + prefix + (unit === "instruction" ? "instr." : unit);
 }
 
 function spread(pair, unit) {

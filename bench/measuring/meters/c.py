@@ -18,10 +18,15 @@ from bench.shipping.c.code import code_of
 from bench.shipping.c.emulate import OPTIMISED, Emulated, emulate, version, why_no_boards
 
 COSTS = ("flash", "ram", "instructions")
+CALIBRATED = 256
+"""Samples of the calibration split, from its first, from which C of int8 has its scales."""
 
 
 class C(Meter):
-    """Flash, RAM and instructions of the generated C on emulated microcontrollers, to each exit and of each device part."""
+    """Flash, RAM and instructions of the generated C on emulated microcontrollers, to each exit and of each device part.
+
+    Where weights are packed as int8, it is C that computes with int8, with scales from calibration samples.
+    """
 
     boards: tuple[str, ...] = ("cortex-m4",)
     """of cortex-m4, cortex-m7, cortex-m33 and cortex-m55"""
@@ -52,22 +57,30 @@ class C(Meter):
         drawn = torch.randn(
             self.samples, *net.sample.shape, generator=torch.Generator().manual_seed(0)
         ).numpy()
+        calibration = None
+        if subject.values == "int8":
+            if subject.inputs is None:
+                raise SeesawError("C of int8 takes its scales from calibration samples, and there are none.")
+            calibration = subject.inputs()[:CALIBRATED].cpu()
+        kind = "float32" if calibration is None else "int8"
         exits: dict[int, Readings] = {}
         cuts: dict[int, Readings] = {}
         for k in range(1, len(net.stages) + 1):
             part = Part(net, 0, k)
-            ran = emulate(code_of(part, "", {}), net.classes, board, list(drawn))
+            ran = emulate(code_of(part, "", {}, calibration), net.classes, board, list(drawn))
             if k - 1 in net.exits:
                 number = net.exits.index(k - 1)
-                exits[number] = self._readings(ran, ran.instructions[:, number], board, "")
-            cuts[k] = self._readings(ran, ran.instructions[:, -1], board, ".device")
+                exits[number] = self._readings(ran, ran.instructions[:, number], board, kind, "")
+            cuts[k] = self._readings(ran, ran.instructions[:, -1], board, kind, ".device")
             subject.report(k, len(net.stages), f"C on {board.name}")
         for found, own in ((measurement.exits, exits), (measurement.cuts, cuts)):
             for place, readings in own.items():
                 found.setdefault(place, {}).update(readings)
 
-    def _readings(self, ran: Emulated, instructions: np.ndarray, board: Board, side: str) -> Readings:
-        compiled = f"C of float32, {version()} {OPTIMISED[0]}"
+    def _readings(
+        self, ran: Emulated, instructions: np.ndarray, board: Board, kind: str, side: str
+    ) -> Readings:
+        compiled = f"C of {kind}, {version()} {OPTIMISED[0]}"
         low, middle, high = np.percentile(instructions, [25, 50, 75])
         return {
             f"flash.{board.name}{side}": Reading(

@@ -8,7 +8,7 @@ from bench.records.notes import FASTEST
 from bench.records.setup import Named
 from bench.records.store import Store
 from tests.bench.boards.test_parquet import read
-from tests.bench.edited import beside_engines
+from tests.bench.edited import beside_engines, edited
 
 
 def files(folder):
@@ -59,6 +59,47 @@ def test_no_cell_is_a_formula(made, tmp_path):
     record.model_copy(update={"setup": setup, "digest": setup.digest()}).sealed().save(tmp_path)
     rows = list(csv.DictReader(files(tmp_path)["results.csv"].decode().splitlines()))
     assert all(not row["backbone"].startswith("=") for row in rows)
+
+
+def test_what_c_takes_of_a_microcontroller_is_an_axis_and_a_column_where_a_record_has_it(made, tmp_path):
+    made(0, "sparse", scale=0.25).save(tmp_path)
+    names = {"flash.cortex-m4": "B", "ram.cortex-m4": "B", "instructions.cortex-m4": "instruction"}
+    assert not names.keys() & read_boards(Store(tmp_path))[0]["digits-v1"].axes.keys()
+
+    def taken(number, side=""):
+        spread = {"low": 1000.0, "high": 1001.0, "n": 4}
+        return {
+            f"{name}{side}": {"value": 1000.0 + number, "unit": unit, "source": "C of int8, gcc"}
+            | (spread if unit != "B" else {})
+            for name, unit in names.items()
+        }
+
+    def measured(values):
+        settings = {"boards": ["cortex-m4"], "samples": 4}
+        values["setup"]["meters"].append(
+            {"name": "c", "origin": "seesaw-bench 1", "settings": settings, "spec": "c"}
+        )
+        for number, exit_ in enumerate(values["exits"]):
+            exit_["readings"] |= taken(number)
+        for cut in values["cuts"][1:]:
+            cut["readings"] |= taken(0, ".device")
+
+    record = edited(made(1, "sparse", scale=0.25), measured)
+    record = record.model_copy(update={"digest": record.setup.digest()}).sealed()
+    assert record.faults() == []
+    record.save(tmp_path)
+    board = read_boards(Store(tmp_path))[0]["digits-v1"]
+    (row,) = board.rows
+    assert [name for name in board.axes if name in names] == list(names)
+    assert board.axes["ram.cortex-m4"].head == "RAM, cortex-m4"
+    assert board.axes["instructions.cortex-m4"].value(row).lines[0] == "1 k"
+    rows = list(csv.DictReader(files(tmp_path)["results.csv"].decode().splitlines()))
+    last = {
+        row["seed"]: (row["flash_cortex_m4_bytes"], row["instructions_cortex_m4"])
+        for row in rows
+        if row["last"] == "true"
+    }
+    assert last == {"0": ("", ""), "1": ("1001.0", "1001.0")}
 
 
 def test_ratios_to_engines_have_a_column_of_their_own_where_there_are_any(made, tmp_path):

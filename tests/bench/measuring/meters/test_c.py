@@ -11,7 +11,9 @@ from rich.console import Console
 from torch import nn
 
 from bench import Net, RunRequest, Sample, Subject, run
-from bench.boards.show.code import code_table
+from bench.boards.show.code import POLICIES, code_table
+from bench.boards.units import big
+from bench.kinds.policy import FORMULAS
 from bench.measuring.meters import c
 from bench.measuring.meters.c import C
 from bench.network.net import Part
@@ -32,6 +34,10 @@ def net():
     net.hang(0, nn.Linear(32, 4))
     net.hang(2, nn.Linear(16, 4))
     return net.eval()
+
+
+def test_means_are_told_of_the_policies_that_c_has():
+    assert POLICIES == FORMULAS
 
 
 @pytest.mark.usefixtures("boards")
@@ -70,6 +76,21 @@ def test_no_toolchain_and_no_such_board_are_reasons(net, monkeypatch):
 
 
 @pytest.mark.usefixtures("boards")
+def test_of_int8_weights_the_code_computes_with_int8(net):
+    x = torch.randn(32, 1, 4, 4)
+    whole, ints = (
+        C(samples=1).measure(Subject(net, CPU, values=values, inputs=lambda: x)).exits[1]
+        for values in ("float32", "int8")
+    )
+    assert ints["flash.cortex-m4"].source.startswith("C of int8, ")
+    assert ints["ram.cortex-m4"].value < whole["ram.cortex-m4"].value
+    assert ints["instructions.cortex-m4"].value < whole["instructions.cortex-m4"].value
+    absent = C(samples=1).measure(Subject(net, CPU, values="int8")).absent
+    assert absent.keys() == NAMES
+    assert all("calibration samples, and there are none" in reason for reason in absent.values())
+
+
+@pytest.mark.usefixtures("boards")
 def test_a_record_holds_its_code_to_what_its_meter_was_asked(tmp_path):
     request = RunRequest(
         task="blobs", model="mlp[widths=16:8]_shared[density=0.5]", policies=("confidence",), codecs=("float32",),
@@ -93,3 +114,11 @@ def test_a_record_holds_its_code_to_what_its_meter_was_asked(tmp_path):
     Console(file=table, width=100).print(code_table(record))
     assert "cortex-m4" in table.getvalue()
     assert "before cut 1" in table.getvalue()
+    (curve,) = record.curves
+    left, total = curve.test.left[curve.shipped], sum(curve.test.left[curve.shipped])
+    counts = [exit_.readings["instructions.cortex-m4"].value for exit_ in record.exits]
+    mean = sum(count * here / total for count, here in zip(counts, left, strict=True))
+    assert (
+        f"by confidence   cortex-m4         -      -   {big(mean)} ({mean / counts[-1]:.0%})"
+        in table.getvalue()
+    )

@@ -13,7 +13,7 @@ from bench.replay.deploy.batches import ALONE, batching_of
 from bench.replay.deploy.deployment import Deployment, network_of, side_of
 from bench.replay.deploy.game import Game, requests_of
 from bench.replay.deploy.link import directions
-from bench.replay.deploy.loop import Costs, Link
+from bench.replay.deploy.steps import Costs, Link
 
 
 def table(seed=0, pieces=200, loss=0.0, least=0.0, radio=True):

@@ -1,9 +1,11 @@
 """Neurosurgeon: the cut of the least predicted latency or energy, layer times predicted by a regression.
 
 Kang, Hauswald, Gao, Rovinski, Mudge, Mars, Tang, "Neurosurgeon: Collaborative Intelligence Between the Cloud and Mobile Edge",
-ASPLOS 2017. The paper fits one regression for each kind of layer; here the parts that a profile times are stages, so one line in
-a stage's multiply-accumulates is fitted for the device, and one for the server. Device energy is power of computing times its
-seconds plus power of sending times the seconds of the upload.
+ASPLOS 2017. The paper fits one regression for each kind of layer, to layers that a device timed once, and so decides for networks
+that it never ran: `believed[by=predicted[of=FOLDER]]` as a profile tells such predictions, and the cut is chosen by them. Where a
+side has a profile of this network instead, that times stages, one line in a stage's multiply-accumulates is fitted to it. Device
+energy is power of computing times its seconds plus what the radio takes for the upload. To the paper's, which ends with the last
+byte, is added for how long the upload keeps the radio awake beyond the tail that the last one left.
 """
 
 import math
@@ -33,14 +35,20 @@ class Neurosurgeon(SplitPolicy):
                 "channel with a radio's power; or take least=latency."
             )
         arms = known.arms
-        device, server = (_predicted(arms["macs"], arms["device"]), _predicted(arms["rest"], arms["server"]))
-        weights = known.watts if self.least == "energy" else (1.0, 1.0)
-        others = (
-            0.0 if self.least == "energy" else 1.0
-        )  # what the server and the way take costs the device no joule
-        smallest = known.smallest(known.within(self.lost) & (arms["codec"] >= 0))
+        device, server = (
+            arms[side] if by_layer else _predicted(arms[macs], arms[side])
+            for by_layer, macs, side in zip(
+                known.by_layer, ("macs", "rest"), ("device", "server"), strict=True
+            )
+        )
+        is_energy = self.least == "energy"
+        weights = known.watts if is_energy else (1.0, 1.0)
+        others = 0.0 if is_energy else 1.0  # what the server and the way take costs the device no joule
+        allowed = known.within(self.lost)
+        smallest = known.smallest(allowed & (arms["codec"] >= 0))
+        radio = [known.joules_per_byte, *known.tail, -math.inf] if is_energy else [0.0, 0.0, 0.0, -math.inf]
         return np.concatenate([
-            weights[0] * device, others * server, known.within(self.lost).astype(float), [weights[1], others, smallest, math.inf, math.inf],
+            weights[0] * device, others * server, allowed.astype(float), [weights[1], others, smallest, math.inf, math.inf], radio,
         ])  # fmt: skip
 
     @staticmethod
@@ -53,17 +61,32 @@ class Neurosurgeon(SplitPolicy):
         )
         best, least = count - 1, memory[count - 1]
         # Nobody has measured the link yet: send what is smallest, where a link without end would be better.
+        radio = 3 * count + 5  # joules a byte, seconds and watts of the tail, the moment of the last byte
         if math.isnan(rate):
             smallest = int(memory[3 * count + 2])
-            if smallest >= 0 and memory[smallest] + memory[count + smallest] + trip < least:
-                best = smallest
+            if smallest >= 0:
+                awake = memory[radio + 2] * memory[radio + 1]
+                cost = (
+                    memory[smallest]
+                    + memory[count + smallest]
+                    + trip
+                    + memory[radio] * arms[smallest].bytes
+                    + awake
+                )
+                if cost < least:
+                    best = smallest
             return best
         for number in range(count - 1):
             if memory[2 * count + number] > 0:
-                sending = memory[3 * count] * arms[number].bytes / rate
+                seconds = arms[number].bytes / rate if rate > 0 else math.inf
+                start = seen.time + arms[number].device
+                awake = memory[radio + 2] * min(max(start - memory[radio + 3], 0.0), memory[radio + 1])
+                sending = memory[3 * count] * seconds + memory[radio] * arms[number].bytes + awake
                 cost = memory[number] + memory[count + number] + sending + trip
                 if cost < least:
                     best, least = number, cost
+        if best < count - 1:
+            memory[radio + 3] = seen.time + arms[best].device + (seen.unsent + arms[best].bytes) / rate
         return best
 
     @staticmethod

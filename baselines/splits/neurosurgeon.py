@@ -4,8 +4,8 @@ Kang, Hauswald, Gao, Rovinski, Mudge, Mars, Tang, "Neurosurgeon: Collaborative I
 ASPLOS 2017. The paper fits one regression for each kind of layer, to layers that a device timed once, and so decides for networks
 that it never ran: `believed[by=predicted[of=FOLDER]]` as a profile tells such predictions, and the cut is chosen by them. Where a
 side has a profile of this network instead, that times stages, one line in a stage's multiply-accumulates is fitted to it. Device
-energy is power of computing times its seconds plus what the radio takes for the upload. To the paper's, which ends with the last
-byte, is added for how long the upload keeps the radio awake beyond the tail that the last one left.
+energy is power of computing times its seconds plus what the radio takes for the upload. The paper's ends with the last byte; here the
+tail is added, in which the radio stays awake, until the next request on the mean: as if that were sent too.
 """
 
 import math
@@ -46,7 +46,7 @@ class Neurosurgeon(SplitPolicy):
         others = 0.0 if is_energy else 1.0  # what the server and the way take costs the device no joule
         allowed = known.within(self.lost)
         smallest = known.smallest(allowed & (arms["codec"] >= 0))
-        radio = [known.joules_per_byte, *known.tail, -math.inf] if is_energy else [0.0, 0.0, 0.0, -math.inf]
+        radio = [known.joules_per_byte, *known.tail, 0.0] if is_energy else [0.0, 0.0, 0.0, 0.0]
         return np.concatenate([
             weights[0] * device, others * server, allowed.astype(float), [weights[1], others, smallest, math.inf, math.inf], radio,
         ])  # fmt: skip
@@ -61,32 +61,24 @@ class Neurosurgeon(SplitPolicy):
         )
         best, least = count - 1, memory[count - 1]
         # Nobody has measured the link yet: send what is smallest, where a link without end would be better.
-        radio = 3 * count + 5  # joules a byte, seconds and watts of the tail, the moment of the last byte
+        radio = 3 * count + 5  # joules a byte, seconds and watts of the tail, requests so far
+        memory[radio + 3] += 1
+        gap = (seen.time - seen.waited) / memory[radio + 3]
+        tail = memory[radio + 2] * min(gap, memory[radio + 1])
         if math.isnan(rate):
             smallest = int(memory[3 * count + 2])
             if smallest >= 0:
-                awake = memory[radio + 2] * memory[radio + 1]
-                cost = (
-                    memory[smallest]
-                    + memory[count + smallest]
-                    + trip
-                    + memory[radio] * arms[smallest].bytes
-                    + awake
-                )
-                if cost < least:
+                cost = memory[smallest] + memory[count + smallest] + trip
+                if cost + memory[radio] * arms[smallest].bytes + tail < least:
                     best = smallest
             return best
         for number in range(count - 1):
             if memory[2 * count + number] > 0:
-                seconds = arms[number].bytes / rate if rate > 0 else math.inf
-                start = seen.time + arms[number].device
-                awake = memory[radio + 2] * min(max(start - memory[radio + 3], 0.0), memory[radio + 1])
-                sending = memory[3 * count] * seconds + memory[radio] * arms[number].bytes + awake
+                sending = memory[3 * count] * arms[number].bytes / rate
                 cost = memory[number] + memory[count + number] + sending + trip
+                cost += memory[radio] * arms[number].bytes + tail
                 if cost < least:
                     best, least = number, cost
-        if best < count - 1:
-            memory[radio + 3] = seen.time + arms[best].device + (seen.unsent + arms[best].bytes) / rate
         return best
 
     @staticmethod

@@ -66,6 +66,8 @@ from .kinds.exits import Loss as Loss
 from .kinds.frame import Frame as Frame
 from .kinds.frame import read_frames as read_frames
 from .kinds.frame import write_frame as write_frame
+from .kinds.layers import Layers as Layers
+from .kinds.layers import layers_of as layers_of
 from .kinds.meter import Measurement as Measurement
 from .kinds.meter import Meter as Meter
 from .kinds.meter import Subject as Subject
@@ -168,6 +170,7 @@ from .records.graph import OperationTimes as OperationTimes
 from .records.graph import Rows as Rows
 from .records.profile import PartTimes as PartTimes
 from .records.profile import ProfileFile as ProfileFile
+from .records.profile import Told as Told
 from .records.reading import Reading as Reading
 from .records.record import Record as Record
 from .records.record import load as load

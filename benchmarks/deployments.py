@@ -15,8 +15,8 @@ from bench import Channel, SplitPolicy, choose
 from bench.machine import processor
 from bench.replay.deploy.game import requests_of
 from bench.replay.deploy.link import directions
-from bench.replay.deploy.loop import Link
 from bench.replay.deploy.play import play
+from bench.replay.deploy.steps import Link
 from bench.testing.games import small_game
 
 POLICIES = (

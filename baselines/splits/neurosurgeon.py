@@ -1,9 +1,11 @@
 """Neurosurgeon: the cut of the least predicted latency or energy, layer times predicted by a regression.
 
 Kang, Hauswald, Gao, Rovinski, Mudge, Mars, Tang, "Neurosurgeon: Collaborative Intelligence Between the Cloud and Mobile Edge",
-ASPLOS 2017. The paper fits one regression for each kind of layer; here the parts that a profile times are stages, so one line in
-a stage's multiply-accumulates is fitted for the device, and one for the server. Device energy is power of computing times its
-seconds plus power of sending times the seconds of the upload.
+ASPLOS 2017. The paper fits one regression for each kind of layer, to layers that a device timed once, and so decides for networks
+that it never ran: `believed[by=predicted[of=FOLDER]]` as a profile tells such predictions, and the cut is chosen by them. Where a
+side has a profile of this network instead, that times stages, one line in a stage's multiply-accumulates is fitted to it. Device
+energy is power of computing times its seconds plus what the radio takes for the upload. The paper's ends with the last byte; here the
+tail is added, in which the radio stays awake, until the next request on the mean: as if that were sent too.
 """
 
 import math
@@ -33,14 +35,20 @@ class Neurosurgeon(SplitPolicy):
                 "channel with a radio's power; or take least=latency."
             )
         arms = known.arms
-        device, server = (_predicted(arms["macs"], arms["device"]), _predicted(arms["rest"], arms["server"]))
-        weights = known.watts if self.least == "energy" else (1.0, 1.0)
-        others = (
-            0.0 if self.least == "energy" else 1.0
-        )  # what the server and the way take costs the device no joule
-        smallest = known.smallest(known.within(self.lost) & (arms["codec"] >= 0))
+        device, server = (
+            arms[side] if by_layer else _predicted(arms[macs], arms[side])
+            for by_layer, macs, side in zip(
+                known.by_layer, ("macs", "rest"), ("device", "server"), strict=True
+            )
+        )
+        is_energy = self.least == "energy"
+        weights = known.watts if is_energy else (1.0, 1.0)
+        others = 0.0 if is_energy else 1.0  # what the server and the way take costs the device no joule
+        allowed = known.within(self.lost)
+        smallest = known.smallest(allowed & (arms["codec"] >= 0))
+        radio = [known.joules_per_byte, *known.tail, 0.0] if is_energy else [0.0, 0.0, 0.0, 0.0]
         return np.concatenate([
-            weights[0] * device, others * server, known.within(self.lost).astype(float), [weights[1], others, smallest, math.inf, math.inf],
+            weights[0] * device, others * server, allowed.astype(float), [weights[1], others, smallest, math.inf, math.inf], radio,
         ])  # fmt: skip
 
     @staticmethod
@@ -53,15 +61,22 @@ class Neurosurgeon(SplitPolicy):
         )
         best, least = count - 1, memory[count - 1]
         # Nobody has measured the link yet: send what is smallest, where a link without end would be better.
+        radio = 3 * count + 5  # joules a byte, seconds and watts of the tail, requests so far
+        memory[radio + 3] += 1
+        gap = (seen.time - seen.waited) / memory[radio + 3]
+        tail = memory[radio + 2] * min(gap, memory[radio + 1])
         if math.isnan(rate):
             smallest = int(memory[3 * count + 2])
-            if smallest >= 0 and memory[smallest] + memory[count + smallest] + trip < least:
-                best = smallest
+            if smallest >= 0:
+                cost = memory[smallest] + memory[count + smallest] + trip
+                if cost + memory[radio] * arms[smallest].bytes + tail < least:
+                    best = smallest
             return best
         for number in range(count - 1):
             if memory[2 * count + number] > 0:
                 sending = memory[3 * count] * arms[number].bytes / rate
                 cost = memory[number] + memory[count + number] + sending + trip
+                cost += memory[radio] * arms[number].bytes + tail
                 if cost < least:
                     best, least = number, cost
         return best

@@ -26,7 +26,7 @@ DENSITIES = "0.5,0.25,0.125,0.0625,0.03125"
 """The usual cells: references for any method, to where accuracy collapses (Blalock et al., MLSys 2020)."""
 
 
-@options.with_run_options
+@options.with_options
 def compare(
     run_options: options.RunOptions,
     backbones: options.Specs = "mlp",

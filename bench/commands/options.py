@@ -6,7 +6,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
@@ -242,32 +242,36 @@ class RunOptions(TrainOptions):
 C = TypeVar("C", bound=Callable[..., None])
 
 
-def with_run_options(command: C) -> C:
-    """Give a command all options of the class that its parameter `run_options` has; it takes them as one value."""
+def with_options(command: C) -> C:
+    """Give a command every option of the classes of options among its parameters; each of these it takes as one value.
+
+    A class of options is a dataclass, all of whose fields have a default. Options that have none come first.
+    """
+    hints = get_type_hints(command, include_extras=True)
     own = inspect.signature(command).parameters
-    kind: type[TrainOptions] = get_type_hints(command)["run_options"]
-    hints = get_type_hints(kind, include_extras=True)
-    options = [
-        inspect.Parameter(
-            one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name]
-        )
-        for one in fields(kind)
-    ]
-    others = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hint)
-        for name, parameter in own.items()
-        for hint in [get_type_hints(command, include_extras=True)[name]]
-        if name != "run_options"
-    ]
-    required = [one for one in others if one.default is inspect.Parameter.empty]
-    rest = [one for one in others if one.default is not inspect.Parameter.empty]
+    kinds = {name: hints[name] for name in own if is_dataclass(hints[name])}
+    taken: list[inspect.Parameter] = []
+    for name, parameter in own.items():
+        if name not in kinds:
+            taken.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name]))
+            continue
+        inner = get_type_hints(kinds[name], include_extras=True)
+        taken += [
+            inspect.Parameter(
+                one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=inner[one.name]
+            )
+            for one in fields(kinds[name])
+        ]
 
     @wraps(command)
     def expanded(**given: Any) -> None:
-        run_options = kind(**{one.name: given.pop(one.name) for one in fields(kind)})
-        command(run_options=run_options, **given)
+        grouped = {
+            name: kind(**{one.name: given.pop(one.name) for one in fields(kind)})
+            for name, kind in kinds.items()
+        }
+        command(**grouped, **given)
 
-    together = [*required, *options, *rest]
+    together = sorted(taken, key=lambda one: one.default is not inspect.Parameter.empty)
     expanded.__signature__ = inspect.Signature(together)  # pyright: ignore[reportAttributeAccessIssue]
     expanded.__annotations__ = {one.name: one.annotation for one in together}
     del expanded.__wrapped__  # else typer reads the parameters of the command itself

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.runs.request import ResolvedRun
 
 
-@options.with_run_options
+@options.with_options
 def pack(
     context: typer.Context,
     run_options: options.TrainOptions,

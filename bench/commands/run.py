@@ -12,7 +12,7 @@ from bench.commands.options import out
 from bench.commands.records import print_file
 
 
-@options.with_run_options
+@options.with_options
 def run(
     run_options: options.RunOptions,
     model: Annotated[str, typer.Option(help="backbone_method")] = "resnet_sparse",

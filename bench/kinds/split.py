@@ -77,11 +77,15 @@ class Known:
     """What a device has been given before the first request.
 
     Attributes:
-        arms: cuts with codecs, records of `ARM`; the last one computes all on the device.
+        arms: cuts with codecs, records of `ARM`; the last one computes all on the device. Their seconds are what the device has
+            been told, which may be predictions.
         codecs: specs, by number.
         inputs: numbers in one input.
         whole: seconds of the whole network on the device, without early exits.
-        watts: of the device while it computes, and of the radio while it sends, as published; NaN where unknown.
+        watts: of the device while it computes, and of the radio while it sends, beside what the bytes take; NaN where unknown.
+        joules_per_byte: of the radio.
+        tail: seconds for which the radio stays awake after a transfer, and its watts meanwhile.
+        by_layer: whether the device's seconds, and the server's, are sums of what regressions for each kind of layer predict.
     """
 
     arms: np.ndarray
@@ -89,6 +93,9 @@ class Known:
     inputs: int
     whole: float
     watts: tuple[float, float]
+    joules_per_byte: float = 0.0
+    tail: tuple[float, float] = (0.0, 0.0)
+    by_layer: tuple[bool, bool] = (False, False)
 
     def within(self, lost: float) -> np.ndarray:
         """Which arms are answered rightly for at most a share `lost` fewer of the known samples than the whole network."""

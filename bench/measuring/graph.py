@@ -1,4 +1,4 @@
-"""Graph: a network's operations with MACs and bytes from one pass on the meta device, and seconds from this machine's clock."""
+"""Graph: the operations of a backbone's network, and their seconds from this machine's clock."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from bench.kinds.bases.captured import Captured, Resize
 from bench.machine import conditions, versions
 from bench.measuring.profile import Limits
 from bench.network.graph.dag import Dag
-from bench.network.graph.rows import height_of, window_of
 from bench.network.net import Sample
-from bench.records.graph import Edge, Graph, Operation, Rows
+from bench.records.graph import Graph
 from bench.records.reading import Reading
 
 
@@ -38,49 +37,6 @@ def dag_of(backbone: Backbone, sample: Sample, classes: int) -> Dag:
             shape = nn.Sequential(*stages).eval()(sample.blank()).shape[1:]
         head = backbone.head(tuple(shape), classes)
     return Dag.of(nn.Sequential(*stages, head), sample)
-
-
-def graph_of(dag: Dag, model: str, sample: Sample) -> Graph:
-    """The numbers of a graph, without times.
-
-    An image crosses as bytes, one each number; a feature as float32. What a layer weighs counts where it is used first.
-
-    Args:
-        dag: of the network.
-        model: its spec.
-        sample: form of one input.
-    """
-    number_of, seen = dag.of_node(), set[int]()
-    operations, edges = [], []
-    for number, nodes in enumerate(dag.groups):
-        window = window_of(dag, number)
-        operations.append(
-            Operation(
-                name=dag.name(number), kind=dag.kind(number), macs=sum(dag.values.macs[node] for node in nodes),
-                parameters=sum(_parameters(dag, node, seen) for node in nodes), height=height_of(dag, number),
-                rows=None if window is None else Rows(**window._asdict()),
-            )
-        )  # fmt: skip
-        for node in nodes:
-            users = sorted({number_of[user] for user in node.users if user in number_of} - {number})
-            if users:
-                edges.append(Edge(source=number, users=tuple(users), bytes=_bytes(dag, node)))
-    return Graph(model=model, sample=sample.shape, operations=tuple(operations), edges=tuple(edges))
-
-
-def _bytes(dag: Dag, node: fx.Node) -> int:
-    _, *rest = dag.values.of[node].sizes
-    each = 1 if node.op == "placeholder" and len(rest) == 3 else 4
-    return each * int(torch.Size(rest).numel())
-
-
-def _parameters(dag: Dag, node: fx.Node, seen: set[int]) -> int:
-    """Bytes of the weights that a call uses and that no call before it has used."""
-    if node.op != "call_module":
-        return 0
-    own = [one for one in dag.module.get_submodule(str(node.target)).parameters() if id(one) not in seen]
-    seen.update(map(id, own))
-    return sum(one.numel() * one.element_size() for one in own)
 
 
 @torch.no_grad()

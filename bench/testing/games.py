@@ -11,7 +11,7 @@ from bench.records.record import Cut, Exit, Record
 from bench.records.setup import Named, Setup
 from bench.replay.deploy.game import Game
 from bench.replay.deploy.link import directions
-from bench.replay.deploy.loop import Costs, Link
+from bench.replay.deploy.steps import Costs, Link
 
 CUTS, EXITS, SAMPLES = 4, 2, 30
 

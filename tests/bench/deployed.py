@@ -13,7 +13,7 @@ from bench.replay.deploy.batches import ALONE, batching_of
 from bench.replay.deploy.deployment import Deployment, network_of, side_of
 from bench.replay.deploy.game import Game, requests_of
 from bench.replay.deploy.link import directions
-from bench.replay.deploy.loop import Costs, Link
+from bench.replay.deploy.steps import Costs, Link
 
 
 def table(seed=0, pieces=200, loss=0.0, least=0.0, radio=True):
@@ -80,8 +80,9 @@ def game(
     up, down = directions(conditions)
     link = Link(up, down, conditions.tail_seconds, conditions.tail_watts, report)
     known = Known(
-        arms, tuple(f"codec{number}" for number in range(codecs)), 80, float(device[-1]), (watts, 1.3)
-    )
+        arms, tuple(f"codec{number}" for number in range(codecs)), 80, float(device[-1]), (watts, 1.3),
+        float(conditions.joules_per_byte.mean()), (conditions.tail_seconds, conditions.tail_watts),
+    )  # fmt: skip
     batching = ALONE
     if largest > 1:  # of a batch of n: 1 + n / 3 times the seconds of one
         sizes = {size: tuple((1 + size / 3) * server) for size in (2, largest)}

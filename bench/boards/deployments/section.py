@@ -12,7 +12,7 @@ from bench.boards.rows import RANKED_FROM, shared
 from bench.boards.units import big, in_bytes, seconds
 from bench.errors import counted
 from bench.records.checks.deployment import ALWAYS_DEVICE
-from bench.records.deployment import STEPS, DeploymentRecord, Outcome
+from bench.records.deployment import STEPS, DeploymentRecord, Outcome, Side
 from bench.records.mean import Mean
 from bench.records.setup import plan_of
 
@@ -92,7 +92,12 @@ class Section:
         words += ["the device then answers by its own exit"] if c.fallback else []
         modelled = f" Modelled: {'; '.join(one.modelled)}." if one.modelled else " All times are measured."
         disturbed = " Some were disturbed by other programs." if self.disturbed else ""
-        return "; ".join(words) + "." + modelled + disturbed
+        told = "".join(
+            _told(name, side)
+            for name, side in (("device", one.device), ("server", one.server))
+            if side.told is not None
+        )
+        return "; ".join(words) + "." + modelled + disturbed + told
 
     @property
     def ranked(self) -> bool:
@@ -147,6 +152,23 @@ class Section:
             {name: sum(one.get(name, 0.0) for one in shares) / len(shares) for name in names},
             steps,
         )
+
+
+def _told(name: str, side: Side) -> str:
+    """How far what policies are told of a side is off, in a sentence."""
+    told = side.told
+    if told is None:
+        return ""
+    pairs = [
+        *zip(told.device[1:], side.device[1:], strict=True),
+        *zip(told.server[:-1], side.server[:-1], strict=True),
+    ]
+    off = sorted(abs(guess / taken - 1) for guess, taken in pairs if taken > 0)
+    whole = f"{seconds(told.device[-1])} for the whole network, which takes {seconds(side.device[-1])}"
+    parts = (
+        f"; its parts are off by {off[len(off) // 2]:.0%} in the median, {off[-1]:.0%} at most" if off else ""
+    )
+    return f" Policies are told of the {name} what is predicted: {whole}{parts}."
 
 
 def _short(spec: str) -> str:

@@ -27,7 +27,7 @@ SOURCES = {"image8": "8-bit image", "jpeg": "JPEG", "ids": "token ids"}
 log = logging.getLogger("seesaw")
 
 
-@options.with_run_options
+@options.with_options
 def cuts(
     run_options: options.TrainOptions,
     model: Annotated[str, typer.Argument(help="backbone_method")],

@@ -14,6 +14,7 @@ import typer
 from bench.commands import options
 from bench.commands.options import out
 from bench.commands.split import fleet_shown as shown
+from bench.commands.split.asked import Deadline, NetworkOptions, Reply, Seed
 from bench.errors import SeesawError, counted
 from bench.plugins.names import check_names
 
@@ -28,7 +29,9 @@ PLAIN = "plain"
 """The name of what devices do by --computes, --sends and --serves."""
 
 
+@options.with_options
 def fleet(
+    *,
     record: Annotated[
         Path | None, typer.Option(help="record of a network's run, or the run's folder; or give --serves")
     ] = None,
@@ -61,16 +64,11 @@ def fleet(
             min=0, help="seconds of the link's table within which devices begin, each at its own place"
         ),
     ] = 600.0,
-    profile: Annotated[
-        str, typer.Option(help="the device: spec of a profile, or a profile's file")
-    ] = "recorded",
-    server: Annotated[str, typer.Option(help="each server, in the same way")] = "recorded",
     policy: Annotated[
         list[str] | None, typer.Option(help="spec of a split policy (may be repeated); left out: dynamic")
     ] = None,
-    deadline: Annotated[
-        float | None, typer.Option(min=1e-9, help="seconds after which an answer is late")
-    ] = None,
+    network: NetworkOptions,
+    deadline: Deadline = None,
     max_miss: Annotated[
         str, typer.Option(help="share of late answers that is allowed: the fewest servers for it are found")
     ] = "1%",
@@ -87,18 +85,11 @@ def fleet(
     warm: Annotated[
         float, typer.Option(min=0, help="seconds at the beginning whose requests are not counted")
     ] = 0.0,
-    reply: Annotated[int, typer.Option(min=1, help="bytes of an answer, framed")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="of moments, samples, luck, and of the channel")] = 0,
+    reply: Reply = 64,
+    seed: Seed = 0,
     out_: Annotated[
         Path | None, typer.Option("--out", help="JSON file with all that is printed, and more")
     ] = None,
-    records: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="SEESAW_RECORDS", help="folder of records; the one that holds the record where left out"
-        ),
-    ] = None,
-    runs: options.Runs = options.RUNS,
     debug: options.Debug = False,
 ) -> None:
     """Simulate many devices that share servers, request by request: how many servers are needed, and what else takes the time.
@@ -121,7 +112,7 @@ def fleet(
     numbers = (computes, sends, serves, rate, seconds, spread, deadline, battery, watts, warm)
     if not all(math.isfinite(one) for one in numbers if one is not None):
         raise SeesawError("An option is no finite number. Give one that is, or leave the option out.")
-    _check(record, serves, computes, sends, watts, policy, profile, server)
+    _check(record, serves, computes, sends, watts, policy, network)
     if deadline is None and not servers:
         raise SeesawError(
             "No answer is late without a deadline. Give --deadline SECONDS, or say how many there are with --servers."
@@ -139,7 +130,7 @@ def fleet(
         works = (
             [_plain(len(tables), computes, sends, serves or 0.0, watts, reply)]
             if record is None
-            else _works(record, records, runs, (profile, server), specs, tables, reply)
+            else _works(network, record, specs, tables, reply)
         )
     made = []
     for work in works:
@@ -161,7 +152,7 @@ def fleet(
 
 
 def _check(record: Path | None, serves: float | None, computes: float, sends: float, watts: float | None,
-           policy: Sequence[str] | None, profile: str, server: str) -> None:  # fmt: skip
+           policy: list[str] | None, network: NetworkOptions) -> None:  # fmt: skip
     """Hold options to those that go together.
 
     Raises:
@@ -172,19 +163,14 @@ def _check(record: Path | None, serves: float | None, computes: float, sends: fl
             raise SeesawError(
                 "What do the devices do? Give --record of a network's run, or plain numbers: --serves SECONDS, with --computes and --sends."
             )
-        if policy or profile != "recorded" or server != "recorded":
+        if policy or network.sides != ["recorded", "recorded"]:
             raise SeesawError("--policy, --profile and --server are about a network. Give its --record too.")
         return
     if serves is not None or computes or sends or watts is not None:
         raise SeesawError(
             "A network's seconds, bytes and watts come from its record and profiles. Leave out --computes, --sends, --serves and --watts."
         )
-    check_names("profile", _sides((profile, server)))
-    check_names("split", policy or ["dynamic"])
-
-
-def _sides(sides: Sequence[str]) -> list[str]:
-    return [f'profile[file="{one}"]' if one.endswith(".json") else one for one in sides]
+    network.check_names(policy or ["dynamic"])
 
 
 def _tables(links: Sequence[str], seconds: float, seed: int) -> list[Conditions]:
@@ -207,20 +193,16 @@ def _plain(
 
 
 def _works(
-    record: Path, records: Path | None, runs: Path, sides: Sequence[str], specs: Sequence[str],
-    tables: Sequence[Conditions], reply: int,
-) -> list[list[Work]]:  # fmt: skip
+    options_: NetworkOptions, record: Path, specs: Sequence[str], tables: Sequence[Conditions], reply: int
+) -> list[list[Work]]:
     """What each policy makes of the network's samples on each channel."""
-    from bench.commands.split.deploy import run_of
-    from bench.kinds.device import Profile
     from bench.kinds.split import SplitPolicy
     from bench.plugins.plugin import choose
-    from bench.replay.deploy.deployment import network_of
     from bench.replay.deploy.game import Terms, game_of
     from bench.replay.fleet.decide import work_of
 
-    network = network_of(*run_of(record, records, runs))
-    times = [choose(Profile, spec).plugin.times(network.run) for spec in _sides(sides)]
+    network, _ = options_.network(record)
+    times = [one.plugin.times(network.run) for one in options_.chosen()]
     games = [
         game_of(network.run, network.trace, network.crossed, times[0], times[1], table, Terms(reply))
         for table in tables

@@ -73,8 +73,9 @@ def graph_by_name(
 
         from bench.kinds.backbone import Backbone
         from bench.kinds.build import seeded
+        from bench.kinds.layers import graph_of
         from bench.machine import on_threads
-        from bench.measuring.graph import dag_of, graph_of, with_times
+        from bench.measuring.graph import dag_of, with_times
         from bench.measuring.profile import Limits
         from bench.network.net import Sample
         from bench.network.pretrained import without_hub

@@ -13,19 +13,20 @@ from rich.table import Table
 from bench.commands import options
 from bench.commands.options import out
 from bench.commands.split import graphs
+from bench.commands.split.layers import time_layers
 from bench.errors import SeesawError
 
 
-@options.with_run_options
+@options.with_options
 def profile(
     run_options: options.TrainOptions,
+    into: Annotated[Path, typer.Option("--out", help="JSON file to write; with --layers a folder")],
     model: Annotated[
         str,
         typer.Option(
             help="a model that was run, backbone_method; or the path of its record; with --graph any backbone, trained or not"
         ),
-    ],
-    into: Annotated[Path, typer.Option("--out", help="JSON file to write")],
+    ] = "",
     batches: Annotated[str, typer.Option(help="sizes, joined by commas")] = "1",
     codecs: Annotated[
         str | None, typer.Option(help="specs, joined by commas; left out: those of the run")
@@ -41,6 +42,13 @@ def profile(
         bool,
         typer.Option("--graph", help="time every operation of a network, for `seesaw partition`"),
     ] = False,
+    layers: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="instead of --model: time the layers of so many networks drawn at random, from which predicted[of=FOLDER] predicts others",
+        ),
+    ] = 0,
     image: graphs.Image = graphs.IMAGE,
     classes: graphs.Classes = graphs.CLASSES,
     threads: options.Threads = None,
@@ -54,13 +62,28 @@ def profile(
     With --graph every operation of a network is timed by itself, with one sample of --image and --classes logits, and the file
     holds its graph: MACs, weights and seconds of operations, and the bytes of the tensors between them.
 
+    With --layers no network of yours is timed, but layers of many kinds and sizes, once for a device. The profile
+    predicted[of=FOLDER] predicts from them what a network takes there that never ran there; the table says how far it is off.
+
     Examples:
       seesaw profile --model resnet_sparse --out here.json
 
       seesaw profile --model results/records/digits-v1/resnet_sparse-0123456789ab/seed0.json --batches 1,8 --out here.json
 
       seesaw profile --graph --model 'torchvision\\[name=vgg16]' --image 3x224x224 --out vgg16.json
+
+      seesaw profile --layers 24 --out timed
     """
+    if layers:
+        if model or graph:
+            raise SeesawError("--layers draws the networks that are timed. Leave out --model and --graph.")
+        _only_timing(run_options, batches, codecs, "--layers times layers")
+        time_layers(into, layers, seed, threads, rounds, longest)
+        return
+    if not model:
+        raise SeesawError(
+            "Which network is profiled? Name one that was run with --model, or give --layers 24."
+        )
     if graph:
         _graph(run_options, model, into, batches, codecs, (image, classes, threads, rounds, longest))
         return
@@ -167,19 +190,26 @@ def _graph(
     """Time the operations of a network and write its graph."""
     from bench.files import writable
 
+    _only_timing(run_options, batches, codecs, "--graph times operations")
+    writable(into.parent, "The graph", "--out")
+    found = graphs.graph_by_name(model, *how)
+    graphs.print_graph(found)
+    out.print(str(found.write(into)), soft_wrap=True)
+
+
+def _only_timing(run_options: options.TrainOptions, batches: str, codecs: str | None, what: str) -> None:
+    """Hold that no option is given that is of a trained network.
+
+    Raises:
+        SeesawError: one is.
+    """
     unused = [
         *run_options.changed(),
         *(["--batches"] if batches != "1" else []),
         *(["--codecs"] if codecs else []),
     ]
     if unused:
-        raise SeesawError(
-            f"--graph times operations with one sample of --image, without a task. Leave out {', '.join(unused)}."
-        )
-    writable(into.parent, "The graph", "--out")
-    found = graphs.graph_by_name(model, *how)
-    graphs.print_graph(found)
-    out.print(str(found.write(into)), soft_wrap=True)
+        raise SeesawError(f"{what} with one sample, without a task. Leave out {', '.join(unused)}.")
 
 
 def _sizes(text: str) -> list[int]:

@@ -74,7 +74,7 @@ def _plugins(deployment: DeploymentRecord) -> Iterator[str]:
 
 def side_faults(side: Side) -> Iterator[str]:
     """A sentence for each fault of a profile by itself."""
-    if side.profile.name in ("scaled", "published") and side.time != "modelled":
+    if side.profile.name in ("scaled", "published", "predicted") and side.time != "modelled":
         yield f"{side.profile.spec} is a model, and its times stand there as measured."
     if (side.watts is None) != (side.energy == "unknown"):
         yield f"{side.profile.spec} has a power whose source is unknown, or none of a known source."
@@ -106,6 +106,12 @@ def _arms(deployment: DeploymentRecord) -> Iterator[str]:
         ) or cuts < 2:
             yield f"The profile of the {name} is not of {counted(cuts, 'cut')} and {counted(exits, 'exit')}."
             return
+        if side.told is not None and (
+            {len(side.told.device), len(side.told.server)} != {cuts}
+            or side.told.device[0]
+            or side.told.server[-1]
+        ):
+            yield f"What policies are told of the {name} is not of {counted(cuts, 'cut')}."
     pairs = [(arm.cut, arm.codec) for arm in deployment.arms]
     last = cuts - 1
     if (

@@ -23,9 +23,9 @@ from bench.records.store import Store
 from bench.records.stream import StreamPart
 from bench.replay.deploy.crossed import Crossed
 from bench.replay.deploy.game import Game, Terms, game_of, requests_of
-from bench.replay.deploy.loop import Requests
 from bench.replay.deploy.play import Played, play
 from bench.replay.deploy.recording import named, player_of, record_of, way_of
+from bench.replay.deploy.steps import Requests
 from bench.replay.streams.recording import parts_of
 from bench.replay.trace import Trace
 

@@ -18,7 +18,7 @@ from bench.records.record import Record
 from bench.replay.deploy.batches import ALONE, Batching, batching_of
 from bench.replay.deploy.crossed import Crossed
 from bench.replay.deploy.link import directions
-from bench.replay.deploy.loop import Costs, Link, Requests
+from bench.replay.deploy.steps import Costs, Link, Requests
 from bench.replay.streams.stream import Stream
 from bench.replay.trace import Trace
 
@@ -60,6 +60,7 @@ class Game:
         players: numbers of the samples that make requests, int64.
         untimed: codecs whose time on a side nobody measured, and that count as taking none, by profile.
         batching: of the server.
+        counted: the arms with the seconds that are counted; none where policies know them as they are.
     """
 
     known: Known
@@ -70,6 +71,12 @@ class Game:
     players: np.ndarray
     untimed: tuple[str, ...]
     batching: Batching = ALONE
+    counted: np.ndarray | None = None
+
+    @property
+    def arms(self) -> np.ndarray:
+        """Cuts with codecs, records of `ARM`, with the seconds that are counted; `known.arms` has what policies are told."""
+        return self.known.arms if self.counted is None else self.counted
 
 
 def game_of(
@@ -129,7 +136,14 @@ def game_of(
         np.ascontiguousarray(stream.confidences[here].T), float(terms.reply), math.nan if device.watts is None else device.watts,
         terms.battery, server.server[0], terms.patience,
     )  # fmt: skip
-    radio = float(conditions.watts.mean()) if conditions.watts.any() else math.nan
+    has_radio = (
+        conditions.watts.any()
+        or conditions.joules_per_byte.any()
+        or conditions.tail_seconds * conditions.tail_watts
+    )
+    radio = float(conditions.watts.mean()) if has_radio else math.nan
+    told = _told(arms, device, server)
+    known_whole = device.device[-1] if device.told is None else device.told.device[-1]
     untimed = [
         f"{side} ({', '.join(missing)})"
         for side, times in (("encoders", device.encoders), ("decoders", server.decoders))
@@ -139,7 +153,10 @@ def game_of(
     if terms.largest > 1:
         batching = batching_of(arms, server.server, server.batches, terms.largest, terms.wait)
     return Game(
-        Known(arms, codecs, inputs, device.device[-1], (costs.watts, radio)),
+        Known(
+            told, codecs, inputs, known_whole, (costs.watts, radio), float(conditions.joules_per_byte.mean()),
+            (conditions.tail_seconds, conditions.tail_watts), (device.by_layer, server.by_layer),
+        ),
         costs,
         Link(up, down, conditions.tail_seconds, conditions.tail_watts, terms.report),
         right,
@@ -147,7 +164,20 @@ def game_of(
         np.flatnonzero(~known),
         tuple(untimed),
         batching,
-    )
+        None if told is arms else arms,
+    )  # fmt: skip
+
+
+def _told(arms: np.ndarray, device: PartTimes, server: PartTimes) -> np.ndarray:
+    """The arms with the seconds that policies are told; those of codecs and heads are as they are."""
+    if device.told is None and server.told is None:
+        return arms
+    told, cuts = arms.copy(), arms["cut"].astype(int)
+    if device.told is not None:
+        told["device"] += np.subtract(device.told.device, device.device)[cuts]
+    if server.told is not None:
+        told["server"] += np.subtract(server.told.server, server.server)[cuts]
+    return told
 
 
 def _macs(run: Record, cut: int) -> tuple[float, float]:

@@ -2,274 +2,29 @@
 
 A resource that is free at F takes a request that is ready at R at max(R, F) (Lindley's recursion, 1952); the link's service is
 counted in byte time (`bench.replay.deploy.link`). Payloads and answers arrive in the order in which they were sent.
-
-A server that batches (`bench.replay.deploy.batches`) may begin with a request after the device has begun with later ones. So before
-each choice the batches are settled that begin before it: what has not been sent by then arrives too late for them.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
-from bench.kinds.split import FEEDBACK, MOST_EXITS, SEEN
-from bench.replay.deploy.batches import next_batch
-from bench.replay.deploy.link import Direction, carried, transfer
+from bench.replay.deploy.foresee import foreseen
+from bench.replay.deploy.link import carried, transfer
+from bench.replay.deploy.server import serve, settle
+from bench.replay.deploy.steps import (
+    ANSWERED,
+    ARRIVED,
+    BEGIN,
+    DONE,
+    FINISHED,
+    SENT,
+    SERVED,
+    START,
+)
+from bench.replay.deploy.view import tell, unsent
 from bench.replay.streams.loop import compiled
-
-BEGIN, DONE, START, SENT, ARRIVED, SERVED, FINISHED, ANSWERED = range(8)
-"""Moments of a request, in seconds: the device begins and is done; the first byte leaves and the last; the payload arrives; the
-server begins and ends; the answer is there. Where nothing is sent, all from DONE on are that moment."""
-
-
-class Link(NamedTuple):
-    """Both directions, and what the radio takes.
-
-    Attributes:
-        up: from the device.
-        down: to it.
-        tail_seconds: for which the radio stays awake after the last byte.
-        tail_watts: meanwhile.
-        report: seconds between reports of the modem, each the mean rate since the one before; 0 for none.
-    """
-
-    up: Direction
-    down: Direction
-    tail_seconds: float
-    tail_watts: float
-    report: float
-
-
-class Costs(NamedTuple):
-    """Seconds and answers of the network.
-
-    Attributes:
-        reach: to each exit's answer on the device, without its head and those before it, float64 (exits,).
-        heads: of each head on the device, float64 (exits,).
-        framed: bytes of each arm for each sample, int64 (arms, samples).
-        answers: of each arm, int64 (arms, samples).
-        exit_answers: of each exit, as computed on the device, int64 (exits, samples).
-        confidences: of each exit in its answer, float64 (exits, samples).
-        reply: bytes of an answer.
-        watts: of the device while it computes; NaN where unknown.
-        battery: joules; 0 for one without end.
-        other: seconds of the server for a request of another device.
-        patience: seconds after which the device answers by its own exit; infinite where it always waits.
-    """
-
-    reach: np.ndarray
-    heads: np.ndarray
-    framed: np.ndarray
-    answers: np.ndarray
-    exit_answers: np.ndarray
-    confidences: np.ndarray
-    reply: float
-    watts: float
-    battery: float
-    other: float
-    patience: float
-
-
-class Requests(NamedTuple):
-    """The requests of the device, and the moments at which other devices' reach the server.
-
-    Attributes:
-        arrivals: seconds, rising, float64 (N,).
-        samples: numbers of the samples, int64 (N,).
-        luck: uniform from 0 to 1, float64 (N, 3): of the policy, and of repairs up and down.
-        others: seconds, rising, float64 (requests of others,).
-    """
-
-    arrivals: np.ndarray
-    samples: np.ndarray
-    luck: np.ndarray
-    others: np.ndarray
-
-
-@compiled
-def serve(others, other, at, free, arrived, seconds):
-    """The server takes a request after those of other devices that came before it.
-
-    Returns:
-        (moment at which it begins, at which it ends, number of the next request of another device).
-    """
-    while at < len(others) and others[at] <= arrived:
-        free = max(free, others[at]) + other
-        at += 1
-    begin = max(free, arrived)
-    return begin, begin + seconds, at
-
-
-@compiled
-def foreseen(
-    arms,
-    costs,
-    link,
-    batching,
-    cuts,
-    requests,
-    allowed,
-    n,
-    begin,
-    free,
-    last,
-    near,
-    sent,
-    arrivals,
-    arm_of,
-    sends,
-    settled,
-):
-    """The arm that is answered first among the allowed ones, with the queues as they are, and no later request of the device.
-
-    Args:
-        arms: records of `ARM`.
-        costs: of the network.
-        link: both directions.
-        batching: of the server.
-        cuts: of each arm, int64 (arms,).
-        requests: all of them.
-        allowed: boolean (arms, samples).
-        n: number of the request.
-        begin: the moment at which the device begins with it.
-        free: moments at which link, server and way back are free, and the place among others' requests, float64 (4,).
-        last: moments of the last arrival and the last answer, float64 (2,).
-        near: pieces of both directions that are not far before, int64 (2,).
-        sent: numbers of the requests that were sent, int64 (N,).
-        arrivals: moments at which what was sent arrives, float64 (N,); its place `sends` is overwritten, as that of `arm_of`.
-        arm_of: the arms of what was sent, int64 (N,).
-        sends: how many were sent.
-        settled: of them, how many are in a batch that has begun.
-    """
-    _, samples, luck, others = requests
-    sizes = costs.framed
-    up_start, up_rate, up_total, up_delay, up_loss, _, _ = link.up
-    down_start, down_rate, down_total, down_delay, down_loss, _, _ = link.down
-    sample, best, first = samples[n], len(arms) - 1, math.inf
-    for number in range(len(arms)):
-        arm = arms[number]
-        if not allowed[number, sample]:
-            continue
-        moment = begin + arm.device
-        if number < len(arms) - 1:
-            _, _, arrived, _, _ = transfer(
-                up_start,
-                up_rate,
-                up_total,
-                up_delay,
-                up_loss,
-                moment,
-                free[0],
-                sizes[number, sample],
-                luck[n, 1],
-                near[0],
-            )
-            arrived = max(arrived, last[0])
-            back, hint = free[2], near[1]
-            if batching.largest > 1:
-                arrivals[sends], arm_of[sends] = arrived, number
-                finished, server, other, one = math.inf, free[1], int(free[3]), settled
-                while one <= sends and arrived < math.inf:
-                    before = one
-                    _, server, other, one = next_batch(
-                        batching, cuts, others, other, server, arrivals[: sends + 1], arm_of, one
-                    )
-                    for place in range(before, min(one, sends)):  # answers that go back before this one
-                        _, back, _, hint, _ = transfer(
-                            down_start, down_rate, down_total, down_delay, down_loss, server, back, costs.reply,
-                            luck[sent[place], 2], hint,
-                        )  # fmt: skip
-                    finished = server
-            else:
-                _, finished, _ = serve(others, costs.other, int(free[3]), free[1], arrived, arm.server)
-            _, _, moment, _, _ = transfer(
-                down_start,
-                down_rate,
-                down_total,
-                down_delay,
-                down_loss,
-                finished,
-                back,
-                costs.reply,
-                luck[n, 2],
-                hint,
-            )
-            moment = max(moment, last[1])
-        if moment < first:
-            best, first = number, moment
-    return best
-
-
-@compiled
-def settle(
-    batching,
-    cuts,
-    others,
-    down,
-    reply,
-    luck,
-    limit,
-    free,
-    last,
-    near,
-    sent,
-    arrivals,
-    arm_of,
-    sends,
-    settled,
-    moments,
-):
-    """Settle the batches that begin before a moment: when their requests are computed, and when the answers are there.
-
-    Args:
-        batching: of the server.
-        cuts: of each arm, int64 (arms,).
-        others: moments at which other devices' requests arrive.
-        down: the way back.
-        reply: bytes of an answer.
-        luck: of the requests, float64 (N, 3).
-        limit: the moment.
-        free: as in `foreseen`, as are `last`, `near`, `sent`, `arrivals`, `arm_of` and `sends`; written.
-        last: written.
-        near: written.
-        sent: numbers of requests.
-        arrivals: of what was sent.
-        arm_of: arms of what was sent.
-        sends: how many were sent.
-        settled: of them, how many are in a batch that has begun.
-        moments: float64 (N, 8); written.
-
-    Returns:
-        `settled`, afterwards.
-    """
-    while settled < sends and arrivals[settled] < math.inf:
-        begin, end, place, behind = next_batch(
-            batching, cuts, others, int(free[3]), free[1], arrivals[:sends], arm_of, settled
-        )
-        if begin >= limit:
-            break
-        free[1], free[3] = end, place
-        for number in range(settled, behind):
-            one = sent[number]
-            moments[one, SERVED], moments[one, FINISHED] = begin, end
-            _, free[2], answered, near[1], _ = transfer(
-                down.start,
-                down.rate,
-                down.total,
-                down.delay,
-                down.loss,
-                end,
-                free[2],
-                reply,
-                luck[one, 2],
-                near[1],
-            )
-            last[1] = max(answered, last[1])
-            moments[one, ANSWERED] = last[1]
-        settled = behind
-    return settled
 
 
 @compiled
@@ -477,42 +232,3 @@ def play(
     if previous >= 0:
         tails[previous] = link.tail_seconds * link.tail_watts
     return count
-
-
-@compiled
-def unsent(up, moment, free):
-    """Bytes that wait for the link or are on it, at a moment, where it has sent all at `free`."""
-    if free <= moment:
-        return 0.0
-    if free == math.inf:
-        return math.inf
-    return carried(up.start, up.rate, up.total, free, 0) - carried(up.start, up.rate, up.total, moment, 0)
-
-
-@compiled
-def tell(result, requests, costs, arms, moments, chosen, left, computed, radio, every, one):
-    """Write what a device learns of one request into a record of `FEEDBACK`; `every`: whether each exit on the way is computed."""
-    arm, sample, exit_ = chosen[one], requests.samples[one], computed[one]
-    is_sent = left[one] < 0
-    result.arm, result.sent, result.exit = arm, 1.0 if is_sent else 0.0, exit_
-    result.seconds = moments[one, ANSWERED] - moments[one, BEGIN]
-    result.sending = moments[one, SENT] - moments[one, DONE]
-    result.away = moments[one, ANSWERED] - moments[one, SENT]
-    result.server = moments[one, FINISHED] - moments[one, ARRIVED]
-    result.bytes = costs.framed[arm, sample] if is_sent else 0.0
-    result.local = costs.confidences[exit_, sample] if exit_ >= 0 else math.nan
-    result.answer = costs.confidences[len(costs.heads) - 1, sample] if is_sent else result.local
-    result.same = math.nan
-    if is_sent and exit_ >= 0:
-        result.same = 1.0 if costs.answers[arm, sample] == costs.exit_answers[exit_, sample] else 0.0
-    result.joules = costs.watts * (moments[one, DONE] - moments[one, BEGIN]) + radio[one]
-    for place in range(min(len(costs.heads), MOST_EXITS)):
-        is_computed = place == exit_ or (every and place < exit_)
-        result.confidences[place] = costs.confidences[place, sample] if is_computed else math.nan
-
-
-def blank() -> tuple[np.ndarray, np.ndarray]:
-    """A record of what is seen and one of what is learnt, in arrays of one: zeros, and no confidence."""
-    seen, feedback = np.zeros(1, SEEN), np.zeros(1, FEEDBACK)
-    feedback["confidences"] = math.nan
-    return seen, feedback

@@ -18,7 +18,8 @@ from bench.errors import SeesawError
 from bench.kinds.split import ARM, FEEDBACK, SEEN, Evaluates, SplitBound, SplitPolicy
 from bench.replay.deploy import loop
 from bench.replay.deploy.game import Game
-from bench.replay.deploy.loop import ANSWERED, BEGIN, DONE, Requests
+from bench.replay.deploy.steps import ANSWERED, BEGIN, DONE, Requests
+from bench.replay.deploy.view import blank
 from bench.replay.streams.loop import compiled
 
 
@@ -35,7 +36,7 @@ class Played:
     """What became of every request.
 
     Attributes:
-        moments: seconds, by the names in `bench.replay.deploy.loop`, float64 (N, 8).
+        moments: seconds, by the names in `bench.replay.deploy.steps`, float64 (N, 8).
         arms: that were chosen, int64 (N,).
         exits: on the device where requests were answered; -1 for those that were sent, int64 (N,).
         own: of those, the exit on the device that answered because the server had not at the deadline; -1 for none, int64 (N,).
@@ -118,7 +119,7 @@ def _outdone(game: Game, good: np.ndarray) -> np.ndarray:
     First in, first out, less work never makes a later answer; so bounds need not try them. Where the server batches, an earlier
     payload may join another batch, so all are tried. Boolean (arms,).
     """
-    arms, framed = game.known.arms, game.costs.framed
+    arms, framed = game.arms, game.costs.framed
     outdone = np.zeros(len(arms), bool)
     if game.batching.largest > 1:
         return outdone
@@ -166,10 +167,10 @@ def _play(
     rules = functions(type(policy), own.dtype)
     with _errors() as errors:
         done = loop.play(
-            requests, game.costs, game.link, game.batching, game.known.arms["cut"].astype(np.int64), game.known.arms,
+            requests, game.costs, game.link, game.batching, game.arms["cut"].astype(np.int64), game.arms,
             game.known.arms.copy(), own[0], memory, *rules,
             get_args(Evaluates).index(policy.evaluates), plan, np.ones((1, 1), bool) if allowed is None else allowed, moments, chosen,
-            left, computed, radio, tails, *loop.blank(),
+            left, computed, radio, tails, *blank(),
         )  # fmt: skip
     if errors:
         raise SeesawError(

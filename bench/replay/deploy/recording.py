@@ -28,8 +28,8 @@ from bench.records.deployment import (
 from bench.records.setup import Named
 from bench.records.stream import StreamPart
 from bench.replay.deploy.game import Game
-from bench.replay.deploy.loop import ANSWERED, ARRIVED, BEGIN, DONE, FINISHED, SENT, SERVED, START
 from bench.replay.deploy.play import Played
+from bench.replay.deploy.steps import ANSWERED, ARRIVED, BEGIN, DONE, FINISHED, SENT, SERVED, START
 
 
 def named(choice: Choice[Any]) -> Named:
@@ -168,7 +168,7 @@ def record_of(
             cut=int(one["cut"]), codec=known.codecs[int(one["codec"])] if one["codec"] >= 0 else "",
             **{key: _short(float(one[key])) for key in ("device", "server", "bytes", "right")},
         )
-        for one in known.arms
+        for one in game.arms
     ]  # fmt: skip
     outcomes = [
         outcome_of(spec, one, game, circumstances.deadline, circumstances.seconds)

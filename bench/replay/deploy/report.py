@@ -13,9 +13,9 @@ import numpy as np
 from bench.files import write_whole
 from bench.records.deployment import STEPS
 from bench.replay.deploy.game import Game
-from bench.replay.deploy.loop import Requests
 from bench.replay.deploy.play import Played
 from bench.replay.deploy.recording import steps_of
+from bench.replay.deploy.steps import Requests
 
 HEADS = (
     "policy", "request", "sample", "at", "cut", "codec", "exit", "right", "bytes", "seconds", *(f"{step}, s" for step in STEPS),

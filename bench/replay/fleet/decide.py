@@ -16,8 +16,8 @@ from bench.errors import SeesawError
 from bench.kinds.channel import Conditions
 from bench.kinds.split import Evaluates, SplitBound, SplitPolicy
 from bench.replay.deploy.game import Game
-from bench.replay.deploy.loop import blank
 from bench.replay.deploy.play import functions
+from bench.replay.deploy.view import blank
 from bench.replay.fleet.loop import Work
 from bench.replay.streams.loop import compiled
 
@@ -43,7 +43,7 @@ def work_of(policy: SplitPolicy, spec: str, game: Game, conditions: Conditions) 
         raise SeesawError(
             f"{spec} knows what is to come, and a fleet's devices do not. Choose another policy, such as fixed[cut=1] or dynamic."
         )
-    arms, own, evaluates = game.known.arms, policy.own, get_args(Evaluates).index(policy.evaluates)
+    arms, own, evaluates = game.arms, policy.own, get_args(Evaluates).index(policy.evaluates)
     rules = functions(type(policy), own.dtype)
     begun = np.ascontiguousarray(policy.begin(game.known), np.float64)
     links, of_piece = np.unique(
@@ -57,7 +57,7 @@ def work_of(policy: SplitPolicy, spec: str, game: Game, conditions: Conditions) 
     few = np.unique(np.linspace(0, len(links) - 1, ASKED).astype(int))
     for places, times in ((few, 2 * len(arms) + TIMES), (np.arange(len(links)), 1)):
         steady = ask(
-            rules.choose, rules.stays, rules.learn, evaluates, len(game.costs.heads), watts, view, feedback, arms.copy(), own[0], begun, links,
+            rules.choose, rules.stays, rules.learn, evaluates, len(game.costs.heads), watts, view, feedback, game.known.arms.copy(), own[0], begun, links,
             places, times, chosen,
         )  # fmt: skip
         if not steady:

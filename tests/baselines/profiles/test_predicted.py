@@ -1,11 +1,20 @@
-"""Times of operations that regressions by kind predict from other networks."""
+"""Times of operations that regressions by kind predict from other networks.
+
+Covers: bench/kinds/layers.py
+"""
+
+import itertools
 
 import numpy as np
 import pytest
+from torch import nn
 
-from baselines.profiles.predicted import FEWEST, features, predict, regression
-from bench import Graph, Profile, SeesawError, choose
+from baselines.profiles.predicted import FEWEST, features, kinds_of, predict, regression
+from bench import Graph, Profile, Sample, SeesawError, choose, layers_of
+from bench.kinds.layers import graph_of
+from bench.network.graph.dag import Dag
 from bench.records.reading import Reading
+from bench.records.setup import Named
 from bench.testing.games import small_record
 from bench.testing.partitioners import random_graph
 
@@ -80,6 +89,68 @@ def test_no_weight_is_below_zero_and_errors_count_relative_to_the_seconds():
             assert loss(other) >= loss(weights) - 1e-12, "a neighbour is no better"
 
 
+def lenet():
+    """The record of a network whose plugins are known here; nothing of it but its settings is looked at."""
+
+    def named(name):
+        return Named(name=name, origin="made", settings={}, spec=name)
+
+    run = small_record()
+    plugins = {
+        "task": named("digits"),
+        "backbone": named("lenet"),
+        "method": named("dense"),
+        "exits": named("joint"),
+    }
+    return run.model_copy(update={"setup": run.setup.model_copy(update=plugins)})
+
+
+def test_a_part_of_a_network_takes_the_sum_of_its_operations(tmp_path):
+    line = WEIGHTS["even"] * [1, 1, 1, 0, 1]  # the graphs learnt from have no weights
+    for seed in (1, 2, 3):
+        graph, _ = timed(seed)
+        seconds = features(graph) @ line
+        operations = [
+            one.model_copy(
+                update={"seconds": Reading(value=value if number else 0.0, unit="s", source="made", n=9)}
+            )
+            for number, (one, value) in enumerate(zip(graph.operations, seconds.tolist(), strict=True))
+        ]
+        graph.model_copy(update={"operations": tuple(operations)}).write(tmp_path / f"{seed}.json")
+    run = lenet()
+    found, layers = choose(Profile, f"predicted[of={tmp_path},watts=2]").plugin.times(run), layers_of(run)
+
+    def taken(graph):
+        return (features(graph) @ line)[1:-1].sum()  # neither the input nor what reads the answer
+
+    stages, heads = [taken(one) for one in layers.stages], [taken(one) for one in layers.heads]
+    assert found.device[1:-1] == pytest.approx(np.cumsum(stages)[:-1], rel=1e-4)
+    assert found.device[-1] == pytest.approx(sum(stages) + heads[-1], rel=1e-4)
+    assert found.server == pytest.approx([found.device[-1] - one for one in found.device])
+    assert found.exits == pytest.approx(
+        [sum(stages[: stage + 1]) + head for stage, head in zip(layers.behind, heads, strict=True)], rel=1e-4
+    )
+    assert found.heads == pytest.approx([*heads[:-1], 0.0], rel=1e-4)
+    assert (found.time, found.energy, found.watts, found.by_layer) == ("modelled", "modelled", 2.0, True)
+    assert "regressions by kind over 3 networks; by that over all kinds, being rare there: " in found.source
+
+
+def test_layers_of_a_network_have_its_macs_and_bytes():
+    layers = layers_of(lenet())
+    first = layers.stages[0]
+    assert first.operations[1].kind == "Conv2d"
+    assert first.edges[0].bytes == 64, "an image of 8 x 8 crosses as bytes"
+    for before, after in itertools.pairwise(layers.stages):
+        assert before.edges[-1].bytes == after.edges[0].bytes, "what one stage gives the next one takes"
+
+
+def test_convolutions_of_few_channels_each_are_a_kind_of_their_own():
+    dag = Dag.of(
+        nn.Sequential(nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 9, 3), nn.Flatten()), Sample((8, 9, 9))
+    )
+    assert kinds_of(graph_of(dag, "made", Sample((8, 9, 9)))) == ["input", "thin conv2d", "conv2d", "flatten"]
+
+
 def test_what_cannot_be_predicted_is_a_sentence(tmp_path):
     graph, _ = timed(0)
     graph.write(tmp_path / "itself.json")
@@ -88,8 +159,6 @@ def test_what_cannot_be_predicted_is_a_sentence(tmp_path):
         profile.operations(graph)
     with pytest.raises(SeesawError, match=r"predicted\[of=FOLDER\] has no file"):
         choose(Profile, "predicted").plugin.operations(graph)
-    with pytest.raises(SeesawError, match="stages alone"):
-        profile.times(small_record())
     untimed = Graph.model_validate(timed(1)[0].model_dump(mode="json") | {"checksum": ""})
     operations = [one.model_copy(update={"seconds": None}) for one in untimed.operations]
     untimed.model_copy(update={"operations": tuple(operations)}).write(tmp_path / "untimed.json")

@@ -1,6 +1,6 @@
 """Profiles of devices, over a small record.
 
-Covers: baselines/profiles/profile.py, baselines/profiles/published.py, baselines/profiles/recorded.py,
+Covers: baselines/profiles/believed.py, baselines/profiles/profile.py, baselines/profiles/published.py, baselines/profiles/recorded.py,
     baselines/profiles/scaled.py, bench/kinds/device.py
 """
 
@@ -38,6 +38,19 @@ def test_a_published_board_takes_its_seconds_from_macs():
     assert one.device[2] == pytest.approx(2e6 / (385e6 / 9e-3))
     assert one.time == "modelled"
     assert "pixel-4-gpu" in one.source
+
+
+def test_a_believed_profile_is_counted_by_one_and_told_by_another():
+    one = times('believed[of="recorded[watts=3]",by="scaled[by=4]"]')
+    assert (one.device, one.watts, one.time) == (times("recorded").device, 3.0, "measured")
+    assert one.told.device == pytest.approx([0.0, 4e-3, 8e-3, 12e-3])
+    assert one.told.server == pytest.approx([12e-3, 8e-3, 4e-3, 0.0])
+    assert not one.by_layer
+    assert one.source.endswith(f"policies are told {one.told.source}")
+    side = Side.of(named(choose(Profile, 'believed[by="scaled[by=4]"]')), one)
+    assert side.times().told == one.told
+    with pytest.raises(SeesawError, match="Name a profile for each of of= and by="):
+        times('believed[of="believed[by=recorded]",by=recorded]')
 
 
 def test_a_record_without_the_numbers_is_refused_with_a_sentence():

@@ -5,8 +5,8 @@ import pytest
 
 from baselines.splits.memtl import Memtl, features, simulated
 from bench import SplitPolicy, choose
-from bench.replay.deploy.loop import blank
 from bench.replay.deploy.play import functions, play
+from bench.replay.deploy.view import blank
 from bench.testing import check_split
 from tests.bench.deployed import game, requests, table
 

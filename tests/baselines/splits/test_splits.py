@@ -123,6 +123,54 @@ def test_neurosurgeon_takes_the_cut_of_the_least_energy_where_asked():
         played("neurosurgeon[least=energy]", unknown, come)
 
 
+def test_neurosurgeon_counts_what_the_bytes_and_the_tail_of_the_radio_take():
+    conditions = steady(1e6, watts=0.0, joules_per_byte=2e-5, tail_seconds=5.0, tail_watts=0.4)
+    come = requests(game(conditions), rate=0.5, seconds=400)
+    for watts in (1.0, 10.0, 30.0):
+        of = game(conditions, watts=watts, scale=3.0)
+        of = replace(of, known=replace(of.known, by_layer=(True, True)))
+
+        def joules(spec, of=of):
+            one = played(spec, of, come)
+            return (one.compute + one.radio + one.tails).mean()
+
+        assert joules("neurosurgeon[least=energy]") <= 1.02 * min(
+            joules(f"fixed[cut={cut}]") for cut in range(4)
+        )
+    assert (played("neurosurgeon[least=energy]", game(conditions, watts=1.0), come).exits >= 0).all(), (
+        "a tail is dearer"
+    )
+
+
+def test_policies_decide_by_what_they_are_told_and_are_billed_what_it_takes():
+    of = game(steady(1e5), scale=5.0)
+    come = requests(of, rate=1)
+    arms = of.known.arms.copy()
+    arms["device"][-1] *= 100
+    fooled = replace(of, known=replace(of.known, arms=arms), counted=of.known.arms)
+    for spec in ("dynamic", "neurosurgeon"):
+        by_layer = replace(fooled, known=replace(fooled.known, by_layer=(True, True)))
+        one = played(spec, by_layer, come)
+        assert (one.arms[10:] < len(arms) - 1).all(), "what is told of the device is dear"
+    alone = played("always-device", fooled, come)
+    assert (alone.moments == played("always-device", of, come).moments).all()
+    best = played("best-fixed", fooled, come)
+    assert (best.moments == played("best-fixed", of, come).moments).all(), "a bound goes by what it takes"
+
+
+def test_neurosurgeon_fits_lines_where_no_layer_was_predicted_and_takes_predictions_as_they_are():
+    of = game(steady(1e5))
+    policy, count = choose(SplitPolicy, "neurosurgeon").plugin, len(of.known.arms)
+    told = replace(of.known, by_layer=(True, True))
+    assert (policy.begin(told)[:count] == told.arms["device"]).all()
+    assert (policy.begin(told)[count : 2 * count] == told.arms["server"]).all()
+    line = policy.begin(of.known)[:count]
+    slope = line[-1] / of.known.arms["macs"][-1]
+    inner = of.known.arms["macs"] > 0
+    assert not np.allclose(line, of.known.arms["device"])
+    assert np.ptp(line[inner] - of.known.arms["macs"][inner] * slope) < 0.2 * line[-1]
+
+
 def test_mu_linucb_finds_the_best_cut_without_a_profile_of_the_server():
     of = game(steady(5e4), cuts=6, samples=200, scale=5.0)
     come = requests(of, rate=1, seconds=2000)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from bench import SeesawError
 from bench.commands import options
-from bench.commands.options import RunOptions, numbers, recipe, with_run_options, words
+from bench.commands.options import RunOptions, numbers, recipe, with_options, words
 from bench.machine import pick_device
 from bench.network.sparse.values import VALUE_TYPES
 
@@ -38,7 +38,7 @@ def test_a_command_takes_all_options_of_a_run_one_by_one_and_its_function_as_one
     app = typer.Typer()
 
     @app.command()
-    @with_run_options
+    @with_options
     def command(run_options: RunOptions, first: str, last: int = 3) -> None:
         calls.append((run_options, first, last))
 

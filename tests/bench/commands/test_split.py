@@ -1,6 +1,6 @@
 """seesaw profile and seesaw deploy, as they are typed.
 
-Covers: bench/commands/split/deploy.py, bench/commands/split/profile.py, bench/measuring/profile.py
+Covers: bench/commands/split/asked.py, bench/commands/split/deploy.py, bench/commands/split/layers.py, bench/commands/split/profile.py, bench/measuring/profile.py
 """
 
 import csv
@@ -209,6 +209,26 @@ def test_a_trained_network_is_profiled_and_deployed_between_its_profiles(type_, 
         "no list of batch sizes"
         in type_("profile", "--model", "mlp", "--batches", "0", "--out", tmp_path / "x.json")[2]
     )
+
+
+def test_layers_are_timed_once_for_networks_that_never_ran_here(type_, tmp_path):
+    into = tmp_path / "timed"
+    code, out, err = type_("profile", "--layers", 3, "--out", into, "--rounds", 3, "--longest", 0.1)
+    assert code == 0, err
+    assert sorted(path.name for path in into.iterdir()) == [
+        f"layers-0-{number:03}.json" for number in range(3)
+    ]
+    assert re.search(r"Conv2d +\d+ +\d+% +\d+%", out)
+    assert "Each of 3 networks predicted from the others: whole networks are off by" in out
+    for words, why in (
+        (("--layers", 1), "give 2 to 1000"),
+        (("--layers", 2, "--model", "lenet"), "Leave out --model and --graph"),
+        (("--layers", 2, "--batches", "1,8"), "Leave out --batches"),
+        ((), "Which network is profiled?"),
+    ):
+        code, _, err = type_("profile", *words, "--out", into)
+        assert code == 1
+        assert why in err
 
 
 def test_every_part_of_a_network_is_timed():

@@ -6,7 +6,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench import Backbone, Placement, Sample, choose
-from bench.measuring.graph import dag_of, graph_of, with_times
+from bench.kinds.layers import graph_of
+from bench.measuring.graph import dag_of, with_times
 from bench.measuring.profile import Limits
 from bench.testing import TinyBackbone
 

@@ -12,8 +12,8 @@ from baselines.splits.oracle import Oracle
 from baselines.splits.random import Random
 from bench import SeesawError
 from bench.replay.deploy.batches import ALONE, Batching, batching_of, next_batch
-from bench.replay.deploy.loop import ARRIVED, FINISHED, SERVED
 from bench.replay.deploy.play import play
+from bench.replay.deploy.steps import ARRIVED, FINISHED, SERVED
 from tests.bench.deployed import game, requests, simulate, table
 
 LINE = Batching(3, 2.0, np.array([[0.0, 1.0, 1.5, 2.0], [0.0, 0.5, 0.6, 0.7]]), np.array([0.0, 0.0]))

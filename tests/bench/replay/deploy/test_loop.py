@@ -1,6 +1,7 @@
 """The loop over requests, held against a plain sequential simulator, against simpy, and against sums by hand.
 
-Covers: bench/replay/deploy/play.py
+Covers: bench/replay/deploy/foresee.py, bench/replay/deploy/play.py, bench/replay/deploy/server.py, bench/replay/deploy/steps.py,
+    bench/replay/deploy/view.py
 """
 
 import gc
@@ -15,8 +16,8 @@ from baselines.splits.fixed import Fixed
 from baselines.splits.hi_lcb import HiLcb
 from baselines.splits.random import Random
 from bench import SeesawError, SplitPolicy
-from bench.replay.deploy.loop import ANSWERED, BEGIN, DONE, SENT, START
 from bench.replay.deploy.play import play
+from bench.replay.deploy.steps import ANSWERED, BEGIN, DONE, SENT, START
 from tests.bench.deployed import game, requests, simulate, table
 
 

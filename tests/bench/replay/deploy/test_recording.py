@@ -4,11 +4,15 @@ Covers: bench/replay/deploy/deployment.py, bench/replay/deploy/report.py, bench/
 """
 
 import csv
+import json
 import re
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from baselines.channels import recording
 from bench import Profile, SeesawError, SplitPolicy, choose
 from bench.boards.deployments.read import sections
 from bench.kinds.channel import Channel
@@ -110,6 +114,22 @@ def test_a_server_that_batches_is_recorded_checked_and_made_again(deployed, tmp_
         Deployment.of(network, channel, (device, unprofiled), circumstances)
 
 
+def test_what_policies_are_told_is_recorded_shown_and_told_again(deployed, tmp_path):
+    told = 'believed[of="scaled[by=30]",by="scaled[by=45]"]'
+    record = deployed(tmp_path, policies=("always-device", "dynamic"), profile=told).sealed()
+    plain = deployed(tmp_path, policies=("always-device", "dynamic"), profile="scaled[by=30]")
+    assert record.faults() == []
+    assert again(record, Store(tmp_path / "records", tmp_path / "runs")).sealed() == record
+    assert record.outcomes[0] == plain.outcomes[0], "what is always on the device decides by no time"
+    assert record.outcomes[1].plays != plain.outcomes[1].plays
+    (section,) = sections([record])
+    assert "Policies are told of the device what is predicted: " in section.about
+    assert "its parts are off by 50% in the median, 50% at most" in section.about
+    shorter = record.device.told.model_copy(update={"device": [0.0]})
+    side = record.device.model_copy(update={"told": shorter})
+    assert any("told of the device" in one for one in record.model_copy(update={"device": side}).faults())
+
+
 def test_a_draft_is_never_loaded(deployed, tmp_path):
     record = deployed(tmp_path)
     draft = record.players[0].model_copy(update={"spec": "evil.py:Evil", "name": "evil.py:Evil"})
@@ -117,20 +137,50 @@ def test_a_draft_is_never_loaded(deployed, tmp_path):
         again(record.model_copy(update={"players": [draft]}), Store(tmp_path / "records", tmp_path / "runs"))
 
 
-def test_times_and_joules_of_every_request_add_up_to_those_of_the_record(deployed, traced, tmp_path):
-    record = deployed(tmp_path)
-    store = Store(tmp_path / "records", tmp_path / "runs")
-    folder = next((tmp_path / "runs").rglob("test.safetensors")).parent
-    network = network_of(RunFiles(folder), store)
-    sides = tuple(
-        side_of(choose(Profile, spec), network.run) for spec in ("scaled[by=30,watts=2.0]", "recorded")
-    )
-    made = Deployment.of(network, choose(Channel, "constant[up=0.2,rtt=20]"), sides, record.circumstances)
+def lines_of(record, home):
+    """What `seesaw deploy --out` writes of the deployment that a record holds: a line for each request and policy."""
+    folder = next((home / "runs").rglob("test.safetensors")).parent
+    network = network_of(RunFiles(folder), Store(home / "records", home / "runs"))
+    channel = choose(Channel, record.way.channel.spec)
+    made = Deployment.of(network, channel, (record.device, record.server), record.circumstances)
     policies = [choose(SplitPolicy, one.spec) for one in record.players]
     places = dict(enumerate(network.crossed.samples.tolist()))
-    write_requests(tmp_path / "out.csv", made.game, made.requests, places, made.play(policies))
-    lines = list(csv.DictReader((tmp_path / "out.csv").open()))
-    assert len(lines) == len(policies) * record.requests
+    write_requests(home / "out.csv", made.game, made.requests, places, made.play(policies))
+    return list(csv.DictReader((home / "out.csv").open()))
+
+
+def test_a_program_of_its_own_adds_up_the_same_seconds_joules_and_answers(deployed, tmp_path):
+    program = runpy.run_path(str(Path(__file__).parents[4] / "benchmarks" / "adding_up.py"))
+    policies = (
+        "always-device",
+        "always-server",
+        "random",
+        "fixed[cut=1,threshold=0.8]",
+        "splitee",
+        "splitee-s",
+    )
+    record = deployed(tmp_path, policies=policies, channel="recording[radio=lte,rates=0.02]").sealed()
+    lines, values = lines_of(record, tmp_path), json.loads(record.model_dump_json())
+    run = json.loads(next((tmp_path / "records").rglob("seed0.json")).read_text())
+    folder = next((tmp_path / "runs").rglob("test.safetensors")).parent
+    link = Path(recording.__file__).parent / "recordings" / "norway-tram.csv"
+    found = program["added"](values, run, lines, folder, link)
+    assert list(program["differences"](values, found, lines)) == []
+    assert list(found) == [one.policy for one in record.outcomes]
+    assert record.outcomes[1].radio > 0 < record.outcomes[1].tail
+    assert 0 < sum(one["exit"] == "" for one in lines) < len(lines)
+    values["outcomes"][1]["tail"] *= 1.001
+    lines[7]["device, s"] = str(float(lines[7]["device, s"]) + 1e-6)
+    off = list(program["differences"](values, found, lines))
+    assert len(off) == 2, "each number is held, and no other one is off"
+    assert "device, s of request 7" in off[0]
+    assert "always-server: tail is" in off[1]
+
+
+def test_times_and_joules_of_every_request_add_up_to_those_of_the_record(deployed, tmp_path):
+    record = deployed(tmp_path)
+    lines = lines_of(record, tmp_path)
+    assert len(lines) == len(record.players) * record.requests
     for outcome in record.outcomes:
         own = [line for line in lines if line["policy"] == outcome.policy]
         steps = np.array([[float(line[f"{step}, s"]) for step in STEPS] for line in own])

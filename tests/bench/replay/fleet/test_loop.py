@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bench import SplitPolicy, choose
-from bench.replay.deploy.loop import ANSWERED, ARRIVED, Requests
 from bench.replay.deploy.play import play
+from bench.replay.deploy.steps import ANSWERED, ARRIVED, Requests
 from bench.replay.fleet import loop
 from bench.replay.fleet.chance import DOWN, PLACE, SAMPLE, SERVICE, UP, moment, uniform
 from bench.replay.fleet.decide import work_of

@@ -1,0 +1,51 @@
+"""View: what a split policy sees of a request that begins, and what it learns of one whose answer is there."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from bench.kinds.split import FEEDBACK, MOST_EXITS, SEEN
+from bench.replay.deploy.link import carried
+from bench.replay.deploy.steps import ANSWERED, ARRIVED, BEGIN, DONE, FINISHED, SENT
+from bench.replay.streams.loop import compiled
+
+
+@compiled
+def unsent(up, moment, free):
+    """Bytes that wait for the link or are on it, at a moment, where it has sent all at `free`."""
+    if free <= moment:
+        return 0.0
+    if free == math.inf:
+        return math.inf
+    return carried(up.start, up.rate, up.total, free, 0) - carried(up.start, up.rate, up.total, moment, 0)
+
+
+@compiled
+def tell(result, requests, costs, arms, moments, chosen, left, computed, radio, every, one):
+    """Write what a device learns of one request into a record of `FEEDBACK`; `every`: whether each exit on the way is computed."""
+    arm, sample, exit_ = chosen[one], requests.samples[one], computed[one]
+    is_sent = left[one] < 0
+    result.arm, result.sent, result.exit = arm, 1.0 if is_sent else 0.0, exit_
+    result.seconds = moments[one, ANSWERED] - moments[one, BEGIN]
+    result.sending = moments[one, SENT] - moments[one, DONE]
+    result.away = moments[one, ANSWERED] - moments[one, SENT]
+    result.server = moments[one, FINISHED] - moments[one, ARRIVED]
+    result.bytes = costs.framed[arm, sample] if is_sent else 0.0
+    result.local = costs.confidences[exit_, sample] if exit_ >= 0 else math.nan
+    result.answer = costs.confidences[len(costs.heads) - 1, sample] if is_sent else result.local
+    result.same = math.nan
+    if is_sent and exit_ >= 0:
+        result.same = 1.0 if costs.answers[arm, sample] == costs.exit_answers[exit_, sample] else 0.0
+    result.joules = costs.watts * (moments[one, DONE] - moments[one, BEGIN]) + radio[one]
+    for place in range(min(len(costs.heads), MOST_EXITS)):
+        is_computed = place == exit_ or (every and place < exit_)
+        result.confidences[place] = costs.confidences[place, sample] if is_computed else math.nan
+
+
+def blank() -> tuple[np.ndarray, np.ndarray]:
+    """A record of what is seen and one of what is learnt, in arrays of one: zeros, and no confidence."""
+    seen, feedback = np.zeros(1, SEEN), np.zeros(1, FEEDBACK)
+    feedback["confidences"] = math.nan
+    return seen, feedback

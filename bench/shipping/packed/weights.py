@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.arrays import hold_plain
 from bench.errors import SeesawError, counted
 from bench.network.net import Net
 from bench.network.sparse.mask import hide, layers, masked
@@ -175,6 +176,7 @@ def _tensors(path: Path) -> tuple[Tensors, Tensors]:
     from safetensors.torch import load_file
 
     try:
+        hold_plain(path)
         if path.suffix.lower() == SAFETENSORS:
             with safe_open(path, "pt") as file:
                 packed = "packed" in (file.metadata() or {})

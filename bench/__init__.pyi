@@ -1,6 +1,7 @@
 """The public names, where each is defined. Type checkers read this file, and `bench` loads names by it."""
 
 from .arrays import hold_bytes as hold_bytes
+from .arrays import hold_plain as hold_plain
 from .arrays import idx_array as idx_array
 from .arrays import npz_arrays as npz_arrays
 from .errors import Infeasible as Infeasible

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import math
 import struct
@@ -81,13 +82,18 @@ def idx_array(path: Path, most: int) -> np.ndarray:
 
 
 def hold_plain(path: Path) -> None:
-    """Refuse what is no file, such as a pipe, which would be waited for.
+    """Refuse what is no plain file, such as a pipe, which would be waited for; a link to a file is followed.
 
     Raises:
         OSError: it is none.
     """
     if not path.is_file():
-        raise FileNotFoundError(2, "there is no such file", str(path))
+        what = (
+            (errno.EINVAL, "it is no plain file")
+            if path.exists()
+            else (errno.ENOENT, "there is no such file")
+        )
+        raise OSError(*what, str(path))
 
 
 def hold_bytes(path: Path, count: int, most: int) -> None:

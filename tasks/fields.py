@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import SeesawError
+from bench import SeesawError, hold_plain
 
 MOST = 1 << 24
 """Characters that one field may have."""
@@ -47,6 +47,7 @@ def rows_of(path: Path, columns: Sequence[str], classes: Iterable[str]) -> Itera
     if path.is_dir():
         yield from _texts(path, classes)
         return
+    hold_plain(path)
     with path.open(encoding="utf-8-sig", newline="") as file:
         yield from _objects(path, file) if path.suffix.lower() == ".jsonl" else _table(path, file, columns)
 
@@ -54,6 +55,7 @@ def rows_of(path: Path, columns: Sequence[str], classes: Iterable[str]) -> Itera
 def _texts(path: Path, classes: Iterable[str]) -> Iterator[Row]:
     for word in classes:
         for file in sorted((path / word).glob("[!.]*.txt")):
+            hold_plain(file)
             yield Row(f"{word}/{file.name}", {"label": word, "text": file.read_text(encoding="utf-8-sig")})
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import SeesawError
+from bench import SeesawError, hold_plain
 from tasks.encoded import Encoded
 
 WNID = re.compile(r"n\d{8}")
@@ -99,6 +99,7 @@ def lines(path: Path) -> list[str]:
         SeesawError: too large, or no text.
     """
     try:
+        hold_plain(path)
         with path.open("rb") as file:
             data = file.read(MOST_LINES + 1)
         if len(data) > MOST_LINES:

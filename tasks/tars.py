@@ -11,7 +11,7 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
-from bench import SeesawError
+from bench import SeesawError, hold_plain
 from tasks.encoded import MOST_BYTES, Encoded
 
 MOST_MEMBERS = 1 << 21
@@ -83,6 +83,7 @@ def _members(path: Path, size: int, changed: int) -> dict[str, list[Member]]:
     found: dict[str, list[Member]] = {}
     count = 0
     try:
+        hold_plain(path)
         with path.open("rb") as file:
             for one in _listed(file, 0):
                 if one.start + one.size > size:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import SeesawError, hold_bytes
+from bench import SeesawError, hold_bytes, hold_plain
 
 MOST_BYTES, MOST_ROWS = 1 << 26, 1 << 21
 """The most bytes of a file, and the most rows."""
@@ -58,6 +58,7 @@ def read_recording(path: Path) -> Recorded:
         SeesawError: it cannot be read, is too large, or has none of the layouts; it says where.
     """
     try:
+        hold_plain(path)
         hold_bytes(path, path.stat().st_size, MOST_BYTES)
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

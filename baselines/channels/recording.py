@@ -14,7 +14,7 @@ from pydantic import Field
 
 from baselines.channels.layouts import Recorded, read_recording
 from baselines.channels.radios import BYTES, RadioChannel
-from bench import Conditions, Positive, SeesawError
+from bench import Conditions, Positive, SeesawError, hold_plain
 
 HERE = Path(__file__).parent / "recordings"
 Number = Annotated[float, Field(ge=0)]
@@ -46,6 +46,7 @@ class Recording(RadioChannel):
     def identity(self) -> dict[str, Any]:
         """The digest of the file: its path says little on another machine."""
         try:
+            hold_plain(self.path)
             return {"sha256": hashlib.sha256(self.path.read_bytes()).hexdigest()}
         except OSError as error:
             raise SeesawError(

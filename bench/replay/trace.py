@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from bench.arrays import hold_plain
 from bench.errors import SeesawError, counted
 from bench.files import write_whole
 from bench.records.terms import rising
@@ -60,6 +61,7 @@ class Trace:
             SeesawError: no file, or no whole trace.
         """
         try:
+            hold_plain(path)
             with safe_open(str(path), "pt") as file:
                 tensors = [file.get_tensor(key) for key in ("logits", "labels", "costs")]
         except (OSError, SafetensorError, ValueError) as error:

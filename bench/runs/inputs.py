@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bench.arrays import hold_plain
 from bench.errors import SeesawError
 from bench.files import read_plain
 from bench.kinds.backbone import Backbone
@@ -98,6 +99,7 @@ def _is_ours(file: Path) -> bool:
     from safetensors import SafetensorError, safe_open
 
     try:
+        hold_plain(file)
         with safe_open(file, "pt") as opened:
             return "packed" in (opened.metadata() or {})
     except (SafetensorError, OSError):

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from bench.arrays import hold_plain
 from bench.errors import SeesawError
 from bench.files import OWN
 from bench.kinds.backbone import Backbone
@@ -375,6 +376,7 @@ def _share(calibrate: str | None) -> float | None:
 
 def _digest(path: Path) -> str:
     try:
+        hold_plain(path)
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise SeesawError(f"{path} cannot be read ({error.strerror}). Give a file of weights.") from error

@@ -3,14 +3,25 @@ import os
 import struct
 import tracemalloc
 import zipfile
+from threading import Thread
 
 import numpy as np
 import pytest
+from torch import nn
 
+from baselines.channels.layouts import read_recording
+from baselines.channels.recording import Recording
 from bench import SeesawError, Stored, idx_array, npz_arrays
+from bench.replay.deploy.crossed import Crossed
+from bench.replay.exits.states import load_states
 from bench.replay.streams.matrix import read_stream
+from bench.replay.trace import Trace
+from bench.runs.request import _digest
+from bench.shipping.packed.weights import load_weights
 from tasks.folder import Folder
 from tasks.images import read_arrays, read_idx
+from tasks.rows import Layout, read
+from tasks.synsets import lines
 
 TERABYTE = 1 << 40
 
@@ -87,6 +98,44 @@ def test_a_pipe_is_not_waited_for(tmp_path):
         read_arrays(tmp_path / "test.npz")
     with pytest.raises(SeesawError, match="no whole idx file"):
         read_idx(tmp_path)
+
+
+READERS = {
+    "weights": lambda path: load_weights(nn.Linear(1, 1), path),
+    "weights' digest": _digest,
+    "trace": Trace.load,
+    "states": load_states,
+    "crossings": lambda path: Crossed.read(path, 2, 2, 2),
+    "recording": read_recording,
+    "recording's digest": lambda path: Recording(file=str(path)).identity(),
+    "texts": lambda path: read(path, Layout(""), {"0": 0}, pairs=False),
+    "one text of a folder": lambda path: read(path.parent.parent, Layout(""), {"0": 0}, pairs=False),
+    "labels": lines,
+}
+"""Readers of files that a user, or a stranger's folder, may name."""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+@pytest.mark.parametrize("ending", [".safetensors", ".pt", ".txt"])
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_no_reader_waits_for_a_pipe(tmp_path, reader, ending):
+    (tmp_path / "0").mkdir()
+    path = tmp_path / "0" / f"pipe{ending}"
+    os.mkfifo(path)
+    found = []
+
+    def call():
+        try:
+            reader(path)
+        except SeesawError as error:
+            found.append(str(error))
+
+    thread = Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(8)
+    assert not thread.is_alive(), "it waits for somebody to write"
+    assert len(found) == 1
+    assert "cannot be read" in found[0] or "no whole" in found[0] or "holds no" in found[0]
 
 
 def test_a_terabyte_of_pictures_is_neither_opened_nor_kept(tmp_path):

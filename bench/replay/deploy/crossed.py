@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from bench.arrays import hold_plain
 from bench.errors import SeesawError
 
 MOST_TENSORS, MOST_BYTES = 1 << 14, 1 << 31
@@ -59,6 +60,7 @@ class Crossed:
             SeesawError: no file, or not one of this network and split: a sentence says what does not fit.
         """
         try:
+            hold_plain(path)
             with safe_open(str(path), "np") as file:
                 return _checked(file, cuts, samples, classes)
         except (OSError, SafetensorError, ValueError, TypeError) as error:

@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from bench.arrays import hold_plain
 from bench.errors import SeesawError
 from bench.files import write_whole
 from bench.kinds.policy import State
@@ -39,6 +40,7 @@ def load_states(path: Path) -> dict[str, list[State]]:
         SeesawError: no file, or no whole one.
     """
     try:
+        hold_plain(path)
         with safe_open(str(path), "pt") as file:
             counts: dict[str, int] = json.loads((file.metadata() or {})[COUNTS])
             if not all(type(n) is int and 0 <= n <= MAX_POINTS for n in counts.values()):

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from bench.arrays import hold_plain
 from bench.errors import SeesawError, counted
 from bench.network.net import Net
 from bench.network.sparse.mask import hide, layers, masked
@@ -182,6 +183,7 @@ Tensors = dict[str, Tensor]
 def _tensors(path: Path) -> tuple[Tensors, Tensors]:
     """The tensors and masks of a safetensors file, or of a PyTorch file opened without running anything in it."""
     try:
+        hold_plain(path)
         if path.suffix.lower() == SAFETENSORS:
             with safe_open(path, "pt") as file:
                 packed = "packed" in (file.metadata() or {})

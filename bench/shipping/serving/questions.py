@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from bench.errors import SeesawError, needing
 from bench.kinds.frame import Frame, read_frames
 from bench.shipping.serving.batches import Given, Late, Overloaded
@@ -127,8 +129,8 @@ class Questions:
             self.metrics.waiting.dec()
             self._ended[outcome].inc()
 
-    def _answer(self, asked: Asked, given: Given) -> bytes:
-        made = answer(Answered(asked.id, *given))
+    def _answer(self, asked: Asked, given: Given[Tensor]) -> bytes:
+        made = answer(Answered(asked.id, given.answer, given.waited, given.computed, given.batch))
         self._out.inc(len(made))
         return made
 

@@ -92,6 +92,8 @@ from .kinds.policy import shared_quantiles as shared_quantiles
 from .kinds.policy import without_nan as without_nan
 from .kinds.sending import receive as receive
 from .kinds.sending import send as send
+from .kinds.bases.trained_split import Checkpoint as Checkpoint
+from .kinds.bases.trained_split import TrainedSplit as TrainedSplit
 from .kinds.split import MOST_EXITS as MOST_EXITS
 from .kinds.split import Evaluates as Evaluates
 from .kinds.split import Known as Known

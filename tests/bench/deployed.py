@@ -80,8 +80,9 @@ def game(
     up, down = directions(conditions)
     link = Link(up, down, conditions.tail_seconds, conditions.tail_watts, report)
     known = Known(
-        arms, tuple(f"codec{number}" for number in range(codecs)), 80, float(device[-1]), (watts, 1.3)
-    )
+        arms, tuple(f"codec{number}" for number in range(codecs)), 80, float(device[-1]), (watts, 1.3),
+        costs.reach, costs.heads, confidences, exit_answers == labels,
+    )  # fmt: skip
     batching = ALONE
     if largest > 1:  # of a batch of n: 1 + n / 3 times the seconds of one
         sizes = {size: tuple((1 + size / 3) * server) for size in (2, largest)}

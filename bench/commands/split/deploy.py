@@ -189,7 +189,7 @@ def deploy(
             for spec, largest in zip(sides, (1, batch), strict=True)
         )
         deployment = Deployment.of(
-            network, choose(Channel, channel), (device_side, server_side), circumstances
+            network, choose(Channel, channel), (device_side, server_side), circumstances, files.deciders
         )
     if real:
         print_real(deployment, store, specs[0], out_)

@@ -139,7 +139,17 @@ def game_of(
     if terms.largest > 1:
         batching = batching_of(arms, server.server, server.batches, terms.largest, terms.wait)
     return Game(
-        Known(arms, codecs, inputs, device.device[-1], (costs.watts, radio)),
+        Known(
+            arms,
+            codecs,
+            inputs,
+            device.device[-1],
+            (costs.watts, radio),
+            costs.reach,
+            costs.heads,
+            np.ascontiguousarray(costs.confidences[:, known]),
+            (answers == labels)[:, known],
+        ),
         costs,
         Link(up, down, conditions.tail_seconds, conditions.tail_watts, terms.report),
         right,

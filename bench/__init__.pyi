@@ -53,6 +53,8 @@ from .kinds.bases.predefined import Predefined as Predefined
 from .kinds.bases.predefined import mask_from as mask_from
 from .kinds.bases.predefined import over_kernels as over_kernels
 from .kinds.bases.straight_through import StraightThrough as StraightThrough
+from .kinds.bases.trained_split import Checkpoint as Checkpoint
+from .kinds.bases.trained_split import TrainedSplit as TrainedSplit
 from .kinds.build import assemble as assemble
 from .kinds.channel import PACKET as PACKET
 from .kinds.channel import Channel as Channel

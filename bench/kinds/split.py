@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from bench.plugins.plugin import Plugin
 
-Evaluates = Literal["none", "last", "all"]
-"""Exits on the device that are computed before a request is sent on."""
+Evaluates = Literal["none", "last", "all", "chosen"]
+"""Exits on the device that are computed before a request is sent on. `chosen`: the one whose number `choose` has written to `memory[0]`;
+none where that is -1, or no exit before the cut."""
 
 SEEN = np.dtype([
     (name, "f8")
@@ -86,6 +87,10 @@ class Known:
         joules_per_byte: of the radio.
         tail: seconds for which the radio stays awake after a transfer, and its watts meanwhile.
         by_layer: whether the device's seconds, and the server's, are sums of what regressions for each kind of layer predict.
+        reach: seconds of the device to each exit's answer, without heads, float64 (exits,); empty, as what follows, where nobody knows.
+        heads: seconds of each exit's head, float64 (exits,).
+        confidences: of each exit in its answers to the known samples, float64 (exits, samples).
+        exit_right: whether these are right, boolean (exits, samples).
     """
 
     arms: np.ndarray
@@ -96,6 +101,10 @@ class Known:
     joules_per_byte: float = 0.0
     tail: tuple[float, float] = (0.0, 0.0)
     by_layer: tuple[bool, bool] = (False, False)
+    reach: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    heads: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    confidences: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    exit_right: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), bool))
 
     def within(self, lost: float) -> np.ndarray:
         """Which arms are answered rightly for at most a share `lost` fewer of the known samples than the whole network."""
@@ -133,7 +142,7 @@ class SplitPolicy(Plugin):
 
     @property
     def evaluates(self) -> Evaluates:
-        """Which of the exits before the cut are computed, paid for, and asked with `stays`: none, the last one, or all."""
+        """Which of the exits before the cut are computed, paid for, and asked with `stays`: none, the last one, all, or a chosen one."""
         return "none"
 
     @property
@@ -146,6 +155,8 @@ class SplitPolicy(Plugin):
 
     def begin(self, known: Known) -> np.ndarray:
         """The memory before the first request, float64 (numbers,); the default has one zero for each arm.
+
+        It hangs on the settings and on what is known, and on nothing else, so it is made once and kept (`bench.kinds.begun`).
 
         Args:
             known: the arms, and what is known of them.

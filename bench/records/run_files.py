@@ -62,6 +62,11 @@ class RunFiles:
         return self.folder / "codecs"
 
     @property
+    def deciders(self) -> Path:
+        """The folder of what trained split policies have learnt for this network."""
+        return self.folder / "deciders"
+
+    @property
     def checkpoints(self) -> Path:
         """The folder of checkpoints of a training that has not ended."""
         return self.folder / "checkpoints"

@@ -81,7 +81,8 @@ def game(
     link = Link(up, down, conditions.tail_seconds, conditions.tail_watts, report)
     known = Known(
         arms, tuple(f"codec{number}" for number in range(codecs)), 80, float(device[-1]), (watts, 1.3),
-        float(conditions.joules_per_byte.mean()), (conditions.tail_seconds, conditions.tail_watts),
+        float(conditions.joules_per_byte.mean()), (conditions.tail_seconds, conditions.tail_watts), (False, False),
+        costs.reach, costs.heads, confidences, exit_answers == labels,
     )  # fmt: skip
     batching = ALONE
     if largest > 1:  # of a batch of n: 1 + n / 3 times the seconds of one

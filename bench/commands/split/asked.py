@@ -67,8 +67,8 @@ class NetworkOptions:
 
         return [choose(Profile, spec) for spec in self.sides]
 
-    def network(self, record: Path) -> tuple[Network, Store]:
-        """The files of the run that a record or a folder names, read, and the store that it lies in.
+    def network(self, record: Path) -> tuple[Network, RunFiles, Store]:
+        """The network of the run that a record or a folder names, the run's files, and the store that it lies in.
 
         Raises:
             SeesawError: the file is no record of a run, or the run lacks files.
@@ -76,7 +76,7 @@ class NetworkOptions:
         from bench.replay.deploy.deployment import network_of
 
         files, store = self._run_of(record)
-        return network_of(files, store), store
+        return network_of(files, store), files, store
 
     def _run_of(self, record: Path) -> tuple[RunFiles, Store]:
         from bench.records.record import Record

@@ -122,13 +122,14 @@ def _deployment(
     from bench.plugins.plugin import choose
     from bench.replay.deploy.deployment import Deployment, side_of
 
-    network, store = network_options.network(record)
+    network, files, store = network_options.network(record)
     circumstances = requests.circumstances()
     device, server = (
         side_of(profile, network.run, largest)
         for profile, largest in zip(network_options.chosen(), (1, requests.batch), strict=True)
     )
-    return Deployment.of(network, choose(Channel, channel), (device, server), circumstances), store
+    way = choose(Channel, channel)
+    return Deployment.of(network, way, (device, server), circumstances, files.deciders), store
 
 
 def _print(made: DeploymentRecord, store: Store, deployment: Deployment) -> None:

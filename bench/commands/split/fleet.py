@@ -201,7 +201,7 @@ def _works(
     from bench.replay.deploy.game import Terms, game_of
     from bench.replay.fleet.decide import work_of
 
-    network, _ = options_.network(record)
+    network, *_ = options_.network(record)
     times = [one.plugin.times(network.run) for one in options_.chosen()]
     games = [
         game_of(network.run, network.trace, network.crossed, times[0], times[1], table, Terms(reply))

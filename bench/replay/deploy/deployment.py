@@ -91,6 +91,7 @@ class Deployment:
         circumstances: the rest.
         game: that is played.
         requests: that come.
+        kept: folder for what trained policies have learnt; None where the process alone remembers it.
     """
 
     network: Network
@@ -99,6 +100,7 @@ class Deployment:
     circumstances: Circumstances
     game: Game
     requests: Requests
+    kept: Path | None = None
 
     @classmethod
     def of(
@@ -107,6 +109,7 @@ class Deployment:
         channel: Choice[Channel],
         sides: tuple[Side, Side],
         circumstances: Circumstances,
+        kept: Path | None = None,
     ) -> Deployment:
         """The deployment of a network between two profiles.
 
@@ -123,7 +126,7 @@ class Deployment:
         moments = np.array(c.moments) if c.arrivals == "recorded" else None
         load = np.array(c.load_moments) if c.load_moments else c.load or 0.0
         requests = requests_of(game, c.arrivals, c.rate, c.seconds, c.order_seed, c.devices, moments, load)
-        return cls(network, sides, channel, circumstances, game, requests)
+        return cls(network, sides, channel, circumstances, game, requests, kept)
 
     def compile(
         self, policies: Sequence[Choice[SplitPolicy]], report: Callable[[str], None] = lambda spec: None
@@ -136,7 +139,7 @@ class Deployment:
         few = self.requests._replace(arrivals=self.requests.arrivals[:1])
         for one in policies:
             report(one.spec)
-            play(one.plugin, self.game, few._replace(samples=few.samples[:1], luck=few.luck[:1]))
+            play(one.plugin, self.game, few._replace(samples=few.samples[:1], luck=few.luck[:1]), self.kept)
 
     def play(
         self, policies: Sequence[Choice[SplitPolicy]], report: Callable[[str], None] = lambda spec: None
@@ -153,7 +156,7 @@ class Deployment:
         played = {}
         for one in policies:
             report(one.spec)
-            played[one.spec] = play(one.plugin, self.game, self.requests)
+            played[one.spec] = play(one.plugin, self.game, self.requests, self.kept)
         return played
 
     def record(

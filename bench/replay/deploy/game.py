@@ -144,6 +144,9 @@ def game_of(
     radio = float(conditions.watts.mean()) if has_radio else math.nan
     told = _told(arms, device, server)
     known_whole = device.device[-1] if device.told is None else device.told.device[-1]
+    known_reach = (
+        costs.reach if device.told is None else np.array([device.told.device[stage + 1] for stage in stages])
+    )
     untimed = [
         f"{side} ({', '.join(missing)})"
         for side, times in (("encoders", device.encoders), ("decoders", server.decoders))
@@ -156,6 +159,7 @@ def game_of(
         Known(
             told, codecs, inputs, known_whole, (costs.watts, radio), float(conditions.joules_per_byte.mean()),
             (conditions.tail_seconds, conditions.tail_watts), (device.by_layer, server.by_layer),
+            known_reach, costs.heads, np.ascontiguousarray(costs.confidences[:, known]), (answers == labels)[:, known],
         ),
         costs,
         Link(up, down, conditions.tail_seconds, conditions.tail_watts, terms.report),

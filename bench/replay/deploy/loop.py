@@ -47,7 +47,7 @@ def play(
         own: the policy's settings, a record.
         memory: of the policy, float64; written.
         choose: the policy's function, compiled, as are `stays` and `learn`.
-        evaluates: 0 for no exit on the way, 1 for the last one before the cut, 2 for all.
+        evaluates: 0 for no exit on the way, 1 for the last one before the cut, 2 for all, 3 for that of the number `memory[0]`.
         plan: the arm of every request; -1 where the policy chooses; -2 where the best is foreseen.
         allowed: the arms that may be foreseen, boolean (arms, samples).
         moments: float64 (N, 8); written.
@@ -161,10 +161,18 @@ def play(
         seconds, heads, answered_at = here.device, 0.0, -1
         asked = min(int(here.exits), exits - 1)  # the last exit's answer stands in any case
         if evaluates > 0 or costs.patience < math.inf:
-            for exit_ in range(0 if evaluates == 2 else max(int(here.exits) - 1, 0), asked):
+            low, high = 0 if evaluates == 2 else max(int(here.exits) - 1, 0), asked
+            if evaluates == 3:
+                if 0 <= memory[0] < asked:
+                    low = int(memory[0])
+                    high = low + 1
+                elif costs.patience == math.inf:
+                    high = low
+            for exit_ in range(low, high):
                 heads += head_seconds[exit_]
                 computed[n] = exit_
-                if evaluates > 0 and stays(shown[arm], own, memory, exit_, confidences[exit_, sample]):
+                is_asked = evaluates > 0 and (evaluates < 3 or exit_ == memory[0])
+                if is_asked and stays(shown[arm], own, memory, exit_, confidences[exit_, sample]):
                     seconds, answered_at = reach[exit_], exit_
                     break
         if arm == last_arm and answered_at < 0:

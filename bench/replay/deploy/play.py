@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -15,6 +16,7 @@ from numba import from_dtype, types
 from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
 from bench.errors import SeesawError
+from bench.kinds.begun import begun
 from bench.kinds.split import ARM, FEEDBACK, SEEN, Evaluates, SplitBound, SplitPolicy
 from bench.replay.deploy import loop
 from bench.replay.deploy.game import Game
@@ -94,15 +96,21 @@ def functions(kind: type[SplitPolicy], own: np.dtype) -> Compiled:
     return Compiled(*compiled_ones)
 
 
-def play(policy: SplitPolicy, game: Game, requests: Requests) -> Played:
+def play(policy: SplitPolicy, game: Game, requests: Requests, kept: Path | None = None) -> Played:
     """Let a policy, or a bound, play all requests.
+
+    Args:
+        policy: that plays.
+        game: that is played.
+        requests: that come.
+        kept: folder for what trained policies have learnt; left out, the process alone remembers it.
 
     Raises:
         SeesawError: its functions cannot be compiled, or it chooses an arm that there is not.
     """
     count = len(requests.arrivals)
     if not isinstance(policy, SplitBound):
-        return _play(policy, game, requests, np.full(count, -1))
+        return _play(policy, game, requests, np.full(count, -1), kept=kept)
     if policy.foresees:
         allowed = np.array(policy.allowed(game.known, game.right))
         allowed[_outdone(game, allowed)] = False
@@ -154,14 +162,15 @@ def _errors() -> Iterator[list[str]]:
 
 
 def _play(
-    policy: SplitPolicy, game: Game, requests: Requests, plan: np.ndarray, allowed: np.ndarray | None = None
+    policy: SplitPolicy,
+    game: Game,
+    requests: Requests,
+    plan: np.ndarray,
+    allowed: np.ndarray | None = None,
+    kept: Path | None = None,
 ) -> Played:
     count = len(requests.arrivals)
-    own, memory = policy.own, np.ascontiguousarray(policy.begin(game.known), np.float64)
-    if memory.ndim != 1 or not len(memory):
-        raise SeesawError(
-            f"{type(policy).__name__}.begin gives a memory of shape {memory.shape}. Give (numbers,), one at least."
-        )
+    own, memory = policy.own, begun(policy, game.known, kept)
     moments, tails, radio = np.zeros((count, 8)), np.zeros(count), np.zeros(count)
     chosen, left, computed = (np.zeros(count, np.int64) for _ in range(3))
     rules = functions(type(policy), own.dtype)

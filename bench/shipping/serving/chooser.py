@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from bench.kinds.begun import begun
 from bench.kinds.codec import Codec
 from bench.kinds.frame import HEAD
 from bench.kinds.split import ARM, FEEDBACK, MOST_EXITS, SEEN, Known, SplitPolicy
@@ -77,7 +78,7 @@ class Chooser:
             (math.nan, math.nan),
         )
         self.arms, self.own = [_named(one) for one in arms], _named(policy.own[0])
-        self.memory = np.ascontiguousarray(policy.begin(self.known), np.float64)
+        self.memory = begun(policy, self.known)
         self._begun, self._answers, self._server = time.monotonic(), 0, math.nan
         self._luck = np.random.default_rng(0)
 
@@ -99,11 +100,17 @@ class Chooser:
         """Whether the answer of an exit that was passed stands."""
         if self.policy.evaluates == "none" or arm >= len(self.locals):
             return False
-        asked = range(len(passed)) if self.policy.evaluates == "all" else [len(passed) - 1]
+        asked = {"all": range(len(passed)), "last": [len(passed) - 1], "chosen": self._chosen(len(passed))}[
+            self.policy.evaluates
+        ]
         return any(
             self.policy.stays(self.arms[arm], self.own, self.memory, number, _confidence(passed[number]))
             for number in asked
         )
+
+    def _chosen(self, passed: int) -> list[int]:
+        """The exit that the policy has chosen, where it is among those that were passed."""
+        return [int(self.memory[0])] if 0 <= self.memory[0] < passed else []
 
     def learn(self, happened: Happened, passed: Sequence[Tensor], logits: Tensor) -> None:
         """Tell the policy what became of a sample."""

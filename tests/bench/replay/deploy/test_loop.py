@@ -37,6 +37,28 @@ class Wild(SplitPolicy):
         return confidence > 0.7
 
 
+class Chosen(SplitPolicy):
+    """Any arm, and any one exit on the way, or none; it keeps a row of (exit, arm) for each request."""
+
+    @property
+    def evaluates(self):
+        return "chosen"
+
+    def begin(self, known):
+        return np.full(2 + 1000, -1.0)
+
+    @staticmethod
+    def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
+        memory[1] += 1
+        memory[0] = int(luck * 997) % 4 - 1
+        memory[2 + int(memory[1])] = memory[0]
+        return min(int(luck * len(arms)), len(arms) - 1)
+
+    @staticmethod
+    def stays(arm: Any, own: Any, memory: Any, exit_: int, confidence: float) -> bool:
+        return confidence > 0.7
+
+
 class Learned(SplitPolicy):
     """Writes down what it sees and learns, a row of 18 numbers for each request, and sends from cut 0."""
 
@@ -90,6 +112,31 @@ def test_every_moment_is_that_of_a_plain_sequential_simulator(seed, policy, loss
     ]
     assert (played.right == right).all()
     assert (played.framed == np.where(sent, of.costs.framed[played.arms, come.samples], 0)).all()
+
+
+@pytest.mark.parametrize("patience", [math.inf, 0.05])
+def test_a_chosen_exit_is_computed_and_asked_and_no_other(patience):
+    of = game(table(5), 5, patience=patience)
+    come = requests(of, rate=2, seconds=200)
+    played = play(Chosen(), of, come)
+    # what it chose follows from its luck alone
+    noted = [int(luck * 997) % 4 - 1 for luck in come.luck[:, 0]]
+    costs, arms, last = of.costs, of.known.arms, len(of.known.arms) - 1
+    kinds = set()
+    for n, (arm, picked) in enumerate(zip(played.arms, noted, strict=True)):
+        asked = min(int(arms[arm]["exits"]), len(costs.heads) - 1)
+        spare = [asked - 1] if patience < math.inf and asked else []
+        computed = [picked] if 0 <= picked < asked else spare
+        took = played.moments[n, DONE] - played.moments[n, BEGIN]
+        stays = computed == [picked] and costs.confidences[picked, come.samples[n]] > 0.7
+        base = costs.reach[computed[-1]] if stays else arms[arm]["device"]
+        assert took == pytest.approx(base + sum(costs.heads[one] for one in computed))
+        if stays:
+            assert played.exits[n] == computed[-1]
+        elif arm != last and patience == math.inf:
+            assert played.exits[n] == -1
+        kinds.add((bool(computed), stays))
+    assert kinds == {(False, False), (True, False), (True, True)}
 
 
 def test_every_answer_comes_when_a_discrete_event_simulation_has_it():

@@ -78,7 +78,8 @@ def small_game(seed: int = 0) -> Game:
         2.0, 0.0, 0.003, np.inf,
     )  # fmt: skip
     known = Known(
-        arms, ("float32", "int8"), 16, 0.03, (2.0, 1.2), costs.reach, costs.heads, costs.confidences, exit_answers == labels
+        arms, ("float32", "int8"), 16, 0.03, (2.0, 1.2), reach=costs.reach, heads=costs.heads, confidences=costs.confidences,
+        exit_right=exit_answers == labels,
     )  # fmt: skip
     link = Link(*directions(conditions), conditions.tail_seconds, conditions.tail_watts, 1.0)
     return Game(known, costs, link, right, exit_answers == labels, np.arange(SAMPLES), ())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from bench.errors import SeesawError
 from bench.kinds.bases.learned_codec import LearnedCodec
 from bench.kinds.codec import Codec
 from bench.kinds.task import Data, Scale
+from bench.measuring.tracing import batches
 from bench.network.net import Net
 from bench.network.sparse.values import value_type
 from bench.plugins.plugin import Choice, choose
@@ -100,6 +102,7 @@ def shipment_of(
         shipped_by(run.policies, curves, states) if leaves else [],
         None if codec is None else _codec(run, net, data, codec, cut),
         data.scale(data.calibration.inputs[:CALIBRATED]) if c else None,
+        (lambda: _test(data)) if c else None,
     )
 
 
@@ -160,6 +163,12 @@ def _hold_image(run: ResolvedRun, data: Data) -> None:
         raise SeesawError(
             f"Cut 0 sends images of 8 bits, and {run.task.spec} has other inputs. Cut behind the first stage: --cut 1."
         )
+
+
+def _test(data: Data) -> Iterator[tuple[Tensor, Tensor]]:
+    """The test split in batches: inputs as the network takes them, and labels."""
+    for rows in batches(data.test):
+        yield data.scale(data.test.inputs[rows]), data.test.labels[rows]
 
 
 def _scale(data: Data, shape: tuple[int, ...]) -> Preprocessing | None:

@@ -35,6 +35,7 @@ MAX_MANIFEST, MAX_PART = 1 << 20, 1 << 32
 """Limits: bytes of files; those of the network are `bench.kinds.bounds`'s."""
 Spec = Annotated[str, Field(max_length=1000)]
 Whole = Annotated[int, Field(ge=0, lt=1 << 20)]
+Samples = Annotated[int, Field(ge=0, lt=1 << 40)]
 
 
 class PartFile(BaseModel):
@@ -74,6 +75,35 @@ class CodecFiles(BaseModel):
     """of the features that a learned one was trained for"""
     files: dict[Literal["device", "server"], CodecFile] = Field(default_factory=dict)
     """of a learned one"""
+
+
+class Int8Exit(BaseModel):
+    """The test samples that one exit answers, by int8 and by the network."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    part: Annotated[str, Field(pattern=r"^(device|server|network)$")]
+    stage: Whole
+    """that the exit hangs on"""
+    right: Samples
+    """answered rightly by the C of int8"""
+    network: Samples
+    """answered rightly by the network"""
+    alike: Samples
+    """with the same answer, right or wrong"""
+    python: Samples | None
+    """answered rightly by the server's part in Python, behind a device of int8; None for an exit of the device"""
+
+
+class Int8Answers(BaseModel):
+    """What int8 costs over the test split."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    samples: Samples
+    codec: Spec
+    """by which features cross the cut"""
+    exits: Annotated[list[Int8Exit], Field(max_length=1 << 12)]
 
 
 class Manifest(BaseModel):
@@ -116,6 +146,8 @@ class Manifest(BaseModel):
     """those that can decide which samples leave at the device's exits, by number of their operating point"""
     states: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     """SHA-256 of the file of these operating points"""
+    int8: Int8Answers | None = None
+    """what int8 costs, where parts were written as C of int8"""
 
 
 def open_part(folder: Path, name: str) -> Part:

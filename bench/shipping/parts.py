@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,8 @@ class Shipment:
         policies: those that can decide which samples leave, where a part of the device has exits.
         codec: of the cut, by its spec; trained, if it is a learned one.
         calibration: inputs of the calibration split, from which C of int8 has its scales; None where there is none.
+        split: gives the test split in batches, inputs as the network takes them and labels, on which the answers of int8 are
+            counted; None where there is none.
         written: the files so far.
         manifest: of the packed parts, once they are written.
     """
@@ -80,6 +82,7 @@ class Shipment:
     policies: Sequence[Shipped] = ()
     codec: tuple[str, Codec] | None = None
     calibration: Tensor | None = None
+    split: Callable[[], Iterator[tuple[Tensor, Tensor]]] | None = None
     written: list[Written] = field(default_factory=list)
     manifest: Manifest | None = None
 
@@ -201,14 +204,19 @@ class Shipment:
     def _write_manifest(self, manifest: Manifest) -> None:
         write_whole(self.folder / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode(), "--out")
 
+    def note(self, **fields: Any) -> None:
+        """Enter fields in the manifest, where there is one."""
+        if self.manifest is not None:
+            self.manifest = self.manifest.model_copy(update=fields)
+            self._write_manifest(self.manifest)
+
     def _note_onnx(self, name: str, path: Path) -> None:
         """Enter the digest of a part's ONNX file in the manifest, where there is one."""
         if self.manifest is None:
             return
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         part = self.manifest.parts[name].model_copy(update={"onnx": digest})
-        self.manifest = self.manifest.model_copy(update={"parts": self.manifest.parts | {name: part}})
-        self._write_manifest(self.manifest)
+        self.note(parts=self.manifest.parts | {name: part})
 
     def _smallest(self, name: str, part: Part) -> tuple[str, bytes]:
         """The form that makes a part smallest, or the requested one, and the bytes."""

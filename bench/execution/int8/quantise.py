@@ -116,9 +116,7 @@ def _take(arena: np.ndarray, step: IntStep) -> np.ndarray | None:
     answer = None if step.scales is None else np.zeros((len(arena), len(step.bias)), np.float32)
     results = []
     for group in step.groups:
-        sums = products(arena, layer, group, group.values.astype(np.float64)).astype(
-            np.int64
-        )  # exact below 2 ** 53
+        sums = products(arena, layer, group, _exact(group.values)).astype(np.int64)
         sums += step.bias[group.rows][:, None]
         if answer is not None and step.scales is not None:
             answer[:, group.rows] = sums[:, :, 0].astype(np.float32) * step.scales[group.rows]
@@ -131,6 +129,12 @@ def _take(arena: np.ndarray, step: IntStep) -> np.ndarray | None:
     for rows, levels in results:
         arena[:, np.add.outer(rows_of(layer, rows), writes(layer))] = levels
     return answer
+
+
+def _exact(values: np.ndarray) -> np.ndarray:
+    """Levels (K, R) in the narrowest type of floats in which sums of their products with levels are whole numbers."""
+    most = float(np.abs(values.astype(np.int64)).sum(0).max(initial=0)) * (TOP + 1)
+    return values.astype(np.float32 if most < 1 << 24 else np.float64)
 
 
 def quantised(

@@ -6,9 +6,11 @@ loads no OpenMP library beside PyTorch's.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,13 +20,22 @@ from numba.core import config
 from bench.errors import SeesawError
 from bench.files import cache
 
+
+def _state() -> str:
+    """A digest of the code of all replays: numba looks at the file of a function alone, and not at those of what it calls."""
+    found = hashlib.sha256()
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]
+
+
 if not config.CACHE_DIR:  # pyright: ignore[reportAttributeAccessIssue] # NUMBA_CACHE_DIR names another
     with suppress(SeesawError):  # without a home numba looks for a folder itself
-        config.CACHE_DIR = str(cache() / "numba")  # pyright: ignore[reportAttributeAccessIssue]
+        config.CACHE_DIR = str(cache() / "numba" / _state())  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def compiled(function: Callable[..., Any], *signature: Any, boundscheck: bool = False) -> Any:
-    """A function compiled and kept on disk until its file changes.
+    """A function compiled and kept on disk until its file, or one of the replays here, changes.
 
     Args:
         function: uses numbers, arrays and records of numbers, and `math`.

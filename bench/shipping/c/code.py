@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,9 @@ from torch import Tensor
 from bench.errors import SeesawError
 from bench.execution.int8.quantise import IntProgram, IntStep
 from bench.execution.program.program import ProgramStep
-from bench.kinds.frame import write_frame
 from bench.kinds.policy import FORMULAS
 from bench.network.net import Part
+from bench.shipping.c.frames import FrameForm, encode, receive
 from bench.shipping.c.int_steps import IntSteps
 from bench.shipping.c.program import PartProgram, int_program, part_program
 from bench.shipping.c.steps import Steps
@@ -24,8 +23,6 @@ from bench.shipping.c.tables import BYTE, PLACE, number, quoted
 TEXTS = Path(__file__).parent / "text"
 ORDER = ("zero", "each", "layer", "int_zero", "int_each", "int_layer", "copy")
 """Names of texts, in the order in which they are written."""
-HEAD = 12
-"""Bytes of a frame before its shape."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,11 @@ class Code:
 
 
 def code_of(
-    part: Part, name: str, policies: Mapping[str, Sequence[float]], calibration: Tensor | None = None
+    part: Part,
+    name: str,
+    policies: Mapping[str, Sequence[float]],
+    calibration: Tensor | None = None,
+    codec: str = "float32",
 ) -> Code:
     """A part in C.
 
@@ -65,6 +66,7 @@ def code_of(
         name: of the network, as a text; it becomes a constant.
         policies: by formula (`Policy.formula`), the threshold of each of the part's exits.
         calibration: for C that computes with int8, inputs of the part (N, ...), from which its scales are; None for float32.
+        codec: of the features that it sends and takes, of `bench.shipping.c.frames.CODECS`.
 
     Raises:
         SeesawError: the part does something that cannot be said in C.
@@ -79,7 +81,7 @@ def code_of(
         )
     policies = policies if exits else {}
     take, give = steps.copy(program.inputs), None
-    frame = len(write_frame(b"", part.outgoing.shape)) + 4 * math.prod(part.outgoing.shape)
+    sent, came = FrameForm(part.outgoing.shape, codec), FrameForm(part.incoming.shape, codec)
     if program.feature is not None:
         give = steps.copy(program.feature)
     if take is None or (program.feature is not None and give is None):
@@ -90,7 +92,7 @@ def code_of(
     receives = part.start > 0
     body = [_next(program, steps, ints)]
     room = _room(program, steps)
-    header = _header(part, program, policies, receives, frame, room)
+    header = _header(part, program, policies, came if receives else None, sent, room)
     functions = [_text(name) for name in ORDER if name in steps.used]
     if ints is not None:
         gaps = {"BYTES": BYTE, "WIDE": PLACE}
@@ -104,10 +106,12 @@ def code_of(
         functions += [_text("place"), _text("checksum")]
     if receives:
         functions.append(_text("get"))
-        body.append(_receive(part, str(take), ints))
+        place = f"arena->numbers[model_place_of(&{take}, n)]"
+        body.append(receive(came, place, lambda value: _taken(value, ints)))
     if give is not None:
         functions.append(_text("put"))
-        body.append(_encode(part, give, ints))
+        given = f"arena->numbers[model_place_of(&{give}, n)]"
+        body.append(encode(sent, given if ints is None else f"(float){given} * {number(float(ints.scale))}"))
     source = "\n".join(
         [
             '#include "model.h"\n\n#include <math.h>\n#include <string.h>\n',
@@ -133,7 +137,7 @@ def code_of(
         steps.tables.bytes,
         exits,
         len(program.inputs),
-        frame if give is not None else 0,
+        sent.bytes if give is not None else 0,
         bool(policies),
         ints,
     )
@@ -184,8 +188,8 @@ def _header(
     part: Part,
     program: PartProgram,
     policies: Mapping[str, Sequence[float]],
-    receives: bool,
-    frame: int,
+    came: FrameForm | None,
+    sent: FrameForm,
     room: Room,
 ) -> str:
     lines = [
@@ -222,15 +226,14 @@ def _header(
         ]
     if program.feature is not None:
         lines += [
-            f"#define MODEL_FRAME_BYTES {frame}",
-            "/* Write the feature as a frame of float32, as `seesaw serve` reads it, once model_next returned MODEL_END. */",
+            f"#define MODEL_FRAME_BYTES {sent.bytes}",
+            f"/* Write the feature as a frame of {sent.codec}, as `seesaw serve` reads it, once model_next returned MODEL_END. */",
             "void model_encode(const model_arena *arena, uint8_t frame[MODEL_FRAME_BYTES]);\n",
         ]
-    if receives:
-        size = len(write_frame(b"", part.incoming.shape)) + 4 * len(program.inputs)
+    if came is not None:
         lines += [
-            f"#define MODEL_RECEIVED_BYTES {size}",
-            "/* Begin with a frame of float32 from the device. Returns 1, or 0 for what is no such frame: nothing is begun. */",
+            f"#define MODEL_RECEIVED_BYTES {came.bytes}",
+            f"/* Begin with a frame of {came.codec} from the device. Returns 1, or 0 for what is no such frame: nothing is begun. */",
             "int model_receive(model_arena *arena, const uint8_t *frame, size_t bytes);\n",
         ]
     return "\n".join([*lines, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n"])
@@ -299,48 +302,3 @@ def _thresholds(policies: Mapping[str, Sequence[float]]) -> str:
     ]
     table = ",\n".join(f"  {{{row}}}" for row in rows)
     return f"static const float model_thresholds[{len(FORMULAS)}][MODEL_EXITS] = {{\n{table}\n}};\n\n"
-
-
-def _start_of(shape: Sequence[int]) -> tuple[list[int], int]:
-    """The first bytes of a float32 frame, up to its payload, with a checksum of 0; and the bytes of its payload."""
-    size = 4 * math.prod(shape)
-    empty = write_frame(bytes(size), shape)
-    head = bytearray(empty[: HEAD + 4 * len(shape)])
-    head[8:HEAD] = struct.pack("<I", 0)
-    return list(head), size
-
-
-def _head_of(shape: Sequence[int], name: str) -> str:
-    head, _ = _start_of(shape)
-    return f"  static const uint8_t {name}[{len(head)}] = {{{', '.join(f'{one}u' for one in head)}}};\n"
-
-
-def _encode(part: Part, give: str, ints: IntProgram | None) -> str:
-    shape = part.outgoing.shape
-    head, size = _start_of(shape)
-    given = f"arena->numbers[model_place_of(&{give}, n)]"
-    given = given if ints is None else f"(float){given} * {number(float(ints.scale))}"
-    return (
-        "void model_encode(const model_arena *arena, uint8_t frame[MODEL_FRAME_BYTES]) {\n"
-        f"{_head_of(shape, 'head')}  uint32_t n, bits;\n  memcpy(frame, head, sizeof head);\n"
-        f"  for (n = 0; n < {size // 4}u; n++) {{\n"
-        f"    const float one = {given};\n    memcpy(&bits, &one, sizeof bits);\n"
-        f"    model_put(frame + {len(head)} + 4 * n, bits);\n  }}\n"
-        "  model_put(frame + 8, model_checksum(frame, MODEL_FRAME_BYTES));\n}\n"
-    )
-
-
-def _receive(part: Part, take: str, ints: IntProgram | None) -> str:
-    head, _ = _start_of(part.incoming.shape)
-    return (
-        "int model_receive(model_arena *arena, const uint8_t *frame, size_t bytes) {\n"
-        f"{_head_of(part.incoming.shape, 'head')}  uint32_t n, bits;\n  float one;\n"
-        "  if (bytes != MODEL_RECEIVED_BYTES || memcmp(frame, head, 8) != 0) return 0;\n"
-        f"  if (memcmp(frame + {HEAD}, head + {HEAD}, sizeof head - {HEAD}) != 0) return 0;\n"
-        "  if (model_get(frame + 8) != model_checksum(frame, bytes)) return 0;\n"
-        "  for (n = 0; n < MODEL_INPUTS; n++) {\n"
-        f"    bits = model_get(frame + {len(head)} + 4 * n);\n"
-        "    memcpy(&one, &bits, sizeof one);\n"
-        f"    arena->numbers[model_place_of(&{take}, n)] = {_taken('one', ints)};\n  }}\n"
-        "  arena->next = 0;\n  arena->reached = MODEL_EXITS;\n  return 1;\n}\n"
-    )

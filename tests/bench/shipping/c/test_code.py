@@ -1,6 +1,6 @@
 """Generated C against the network that it was made from: compiled by the host's compiler, and under sanitizers.
 
-Covers: bench/shipping/c/host.py, bench/shipping/c/int_steps.py, bench/shipping/c/loops.py, bench/shipping/c/program.py, bench/shipping/c/steps.py,
+Covers: bench/shipping/c/frames.py, bench/shipping/c/host.py, bench/shipping/c/int_steps.py, bench/shipping/c/loops.py, bench/shipping/c/program.py, bench/shipping/c/steps.py,
     bench/shipping/c/tables.py
 """
 
@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from baselines.codecs.float32 import Float32
+from baselines.codecs.int8 import Int8
 from baselines.policies.confidence import Confidence
 from baselines.policies.entropy import Entropy
 from baselines.policies.margin import Margin
@@ -176,6 +177,41 @@ def test_a_cut_sends_the_bytes_that_python_sends_and_reads(spec, shape, cut):
             damaged[-1] ^= 1
             assert back.receive(bytes(damaged)) is None
             assert back.receive(sent.frame[:-1]) is None
+
+
+@pytest.mark.parametrize("is_int", [False, True])
+def test_a_feature_of_a_byte_a_number_is_what_the_codec_writes_and_reads(is_int):
+    net = network("lenet", (1, 12, 12))
+    device, server = net.cut(2)
+    crossing, codec, x = net.crossing(2), Int8(), torch.randn(5, 1, 12, 12)
+    with torch.no_grad():
+        scales = (x, device(x)) if is_int else (None, None)
+    flags = ("-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all")
+    with (
+        compiled(code_of(device, "", {}, scales[0]), net.classes) as plain,
+        compiled(code_of(device, "", {}, scales[0], "int8"), net.classes, flags) as front,
+        compiled(code_of(server, "", {}, scales[1], "int8"), net.classes, flags) as back,
+    ):
+        assert front.code.frame < plain.code.frame / 3.5
+        for sample in x:
+            own = receive(crossing, [plain.run(sample.numpy()).frame], Float32())
+            sent = front.run(sample.numpy()).frame
+            assert sent == messages_of(crossing, own, codec)[0].frames
+            arrived = receive(crossing, [sent], codec)
+            assert np.array_equal(back.receive(sent).logits, back.run(arrived.numpy()).logits)
+            assert back.receive(sent[:-1] + bytes([sent[-1] ^ 1])) is None
+        for strange in (np.nan, np.inf, 1e38, 0.0):  # whatever comes in, the bytes are defined
+            front.run(np.full((1, 12, 12), strange, np.float32))
+
+
+def test_a_feature_of_one_number_everywhere_crosses_as_it_is():
+    net = Net([nn.Flatten(), nn.Linear(4, 4)], Sample((1, 2, 2)), 4)
+    net.hang(1, nn.Identity())
+    with compiled(code_of(net.cut(1)[0], "", {}, codec="int8"), 4) as front:
+        frame = front.run(np.full(4, 2.5, np.float32)).frame
+    feature = torch.full((1, 4), 2.5)
+    assert frame == messages_of(net.crossing(1), feature, Int8())[0].frames
+    assert torch.equal(receive(net.crossing(1), [frame], Int8()), feature)
 
 
 def test_device_and_server_parts_pass_the_sanitizers(tmp_path):

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from baselines.codecs.float32 import Float32
+from baselines.codecs.int8 import Int8
 from bench import SeesawError
 from bench.kinds.policy import FORMULAS
-from bench.kinds.sending import receive
+from bench.kinds.sending import messages_of, receive
 from bench.shipping.c import emulate as emulation
 from bench.shipping.c.boards import BOARDS, board_of
 from bench.shipping.c.code import code_of
@@ -96,6 +97,23 @@ def test_bytes_of_the_emulated_device_are_read_by_python_and_by_the_emulated_ser
     damaged = bytes([*sent.frames[0][:-1], sent.frames[0][-1] ^ 1])
     with pytest.raises(SeesawError, match="refuses a frame"):
         emulate(code_of(server, "", {}), net.classes, board, [damaged])
+
+
+def test_int8_frames_of_the_emulated_device_are_those_of_python_bit_for_bit():
+    net = network("lenet", (1, 12, 12), "shared[nearest=true,outputs=4]")
+    (device, server), crossing, codec = net.cut(2), net.crossing(2), Int8()
+    x, calibration = np.stack(samples(2, 1, 12, 12)), torch.randn(32, 1, 12, 12)
+    board, front = board_of("cortex-m4"), code_of(device, "", {}, calibration, "int8")
+    sent = emulate(front, net.classes, board, list(x)).frames
+    feature = torch.from_numpy(front.ints.run(x)[1]).reshape(-1, *crossing.shape)
+    assert sent == [one.frames for one in messages_of(crossing, feature, codec)]
+    arrived = receive(crossing, sent, codec)
+    with torch.no_grad():
+        back = code_of(server, "", {}, device(calibration), "int8")
+        python = torch.stack(server.answers(arrived)[1], 1).numpy()
+    ours = emulate(back, net.classes, board, sent).logits
+    assert np.array_equal(ours.transpose(1, 0, 2), back.ints.run(arrived.numpy())[0])
+    assert np.abs(ours - python).max() < 0.06 * np.abs(python).max()
 
 
 def test_size_is_known_without_running(digits):

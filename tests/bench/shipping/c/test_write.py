@@ -1,4 +1,7 @@
-"""A trained network written as C, as `seesaw pack --c` does."""
+"""A trained network written as C, as `seesaw pack --c` does.
+
+Covers: bench/shipping/c/accuracy.py
+"""
 
 import subprocess
 
@@ -6,13 +9,18 @@ import numpy as np
 import pytest
 import torch
 
+from baselines.codecs.float32 import Float32
+from baselines.codecs.int8 import Int8
 from bench import SeesawError
 from bench.execution.int8.quantise import IntProgram
+from bench.kinds.sending import receive
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 from bench.runs.ship import shipment_of
-from bench.shipping.c.host import STRICT, compiler
+from bench.shipping.c.code import code_of
+from bench.shipping.c.host import STRICT, compiled, compiler
 from bench.shipping.c.write import write_c
+from bench.shipping.manifest import read_manifest
 
 pytestmark = pytest.mark.usefixtures("c_compiler")
 QUICK = {
@@ -49,16 +57,56 @@ def test_both_parts_are_written_with_the_shipped_thresholds(trained, tmp_path):
 def test_int8_is_exactly_what_int8_is_in_python_and_compiles_strictly(trained, tmp_path):
     shipment = shipment_of(trained, tmp_path, samples=32, values="int8", cut=1, c=True)
     shipment.pack()
-    notes = write_c(shipment)
+    write_c(shipment)
     written = {one.part: one for one in shipment.written if one.path.name == "model.c"}
     assert all(0 < one.difference < 0.1 for one in written.values())
     assert "C of int8" in written["device"].kind
-    answers = [note for note in notes if "C of int8 has the network's answer" in note]
-    assert len(answers) == 2
-    assert all(int(note.split(" for ")[1].split()[0]) > 28 for note in answers)
     for part in written:
         command = [compiler(), *STRICT, "-c", "-o", tmp_path / f"{part}.o", tmp_path / part / "model.c"]
         subprocess.run(command, check=True)
+
+
+@pytest.mark.parametrize("codec", [None, "int8"])
+def test_what_int8_costs_is_counted_over_the_test_split_and_kept_in_the_manifest(trained, tmp_path, codec):
+    shipment = shipment_of(trained, tmp_path, samples=8, values="int8", cut=1, c=True, codec=codec)
+    shipment.pack()
+    notes = [note for note in write_c(shipment) if note.startswith("int8, exit")]
+    counted = read_manifest(tmp_path).int8
+    test = trained.splits().test
+    x = trained.splits().scale(test.inputs)
+    assert counted.samples == len(test.labels) > 100
+    assert [(one.part, one.python is None) for one in counted.exits] == [("device", True), ("server", False)]
+    (device, server), classes = shipment.parts().values(), shipment.net.classes
+    codes = [
+        code_of(device, "", {}, shipment.calibration, codec or "float32"),
+        code_of(server, "", {}, device(shipment.calibration).detach(), codec or "float32"),
+    ]
+    with torch.no_grad(), compiled(codes[0], classes) as front, compiled(codes[1], classes) as back:
+        theirs = [one.argmax(1) for one in shipment.net(x)]
+        sent = [front.run(one.numpy()) for one in x]
+        arrived = receive(
+            shipment.net.crossing(1), [one.frame for one in sent], Int8() if codec else Float32()
+        )
+        behind = [back.receive(one.frame) for one in sent]
+        python = server.answers(arrived)[1][0].argmax(1)
+    ours = [torch.tensor([one.logits[0].argmax() for one in answers]) for answers in (sent, behind)]
+    for one, own, network in zip(counted.exits, ours, theirs, strict=True):
+        assert one.right == int((own == test.labels).sum())
+        assert one.network == int((network == test.labels).sum())
+        assert one.alike == int((own == network).sum())
+    assert counted.exits[1].python == int((python == test.labels).sum())
+    right, network = (getattr(counted.exits[1], name) / counted.samples for name in ("right", "network"))
+    assert len(notes) == 2
+    assert f"{right:.2%} of {counted.samples:,} test samples right, the network {network:.2%}" in notes[1]
+    assert f"behind frames of {codec or 'float32'}" in notes[1]
+
+
+def test_a_float32_device_sends_a_byte_a_number(trained, tmp_path):
+    shipment = shipment_of(trained, tmp_path, samples=8, cut=1, c=True, codec="int8")
+    shipment.pack()
+    write_c(shipment)
+    assert all(one.difference < 1e-5 for one in shipment.written if one.path.name == "model.c")
+    assert read_manifest(tmp_path).int8 is None
 
 
 def test_int8_of_another_program_is_found(trained, tmp_path, monkeypatch):
@@ -84,7 +132,10 @@ def test_packing_without_c_leaves_no_c_of_another_network(trained, tmp_path):
     [
         ({"by_exit": True}, "Leave one of --by-exit and --c out"),
         ({"values": "float16"}, "Add --values float32 or --values int8"),
-        ({"cut": 1, "codec": "int8"}, "Leave --codec out"),
+        (
+            {"cut": 1, "codec": "float16"},
+            "float32 or int8, not by float16. Name one of these, or leave --codec out",
+        ),
     ],
 )
 def test_what_c_has_not_is_refused_before_anything_is_written(trained, tmp_path, options, sentence):

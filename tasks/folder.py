@@ -22,8 +22,9 @@ from bench import (
     Split,
     hold_out,
 )
+from tasks.array_files import ArrayFiles
 from tasks.encoded import Encoded
-from tasks.images import ImageTask, fingerprint, idx_files, read_arrays, read_idx, split_of
+from tasks.images import ImageTask, fingerprint, split_of
 from tasks.pictures import Fit, Pictures, fitted, framed_note
 
 log = logging.getLogger("seesaw")
@@ -31,14 +32,14 @@ AT_ONCE = 1 << 26
 """Numbers that are looked at together for mean and deviation."""
 LAYOUTS = (
     "PATH/train/CLASS/*.png and PATH/test/CLASS/*.png (and PATH/val, for calibration), or PATH/CLASS/*.png, "
-    "or PATH/train.npz and PATH/test.npz, or the four idx files of the MNIST family"
+    "or PATH/train.npz and PATH/test.npz (and PATH/val.npz), or the four idx files of the MNIST family"
 )
 
 
 class Folder(ImageTask):
     """Your own images: folder[path=DIR] with a folder a class, or arrays, or idx files."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     mean: tuple[float, ...] = ()
     """of each channel on the scale 0..1, subtracted; the training images' own where left out; for published weights (--weights) that of their training"""
     std: tuple[Positive, ...] = ()
@@ -72,18 +73,12 @@ class Folder(ImageTask):
     @property
     def names(self) -> list[str]:
         """Names of the classes, sorted; empty for arrays and idx files."""
-        return [] if self._array_files else list(Pictures.below(self.root).names)
-
-    @property
-    def _array_files(self) -> list[Path]:
-        """The files of the splits where these are arrays or idx files; empty for pictures."""
-        arrays = [self.root / f"{name}.npz" for name in ("train", "test")]
-        return arrays if arrays[0].exists() else idx_files(self.root)
+        return [] if ArrayFiles.below(self.root).files else list(Pictures.below(self.root).names)
 
     def about(self) -> About:
-        names = self.names
+        arrays = ArrayFiles.below(self.root)
         classes = (
-            len(names) if names else 1 + max(int(split.labels.max()) for split in self._splits().values())
+            1 + int(arrays.splits()["train"].labels.max()) if arrays.files else len(self._pictures().names)
         )
         recipe = Recipe(
             epochs=self.epochs, batch=64, optimizer="adamw", lr=3e-3, weight_decay=1e-2,
@@ -97,14 +92,18 @@ class Folder(ImageTask):
 
     def identity(self, root: Path) -> dict[str, Any]:
         """A digest of the files: two folders at one path, or one folder changed, are different data."""
-        return {"files": fingerprint(self._array_files or Pictures.below(self.root).files, self.root)}
+        return {
+            "files": fingerprint(
+                ArrayFiles.below(self.root).files or Pictures.below(self.root).files, self.root
+            )
+        }
 
     def data(self, root: Path, seed: int) -> Data:
         splits = self._splits()
         train, calibration, test = (splits.get(name) for name in ("train", "calibration", "test"))
         assert train is not None
         if test is None:
-            train, test = hold_out(train, round(self.held * len(train.labels)))
+            train, test = hold_out(train, max(1, round(self.held * len(train.labels))))
         return self._parted(train, test, self._scale(train), calibration)
 
     def _scale(self, train: Split) -> Scale:
@@ -116,10 +115,19 @@ class Folder(ImageTask):
 
     def _splits(self) -> dict[str, Split]:
         """The splits that the folder has; one that is still to be parted is `train`."""
-        if (self.root / "train.npz").exists():
-            return {name: self._fit(read_arrays(self.root / f"{name}.npz")) for name in ("train", "test")}
-        if splits := read_idx(self.root):
-            return {name: self._fit(split) for name, split in zip(("train", "test"), splits, strict=True)}
+        arrays = ArrayFiles.below(self.root)
+        if arrays.files:
+            splits = arrays.splits()
+            arrays.tell(splits)
+            return {name: self._fit(split) for name, split in splits.items()}
+        pictures = self._pictures()
+        framed = framed_note(self.root, pictures.files)
+        for note in pictures.notes if framed is None else (*pictures.notes, framed):
+            log.warning("%s", note)
+        return {split: self._decode(split, files) for split, files in pictures.splits.items()}
+
+    def _pictures(self) -> Pictures:
+        """The pictures, of two classes or more."""
         pictures = Pictures.below(self.root)
         if not pictures.names:
             raise SeesawError(f"{self.root} holds no images that Seesaw knows. Put there {LAYOUTS}.")
@@ -127,10 +135,7 @@ class Folder(ImageTask):
             raise SeesawError(
                 f"{self.root} holds one class, {''.join(pictures.names)}. Put a folder for every class there."
             )
-        framed = framed_note(self.root, pictures.files)
-        for note in pictures.notes if framed is None else (*pictures.notes, framed):
-            log.warning("%s", note)
-        return {split: self._decode(split, files) for split, files in pictures.splits.items()}
+        return pictures
 
     def _decode(self, split: str, files: list[tuple[Path, int]]) -> Split:
         if not files:

@@ -38,8 +38,18 @@ SHORT = {"train": ("tr", "trn"), "calibration": ("va", "vl"), "test": ("te", "ts
 """Names that may be a class's as well: of splits where every folder has such a name."""
 AROUND = re.compile(r"datasets?|data|sets?|images?|imgs?|seg|split|[\d\W_]+")
 """What stands around a split's name: `seg_train`, `train2017`, `Test Data`."""
-FRAMED = {".gif", ".tif", ".tiff", ".webp"}
-"""Endings of files that may hold several pictures."""
+FRAMED = {
+    ".gif": b"",
+    ".tif": b"",
+    ".tiff": b"",
+    ".webp": b"",
+    ".png": b"acTL",
+    ".jpg": b"MPF\0",
+    ".jpeg": b"MPF\0",
+}
+"""Endings of files that may hold several pictures, with the mark near their beginning that says so where there is one."""
+HEAD = 1 << 16
+"""Bytes of a file in which such a mark stands."""
 
 SCALED = ("PNG", "PPM")
 """Formats whose integers Pillow may give in 32 bits, and that are of 16."""
@@ -89,7 +99,7 @@ class Pictures:
         folders, notes = _splits(root)
         names: tuple[str, ...] = ()
         splits: dict[str, list[tuple[Path, int]]] = {}
-        others: list[Path] = []
+        others = [path for top in _above(root, folders) for path in _beside(top)]
         links = set(_dead(root.iterdir()))
         for split, folder in folders.items():
             classes = _classes(folder)
@@ -133,9 +143,9 @@ def _splits(root: Path) -> tuple[dict[str, Path], list[str]]:
     folders: dict[str, Path] = {}
     others: list[str] = []
     tops = _folders(root)
-    short = all(_split(folder.name, short=True) for folder in tops)
+    short = all(split_named(folder.name, short=True) for folder in tops)
     for folder in tops:
-        split = _split(folder.name, short=short)
+        split = split_named(folder.name, short=short)
         if split is None:
             others.append(folder.name)
         elif split in folders:
@@ -160,8 +170,8 @@ def _splits(root: Path) -> tuple[dict[str, Path], list[str]]:
     return {split: _inner(split, folders[split], notes) for split in SPLITS if split in folders}, notes
 
 
-def _split(name: str, *, short: bool) -> str | None:
-    """The split that a folder's name means, or None; abbreviations count where they cannot be classes (`short`)."""
+def split_named(name: str, *, short: bool = False) -> str | None:
+    """The split that the name of a folder or a file means, or None; abbreviations count where they cannot be classes (`short`)."""
     bare = AROUND.sub("", _normal(name).lower())
     return next(
         (split for split in SPLITS if bare in SPLITS[split] or (short and bare in SHORT[split])), None
@@ -171,10 +181,24 @@ def _split(name: str, *, short: bool) -> str | None:
 def _inner(split: str, folder: Path, notes: list[str]) -> Path:
     """The folder with a split's classes, where an archive was unpacked into a folder of its own name: train/train."""
     tops = _folders(folder)
-    if len(tops) == 1 and _split(tops[0].name, short=False) == split and _folders(tops[0]):
+    if len(tops) == 1 and split_named(tops[0].name) == split and _folders(tops[0]):
         notes.append(f"{folder} holds {tops[0].name} alone, whose folders are taken as the classes.")
         return tops[0]
     return folder
+
+
+def _above(root: Path, folders: dict[str, Path]) -> list[Path]:
+    """The folders that hold splits, or one split's folder of its own name, and so no classes."""
+    return (
+        []
+        if root in folders.values()
+        else list(dict.fromkeys((root, *(one.parent for one in folders.values()))))
+    )
+
+
+def _beside(folder: Path) -> list[Path]:
+    """The files that lie in a folder itself, without what systems leave behind."""
+    return [path for path in folder.iterdir() if not is_junk(path.name) and path.is_file()]
 
 
 def _check_classes(root: Path, tops: list[Path]) -> None:
@@ -189,12 +213,13 @@ def _check_classes(root: Path, tops: list[Path]) -> None:
     if not any(_is_image(path) for top in tops for path in top.iterdir()):
         names = [top.name for top in tops]
         raise SeesawError(
-            f"{root} has {_some(names)}, and each of them has {_some(sorted(same))}: these are splits, or classes that are parted "
+            f"{root} has {some_of(names)}, and each of them has {some_of(sorted(same))}: these are splits, or classes that are parted "
             "once more. Name the splits train and test (and val); else put the images of a class into one folder."
         )
 
 
-def _some(names: list[str]) -> str:
+def some_of(names: list[str]) -> str:
+    """The first names, in words."""
     return f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
 
 
@@ -213,7 +238,7 @@ def _classes(folder: Path) -> dict[str, Path]:
 
 def _folders(folder: Path) -> list[Path]:
     """The folders in a folder, in one order on all systems, without what systems leave behind."""
-    folders = [path for path in folder.iterdir() if not _is_junk(path.name) and path.is_dir()]
+    folders = [path for path in folder.iterdir() if not is_junk(path.name) and path.is_dir()]
     return sorted(folders, key=lambda path: _normal(_utf8(path).name))
 
 
@@ -224,24 +249,25 @@ def _files(folder: Path) -> list[Path]:
 
 def _walked(folder: Path) -> Iterator[Path]:
     for top, folders, names in os.walk(folder, followlinks=False):
-        folders[:] = [name for name in folders if not _is_junk(name)]
-        yield from (path for name in names if not _is_junk(name) and (path := Path(top, name)).is_file())
+        folders[:] = [name for name in folders if not is_junk(name)]
+        yield from (path for name in names if not is_junk(name) and (path := Path(top, name)).is_file())
 
 
 def _links(folder: Path) -> Iterator[Path]:
     """What lies below a folder, and is neither read as a file nor looked into: dead links, links to folders, pipes."""
     for top, folders, names in os.walk(folder, followlinks=False):
-        folders[:] = [name for name in folders if not _is_junk(name)]
+        folders[:] = [name for name in folders if not is_junk(name)]
         yield from (path for name in folders if (path := Path(top, name)).is_symlink())
         yield from _dead(Path(top, name) for name in names)
 
 
 def _dead(paths: Iterable[Path]) -> Iterator[Path]:
     """Those that are neither a file nor a folder."""
-    return (path for path in paths if not _is_junk(path.name) and not path.is_file() and not path.is_dir())
+    return (path for path in paths if not is_junk(path.name) and not path.is_file() and not path.is_dir())
 
 
-def _is_junk(name: str) -> bool:
+def is_junk(name: str) -> bool:
+    """Whether a name is one of those that systems leave behind."""
     return name.startswith(".") or name.lower() in JUNK
 
 
@@ -291,6 +317,10 @@ def framed_note(root: Path, paths: Iterable[Path]) -> str | None:
 def _has_frames(path: Path) -> bool:
     """Whether a file holds several pictures; one that is broken is named when it is decoded."""
     try:
+        if mark := FRAMED[path.suffix.lower()]:
+            with path.open("rb") as file:
+                if mark not in file.read(HEAD):
+                    return False
         with Image.open(path) as picture:
             return bool(getattr(picture, "is_animated", False))
     except (OSError, Image.DecompressionBombError, SyntaxError, ValueError, EOFError):
@@ -331,6 +361,7 @@ class Fit:
                     raise ValueError(f"{width} x {height} pixels, and {MOST_PIXELS:,} are read at most")
                 if picture.mode == "I" and picture.format not in SCALED:
                     raise ValueError(f"pixels are integers of 32 bits and {UNSCALED}")
+                _halve_transparent(picture)
                 if self.quick:
                     picture.draft(None, (self._scaled, self._scaled))
                 with LARGE if width * height > LARGE_PIXELS else nullcontext():
@@ -346,6 +377,17 @@ class Fit:
     def _scaled(self) -> int:
         """The shorter side after scaling."""
         return round(self.size / self.crop)
+
+
+def _halve_transparent(picture: Image.Image) -> None:
+    """Give a PNG's transparent colour of 16 bits a channel the 8 bits in which Pillow reads the picture itself."""
+    clear = picture.info.get("transparency")
+    if (
+        picture.format == "PNG"
+        and isinstance(clear, tuple)
+        and any(one.args == "RGB;16B" for one in picture.tile)
+    ):
+        picture.info["transparency"] = tuple(value >> 8 for value in clear)
 
 
 def opened(path: Path, size: int, colour: str) -> np.ndarray:
@@ -379,7 +421,10 @@ def fitted(
         pixels = np.asarray(picture)
         if pixels.min() < 0 or pixels.max() > 65535:
             raise ValueError(f"pixels are integers from {pixels.min()} to {pixels.max()} {UNSCALED}")
-        picture = Image.fromarray((pixels // 257).astype(np.uint8))
+        grey = (pixels // 257).astype(np.uint8)
+        if (clear := picture.info.get("transparency")) is not None:
+            grey[pixels == clear] = 255
+        picture = Image.fromarray(grey)
     if picture.mode == "F":
         raise ValueError(f"pixels are floating-point numbers {UNSCALED}")
     if crop < 1:

@@ -2,7 +2,9 @@
 
 import logging
 import os
+import struct
 import unicodedata
+import zlib
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from PIL import Image
 
 from bench import SeesawError, Task
 from bench.plugins.plugin import choose
-from tasks.pictures import Pictures, fitted, opened
+from tasks.pictures import Pictures, fitted, framed_note, opened
 
 
 def write(path, value=100, size=(8, 8), **more):
@@ -256,3 +258,50 @@ def test_of_a_long_strip_the_middle_is_taken_before_it_is_scaled():
     strip = Image.new("L", (60_000, 1))
     strip.putpixel((29_999, 0), 200)
     assert fitted(strip, 64, "grey").tolist() == [[200] * 64] * 64
+
+
+def test_what_lies_beside_the_splits_is_said(tmp_path):
+    classes(tmp_path / "train" / "train")
+    classes(tmp_path / "test")
+    write(tmp_path / "loose.png")
+    write(tmp_path / "train" / "other.png")
+    (tmp_path / "labels.csv").write_text("mine")
+    (tmp_path / "test.npz").write_bytes(b"mine")
+    (tmp_path / ".DS_Store").write_bytes(b"1")
+    notes = " ".join(Pictures.below(tmp_path).notes)
+    assert "4 files are left out (2 x images in no class's folder, 1 x .csv, 1 x .npz)" in notes.replace(
+        "1 x .npz, 1 x .csv", "1 x .csv, 1 x .npz"
+    )
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.png", "PNG"), ("b.jpg", "MPO")])
+def test_pictures_within_a_png_or_a_jpeg_are_said(tmp_path, name, kind):
+    frames = [Image.new("RGB", (8, 8), (value, 0, 0)) for value in (0, 100, 200)]
+    frames[0].save(tmp_path / name, kind, save_all=True, append_images=frames[1:])
+    write(tmp_path / "one.png")
+    write(tmp_path / "one.jpg")
+    assert "1 files hold several" in (framed_note(tmp_path, sorted(tmp_path.iterdir())) or "")
+
+
+def test_a_transparent_grey_of_16_bits_shows_white(tmp_path):
+    pixels = np.full((8, 8), 20000, np.uint16)
+    pixels[:4] = 0
+    Image.fromarray(pixels).save(tmp_path / "glyph.png", transparency=0)
+    shown = opened(tmp_path / "glyph.png", 8, "grey")
+    assert (shown[0, 0], shown[7, 7]) == (255, 20000 // 257)
+
+
+@pytest.mark.parametrize(("clear", "shown"), [(40000, 255), (65535, 156)])
+def test_a_transparent_colour_of_16_bits_shows_white(tmp_path, clear, shown):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + struct.pack(">24H", *[40000] * 24) for _ in range(8))
+    parts = (
+        chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)),
+        chunk(b"tRNS", struct.pack(">3H", *[clear] * 3)),
+        chunk(b"IDAT", zlib.compress(rows)),
+        chunk(b"IEND", b""),
+    )
+    (tmp_path / "deep.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    assert opened(tmp_path / "deep.png", 8, "grey")[0, 0] == shown

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 32 << 20
 LARGEST, DIGITS = {int: 1 << 60, float: 1e30}, 40
 """The largest number in such a file, and the most characters that it is written in."""
-_DOUBTFUL = re.compile(rb"(?<![\d.])\d{19}|[\d.]{34}|[eE]\+?\d\d|[eE]-\d{3}")
+_DOUBTFUL = re.compile(rb"(?<![\d.])(?:\d{19}|[\d.]{34})|[eE]\+?\d\d|[eE]-\d{3}")
 """A number with so many digits before its point, or in all, or so large an exponent, that it may be too large or too long; most
 files have none."""
 MAX_SEED = (1 << 53) - 1

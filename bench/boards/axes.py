@@ -145,14 +145,36 @@ BESIDE_ENGINES = Axis(
 """An axis of its own where any record has it: `speedup` is over PyTorch's kernels and native chains, and other ratios."""
 
 
+SPIKING = {
+    "spikes": Axis("spikes of a sample", "spikes", "", _of_exit("spikes"), versus=False),
+    "synops": Axis(
+        "synaptic operations: additions that spikes cause",
+        "synaptic operations",
+        "",
+        _of_exit("synops"),
+        versus=False,
+    ),
+    "macs.analog": Axis(
+        "MACs of layers that take other numbers than spikes",
+        "analog MACs",
+        "MAC",
+        _of_exit("macs.analog"),
+        versus=False,
+    ),
+}
+"""Axes of networks that spike, where any record has their readings; their modelled energy is one of the energies by a model."""
+
+
 def axes(rows: Iterable[Row]) -> dict[str, Axis]:
-    """All axes, by key: `AXES`, one for each model of energy that these rows have, and that of engines where they have it."""
+    """All axes, by key: `AXES`, one for each model of energy that these rows have, and those of engines and spikes where they have them."""
     records = [record for row in rows for record in row.records]
     models = sorted({name for record in records for name in modelled_names(record)})
     engines = any(FASTEST in exit_.readings for record in records for exit_ in record.exits)
+    spiking = any("spikes" in exit_.readings for record in records for exit_ in record.exits)
     return (
         AXES
         | ({FASTEST: BESIDE_ENGINES} if engines else {})
+        | (SPIKING if spiking else {})
         | {
             name: Axis(
                 f"energy by the model {(own := name.removeprefix('energy.'))}", own, "J", _of_exit(name)

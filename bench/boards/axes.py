@@ -166,14 +166,36 @@ def _of_board(name: str) -> Axis:
     return Axis(f"{word} of the C on {board}", f"{word}, {board}", BOARD_COSTS[kind], _of_exit(name))
 
 
+SPIKING = {
+    "spikes": Axis("spikes of a sample", "spikes", "", _of_exit("spikes"), versus=False),
+    "synops": Axis(
+        "synaptic operations: additions that spikes cause",
+        "synaptic operations",
+        "",
+        _of_exit("synops"),
+        versus=False,
+    ),
+    "macs.analog": Axis(
+        "MACs of layers that take other numbers than spikes",
+        "analog MACs",
+        "MAC",
+        _of_exit("macs.analog"),
+        versus=False,
+    ),
+}
+"""Axes of networks that spike, where any record has their readings; their modelled energy is one of the energies by a model."""
+
+
 def axes(rows: Iterable[Row]) -> dict[str, Axis]:
-    """All axes, by key: `AXES`, and where these rows have them that of engines, one for each model of energy, and those of C."""
+    """All axes, by key: `AXES`, one for each model of energy, and those of engines, spikes and C, where these rows have them."""
     records = [record for row in rows for record in row.records]
     models = sorted({name for record in records for name in modelled_names(record)})
     engines = any(FASTEST in exit_.readings for record in records for exit_ in record.exits)
+    spiking = any("spikes" in exit_.readings for record in records for exit_ in record.exits)
     return (
         AXES
         | ({FASTEST: BESIDE_ENGINES} if engines else {})
+        | (SPIKING if spiking else {})
         | {
             name: Axis(
                 f"energy by the model {(own := name.removeprefix('energy.'))}", own, "J", _of_exit(name)

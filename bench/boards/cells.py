@@ -17,6 +17,7 @@ FORMS: dict[str, Callable[[float], str]] = {
     "J": joules,
     "share": lambda value: f"{value:.2%}",
     "x": lambda value: f"{value:.2f} x",
+    "": big,
 }
 """By unit, the function that writes a number of it."""
 

@@ -15,11 +15,13 @@ from bench.boards.parquet import Cell, parquet
 from bench.boards.peers import recipe_key, recipe_names
 from bench.boards.rows import Row
 from bench.plain import plain
+from bench.records.energy_model import SPIKES
 
 READINGS = {
     "top1": "top1", "top5": "top5", "macs": "macs", "macs.effective": "macs_effective", "memory": "memory_bytes",
     "latency": "latency_s", "speedup": "speedup_x", "speedup.fastest": "speedup_any_engine_x", "energy": "energy_j", "density": "density",
-    "density.effective": "density_effective",
+    "density.effective": "density_effective", "spikes": "spikes", "synops": "synaptic_operations", "macs.analog": "macs_analog",
+    f"energy.{SPIKES}": "spike_energy_modelled_j",
 }  # fmt: skip
 """Readings of an exit, each with its column: its name with its unit. Times that a busy machine disturbed are left out."""
 

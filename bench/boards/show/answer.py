@@ -10,7 +10,8 @@ from rich.table import Table
 from bench.boards.choice import LINKS, SLOWER, CutChoice, best_cut, best_policy
 from bench.boards.extract import Extract
 from bench.boards.numbers import LOSSLESS, smallest
-from bench.boards.units import big, in_bytes, seconds
+from bench.boards.units import big, in_bytes, joules, seconds
+from bench.records.energy_model import SPIKES
 from bench.records.notes import COSTLY, FASTEST, OUT_OF_ORDER, dense_words, over_dense, stage_words
 from bench.records.reading import Reading, Readings
 from bench.records.record import CALIBRATED, NEW_HEADS, Exit, Record
@@ -23,6 +24,8 @@ NOTES = (
     *(NEW_HEADS, CALIBRATED),
 )
 """The notes of a record that are shown."""
+SPIKE_HEADS = ("spikes; additions", "energy, modelled")
+"""Columns of networks that spike."""
 PHASES = 6
 """Phases whose seconds are named, the longest first."""
 
@@ -68,14 +71,17 @@ def warnings(record: Record) -> Iterator[str]:
 
 def _exits_table(record: Record, parent: Record | None) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for head in ("exit", "top-1", "effective MACs", "packed", "latency"):
+    spikes = any("spikes" in one.readings for one in record.exits)
+    for head in ("exit", "top-1", "effective MACs", *(SPIKE_HEADS if spikes else ()), "packed", "latency"):
         table.add_column(head, justify="right", no_wrap=True)
     count = len(record.exits)
     shown = sorted({round(place * (count - 1) / (ROWS - 1)) for place in range(ROWS)} | {0, count - 1})
     for number in shown if count > ROWS else range(count):
         dense = parent.exits[number].readings if parent and number < len(parent.exits) else {}
         where = stage_words(record.notes, record.exits[number].stage)
-        table.add_row(f"{number} ({where})", *_cells(record.exits[number], dense))
+        top1, macs, *rest = _cells(record.exits[number], dense)
+        own = _spike_cells(record.exits[number].readings) if spikes else ()
+        table.add_row(f"{number} ({where})", top1, macs, *own, *rest)
     return table
 
 
@@ -91,6 +97,15 @@ def _cells(exit_: Exit, dense: Readings) -> list[str]:
         f"{in_bytes(packed[1])}{_times(whole_bytes, packed[1])}" if packed else "-",
         f"{timing(latency)}{_speedup(over_dense(own))}" if latency else "-",
     ]
+
+
+def _spike_cells(own: Readings) -> tuple[str, str]:
+    """Spikes with the additions that they cause, and their energy by the model."""
+    spikes, additions, energy = (own.get(name) for name in ("spikes", "synops", f"energy.{SPIKES}"))
+    return (
+        f"{big(spikes.value)}; {big(additions.value)}" if spikes and additions else "-",
+        joules(energy.value) if energy else "-",
+    )
 
 
 def _times(dense: float | None, own: float) -> str:
@@ -110,6 +125,11 @@ def timing(reading: Reading) -> str:
 
 
 def _legend(record: Record, parent: Record | None) -> Iterator[str]:
+    if any("spikes" in one.readings for one in record.exits):
+        yield (
+            f"Spikes of a sample, and the additions that they cause; their energy by the model {SPIKES}, analog MACs included. Effective "
+            "MACs are those of computing every step densely, as this machine does."
+        )
     if FASTEST in record.exits[-1].readings:
         yield f"Times in brackets: over {dense_words(record.exits[-1].readings)}."
     if record.setup.method.name == DENSE and record.setup.values is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from bench.boards.axes import SPIKING
 from bench.boards.board import Board, Field, Line
 from bench.boards.cells import Table, cost, percent, plain, times
 from bench.boards.extract import SHARES
@@ -82,11 +83,13 @@ def page(board: Board) -> str:
 
 def _field(field: Field) -> list[str]:
     """What was found in a field, and its rows, those behind the first ones folded."""
-    rows = [_last(line) for line in field.lines]
+    spiking = [key for key in SPIKING if any(line.last[key].mean for line in field.lines if key in line.last)]
+    rows = [[*_last(line), *(line.last[key].words for key in spiking)] for line in field.lines]
+    heads = (*LAST_HEADS, *(SPIKING[key].head for key in spiking))
     lines = ["", f"## {text(field.peers.name)}", "", *(f"* {text(finding)}" for finding in field.findings)]
     lines += ["", text(CAVEAT)] if field.findings else []
-    lines += ["", *table(LAST_HEADS, rows[:FIRST])]
-    return lines + _folded(f"{counted(len(rows[FIRST:]), 'more row')}", LAST_HEADS, rows[FIRST:])
+    lines += ["", *table(heads, rows[:FIRST])]
+    return lines + _folded(f"{counted(len(rows[FIRST:]), 'more row')}", heads, rows[FIRST:])
 
 
 def _folded(summary: str, heads: Sequence[str], rows: list[list[str]]) -> list[str]:

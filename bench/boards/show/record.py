@@ -37,7 +37,15 @@ def exits_table(record: Record, parent: Record | None) -> Table:
     energy = sorted(
         {key for exit_ in record.exits for key in exit_.readings if key.split(".")[0] == "energy"}
     )
-    heads = ["MACs\neffective", "para-\nmeters", "packed\nformat", "top-1\ntop-5", "latency\nquartiles"]
+    spikes = any("spikes" in one.readings for one in record.exits)
+    heads = [
+        "MACs\neffective",
+        *(["spikes\nadditions\nanalog MACs"] if spikes else []),
+        "para-\nmeters",
+        "packed\nformat",
+        "top-1\ntop-5",
+        "latency\nquartiles",
+    ]
     for head in ["exit\nstage", *heads, *map(_energy_head, energy)]:
         table.add_column(head, justify="right", no_wrap=True)
     for number, exit_ in enumerate(record.exits):
@@ -45,12 +53,12 @@ def exits_table(record: Record, parent: Record | None) -> Table:
         beside = dense is not None or over_dense(exit_.readings) is not None
         table.add_row(
             *_exit_cells(
-                number, exit_, stage_words(record.notes, exit_.stage).removeprefix("stage "), energy
+                number, exit_, stage_words(record.notes, exit_.stage).removeprefix("stage "), energy, spikes
             ),
             end_section=not beside,
         )
         if beside:
-            table.add_row(*_ratio_cells(exit_, dense, energy), style="dim", end_section=True)
+            table.add_row(*_ratio_cells(exit_, dense, energy, spikes), style="dim", end_section=True)
     return table
 
 
@@ -79,11 +87,16 @@ def _energy_head(key: str) -> str:
     return "energy\nmeasured" if key == "energy" else f"energy by\n{key.removeprefix('energy.')}"
 
 
-def _exit_cells(number: int, exit_: Exit, where: str, energy: list[str]) -> list[str]:
+def _exit_cells(number: int, exit_: Exit, where: str, energy: list[str], spikes: bool) -> list[str]:
     r, packed = exit_.readings, smallest(exit_.readings)
     return [
         f"{number}\n{where}",
         f"{_cell(r.get('macs'), big)}\n{_cell(r.get('macs.effective'), big)}",
+        *(
+            ["\n".join(_cell(r.get(name), big) for name in ("spikes", "synops", "macs.analog"))]
+            if spikes
+            else []
+        ),
         _cell(r.get("parameters"), big),
         f"{in_bytes(packed[1])}\n{packed[0]}" if packed else "-",
         f"{_cell(r.get('top1'), '{:.2%}'.format)}\n{_cell(r.get('top5'), '{:.2%}'.format)}",
@@ -92,7 +105,7 @@ def _exit_cells(number: int, exit_: Exit, where: str, energy: list[str]) -> list
     ]
 
 
-def _ratio_cells(exit_: Exit, parent: Exit | None, energy: list[str]) -> list[str]:
+def _ratio_cells(exit_: Exit, parent: Exit | None, energy: list[str], spikes: bool) -> list[str]:
     """How many times less than the dense parent, or points of accuracy more."""
     own, other = exit_.readings, parent.readings if parent is not None else {}
     packed, dense = smallest(own), smallest(other)
@@ -108,6 +121,7 @@ def _ratio_cells(exit_: Exit, parent: Exit | None, energy: list[str]) -> list[st
     return [
         "dense\n/ this",
         f"{times('macs')}\n{times('macs.effective')}",
+        *(["\n".join(times(name) for name in ("spikes", "synops", "macs.analog"))] if spikes else []),
         times("parameters"),
         f"{dense[1] / packed[1]:.2f} x" if packed and dense else "-",
         f"{points('top1')}\n{points('top5')}",

@@ -10,6 +10,7 @@ from rich.table import Table
 from bench.boards.board import Board, Field, Line
 from bench.boards.numbers import times_trained
 from bench.boards.units import digits
+from bench.records.energy_model import SPIKES
 
 COLUMNS = {
     "macs.effective": "effective\nMACs",
@@ -36,17 +37,33 @@ def board_table(board: Board, field: Field | None = None, lines: Iterable[Line] 
         box=SIMPLE_HEAD,
     )
     table.add_column("model\nexits plan", overflow="fold")
-    for head in ("seeds", "top-1", *COLUMNS.values(), "budget"):
+    shown = list(field.lines if lines is None else lines)
+    own = _spiking(shown)
+    for head in ("seeds", "top-1", *COLUMNS.values(), *own.values(), "budget"):
         table.add_column(head, justify="right", no_wrap=True)
-    for line in field.lines if lines is None else lines:
+    for line in shown:
         row = line.row
         left_out = f"\nMACs leave out {', '.join(row.costly)}" if row.costly else ""
         budget = row.mean(times_trained)
         table.add_row(
             f"{row.setup.model_at_density}\n{row.plan}{left_out}",
             str(row.seeds),
-            *("\n".join(line.last[key].lines) for key in ("top1", *COLUMNS)),
+            *("\n".join(line.last[key].lines) for key in ("top1", *COLUMNS, *own)),
             f"{digits(budget.value)} x" if budget else "",
             style=None if row.ranked else "dim",
         )
     return table
+
+
+def _spiking(lines: Iterable[Line]) -> dict[str, str]:
+    """The axes of spikes and of their modelled energy that any of these rows has, with the heads of their columns."""
+    heads = {
+        "spikes": "spikes",
+        "synops": "synaptic\noperations",
+        f"energy.{SPIKES}": "spike energy,\nmodelled",
+    }
+    return {
+        key: head
+        for key, head in heads.items()
+        if any(key in line.last and line.last[key].mean for line in lines)
+    }

@@ -186,8 +186,10 @@ def _notes(answer: Answer, asked: Asked, channel: str) -> Iterator[str]:
     )
     if rows:
         yield from _modelled(rows[0], asked)
-    unknown = "Not known without the run's traces: which samples send more than others"
-    if rows and rows[0].costs.sent and not rows[0].option.is_even:
+    unknown = "Not known without the run's folder: which samples send more than others"
+    if rows and rows[0].costs.is_replayed:
+        unknown += "; of number 1 it is here, and its requests are of single samples"
+    elif rows and rows[0].costs.sent and not rows[0].option.is_even:
         unknown += "; times of number 1 are as if all sent the mean"
     elif rows and rows[0].costs.sent:
         unknown += "; of number 1 all send as many bytes"

@@ -19,6 +19,7 @@ from bench.records.store import Store
 from bench.replay.plan.configuration import Configuration, Facts, configurations
 from bench.replay.plan.limits import Limits, Prefer
 from bench.replay.plan.queue import Arrivals, Road, served
+from bench.replay.plan.samples import Samples, samples_of
 
 
 class Sides(NamedTuple):
@@ -132,6 +133,7 @@ class Costs:
         radio: joules of its radio (modelled).
         sent: bytes a request.
         stays: share of requests that the device answers.
+        is_replayed: whether requests were of single samples, from the run's folder, and not all of the mean one.
     """
 
     accuracy: Mean
@@ -143,6 +145,7 @@ class Costs:
     radio: float
     sent: float
     stays: float
+    is_replayed: bool = False
 
     @property
     def energy(self) -> float | None:
@@ -216,11 +219,38 @@ def options_of(network: Network, road: Road, miss: float) -> Iterator[Option]:
         ))  # fmt: skip
 
 
-def played(option: Option, arrivals: Arrivals, road: Road, limits: Limits) -> Costs:
-    """The costs of a configuration when requests come: each waits for those before it, and the link is as its table says."""
+def replayed(option: Option, store: Store) -> tuple[Samples, ...] | None:
+    """The samples of a configuration, a member a seed, where some send more than others and all seeds' folders are here; else None.
+
+    Raises:
+        SeesawError: a file in a folder is damaged.
+    """
+    if option.is_even or not option.least.sent:
+        return None
+    network, found = option.network, []
+    for path, record, facts in zip(network.paths, network.records, option.facts, strict=True):
+        samples = samples_of(record, store.run_files(path), option.configuration, facts)
+        if samples is None:
+            return None
+        found.append(samples)
+    return tuple(found)
+
+
+def played(
+    option: Option, arrivals: Arrivals, road: Road, limits: Limits, samples: tuple[Samples, ...] | None = None
+) -> Costs:
+    """The costs of a configuration when requests come: each waits for those before it, and the link is as its table says.
+
+    Args:
+        option: the configuration.
+        arrivals: of the requests.
+        road: between device and server.
+        limits: to keep to.
+        samples: that requests are of, a member a seed; left out, all send the mean.
+    """
     quantiles, means, lates, computes, radios, sents, stays = ([] for _ in range(7))
-    for facts in option.facts:
-        work = facts.work(arrivals)
+    for place, facts in enumerate(option.facts):
+        work = facts.work(arrivals) if samples is None else samples[place].work(facts, arrivals)
         found = served(work, arrivals, road)
         in_order = np.sort(found.seconds)
         allowed = math.floor(limits.miss * len(in_order) + 1e-9)
@@ -234,7 +264,7 @@ def played(option: Option, arrivals: Arrivals, road: Road, limits: Limits) -> Co
         stays.append(1.0 - float(work.is_sent.mean()))
     return Costs(
         option.least.accuracy, option.least.device_bytes, _mean(quantiles), _mean(means), _mean(lates) if lates else None,
-        _joules(computes, option.network.sides), _mean(radios), _mean(sents), _mean(stays),
+        _joules(computes, option.network.sides), _mean(radios), _mean(sents), _mean(stays), samples is not None,
     )  # fmt: skip
 
 

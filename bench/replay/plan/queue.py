@@ -7,9 +7,10 @@ that was served before (Lindley's recursion). On a link whose rate changes, the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,10 +30,12 @@ class Arrivals:
     Attributes:
         moments: seconds, rising, (N,).
         luck: uniform, above 0 and at most 1, (N, 3).
+        chance: the state of the generator behind them, from which samples are drawn.
     """
 
     moments: np.ndarray
     luck: np.ndarray
+    chance: Mapping[str, Any] = field(default_factory=lambda: np.random.default_rng(0).bit_generator.state)
 
     @classmethod
     def of(cls, rate: float, seconds: float, seed: int) -> Arrivals:
@@ -51,7 +54,14 @@ class Arrivals:
         if count == 0:
             raise SeesawError(f"No request comes in {seconds:g} s. Choose a larger --rate or more --seconds.")
         moments = np.sort(rng.random(count)) * seconds
-        return cls(moments, 1.0 - rng.random((count, 3)))
+        luck = 1.0 - rng.random((count, 3))
+        return cls(moments, luck, rng.bit_generator.state)
+
+    def drawn(self, samples: int) -> np.ndarray:
+        """The number of each request's sample, of so many, int64 (N,): as a deployment of the same seed draws them."""
+        rng = np.random.default_rng()
+        rng.bit_generator.state = self.chance
+        return rng.integers(samples, size=len(self.moments))
 
 
 class Work(NamedTuple):

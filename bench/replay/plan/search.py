@@ -13,7 +13,7 @@ from bench.kinds.device import Profile
 from bench.records.glance import Glance, glances
 from bench.records.store import Store
 from bench.replay.plan.limits import Limits, Prefer
-from bench.replay.plan.network import Costs, Left, Network, Option, network_at, options_of, played
+from bench.replay.plan.network import Costs, Left, Network, Option, network_at, options_of, played, replayed
 from bench.replay.plan.queue import Arrivals, Road
 
 SLACK = 0.02
@@ -223,7 +223,8 @@ class _Counting:
         key = id(option)
         if key not in self._costs:
             self.looked.played += 1
-            costs = played(option, self.asked.arrivals, self.asked.road, self.asked.limits)
+            samples = replayed(option, self.store)
+            costs = played(option, self.asked.arrivals, self.asked.road, self.asked.limits, samples)
             self._costs[key] = option, costs
         return self._costs[key][1]
 

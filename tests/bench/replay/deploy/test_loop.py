@@ -16,6 +16,7 @@ from baselines.splits.fixed import Fixed
 from baselines.splits.hi_lcb import HiLcb
 from baselines.splits.random import Random
 from bench import SeesawError, SplitPolicy
+from bench.replay.deploy import play as playing
 from bench.replay.deploy.play import play
 from bench.replay.deploy.steps import ANSWERED, BEGIN, DONE, SENT, START
 from tests.bench.deployed import game, requests, simulate, table
@@ -125,7 +126,7 @@ def test_a_chosen_exit_is_computed_and_asked_and_no_other(patience):
     kinds = set()
     for n, (arm, picked) in enumerate(zip(played.arms, noted, strict=True)):
         asked = min(int(arms[arm]["exits"]), len(costs.heads) - 1)
-        spare = [asked - 1] if patience < math.inf and asked else []
+        spare = list(range(max(int(arms[arm]["exits"]) - 1, 0), asked)) if patience < math.inf else []
         computed = [picked] if 0 <= picked < asked else spare
         took = played.moments[n, DONE] - played.moments[n, BEGIN]
         stays = computed == [picked] and costs.confidences[picked, come.samples[n]] > 0.7
@@ -245,13 +246,14 @@ def test_joules_are_those_of_a_sum_in_small_steps():
     np.testing.assert_allclose(played.compute, 2.0 * (played.moments[:, DONE] - played.moments[:, BEGIN]))
 
 
-def test_a_policy_sees_and_learns_what_has_happened_by_then_and_nothing_later():
+def test_a_policy_sees_and_learns_what_has_happened_by_then_and_nothing_later(monkeypatch):
     conditions = table(2, least=3000.0)
     of = game(conditions, 2, battery=50.0)
     come = requests(of, rate=6, seconds=50)
     policy = Learned()
     memory = policy.begin(of.known)
-    played = play(type("Kept", (Learned,), {"begin": lambda self, known: memory})(), of, come)
+    monkeypatch.setattr(playing, "begun", lambda *given: memory)
+    played = play(policy, of, come)
     count = len(come.arrivals)
     rows = memory[1 : 1 + 18 * count].reshape(count, 18)
     m, sent = played.moments, played.exits < 0
@@ -452,13 +454,14 @@ class Confident(SplitPolicy):
                 memory[1 + exit_] += feedback.confidences[exit_]
 
 
-def test_a_policy_learns_the_confidences_of_the_exits_that_its_device_computed_and_no_others():
+def test_a_policy_learns_the_confidences_of_the_exits_that_its_device_computed_and_no_others(monkeypatch):
     conditions = table(2, least=3000.0)
     of = game(conditions, 2)
     come = requests(of, rate=3)
     policy = Confident()
     memory = policy.begin(of.known)
-    played = play(type("Kept", (Confident,), {"begin": lambda self, known: memory})(), of, come)
+    monkeypatch.setattr(playing, "begun", lambda *given: memory)
+    played = play(policy, of, come)
     heard = [k for k in range(len(come.arrivals)) if played.moments[k, ANSWERED] <= played.moments[-1, BEGIN]]
     exits = int(of.known.arms["exits"][-2])
     assert exits == 2

@@ -15,6 +15,8 @@ from bench.errors import SeesawError
 QUICK = 1e-3
 """Seconds; a batch that should take fewer is computed at once, as handing it to a thread and back takes a tenth of that."""
 
+FORGETS = 1.1
+"""Times as long as before that a question is believed to take at most, batch by batch."""
 AT_ONCE = 3e-4
 """Seconds; where a question should take fewer and no other waits, not even a turn of the loop is waited for others."""
 
@@ -91,7 +93,7 @@ class Batches(Generic[Q, A]):
         self._came = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
         self._each = float("inf")
-        """seconds that a question of the last batch took"""
+        """seconds for which a question of the last batch had the processor: a busy machine makes no part slow"""
 
     def at_once(self, question: Q) -> Given[A] | None:
         """The answer, computed by this thread now; None where others wait or may come along, or where it takes long.
@@ -104,7 +106,7 @@ class Batches(Generic[Q, A]):
             return None
         begun = time.monotonic()
         try:
-            (got,) = self.compute([question])
+            (got,) = self._timed([question])
         except Exception as error:  # a fault of the part or of a codec, which is anyone's
             raise SeesawError(_failed(error)) from error
         took = self._took(1, 0.0, begun)
@@ -167,15 +169,21 @@ class Batches(Generic[Q, A]):
     def _took(self, size: int, waited: float, begun: float) -> float:
         """Seconds that a batch took, which is counted."""
         took = time.monotonic() - begun
-        self._each = took / size
         self.took(size, waited, took)
         return took
 
     async def _computed(self, questions: list[Q]) -> Sequence[A | SeesawError]:
         """The answers, computed by the executor; by this thread where that is quick."""
         if self._each * len(questions) < QUICK:
-            return self.compute(questions)
-        return await asyncio.get_running_loop().run_in_executor(self.executor, self.compute, questions)
+            return self._timed(questions)
+        return await asyncio.get_running_loop().run_in_executor(self.executor, self._timed, questions)
+
+    def _timed(self, questions: list[Q]) -> Sequence[A | SeesawError]:
+        begun = time.thread_time()
+        answers = self.compute(questions)
+        each = (time.thread_time() - begun) / len(questions)
+        self._each = min(each, FORGETS * self._each)  # cold caches make it seem slow for a moment
+        return answers
 
     async def _gathered(self) -> None:
         """Wait until a batch is full, or its first question has waited long enough."""

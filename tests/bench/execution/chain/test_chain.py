@@ -362,7 +362,7 @@ def test_the_operator_refuses_other_tensors():
 def test_settled_buffers_that_live_together_do_not_overlap():
     from bench.execution.chain.compile import program_of
     from bench.execution.chain.tape import watch
-    from bench.execution.program.allocate import _places, settle
+    from bench.execution.program.allocate import places_of, settle
 
     net = network("resnet[depth=8,width=0.5]", (3, 16, 16))
     before = program_of(watch(net, net, net.sample.blank()), 1)
@@ -371,7 +371,7 @@ def test_settled_buffers_that_live_together_do_not_overlap():
     assert max(b.base + b.size for b in after.room.buffers) < 0.6 * before.room.used
     spans = {}
     for n, step in enumerate(before.steps):
-        for places in _places(step):
+        for places in places_of(step):
             for number in np.unique(before.room.of(places[places >= 0])):
                 first, _ = spans.get(number, (n, n))
                 spans[number] = (first, n)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from baselines.profiles.predicted import kind, predict
+from baselines.profiles.predicted import kinds_of, predict
 from bench import Graph, LinkState, Placement, Site, cost
 
 LINKS = {
@@ -82,7 +82,7 @@ def main() -> None:
         there = np.array([one.kind != "input" for one in graph.operations]) & (own > 0)
         off = np.abs(found[there] / own[there] - 1)
         large = own[there] > own.sum() / 100
-        for one, error in zip(np.array([kind(op.kind) for op in graph.operations])[there], off, strict=True):
+        for one, error in zip(np.array(kinds_of(graph))[there], off, strict=True):
             by_kind.setdefault(one, []).append(error)
         lost = []
         for label, link in LINKS.items():

@@ -4,14 +4,17 @@ Known are: tables with a header that names a time and a rate (`seconds,mbps`; `D
 `Timestamp`, as Raca et al., MMSys 2018 and 2020); two columns without a header, seconds and Mbit/s (as for Pensieve, SIGCOMM
 2017); one column of milliseconds, at each of which a packet of 1,500 bytes can leave (mahimahi, USENIX ATC 2015); six columns
 of which the last two are bytes and the milliseconds that they took (Riiser et al., MMSys 2013; van der Hooft et al., 2016).
-In place of times a table may hold durations. JSON is read as such a table: a list of objects, or of rows of numbers, or an
+In place of times a table may hold durations. Cells are parted by tabs, semicolons, commas or blanks, as in the first line; where no comma
+parts them, 1,5 is 1.5. A rate holds until the next row. JSON is read as such a table: a list of objects, or of rows of numbers, or an
 object in each line (`duration_ms`, `bandwidth_kbps` as for Sabre, Spiteri et al., MMSys 2018).
 """
 
+import csv
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +32,7 @@ UNIT = re.compile(
     r"([kmg]?)(bits?|bytes?|b)(?:ps|/s|_?per_?s)|([kmg])(bits?|bytes?)(?![a-z])|([kmg])(b)(?![a-z])", re.I
 )
 """A scale and a unit in a column's name: `mbps`, `MB/s`, `bytes_per_second`, `kbit`."""
+DECIMAL = re.compile(r"^([+-]?\d+),(\d+)$")
 SCALES = {"": 1e-6, "k": 1e-3, "m": 1.0, "g": 1e3}
 RATES = re.compile(f"({UNIT.pattern}|bit_?rate|throughput|bandwidth|rate)", re.I)
 UP = re.compile(r"(^ul|^up|uplink|upload|_up$|_ul$|sent|tx)", re.I)
@@ -77,9 +81,19 @@ def read_recording(path: Path) -> Recorded:
 
 
 def _lines(text: str) -> list[tuple[int, list[str]]]:
-    """The rows of a table of text, each with the number of its line."""
+    """The rows of a table of text, each with the number of its line; the first one tells what parts cells, for all.
+
+    Raises:
+        ValueError: a cell in quotes has no end that is near.
+    """
     lines = [(n, line.strip()) for n, line in enumerate(text.splitlines(), 1)]
-    return [(n, _cells(line)) for n, line in lines if line and not line.startswith("#")]
+    lines = [(n, line) for n, line in lines if line and not line.startswith("#")]
+    first = lines[0][1] if lines else ""
+    between = next((one for one in "\t;," if one in first), None)
+    try:
+        return [(n, _cells(line, between)) for n, line in lines]
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
 
 
 def _objects(text: str) -> list[tuple[int, list[str]]]:
@@ -111,8 +125,16 @@ def _objects(text: str) -> list[tuple[int, list[str]]]:
     return [(n, [str(cell) for cell in row]) for n, row in enumerate(rows, 1)]
 
 
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in re.split(r"[,;\t]" if re.search(r"[,;\t]", line) else r"\s+", line)]
+def _cells(line: str, between: str | None) -> list[str]:
+    """The cells of a line; `between` parts them, None for blanks. Where no comma does, one in a number is a decimal point."""
+    if between is None:
+        cells = line.split()
+    elif '"' in line:
+        (cells,) = csv.reader([line], delimiter=between, skipinitialspace=True)
+    else:
+        cells = line.split(between)
+    cells = [cell.strip() for cell in cells]
+    return cells if between == "," else [DECIMAL.sub(r"\1.\2", cell) for cell in cells]
 
 
 def _read(rows: list[tuple[int, list[str]]]) -> Recorded:
@@ -159,6 +181,11 @@ def _headed(header: list[str], rows: list[tuple[int, list[str]]]) -> Recorded:
     if time is None or not rates:
         raise ValueError(f"its header names no time or no rate: {', '.join(header)[:200]}")
     whole = [(n, row) for n, row in rows if len(row) > max(time, *rates)]
+    short = [
+        n for n, row in rows[:-1] if len(row) <= max(time, *rates)
+    ]  # the last one may have been cut short
+    if short and len(whole) >= 2:
+        raise ValueError(f"line {short[0]} lacks a column that the header names")
     if len(whole) < 2:
         raise ValueError("fewer than two of its rows are whole")
     seconds = np.array([_moment(n, row[time]) for n, row in whole])
@@ -183,14 +210,16 @@ def _column(header: list[str], names: re.Pattern[str]) -> int | None:
 
 
 def _moment(line: int, cell: str) -> float:
-    """A time in seconds: a number, or a date of the layout of Raca et al. or ISO 8601."""
+    """A time in seconds: a number, or a date of the layout of Raca et al. or ISO 8601; one without a zone is no local time, whose
+    hours may come twice.
+    """
     if _is_number(cell):
         return float(cell)
-    for layout in ("%Y.%m.%d_%H.%M.%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"):
-        try:
-            return datetime.strptime(cell, layout).timestamp()
-        except ValueError:
-            continue
+    with suppress(ValueError):
+        return datetime.strptime(cell, "%Y.%m.%d_%H.%M.%S").replace(tzinfo=UTC).timestamp()
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(cell)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     raise ValueError(f"line {line}: {cell[:40]!r} is no time")
 
 

@@ -54,7 +54,7 @@ def check_codec(codec: Codec, tolerance: float | None = None) -> list[str]:
         facts.hold(
             miss <= tolerance,
             f"{name} comes back within {tolerance:.0%} of its span",
-            f"It is off by {miss:.1%}.",
+            f"It is off by {miss:.1%}. Mend `decode`; where a codec is as coarse by intent, its property `tolerance` says how much.",
         )
         facts.hold(codec.encode(feature) == payload, f"{name} always becomes the same bytes")
         if codec.is_lossless:

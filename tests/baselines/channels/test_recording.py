@@ -19,6 +19,17 @@ LAYOUTS = {
     "the same with other words, in another order": "bandwidth_kbps;time\n8000;10\n16000;11\n4000;13\n",
     "two columns without a header": "0 8\n1 16\n3 4\n",
     "milliseconds": "time_ms\tthroughput_mbps\n5000\t8\n6000\t16\n8000\t4\n",
+    "commas for points, as spreadsheets of half the world write": "time;mbps\r\n0,0;8,0\r\n1,0;16\r\n3,0;4,00\r\n",
+    "the same between tabs, behind a mark of the byte order": "\ufefftime\tmbps\n0,5\t8,0\n1,5\t16,0\n3,5\t4,0\n",
+    "the same between blanks": "time mbps\n0,5 8\n1,5 16,0\n3,5 4\n",
+    "cells in quotes": '"seconds", "mbps"\n"0","8"\n"1","16"\n"3","4"\n',
+    "moments of ISO 8601 with a zone": (
+        "time,mbps\n2020-10-25T00:59:59Z,8\n2020-10-25T01:00:00+00:00,16\n2020-10-25T02:00:02+01:00,4\n"
+    ),
+    "moments without a zone, at the hour that comes twice": (
+        "time,mbps\n2020-10-25 01:59:59,8\n2020-10-25 02:00:00,16\n2020-10-25 02:00:02.000,4\n"
+    ),
+    "a last line that was cut short": "seconds,mbps\n0,8\n1,16\n3,4\n4",
     "bits": "Timestamp,rate_bps\n0,8e6\n1,16e6\n3,4e6\n",
     "dates, and both ways": (
         "Timestamp,Longitude,Speed,DL_bitrate,UL_bitrate\n2019.11.28_07.27.59,-8.4,1,99,8000\n"
@@ -79,6 +90,9 @@ def test_chances_to_send_a_packet_are_counted_second_by_second(tmp_path):
         ("seconds,mbps\nnoon,1\n1,2\n", "line 2: 'noon' is no time"),
         ("a,b\n0,1\n1,2\n", "names no time or no rate"),
         ("seconds,rate\n0,1\n1,2\n", "does not say its unit"),
+        ("seconds,mbps\n0,1\n1\n2,3\n", "line 3 lacks a column"),
+        ('seconds,mbps\n0,"1,000"\n1,2\n', "line 2: '1,000' is no number"),
+        ("0,0 1,5\n1,0 2,5\n", "line 1: '0 1' is no number"),
         ("1 2 3\n4 5 6\n", "3 columns and no header"),
         ("1 2\n4\n", "line 2 has 1 columns"),
         ("5\n3\n", "does not rise"),

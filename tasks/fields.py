@@ -53,10 +53,45 @@ def rows_of(path: Path, columns: Sequence[str], classes: Iterable[str]) -> Itera
 
 
 def _texts(path: Path, classes: Iterable[str]) -> Iterator[Row]:
-    for word in classes:
-        for file in sorted((path / word).glob("[!.]*.txt")):
+    for word, folder in _folders(path, classes):
+        for file in sorted(folder.iterdir()):
+            if not _is_text(file):
+                continue
             hold_plain(file)
-            yield Row(f"{word}/{file.name}", {"label": word, "text": file.read_text(encoding="utf-8-sig")})
+            try:
+                text = file.read_text(encoding="utf-8-sig")
+            except UnicodeDecodeError as error:
+                raise SeesawError(f"{file} cannot be read as text ({error}). Save it as UTF-8.") from error
+            yield Row(f"{folder.name}/{file.name}", {"label": word, "text": text})
+
+
+def _folders(path: Path, classes: Iterable[str]) -> list[tuple[str, Path]]:
+    """Each class's folders, whether their names are in capitals or not."""
+    tops = sorted(one for one in path.iterdir() if one.is_dir())
+    return [(word, top) for word in classes for top in tops if top.name.lower() == word.lower()]
+
+
+def _is_text(path: Path) -> bool:
+    return path.suffix.lower() == ".txt" and not path.name.startswith(".") and not path.is_dir()
+
+
+def left_out(path: Path, classes: Iterable[str]) -> str:
+    """A sentence about what lies in a folder of texts and is no text of a class; "" where there is nothing.
+
+    What the official IMDb has beside its texts, and names that begin with a dot, are passed over.
+    """
+    taken = [folder for _, folder in _folders(path, classes)]
+    others = [one for one in path.iterdir() if one not in taken and (one.is_dir() or _is_text(one))]
+    others = [one for one in others if one.name != "unsup" and not one.name.startswith("urls_")]
+    others += [one for folder in taken for one in folder.iterdir() if not _is_text(one)]
+    names = sorted(one.relative_to(path).as_posix() for one in others if not one.name.startswith("."))
+    if not names:
+        return ""
+    shown = f"{', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
+    return (
+        f"{path}: what is no text of a class is left out, {len(names):,} in all ({shown}). A text is a .txt file in the folder of "
+        "its class."
+    )
 
 
 def _objects(path: Path, file: Iterable[str]) -> Iterator[Row]:

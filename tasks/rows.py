@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from bench import SeesawError, Split, hold_out, random_subset
-from tasks.fields import Row, rows_of
+from tasks.fields import Row, left_out, rows_of
 
 log = logging.getLogger(__name__)
 
@@ -110,8 +110,10 @@ def read(path: Path, layout: Layout, words: Mapping[str, int], *, pairs: bool) -
     Raises:
         SeesawError: cut short, or not such a file, or a row whose fields are not its columns; the message names the line.
     """
-    about = path.stat()
-    stamp = (about.st_size, about.st_mtime_ns)
+    inner = sorted(path.rglob("*")) if path.is_dir() else []
+    stamp = tuple(
+        (one, (about := one.stat()).st_size, about.st_mtime_ns) for one in (path, *inner) if one.exists()
+    )
     labels = tuple((dict(words) | dict(layout.words)).items())
     return _read(path, stamp, layout.columns, labels, pairs, layout.broken)
 
@@ -127,8 +129,11 @@ def _read(
 ) -> Texts:
     try:
         rows = list(rows_of(path, columns, dict(words)))
+        if path.is_dir() and (lost := left_out(path, dict(words))):
+            log.warning("%s", lost)
     except (OSError, ValueError) as error:
-        raise SeesawError(f"{path} cannot be read as text ({error}). Put the whole file there.") from error
+        mend = "Save it as UTF-8" if isinstance(error, UnicodeDecodeError) else "Put the whole file there"
+        raise SeesawError(f"{path} cannot be read as text ({error}). {mend}.") from error
     misfits = [row for row in rows if row.misfit]
     if len(misfits) > broken:
         raise SeesawError(f"{path}, {misfits[0].place} {misfits[0].misfit}")
@@ -136,12 +141,14 @@ def _read(
         log.warning(
             "%s: %s do not fit the columns, and are left out.", path, ", ".join(row.place for row in misfits)
         )
-    texts, classes = [], dict(words)
+    texts, classes, unlabelled = [], dict(words), 0
     for row in rows:
         if row.misfit:
             continue
+        _check_one(path, row, pairs=pairs)
         label = str(_field(path, row, LABEL, "label")).strip()
         if label in UNLABELLED:
+            unlabelled += 1
             continue
         if label not in classes:
             raise SeesawError(
@@ -152,8 +159,32 @@ def _read(
         texts.append((one, two, classes[label]))
     if not texts:
         raise SeesawError(f"{path} holds no labelled texts. Put others there, or remove it.")
+    if unlabelled:
+        log.warning("%s: rows without a label are left out, %s of them.", path, f"{unlabelled:,}")
     ones, twos, labels = zip(*texts, strict=True)
+    if lacking := set(classes.values()) - set(labels):
+        names = " or ".join(word for word, number in classes.items() if number in lacking)
+        log.warning("%s has no text that is labelled %s.", path, names)
     return Texts(ones, twos if pairs else None, torch.tensor(labels))
+
+
+def _check_one(path: Path, row: Row, *, pairs: bool) -> None:
+    """See that no column is passed over that may be meant: two for one thing, or a second text where one is taken.
+
+    Raises:
+        SeesawError: there is one.
+    """
+    for names, what in ((FIRST, "text"), (SECOND, "second text"), (LABEL, "label")):
+        own = [name for name in names if row.fields.get(name) is not None]
+        if what == "second text" and own and not pairs:
+            raise SeesawError(
+                f"{path}, {row.place} has a second text, {own[0]}, and this task takes one. Leave that column out, or choose a task "
+                "of pairs."
+            )
+        if len(own) > 1:
+            raise SeesawError(
+                f"{path}, {row.place} has two columns that may be the {what}, {own[0]} and {own[1]}. Leave one of them out."
+            )
 
 
 def _field(path: Path, row: Row, names: tuple[str, ...], what: str) -> Any:

@@ -60,15 +60,27 @@ class Trace:
         Raises:
             SeesawError: no file, or no whole trace.
         """
+        logits, labels, costs = cls.tensors(path)
+        if costs is None:
+            raise SeesawError(f"{path} does not say what its exits cost. Run the network again to make it.")
+        return cls.of(path, logits, labels, costs)
+
+    @staticmethod
+    def tensors(path: Path) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The logits, the labels and, where it has them, the costs of a safetensors file, as they are written there.
+
+        Raises:
+            SeesawError: no such file, or it lacks logits or labels.
+        """
         try:
             hold_plain(path)
             with safe_open(str(path), "pt") as file:
-                tensors = [file.get_tensor(key) for key in ("logits", "labels", "costs")]
+                costs = file.get_tensor("costs") if "costs" in file.keys() else None  # noqa: SIM118
+                return file.get_tensor("logits"), file.get_tensor("labels"), costs
         except (OSError, SafetensorError, ValueError) as error:
             raise SeesawError(
                 f"{path} is no whole trace ({error}). Run the network again to make it."
             ) from error
-        return cls.of(path, *tensors)
 
     @classmethod
     def of(cls, path: Path, logits: Tensor, labels: Tensor, costs: Tensor) -> Trace:

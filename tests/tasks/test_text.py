@@ -5,6 +5,7 @@ Covers: tasks/pairs.py, tasks/rows.py, tasks/sentiment.py, tasks/tokens.py
 
 import itertools
 import json
+import logging
 import sys
 from collections import Counter
 
@@ -379,3 +380,51 @@ def test_changed_texts_are_other_data_and_the_same_texts_in_another_file_are_not
 
 def test_labels_are_spread_over_both_classes(texts):
     assert np.bincount(task("sst2").data(texts, 0).train.labels.numpy()).tolist() == [60, 60]
+
+
+def texts_of(path, *, pairs=False):
+    return read(path, Layout(""), {"neg": 0, "0": 0, "pos": 1, "1": 1}, pairs=pairs)
+
+
+def test_folders_of_texts_lose_nothing_without_a_word(tmp_path, caplog):
+    for name in (
+        "Pos/a.txt",
+        "neg/b.TXT",
+        "neg/c.md",
+        "neg/more/d.txt",
+        "positive/e.txt",
+        "unsup/f.txt",
+        "neg/.g.txt",
+    ):
+        write(tmp_path / name, "fine")
+    write(tmp_path / "stray.txt", "fine")
+    with caplog.at_level(logging.WARNING):
+        assert texts_of(tmp_path).labels.tolist() == [0, 1]
+    assert "what is no text of a class is left out, 4 in all" in caplog.text
+    assert "neg/c.md, neg/more, positive, ..." in caplog.text
+    (tmp_path / "neg" / "h.txt").write_bytes(b"\xe4")
+    with pytest.raises(SeesawError, match=r"h\.txt cannot be read as text .* Save it as UTF-8"):
+        texts_of(tmp_path)
+
+
+def test_rows_without_a_label_and_classes_without_a_row_are_said(tmp_path, caplog):
+    write(tmp_path / "a.csv", "text,label\none,1\ntwo,\nthree,-1\n")
+    with caplog.at_level(logging.WARNING):
+        assert texts_of(tmp_path / "a.csv").labels.tolist() == [1]
+    assert "rows without a label are left out, 2 of them" in caplog.text
+    assert "has no text that is labelled neg or 0" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("head", "pairs", "hint"),
+    [
+        ("text,sentence,label", False, "may be the text, text and sentence"),
+        ("text,label,sentiment", False, "may be the label, label and sentiment"),
+        ("sentence1,sentence2,label", False, "second text, sentence2, and this task takes one"),
+        ("s1,s2,label,hypothesis", True, "may be the second text, s2 and hypothesis"),
+    ],
+)
+def test_a_column_that_may_be_meant_is_not_passed_over(tmp_path, head, pairs, hint):
+    write(tmp_path / "a.csv", f"{head}\n{','.join('1' * (head.count(',') + 1))}\n")
+    with pytest.raises(SeesawError, match=hint):
+        texts_of(tmp_path / "a.csv", pairs=pairs)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bench.arrays import npz_arrays
 from bench.errors import SeesawError, counted
@@ -21,6 +22,9 @@ from bench.replay.trace import Trace
 
 LIMIT = 1 << 32
 """Bytes that a file may hold, unpacked: a million samples of twelve exits take a twentieth."""
+
+MOST_CLASSES = 1 << 31
+"""A number beyond it is no class's."""
 
 BROKEN = OSError, ValueError, EOFError, MemoryError, RuntimeError, NotImplementedError, zlib.error
 """Errors of reading archives that are cut short, damaged, encrypted, or packed in an unknown way."""
@@ -66,8 +70,16 @@ def read_stream(path: Path) -> tuple[Stream, Trace | None]:
 
 
 def _trace(path: Path) -> tuple[Stream, Trace]:
-    trace = Trace.load(path)
-    return Stream.of(trace), trace
+    return _both(path, *Trace.tensors(path))
+
+
+def _both(path: Path, logits: Tensor, labels: Tensor, costs: Tensor | None) -> tuple[Stream, Trace]:
+    """The stream and the trace of a file's tensors; where nobody says what exits cost, the stream has no costs."""
+    # exits are counted where nobody says what they cost
+    stand_in = torch.arange(1.0, 1.0 + (len(logits) if logits.dim() else 0), dtype=torch.float64)
+    trace = Trace.of(path, logits, labels, stand_in if costs is None else costs)
+    stream = Stream.of(trace)
+    return (replace(stream, costs=None) if costs is None else stream), trace
 
 
 def _table(path: Path) -> tuple[Stream, None]:
@@ -221,20 +233,26 @@ def _arrays(path: Path) -> tuple[Stream, Trace | None]:
             raise SeesawError(
                 f"{path} has an array {name!r}, and none {meant[0]!r}. Give it that name, or take it out."
             )
-    costs = arrays.get("costs")
+    arrays = {name: _double(array) for name, array in arrays.items()}
     if "logits" not in arrays:
-        return _stream(path, arrays["confidences"], arrays["predictions"], arrays["labels"], costs), None
-    logits, labels = (
+        matrices = (arrays[name] for name in ("confidences", "predictions", "labels"))
+        return _stream(path, *matrices, arrays.get("costs")), None
+    if both := {"confidences", "predictions"} & arrays.keys():
+        raise SeesawError(
+            f"{path} has logits, and {' and '.join(sorted(both))} besides, which they give already. Leave one of both out."
+        )
+    logits, labels, *rest = (
         torch.from_numpy(arrays[name].astype(arrays[name].dtype.newbyteorder("=")))
-        for name in ("logits", "labels")
+        for name in ("logits", "labels", "costs")
+        if name in arrays
     )
-    # exits are counted where nobody says what they cost
-    stand_in = np.arange(1.0, 1.0 + (len(logits) if logits.dim() else 0))
-    trace = Trace.of(
-        path, logits, labels, torch.from_numpy((stand_in if costs is None else costs).astype(np.float64))
-    )
-    stream = Stream.of(trace)
-    return (replace(stream, costs=None) if costs is None else stream), trace
+    return _both(path, logits, labels, rest[0] if rest else None)
+
+
+def _double(array: np.ndarray) -> np.ndarray:
+    """Floating-point numbers of more than 64 bits as 64; others as they are."""
+    wide = array.dtype.kind == "f" and array.dtype.itemsize > 8
+    return array.astype(np.float64) if wide else array
 
 
 def _stream(
@@ -263,4 +281,8 @@ def _whole(path: Path, numbers: np.ndarray, what: str) -> np.ndarray:
     """Numbers of classes as int64."""
     if not (np.isfinite(numbers) & (numbers == np.floor(numbers))).all():
         raise SeesawError(f"{path} has a {what} that is no class's whole number. {LAYOUTS}.")
+    if numbers.size and not 0 <= numbers.min() <= numbers.max() < MOST_CLASSES:
+        raise SeesawError(
+            f"{path} has {what}s from {numbers.min():g} to {numbers.max():g}. Number the classes from 0 on."
+        )
     return numbers.astype(np.int64)

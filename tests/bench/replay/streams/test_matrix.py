@@ -5,6 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from bench import SeesawError, Trace
 from bench.replay.streams import matrix
@@ -269,3 +270,44 @@ def test_nobody_invents_what_the_exits_of_a_file_cost(tmp_path):
     assert trace is not None
     with pytest.raises(SeesawError, match="Nobody measured what these exits cost"):
         stream.arms("exits", "measured")
+
+
+def test_a_safetensors_without_costs_is_what_an_npz_without_them_is(tmp_path):
+    logits, labels = np.random.default_rng(0).normal(size=(2, 4, 3)), LABELS
+    save_file({"logits": torch.tensor(logits), "labels": torch.tensor(labels)}, tmp_path / "m.safetensors")
+    one, _ = read_stream(tmp_path / "m.safetensors")
+    other, _ = read_stream(arrays(tmp_path, logits=logits, labels=labels))
+    assert one.costs is None
+    assert other.costs is None
+    assert np.array_equal(one.right, other.right)
+    with pytest.raises(SeesawError, match="does not say what its exits cost"):
+        Trace.load(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize("matrix", ["logits", "confidences"])
+def test_numbers_of_more_than_64_bits_are_read(tmp_path, matrix):
+    content = {
+        "logits": {"logits": np.random.default_rng(0).normal(size=(2, 4, 3))},
+        "confidences": {"confidences": CONFIDENCES, "predictions": PREDICTIONS},
+    }[matrix]
+    wide = {name: array.astype(np.longdouble) for name, array in content.items()}
+    stream, _ = read_stream(arrays(tmp_path, **content, labels=LABELS))
+    assert np.array_equal(
+        read_stream(arrays(tmp_path, **wide, labels=LABELS.astype(np.longdouble)))[0].right, stream.right
+    )
+
+
+@pytest.mark.parametrize(
+    ("which", "value"), [("labels", -1), ("predictions", -1), ("predictions", 1e300), ("labels", 1 << 60)]
+)
+def test_a_number_that_no_class_has_is_a_sentence_and_never_a_wrong_answer(tmp_path, which, value):
+    content = {"confidences": CONFIDENCES, "predictions": PREDICTIONS * 1.0, "labels": LABELS * 1.0}
+    content[which].flat[0] = value
+    with pytest.raises(SeesawError, match=f"has {which} from .* Number the classes from 0 on"):
+        read_stream(arrays(tmp_path, **content))
+
+
+def test_logits_beside_confidences_are_one_too_many(tmp_path):
+    path = arrays(tmp_path, logits=np.zeros((2, 4, 3)), labels=LABELS, confidences=CONFIDENCES)
+    with pytest.raises(SeesawError, match="has logits, and confidences besides"):
+        read_stream(path)

@@ -17,8 +17,8 @@ from bench.records.setup import spec_of
 from bench.records.store import Store
 from bench.replay.deploy.deployment import Deployment, network_of
 from bench.replay.deploy.game import Game
-from bench.replay.deploy.loop import ARRIVED, BEGIN, DONE, FINISHED
 from bench.replay.deploy.play import Played, play
+from bench.replay.deploy.steps import ARRIVED, BEGIN, DONE, FINISHED
 
 ADDED = 80, 70
 """Bytes that a call adds to a message, and an answer with its trailers to the 64 bytes that replay takes for it: frames and headers of

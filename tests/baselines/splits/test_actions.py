@@ -11,8 +11,8 @@ import pytest
 
 from baselines.splits.actions import ACTION_EXIT, ARM, LEAVES_AT, STAYS, Condition, actions, expected, gate
 from baselines.splits.enumeration import Enumeration
-from bench.replay.deploy.loop import BEGIN, DONE
 from bench.replay.deploy.play import play
+from bench.replay.deploy.steps import BEGIN, DONE
 from bench.testing import check_split
 from tests.bench.deployed import game, requests, table
 

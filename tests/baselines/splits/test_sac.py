@@ -122,7 +122,7 @@ def test_a_training_that_was_killed_ends_as_one_that_was_not(tmp_path):
 
 def test_the_compiled_formula_takes_the_action_that_the_actor_prefers():
     from bench.kinds.begun import begun
-    from bench.replay.deploy.loop import blank
+    from bench.replay.deploy.view import blank
 
     policy = Sac(lost=1.0, steps=60, hidden=16)
     learner = Learner(policy, TABLE_, WHOLE)

@@ -15,6 +15,7 @@ import pytest
 
 from bench import SeesawError, SplitPolicy, choose
 from bench.kinds.channel import Conditions
+from bench.replay.deploy import play as playing
 from bench.replay.deploy.play import play
 from tests.bench.deployed import game, requests
 
@@ -202,15 +203,15 @@ def test_splitee_earns_nearly_what_the_best_of_its_cuts_earns():
     assert learnt > max(each) - 0.2 * (max(each) - min(each))
 
 
-def test_splitee_s_learns_of_every_arm_on_the_way_and_so_finds_a_good_one_sooner():
+def test_splitee_s_learns_of_every_arm_on_the_way_and_so_finds_a_good_one_sooner(monkeypatch):
     of = game(steady(2e4), cuts=6, exits=4, samples=300, scale=3.0)
     come = requests(of, rate=1, seconds=300)
 
     def learnt(spec):
         policy = choose(SplitPolicy, spec).plugin
         memory = policy.begin(of.known)
-        kind = type("Kept", (type(policy),), {"begin": lambda self, known: memory})
-        one = play(kind(**policy.model_dump()), of, come)
+        monkeypatch.setattr(playing, "begun", lambda *given: memory)
+        one = play(policy, of, come)
         return memory[: len(of.known.arms)], one
 
     plays, one = learnt("splitee-s[c=0.1]")
@@ -226,7 +227,7 @@ def test_splitee_s_learns_of_every_arm_on_the_way_and_so_finds_a_good_one_sooner
     )
 
 
-def test_the_side_arms_of_splitee_s_earn_what_they_would_have_earned_alone():
+def test_the_side_arms_of_splitee_s_earn_what_they_would_have_earned_alone(monkeypatch):
     of = game(steady(3e4), cuts=6, exits=4, samples=300, scale=3.0, report=0.0)
     alike = np.broadcast_to(of.known.arms["bytes"].round().astype(int)[:, None], of.costs.framed.shape)
     of = replace(of, costs=of.costs._replace(framed=np.ascontiguousarray(alike)))
@@ -238,11 +239,8 @@ def test_the_side_arms_of_splitee_s_earn_what_they_would_have_earned_alone():
 
     def mean(chosen, looked_at):
         memory = policy.begin(of.known)
-        kind = type(
-            "One", (type(policy),),
-            {"begin": lambda self, known: memory, "choose": staticmethod(_chooses(int(chosen)))},
-        )  # fmt: skip
-        play(kind(), of, come)
+        monkeypatch.setattr(playing, "begun", lambda *given: memory)
+        play(type("One", (type(policy),), {"choose": staticmethod(_chooses(int(chosen)))})(), of, come)
         return memory[count + looked_at] / memory[looked_at]
 
     for side, deeper in itertools.pairwise(arms):

@@ -26,6 +26,17 @@ Deadline = Annotated[
 ]
 Reply = Annotated[int, typer.Option(min=1, help="bytes of an answer, framed")]
 Seed = Annotated[int, typer.Option(min=0, help="of moments, samples, luck, and of the channel")]
+Batch = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=4096,
+        help="requests of one cut that a server computes together, at most; its profile needs times of batches",
+    ),
+]
+Wait = Annotated[
+    float, typer.Option(min=0, help="seconds for which the first of a batch waits for others, at most")
+]
 
 
 @dataclass(frozen=True)
@@ -122,17 +133,8 @@ class RequestOptions:
             "moments at which they do"
         ),
     ] = None
-    batch: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            max=4096,
-            help="requests of one cut that the server computes together, at most; its profile needs times of batches",
-        ),
-    ] = 1
-    wait: Annotated[
-        float, typer.Option(min=0, help="seconds for which the first of a batch waits for others, at most")
-    ] = 0.0
+    batch: Batch = 1
+    wait: Wait = 0.0
     report: Annotated[
         float, typer.Option(min=0, help="seconds between the modem's reports of the link's rate; 0 for none")
     ] = 1.0

@@ -14,14 +14,17 @@ import typer
 from bench.commands import options
 from bench.commands.options import out
 from bench.commands.split import fleet_shown as shown
-from bench.commands.split.asked import Deadline, NetworkOptions, Reply, Seed
+from bench.commands.split.asked import Batch, Deadline, NetworkOptions, Reply, Seed, Wait
 from bench.errors import SeesawError, counted
 from bench.plugins.names import check_names
 
 if TYPE_CHECKING:
     from bench.kinds.channel import Conditions
+    from bench.replay.deploy.batches import Batching
+    from bench.replay.deploy.game import Terms
     from bench.replay.fleet.fleet import Fleet
-    from bench.replay.fleet.loop import Work
+    from bench.replay.fleet.share import Begin
+    from bench.replay.fleet.state import Work
 
 Arrivals = Literal["poisson", "periodic"]
 Service = Literal["constant", "exponential"]
@@ -41,6 +44,13 @@ def fleet(
     sends: Annotated[float, typer.Option(min=0, help="without --record: bytes that it sends")] = 0.0,
     serves: Annotated[
         float | None, typer.Option(min=1e-9, help="without --record: mean seconds of a server for a request")
+    ] = None,
+    serves_batch: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-9,
+            help="without --record: seconds for a full batch of --batch requests; smaller ones lie on a line",
+        ),
     ] = None,
     service: Annotated[
         str,
@@ -68,6 +78,8 @@ def fleet(
         list[str] | None, typer.Option(help="spec of a split policy (may be repeated); left out: dynamic")
     ] = None,
     network: NetworkOptions,
+    batch: Batch = 1,
+    wait: Wait = 0.0,
     deadline: Deadline = None,
     max_miss: Annotated[
         str, typer.Option(help="share of late answers that is allowed: the fewest servers for it are found")
@@ -87,6 +99,12 @@ def fleet(
     ] = 0.0,
     reply: Reply = 64,
     seed: Seed = 0,
+    on: Annotated[
+        str,
+        typer.Option(
+            help="where devices are simulated: local, or 'ray[address=auto,workers=8]' with a share of them on each worker"
+        ),
+    ] = "local",
     out_: Annotated[
         Path | None, typer.Option("--out", help="JSON file with all that is printed, and more")
     ] = None,
@@ -109,10 +127,25 @@ def fleet(
     for value, kind, name in ((arrivals, Arrivals, "--arrivals"), (service, Service, "--service")):
         if value not in get_args(kind):
             raise SeesawError(f"{name} {value!r} is none. Choose {' or '.join(get_args(kind))}.")
-    numbers = (computes, sends, serves, rate, seconds, spread, deadline, battery, watts, warm)
+    numbers = (
+        computes,
+        sends,
+        serves,
+        serves_batch,
+        wait,
+        rate,
+        seconds,
+        spread,
+        deadline,
+        battery,
+        watts,
+        warm,
+    )
     if not all(math.isfinite(one) for one in numbers if one is not None):
         raise SeesawError("An option is no finite number. Give one that is, or leave the option out.")
     _check(record, serves, computes, sends, watts, policy, network)
+    _check_batches(record, batch, wait, serves, serves_batch)
+    begin = _begin(on)
     if deadline is None and not servers:
         raise SeesawError(
             "No answer is late without a deadline. Give --deadline SECONDS, or say how many there are with --servers."
@@ -120,29 +153,29 @@ def fleet(
     links, specs = channel or ["constant"], [PLAIN] if record is None else (policy or ["dynamic"])
     check_names("channel", links)
     with out.status("Reading ..."):
-        from bench.replay.fleet.fleet import SPARE, Fleet, shared_out
+        from bench.replay.fleet.fleet import SPARE, Fleet, plain_batching, shared_out
         from bench.replay.plan.limits import SHARE, amount
 
         share = amount(max_miss, SHARE, "--max-miss")
         if not 0 <= share <= 1:
             raise SeesawError(f"--max-miss {max_miss} is no share. Give one from 0% to 100%.")
         tables = _tables(links, seconds + spread + SPARE, seed)
-        works = (
-            [_plain(len(tables), computes, sends, serves or 0.0, watts, reply)]
-            if record is None
-            else _works(network, record, specs, tables, reply)
-        )
+        if record is None:
+            works = [_plain(len(tables), computes, sends, serves or 0.0, watts, reply)]
+            batching = plain_batching(serves or 0.0, serves_batch or 0.0, batch, wait)
+        else:
+            works, batching = _works(network, record, specs, tables, _terms(reply, batch, wait))
     made = []
     for work in works:
         made.append(
             Fleet(
                 shared_out(devices, tables, work), rate, seconds, arrivals, deadline,  # pyright: ignore[reportArgumentType]
-                spread, battery, warm, service, seed,  # pyright: ignore[reportArgumentType]
+                spread, battery, warm, service, seed, batching,  # pyright: ignore[reportArgumentType]
             )
         )  # fmt: skip
     if any(math.isnan(work[0].watts) for work in works) and (battery > 0 or any(map(_has_radio, tables))):
         out.print("Joules are of the radio alone, as nobody has named the device's power.", style="yellow")
-    answers = [_answer(spec, one, servers, share) for spec, one in zip(specs, made, strict=True)]
+    answers = [_answer(spec, one, servers, share, begin) for spec, one in zip(specs, made, strict=True)]
     out.print(f"Simulated in {time.perf_counter() - begun:.1f} s.", style="dim")
     if out_ is not None:
         from bench.files import write_whole
@@ -173,6 +206,50 @@ def _check(record: Path | None, serves: float | None, computes: float, sends: fl
     network.check_names(policy or ["dynamic"])
 
 
+def _check_batches(
+    record: Path | None, batch: int, wait: float, serves: float | None, serves_batch: float | None
+) -> None:
+    """Hold options about batches to those that go together.
+
+    Raises:
+        SeesawError: one of them is missing, or a full batch takes no longer than one request.
+    """
+    if batch == 1 and (wait or serves_batch is not None):
+        raise SeesawError(
+            "Servers take one by one, and a batch has options. Give --batch SIZE, or leave out --wait and --serves-batch."
+        )
+    if batch > 1 and record is None and (serves_batch is None or serves_batch < (serves or 0.0)):
+        raise SeesawError(
+            f"How long is a server at {batch} requests together? Give --serves-batch SECONDS, no fewer than --serves, or --record of a network's run."
+        )
+    if record is not None and serves_batch is not None:
+        raise SeesawError(
+            "A network's seconds come from its profiles. Leave out --serves-batch, and name a --server that has times of batches."
+        )
+
+
+def _begin(on: str) -> Begin:
+    """What begins a fleet's shares at the place that --on names.
+
+    Raises:
+        SeesawError: there is no such place, or none for fleets.
+    """
+    from bench.runs.sweeps.places import OnRay, place_of
+
+    place = place_of(on)
+    if place is None:
+        from bench.replay.fleet.share import Here
+
+        return Here.of
+    if not isinstance(place, OnRay):
+        raise SeesawError(
+            f"A fleet's devices are shared out by Ray alone, not by --on {on}. Choose local or 'ray[workers=8]'."
+        )
+    from bench.runs.fleet_on_ray import begin_on_ray
+
+    return begin_on_ray(place)
+
+
 def _tables(links: Sequence[str], seconds: float, seed: int) -> list[Conditions]:
     from bench.kinds.channel import Channel
     from bench.plugins.plugin import choose
@@ -192,29 +269,38 @@ def _plain(
     return [plain_work(computes, sends, serves, math.nan if watts is None else watts, reply)] * count
 
 
+def _terms(reply: int, batch: int, wait: float) -> Terms:
+    from bench.replay.deploy.game import Terms
+
+    return Terms(reply, largest=batch, wait=wait)
+
+
 def _works(
-    options_: NetworkOptions, record: Path, specs: Sequence[str], tables: Sequence[Conditions], reply: int
-) -> list[list[Work]]:
-    """What each policy makes of the network's samples on each channel."""
+    options_: NetworkOptions, record: Path, specs: Sequence[str], tables: Sequence[Conditions], terms: Terms
+) -> tuple[list[list[Work]], Batching]:
+    """What each policy makes of the network's samples on each channel, and how the servers batch."""
     from bench.kinds.split import SplitPolicy
     from bench.plugins.plugin import choose
-    from bench.replay.deploy.game import Terms, game_of
+    from bench.replay.deploy.game import game_of
     from bench.replay.fleet.decide import work_of
 
     network, *_ = options_.network(record)
     times = [one.plugin.times(network.run) for one in options_.chosen()]
     games = [
-        game_of(network.run, network.trace, network.crossed, times[0], times[1], table, Terms(reply))
+        game_of(network.run, network.trace, network.crossed, times[0], times[1], table, terms)
         for table in tables
     ]
     policies = [choose(SplitPolicy, spec) for spec in specs]
-    return [
+    works = [
         [work_of(one.plugin, one.spec, game, table) for game, table in zip(games, tables, strict=True)]
         for one in policies
     ]
+    return works, games[0].batching
 
 
-def _answer(spec: str, of: Fleet, servers: Sequence[int] | None, share: float) -> dict[str, Any]:
+def _answer(
+    spec: str, of: Fleet, servers: Sequence[int] | None, share: float, begin: Begin
+) -> dict[str, Any]:
     """Simulate a fleet, print what came of it, and give it as JSON has it."""
     from bench.replay.fleet.servers import needed
     from bench.replay.fleet.simulate import simulate
@@ -231,14 +317,14 @@ def _answer(spec: str, of: Fleet, servers: Sequence[int] | None, share: float) -
             tried, found = [], None
             for number in sorted(set(servers)):
                 report(number)
-                tried.append(simulate(of, number))
+                tried.append(simulate(of, number, begin=begin))
         else:
-            found = needed(of, share, report)
+            found = needed(of, share, report, begin)
             tried = [*found.tried, found.none_waits]
     out.print(shown.table(title, tried, of, spec == PLAIN))
     sentence = None
     if found is not None and of.deadline is not None:
-        sentence = shown.sentence(found, share, of.deadline, title)
+        sentence = shown.sentence(found, share, of, title)
         out.print(sentence, style="bold", soft_wrap=True)
     for part in shown.closed_forms(of, [one.servers for one in tried if one.servers]):
         out.print(part, soft_wrap=True)

@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from bench.replay.fleet.simulate import Served
 
 
-def sentence(found: Needed, share: float, deadline: float, title: str) -> str:
+def sentence(found: Needed, share: float, of: Fleet, title: str) -> str:
     """The answer."""
     from bench.replay.fleet.simulate import STEPS
 
-    limit, least, none_waits = f"{100 * share:.3g}%", found.least, found.none_waits
+    limit, least, none_waits, deadline = (
+        f"{100 * share:.3g}%",
+        found.least,
+        found.none_waits,
+        of.deadline or math.inf,
+    )
     if least is None:
         step, taken = max(zip(STEPS, none_waits.steps, strict=True), key=lambda one: one[1])
         lost = (
@@ -27,8 +32,9 @@ def sentence(found: Needed, share: float, deadline: float, title: str) -> str:
             if none_waits.lost
             else ""
         )
+        alone = "no message waits for one" if of.batching.largest == 1 else "each batch has one of its own"
         return (
-            f"No number of servers suffices for {title}: where no message waits for one, {100 * none_waits.miss:.2f}% of the answers "
+            f"No number of servers suffices for {title}: where {alone}, {100 * none_waits.miss:.2f}% of the answers "
             f"come later than {in_seconds(deadline)}, or never, and {limit} may.{lost} The longest step is {step}: {in_seconds(taken)} "
             "of each request, on the mean."
         )
@@ -48,14 +54,20 @@ def table(title: str, tried: Sequence[Served], of: Fleet, plain: bool) -> Any:
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     heads = ("servers", "late", "mean", "median", "95%", "99%", "for server", "busy")
-    spends = any(one.joules for one in tried)
-    for name in (*heads, *(() if plain else ("sent", "right")), *(("J",) if spends else ())):
+    spends, batches = any(one.joules for one in tried), of.batching.largest > 1
+    for name in (
+        *heads,
+        *(("a batch",) if batches else ()),
+        *(() if plain else ("sent", "right")),
+        *(("J",) if spends else ()),
+    ):
         table.add_column(name, justify="right")
     for one in tried:
         table.add_row(
             f"{one.servers:,}" if one.servers else "no wait", "-" if of.deadline is None else f"{100 * one.miss:.2f}%",
             _time(one.seconds), *(_time(one.quantile(share)) for share in (0.5, 0.95, 0.99)),
             in_seconds(one.steps[5]), f"{100 * one.busy:.0f}%" if one.servers else f"load {one.load:.3g}",
+            *((f"{one.sent / max(one.batches, 1):.1f}",) if batches else ()),
             *(() if plain else (f"{100 * count / max(one.requests, 1):.1f}%" for count in (one.sent, one.right))),
             *((f"{one.joules:.3g}",) if spends else ()),
         )  # fmt: skip
@@ -72,7 +84,7 @@ def as_json(one: Served) -> dict[str, Any]:
 
     return {
         "servers": one.servers or None, "requests": one.requests, "answered": one.answered, "late": one.late, "lost": one.lost,
-        "sent": one.sent, "right": one.right, "miss": one.miss, "mean": None if math.isnan(one.seconds) else one.seconds, "load": one.load, "joules": one.joules, "empty": one.empty,
+        "sent": one.sent, "batches": one.batches, "right": one.right, "miss": one.miss, "mean": None if math.isnan(one.seconds) else one.seconds, "load": one.load, "joules": one.joules, "empty": one.empty,
         "steps": dict(zip(STEPS, one.steps, strict=True)),
         "quantiles": {str(share): None if math.isinf(value := one.quantile(share)) else value for share in (0.5, 0.9, 0.95, 0.99, 0.999)},
         "miss_over_time": [None if math.isnan(share) else share for share in one.stretches.tolist()],
@@ -85,7 +97,7 @@ def closed_forms(of: Fleet, servers: Sequence[int]) -> Iterator[str]:
 
     work = of.groups[0].work
     plain = all(not group.work.seconds.any() and not group.work.framed.any() for group in of.groups)
-    if of.arrivals != "poisson" or not plain:
+    if of.arrivals != "poisson" or not plain or of.batching.largest > 1:
         return
     rate, service = of.size * of.rate, float(work.service[0])
     for number in servers:

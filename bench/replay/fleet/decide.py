@@ -13,12 +13,13 @@ from typing import get_args
 import numpy as np
 
 from bench.errors import SeesawError
+from bench.kinds.begun import begun as begun_of
 from bench.kinds.channel import Conditions
 from bench.kinds.split import Evaluates, SplitBound, SplitPolicy
 from bench.replay.deploy.game import Game
 from bench.replay.deploy.play import functions
 from bench.replay.deploy.view import blank
-from bench.replay.fleet.loop import Work
+from bench.replay.fleet.state import Work
 from bench.replay.streams.loop import compiled
 
 ASKED, TIMES = 5, 1000
@@ -43,9 +44,14 @@ def work_of(policy: SplitPolicy, spec: str, game: Game, conditions: Conditions) 
         raise SeesawError(
             f"{spec} knows what is to come, and a fleet's devices do not. Choose another policy, such as fixed[cut=1] or dynamic."
         )
+    if policy.evaluates == "chosen":
+        raise SeesawError(
+            f"{spec} chooses an exit for each request, and a fleet's devices have theirs decided by the cut. Set exits=false, or choose "
+            "another policy."
+        )
     arms, own, evaluates = game.arms, policy.own, get_args(Evaluates).index(policy.evaluates)
     rules = functions(type(policy), own.dtype)
-    begun = np.ascontiguousarray(policy.begin(game.known), np.float64)
+    begun = begun_of(policy, game.known)
     links, of_piece = np.unique(
         np.stack([conditions.up * (1 - conditions.loss), 2 * conditions.delay], 1),
         axis=0,
@@ -85,7 +91,7 @@ def work_of(policy: SplitPolicy, spec: str, game: Game, conditions: Conditions) 
     by_exit = np.stack([game.exit_right[row, np.arange(len(row))] for row in np.maximum(exits, 0)])
     return Work(
         seconds, is_sent, np.where(is_sent, costs.framed, 0).astype(np.float64), np.where(is_sent, game.right, by_exit),
-        np.ascontiguousarray(arms["server"]), game.players.astype(np.int64),
+        np.ascontiguousarray(arms["server"]), arms["cut"].astype(np.int64), game.players.astype(np.int64),
         chosen[of_piece.reshape(-1)].astype(np.int64), float(costs.watts), float(costs.reply),
     )  # fmt: skip
 

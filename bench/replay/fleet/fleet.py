@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -12,9 +12,10 @@ import numpy as np
 
 from bench.errors import SeesawError
 from bench.kinds.channel import Conditions
+from bench.replay.deploy.batches import ALONE, Batching
 from bench.replay.deploy.link import Direction, directions
 from bench.replay.fleet.chance import PLACE, moment, uniform
-from bench.replay.fleet.loop import Devices, Rules, Work
+from bench.replay.fleet.state import Devices, Receivers, Rules, Work
 from bench.replay.streams.loop import compiled
 
 MOST_DEVICES, MOST_REQUESTS = 10_000_000, 4_000_000_000
@@ -58,6 +59,7 @@ class Fleet:
         warm: seconds at the beginning whose requests are not counted.
         service: constant, or exponential with the mean that is known.
         seed: of chance.
+        batching: of each server.
 
     Raises:
         SeesawError: there is no device, no request, or more than a fleet has.
@@ -73,6 +75,7 @@ class Fleet:
     warm: float = 0.0
     service: Literal["constant", "exponential"] = "constant"
     seed: int = 0
+    batching: Batching = ALONE
 
     def __post_init__(self) -> None:
         if not 0 < self.size <= MOST_DEVICES or any(one.devices < 1 for one in self.groups):
@@ -116,23 +119,38 @@ class Fleet:
             float(self.battery), self.service == "exponential", group.conditions.tail_seconds, group.conditions.tail_watts,
         )  # fmt: skip
 
-    def devices(self) -> Devices:
-        """All devices before the first request."""
-        count = self.size
-        of = Devices(
-            *(np.zeros(count, np.int64 if name == "number" else np.int32 if "near" in name else np.float64) for name in Devices._fields)
-        )  # fmt: skip
+    def devices(self, first: int, last: int) -> Devices:
+        """Devices before their first request, from one number to another."""
+        of = Devices(*_zeros(Devices._fields, last - first))
         of.up[:] = -1.0
-        _begin(self.rules(self.groups[0]), float(self.spread), of.next, of.place)
+        _begin(self.rules(self.groups[0]), first, of.next)
+        _places(self.seed, first, float(self.spread), of.place)
+        return of
+
+    def receivers(self) -> Receivers:
+        """The ways back to all devices before the first answer."""
+        of = Receivers(*_zeros(Receivers._fields, self.size))
+        _places(self.seed, 0, float(self.spread), of.place)
         return of
 
 
+def _zeros(names: Iterable[str], count: int) -> Iterator[np.ndarray]:
+    for name in names:
+        yield np.zeros(count, np.int64 if name == "number" else np.int32 if "near" in name else np.float64)
+
+
 @compiled
-def _begin(rules, spread, first, place):
-    """Write the moment of each device's first request, and its place in the channel's table."""
-    for device in range(len(first)):
-        first[device] = moment(rules.seed, device, 0, 0.0, rules.rate, rules.periodic)
-        place[device] = spread * uniform(rules.seed, device, 0, PLACE)
+def _begin(rules, first, moments):
+    """Write the moment of each device's first request."""
+    for own in range(len(moments)):
+        moments[own] = moment(rules.seed, first + own, 0, 0.0, rules.rate, rules.periodic)
+
+
+@compiled
+def _places(seed, first, spread, place):
+    """Write each device's place in the channel's table."""
+    for own in range(len(place)):
+        place[own] = spread * uniform(seed, first + own, 0, PLACE)
 
 
 def plain_work(
@@ -149,9 +167,24 @@ def plain_work(
     """
     one, yes = np.ones((1, 1)), np.ones((1, 1), bool)
     return Work(
-        seconds * one, yes, sent * one, yes, np.array([float(service)]), np.zeros(1, np.int64), np.zeros(0, np.int64), float(watts),
+        seconds * one, yes, sent * one, yes, np.array([float(service)]), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(0, np.int64), float(watts),
         float(reply),
     )  # fmt: skip
+
+
+def plain_batching(service: float, full: float, largest: int, wait: float = 0.0) -> Batching:
+    """How servers batch the messages of plain work: seconds lie on a line from those of one to those of a full batch.
+
+    Args:
+        service: seconds of a server for one message.
+        full: for a full batch.
+        largest: messages in it.
+        wait: seconds for which its first message waits for others, at most.
+    """
+    if largest == 1:
+        return ALONE
+    seconds = np.concatenate([[0.0], np.linspace(service, full, largest)])
+    return Batching(largest, wait, seconds[None], np.zeros(1))
 
 
 def shared_out(devices: int, conditions: Iterable[Conditions], works: Iterable[Work]) -> tuple[Group, ...]:

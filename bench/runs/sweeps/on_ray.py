@@ -101,7 +101,7 @@ class RayTeam:
         self.ray, self.place = engine, place
         self.own = not ray.is_initialized()
         if self.own:
-            _begin(ray, place)
+            join_cluster(ray, place)
         total = ray.cluster_resources()
         fits = int(total.get("CPU", 0) // place.cpus)
         if place.gpus:
@@ -157,7 +157,7 @@ class RayTeam:
             self.ray.shutdown()
 
 
-def _begin(ray: Any, place: OnRay) -> None:
+def join_cluster(ray: Any, place: OnRay) -> None:
     """Join the cluster, or start one here."""
     own: dict[str, Any] = (
         {"include_dashboard": place.dashboard} if place.address is None else {"address": place.address}

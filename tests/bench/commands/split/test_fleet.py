@@ -69,6 +69,67 @@ def test_a_network_is_simulated_by_each_policy(type_, made_run, tmp_path):
     assert "300 devices, always-device need no server: the devices answer all requests themselves" in out
 
 
+def test_servers_that_batch_are_fewer(type_, tmp_path):
+    plain = (
+        "--devices",
+        250,
+        "--rate",
+        1,
+        "--seconds",
+        60,
+        "--serves",
+        0.008,
+        "--deadline",
+        0.1,
+        "--max-miss",
+        "2%",
+    )
+    code, out, err = type_(*plain, "--batch", 8, "--serves-batch", 0.016, "--out", tmp_path / "fleet.json")
+    assert code == 0, err
+    assert "a batch" in out
+    assert "250 devices need 1 server for at most 2% of answers later than 100 ms" in out
+    assert "By Pollaczek" not in out  # no closed form is that of batches
+    (written,) = json.loads((tmp_path / "fleet.json").read_text())
+    assert 1.5 < written["tried"][0]["sent"] / written["tried"][0]["batches"] < 8
+    code, out, err = type_(*plain)
+    assert "250 devices need 3 servers" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("--serves", 0.01, "--batch", 4), "How long is a server at 4 requests together?"),
+        (("--serves", 0.01, "--batch", 4, "--serves-batch", 0.005), "no fewer than --serves"),
+        (("--serves", 0.01, "--wait", 0.1), "Give --batch SIZE"),
+        (("--serves", 0.01, "--on", "slurm"), "shared out by Ray alone"),
+        (("--serves", 0.01, "--on", "rey"), "There is no --on 'rey'"),
+    ],
+)
+def test_options_of_batches_and_places_go_together(type_, words, error):
+    code, _, err = type_(*words, "--deadline", 0.1)
+    assert code == 1
+    assert error in err
+
+
+def test_a_server_whose_batches_nobody_timed_is_a_sentence(type_, made_run, tmp_path):
+    code, _, err = type_(
+        "--record",
+        made_run,
+        "--runs",
+        tmp_path / "runs",
+        "--devices",
+        30,
+        "--policy",
+        "always-server",
+        "--deadline",
+        0.5,
+        "--batch",
+        4,
+    )
+    assert code == 1
+    assert "seesaw profile --batches 1,4" in err
+
+
 def test_numbers_of_servers_are_tried_as_they_are_given(type_):
     code, out, err = type_(
         "--devices", 100, "--rate", 1, "--serves", 0.03, "--servers", 4, "--servers", 5, "--seconds", 50

@@ -49,7 +49,7 @@ def test_a_sure_exit_on_the_way_answers_and_heads_are_paid_for():
 @pytest.mark.parametrize(
     ("spec", "words"),
     [("random", "explores, learns, or draws lots"), ("hi-lcb", "explores, learns, or draws lots"), ("splitee", "explores"), ("lyapunov[lost=1.0,budget=0.0001]", "decides otherwise"), ("oracle", "knows what is to come"),
-     ("best-fixed", "knows what is to come")],
+     ("best-fixed", "knows what is to come"), ("enumeration", "chooses an exit for each request")],
 )  # fmt: skip
 def test_a_policy_without_a_decision_is_refused(spec, words):
     with pytest.raises(SeesawError, match=words):

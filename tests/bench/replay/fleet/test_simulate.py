@@ -79,9 +79,11 @@ def test_a_device_without_energy_makes_no_request_any_more():
 
 def test_devices_begin_at_their_own_places_of_the_table():
     of = fleet(0.001, (table(1),), 300, spread=100.0)
-    places = of.devices().place
+    places = of.devices(0, of.size).place
     assert 0 <= places.min() < 5 < 95 < places.max() <= 100
-    assert not fleet(0.001, (table(1),), 300).devices().place.any()
+    assert (places == of.receivers().place).all()
+    assert (places[70:200] == of.devices(70, 200).place).all()
+    assert not fleet(0.001, (table(1),), 300).receivers().place.any()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""Every message of a small fleet, held against simpy, against a deployment, and against sorts by the standard library."""
+"""Every message of a small fleet, held against simpy, a deployment, a plain simulator of batches, and sorts by the standard library.
+
+Covers: bench/replay/fleet/line.py, bench/replay/fleet/sending.py, bench/replay/fleet/state.py, bench/replay/fleet/tally.py
+"""
 
 import heapq
 import math
@@ -7,12 +10,16 @@ import numpy as np
 import pytest
 
 from bench import SplitPolicy, choose
+from bench.kinds.channel import Conditions
+from bench.replay.deploy.batches import Batching
 from bench.replay.deploy.play import play
 from bench.replay.deploy.steps import ANSWERED, ARRIVED, Requests
-from bench.replay.fleet import loop
+from bench.replay.fleet import simulate as simulating
 from bench.replay.fleet.chance import DOWN, PLACE, SAMPLE, SERVICE, UP, moment, uniform
 from bench.replay.fleet.decide import work_of
-from bench.replay.fleet.fleet import Fleet, plain_work, shared_out
+from bench.replay.fleet.fleet import Fleet, plain_batching, plain_work, shared_out
+from bench.replay.fleet.line import in_order
+from bench.replay.fleet.serving import lower, serve
 from bench.replay.fleet.simulate import simulate
 from tests.bench.deployed import game, sent_at, table
 
@@ -20,15 +27,16 @@ from tests.bench.deployed import game, sent_at, table
 @pytest.fixture
 def logged(monkeypatch):
     """Every message that is served, as (device, number): (asked, arrived, answered)."""
-    log, serve = {}, loop.serve
+    log = {}
 
     def logging(order, amount, *rest):
-        serve(order, amount, *rest)
+        taken = serve(order, amount, *rest)
         of = rest[-2]
-        for one in order[:amount]:
+        for one in order[:taken]:
             log[int(of.device[one]), int(of.number[one])] = (of.asked[one], of.arrived[one], of.answered[one])
+        return taken
 
-    monkeypatch.setattr(loop, "serve", logging)
+    monkeypatch.setattr(simulating, "serve", logging)
     return log
 
 
@@ -151,13 +159,119 @@ def test_one_device_with_one_server_is_a_deployment(logged, spec):
     assert made.joules == pytest.approx((theirs.compute + theirs.radio + theirs.tails).sum())
 
 
+def batched(arrivals, servers, batching, cuts):
+    """When each message is answered by servers that batch, all arrivals being known; one batch after the other, from sorted lists.
+
+    Args:
+        arrivals: (moment, arm) of each, rising.
+        servers: how many.
+        batching: of each.
+        cuts: of each arm.
+
+    Returns:
+        Moments at which each one's batch ends, and the sizes of the batches.
+    """
+    free, ends, sizes, waiting = [0.0] * servers, [], [], list(arrivals)
+    while waiting:
+        server = min(range(servers), key=lambda one: free[one])
+        first, cut = waiting[0][0], cuts[waiting[0][1]]
+        alike = next((n for n, (_, arm) in enumerate(waiting) if cuts[arm] != cut), len(waiting))
+        closings = [first + batching.wait]
+        if alike < len(waiting):
+            closings.append(waiting[alike][0])
+        if alike >= batching.largest:
+            closings.append(waiting[batching.largest - 1][0])
+        begin = max(free[server], min(closings))
+        batch = [one for one in waiting[: min(alike, batching.largest)] if one[0] <= begin]
+        free[server] = (
+            begin + batching.seconds[cut, len(batch)] + sum(batching.decoders[arm] for _, arm in batch)
+        )
+        ends += [free[server]] * len(batch)
+        sizes.append(len(batch))
+        waiting = waiting[len(batch) :]
+    return ends, sizes
+
+
+@pytest.mark.parametrize(
+    ("servers", "wait", "width"), [(1, 0.0, 1.7), (1, 0.2, 0.31), (2, 0.05, 40.0), (3, 0.5, 0.9)]
+)
+def test_batches_are_those_of_a_plain_sequential_simulator(logged, servers, wait, width):
+    steady = Conditions.of(np.zeros(1), np.array([1e12]))
+    work = plain_work(0.01, 100, 0.08)
+    # two samples, of which one is sent from another cut
+    work = work._replace(
+        seconds=np.array([[0.01, 0.01], [0.02, 0.02]]), sent=np.ones((2, 2), bool), framed=np.full((2, 2), 100.0), right=np.ones((2, 2), bool),
+        service=np.array([0.08, 0.05]), cuts=np.array([0, 1]), samples=np.array([0, 1]),
+    )  # fmt: skip
+    works = [work._replace(arms=np.zeros(1, np.int64)), work._replace(arms=np.ones(1, np.int64))]
+    batching = Batching(
+        4,
+        wait,
+        np.array([[0.0, 0.08, 0.1, 0.12, 0.13], [0.0, 0.05, 0.07, 0.08, 0.08]]),
+        np.array([0.0, 0.003]),
+    )
+    fleet = Fleet(shared_out(12, [steady, steady], works), 1.5, 60.0, deadline=0.4, seed=3, batching=batching)
+    made = simulate(fleet, servers, width=width)
+    in_turn = sorted((arrived, device, answered) for (device, _), (_, arrived, answered) in logged.items())
+    assert len(in_turn) == made.sent > 800
+    ends, sizes = batched(
+        [(arrived, int(device >= 6)) for arrived, device, _ in in_turn], servers, batching, [0, 1]
+    )
+    last = dict.fromkeys(range(12), 0.0)
+    for (_, device, answered), end in zip(in_turn, ends, strict=True):
+        last[device] = max(last[device], end)  # answers reach a device in their order
+        assert answered == pytest.approx(last[device], abs=1e-6)
+    assert made.batches == len(sizes)
+    assert max(sizes) == 4 or wait == 0.0
+    assert len(set(sizes)) > 2
+    took = [batching.seconds[0, n] for n in sizes]
+    assert 0.5 * sum(took) < made.load * 60.0 < 1.1 * sum(took)
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.08])
+def test_one_device_with_one_server_that_batches_is_a_deployment(logged, wait):
+    conditions = table(2)
+    of = game(conditions, 2, scale=1.0, largest=4, wait=wait)
+    policy = choose(SplitPolicy, "fixed[cut=1,codec=codec1]").plugin
+    work = work_of(policy, "fixed", of, conditions)
+    fleet = Fleet(shared_out(1, [conditions], [work]), 30.0, 60.0, seed=6, batching=of.batching)
+    simulate(fleet, 1, width=2.3)
+    arrivals = np.array(asked_by(fleet, 0))
+    luck = np.array([[uniform(6, 0, n, use) for use in (SERVICE, UP, DOWN)] for n in range(len(arrivals))])
+    samples = np.array(
+        [of.players[int(uniform(6, 0, n, SAMPLE) * len(of.players))] for n in range(len(arrivals))]
+    )
+    theirs = play(policy, of, Requests(arrivals, samples, luck, np.zeros(0)))
+    assert sorted(number for _, number in logged) == list(range(len(arrivals)))
+    for number in range(len(arrivals)):
+        assert logged[0, number][1:] == pytest.approx(
+            (theirs.moments[number, ARRIVED], theirs.moments[number, ANSWERED])
+        )
+
+
+def test_servers_that_batch_keep_up_where_others_do_not():
+    fast = Conditions.of(np.zeros(1), np.array([1e12]))
+    groups = shared_out(400, [fast], [plain_work(0.0, 0.0, 0.01)])
+    alone, together = (
+        simulate(Fleet(groups, 0.5, 60.0, deadline=0.5, batching=plain_batching(0.01, 0.02, size)), 1)
+        for size in (1, 8)
+    )
+    assert alone.load == pytest.approx(2.0, rel=0.1)  # twice what one server can do
+    assert alone.miss > 0.8
+    assert together.miss == 0.0
+    assert together.sent / together.batches > 2
+    endless = simulate(Fleet(groups, 0.5, 60.0, deadline=0.5, batching=plain_batching(0.01, 0.02, 8)), 0)
+    assert endless.batches == endless.sent  # each is begun at once, alone
+    assert endless.seconds == pytest.approx(0.01, rel=0.01)
+
+
 @pytest.mark.parametrize("crowd", [0.0, 0.9])
 def test_messages_are_put_in_the_order_of_arrival(crowd):
     rng = np.random.default_rng(0)
     arrived = rng.uniform(0, 12, 3000).round(2)
     arrived[rng.random(3000) < crowd] = 3.0 + 1e-6 * rng.integers(0, 9)
     order = np.zeros(3000, np.int64)
-    amount = loop.in_order(arrived, 3000, 0.0, 9.0, order)
+    amount = in_order(arrived, 3000, 0.0, 9.0, order)
     expected = [one for one in np.argsort(arrived, kind="stable") if arrived[one] < 9.0]
     assert order[:amount].tolist() == expected
 
@@ -167,5 +281,5 @@ def test_a_server_that_is_free_first_is_taken():
     for value in rng.exponential(size=2000).cumsum() * rng.uniform(1, 1.3, 2000):
         value = max(value, heap[0])
         assert heap[0] == other[0]
-        loop.lower(heap, value)
+        lower(heap, value)
         heapq.heapreplace(other, value)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +30,83 @@ if TYPE_CHECKING:
 USUAL = ("splitee", "splitee-s", "random", "best-fixed", "oracle")
 
 
+@dataclass(frozen=True)
+class PlayOptions:
+    """The options that say how often which policies play."""
+
+    shuffles: Annotated[
+        int, typer.Option(min=0, max=10_000, help="reshufflings; 0 for one pass in the file's order")
+    ] = 20
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(help="a setting and its values: offload=0.1:0.15:...:0.6 (may be repeated)"),
+    ] = None
+    seed: Annotated[int, typer.Option(min=0, help="of orders and draws")] = 0
+    threads: options.Threads = None
+
+
+@dataclass(frozen=True)
+class CostOptions:
+    """The options that say what an arm is, and what it costs."""
+
+    arms: Annotated[
+        str, typer.Option(help="exits; or cuts, which may also send the input before the first layer")
+    ] = "exits"
+    costs: Annotated[
+        str | None,
+        typer.Option(
+            help="layers; measured (a trace's MACs, an npz's `costs`); one number for each exit: 1:2.5:4; or a "
+            "reading of the exits in the run's record: latency, energy.MODEL; left out: layers, and measured for "
+            "per-sample policies"
+        ),
+    ] = None
+    sends: Annotated[
+        str,
+        typer.Option(
+            help="for each arm, how many times `offload` sending costs there: 1:0.5:0.25; or bytes by the run's record, "
+            "as shares of the input's: payload.int8"
+        ),
+    ] = ""
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="trace for the thresholds of per-sample policies; the run's own where left out"),
+    ] = None
+
+
+@dataclass(frozen=True)
+class KeepOptions:
+    """The options that say what is written."""
+
+    out: Annotated[Path | None, typer.Option("--out", help="JSON file for all numbers")] = None
+    figures: Annotated[
+        Path | None, typer.Option(help="folder for three plots: regret, accuracy and cost")
+    ] = None
+    ending: Annotated[str, typer.Option(help="of the plots' files: png, svg or pdf")] = "png"
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="keep it for the boards, in the folder streams beside the records"),
+    ] = False
+    records: options.Records = OWN
+
+    def check(self) -> None:
+        """See that numbers and plots can be written, before the work begins and not after it.
+
+        Raises:
+            SeesawError: a folder cannot be written, or nothing draws plots here or with this ending.
+        """
+        from bench.drawing import pyplot
+        from bench.files import writable
+
+        if self.out is not None:
+            writable(self.out.parent, "Numbers", "--out")
+        if self.figures is not None:
+            pyplot(self.figures / f"regret.{self.ending}")
+            writable(self.figures, "Plots", "--figures")
+
+
+@options.with_options
 def replay(
+    *,
     trace: Annotated[
         list[Path],
         typer.Option(help="a run's folder or .safetensors, a .csv or .npz; repeated: one after the other"),
@@ -37,47 +115,9 @@ def replay(
         list[str] | None,
         typer.Option(help=f"spec of a policy (may be repeated); left out: {', '.join(USUAL)}"),
     ] = None,
-    shuffles: Annotated[
-        int, typer.Option(min=0, max=10_000, help="reshufflings; 0 for one pass in the file's order")
-    ] = 20,
-    sweep: Annotated[
-        list[str] | None,
-        typer.Option(help="a setting and its values: offload=0.1:0.15:...:0.6 (may be repeated)"),
-    ] = None,
-    arms: Annotated[
-        str, typer.Option(help="exits; or cuts, which may also send the input before the first layer")
-    ] = "exits",
-    costs: Annotated[
-        str | None,
-        typer.Option(
-            help="layers; measured (a trace's MACs, an npz's `costs`); one number for each exit: 1:2.5:4; or a "
-            "reading of the exits in the run's record: latency, energy.MODEL; left out: layers, and measured for "
-            "per-sample policies"
-        ),
-    ] = None,
-    sends: Annotated[
-        str,
-        typer.Option(
-            help="for each arm, how many times `offload` sending costs there: 1:0.5:0.25; or bytes by the run's record, "
-            "as shares of the input's: payload.int8"
-        ),
-    ] = "",
-    calibration: Annotated[
-        Path | None,
-        typer.Option(help="trace for the thresholds of per-sample policies; the run's own where left out"),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="of orders and draws")] = 0,
-    threads: options.Threads = None,
-    out_: Annotated[Path | None, typer.Option("--out", help="JSON file for all numbers")] = None,
-    figures: Annotated[
-        Path | None, typer.Option(help="folder for three plots: regret, accuracy and cost")
-    ] = None,
-    ending: Annotated[str, typer.Option(help="of the plots' files: png, svg or pdf")] = "png",
-    record: Annotated[
-        bool,
-        typer.Option("--record", help="keep it for the boards, in the folder streams beside the records"),
-    ] = False,
-    records: options.Records = OWN,
+    playing: PlayOptions,
+    charged: CostOptions,
+    keeping: KeepOptions,
     debug: options.Debug = False,
 ) -> None:
     """Replay policies on the outputs of a network's exits: a million questions without running it again.
@@ -107,83 +147,83 @@ def replay(
     """
     check_names("policy", policy or USUAL)
     with out.status("Loading PyTorch ..."):
-        from bench.boards.show.policies import table_of
         from bench.machine import settle
         from bench.records.store import Store
         from bench.replay.streams import costs as cost_options
         from bench.replay.streams import entrants as entrant_options
         from bench.replay.streams.recording import parts_of
-        from bench.replay.streams.report import stream_table, write_json
         from bench.replay.streams.sweep import Sweep
 
-    settle(threads)
-    store = Store(records)
-    swept = entrant_options.values(sweep or [])
+    settle(playing.threads)
+    store, swept = Store(keeping.records), entrant_options.values(playing.sweep or [])
     entrants = entrant_options.entrants(policy or USUAL, swept)
-    if record and not entrants.chosen:
+    if keeping.record and not entrants.chosen:
         raise SeesawError(
             f"--record keeps what plays a stream, and none of {', '.join(entrants.streamless)} does: what decides for each sample "
             "alone stands on the run's own record. Name an online policy too, such as splitee."
         )
     with out.status("Reading ..."):
-        network = parts_of(trace, store) if record else None
+        network = parts_of(trace, store) if keeping.record else None
         stream, logits = entrant_options.load(trace)
-        priced = cost_options.priced(costs, trace, store, stream.exits)
-        send_costs = cost_options.sends_of(sends, trace, store, arms)
+        priced = cost_options.priced(charged.costs, trace, store, stream.exits)
+        send_costs = cost_options.sends_of(charged.sends, trace, store, charged.arms)
         if priced.note:
             out.print(priced.note, style="yellow", soft_wrap=True)
-        arms_ = stream.arms(arms, priced.depths, send_costs)
-        curves = _curves(entrants, logits, trace, calibration, priced)
-    _check_places(out_, figures, ending)
+        arms = stream.arms(charged.arms, priced.depths, send_costs)
+        curves = _curves(entrants, logits, trace, charged.calibration, priced)
+    keeping.check()
     online = [(name, one) for (name, _), one in entrants.online.items()]
-    played_sweep = Sweep(stream, arms_, online, list(entrants.guests.items()), shuffles, seed)
+    sweep = Sweep(stream, arms, online, list(entrants.guests.items()), playing.shuffles, playing.seed)
     begun = time.perf_counter()
-    rows = _played(played_sweep, threads)
-    out.print(stream_table(played_sweep, rows))
+    rows = _played(sweep, playing.threads)
+    _print(sweep, rows, curves, priced, time.perf_counter() - begun)
+    if keeping.out is not None:
+        _write(keeping.out, trace, priced, sweep, rows, curves)
+    if network is not None:
+        from bench.replay.streams.recording import record_of
+
+        costs = charged.costs
+        depths = costs if costs is not None and cost_options.names_reading(costs) else priced.depths
+        sending = charged.sends if cost_options.names_reading(charged.sends) else None
+        _keep(record_of(*network, charged.arms, depths, entrants, sweep, rows, sending), store, entrants)
+    if keeping.figures is not None:
+        from bench.replay.streams.figures import figures as draw
+
+        across = next((key for key in swept if key in rows[0].terms._fields), "offload")
+        for path in draw(rows, sweep.marks, keeping.figures, across, keeping.ending):
+            out.print(str(path), soft_wrap=True)
+
+
+def _print(
+    sweep: Sweep, rows: Sequence[PolicyRow], curves: Sequence[Curve], priced: Priced, seconds: float
+) -> None:
+    """Print what came of the streams, and the curves of policies that decide for each sample alone."""
+    from bench.boards.show.policies import table_of
+    from bench.replay.streams.report import stream_table
+
+    out.print(stream_table(sweep, rows))
     if curves:
         title = f"per sample, nothing sent on: top-1 at shares of the last exit's cost ({priced.unit}), points chosen on calibration"
         out.print(table_of([(curve, curve.costs[-1]) for curve in curves], title))
     played = sum(len(row.tallies) for row in rows)
     out.print(
-        f"{counted(played, 'stream')} of {counted(len(stream), 'sample')} played in {time.perf_counter() - begun:.1f} s."
+        f"{counted(played, 'stream')} of {counted(len(sweep.stream), 'sample')} played in {seconds:.1f} s."
     )
-    if out_ is not None:
-        write_json(
-            out_,
-            {"traces": [str(path) for path in trace], "curves in": priced.unit},
-            played_sweep,
-            rows,
-            curves,
-        )
-        out.print(str(out_), soft_wrap=True)
-    if network is not None:
-        from bench.replay.streams.recording import record_of
-
-        depths = costs if costs is not None and cost_options.names_reading(costs) else priced.depths
-        sending = sends if cost_options.names_reading(sends) else None
-        _keep(record_of(*network, arms, depths, entrants, played_sweep, rows, sending), store, entrants)
-    if figures is not None:
-        from bench.replay.streams.figures import figures as draw
-
-        across = next((key for key in swept if key in rows[0].terms._fields), "offload")
-        for path in draw(rows, played_sweep.marks, figures, across, ending):
-            out.print(str(path), soft_wrap=True)
 
 
-def _check_places(numbers: Path | None, figures: Path | None, ending: str) -> None:
-    """See that numbers and plots can be written, before the work begins and not after it.
+def _write(
+    path: Path,
+    traces: Sequence[Path],
+    priced: Priced,
+    sweep: Sweep,
+    rows: Sequence[PolicyRow],
+    curves: Sequence[Curve],
+) -> None:
+    """Write all numbers as JSON, and print where they are."""
+    from bench.replay.streams.report import write_json
 
-    Raises:
-        SeesawError: a folder cannot be written, or nothing draws plots here or with this ending.
-    """
-    from bench.drawing import pyplot
-    from bench.files import writable
-
-    if numbers is not None:
-        writable(numbers.parent, "Numbers", "--out")
-    if figures is not None:
-        pyplot(figures / f"regret.{ending}")
-        writable(figures, "Plots", "--figures")
+    write_json(path, {"traces": [str(one) for one in traces], "curves in": priced.unit}, sweep, rows, curves)
+    out.print(str(path), soft_wrap=True)
 
 
 def _played(sweep: Sweep, threads: int | None) -> list[PolicyRow]:

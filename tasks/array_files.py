@@ -59,9 +59,8 @@ class ArrayFiles:
         Raises:
             SeesawError: a file that is not whole, or labels that cannot be meant.
         """
-        if self.npz:
-            splits = {split: read_arrays(path) for split, path in self.npz.items()}
-        else:
+        splits: dict[str, Split] = {split: read_arrays(path) for split, path in self.npz.items()}
+        if not splits:
             splits = dict(zip(("train", "test"), read_idx(self.root) or (), strict=True))
         self._check_labels(splits)
         return splits

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from bench import SeesawError
 
@@ -383,7 +383,8 @@ def _halve_transparent(picture: Image.Image) -> None:
     """Give a PNG's transparent colour of 16 bits a channel the 8 bits in which Pillow reads the picture itself."""
     clear = picture.info.get("transparency")
     if (
-        picture.format == "PNG"
+        isinstance(picture, ImageFile.ImageFile)
+        and picture.format == "PNG"
         and isinstance(clear, tuple)
         and any(one.args == "RGB;16B" for one in picture.tile)
     ):

@@ -76,8 +76,8 @@ class Sac(ActionPolicy, TrainedSplit):
             learner.step()
             if learner.steps % KEEP == 0:
                 checkpoint.save(learner.state())
-        inner, outer = learner.actor[0].weight, learner.actor[2]
-        weights = [inner, torch.cat([outer.weight, outer.bias[:, None]], 1)]
+        inner, outer = (one for one in learner.actor if isinstance(one, nn.Linear))
+        weights = [inner.weight, torch.cat([outer.weight, outer.bias[:, None]], 1)]
         numbers = [one.detach().double().numpy().reshape(-1) for one in weights]
         return np.concatenate([head, [max(known.whole, 1e-9)], *numbers, np.zeros(self.hidden)])
 

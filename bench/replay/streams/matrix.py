@@ -235,8 +235,8 @@ def _arrays(path: Path) -> tuple[Stream, Trace | None]:
             )
     arrays = {name: _double(array) for name, array in arrays.items()}
     if "logits" not in arrays:
-        matrices = (arrays[name] for name in ("confidences", "predictions", "labels"))
-        return _stream(path, *matrices, arrays.get("costs")), None
+        confidences, predictions, labels = (arrays[name] for name in ("confidences", "predictions", "labels"))
+        return _stream(path, confidences, predictions, labels, arrays.get("costs")), None
     if both := {"confidences", "predictions"} & arrays.keys():
         raise SeesawError(
             f"{path} has logits, and {' and '.join(sorted(both))} besides, which they give already. Leave one of both out."

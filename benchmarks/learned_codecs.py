@@ -5,8 +5,8 @@
 For each seed a dense network is trained, then at one cut the coders of every family at five rates; the same samples cross the cut
 through `uint` with zstd, and are sent as PNG, JPEG and WebP at six qualities. These are ordinary runs: one that was stopped goes on
 after the last coder that it trained, and one that has a record is only read. Trainings are short, as the page says that they are.
-`--out` writes the tables of all records that are there, whatever seeds they have, without running anything where `--only-write`
-is given.
+`--out` writes the tables anew after each seed, over all seeds so far; with `--only-write` nothing is run, and a seed without a record
+is left out.
 """
 
 import argparse
@@ -130,6 +130,11 @@ def page(records: list[Record], args: argparse.Namespace) -> str:
     return "\n".join(lines) + "\n"
 
 
+def tell(line: str) -> None:
+    """Say how far it is, beside the tables."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def main() -> int:
     """Run what has no record yet, print the tables, and write them where they are asked for."""
     parser = argparse.ArgumentParser(
@@ -148,24 +153,28 @@ def main() -> int:
         "--only-write", action="store_true", help="run nothing: tables of the records that are there"
     )
     args = parser.parse_args()
+    found: list[Record] = []
     try:
-        found = []
         for request in requests(args):
             resolved = ResolvedRun.of(request)
-            if resolved.is_done:
-                found.append(load(resolved.path))
-            elif not args.only_write:
-                found.append(run(request))
+            if not resolved.is_done and args.only_write:
+                tell(f"Seed {request.seed} has no record below {args.records}, and is left out.")
+                continue
+            tell(
+                f"Seed {request.seed}: read from {resolved.path}."
+                if resolved.is_done
+                else f"Seed {request.seed}: trains, or goes on where it was stopped; {len(request.codecs)} codecs."
+            )
+            found.append(load(resolved.path) if resolved.is_done else run(request))
+            if args.out is not None:  # what there is so far, should a later seed be stopped
+                args.out.write_text(page(found, args), encoding="utf-8")
     except SeesawError as error:
         print(error, file=sys.stderr)
         return 1
     if not found:
         print("There is no record yet. Leave out --only-write to run.", file=sys.stderr)
         return 1
-    words = page(found, args)
-    print(words)
-    if args.out is not None:
-        args.out.write_text(words, encoding="utf-8")
+    print(page(found, args))
     return 0
 
 

@@ -97,6 +97,13 @@ def deploy(
             "predicted ones; one --policy that is fixed, and as many --seconds as it takes",
         ),
     ] = False,
+    laid: Annotated[
+        str,
+        typer.Option(
+            help="with --real, what lays the channel between device and server: proxy (`seesaw link`); or netem, the kernel between two network "
+            "namespaces, for a constant channel, as root"
+        ),
+    ] = "proxy",
     keep: Annotated[
         bool,
         typer.Option(
@@ -147,6 +154,8 @@ def deploy(
             "A real deployment plays one policy, and is printed, kept with --keep, or written with --out. Give --real one --policy "
             "'fixed[cut=2,codec=float32]', without --figures."
         )
+    if laid not in ("proxy", "netem") or (laid == "netem" and not real):
+        raise SeesawError(f"Nothing is laid by --laid {laid!r} here. Choose proxy or netem, with --real.")
     each, load_file = _load(load)
     is_drawn = arrivals in ("poisson", "regular")
     if not is_drawn and not Path(arrivals).is_file():
@@ -195,7 +204,7 @@ def deploy(
             network, choose(Channel, channel), (device_side, server_side), circumstances
         )
     if real:
-        print_real(deployment, store, specs[0], out_, keep=keep)
+        print_real(deployment, store, specs[0], out_, laid=laid, keep=keep)
         return
     policies = list(chosen.values())
     with out.status("Compiling ...") as status:

@@ -1,6 +1,6 @@
 """What `seesaw serve` costs beside bare gRPC calls of the same bytes, what batches gain, and what bad requests do to it.
 
-    python benchmarks/serving.py [--questions 400] [--bad 10000] > benchmarks/serving.md
+    python benchmarks/serving.py [--questions 400] [--requests 10000] [--only bad] > benchmarks/serving.md
 
 Client and server are two processes of one machine, the bare server too: it takes the same bytes by the same library (grpc.aio) and
 answers with as many. A question holds a feature of 25 x 32 x 32 float32 (102,400 bytes). The trivial part gives its first
@@ -17,12 +17,14 @@ import socket
 import statistics
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import grpc
 import torch
@@ -31,25 +33,31 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench import Backbone, Codec, choose
+from bench import Backbone, Codec, SeesawError, choose
 from bench.kinds.sending import messages_of
 from bench.machine import processor, settle
 from bench.network.crossing import Crossing
 from bench.network.net import Net, Part, Sample
 from bench.shipping.manifest import Manifest
 from bench.shipping.serving.batches import Batches, Limits
+from bench.shipping.serving.certs import write_certs
+from bench.shipping.serving.client import Client
 from bench.shipping.serving.cuts import ShippedCut
-from bench.shipping.serving.server import LIMITS_OF_GRPC, ServedCut, Server, compute
+from bench.shipping.serving.security import Access, credentials_of_server
+from bench.shipping.serving.served import ServedCut, compute
+from bench.shipping.serving.server import LIMITS_OF_GRPC, Server
 from bench.shipping.serving.wire import (
     ASK,
     STREAM,
     Answered,
     answer,
+    description,
     question,
     read_answer,
 )
 
-CLASSES, CLIENTS = 10, 8
+CLASSES, CLIENTS, MANY = 10, 8, 64
+TOKEN, DRIPS = "secret", 64
 FEATURE = Crossing((25, 32, 32), 0, CLASSES)
 PARTS = "resnet[depth=8]", "mobilenet"
 IMAGE = Sample((3, 32, 32))
@@ -89,7 +97,9 @@ def questions_of(name: str) -> Iterator[bytes]:
     return (question(number, cut.key, message) for number in itertools.count())
 
 
-def run_server(name: str, limits: Limits, ready: multiprocessing.SimpleQueue) -> None:
+def run_server(
+    name: str, limits: Limits, ready: multiprocessing.SimpleQueue, token: str | None, tls: Path | None
+) -> None:
     """Serve until the process is ended; the port goes into the queue."""
     settle(1, deterministic=False)
 
@@ -119,21 +129,27 @@ def run_server(name: str, limits: Limits, ready: multiprocessing.SimpleQueue) ->
         ways = Trivial() if name == "trivial" else cut.part.run
         batches = Batches(compute(cut, ways), limits, server._executor, server.metrics.took)
         server.served[cut.key] = ServedCut(cut, ways, batches)
-        ready.put(await server.start("127.0.0.1:0"))
+        server.description = description({cut.key: (cut, 1e-4)})
+        access = Access(None if tls is None else credentials_of_server(tls), token)
+        ready.put(await server.start("localhost:0" if tls is not None else "127.0.0.1:0", access))
         await server.wait()
 
     asyncio.run(bare() if name == "bare" else seesaw())
 
 
 @contextmanager
-def served(name: str, limits: Limits | None = None) -> Iterator[tuple[str, int]]:
+def served(
+    name: str, limits: Limits | None = None, token: str | None = None, tls: Path | None = None
+) -> Iterator[tuple[str, int]]:
     """A server in a process of its own: its address, and the process's number."""
     context = multiprocessing.get_context("spawn")
     ready = context.SimpleQueue()
-    process = context.Process(target=run_server, args=(name, limits or Limits(), ready), daemon=True)
+    process = context.Process(
+        target=run_server, args=(name, limits or Limits(), ready, token, tls), daemon=True
+    )
     process.start()
     try:
-        yield f"127.0.0.1:{ready.get()}", process.pid or 0
+        yield f"{'127.0.0.1' if tls is None else 'localhost'}:{ready.get()}", process.pid or 0
     finally:
         process.terminate()
         process.join()
@@ -166,11 +182,13 @@ def asking(channel: grpc.Channel, unary: str, stream: str, how: str) -> Iterator
     waiting.put(None)
 
 
-def together(address: str, path: str, name: str, count: int) -> tuple[float, list[float]]:
+def together(
+    address: str, path: str, name: str, count: int, clients: int = CLIENTS
+) -> tuple[float, list[float]]:
     """Questions a second of several clients, each with a connection that is open, and the seconds of each question."""
-    data = list(itertools.islice(questions_of(name), count // CLIENTS))
+    data = list(itertools.islice(questions_of(name), count // clients))
     begins: list[float] = []
-    barrier = threading.Barrier(CLIENTS, lambda: begins.append(time.perf_counter()))
+    barrier = threading.Barrier(clients, lambda: begins.append(time.perf_counter()))
 
     def client(_: int) -> list[float]:
         with grpc.insecure_channel(address, (("grpc.use_local_subchannel_pool", 1),)) as channel:
@@ -183,8 +201,8 @@ def together(address: str, path: str, name: str, count: int) -> tuple[float, lis
                 times.append(time.perf_counter() - begun)
             return times
 
-    with ThreadPoolExecutor(CLIENTS) as threads:
-        times = [one for found in threads.map(client, range(CLIENTS)) for one in found]
+    with ThreadPoolExecutor(clients) as threads:
+        times = [one for found in threads.map(client, range(clients)) for one in found]
     return len(times) / (time.perf_counter() - begins[0]), times
 
 
@@ -209,39 +227,131 @@ def bad(rng: random.Random, right: bytes) -> bytes:
     return right[:at] + bytes([right[at] ^ 255]) + right[at + 1 :]
 
 
+class Drips:
+    """Connections that send the beginning of HTTP/2 letter by letter, and those that the server has closed."""
+
+    def __init__(self, address: str) -> None:
+        host, _, port = address.rpartition(":")
+        self._address, self._open, self.closed = (host, int(port)), deque[socket.socket](), 0
+
+    def step(self) -> None:
+        """Open one, where fewer than `DRIPS` are open, and send a letter on the one that waited longest."""
+        if len(self._open) < DRIPS:
+            self._open.append(socket.create_connection(self._address))
+        one = self._open.popleft()
+        try:
+            one.setblocking(False)
+            one.send(b"P")
+            if one.recv(1024) == b"":
+                raise ConnectionError
+            self._open.append(one)
+        except BlockingIOError:
+            self._open.append(one)
+        except OSError:
+            one.close()
+            self.closed += 1
+
+    def end(self, patience: float) -> int:
+        """Wait until the server has closed the last one, or so many seconds; how many it has left open."""
+        until, most = time.monotonic() + patience, len(self._open)
+        while self._open and time.monotonic() < until:
+            before = self.closed
+            self._probe()
+            if self.closed == before:
+                time.sleep(0.1)
+        left = len(self._open)
+        for one in self._open:
+            one.close()
+        return left if most else 0
+
+    def _probe(self) -> None:
+        for _ in range(len(self._open)):
+            one = self._open.popleft()
+            try:
+                if one.recv(1024) == b"":
+                    raise ConnectionError
+                self._open.append(one)
+            except BlockingIOError:
+                self._open.append(one)
+            except OSError:
+                one.close()
+                self.closed += 1
+
+
 def attacked(count: int) -> Table:
     """What becomes of a server that is asked wrongly so many times."""
     rng, right, ends = random.Random(0), next(questions_of("trivial")), Counter[str]()
-    with served("trivial") as (address, process), grpc.insecure_channel(address) as channel:
+    allowed = (("authorization", f"Bearer {TOKEN}"),)
+    with served("trivial", token=TOKEN) as (address, process), grpc.insecure_channel(address) as channel:
         ask = channel.unary_unary(ASK)
-        alone(ask, questions_of("trivial"), 100)
-        before, middle = memory(process), 0.0
-        host, port = address.split(":")
-        drips = [socket.create_connection((host, int(port))) for _ in range(64)]
-        for one in drips:
-            one.sendall(b"P")
+        for one in itertools.islice(questions_of("trivial"), 100):
+            ask(one, metadata=allowed)
+        before, middle, drips = memory(process), 0.0, Drips(address)
+        host, _, port = address.rpartition(":")
         for number in range(count):
             if number == count // 2:
                 middle = memory(process)
             if number % 20 == 0:  # no gRPC at all
                 with socket.create_connection((host, int(port))) as one:
                     one.sendall(rng.randbytes(300))
-                ends["raw bytes, connection closed"] += 1
-                continue
-            try:
-                ask(bad(rng, right), timeout=5)
-                ends["answered"] += 1
-            except grpc.RpcError as error:
-                ends[error.code().name] += 1
+                ends["random bytes, connection closed"] += 1
+            elif number % 20 == 1:
+                drips.step()
+            else:
+                metadata = (
+                    rng.choice([None, (("authorization", "Bearer wrong"),)]) if number % 20 == 2 else allowed
+                )
+                try:
+                    ask(right if number % 20 == 2 else bad(rng, right), timeout=10, metadata=metadata)
+                    ends["answered"] += 1
+                except grpc.RpcError as error:
+                    ends[error.code().name] += 1
+        left = drips.end(30.0)
+        ends["letter by letter, connection closed by the server"] = drips.closed
+        ends["letter by letter, left open"] = left
         after = memory(process)
-        assert not read_answer(ask(right, timeout=10), CLASSES).refused
-        for one in drips:
-            one.close()
+        assert not read_answer(ask(right, timeout=10, metadata=allowed), CLASSES).refused
     table = Table("what", "count", box=box.MARKDOWN)
     for end, number in ends.most_common():
         table.add_row(end, f"{number:,}")
     for name, value in (("before", before), ("after half", middle), ("after all", after)):
         table.add_row(f"server's memory {name}", f"{value / 2**20:.1f} MiB")
+    return table
+
+
+def strangers() -> Table:
+    """The sentences that a device without the right certificate, or with parts of another network, ends with."""
+    table = Table("device", "sentence", box=box.MARKDOWN)
+    cut = cut_of("trivial")
+    other = cut_of("trivial")
+    other = replace(other, manifest=other.manifest.model_copy(update={"record": "another"}))
+    with TemporaryDirectory() as top:
+        for name, days in (("own", 1), ("foreign", 1), ("expired", 0)):
+            write_certs(Path(top) / name, ["localhost"], days)
+        cases = {
+            "with the right certificate": (cut, "own"), "without a certificate": (cut, None), "with one of another authority": (cut, "foreign"),
+            "with one whose time is over": (cut, "expired"), "with parts of another version": (other, "own"),
+        }  # fmt: skip
+        with served("trivial", tls=Path(top) / "own") as (address, _):
+            for name, (one, folder) in cases.items():
+                try:
+                    Client(address, [one], None if folder is None else Path(top) / folder).close()
+                    sentence = "(connected)"
+                except SeesawError as error:
+                    sentence = str(error).replace(top, "certs").replace(address, "localhost:8443")
+                table.add_row(name, escape(sentence))
+    return table
+
+
+def many_clients(count: int) -> Table:
+    """Questions of 64 clients at once: all are answered, and how long that takes."""
+    table = Table("server", "clients", "questions", "questions/s", "median, ms", "p95, ms", box=box.MARKDOWN)
+    for name, label, path in (("bare", "bare gRPC", BARE[0]), ("trivial", "seesaw, trivial part", ASK)):
+        with served(name) as (address, _):
+            rate, times = together(address, path, "trivial", count, MANY)
+        table.add_row(
+            label, str(MANY), f"{len(times):,}", f"{rate:,.0f}", milliseconds(statistics.median(times)), milliseconds(percentile(times, 95))
+        )  # fmt: skip
     return table
 
 
@@ -316,40 +426,47 @@ def batched(count: int) -> Table:
     return table
 
 
+SECTIONS: dict[str, tuple[str, str, Callable[[int], Table]]] = {
+    "one": ("One client", "A feature of 102,400 bytes, one question after the other; medians.", one_client),
+    "eight": (
+        f"{CLIENTS} clients",
+        "The same feature; each client has a connection and asks one question after the other. Median of three rounds in turn.",
+        several_clients,
+    ),
+    "many": (f"{MANY} clients", "The same, all at once; every question is answered.", many_clients),
+    "batches": (
+        "Batches", f"Real parts, {CLIENTS} clients; the gain is over batches of one. Wait is `--max-wait`.", batched,
+    ),
+    "bad": (
+        "Bad requests",
+        "{count:,} requests to a server that wants a token: random bytes in a call, questions that are cut short, too large, of a stranger's "
+        "network or damaged, without the token or with a wrong one; and connections that speak no gRPC, or send one letter now and then. "
+        "Then a right one is answered.",
+        attacked,
+    ),
+    "strangers": ("Strangers", "What a device prints that may not connect, or does not fit.", lambda count: strangers()),
+}  # fmt: skip
+"""By the word for `--only`: the title, a text, and what makes the table from a number of questions."""
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--questions", type=int, default=400, help="of each timing")
-    parser.add_argument("--bad", type=int, default=10_000, help="bad requests")
+    parser.add_argument("--requests", type=int, default=10_000, help="bad ones")
+    parser.add_argument("--only", choices=[*SECTIONS, "all"], default="all", help="one section alone")
     asked = parser.parse_args()
     settle(1, deterministic=False)
     load = Path("/proc/loadavg").read_text().split()[0]
     print(f"# {date.today()}, {processor()}, torch {torch.__version__}, grpc {grpc.__version__}\n")
     print("By `python benchmarks/serving.py`.", end=" ")
     print(f"{multiprocessing.cpu_count()} cores; load of the machine when it began: {load}.")
-    tell(
-        "One client",
-        "A feature of 102,400 bytes, one question after the other; medians.",
-        one_client(asked.questions),
-    )
-    tell(
-        f"{CLIENTS} clients",
-        "The same feature; each client has a connection and asks one question after the other. Median of three rounds in turn.",
-        several_clients(asked.questions),
-    )
-    tell(
-        "Batches",
-        f"Real parts, {CLIENTS} clients; the gain is over batches of one. Wait is `--max-wait`.",
-        batched(asked.questions),
-    )
-    tell(
-        "Bad requests",
-        f"{asked.bad:,} requests: random bytes, questions that are cut short, too large, of a stranger's network or damaged, and "
-        "connections that speak no gRPC; 64 more connections send one letter. Then a right one is answered.",
-        attacked(asked.bad),
-    )
+    for name, (title, text, made) in SECTIONS.items():
+        if asked.only in (name, "all"):
+            count = asked.requests if name == "bad" else asked.questions
+            tell(title, text.format(count=count), made(count))
 
 
 if __name__ == "__main__":

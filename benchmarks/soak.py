@@ -1,6 +1,7 @@
 """A device that asks for a long time, while its link is cut again and again and its server is killed and started anew.
 
     python benchmarks/soak.py SHIPPED --seconds 180
+    python benchmarks/soak.py SHIPPED --requests 100000 --rate 1000 --channel 'constant[up=100,rtt=0]'
 
 SHIPPED is a folder of `seesaw pack --cut K` with an exit on the device. The link carries nothing for `--cut-for` of every `--cut-every`
 seconds; halfway the server is killed (SIGKILL), and started again at the same port after `--away` seconds. Every sample must be answered
@@ -108,6 +109,7 @@ def resident(process: int) -> int:
 def soak(
     shipped: Path,
     span: float,
+    requests: int | None,
     every: float,
     lasting: float,
     away: float,
@@ -115,11 +117,12 @@ def soak(
     deadline: float,
     channel: str,
 ) -> Soaked:
-    """Ask for `span` seconds.
+    """Ask for `span` seconds, or so many times.
 
     Args:
         shipped: folder of both parts.
-        span: seconds.
+        span: seconds; with `requests`, those that the link's table is made for, whose end it must not reach.
+        requests: samples; None for as many as come in that time.
         every: seconds of a period of the link.
         lasting: of them, without any byte.
         away: seconds for which the server is gone, from halfway on.
@@ -151,10 +154,14 @@ def soak(
         for _ in range(WARM):
             device.ask(x)
         begin = time.monotonic()
-        while (now := time.monotonic()) < begin + span or back is None or now < back + 2 * BACK:
-            if not early and now >= begin + span / 4:
+
+        def done(now: float) -> float:
+            return (now - begin) / span if requests is None else len(answers) / requests
+
+        while done(now := time.monotonic()) < 1 or back is None or now < back + 2 * BACK:
+            if not early and done(now) >= 1 / 4:
                 early = {"device": resident(os.getpid()), "server": resident(server.process.pid)}
-            if killed == math.inf and now >= begin + span / 2:
+            if killed == math.inf and done(now) >= 1 / 2:
                 late["server"] = resident(server.process.pid)
                 server.process.kill()
                 server.process.wait()
@@ -222,6 +229,7 @@ def main() -> None:
     )
     parser.add_argument("shipped", type=Path)
     parser.add_argument("--seconds", type=float, default=180.0)
+    parser.add_argument("--requests", type=int, help="ask so often, however long it takes (an hour at most)")
     parser.add_argument("--cut-every", type=float, default=60.0)
     parser.add_argument("--cut-for", type=float, default=10.0)
     parser.add_argument("--away", type=float, default=5.0, help="seconds for which the server is gone")
@@ -231,14 +239,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     settle(1, deterministic=False)
+    span = asked.seconds if asked.requests is None else 3600.0
+    amount = f"--seconds {asked.seconds:g}" if asked.requests is None else f"--requests {asked.requests}"
     about = [
         f"# A device that goes on asking, on {processor()}",
         "",
-        f"`benchmarks/soak.py --seconds {asked.seconds:g} --cut-every {asked.cut_every:g} --cut-for {asked.cut_for:g} --away {asked.away:g}`: "
+        f"`benchmarks/soak.py {amount} --cut-every {asked.cut_every:g} --cut-for {asked.cut_for:g} --away {asked.away:g}`: "
         f"{asked.rate:g} samples a second at most, deadline {asked.deadline:g} s, link {asked.channel}.",
     ]
     found = soak(
-        asked.shipped, asked.seconds, asked.cut_every, asked.cut_for, asked.away, asked.rate, asked.deadline, asked.channel
+        asked.shipped, span, asked.requests, asked.cut_every, asked.cut_for, asked.away, asked.rate, asked.deadline, asked.channel
     )  # fmt: skip
     text = "\n".join(lines(found, about))
     print(text)

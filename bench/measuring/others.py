@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -18,7 +18,7 @@ class Others:
         proc: where the system keeps its counts.
     """
 
-    def __init__(self, processes: Sequence[int], proc: Path = PROC) -> None:
+    def __init__(self, processes: Collection[int], proc: Path = PROC) -> None:
         self.processes, self.proc = tuple(processes), proc
         self._begun, self._counted = time.monotonic(), self._ticks()
 

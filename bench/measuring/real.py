@@ -58,18 +58,19 @@ class Listening:
 
 
 @contextmanager
-def listening(*words: str, patience: float = PATIENCE) -> Iterator[Listening]:
+def listening(*words: str, patience: float = PATIENCE, enter: Sequence[str] = ()) -> Iterator[Listening]:
     """A command of Seesaw as a process that listens, and is ended with the block.
 
     Args:
         words: of the command, such as `serve shipped --listen 127.0.0.1:0`.
         patience: seconds in which it must listen.
+        enter: the words before it that enter where it runs, such as another network namespace.
 
     Raises:
         SeesawError: it ends, or does not listen in time; with what it printed last.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench", *words],
+        [*enter, sys.executable, "-m", "bench", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

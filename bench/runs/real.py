@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -19,8 +20,9 @@ from bench.errors import SeesawError
 from bench.kinds.split import SplitPolicy
 from bench.kinds.task import Data
 from bench.machine import commit, conditions, versions
+from bench.measuring.netem import Namespace, netem, why_no_netem
 from bench.measuring.others import Others
-from bench.measuring.real import Asked, Listening, asked, listening
+from bench.measuring.real import Asked, asked, listening
 from bench.plugins.plugin import choose
 from bench.records.answers import EXIT, FALLBACK, HALVES, NEVER, SERVER, Answers, Totals, rounded
 from bench.records.measured import MeasuredDeployment
@@ -178,6 +180,7 @@ class Served:
         address: of the server.
         data: the task's splits.
         process: the number of the server's.
+        token: that it wants; None for none.
     """
 
     way: Way
@@ -185,11 +188,16 @@ class Served:
     address: str
     data: Data
     process: int
+    token: str | None = None
 
 
 @contextmanager
 def served(
-    run: Record, store: Store, policy: str, report: Callable[[str], object] = lambda line: None
+    run: Record,
+    store: Store,
+    policy: str,
+    report: Callable[[str], object] = lambda line: None,
+    far: Namespace | None = None,
 ) -> Iterator[Served]:
     """Pack a trained network as a fixed policy cuts it, and serve it in a process of its own.
 
@@ -198,6 +206,7 @@ def served(
         store: that its run and weights lie in.
         policy: spec of a fixed split policy.
         report: called with a line of text before each step.
+        far: the network namespace in which it runs, beyond a link that the kernel lays; None for this one.
 
     Raises:
         SeesawError: the policy is no fixed cut, the network was not trained here, or the server does not begin.
@@ -215,14 +224,22 @@ def served(
         report("Packing both parts ...")
         shipment_of(resolved, folder, samples=CHECKED, cut=way.cut, codec=way.packed_codec).pack()
         report("Starting the server ...")
-        with listening("serve", str(folder), "--listen", "127.0.0.1:0", "--batch", "1") as server:
-            yield Served(way, folder, server.address, data, server.process.pid)
+        words = ("serve", str(folder), "--batch", "1", "--listen")
+        if far is None:
+            with listening(*words, "127.0.0.1:0") as server:
+                yield Served(way, folder, server.address, data, server.process.pid)
+            return
+        word = Path(top) / "token"
+        word.write_text(secrets.token_hex(16))
+        access = ("--token", str(word), "--clear-text")  # two ends of one machine's link
+        with listening(*words, f"{far.address}:0", *access, enter=far.enter) as server:
+            yield Served(way, folder, server.address, data, server.process.pid, word.read_text())
 
 
 def really(
     deployment: Deployment, policy: str, server: Served, report: Callable[[str], object] = lambda line: None
 ) -> Real:
-    """Answer a deployment's requests by a device in this process, over a link in a process of its own.
+    """Answer a deployment's requests by a device in this process, over a link in a process of its own, or of the kernel.
 
     The link's table begins before the first request, since its process begins first; the prediction is computed for the moments
     at which requests really were due, and for messages with what gRPC puts around them.
@@ -245,12 +262,13 @@ def really(
     with (
         _link(deployment, server, report) as link,
         Device(
-            server.folder, link.address, policy="none", split=server.way.split, deadline=c.deadline or FOREVER, report=report
+            server.folder, link.address, token=server.token, clear_text=True, policy="none", split=server.way.split,
+            deadline=c.deadline or FOREVER, report=report,
         ) as device,
     ):  # fmt: skip
         for x in inputs[:WARM]:
             device.ask(x)
-        others = Others((os.getpid(), server.process, link.process.pid))
+        others = Others({os.getpid(), server.process, link.process})
         begin = time.monotonic() + LEAD
         measured = asked(
             device, inputs, deployment.requests.arrivals.tolist(), begin,
@@ -266,16 +284,44 @@ def really(
     return Real(due, samples, predicted(deployment, chosen, due, ADDED), measured, np.array(right), cores)
 
 
-def _link(
-    deployment: Deployment, server: Served, report: Callable[[str], object]
-) -> AbstractContextManager[Listening]:
-    """A link by the channel's table, in a process of its own."""
+class Link(NamedTuple):
+    """What the device asks through: an address, the moment at which the channel's table begins, and the process that lays it."""
+
+    address: str
+    started: float
+    process: int
+
+
+@contextmanager
+def _link(deployment: Deployment, server: Served, report: Callable[[str], object]) -> Iterator[Link]:
+    """A link by the channel's table, in a process of its own; where the kernel lays it already, the server's own address."""
+    if server.token is not None:
+        yield Link(server.address, time.monotonic(), server.process)
+        return
     report("Starting the link ...")
     c = deployment.circumstances
-    return listening(
+    with listening(
         "link", "--to", server.address, "--listen", "127.0.0.1:0", "--channel", deployment.channel.spec, "--seed", str(c.order_seed),
         "--seconds", f"{c.seconds + SPARE:g}",
-    )  # fmt: skip
+    ) as link:  # fmt: skip
+        yield Link(link.address, link.started, link.process.pid)
+
+
+@contextmanager
+def laid_by(laid: Laid, deployment: Deployment) -> Iterator[Namespace | None]:
+    """Where the server of a deployment runs: beyond a link that the kernel lays for as long as the block lasts, or here.
+
+    Raises:
+        SeesawError: the channel is none that the kernel lays, or it lays none here.
+    """
+    if laid == "proxy":
+        yield None
+        return
+    if (reason := why_no_netem()) is not None:
+        raise SeesawError(f"{reason} Leave --laid netem out: `seesaw link` lays every channel.")
+    c = deployment.circumstances
+    with netem(deployment.channel.plugin.conditions(c.seconds + SPARE, c.order_seed)) as far:
+        yield far
 
 
 def measured_record(

@@ -47,6 +47,13 @@ def deploy(
             "predicted ones; one --policy that is fixed, and as many --seconds as it takes",
         ),
     ] = False,
+    laid: Annotated[
+        str,
+        typer.Option(
+            help="with --real, what lays the channel between device and server: proxy (`seesaw link`); or netem, the kernel between two network "
+            "namespaces, for a constant channel, as root"
+        ),
+    ] = "proxy",
     debug: options.Debug = False,
 ) -> None:
     """Deploy a network between a device and a server: when, where and how rightly each request is answered.
@@ -71,6 +78,8 @@ def deploy(
     requests.check()
     if real:
         _check_real(policy, written)
+    if laid not in ("proxy", "netem") or (laid == "netem" and not real):
+        raise SeesawError(f"Nothing is laid by --laid {laid!r} here. Choose proxy or netem, with --real.")
     with out.status("Loading PyTorch ..."):
         from bench.kinds.split import SplitPolicy
         from bench.plugins.plugin import choose
@@ -81,7 +90,7 @@ def deploy(
         chosen = {one.spec: one for one in (choose(SplitPolicy, spec) for spec in (*REFERENCES, *specs))}
         deployment, store = _deployment(record, channel, network, requests)
     if real:
-        print_real(deployment, store, specs[0], written.out, keep=written.keep)
+        print_real(deployment, store, specs[0], written.out, laid=laid, keep=written.keep)
         return
     policies = list(chosen.values())
     with out.status("Compiling ...") as status:

@@ -14,13 +14,19 @@ from bench.errors import counted
 if TYPE_CHECKING:
     from bench.records.store import Store
     from bench.replay.deploy.deployment import Deployment
-    from bench.runs.real import Real
+    from bench.runs.real import Laid, Real
 
 PERCENT = {"median": 50, "95%": 95, "99%": 99}
 
 
 def print_real(
-    deployment: Deployment, store: Store, policy: str, into: Path | None, *, keep: bool = False
+    deployment: Deployment,
+    store: Store,
+    policy: str,
+    into: Path | None,
+    *,
+    laid: Laid = "proxy",
+    keep: bool = False,
 ) -> None:
     """Answer a deployment's requests on this machine, and print what was predicted and what was measured.
 
@@ -29,6 +35,7 @@ def print_real(
         store: that the run lies in.
         policy: spec of a fixed split policy.
         into: CSV file for a line a request; None for none.
+        laid: by what the channel is laid between device and server.
         keep: whether to write its record.
 
     Raises:
@@ -40,11 +47,14 @@ def print_real(
         with needing("serve", "A real deployment needs"):
             import grpc  # noqa: F401  # pyright: ignore[reportUnusedImport]
         from bench.machine import settle
-        from bench.runs.real import hold_real, measured_record, really, served
+        from bench.runs.real import hold_real, laid_by, measured_record, really, served
 
         hold_real(deployment)
         settle(1, deterministic=False)
-        with served(deployment.network.run, store, policy, status.update) as server:
+        with (
+            laid_by(laid, deployment) as far,
+            served(deployment.network.run, store, policy, status.update, far) as server,
+        ):
             real = really(deployment, policy, server, status.update)
     out.print(_table(real, policy))
     for line in _lines(real):
@@ -53,7 +63,7 @@ def print_real(
         real.write(into)
         out.print(str(into), soft_wrap=True)
     if keep:
-        out.print(str(store.save(measured_record(deployment, policy, real))), soft_wrap=True)
+        out.print(str(store.save(measured_record(deployment, policy, real, laid))), soft_wrap=True)
 
 
 def _table(real: Real, policy: str) -> Table:

@@ -105,9 +105,10 @@ class Client:
             )
             self.ping()
         except grpc.RpcError as error:
+            last = self._last(error)
             self.close()
-            advice = " Check the address, --tls and --token." if error.code() in COMES_BACK else ""
-            raise SeesawError(f"{self._why(error, PATIENCE)}{advice}") from error
+            advice = " Check the address, --tls and --token." if last.code() in COMES_BACK else ""
+            raise SeesawError(f"{self._why(last, PATIENCE)}{advice}") from error
         seconds = {}
         for one in cuts:
             other = served.get(one.key)
@@ -124,6 +125,16 @@ class Client:
                 )
             seconds[one.cut] = other.seconds
         return seconds
+
+    def _last(self, error: grpc.RpcError) -> grpc.RpcError:
+        """Why there is no connection, where waiting for one took too long; else the error itself."""
+        if error.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
+            return error
+        try:
+            self._describe(b"", timeout=1.0, metadata=self._metadata)
+        except grpc.RpcError as last:
+            return last
+        return error
 
     def ping(self) -> None:
         """Measure a trip there and back."""
@@ -165,6 +176,11 @@ class Client:
         code, details = error.code(), "".join(c for c in str(error.details()) if c.isprintable())[:400]
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             return f"{self.address} did not answer within {timeout:g} s."
+        if code == grpc.StatusCode.UNAVAILABLE and "handshake" in details.lower():
+            return (
+                f"{self.address} and this device do not know each other's certificates ({details}). Use the files of one `seesaw certs "
+                "FOLDER` on both sides."
+            )
         if code == grpc.StatusCode.UNAVAILABLE:
             return f"{self.address} cannot be reached ({details})."
         return details if details.endswith(".") else f"{self.address} answered with {code.name} ({details})."

@@ -18,7 +18,9 @@ from bench.kinds.frame import read_frames
 from bench.kinds.split import SplitPolicy
 from bench.plugins.plugin import choose
 from bench.shipping.serving.batches import Limits
+from bench.shipping.serving.certs import write_certs
 from bench.shipping.serving.reach import AGAIN
+from bench.shipping.serving.security import credentials_of_server
 from tests.bench.shipping.serving.conftest import serving
 
 SPLITS = [
@@ -204,6 +206,25 @@ def test_nobody_at_the_address_is_a_sentence(shipped, monkeypatch):
     monkeypatch.setattr("bench.shipping.serving.client.PATIENCE", 0.3)
     with pytest.raises(SeesawError, match="Check the address, --tls and --token"):
         Device(shipped.cuts / "cut1", "127.0.0.1:1")
+
+
+@pytest.mark.parametrize("given", ["foreign", None, "expired"])
+def test_a_device_without_the_right_certificate_is_told(shipped, tmp_path, monkeypatch, given):
+    monkeypatch.setattr("bench.shipping.serving.client.PATIENCE", 1.5)
+    for name, days in (("own", 1), ("foreign", 1), ("expired", 0)):
+        write_certs(tmp_path / name, ["localhost", "127.0.0.1"], days)
+    expected = {
+        "foreign": "do not know each other's certificates",
+        None: "Check the address, --tls and --token",
+        "expired": "Make new ones with `seesaw certs FOLDER`",
+    }
+    with (
+        serving(shipped.cuts / "cut1", tls=credentials_of_server(tmp_path / "own")) as one,
+        pytest.raises(SeesawError, match=expected[given]),
+    ):
+        Device(
+            shipped.cuts / "cut1", f"127.0.0.1:{one.port}", tls=None if given is None else tmp_path / given
+        )
 
 
 def test_a_token_is_brought(shipped):

@@ -163,7 +163,7 @@ def main() -> None:
     options = parser.parse_args()
     board = board_of(options.board)
     text = (
-        f"{board.name}, QEMU {board.machine}, {version()} {OPTIMISED[0]}, int8. Accuracies, and who leaves where at a policy's shipped "
+        f"{board.name}, QEMU {board.machine}, {version(board)} {OPTIMISED[0]}, int8. Accuracies, and who leaves where at a policy's shipped "
         "point, are means over the records' seeds, in float32 on the whole test split; instructions to each exit are weighed with "
         f"them, asking the policy included, and should stay below {TARGET:.0%} of running to the end. Flash has all exits and policies.\n\n"
         + "\n".join(rows(board, options.records))

@@ -100,7 +100,7 @@ def main() -> None:
     options = parser.parse_args()
     board = board_of(options.board)
     lines = "\n".join(rows(board))
-    text = f"{board.name}, QEMU {board.machine}, {version()} {OPTIMISED[0]}, int8, drawn weights, to the last of three exits.\n\n{lines}\n"
+    text = f"{board.name}, QEMU {board.machine}, {version(board)} {OPTIMISED[0]}, int8, drawn weights, to the last of three exits.\n\n{lines}\n"
     print(text)
     if options.out:
         options.out.write_text(

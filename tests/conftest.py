@@ -75,9 +75,10 @@ def c_compiler():
 @pytest.fixture(scope="session")
 def boards():
     """For tests of microcontrollers: a cross-compiler and an emulator are here."""
-    from bench.shipping.c.emulate import why_no_boards
+    from bench.shipping.c.boards import board_of
+    from bench.shipping.c.emulate import why_not
 
-    if (reason := why_no_boards()) is not None:
+    if (reason := why_not(board_of("cortex-m4"))) is not None:
         _lacking(reason)
 
 

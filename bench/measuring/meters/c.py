@@ -15,7 +15,7 @@ from bench.network.net import Part
 from bench.records.reading import Reading, Readings
 from bench.shipping.c.boards import Board, board_of
 from bench.shipping.c.code import code_of
-from bench.shipping.c.emulate import OPTIMISED, Emulated, emulate, version, why_no_boards
+from bench.shipping.c.emulate import OPTIMISED, Emulated, emulate, version, why_not
 
 COSTS = ("flash", "ram", "instructions")
 CALIBRATED = 256
@@ -29,7 +29,7 @@ class C(Meter):
     """
 
     boards: tuple[str, ...] = ("cortex-m4",)
-    """of cortex-m4, cortex-m7, cortex-m33 and cortex-m55"""
+    """of cortex-m4, cortex-m7, cortex-m33, cortex-m55 and rv32imc"""
     samples: Annotated[int, Field(ge=1, le=64)] = 4
     """drawn inputs, whose instructions are counted"""
 
@@ -49,7 +49,7 @@ class C(Meter):
         Raises:
             SeesawError: no toolchain is here, a part cannot be said in C, or does not fit.
         """
-        if (reason := why_no_boards()) is not None:
+        if (reason := why_not(board)) is not None:
             raise SeesawError(reason)
         net = copy.deepcopy(subject.net).cpu()
         if net.sample.dtype != torch.float32:
@@ -80,7 +80,7 @@ class C(Meter):
     def _readings(
         self, ran: Emulated, instructions: np.ndarray, board: Board, kind: str, side: str
     ) -> Readings:
-        compiled = f"C of {kind}, {version()} {OPTIMISED[0]}"
+        compiled = f"C of {kind}, {version(board)} {OPTIMISED[0]}"
         low, middle, high = np.percentile(instructions, [25, 50, 75])
         return {
             f"flash.{board.name}{side}": Reading(

@@ -23,12 +23,9 @@ from bench.shipping.c.code import Code
 from bench.shipping.c.host import STRICT
 
 TEXTS = Path(__file__).parent / "text"
-COMPILER, EMULATOR, SIZER = "arm-none-eabi-gcc", "qemu-system-arm", "arm-none-eabi-size"
 OPTIMISED = ("-O2", "-ffunction-sections", "-fdata-sections")
 LINKED = (
     "-nostartfiles",
-    "--specs=nano.specs",
-    "--specs=nosys.specs",
     "-Wl,--gc-sections",
     "-Wl,--no-warn-rwx-segments",
 )
@@ -88,21 +85,20 @@ class Emulated:
         return self.size.arena + self.size.data + max(self.stack, self.size.bound)
 
 
-def why_no_boards(emulator: bool = True) -> str | None:
-    """Why nothing can be compiled for boards here, or run; None where it can."""
-    programs = (COMPILER, SIZER, *([EMULATOR] if emulator else []))
+def why_not(board: Board, *, emulator: bool = True) -> str | None:
+    """Why nothing can be compiled for a board here, or run; None where it can."""
+    tools = board.tools
+    programs = (tools.compiler, tools.sizer, *([tools.emulator] if emulator else []))
     if lacking := [name for name in programs if shutil.which(name) is None]:
-        return (
-            f"There is no {' and no '.join(lacking)} here. Install Debian's gcc-arm-none-eabi, libnewlib-arm-none-eabi "
-            "and qemu-system-arm."
-        )
+        return f"There is no {' and no '.join(lacking)} here. Install Debian's {tools.packages}."
     return None
 
 
-def version() -> str:
-    """The cross-compiler's name and version."""
-    done = subprocess.run([COMPILER, "-dumpfullversion"], capture_output=True, text=True, check=True)
-    return f"{COMPILER} {done.stdout.strip()}"
+def version(board: Board) -> str:
+    """The name and version of a board's cross-compiler."""
+    compiler = board.tools.compiler
+    done = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, text=True, check=True)
+    return f"{compiler} {done.stdout.strip()}"
 
 
 def emulate(
@@ -124,7 +120,7 @@ def emulate(
     Raises:
         SeesawError: no toolchain is here, the part does not fit the board, or it fails there.
     """
-    if (reason := why_no_boards()) is not None:
+    if (reason := why_not(board)) is not None:
         raise SeesawError(reason)
     with TemporaryDirectory(prefix="seesaw-board-") as place:
         folder = Path(place)
@@ -149,7 +145,7 @@ def size_of(code: Code, board: Board, flags: Sequence[str] = ()) -> Size:
     Raises:
         SeesawError: no cross-compiler is here, or the part does not fit the board.
     """
-    if (reason := why_no_boards(emulator=False)) is not None:
+    if (reason := why_not(board, emulator=False)) is not None:
         raise SeesawError(reason)
     with TemporaryDirectory(prefix="seesaw-board-") as place:
         return _build(code, board, Path(place), flags)
@@ -161,11 +157,26 @@ def _build(code: Code, board: Board, folder: Path, flags: Sequence[str]) -> Size
     (folder / "model.c").write_text(code.source)
     (folder / "board.ld").write_text(board.memory + (TEXTS / "board.ld").read_text())
     shutil.copy(TEXTS / "board.c", folder / "board.c")
-    common = [COMPILER, *board.flags, *OPTIMISED, *flags]
+    shutil.copy(TEXTS / board.tools.machine, folder / "machine.h")
+    common = [board.tools.compiler, *board.flags, *OPTIMISED, *flags]
     for name in ("model", "board"):
         _do([*common, *STRICT, "-fcallgraph-info=su", "-c", f"{name}.c", "-o", f"{name}.o"], folder)
-    _do([*common, *LINKED, "-T", "board.ld", "model.o", "board.o", "-lm", "-o", "program.elf"], folder)
-    lines = _do([SIZER, "-A", "program.elf"], folder).splitlines()
+    _do(
+        [
+            *common,
+            *board.tools.linked,
+            *LINKED,
+            "-T",
+            "board.ld",
+            "model.o",
+            "board.o",
+            "-lm",
+            "-o",
+            "program.elf",
+        ],
+        folder,
+    )
+    lines = _do([board.tools.sizer, "-A", "program.elf"], folder).splitlines()
     sections = {
         words[0]: int(words[1]) for words in map(str.split, lines) if len(words) == 3 and words[1].isdigit()
     }
@@ -216,7 +227,7 @@ def _bound(graph: str) -> int:
 def _run(board: Board, folder: Path, samples: bytes) -> bytes:
     (folder / "samples").write_bytes(samples)
     command = [
-        EMULATOR, "-M", board.machine, "-nographic", "-monitor", "none", "-serial", "none", "-icount", "shift=0",
+        board.tools.emulator, "-M", board.machine, *board.options, "-nographic", "-monitor", "none", "-serial", "none", "-icount", "shift=0",
         "-semihosting-config", "enable=on,target=native", "-kernel", "program.elf",
     ]  # fmt: skip
     try:

@@ -1,6 +1,7 @@
 /* Runs a part on an emulated board: takes samples (float32, or frames for a server's part) from the file `samples`, and
    writes into `answers` what the part makes of each, with ticks of the board's clock; at the end the bytes of stack that
-   the part has touched. Files, and the end, by Arm's semihosting. */
+   the part has touched. Files, and the end, by semihosting; what depends on the processor is in
+   machine.h. */
 #include <stdint.h>
 
 #include "model.h"
@@ -12,13 +13,10 @@ extern uint32_t runner_data[], runner_data_end[], runner_data_load[], runner_bss
 extern uint32_t runner_stack_top[], runner_stack_low[];
 
 void runner_reset(void);
-void runner_tick(void);
 void runner_fault(void);
+void runner_main(void);
 
-__attribute__((section(".vectors"), used)) static void (*const vectors[16])(void) = {
-    (void (*)(void))(uintptr_t)runner_stack_top,
-    runner_reset, runner_fault, runner_fault, runner_fault, runner_fault, runner_fault, runner_fault,
-    0, 0, 0, runner_fault, runner_fault, 0, runner_fault, runner_tick};
+#include "machine.h"
 
 __attribute__((section(".arena"))) static model_arena arena;
 #ifdef MODEL_RECEIVED_BYTES
@@ -29,17 +27,8 @@ static float sample[MODEL_INPUTS];
 #ifdef MODEL_FRAME_BYTES
 static uint8_t frame[MODEL_FRAME_BYTES];
 #endif
-static volatile uint32_t wraps;
 
-#define SYSTICK ((volatile uint32_t *)0xe000e010u)
 #define PAINT 0xa5c35a3cu
-
-static uint32_t host(uint32_t action, const void *argument) {
-  register uint32_t r0 __asm__("r0") = action;
-  register const void *r1 __asm__("r1") = argument;
-  __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
-  return r0;
-}
 
 static void finish(uint32_t reason, uint32_t status) {
   const uint32_t words[2] = {reason, status};
@@ -64,25 +53,7 @@ static void given(uint32_t file, const void *from, uint32_t bytes) {
   if (host(WRITE, words)) finish(STOPPED, 4);
 }
 
-void runner_tick(void) { wraps++; }
-
 void runner_fault(void) { finish(FAULT, 5); }
-
-static void clock_start(void) {
-  SYSTICK[1] = 0xffffffu;
-  SYSTICK[2] = 0;
-  SYSTICK[0] = 7; /* the processor's clock, an exception at each wrap */
-}
-
-/* SysTick counts down, and calls runner_tick when it comes to 0. */
-static uint64_t clock_now(void) {
-  uint32_t before, value;
-  do {
-    before = wraps;
-    value = SYSTICK[2];
-  } while (before != wraps);
-  return ((uint64_t)before << 24) + ((0x1000000u - value) & 0xffffffu);
-}
 
 static uint32_t since(uint64_t begin) { return (uint32_t)(clock_now() - begin); }
 
@@ -135,7 +106,7 @@ __attribute__((noinline)) static void run(uint32_t samples, uint32_t answers) {
 static void loop(uint32_t answers) {
   uint32_t turns = RUNNER_LOOPS, ticks;
   const uint64_t begin = clock_now();
-  __asm__ volatile("1: nop\n subs %0, %0, #1\n bne 1b" : "+r"(turns) : : "cc");
+  TURN(turns);
   ticks = since(begin);
   given(answers, &ticks, sizeof ticks);
 }
@@ -143,19 +114,16 @@ static void loop(uint32_t answers) {
 
 __attribute__((noinline)) static uint32_t painted(uint32_t samples, uint32_t answers) {
   volatile uint32_t *low = runner_stack_low, *here, *place;
-  __asm__ volatile("mov %0, sp" : "=r"(here));
+  STACK(here);
   for (place = low; place < here; place++) *place = PAINT; /* what lies below is not in use yet */
   run(samples, answers);
   for (place = low; *place == PAINT; place++) continue;
   return (uint32_t)((uintptr_t)here - (uintptr_t)place);
 }
 
-void runner_reset(void) {
+void runner_main(void) {
   uint32_t *to, *from = runner_data_load;
   uint32_t samples, answers, stack;
-  *(volatile uint32_t *)0xe000ed08u = (uint32_t)(uintptr_t)vectors;
-  *(volatile uint32_t *)0xe000ed88u |= 0xfu << 20; /* the floating-point unit on */
-  __asm__ volatile("dsb\n isb" : : : "memory");
   for (to = runner_data; to < runner_data_end;) *to++ = *from++;
   for (to = runner_bss; to < runner_bss_end;) *to++ = 0;
   clock_start();

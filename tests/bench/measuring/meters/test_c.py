@@ -69,7 +69,7 @@ def test_what_c_has_not_is_absent_with_the_layer():
 
 
 def test_no_toolchain_and_no_such_board_are_reasons(net, monkeypatch):
-    monkeypatch.setattr(c, "why_no_boards", lambda: "There is no compiler for boards here.")
+    monkeypatch.setattr(c, "why_not", lambda board: "There is no compiler for boards here.")
     measured = C().measure(Subject(net, CPU))
     assert measured.absent == dict.fromkeys(NAMES, "There is no compiler for boards here.")
     assert "Choose cortex-m4" in C(boards=("z80",)).measure(Subject(net, CPU)).absent["flash.z80"]

@@ -3,6 +3,8 @@
 Covers: bench/shipping/c/boards.py
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,13 +15,22 @@ from bench import SeesawError
 from bench.kinds.policy import FORMULAS
 from bench.kinds.sending import messages_of, receive
 from bench.shipping.c import emulate as emulation
-from bench.shipping.c.boards import BOARDS, board_of
+from bench.shipping.c.boards import BOARDS, CORTEX, RISCV, board_of
 from bench.shipping.c.code import code_of
-from bench.shipping.c.emulate import emulate, size_of, ticks_of_loop
+from bench.shipping.c.emulate import emulate, size_of, ticks_of_loop, why_not
 from bench.shipping.c.host import compiled
 from tests.bench.execution.chain.test_chain import network
 
 pytestmark = pytest.mark.usefixtures("c_compiler", "boards")
+EVERY = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            board.tools is RISCV and why_not(board) is not None, reason=str(why_not(board))
+        ),
+    )
+    for name, board in BOARDS.items()
+]
 
 
 def samples(n, *shape):
@@ -33,7 +44,7 @@ def digits():
     return net, code_of(net.whole(), "a", {formula: [0.3, 0.3] for formula in FORMULAS})
 
 
-@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_board_gives_the_answers_of_the_host(name, digits):
     net, code = digits
     x = samples(4, 1, 8, 8)
@@ -44,26 +55,28 @@ def test_every_board_gives_the_answers_of_the_host(name, digits):
     assert np.array_equal(ours.leaves, np.array([one.leaves for one in theirs]).transpose(0, 2, 1))
     assert (np.diff(ours.instructions, axis=1) > 0).all()
     assert (ours.asking[:, 0] > 0).all()
-    assert code.tables < ours.size.flash < code.tables + 8000
+    library = 8000 if board_of(name).tools is CORTEX else 12000  # floats by functions of the library
+    assert code.tables < ours.size.flash < code.tables + library
     assert ours.ram == code.arena + ours.size.data + max(ours.stack, ours.size.bound)
     assert 0 < ours.size.bound < 1000
     assert 0 < ours.stack < 1000
 
 
-@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("name", EVERY)
 def test_int8_is_the_same_with_simd_and_without(name):
+    simd = (1, 0) if board_of(name).tools is CORTEX else (0,)
     net = network("lenet", (1, 12, 12), "shared[nearest=true,outputs=4]")
     x = samples(2, 1, 12, 12)
     code = code_of(net.whole(), "a", {}, torch.randn(32, 1, 12, 12))
-    fast, plain = (emulate(code, net.classes, board_of(name), x, (f"-DMODEL_SIMD={one}",)) for one in (1, 0))
+    ran = [emulate(code, net.classes, board_of(name), x, (f"-DMODEL_SIMD={one}",)) for one in simd]
     expected, _ = code.ints.run(np.stack(x))
-    for ours in (fast, plain):
+    for ours in ran:
         assert np.array_equal(ours.logits.transpose(1, 0, 2), expected)
-    assert fast.instructions[0, -1] < plain.instructions[0, -1]
-    assert fast.ram < code_of(net.whole(), "a", {}).arena / 2
+    assert ran[0].instructions[0, -1] < ran[-1].instructions[0, -1] or len(ran) == 1
+    assert ran[0].ram < code_of(net.whole(), "a", {}).arena / 2
 
 
-@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("name", EVERY)
 def test_the_clock_counts_instructions(name, digits):
     _, code = digits
     turns = 8_000_000  # so many that the counter of 24 bits has to wrap
@@ -133,11 +146,12 @@ def test_a_board_that_nobody_has_is_a_sentence():
         board_of("cortex-m0")
 
 
-def test_no_toolchain_is_a_sentence(digits, monkeypatch):
+def test_no_toolchain_is_a_sentence(digits):
     net, code = digits
-    monkeypatch.setattr(emulation, "EMULATOR", "no-such-emulator")
+    board = board_of("cortex-m4")
+    board = replace(board, tools=replace(board.tools, emulator="no-such-emulator"))
     with pytest.raises(SeesawError, match=r"no no-such-emulator here\. Install Debian's gcc-arm-none-eabi"):
-        emulate(code, net.classes, board_of("cortex-m4"), samples(1, 1, 8, 8))
+        emulate(code, net.classes, board, samples(1, 1, 8, 8))
 
 
 def test_calls_in_a_circle_have_no_bound():

@@ -160,6 +160,21 @@ class TrainOptions:
             if key not in Recipe.model_fields:
                 Recipe.read("the recipe", {key: ""})
 
+    def request_of(self, path: Path) -> RunRequest:
+        """The request that a record was made by, in the store that it lies in, or in that of these options.
+
+        Raises:
+            SeesawError: the file is no record of a run, or one that names no run.
+        """
+        from bench.records.record import load
+        from bench.records.store import Store
+        from bench.runs.request import RunRequest
+
+        record = load(path)
+        store = Store.around(path, record)
+        lies_there = store.run_record(record.setup, record.seed).resolve() == path.resolve()
+        return RunRequest.of(record, **self.folders | ({"records": store.records} if lies_there else {}))
+
     def request(self, model: str, **more: Any) -> RunRequest:
         """The request of one run of a model; `more` are other fields of it, such as the seed."""
         from bench.runs.request import RunRequest

@@ -89,8 +89,7 @@ def pack(
     with out.status("Loading PyTorch ..."):
         from torch import get_num_threads
 
-        from bench.records.record import load
-        from bench.runs.request import ResolvedRun, RunRequest
+        from bench.runs.request import ResolvedRun
         from bench.runs.ship import codecs_at, shipment_of
         from bench.shipping.c.write import write_c
 
@@ -99,7 +98,7 @@ def pack(
             raise SeesawError(
                 f"{path} is a record, which has its own task, exits plan and recipe. Leave out {', '.join(changed)}."
             )
-        run = ResolvedRun.of(RunRequest.of(load(path), **run_options.folders))
+        run = ResolvedRun.of(run_options.request_of(path))
     else:
         own = cut[0] or None if cut and len(cut) == 1 else None
         run = ResolvedRun.of(run_options.request(what, seed=seed, cut=own, values=values or "float32"))

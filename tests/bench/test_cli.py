@@ -253,9 +253,10 @@ def test_too_large_a_network_is_a_sentence(seesaw):
 
 
 def test_a_trained_network_is_packed_by_its_model_and_by_its_record(seesaw, tmp_path):
-    seesaw("run", *SMALL, "--model", "lenet_sparse[nearest=true]")
-    (path,) = tmp_path.glob("results/records/*/*/seed0.json")
-    for n, what in enumerate(([str(path)], ["lenet_sparse[nearest=true]", "--task", "blobs"])):
+    seesaw("run", *SMALL, "--model", "lenet_sparse[nearest=true]", "--records", "elsewhere")
+    (path,) = tmp_path.glob("elsewhere/*/*/seed0.json")
+    model = ["lenet_sparse[nearest=true]", "--task", "blobs", "--records", "elsewhere"]
+    for n, what in enumerate(([str(path)], model)):
         code, out, err = seesaw("pack", *what, "--cut", "2", "--out", f"shipped{n}", "--values", "int8")
         assert code == 0, err
         assert "checked on 64 test samples" in out

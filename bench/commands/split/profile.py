@@ -102,19 +102,14 @@ def profile(
         from bench.network.pretrained import without_hub
         from bench.plugins.plugin import choose
         from bench.records.profile import ProfileFile
-        from bench.records.record import load
-        from bench.runs.request import ResolvedRun, RunRequest
+        from bench.runs.request import ResolvedRun
         from bench.runs.trained import network_of
 
     if is_record and (changed := run_options.changed()):
         raise SeesawError(
             f"{path} is a record, which has its own task, exits plan and recipe. Leave out {', '.join(changed)}."
         )
-    request = (
-        RunRequest.of(load(path), **run_options.folders)
-        if is_record
-        else run_options.request(model, seed=seed)
-    )
+    request = run_options.request_of(path) if is_record else run_options.request(model, seed=seed)
     run = ResolvedRun.of(request)
     trained = run.trained()
     if trained is None:

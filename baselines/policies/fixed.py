@@ -1,5 +1,7 @@
 """Every sample leaves at the same exit: the reference for the worth of deciding sample by sample."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -8,6 +10,8 @@ from bench import Policy
 
 class Fixed(Policy):
     """Every sample leaves at one exit; one operating point for each."""
+
+    formula: ClassVar[str | None] = "zero"
 
     def score(self, logits: Tensor) -> Tensor:
         return torch.zeros(logits.shape[:2])

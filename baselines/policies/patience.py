@@ -1,5 +1,7 @@
 """Leave when several exits in a row give the same answer (PABEE: Zhou et al., BERT Loses Patience, NeurIPS 2020)."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -8,6 +10,8 @@ from bench import Policy
 
 class Patience(Policy):
     """Leave when so many exits in a row have confirmed the answer; with patience 0 at the first exit."""
+
+    formula: ClassVar[str | None] = "patience"
 
     def score(self, logits: Tensor) -> Tensor:
         answers, there = logits.argmax(-1), ~logits.isnan().any(-1)

@@ -5,6 +5,8 @@ it, so the exit at which its count first reaches the threshold gives that answer
 the same.
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -13,6 +15,8 @@ from bench import Policy
 
 class Votes(Policy):
     """Leave when so many of the exits so far, in a row or not, give this one's answer."""
+
+    formula: ClassVar[str | None] = "votes"
 
     def score(self, logits: Tensor) -> Tensor:
         answers, there = logits.argmax(-1), ~logits.isnan().any(-1)

@@ -17,8 +17,15 @@ from bench.errors import SeesawError
 
 SOURCES = sorted((Path(__file__).parent / "kernels").glob("*.*"))
 FLAGS = ["-O3", "-fopenmp", "-ffp-contract=fast"]
-UNITS = (("call.cpp", "chain.cpp"), ("conv.cpp", "linear.cpp"))
+UNITS = (
+    ("call.cpp",),
+    ("chain.cpp", "decide.cpp", "walk.cpp"),
+    ("conv.cpp", "linear.cpp"),
+    ("along.cpp", "gradients.cpp"),
+)
 """The files that are compiled together: most of the time goes into PyTorch's headers, and most machines have two cores."""
+PLAIN = ("call.cpp", "-O1")
+"""A file in which nothing computes, and how far it is optimised: PyTorch's templates in it would take half of all the time."""
 
 GUARD = """
 exec 3<&0 </dev/null
@@ -75,7 +82,16 @@ def build(name: str, file: Path, target: str) -> None:
         objects = [str(unit.with_suffix(".o")) for unit in units]
         run_together(
             [
-                [cxx, *own, *places, "-c", str(unit), "-o", to]
+                [
+                    cxx,
+                    *own,
+                    *([PLAIN[1]] if unit.name == PLAIN[0] else []),
+                    *places,
+                    "-c",
+                    str(unit),
+                    "-o",
+                    to,
+                ]
                 for unit, to in zip(units, objects, strict=True)
             ],
             folder,

@@ -98,6 +98,11 @@ def chain(x: Tensor, steps: Tensor, index: Tensor, values: Tensor, counts: list[
     return kernels().chain(x, steps, index, values, counts)  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def classes() -> ModuleType | None:
+    """The library, which has the classes `Decider`, `Stretch` and `Walk` too (kernels/walk.h); None where there is none."""
+    return None if isinstance(module := kernels(), str) else module
+
+
 @functools.cache
 def kernels() -> ModuleType | str:
     """The library, loaded, with its operators registered in PyTorch; or the reason why there is none."""

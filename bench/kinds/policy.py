@@ -14,6 +14,9 @@ from bench.plugins.plugin import Plugin
 FORMULAS = ("confidence", "entropy", "margin")
 """The scores that are also there in C: the largest softmax probability, the sum of p log p, and the gap between the two
 largest probabilities."""
+NATIVE_FORMULAS = (*FORMULAS, "patience", "votes", "zero")
+"""The scores that native code has: those, how many exits in a row have confirmed the answer, how many of the exits so far
+give it, and 0 at every exit."""
 
 State = dict[str, Tensor]
 """One operating point: plain tensors by name. Execution in another process needs it and the policy alone."""
@@ -29,7 +32,8 @@ class Policy(Plugin):
 
     kind: ClassVar[str] = "policy"
     formula: ClassVar[str | None] = None
-    """which of `FORMULAS` the score of an exit is, if any: such a policy, with thresholds, can be packed as C"""
+    """which of `NATIVE_FORMULAS` the score of an exit is, if any: such a policy, with thresholds, is decided in native code,
+    and one of `FORMULAS` can be packed as C"""
 
     def score(self, logits: Tensor) -> Tensor:
         """Readiness to leave.

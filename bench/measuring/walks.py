@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.execution.backends import Way
+from bench.execution.chain.chain import Chain
 from bench.execution.clock import timed, wait, where
+from bench.execution.deciding import Decider, NativeWalk
 from bench.execution.fast import prepared
 from bench.machine import WALL, Clock
 from bench.network.linked import Linked
@@ -19,7 +21,7 @@ from bench.network.net import Net, Part
 from bench.network.walk import Walk, walk
 from bench.records.reading import Reading
 from bench.records.record import BATCHES, Walked
-from bench.replay.exits.decide import decide, leaves_now
+from bench.replay.exits.decide import Decision, decide, leaves_now
 from bench.replay.exits.shipped import Shipped
 from bench.replay.trace import Trace
 
@@ -57,6 +59,10 @@ class Timed:
 class Walker:
     """A network from exit to exit, each stretch prepared in the fastest way for each of several batch sizes.
 
+    Where all stretches that a batch may come through are chains, its walk is one native call, and policies that are a formula
+    decide within it (`bench.execution.deciding`). A clock that is not the wall's is read around every stretch, so walks by it
+    are Python's.
+
     Args:
         net: in eval mode.
         x: inputs to choose the ways by, as many as the largest batch.
@@ -74,14 +80,47 @@ class Walker:
         self.clock = clock
         parts, self.device = net.stretches(), x.device
         self.runs = {size: _prepared(net, parts, x[:size]) for size in sizes}
-        self.sizes = tuple(self.runs)
+        self.sizes = tuple(sorted(self.runs))
         self.stretches = [partial(self._run, number) for number in range(len(parts))]
         self.inside = 0.0
         """seconds within stretches so far"""
+        self._deciders: dict[Leave, Decider] = {}
+        self._walks: dict[int, NativeWalk | None] = {}
 
     def __call__(self, x: Tensor, leave: Leave) -> Walk:
         """Take a batch from exit to exit (`bench.network.walk`)."""
-        return walk(self.stretches, x, leave)
+        decider = self._decider(leave)
+        native = self._native(len(x)) if self._is_plain(x) else None
+        if native is not None:
+            taken, seconds = native(x, decider)
+            self.inside += seconds
+            return taken
+        return walk(self.stretches, x, decider)
+
+    def _is_plain(self, x: Tensor) -> bool:
+        """Whether a native walk takes a batch."""
+        return (
+            self.clock is WALL and type(x) is Tensor and x.is_cpu and x.dtype == torch.float32 and len(x) > 0
+        )
+
+    def _decider(self, leave: Leave) -> Decider:
+        if leave not in self._deciders:
+            own = (leave.policy, leave.state) if isinstance(leave, Decision) else ()
+            self._deciders[leave] = Decider(leave, *own)
+        return self._deciders[leave]
+
+    def _native(self, batch: int) -> NativeWalk | None:
+        """The native walk of a batch; None where a stretch that it may come through is no chain."""
+        if batch not in self._walks:
+            own = self._ready(batch)
+            runs: dict[int, list[Chain]] = {}
+            for size in self.sizes:
+                runs[size] = [run for run in self.runs[size] if isinstance(run, Chain)]
+                if self.runs[size] is own:
+                    break
+            whole = all(len(chains) == len(self.stretches) for chains in runs.values())
+            self._walks[batch] = NativeWalk(runs) if whole else None
+        return self._walks[batch]
 
     def _run(self, number: int, x: Tensor) -> Sequence[Tensor]:
         runs = self._ready(len(x))

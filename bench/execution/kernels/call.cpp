@@ -1,4 +1,4 @@
-// A chain as Python calls it. The dispatcher's work for an operator takes longer than a small network, so it is left out
+// Chains and walks as Python calls them. The dispatcher's work for an operator takes longer than a small network, so it is left out
 // where nothing intercepts operators. The operator is called for tensors of another kind (another device, negated, a
 // subclass), where gradients are recorded, and under tracing, autocast, torch.func and profilers.
 
@@ -6,10 +6,14 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/record_function.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
+#include <pybind11/functional.h>
 #include <torch/csrc/utils/pybind.h>
+#include <torch/library.h>
 
 #include "chain.h"
 #include "lanes.h"
+#include "layers.h"
+#include "walk.h"
 
 namespace {
 
@@ -36,7 +40,25 @@ std::vector<at::Tensor> call(const at::Tensor& x, const at::Tensor& steps, const
 
 }  // namespace
 
+TORCH_LIBRARY_IMPL(seesaw, CPU, m) {
+  m.impl("chain", seesaw::chain);
+  m.impl("linear", seesaw::linear);
+  m.impl("linear_backward", seesaw::linear_backward);
+  m.impl("conv", seesaw::conv);
+  m.impl("conv_backward", seesaw::conv_backward);
+}
+
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
+  using others_run = pybind11::call_guard<pybind11::gil_scoped_release>;
   m.def("chain", call);
-  m.attr("vectors") = kVectors;
+  m.attr("vectors") = seesaw::kVectors;
+  pybind11::class_<seesaw::Decider>(m, "Decider")
+      .def(pybind11::init<int64_t, std::vector<double>>())
+      .def("decide", &seesaw::Decider::decide, others_run())
+      .def("scores", &seesaw::Decider::scores, others_run());
+  pybind11::class_<seesaw::Stretch>(m, "Stretch")
+      .def(pybind11::init<at::Tensor, at::Tensor, at::Tensor, std::vector<int64_t>>());
+  pybind11::class_<seesaw::Walk>(m, "Walk")
+      .def(pybind11::init<std::vector<int64_t>, std::vector<std::vector<seesaw::Stretch>>>())
+      .def("run", &seesaw::Walk::run, others_run());
 }

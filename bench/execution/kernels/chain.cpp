@@ -3,12 +3,15 @@
 // Where runs have a length of 1, vectors run along the rows instead, in one of four forms: broadcast, slide (cyclic
 // diagonals: the places of neighbouring rows are neighbours), gather and lookup (free places).
 
-#include <ATen/ops/empty.h>
-#include <torch/library.h>
+
+#include <cmath>
 
 #include "chain.h"
 #include "runs.h"
+#include "shares.h"
+#include "tensors.h"
 
+namespace seesaw {
 namespace {
 
 // L = 1, vectors along rows. At place k all lanes read the same number (broadcast), each lane the neighbour of the one
@@ -183,7 +186,7 @@ void block(const Step* steps, int64_t count, const Chunk* chunks, const int32_t*
 
 }  // namespace
 
-std::vector<at::Tensor> seesaw::chain(const at::Tensor& x, const at::Tensor& steps, const at::Tensor& index,
+std::vector<at::Tensor> chain(const at::Tensor& x, const at::Tensor& steps, const at::Tensor& index,
                               const at::Tensor& values, at::IntArrayRef counts) {
   TORCH_CHECK(x.is_contiguous() && x.scalar_type() == at::kFloat && x.dim() > 0, "x: contiguous float32 (N, ...)");
   TORCH_CHECK(steps.is_contiguous() && steps.scalar_type() == at::kLong && steps.dim() == 2 &&
@@ -205,13 +208,13 @@ std::vector<at::Tensor> seesaw::chain(const at::Tensor& x, const at::Tensor& ste
                 "counts: they are not those of the steps");
   }
   std::vector<at::Tensor> outputs;
-  for (int64_t count : counts) outputs.push_back(at::empty({batch, count}, x.options()));
+  for (int64_t count : counts) outputs.push_back(empty({batch, count}));
   std::vector<float*> starts;
   for (auto& output : outputs) starts.push_back(output.data_ptr<float>());
   auto some = [&](int64_t begin, int64_t end) {
     alignas(64) float here[kHere];
     at::Tensor space;  // where the stack has too little room
-    if (room > kHere) space = at::empty({room}, x.options());
+    if (room > kHere) space = empty({room});
     float* begins = room > kHere ? space.data_ptr<float>() : here;
     for (int64_t n = begin; n < end; ++n) {
       std::vector<float*> to = starts;
@@ -228,4 +231,4 @@ std::vector<at::Tensor> seesaw::chain(const at::Tensor& x, const at::Tensor& ste
   return outputs;
 }
 
-TORCH_LIBRARY_IMPL(seesaw, CPU, m) { m.impl("chain", seesaw::chain); }
+}  // namespace seesaw

@@ -1,11 +1,10 @@
 // A convolution that is trained on the weights that exist: a run is a block of images in planes (planes.h).
 
-#include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
-
+#include "layers.h"
 #include "planes.h"
 #include "trained.h"
 
+namespace seesaw {
 namespace {
 
 constexpr int64_t kTile = 32;  // vectors of a run that all chunks go through before the next ones
@@ -28,6 +27,14 @@ at::Tensor placed(const Layer& layer, const at::Tensor& index, const Planes& pla
   return own;
 }
 
+// The tensors of a thread for gradients.
+struct Gradients {
+  at::Tensor in, gradient, back;
+  float* grown;
+};
+
+}  // namespace
+
 // x: (N, channels, height, width) float32. values: of all chunks. bias: (rows). geometry: kernel, stride, padding and
 // dilation. Gives (N, rows, ...), channels last.
 at::Tensor conv(const at::Tensor& x, const at::Tensor& values, const at::Tensor& bias, const at::Tensor& chunks,
@@ -40,9 +47,9 @@ at::Tensor conv(const at::Tensor& x, const at::Tensor& values, const at::Tensor&
   layer.index = own.data_ptr<int32_t>();
   layer.bias = start.data_ptr<float>();
   at::Tensor y =
-      at::empty({x.size(0), rows, planes.down.out, planes.across.out}, x.options(), at::MemoryFormat::ChannelsLast);
+      empty({x.size(0), rows, planes.down.out, planes.across.out}, at::kFloat, at::MemoryFormat::ChannelsLast);
   planes.blocks(x.size(0), [&] {
-    at::Tensor in = at::zeros({planes.total()}, x.options()), out = at::empty({rows * line}, x.options());
+    at::Tensor in = zeros({planes.total()}), out = empty({rows * line});
     return [&, in, out](int64_t first, int64_t count) {
       float *from = in.data_ptr<float>(), *to = out.data_ptr<float>();
       planes.in(pixels.data_ptr<float>(), first, count, from);
@@ -61,12 +68,6 @@ at::Tensor conv(const at::Tensor& x, const at::Tensor& values, const at::Tensor&
   return y;
 }
 
-// The tensors of a thread for gradients.
-struct Gradients {
-  at::Tensor in, gradient, back;
-  float* grown;
-};
-
 // gradient: (N, rows, ...). Gives the gradients of x (channels last; empty without `inputs`) and of the values.
 std::tuple<at::Tensor, at::Tensor> conv_backward(const at::Tensor& gradient, const at::Tensor& x,
                                                  const at::Tensor& values, const at::Tensor& chunks,
@@ -82,16 +83,16 @@ std::tuple<at::Tensor, at::Tensor> conv_backward(const at::Tensor& gradient, con
   at::Tensor own = placed(whole, index, planes, rows), pixels = last(x), results = last(gradient);
   whole.index = own.data_ptr<int32_t>();
   whole.line = line;
-  at::Tensor back = at::empty({0}, x.options()), grown = at::zeros({at::get_num_threads(), values.numel()}, x.options());
-  if (inputs) back = at::empty(x.sizes(), x.options(), at::MemoryFormat::ChannelsLast).zero_();
+  at::Tensor back = empty({0}), grown = zeros({at::get_num_threads(), values.numel()});
+  if (inputs) back = empty(x.sizes(), at::kFloat, at::MemoryFormat::ChannelsLast).zero_();
   auto lines = [&] {
     std::vector<int32_t> starts(rows);
     for (int64_t row = 0; row < rows; ++row) starts[row] = row * line;
     return starts;
   }();
   planes.blocks(x.size(0), [&] {
-    Gradients own = {at::zeros({planes.total()}, x.options()), at::zeros({rows * line + 8 * kLanes}, x.options()),
-                     at::empty({inputs ? planes.total() : 0}, x.options()),
+    Gradients own = {zeros({planes.total()}), zeros({rows * line + 8 * kLanes}),
+                     empty({inputs ? planes.total() : 0}),
                      grown.data_ptr<float>() + at::get_thread_num() * values.numel()};
     return [&, own](int64_t first, int64_t count) {
       float *in = own.in.data_ptr<float>(), *g = own.gradient.data_ptr<float>(), *to = own.back.data_ptr<float>();
@@ -116,9 +117,4 @@ std::tuple<at::Tensor, at::Tensor> conv_backward(const at::Tensor& gradient, con
   return {back, grown.sum(0).reshape(values.sizes())};
 }
 
-}  // namespace
-
-TORCH_LIBRARY_IMPL(seesaw, CPU, m) {
-  m.impl("conv", conv);
-  m.impl("conv_backward", conv_backward);
-}
+}  // namespace seesaw

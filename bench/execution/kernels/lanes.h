@@ -13,23 +13,23 @@
 #include <immintrin.h>
 #endif
 
-namespace {
+namespace seesaw {
 
 #define SEESAW_UNROLL _Pragma("GCC unroll 16")
 
 constexpr int kLanes = 16;
 #if defined(__AVX512F__)
 constexpr int kWidth = 16, kRegisters = 32;  // floats in a register, and registers
-constexpr const char* kVectors = "AVX-512";
+inline constexpr const char* kVectors = "AVX-512";
 #elif defined(__AVX2__)
 constexpr int kWidth = 8, kRegisters = 16;
-constexpr const char* kVectors = "AVX2";
+inline constexpr const char* kVectors = "AVX2";
 #elif defined(__aarch64__)
 constexpr int kWidth = 4, kRegisters = 32;
-constexpr const char* kVectors = "NEON";
+inline constexpr const char* kVectors = "NEON";
 #else
 constexpr int kWidth = 4, kRegisters = 16;
-constexpr const char* kVectors = "128 bits";
+inline constexpr const char* kVectors = "128 bits";
 #endif
 constexpr int kParts = kLanes / kWidth;
 
@@ -181,4 +181,4 @@ inline Part sums(Part* from) {
   return from[0];
 }
 
-}  // namespace
+}  // namespace seesaw

@@ -1,11 +1,9 @@
 // A linear layer that is trained on the weights that exist: a run is the batch, feature-major.
 
-#include <ATen/ops/empty.h>
-#include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
-
+#include "layers.h"
 #include "trained.h"
 
+namespace seesaw {
 namespace {
 
 // Shares of the features, in whole vectors, among the threads.
@@ -19,7 +17,7 @@ void in_blocks(int64_t features, int64_t stride, Some some) {
 
 // A batch (N, features) as (features, stride), the stride a multiple of kLanes; numbers past the batch are zero.
 at::Tensor across(const at::Tensor& x, int64_t stride) {
-  at::Tensor rows = x.contiguous(), turned = at::empty({x.size(1) * stride + kLanes * 8}, x.options());
+  at::Tensor rows = x.contiguous(), turned = empty({x.size(1) * stride + kLanes * 8});
   in_blocks(x.size(1), stride, [&](int64_t begin, int64_t end) {
     spread(rows.data_ptr<float>(), x.size(0), x.size(1), stride, nullptr, turned.data_ptr<float>(), begin, end);
   });
@@ -28,12 +26,14 @@ at::Tensor across(const at::Tensor& x, int64_t stride) {
 
 // The inverse of `across`: a batch (N, features).
 at::Tensor along_batch(const at::Tensor& turned, int64_t stride, int64_t batch, int64_t features) {
-  at::Tensor x = at::empty({batch, features}, turned.options());
+  at::Tensor x = empty({batch, features});
   in_blocks(features, stride, [&](int64_t begin, int64_t end) {
     collect(turned.data_ptr<float>(), nullptr, stride, batch, features, x.data_ptr<float>(), begin, end);
   });
   return x;
 }
+
+}  // namespace
 
 // x: (N, inputs) float32. values: of all chunks. bias: (rows). Gives (N, rows).
 at::Tensor linear(const at::Tensor& x, const at::Tensor& values, const at::Tensor& bias, const at::Tensor& chunks,
@@ -42,7 +42,7 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& values, const at::Tenso
   int64_t batch = x.size(0), stride = whole(batch), rows = bias.size(0);
   Layer layer = trained(values, chunks, index, stride);
   check(layer, x.size(1), rows);
-  at::Tensor start = bias.contiguous(), in = across(x, stride), out = at::empty({rows, stride}, x.options());
+  at::Tensor start = bias.contiguous(), in = across(x, stride), out = empty({rows, stride});
   layer.bias = start.data_ptr<float>();
   Step step = {};
   step.outer = step.inner = 1;
@@ -63,14 +63,14 @@ std::tuple<at::Tensor, at::Tensor> linear_backward(const at::Tensor& gradient, c
   int64_t batch = x.size(0), stride = whole(batch), work = values.numel() * stride;
   Layer layer = trained(values, chunks, index, stride);
   check(layer, x.size(1), gradient.size(1));
-  at::Tensor in = across(x, stride), turned = across(gradient, stride), grown = at::zeros_like(values);
+  at::Tensor in = across(x, stride), turned = across(gradient, stride), grown = zeros(values.sizes());
   const float* g = turned.data_ptr<float>();
   in_shares(layer.count, work, [&](int64_t begin, int64_t end) {
     for (const Chunk* c = layer.chunks + begin; c < layer.chunks + end; ++c)
       kGrow[c->rows](layer, *c, in.data_ptr<float>(), g, grown.data_ptr<float>());
   });
-  if (!inputs) return {at::empty({0}, x.options()), grown};
-  at::Tensor back = at::zeros({x.size(1), stride}, x.options());
+  if (!inputs) return {empty({0}), grown};
+  at::Tensor back = zeros({x.size(1), stride});
   constexpr int64_t kSome = 2;  // vectors of lanes at once: their inputs and outputs stay in the cache
   int64_t tiles = (stride + kSome * kLanes - 1) / (kSome * kLanes);
   in_shares(tiles, work, [&](int64_t begin, int64_t end) {
@@ -84,9 +84,4 @@ std::tuple<at::Tensor, at::Tensor> linear_backward(const at::Tensor& gradient, c
   return {along_batch(back, stride, batch, x.size(1)), grown};
 }
 
-}  // namespace
-
-TORCH_LIBRARY_IMPL(seesaw, CPU, m) {
-  m.impl("linear", linear);
-  m.impl("linear_backward", linear_backward);
-}
+}  // namespace seesaw

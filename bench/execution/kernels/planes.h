@@ -8,10 +8,11 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "runs.h"
+#include <vector>
+
 #include "trained.h"
 
-namespace {
+namespace seesaw {
 
 constexpr int64_t kBlock = 1 << 17;  // floats of a block, about: it stays in the cache of a core
 
@@ -124,4 +125,4 @@ struct Planes {
   }
 };
 
-}  // namespace
+}  // namespace seesaw

@@ -27,27 +27,39 @@ def decide(policy: Policy, states: list[State], logits: Tensor) -> list[Tensor]:
     return [leave(policy.leaves(scores, state) & valid) for state in states]
 
 
-def leaves_now(policy: Policy, state: State) -> Callable[[Tensor], Tensor]:
-    """The same decision for `Net.walk`, as a function of logits (exits so far, n, classes): boolean (n,)."""
+YES, NO = torch.tensor([True]), torch.tensor([False])
 
-    def decision(logits: Tensor) -> Tensor:
+
+class Decision:
+    """A policy's decision at one operating point: which of the samples still on their way leave now.
+
+    Attributes:
+        policy: whose it is.
+        state: the operating point.
+    """
+
+    def __init__(self, policy: Policy, state: State) -> None:
+        self.policy, self.state = policy, state
+        plain = type(policy).leaves is Policy.leaves
+        self._bounds = state["thresholds"].tolist() if plain else None
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """From logits (exits so far, n, classes) to boolean (n,)."""
+        if self._bounds is not None and logits.shape[1] == 1 and logits.is_cpu:
+            return self._alone(logits.float(), self._bounds)
         values = logits.float().cpu()
-        ready = policy.leaves(policy.score(values), state)[-1] & ~values[-1].isnan().any(-1)
+        ready = self.policy.leaves(self.policy.score(values), self.state)[-1] & ~values[-1].isnan().any(-1)
         return ready.to(logits.device)
 
-    if type(policy).leaves is not Policy.leaves:
-        return decision
-    bounds, yes, no = state["thresholds"].tolist(), torch.tensor([True]), torch.tensor([False])
-
-    def decision_alone(logits: Tensor) -> Tensor:
+    def _alone(self, values: Tensor, bounds: list[float]) -> Tensor:
         """The decision for one sample, by numbers: an operation on tensors takes as long as a small layer."""
-        if logits.shape[1] != 1 or not logits.is_cpu:
-            return decision(logits)
-        values = logits.float()
-        reached = policy.score(values).tolist()[-1][0] >= bounds[len(values) - 1]
-        return yes if reached and not any(map(math.isnan, values[-1].tolist()[0])) else no
+        reached = self.policy.score(values).tolist()[-1][0] >= bounds[len(values) - 1]
+        return YES if reached and not any(map(math.isnan, values[-1].tolist()[0])) else NO
 
-    return decision_alone
+
+def leaves_now(policy: Policy, state: State) -> Decision:
+    """The same decision for `Net.walk`, as a function of logits (exits so far, n, classes): boolean (n,)."""
+    return Decision(policy, state)
 
 
 def apart(verb: Callable[..., Any], *arguments: Any) -> Any:

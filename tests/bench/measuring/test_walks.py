@@ -5,10 +5,12 @@ from torch import nn
 from baselines.policies.confidence import Confidence
 from baselines.policies.patience import Patience
 from baselines.policies.random import Random
+from bench.execution.backends import chained
 from bench.kinds.build import assemble
 from bench.measuring.walks import Walker, execute, walked, without_early_exits
 from bench.network.linked import Linked
 from bench.network.net import Net, Sample
+from bench.network.walk import walk as python_walk
 from bench.replay.exits.decide import decide, leaves_now
 from bench.replay.exits.shipped import Shipped
 from bench.replay.trace import Trace
@@ -70,6 +72,35 @@ def test_a_batch_is_run_in_the_way_of_the_size_that_is_nearest_below(subject):
     for count in (1, 3, 4, 32):
         walker(x[:count], lambda logits: torch.ones(logits.shape[1], dtype=torch.bool))
     assert used == [(1, 1), (1, 3), (8, 4), (8, 32)]
+
+
+def test_a_walk_through_chains_is_one_native_call_and_one_through_other_kernels_is_not(
+    compiler, subject, monkeypatch
+):
+    net, x, trace = subject
+    walker = Walker(net, x, sizes=(1, 8))
+    own = {1: chains_of(net, x, 1), 8: [part.run for part in net.stretches()]}
+    walker.runs = own
+    by_python = []
+    monkeypatch.setattr(
+        "bench.measuring.walks.walk", lambda *of: by_python.append(len(of[1])) or python_walk(*of)
+    )
+    one = shipped(trace)[0]
+    leave, expected = leaves_now(one.policy, one.state), decide(one.policy, [one.state], trace.logits)[0]
+    for size in (1, 3, 4, 32):  # four come through the kernels of the size 8
+        taken = [walker(batch, leave).exits for batch in x.split(size)]
+        assert torch.equal(torch.cat(taken), expected)
+    assert set(by_python) == {4, 32}
+    assert 0 < walker.inside < 10
+
+
+def chains_of(net, x, lanes):
+    """The chains from exit to exit."""
+    chains = []
+    for part in net.stretches():
+        chains.append(chained(part, x, lanes=lanes))
+        x = part.run(x)[0]
+    return chains
 
 
 def test_without_early_heads_the_answer_is_the_same_and_the_network_is_left_alone(subject):

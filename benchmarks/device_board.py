@@ -27,6 +27,7 @@ from bench import (
     choose,
     hide,
     load,
+    maskable,
 )
 from bench.kinds.build import untrained
 from bench.kinds.policy import FORMULAS
@@ -84,16 +85,14 @@ def network(record: Record) -> Net:
     if isinstance(plugin, Predefined):
         plugin.prepare(net, Seed(record.seed))  # type: ignore[arg-type]
     else:
+        modules = maskable(net, heads=True)
         for layer in record.layers:
-            module = net.get_submodule(layer.name)
-            count = round(layer.density * module.weight.numel())
             if layer.density < 1:
-                kept = torch.randperm(module.weight.numel())[:count]
+                weight = modules[layer.name].weight
+                kept = torch.randperm(weight.numel())[: round(layer.density * weight.numel())]
                 hide(
-                    module,
-                    torch.zeros(module.weight.numel(), dtype=torch.bool)
-                    .index_fill(0, kept, True)
-                    .view_as(module.weight),
+                    modules[layer.name],
+                    torch.zeros(weight.numel(), dtype=torch.bool).index_fill(0, kept, True).view_as(weight),
                 )
     return net.eval()
 

@@ -66,6 +66,10 @@ def _plugins(deployment: DeploymentRecord) -> Iterator[str]:
     for side in (deployment.device, deployment.server):
         if side.profile.name in ("scaled", "published", "predicted") and side.time != "modelled":
             yield f"{side.profile.spec} is a model, and its times stand there as measured."
+        if side.profile.name in ("recorded", "published", "profile") and (
+            side.by_layer or side.told is not None
+        ):
+            yield f"{side.profile.spec} predicts nothing, and policies are told predictions."
         if (side.watts is None) != (side.energy == "unknown"):
             yield f"{side.profile.spec} has a power whose source is unknown, or none of a known source."
     specs = [one.spec for one in deployment.players]

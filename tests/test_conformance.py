@@ -12,7 +12,7 @@ from bench.testing import check
 NEEDS_FILES = {
     *("cifar10", "cifar100", "mnist", "fashion-mnist", "folder", "imagenet", "tiny-imagenet"),
     *("imdb", "mrpc", "qqp", "rte", "scitail", "snli", "sst2", "yelp"),
-    *("bert", "module", "predicted", "profile"),
+    *("bert", "module", "believed", "predicted", "profile"),
 }
 """Plugins that read files; tests/tasks and tests/baselines make some for each."""
 

@@ -76,12 +76,8 @@ def side_faults(side: Side) -> Iterator[str]:
     """A sentence for each fault of a profile by itself."""
     if side.profile.name in ("scaled", "published", "predicted") and side.time != "modelled":
         yield f"{side.profile.spec} is a model, and its times stand there as measured."
-    if (
-        side.by_layer
-        and side.profile.name in ("recorded", "profile", "published", "scaled")
-        and "predicted" not in side.profile.spec
-    ):
-        yield f"{side.profile.spec} has times of whole stages, and they stand there as sums of predictions for each layer."
+    if side.profile.name in ("recorded", "published", "profile") and (side.by_layer or side.told is not None):
+        yield f"{side.profile.spec} predicts nothing, and policies are told predictions."
     if (side.watts is None) != (side.energy == "unknown"):
         yield f"{side.profile.spec} has a power whose source is unknown, or none of a known source."
 

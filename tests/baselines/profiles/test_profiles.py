@@ -46,6 +46,9 @@ def test_a_believed_profile_is_counted_by_one_and_told_by_another():
     assert one.told.device == pytest.approx([0.0, 4e-3, 8e-3, 12e-3])
     assert one.told.server == pytest.approx([12e-3, 8e-3, 4e-3, 0.0])
     assert not one.by_layer
+    slower = times('scaled[of="believed[by=scaled]",by=2]')
+    assert slower.told.device == pytest.approx([0.0, 20e-3, 40e-3, 60e-3])
+    assert slower.device == pytest.approx((0.0, 2e-3, 4e-3, 6e-3))
     assert one.source.endswith(f"policies are told {one.told.source}")
     side = Side.of(named(choose(Profile, 'believed[by="scaled[by=4]"]')), one)
     assert side.times().told == one.told

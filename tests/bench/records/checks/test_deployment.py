@@ -19,6 +19,7 @@ MAY_PASS = {
     "of a profile: only the profile can tell, and nothing is computed from it": {
         "device.disturbed", "device.exits.*", "device.heads.*", "device.server.*", "device.source", "server.source",
     },
+    "of a scaled profile: only the one that it scales can tell, and policies alone look at it": {"device.by_layer"},
     "who announces a plugin": {
         "players.*.origin", "device.profile.origin", "server.profile.origin", "way.channel.origin",
         *(f"part.setup.{kind}.origin" for kind in (

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench.errors import SeesawError
 from bench.network.net import Net
 from bench.network.operators import COUNTED, Uncounted
 from bench.network.sparse.mask import Layer, density, layers, mask_of, sharing
@@ -80,13 +81,23 @@ def count(net: Net, shape: tuple[int, ...] | None = None) -> Count:
     Args:
         net: stays as it is.
         shape: of another sample than the net's own.
+
+    Raises:
+        SeesawError: a part needs numbers, not only shapes, to run.
     """
     ghost = copy.deepcopy(net).to("meta").eval()
     x = replace(net.sample, shape=shape or net.sample.shape).blank(device="meta")
     counter, uncounted = FlopCounterMode(display=False, custom_mapping=COUNTED), Uncounted()
     places = _Places(ghost, counter)
-    with torch.no_grad(), uncounted, counter:
-        ghost(x)
+    try:  # what a stage makes while it runs, such as a range of places, is on the meta device too
+        with torch.device("meta"), torch.no_grad(), uncounted, counter:
+            ghost(x)
+    except RuntimeError as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise SeesawError(
+            f"MACs are counted by shapes alone, and {places.part or 'the network'} needs numbers ({reason}). Compute what does "
+            "not hang on the input beforehand, as a buffer, and leave out operators that PyTorch has for no meta tensors."
+        ) from error
     costly = uncounted.costly(counter.get_total_flops() // 2)
     cheap = {name: calls for name, calls in uncounted.calls.items() if name not in costly}
     return Count(places.parts, places.layers, cheap, costly)

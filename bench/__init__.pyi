@@ -171,9 +171,9 @@ from .records.graph import Graph as Graph
 from .records.graph import Operation as Operation
 from .records.graph import OperationTimes as OperationTimes
 from .records.graph import Rows as Rows
+from .records.profile import Estimates as Estimates
 from .records.profile import PartTimes as PartTimes
 from .records.profile import ProfileFile as ProfileFile
-from .records.profile import Told as Told
 from .records.reading import Reading as Reading
 from .records.record import Record as Record
 from .records.record import load as load

@@ -130,7 +130,7 @@ def page(records: list[Record], args: argparse.Namespace) -> str:
     return "\n".join(lines) + "\n"
 
 
-def tell(line: str) -> None:
+def report(line: str) -> None:
     """Say how far it is, beside the tables."""
     print(line, file=sys.stderr, flush=True)
 
@@ -158,9 +158,9 @@ def main() -> int:
         for request in requests(args):
             resolved = ResolvedRun.of(request)
             if not resolved.is_done and args.only_write:
-                tell(f"Seed {request.seed} has no record below {args.records}, and is left out.")
+                report(f"Seed {request.seed} has no record below {args.records}, and is left out.")
                 continue
-            tell(
+            report(
                 f"Seed {request.seed}: read from {resolved.path}."
                 if resolved.is_done
                 else f"Seed {request.seed}: trains, or goes on where it was stopped; {len(request.codecs)} codecs."

@@ -33,7 +33,7 @@ class Predicted(Profile):
     """A device by regressions for each kind of layer, from networks that were timed on it: modelled."""
 
     of: str = ""
-    """folder with files of seesaw profile --graph, of other networks, all from that device"""
+    """folder with files of seesaw profile --layers or --graph, all from that device"""
     clock: Clock = "wall"
     """whose seconds are learnt: the wall's, or the processor's, which other programs move less"""
     watts: Positive | None = None

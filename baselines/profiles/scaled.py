@@ -1,6 +1,6 @@
 """Scaled: another profile's device, some times slower. A model, whatever it is made from."""
 
-from bench import Graph, OperationTimes, PartTimes, Positive, Profile, ProfileSpec, Record, Told, choose
+from bench import Estimates, Graph, OperationTimes, PartTimes, Positive, Profile, ProfileSpec, Record, choose
 
 
 class Scaled(Profile):
@@ -31,12 +31,12 @@ class Scaled(Profile):
             watts=self.watts,
             energy="unknown" if self.watts is None else "modelled",
             by_layer=inner.by_layer,
-            told=None if inner.told is None else self._told(inner.told),
+            estimates=None if inner.estimates is None else self._estimated(inner.estimates),
         )
 
-    def _told(self, told: Told) -> Told:
-        device, server = ([self.by * one for one in side] for side in (told.device, told.server))
-        return Told(source=f"{self.by:g} x {told.source}", device=device, server=server)
+    def _estimated(self, inner: Estimates) -> Estimates:
+        device, server = ([self.by * one for one in side] for side in (inner.device, inner.server))
+        return Estimates(source=f"{self.by:g} x {inner.source}", device=device, server=server)
 
     def operations(self, graph: Graph) -> OperationTimes:
         inner = choose(Profile, self.of).plugin.operations(graph)

@@ -78,8 +78,8 @@ class Known:
     """What a device has been given before the first request.
 
     Attributes:
-        arms: cuts with codecs, records of `ARM`; the last one computes all on the device. Their seconds are what the device has
-            been told, which may be predictions.
+        arms: cuts with codecs, records of `ARM`; the last one computes all on the device. Their seconds are those to decide by,
+            which may be predictions.
         codecs: specs, by number.
         inputs: numbers in one input.
         whole: seconds of the whole network on the device, without early exits.

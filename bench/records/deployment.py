@@ -12,7 +12,7 @@ from pydantic import Field
 from bench.plugins.plugin import Count, Positive, Share, Whole
 from bench.records.checks.deployment import contradictions, disputes
 from bench.records.compare import SAME, Compared
-from bench.records.profile import Origin, PartTimes, Told
+from bench.records.profile import Estimates, Origin, PartTimes
 from bench.records.sealed import MAX_SEED, Block, Digest, Sealed, digest, slug
 from bench.records.setup import Named, Setup, task_of
 from bench.records.stream import StreamPart
@@ -62,9 +62,9 @@ class Side(Block):
     batches: list[tuple[Annotated[int, Field(ge=2)], list[Amount]]] = Field(default_factory=list)
     """batch size, and seconds from each cut to the last answer for the whole batch, rising; empty where the server takes one by one"""
     by_layer: bool = False
-    """whether what policies are told are sums of what regressions for each kind of layer predict"""
-    told: Told | None = None
-    """what policies are told in place of `device` and `server`; none where they are told these"""
+    """whether the seconds that policies decide by are sums of what regressions for each kind of layer predict"""
+    estimates: Estimates | None = None
+    """what policies decide by in place of `device` and `server`; none where they decide by these"""
 
     @classmethod
     def of(cls, profile: Named, times: PartTimes, largest: int = 1) -> Side:
@@ -77,7 +77,7 @@ class Side(Block):
             device=list(times.device), server=list(times.server), exits=list(times.exits), heads=list(times.heads),
             encoders=[(*key, one) for key, one in times.encoders.items()],
             decoders=[(*key, one) for key, one in times.decoders.items()],
-            batches=[(size, list(times.batches[size])) for size in sizes], by_layer=times.by_layer, told=times.told,
+            batches=[(size, list(times.batches[size])) for size in sizes], by_layer=times.by_layer, estimates=times.estimates,
         )  # fmt: skip
 
     def times(self) -> PartTimes:
@@ -88,7 +88,7 @@ class Side(Block):
             encoders={(cut, codec): seconds for cut, codec, seconds in self.encoders},
             decoders={(cut, codec): seconds for cut, codec, seconds in self.decoders}, watts=self.watts, energy=self.energy,
             disturbed=self.disturbed, batches={size: tuple(seconds) for size, seconds in self.batches}, by_layer=self.by_layer,
-            told=self.told,
+            estimates=self.estimates,
         )  # fmt: skip
 
 

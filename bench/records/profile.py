@@ -41,8 +41,8 @@ class Timing(Block):
     """of one call, for the whole batch"""
 
 
-class Told(Block):
-    """What policies are told of a side's seconds, where that is another thing than what these are."""
+class Estimates(Block):
+    """The seconds of a side that policies decide by, where they are other ones than those that requests take."""
 
     source: str
     device: list[Annotated[float, Field(ge=0)]]
@@ -180,8 +180,8 @@ class PartTimes:
         disturbed: whether other programs had the processor while a part was timed, so that nothing is ranked by it.
         batches: seconds as in `server` by batch size, for the whole batch; sizes above one, those that are known.
         disturbed_batches: sizes of which other programs disturbed a timing of the server's parts.
-        by_layer: whether what policies are told are sums of what regressions for each kind of layer predict.
-        told: what policies are told in place of `device` and `server`; none where they are told these.
+        by_layer: whether the seconds that policies decide by are sums of what regressions for each kind of layer predict.
+        estimates: what policies decide by in place of `device` and `server`; none where they decide by these.
 
     Raises:
         SeesawError: a number is negative, infinite or none.
@@ -201,7 +201,7 @@ class PartTimes:
     batches: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     disturbed_batches: frozenset[int] = frozenset()
     by_layer: bool = False
-    told: Told | None = None
+    estimates: Estimates | None = None
 
     def __post_init__(self) -> None:
         seconds = (
@@ -212,7 +212,7 @@ class PartTimes:
             *self.encoders.values(),
             *self.decoders.values(),
             *(one for batch in self.batches.values() for one in batch),
-            *(() if self.told is None else (*self.told.device, *self.told.server)),
+            *(() if self.estimates is None else (*self.estimates.device, *self.estimates.server)),
         )
         if not all(math.isfinite(one) and one >= 0 for one in (*seconds, self.watts or 0.0)):
             raise SeesawError(
@@ -230,7 +230,10 @@ class PartTimes:
             or len(self.server) != cuts
             or {len(self.exits), len(self.heads)} != {exits}
             or any(len(one) != cuts for one in self.batches.values())
-            or (self.told is not None and {len(self.told.device), len(self.told.server)} != {cuts})
+            or (
+                self.estimates is not None
+                and {len(self.estimates.device), len(self.estimates.server)} != {cuts}
+            )
         ):
             raise SeesawError(
                 f"A profile ({self.source}) has {len(self.device)} cuts and {len(self.heads)} exits, and the network has {cuts} "

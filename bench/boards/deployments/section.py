@@ -92,12 +92,12 @@ class Section:
         words += ["the device then answers by its own exit"] if c.fallback else []
         modelled = f" Modelled: {'; '.join(one.modelled)}." if one.modelled else " All times are measured."
         disturbed = " Some were disturbed by other programs." if self.disturbed else ""
-        told = "".join(
-            _told(name, side)
+        estimated = "".join(
+            _estimated(name, side)
             for name, side in (("device", one.device), ("server", one.server))
-            if side.told is not None
+            if side.estimates is not None
         )
-        return "; ".join(words) + "." + modelled + disturbed + told
+        return "; ".join(words) + "." + modelled + disturbed + estimated
 
     @property
     def ranked(self) -> bool:
@@ -154,21 +154,21 @@ class Section:
         )
 
 
-def _told(name: str, side: Side) -> str:
-    """How far what policies are told of a side is off, in a sentence."""
-    told = side.told
-    if told is None:
+def _estimated(name: str, side: Side) -> str:
+    """How far the seconds are off that policies decide by, in a sentence."""
+    estimates = side.estimates
+    if estimates is None:
         return ""
     pairs = [
-        *zip(told.device[1:], side.device[1:], strict=True),
-        *zip(told.server[:-1], side.server[:-1], strict=True),
+        *zip(estimates.device[1:], side.device[1:], strict=True),
+        *zip(estimates.server[:-1], side.server[:-1], strict=True),
     ]
     off = sorted(abs(guess / taken - 1) for guess, taken in pairs if taken > 0)
-    whole = f"{seconds(told.device[-1])} for the whole network, which takes {seconds(side.device[-1])}"
+    whole = f"{seconds(estimates.device[-1])} for the whole network, which takes {seconds(side.device[-1])}"
     parts = (
         f"; its parts are off by {off[len(off) // 2]:.0%} in the median, {off[-1]:.0%} at most" if off else ""
     )
-    return f" Policies are told of the {name} what is predicted: {whole}{parts}."
+    return f" Policies decide by predictions of the {name}: {whole}{parts}."
 
 
 def _short(spec: str) -> str:

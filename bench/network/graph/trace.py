@@ -130,7 +130,9 @@ def _changes_its_input(node: fx.Node) -> bool:
         return _ends_in_one_underscore(str(node.target))
     if node.op != "call_function":
         return False
-    named = _ends_in_one_underscore(getattr(node.target, "__name__", ""))
+    # Python's own or_ and and_ end so too, as the words are taken
+    is_operator = getattr(node.target, "__module__", "") == operator.or_.__module__
+    named = not is_operator and _ends_in_one_underscore(getattr(node.target, "__name__", ""))
     return node.target in IN_PLACE or named or _inplace_argument(node) is True
 
 

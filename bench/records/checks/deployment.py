@@ -76,8 +76,10 @@ def side_faults(side: Side) -> Iterator[str]:
     """A sentence for each fault of a profile by itself."""
     if side.profile.name in ("scaled", "published", "predicted") and side.time != "modelled":
         yield f"{side.profile.spec} is a model, and its times stand there as measured."
-    if side.profile.name in ("recorded", "published", "profile") and (side.by_layer or side.told is not None):
-        yield f"{side.profile.spec} predicts nothing, and policies are told predictions."
+    if side.profile.name in ("recorded", "published", "profile") and (
+        side.by_layer or side.estimates is not None
+    ):
+        yield f"{side.profile.spec} predicts nothing, and policies decide by predictions."
     if (side.watts is None) != (side.energy == "unknown"):
         yield f"{side.profile.spec} has a power whose source is unknown, or none of a known source."
 
@@ -108,12 +110,12 @@ def _arms(deployment: DeploymentRecord) -> Iterator[str]:
         ) or cuts < 2:
             yield f"The profile of the {name} is not of {counted(cuts, 'cut')} and {counted(exits, 'exit')}."
             return
-        if side.told is not None and (
-            {len(side.told.device), len(side.told.server)} != {cuts}
-            or side.told.device[0]
-            or side.told.server[-1]
+        if side.estimates is not None and (
+            {len(side.estimates.device), len(side.estimates.server)} != {cuts}
+            or side.estimates.device[0]
+            or side.estimates.server[-1]
         ):
-            yield f"What policies are told of the {name} is not of {counted(cuts, 'cut')}."
+            yield f"The seconds of the {name} that policies decide by are not of {counted(cuts, 'cut')}."
     pairs = [(arm.cut, arm.codec) for arm in deployment.arms]
     last = cuts - 1
     if (

@@ -75,7 +75,7 @@ class Game:
 
     @property
     def arms(self) -> np.ndarray:
-        """Cuts with codecs, records of `ARM`, with the seconds that are counted; `known.arms` has what policies are told."""
+        """Cuts with codecs, records of `ARM`, with the seconds that are counted; `known.arms` has those that policies decide by."""
         return self.known.arms if self.counted is None else self.counted
 
 
@@ -142,11 +142,11 @@ def game_of(
         or conditions.tail_seconds * conditions.tail_watts
     )
     radio = float(conditions.watts.mean()) if has_radio else math.nan
-    told = _told(arms, device, server)
-    known_whole = device.device[-1] if device.told is None else device.told.device[-1]
-    known_reach = (
-        costs.reach if device.told is None else np.array([device.told.device[stage + 1] for stage in stages])
-    )
+    estimated = _estimated(arms, device, server)
+    known_whole = device.device[-1] if device.estimates is None else device.estimates.device[-1]
+    known_reach = costs.reach
+    if device.estimates is not None:
+        known_reach = np.array([device.estimates.device[stage + 1] for stage in stages])
     untimed = [
         f"{side} ({', '.join(missing)})"
         for side, times in (("encoders", device.encoders), ("decoders", server.decoders))
@@ -157,7 +157,7 @@ def game_of(
         batching = batching_of(arms, server.server, server.batches, terms.largest, terms.wait)
     return Game(
         Known(
-            told, codecs, inputs, known_whole, (costs.watts, radio), float(conditions.joules_per_byte.mean()),
+            estimated, codecs, inputs, known_whole, (costs.watts, radio), float(conditions.joules_per_byte.mean()),
             (conditions.tail_seconds, conditions.tail_watts), (device.by_layer, server.by_layer),
             known_reach, costs.heads, np.ascontiguousarray(costs.confidences[:, known]), (answers == labels)[:, known],
         ),
@@ -168,20 +168,20 @@ def game_of(
         np.flatnonzero(~known),
         tuple(untimed),
         batching,
-        None if told is arms else arms,
+        None if estimated is arms else arms,
     )  # fmt: skip
 
 
-def _told(arms: np.ndarray, device: PartTimes, server: PartTimes) -> np.ndarray:
-    """The arms with the seconds that policies are told; those of codecs and heads are as they are."""
-    if device.told is None and server.told is None:
+def _estimated(arms: np.ndarray, device: PartTimes, server: PartTimes) -> np.ndarray:
+    """The arms with the seconds that policies decide by; those of codecs and heads are as they are."""
+    if device.estimates is None and server.estimates is None:
         return arms
-    told, cuts = arms.copy(), arms["cut"].astype(int)
-    if device.told is not None:
-        told["device"] += np.subtract(device.told.device, device.device)[cuts]
-    if server.told is not None:
-        told["server"] += np.subtract(server.told.server, server.server)[cuts]
-    return told
+    found, cuts = arms.copy(), arms["cut"].astype(int)
+    if device.estimates is not None:
+        found["device"] += np.subtract(device.estimates.device, device.device)[cuts]
+    if server.estimates is not None:
+        found["server"] += np.subtract(server.estimates.server, server.server)[cuts]
+    return found
 
 
 def _macs(run: Record, cut: int) -> tuple[float, float]:

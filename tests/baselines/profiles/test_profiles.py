@@ -40,18 +40,18 @@ def test_a_published_board_takes_its_seconds_from_macs():
     assert "pixel-4-gpu" in one.source
 
 
-def test_a_believed_profile_is_counted_by_one_and_told_by_another():
+def test_a_believed_profile_counts_by_one_and_lets_policies_decide_by_another():
     one = times('believed[of="recorded[watts=3]",by="scaled[by=4]"]')
     assert (one.device, one.watts, one.time) == (times("recorded").device, 3.0, "measured")
-    assert one.told.device == pytest.approx([0.0, 4e-3, 8e-3, 12e-3])
-    assert one.told.server == pytest.approx([12e-3, 8e-3, 4e-3, 0.0])
+    assert one.estimates.device == pytest.approx([0.0, 4e-3, 8e-3, 12e-3])
+    assert one.estimates.server == pytest.approx([12e-3, 8e-3, 4e-3, 0.0])
     assert not one.by_layer
     slower = times('scaled[of="believed[by=scaled]",by=2]')
-    assert slower.told.device == pytest.approx([0.0, 20e-3, 40e-3, 60e-3])
+    assert slower.estimates.device == pytest.approx([0.0, 20e-3, 40e-3, 60e-3])
     assert slower.device == pytest.approx((0.0, 2e-3, 4e-3, 6e-3))
-    assert one.source.endswith(f"policies are told {one.told.source}")
+    assert one.source.endswith(f"policies decide by {one.estimates.source}")
     side = Side.of(named(choose(Profile, 'believed[by="scaled[by=4]"]')), one)
-    assert side.times().told == one.told
+    assert side.times().estimates == one.estimates
     with pytest.raises(SeesawError, match="Name a profile for each of of= and by="):
         times('believed[of="believed[by=recorded]",by=recorded]')
 

@@ -143,7 +143,7 @@ def test_neurosurgeon_counts_what_the_bytes_and_the_tail_of_the_radio_take():
     )
 
 
-def test_policies_decide_by_what_they_are_told_and_are_billed_what_it_takes():
+def test_policies_decide_by_estimates_and_are_billed_what_it_takes():
     of = game(steady(1e5), scale=5.0)
     come = requests(of, rate=1)
     arms = of.known.arms.copy()
@@ -152,7 +152,7 @@ def test_policies_decide_by_what_they_are_told_and_are_billed_what_it_takes():
     for spec in ("dynamic", "neurosurgeon"):
         by_layer = replace(fooled, known=replace(fooled.known, by_layer=(True, True)))
         one = played(spec, by_layer, come)
-        assert (one.arms[10:] < len(arms) - 1).all(), "what is told of the device is dear"
+        assert (one.arms[10:] < len(arms) - 1).all(), "by the estimate the device is dear"
     alone = played("always-device", fooled, come)
     assert (alone.moments == played("always-device", of, come).moments).all()
     best = played("best-fixed", fooled, come)

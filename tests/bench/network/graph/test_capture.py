@@ -178,7 +178,12 @@ def by_batch(self, x):
     return x.reshape(x.shape[0] * 8, 1, x.shape[2], x.shape[3]).reshape(x.shape[0], 8, x.shape[2], -1)
 
 
-@pytest.mark.parametrize("between", [in_place, by_batch])
+def by_masks(self, x):
+    """Python's `or` and `and` of tensors, whose names end as those of what works in place."""
+    return x * ((x > 1) | (x < 0.5)).to(x.dtype) * ((x < 3) & (x > -3)).to(x.dtype)
+
+
+@pytest.mark.parametrize("between", [in_place, by_batch, by_masks])
 def test_what_works_in_place_or_counts_the_batch_may_be_cut(between):
     module = Body(between)
     x = torch.randn(2, 3, 16, 16)

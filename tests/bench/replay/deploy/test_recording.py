@@ -114,20 +114,22 @@ def test_a_server_that_batches_is_recorded_checked_and_made_again(deployed, tmp_
         Deployment.of(network, channel, (device, unprofiled), circumstances)
 
 
-def test_what_policies_are_told_is_recorded_shown_and_told_again(deployed, tmp_path):
-    told = 'believed[of="scaled[by=30]",by="scaled[by=45]"]'
-    record = deployed(tmp_path, policies=("always-device", "dynamic"), profile=told).sealed()
+def test_what_policies_decide_by_is_recorded_shown_and_played_again(deployed, tmp_path):
+    guessed = 'believed[of="scaled[by=30]",by="scaled[by=45]"]'
+    record = deployed(tmp_path, policies=("always-device", "dynamic"), profile=guessed).sealed()
     plain = deployed(tmp_path, policies=("always-device", "dynamic"), profile="scaled[by=30]")
     assert record.faults() == []
     assert again(record, Store(tmp_path / "records", tmp_path / "runs")).sealed() == record
     assert record.outcomes[0] == plain.outcomes[0], "what is always on the device decides by no time"
     assert record.outcomes[1].plays != plain.outcomes[1].plays
     (section,) = sections([record])
-    assert "Policies are told of the device what is predicted: " in section.about
+    assert "Policies decide by predictions of the device: " in section.about
     assert "its parts are off by 50% in the median, 50% at most" in section.about
-    shorter = record.device.told.model_copy(update={"device": [0.0]})
-    side = record.device.model_copy(update={"told": shorter})
-    assert any("told of the device" in one for one in record.model_copy(update={"device": side}).faults())
+    shorter = record.device.estimates.model_copy(update={"device": [0.0]})
+    side = record.device.model_copy(update={"estimates": shorter})
+    assert any(
+        "that policies decide by" in one for one in record.model_copy(update={"device": side}).faults()
+    )
 
 
 def test_a_draft_is_never_loaded(deployed, tmp_path):

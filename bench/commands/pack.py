@@ -65,8 +65,8 @@ def pack(
     times longer by PyTorch's dense kernels. ONNX files and exported programs hold zeros too, for tools without
     masks. `--c` writes `PART/model.h` and `model.c`: C99 and the standard library alone, which runs up to the next
     exit, decides there by the policies that can be said in C, and writes the feature as bytes; with `--values int8`
-    it computes with int8 from end to end, and what that costs over the test split is printed and kept. Parts by exit come with the policies of the run, each at the point at
-    which one would ship it.
+    it computes with int8 from end to end, and what that costs over the test split is printed and kept. Parts by exit
+    come with the policies of the run, each at the point at which one would ship it.
 
     Examples:
       seesaw pack leaderboards/records/digits-v1/resnet_sparse-9b9b82ee7b4c/seed0.json --cut 4 --out shipped

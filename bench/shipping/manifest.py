@@ -88,7 +88,7 @@ class Int8Exit(BaseModel):
     right: Samples
     """answered rightly by the C of int8"""
     network: Samples
-    """answered rightly by the network"""
+    """answered rightly by the network before its weights were rounded"""
     alike: Samples
     """with the same answer, right or wrong"""
     python: Samples | None

@@ -6,6 +6,7 @@ exported PyTorch program. Every file is read back and run on real inputs beside 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -67,6 +68,7 @@ class Shipment:
         calibration: inputs of the calibration split, from which C of int8 has its scales; None where there is none.
         split: gives the test split in batches, inputs as the network takes them and labels, on which the answers of int8 are
             counted; None where there is none.
+        original: the network before its weights were rounded; None until it is packed, and where none were.
         written: the files so far.
         manifest: of the packed parts, once they are written.
     """
@@ -83,6 +85,7 @@ class Shipment:
     codec: tuple[str, Codec] | None = None
     calibration: Tensor | None = None
     split: Callable[[], Iterator[tuple[Tensor, Tensor]]] | None = None
+    original: Net | None = None
     written: list[Written] = field(default_factory=list)
     manifest: Manifest | None = None
 
@@ -103,6 +106,8 @@ class Shipment:
         Raises:
             SeesawError: the form does not apply, the folder cannot be written, or a part differs when read back.
         """
+        if self.values != "float32" and self.original is None:
+            self.original = copy.deepcopy(self.net)
         rounded(self.net, self.values)
         files: dict[str, PartFile] = {}
         for name in self.parts():  # such files may be another network's

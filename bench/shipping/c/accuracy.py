@@ -14,7 +14,7 @@ from bench.shipping.parts import Shipment
 
 
 def int8_answers(shipment: Shipment, codes: Mapping[str, Code]) -> Int8Answers:
-    """Count the right answers of int8 and of the network at every exit.
+    """Count the right answers of int8, and of the network before its weights were rounded, at every exit.
 
     A server's part takes what the device's part sends, through the codec of the cut.
 
@@ -35,7 +35,7 @@ def int8_answers(shipment: Shipment, codes: Mapping[str, Code]) -> Int8Answers:
     samples = 0
     for x, labels in shipment.split():
         with torch.no_grad():
-            network = shipment.net(x)
+            network = (shipment.original or shipment.net)(x)
         samples, came, at = samples + len(labels), x, 0
         for name, part in parts.items():
             ints = codes[name].ints
@@ -46,7 +46,8 @@ def int8_answers(shipment: Shipment, codes: Mapping[str, Code]) -> Int8Answers:
                 with torch.no_grad():
                     behind = part.answers(came)[1]
             for n, own in enumerate(logits):
-                answers, theirs = torch.from_numpy(own).argmax(1), network[at].argmax(1)
+                answers = torch.from_numpy(own.argmax(1))  # of equal logits the first, as in C
+                theirs = network[at].argmax(1)
                 one = counts[at]
                 update = {
                     "right": one.right + _equal(answers, labels),

@@ -154,11 +154,10 @@ def _compared(part: Part, code: Code, x: torch.Tensor, codec: Codec | None) -> C
             ]
         is_exact = all(np.array_equal(ours, one) for (ours, _), one in zip(pairs, wanted, strict=True))
     worst = 0.0
+    lossy = len(logits) if codec is not None and not codec.is_lossless else None
     for number, (ours, theirs) in enumerate(pairs):
         apart = np.abs(ours - theirs)
-        if (
-            number == len(logits) and codec is not None and not codec.is_lossless
-        ):  # a level more or less is a rounding
+        if number == lossy:  # a level more or less is a rounding
             apart = np.maximum(apart - LEVEL * (theirs.max(1) - theirs.min(1))[:, None], 0)
         off = apart.max() / max(np.abs(theirs).max(), 1e-12)
         worst = max(worst, float(off) if np.isfinite(off) else np.inf)

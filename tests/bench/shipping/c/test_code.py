@@ -4,6 +4,7 @@ Covers: bench/shipping/c/frames.py, bench/shipping/c/host.py, bench/shipping/c/i
     bench/shipping/c/tables.py
 """
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def between(scores):
     return (middle.gather(1, at) + middle.gather(1, at + 1))[:, 0] / 2
 
 
-def built(part, folder, name="a network", policies=None, flags=SANITIZED, calibration=None):
+def built(part, folder, name="a network", policies=None, flags=SANITIZED, calibration=None, cc=None):
     """An executable of the generated code and the harness."""
     code = code_of(part, name, policies or {}, calibration)
     (folder / "model.h").write_text(code.header)
@@ -62,14 +63,16 @@ def built(part, folder, name="a network", policies=None, flags=SANITIZED, calibr
     harness = Path(__file__).with_name("harness.c")
     ask = ["-DASK"] if policies and part.heads else []
     subprocess.run(
-        [compiler(), *STRICT, *flags, *ask, f"-I{folder}", "-o", folder / "program", harness, folder / "model.c", "-lm"],
+        [cc or compiler(), *STRICT, *flags, *ask, f"-I{folder}", "-o", folder / "program", harness, folder / "model.c", "-lm"],
         check=True,
     )  # fmt: skip
     return folder / "program", code
 
 
-def ran(program, x):
-    done = subprocess.run([program], input=x.numpy().astype("<f4").tobytes(), capture_output=True, check=True)
+def ran(program, x, *emulator):
+    done = subprocess.run(
+        [*emulator, program], input=x.numpy().astype("<f4").tobytes(), capture_output=True, check=True
+    )
     return done.stdout
 
 
@@ -97,6 +100,25 @@ def test_int8_is_the_int8_of_python_bit_for_bit_under_sanitizers(spec, shape, me
     huge[..., 0] = torch.nan
     ours = np.frombuffer(ran(program, huge), "<f4").reshape(1, len(net.exits), -1)
     assert np.array_equal(ours.transpose(1, 0, 2), code.ints.run(huge.numpy())[0])
+
+
+@pytest.mark.skipif(
+    not (shutil.which("aarch64-linux-gnu-gcc") and shutil.which("qemu-aarch64")),
+    reason="no toolchain of 64-bit Arm here: apt-get install gcc-aarch64-linux-gnu qemu-user",
+)
+@pytest.mark.parametrize("is_int", [False, True])
+def test_arm_of_64_bits_gives_the_bits_of_this_machine(is_int, tmp_path):
+    net = network("lenet", (1, 12, 12), "shared[nearest=true,outputs=4]")
+    x = torch.randn(3, 1, 12, 12)
+    scales = x if is_int else None
+    here, there = (tmp_path / "here", tmp_path / "there")
+    for folder in (here, there):
+        folder.mkdir()
+    own, _ = built(net.whole(), here, flags=("-O2",), calibration=scales)
+    other, _ = built(
+        net.whole(), there, flags=("-O2", "-static"), calibration=scales, cc="aarch64-linux-gnu-gcc"
+    )
+    assert ran(other, x, "qemu-aarch64") == ran(own, x)
 
 
 def test_int8_parts_send_and_take_the_same_frames(tmp_path):

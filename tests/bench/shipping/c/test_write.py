@@ -17,6 +17,7 @@ from bench.kinds.sending import receive
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.run import run
 from bench.runs.ship import shipment_of
+from bench.runs.trained import network_of
 from bench.shipping.c.code import code_of
 from bench.shipping.c.host import STRICT, compiled, compiler
 from bench.shipping.c.write import write_c
@@ -82,7 +83,11 @@ def test_what_int8_costs_is_counted_over_the_test_split_and_kept_in_the_manifest
         code_of(server, "", {}, device(shipment.calibration).detach(), codec or "float32"),
     ]
     with torch.no_grad(), compiled(codes[0], classes) as front, compiled(codes[1], classes) as back:
-        theirs = [one.argmax(1) for one in shipment.net(x)]
+        whole = network_of(trained, trained.trained())  # of float32 weights
+        assert any(
+            not torch.equal(a, b) for a, b in zip(whole.parameters(), shipment.net.parameters(), strict=True)
+        )
+        theirs = [one.argmax(1) for one in whole(x)]
         sent = [front.run(one.numpy()) for one in x]
         arrived = receive(
             shipment.net.crossing(1), [one.frame for one in sent], Int8() if codec else Float32()

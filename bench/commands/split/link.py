@@ -11,6 +11,7 @@ import typer
 from bench.commands import options
 from bench.commands.options import out
 from bench.commands.split.serve import host_port
+from bench.errors import needing
 from bench.plugins.names import check_names
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ def link(
     host, port = host_port(listen, "--listen")
     with out.status("Loading ..."):
         from bench.kinds.channel import Channel
-        from bench.measuring.link import Proxy, interrupted
+
+        with needing("link", "A shaped link needs"):
+            from bench.measuring.link import Proxy, interrupted
         from bench.plugins.plugin import choose
 
         conditions = choose(Channel, channel).plugin.conditions(seconds, seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bench.errors import SeesawError, needing
 from bench.kinds.frame import Frame, read_frames
@@ -13,6 +14,9 @@ from bench.shipping.serving.wire import Answered, answer, read_question
 
 with needing("serve", "Serving over a network needs"):
     from bench.shipping.serving.metrics import Metrics
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -127,8 +131,8 @@ class Questions:
             self.metrics.waiting.dec()
             self._ended[outcome].inc()
 
-    def _answer(self, asked: Asked, given: Given) -> bytes:
-        made = answer(Answered(asked.id, *given))
+    def _answer(self, asked: Asked, given: Given[Tensor]) -> bytes:
+        made = answer(Answered(asked.id, given.answer, given.waited, given.computed, given.batch))
         self._out.inc(len(made))
         return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -15,6 +16,9 @@ from bench.shipping.serving.wire import Answered, answer, read_question
 
 with needing("serve", "Serving over a network needs"):
     from bench.shipping.serving.metrics import Metrics
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)

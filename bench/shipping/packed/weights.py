@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -73,7 +74,8 @@ def load_weights(net: Net, path: Path, *, new_heads: bool = False) -> Loaded:
         by_name, saved = named is not None, named or _in_order(path, saved, own)
         absent = tuple(dict.fromkeys(_head_of(name) for name in own if name not in saved))
         own = {name: own[name] for name in saved}
-    saved = {name: _plain(path, name, tensor, own[name]) for name, tensor in saved.items()}
+    weights = {name for name, _ in net.named_parameters(remove_duplicate=False)}
+    saved = {name: _plain(path, name, tensor, own[name], weights) for name, tensor in saved.items()}
     left_out = _other_classes(saved, own)
     if left_out and not new_heads:
         raise SeesawError(
@@ -134,25 +136,35 @@ def _in_order(path: Path, saved: Tensors, own: Tensors) -> Tensors:
     return dict(zip(own, saved.values(), strict=True))
 
 
-def _plain(path: Path, name: str, tensor: Tensor, own: Tensor) -> Tensor:
+def _plain(path: Path, name: str, tensor: Tensor, own: Tensor, weights: Collection[str]) -> Tensor:
     """A tensor as plain numbers: a sparse one laid out in full.
 
     Raises:
-        SeesawError: complex, quantised or whole numbers for a weight, NaN or infinite ones, or no numbers.
+        SeesawError: complex, quantised or whole numbers for a weight, no numbers, or ones that are infinite or NaN.
     """
+    if tensor.is_nested:
+        raise SeesawError(f"{path} has a nested tensor for {name}. Save it with plain float32 tensors.")
     kind = str(tensor.dtype).removeprefix("torch.")
     if tensor.is_meta or tensor.is_quantized or (own.is_floating_point() and not tensor.is_floating_point()):
         raise SeesawError(
             f"{path} has {'nothing but shapes' if tensor.is_meta else kind} for {name}, which takes real numbers. Save it with "
             "plain float32 tensors."
         )
-    plain = tensor if tensor.layout == torch.strided else tensor.to_dense()
-    if plain.is_floating_point() and not plain.isfinite().all():
-        raise SeesawError(
-            f"{path} has NaN or infinity in {name}: the training that wrote it did not converge. Give the weights of an "
-            "earlier epoch."
-        )
-    return plain
+    if tensor.layout != torch.strided:
+        if tensor.numel() > max(own.numel(), MOST_SPARSE):
+            raise SeesawError(
+                f"{path} has a sparse tensor of shape {tuple(tensor.shape)} where {name} is {tuple(own.shape)}. Choose the "
+                "backbone's settings to fit the file."
+            )
+        tensor = tensor.to_dense()
+    if own.is_floating_point():
+        numbers = tensor.to(own.dtype)
+        # an infinite number is no weight; buffers may have one, such as a mask over places
+        if not bool((~numbers.isnan() if name not in weights else numbers.isfinite()).all()):
+            raise SeesawError(
+                f"{path} has infinite or NaN numbers for {name}, as where a training diverged. Give a file of sound weights."
+            )
+    return tensor
 
 
 def _head_of(name: str) -> str:
@@ -176,6 +188,8 @@ def _other_classes(saved: Tensors, own: Tensors) -> tuple[str, ...]:
     return tuple(head for head in heads if head in alike)
 
 
+MOST_SPARSE = 1 << 28
+"""Numbers that a sparse tensor of another shape than the network's may have when it is laid out in full."""
 SAFETENSORS = ".safetensors"
 Tensors = dict[str, Tensor]
 

@@ -117,14 +117,6 @@ def test_files_with_code_or_damage_say_so_in_our_words(tmp_path, name):
     assert "weights_only" not in str(caught.value)
 
 
-@pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_weights_that_are_no_numbers_are_a_sentence(tmp_path, number):
-    net = net_of(nn.Linear(4, 4))
-    path = saved(tmp_path / "a.pt", state(net, stages_0_weight=torch.full((4, 4), number)))
-    with pytest.raises(SeesawError, match=r"NaN or infinity in stages\.0\.weight.*earlier epoch"):
-        load_weights(net, path)
-
-
 @pytest.mark.parametrize("name", ["a.pt", "a.safetensors", "a.SAFETENSORS"])
 def test_empty_files_are_a_sentence(tmp_path, name):
     (tmp_path / name).touch()
@@ -170,3 +162,30 @@ def test_a_head_for_other_classes_is_left_out_where_it_is_trained(tmp_path, name
     other.hang(0, nn.Linear(5, 2))
     with pytest.raises(SeesawError, match=r"shape \(2, 5\) where heads\.0\.weight"):
         load_weights(net, saved(path, other.state_dict()), new_heads=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(float("nan"), torch.float32), (float("inf"), torch.float16), (1e300, torch.float64)],
+)
+def test_numbers_that_are_none_in_the_network_are_a_sentence(tmp_path, value, kind):
+    state = nn.Linear(4, 2).state_dict()
+    state["weight"] = state["weight"].to(kind)
+    state["weight"][1, 2] = value
+    torch.save(state, tmp_path / "w.pt")
+    net = Net([nn.Linear(4, 2)], Sample((4,)), 2)
+    with pytest.raises(SeesawError, match=r"infinite or NaN numbers for stages\.0\.weight"):
+        load_weights(net, tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("shape", [(1 << 20, 1 << 20), (2, 1 << 40)])
+def test_a_sparse_terabyte_is_refused_before_memory_is_taken(tmp_path, shape):
+    state = nn.Linear(4, 2).state_dict()
+    state["weight"] = torch.sparse_coo_tensor(torch.zeros(2, 1, dtype=torch.int64), torch.ones(1), shape)
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(SeesawError, match=r"sparse tensor of shape .* settings to fit the file"):
+        load_weights(Net([nn.Linear(4, 2)], Sample((4,)), 2), tmp_path / "w.pt")
+    state["weight"] = torch.nested.nested_tensor([torch.ones(4)] * 2)
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(SeesawError, match="nested tensor"):
+        load_weights(Net([nn.Linear(4, 2)], Sample((4,)), 2), tmp_path / "w.pt")

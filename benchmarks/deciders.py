@@ -5,7 +5,8 @@
 RUN is the folder of a run, as `seesaw run` writes it; the recordings are those of the package where none are named (Riiser et al., MMSys
 2013: HSDPA in a bus, a tram and a train). Each is played at several rates of requests. *Regret* is the mean time beyond that of the oracle, which takes
 for each request the arm that is answered first and so looks at one request at a time: where requests wait for each other, a policy
-may be faster than it. `dynamic[bottlenecks=false]` enumerates all arms at the present rate.
+may be faster than it. `dynamic[bottlenecks=false]` enumerates all arms at the present rate, `enumeration` all arms with each exit before their
+cut, those that wait counted: what `sac` learns to choose among.
 """
 
 import argparse
@@ -24,14 +25,24 @@ from bench.records.store import Store
 from bench.replay.deploy.deployment import Deployment, Network, network_of, side_of
 
 POLICIES = (
-    "lyapunov", "memtl", "dynamic[bottlenecks=false]", "neurosurgeon", "best-fixed", "always-device", "always-server", "random", "oracle",
+    "sac", "enumeration", "sac[exits=false]", "enumeration[exits=false]", "lyapunov", "memtl", "dynamic[bottlenecks=false]", "neurosurgeon",
+    "best-fixed", "always-device", "always-server", "random", "oracle",
 )  # fmt: skip
+REGRETS = ("sac", "enumeration", "sac[exits=false]", "memtl", "lyapunov")
+BOUNDS = ("oracle", "best-fixed")
+"""Policies that see what is to come, and are no rival of one that does not."""
 
 
 def rows(
-    network: Network, files: list[Path], by: float, server: float, rates: list[float], span: float
+    network: Network,
+    files: list[Path],
+    by: float,
+    server: float,
+    rates: list[float],
+    span: float,
+    right: dict[str, list[float]],
 ) -> Iterator[str]:
-    """A line for each recording and rate."""
+    """A line for each recording and rate; the share of right answers of each policy joins `right`."""
     sides = tuple(
         side_of(choose(Profile, f"scaled[by={one:g},watts=2]"), network.run) for one in (by, server)
     )
@@ -44,13 +55,16 @@ def rows(
             made = Deployment.of(
                 network, choose(Channel, f'recording[file="{file}"]'), (sides[0], sides[1]), circumstances
             )
-            means = {spec: float(one.seconds.mean()) for spec, one in made.play(policies).items()}
-            fastest = min((mean, spec) for spec, mean in means.items() if spec != "oracle")[1]
+            played = made.play(policies)
+            for spec, one in played.items():
+                right.setdefault(spec, []).append(float(one.right.mean()))
+            means = {spec: float(one.seconds.mean()) for spec, one in played.items()}
+            fastest = min((mean, spec) for spec, mean in means.items() if spec not in BOUNDS)[1]
             cells = [
                 f"{'**' if spec == fastest else ''}{in_seconds(mean) if np.isfinite(mean) else 'never'}{'**' if spec == fastest else ''}"
                 for spec, mean in means.items()
             ]
-            regrets = [means[spec] - means["oracle"] for spec in ("lyapunov", "memtl")]
+            regrets = [means[spec] - means["oracle"] for spec in REGRETS]
             cells += [f"{'-' if one < 0 else ''}{in_seconds(abs(one))}" for one in regrets]
             yield "| " + " | ".join([f"{rate:g}", file.stem, *cells]) + " |"
 
@@ -99,14 +113,20 @@ def main() -> None:
     )
     network = network_of(RunFiles(asked.run), Store(asked.records))
     setup = network.run.setup
-    heads = ["requests/s", "recording", *POLICIES, "regret of lyapunov", "of memtl"]
+    heads = ["requests/s", "recording", *POLICIES, *(f"regret of {one}" for one in REGRETS)]
+    right = dict[str, list[float]]()
+    lines = list(rows(network, files, asked.by, asked.server, asked.rates, asked.seconds, right))
     text = [
         "# Deciders", "",
         f"Made by `benchmarks/deciders.py` from {setup.task.spec}, {setup.backbone.spec}, {setup.method.spec}, one seed, timed on {processor()}: the "
         f"device is {asked.by:g} times slower, the server {asked.server:g} times, both modelled. Requests come at random for {asked.seconds:g} s; means of "
-        "the time to the answer, the fastest that is no bound in bold. `lyapunov` is not trained, and its settings were fixed on constant links; `memtl` is trained on simulated conditions alone, anew for each line, from an enumeration that counts waiting requests as `lyapunov` does.", "",
+        "the time to the answer, the fastest that sees nothing of what is to come in bold (`best-fixed` is picked in hindsight). `lyapunov` is not trained, and its settings were fixed on constant links. `memtl` and `sac` "
+        "are trained on simulated conditions alone, once for all lines; no recording has a part in that. `memtl` learns from an enumeration that counts waiting requests as `lyapunov` does; `sac` from its own "
+        "rewards. `sac` and `enumeration` choose an exit too.", "",
         "| " + " | ".join(heads) + " |", "|" + "--:|" * len(heads),
-        *rows(network, files, asked.by, asked.server, asked.rates, asked.seconds), "",
+        *lines, "",
+        "Right answers, mean of all lines: " + "; ".join(f"`{spec}` {100 * np.mean(values):.2f}%" for spec, values in right.items())
+        + ".", "",
         f"Within a budget of joules, by `lyapunov[budget=...,v=10]`, 1 request a second over {files[0].stem}; computing takes 2 W (modelled):", "",
         "| budget a request | spent | mean time | sent |", "|--:|--:|--:|--:|",
         *budgets(network, files[0], asked.by, asked.server, asked.seconds),

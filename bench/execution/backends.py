@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from bench.execution.chain.chain import chain_of
 from bench.execution.gathered import gather, gathers
+from bench.execution.int8.chain import int_chained, quantised_part
 from bench.execution.unsupported import Unsupported
 from bench.network.net import Part
 
@@ -122,6 +123,36 @@ def chained(part: Part, x: Tensor, *, lanes: int) -> Runnable:
         Unsupported: the part does something that no chain does, or there are no kernels here.
     """
     return chain_of(part, part.run, torch.zeros_like(x[:1]), lanes)
+
+
+def int_ways(part: Part, x: Tensor, calibration: Tensor) -> list[Way]:
+    """Chains of whole numbers of eight bits for this part and inputs like these, not yet prepared.
+
+    Args:
+        part: in eval mode.
+        x: a batch of its inputs.
+        calibration: inputs of the part by which the scales are set, float32 (N, ...).
+
+    Raises:
+        Unsupported: inputs that no chain takes; or the part does something that cannot be said in whole numbers.
+    """
+    if x.device.type != "cpu" or x.dtype != torch.float32:
+        raise Unsupported(
+            f"Chains of int8 take float32 on the CPU, not {x.dtype} on {x.device.type}. Leave int8 out."
+        )
+    program = quantised_part(part, calibration)
+
+    def prepare(own: Part, inputs: Tensor, *, lanes: int) -> Runnable:
+        if own is not part:
+            raise Unsupported(
+                "A chain of int8 is made for the one part whose inputs set its scales. Leave int8 out."
+            )
+        return int_chained(part, program, lanes=lanes)
+
+    return [
+        Way(f"int8 chain, {lanes} side by side", partial(prepare, lanes=lanes))
+        for lanes in block_widths(len(x))
+    ]
 
 
 def _layouts(part: Part, x: Tensor, kernels: str, *changes: Callable[[Part], object]) -> list[Way]:

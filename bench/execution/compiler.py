@@ -19,7 +19,7 @@ SOURCES = sorted((Path(__file__).parent / "kernels").glob("*.*"))
 FLAGS = ["-O3", "-fopenmp", "-ffp-contract=fast"]
 UNITS = (
     ("call.cpp",),
-    ("chain.cpp", "decide.cpp", "walk.cpp"),
+    ("chain.cpp", "decide.cpp", "walk.cpp", "whole.cpp"),
     ("conv.cpp", "linear.cpp"),
     ("along.cpp", "gradients.cpp"),
 )

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bench.errors import SeesawError
 from bench.execution import kept
-from bench.execution.backends import DENSE, Ready, Runnable, Way, way_named, ways_of
+from bench.execution.backends import DENSE, Ready, Runnable, Way, int_ways, way_named, ways_of
 from bench.execution.clock import wait
 from bench.execution.unsupported import Unsupported
 from bench.network.net import Part
@@ -59,7 +59,9 @@ class Fast:
         return dense / self.seconds[self.way.name]
 
 
-def fast(part: Part, x: Tensor, *, chains: bool = True, again: bool = False) -> Fast:
+def fast(
+    part: Part, x: Tensor, *, chains: bool = True, again: bool = False, int8: Tensor | None = None
+) -> Fast:
     """The way that runs a part fastest on inputs like these, measured on this machine, in this process's threads.
 
         device = fast(open_part(folder, "device"), torch.zeros(1, 1, 28, 28))
@@ -72,22 +74,28 @@ def fast(part: Part, x: Tensor, *, chains: bool = True, again: bool = False) -> 
         x: a batch of inputs of the part, as large as the usual ones; other batches run too.
         chains: whether chains are among the ways.
         again: whether to measure though it was measured before.
+        int8: inputs of the part, of the calibration split: with them chains that compute in whole numbers of eight bits, with
+            scales from these inputs, are among the ways. Their answers are others than the part's, so measure the accuracy
+            behind `Fast` then.
 
     Raises:
-        SeesawError: a part in training mode, or an empty batch.
+        SeesawError: a part in training mode, or an empty batch; with `int8`, what cannot be computed in whole numbers.
     """
     _runs(part, x)
-    path = kept.place(part, x, chains=chains)
-    if not again and (known := kept.read(path)) is not None and (found := _as_before(known, part, x)):
+    path = kept.place(part, x, chains=chains, int8=int8)
+    if not again and (known := kept.read(path)) is not None and (found := _as_before(known, part, x, int8)):
         return found
-    chosen = measured(part, x, chains=chains)
+    chosen = measured(part, x, chains=chains, int8=int8)
     kept.write(path, kept.Kept(chosen.way.name, chosen.seconds, chosen.reason))
     return chosen
 
 
-def _as_before(known: kept.Kept, part: Part, x: Tensor) -> Fast | None:
+def _as_before(known: kept.Kept, part: Part, x: Tensor, int8: Tensor | None) -> Fast | None:
     """A part in the way that was chosen before; None where it does not run so now."""
-    if (way := way_named(known.way, part, x)) is None:
+    way = way_named(known.way, part, x)
+    if way is None and int8 is not None:
+        way = next((one for one in int_ways(part, x, int8) if one.name == known.way), None)
+    if way is None:
         return None
     try:
         return Fast(way, way.prepare(part, x), known.reason, known.seconds)
@@ -111,10 +119,12 @@ def _runs(part: Part, x: Tensor) -> None:
         raise SeesawError("No way is fastest on an empty batch. Give one of as many samples as will come.")
 
 
-def measured(part: Part, x: Tensor, *, chains: bool = True) -> Fast:
+def measured(part: Part, x: Tensor, *, chains: bool = True, int8: Tensor | None = None) -> Fast:
     """As `fast`, measured here and now, and not kept."""
     _runs(part, x)
     ways, reason = ways_of(part, x, chains=chains)
+    if int8 is not None:
+        ways = ways + [(way, way.prepare(part, x)) for way in int_ways(part, x, int8)]
     seconds = compared(ways, x)
     way, run = min(ways, key=lambda one: seconds[one[0].name])
     return Fast(way, run, reason, seconds)

@@ -39,11 +39,11 @@ class Kept:
     reason: str | None
 
 
-def place(part: Part, x: Tensor, *, chains: bool) -> Path | None:
+def place(part: Part, x: Tensor, *, chains: bool, int8: Tensor | None = None) -> Path | None:
     """The file for a part and batches like x, by all that its speed depends on; None where there is no cache folder.
 
     The name holds a digest of the modules, their weights and masks, the shape and type of x, the processor, its threads,
-    PyTorch and the kernels.
+    PyTorch and the kernels, and the inputs that scales of int8 are set by.
     """
     try:
         folder = cache()
@@ -55,7 +55,8 @@ def place(part: Part, x: Tensor, *, chains: bool) -> Path | None:
         part.start, part.stop, str(part),
     )  # fmt: skip
     digest.update(json.dumps([str(one) for one in about]).encode())
-    for name, tensor in (*part.named_parameters(), *part.named_buffers()):
+    calibration = [] if int8 is None else [("int8", int8)]
+    for name, tensor in (*part.named_parameters(), *part.named_buffers(), *calibration):
         own = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {own.dtype} {tuple(own.shape)}".encode())
         digest.update(own.reshape(-1).view(torch.uint8).numpy().data)

@@ -14,6 +14,7 @@
 #include "lanes.h"
 #include "layers.h"
 #include "walk.h"
+#include "whole.h"
 
 namespace {
 
@@ -61,4 +62,10 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   pybind11::class_<seesaw::Walk>(m, "Walk")
       .def(pybind11::init<std::vector<int64_t>, std::vector<std::vector<seesaw::Stretch>>>())
       .def("run", &seesaw::Walk::run, others_run());
+  pybind11::class_<seesaw::WholeChain>(m, "WholeChain")
+      .def(pybind11::init<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor, std::vector<int64_t>>())
+      .def("run", &seesaw::WholeChain::run, others_run());
+  m.def("whole_rows", seesaw::whole_rows);
+  m.def("whole_offset", seesaw::whole_offset);
+  m.attr("whole_by") = seesaw::whole_by();
 }

@@ -52,6 +52,8 @@ from .kinds.bases.predefined import Predefined as Predefined
 from .kinds.bases.predefined import mask_from as mask_from
 from .kinds.bases.predefined import over_kernels as over_kernels
 from .kinds.bases.straight_through import StraightThrough as StraightThrough
+from .kinds.bases.trained_split import Checkpoint as Checkpoint
+from .kinds.bases.trained_split import TrainedSplit as TrainedSplit
 from .kinds.build import assemble as assemble
 from .kinds.channel import PACKET as PACKET
 from .kinds.channel import Channel as Channel
@@ -92,8 +94,6 @@ from .kinds.policy import shared_quantiles as shared_quantiles
 from .kinds.policy import without_nan as without_nan
 from .kinds.sending import receive as receive
 from .kinds.sending import send as send
-from .kinds.bases.trained_split import Checkpoint as Checkpoint
-from .kinds.bases.trained_split import TrainedSplit as TrainedSplit
 from .kinds.split import MOST_EXITS as MOST_EXITS
 from .kinds.split import Evaluates as Evaluates
 from .kinds.split import Known as Known

@@ -51,10 +51,7 @@ class Share:
     def parts(self) -> list[tuple[int, int, int]]:
         """The number of each group that has devices here, its first one here, and that behind its last."""
         bounds = self.fleet.bounds.tolist()
-        pairs = [
-            (max(low, self.first), min(high, self.last))
-            for low, high in itertools.pairwise(bounds)
-        ]
+        pairs = [(max(low, self.first), min(high, self.last)) for low, high in itertools.pairwise(bounds)]
         return [(number, low, high) for number, (low, high) in enumerate(pairs) if low < high]
 
     def go(self, until: float, messages: Messages, filled: int) -> tuple[Messages, int]:

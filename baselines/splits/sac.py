@@ -76,7 +76,7 @@ class Sac(ActionPolicy, TrainedSplit):
             learner.step()
             if learner.steps % KEEP == 0:
                 checkpoint.save(learner.state())
-        inner, outer = (one for one in learner.actor if isinstance(one, nn.Linear))
+        inner, outer = learner.inner, learner.outer
         weights = [inner.weight, torch.cat([outer.weight, outer.bias[:, None]], 1)]
         numbers = [one.detach().double().numpy().reshape(-1) for one in weights]
         return np.concatenate([head, [max(known.whole, 1e-9)], *numbers, np.zeros(self.hidden)])
@@ -137,9 +137,8 @@ class Learner:
         self.rng = np.random.default_rng([policy.seed, 35])
         self.devices = fresh(LANES, whole, policy.off, self.rng)
         count, hidden = len(table), policy.hidden
-        self.actor = nn.Sequential(
-            nn.Linear(FEATURES, hidden, bias=False), nn.Tanh(), nn.Linear(hidden, count)
-        )
+        self.inner, self.outer = nn.Linear(FEATURES, hidden, bias=False), nn.Linear(hidden, count)
+        self.actor = nn.Sequential(self.inner, nn.Tanh(), self.outer)
         self.critics, self.slow = (
             Twins((FEATURES, hidden, hidden, count)),
             Twins((FEATURES, hidden, hidden, count)),
@@ -234,7 +233,6 @@ class Learner:
             f"devices.{name}": torch.from_numpy(np.array(one)) for name, one in self.devices._asdict().items()
         }
         state |= {f"buffer.{place}": one for place, one in enumerate(self.buffer)}
-        state |= {f"slow.{name}": one for name, one in self.slow.state_dict().items()}
         for part, module in self.parts.items():
             state |= {f"{part}.{name}": one for name, one in module.state_dict().items()}
         for place, moments in self.adam.state_dict()["state"].items():

@@ -33,8 +33,11 @@ def sentence(found: Needed, share: float, of: Fleet, title: str) -> str:
             else ""
         )
         alone = "no message waits for one" if of.batching.largest == 1 else "each batch has one of its own"
+        none = (
+            "was found" if of.batching.wait else "suffices"
+        )  # larger batches may be full sooner than a wait ends
         return (
-            f"No number of servers suffices for {title}: where {alone}, {100 * none_waits.miss:.2f}% of the answers "
+            f"No number of servers {none} for {title}: where {alone}, {100 * none_waits.miss:.2f}% of the answers "
             f"come later than {in_seconds(deadline)}, or never, and {limit} may.{lost} The longest step is {step}: {in_seconds(taken)} "
             "of each request, on the mean."
         )

@@ -105,8 +105,8 @@ class Walker:
 
     def _decider(self, leave: Leave) -> Decider:
         if leave not in self._deciders:
-            own = (leave.policy, leave.state) if isinstance(leave, Decision) else ()
-            self._deciders[leave] = Decider(leave, *own)
+            policy, state = (leave.policy, leave.state) if isinstance(leave, Decision) else (None, None)
+            self._deciders[leave] = Decider(leave, policy, state)
         return self._deciders[leave]
 
     def _native(self, batch: int) -> NativeWalk | None:

@@ -79,7 +79,7 @@ class IntEncoder:
         if size >= 1 << 31:
             raise Unsupported("The network needs too much room for a chain. Measure it with a smaller batch.")
         sample = len(program.inputs)
-        self._list(TAKEN, program.inputs, _bits(program.inverse))
+        self._list(TAKEN, program.inputs, _bits(float(program.inverse)))
         counts = list[int]()
         for stretch in program.stretches:
             for step in stretch:
@@ -89,7 +89,7 @@ class IntEncoder:
                 else:
                     self._step(step)
         if program.feature is not None:
-            self._list(GIVEN, program.feature, _bits(program.scale), output=len(counts))
+            self._list(GIVEN, program.feature, _bits(float(program.scale)), output=len(counts))
             counts.append(len(program.feature))
         head = [lanes, size, self.index.add(np.array(self.chunks).reshape(-1)), sample]
         return IntCode(

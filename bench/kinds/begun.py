@@ -41,6 +41,11 @@ def begun(policy: SplitPolicy, known: Known, folder: Path | None = None) -> np.n
     return _MEMORIES[key].copy()
 
 
+def forget() -> None:
+    """Forget every memory, so that each is made anew: for checks that the same policy makes the same one."""
+    _MEMORIES.clear()
+
+
 def _made(policy: SplitPolicy, known: Known, digest: str, folder: Path | None) -> np.ndarray:
     if not isinstance(policy, TrainedSplit) or folder is None:
         return _checked(policy, policy.begin(known))

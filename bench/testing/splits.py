@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from bench.kinds.begun import forget
 from bench.kinds.split import SplitBound, SplitPolicy
 from bench.replay.deploy.game import requests_of
 from bench.replay.deploy.play import play
@@ -29,6 +30,7 @@ def check_split(policy: SplitPolicy) -> list[str]:
         ),
         "every request is begun, sent and answered in this order",
     )
+    forget()
     again = play(policy, game, requests)
     facts.hold(
         np.array_equal(played.moments, again.moments) and np.array_equal(played.arms, again.arms),

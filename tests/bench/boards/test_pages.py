@@ -1,6 +1,6 @@
 """Pages from made records: their content, that they are pure, and that no record can do harm in them.
 
-Covers: bench/boards/axes.py, bench/boards/board.py, bench/boards/cells.py, bench/boards/data.py,
+Covers: bench/boards/board.py, bench/boards/cells.py, bench/boards/data.py,
     bench/boards/markup.py, bench/boards/numbers.py, bench/boards/references.py, bench/boards/rows.py,
     bench/boards/show/markdown.py, bench/boards/show/networks.py
 """

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from bench.execution import native
-from bench.execution.compiler import DRAFT, compiler, run_together, sweep
+from bench.execution.compiler import DRAFT, UNITS, compiler, run_together, sweep
 
 SLOW = """#!/bin/sh
 sleep 300 &
@@ -73,7 +73,7 @@ def test_a_build_that_is_ended_leaves_no_process_and_the_next_one_no_folder(tmp_
         ends[number] = folder, subprocess.Popen(words, env=own, stderr=subprocess.DEVNULL)
     for number, (folder, process) in ends.items():
         pids = folder / "pids"
-        until(lambda pids=pids: pids.exists() and len(pids.read_text().split()) == 4)
+        until(lambda pids=pids: pids.exists() and len(pids.read_text().split()) == 2 * len(UNITS))
         process.send_signal(number)
         process.wait(20)
         until(lambda pids=pids: not any(map(runs, pids.read_text().split())))

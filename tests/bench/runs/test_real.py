@@ -108,7 +108,7 @@ def test_a_way_is_a_fixed_cut_by_one_codec():
     [
         ([], "plays one policy"),
         (["--policy", "fixed[cut=1,codec=float32]", "--figures", "plots"], "without --figures"),
-        (["--policy", "fixed[cut=0,codec=float32]"], "Nothing was sent at cut 0 through float32"),
+        (["--policy", "fixed[cut=0,codec=float32]"], "float32 sends features, and cut 0 sends inputs"),
         (["--policy", "fixed[cut=1,codec=float32]", "--devices", "2"], "Leave out --devices"),
         (["--policy", "fixed[cut=1,codec=float32]", "--deadline", "0.1"], "Give --fallback"),
         (["--policy", "random"], "cuts every request"),

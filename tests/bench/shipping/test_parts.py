@@ -166,7 +166,7 @@ def test_onnx_files_and_programs_take_batches_of_any_size_whatever_they_were_tri
         assert len(exits) == len(ship.net.exits)
 
 
-@pytest.mark.parametrize("cut", [0, 4, 99])
+@pytest.mark.parametrize("cut", [-1, 4, 99])
 def test_a_cut_that_is_not_there_is_a_sentence(trained, tmp_path, cut):
     with pytest.raises(SeesawError, match=f"There is no cut {cut}"):
         shipment(trained, tmp_path, cut=cut).pack()

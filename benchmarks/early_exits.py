@@ -111,14 +111,14 @@ def branchynet_on_the_clock(rounds: int) -> None:
     found = timed(jobs, x.device, rounds, 60)
     times = {name: one.reading("clock").value / AGAIN for name, one in found.items()}
     rest = (1 - SHARE) * times["trunk, rest"]
-    told = {
+    samples_take = {
         "trunk alone": times["trunk, first"] + rest,
         "and the branch": times["first"] + rest,
         "and deciding": SHARE * times["leaving"] + (1 - SHARE) * times["staying"],
     }
     without = times["without"]
     print(f"a sample without the branch: {without * 1e6:.1f} us, {torch.get_num_threads()} threads")
-    for name, seconds in told.items():
+    for name, seconds in samples_take.items():
         print(f"{name}: {seconds * 1e6:.1f} us, {without / seconds:.2f} times less (published {FASTER} x)")
 
 

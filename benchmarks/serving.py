@@ -238,10 +238,29 @@ class Drips:
         """Open one, where fewer than `DRIPS` are open, and send a letter on the one that waited longest."""
         if len(self._open) < DRIPS:
             self._open.append(socket.create_connection(self._address))
+        self._hear(b"P")
+
+    def end(self, patience: float) -> int:
+        """Wait until the server has closed the last one, or so many seconds; how many it has left open."""
+        until = time.monotonic() + patience
+        while self._open and time.monotonic() < until:
+            before = self.closed
+            for _ in range(len(self._open)):
+                self._hear()
+            if self.closed == before:
+                time.sleep(0.1)
+        left = len(self._open)
+        for one in self._open:
+            one.close()
+        return left
+
+    def _hear(self, letter: bytes = b"") -> None:
+        """Send a letter, if any, on the connection that waited longest, and keep it where the server has not closed it."""
         one = self._open.popleft()
         try:
             one.setblocking(False)
-            one.send(b"P")
+            if letter:
+                one.send(letter)
             if one.recv(1024) == b"":
                 raise ConnectionError
             self._open.append(one)
@@ -250,32 +269,6 @@ class Drips:
         except OSError:
             one.close()
             self.closed += 1
-
-    def end(self, patience: float) -> int:
-        """Wait until the server has closed the last one, or so many seconds; how many it has left open."""
-        until, most = time.monotonic() + patience, len(self._open)
-        while self._open and time.monotonic() < until:
-            before = self.closed
-            self._probe()
-            if self.closed == before:
-                time.sleep(0.1)
-        left = len(self._open)
-        for one in self._open:
-            one.close()
-        return left if most else 0
-
-    def _probe(self) -> None:
-        for _ in range(len(self._open)):
-            one = self._open.popleft()
-            try:
-                if one.recv(1024) == b"":
-                    raise ConnectionError
-                self._open.append(one)
-            except BlockingIOError:
-                self._open.append(one)
-            except OSError:
-                one.close()
-                self.closed += 1
 
 
 def attacked(count: int) -> Table:

@@ -140,7 +140,7 @@ def _run(*words: str) -> None:
     try:
         subprocess.run(words, check=True, capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.SubprocessError) as error:
-        said = " ".join(str(getattr(error, "stderr", None) or error).split())
+        printed = " ".join(str(getattr(error, "stderr", None) or error).split())
         raise SeesawError(
-            f"`{' '.join(words)}` failed ({said[:300]}). Run it as root, with iproute2 installed."
+            f"`{' '.join(words)}` failed ({printed[:300]}). Run it as root, with iproute2 installed."
         ) from error

@@ -106,9 +106,10 @@ def last_to_first(module: nn.Module, values: Values, node: fx.Node) -> tuple[int
     dims = len(shape.sizes) if isinstance(shape, Shape) else 0
     if dims < 3:
         return None
-    told = _axis(module, values, node, [node], forward=False)
-    told = told if told is not None else _axis(module, values, node, list(node.users), forward=True)
-    last = told == -1 if told is not None else dims == 3
+    channels = _axis(module, values, node, [node], forward=False)
+    if channels is None:
+        channels = _axis(module, values, node, list(node.users), forward=True)
+    last = channels == -1 if channels is not None else dims == 3
     return (0, dims - 1, *range(1, dims - 1)) if last else None
 
 

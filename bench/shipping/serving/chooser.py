@@ -114,26 +114,27 @@ class Chooser:
 
     def learn(self, happened: Happened, passed: Sequence[Tensor], logits: Tensor) -> None:
         """Tell the policy what became of a sample."""
-        told = np.zeros(1, FEEDBACK)[0]
+        feedback = np.zeros(1, FEEDBACK)[0]
         sent = happened.place == "server"
         confidences = [_confidence(one) for one in passed[:MOST_EXITS]]
         away = max(happened.seconds - happened.device, 0.0)
-        told["arm"], told["sent"], told["seconds"] = happened.arm, float(sent), happened.seconds
-        told["sending"] = max(away - happened.server - (happened.trip or 0.0), 0.0) if sent else 0.0
-        told["away"] = away - told["sending"]
-        told["server"], told["bytes"], told["exit"] = happened.server, happened.bytes, len(passed) - 1
-        told["local"] = confidences[-1] if confidences else math.nan
-        told["answer"] = _confidence(logits[None])
-        told["same"] = (
+        feedback["arm"], feedback["sent"], feedback["seconds"] = happened.arm, float(sent), happened.seconds
+        feedback["sending"] = max(away - happened.server - (happened.trip or 0.0), 0.0) if sent else 0.0
+        feedback["away"] = away - feedback["sending"]
+        feedback["server"], feedback["bytes"] = happened.server, happened.bytes
+        feedback["exit"] = len(passed) - 1
+        feedback["local"] = confidences[-1] if confidences else math.nan
+        feedback["answer"] = _confidence(logits[None])
+        feedback["same"] = (
             float(int(passed[-1].argmax()) == int(logits.argmax())) if sent and passed else math.nan
         )
-        told["joules"] = math.nan
-        told["confidences"] = math.nan
-        told["confidences"][: len(confidences)] = confidences
+        feedback["joules"] = math.nan
+        feedback["confidences"] = math.nan
+        feedback["confidences"][: len(confidences)] = confidences
         self._answers += 1
         if sent:
             self._server = happened.server
-        self.policy.learn(self.arms, self.own, self.memory, _named(told))
+        self.policy.learn(self.arms, self.own, self.memory, _named(feedback))
 
 
 def _named(row: np.void) -> SimpleNamespace:

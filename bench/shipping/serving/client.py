@@ -113,10 +113,13 @@ class Client:
         for one in cuts:
             other = served.get(one.key)
             if other is None:
-                there = ", ".join(f"{entry.name} behind cut {entry.cut}" for entry in served.values())
+                there = ", ".join(
+                    f"{entry.name} behind cut {entry.cut} (record {record})"
+                    for (record, _), entry in served.items()
+                )
                 raise SeesawError(
-                    f"{self.address} does not serve cut {one.cut} of this {one.name}, but {there}. Pack both sides together, and "
-                    "serve that folder."
+                    f"{self.address} does not serve cut {one.cut} of this {one.name} (record {one.key[0]}), but {there}. "
+                    "Pack both sides together, and serve that folder."
                 )
             if other.codec != one.spec or tuple(other.feature) != one.crossing.shape:
                 raise SeesawError(

@@ -382,7 +382,12 @@ def _asked(setup: str) -> str:
 def _readings(readings: Mapping[str, Reading]) -> list[Any]:
     """The JSON text of their names, their numbers, and the places of those that were disturbed."""
     disturbed = [place for place, one in enumerate(readings.values()) if not one.is_reliable]
-    return [json.dumps(list(readings)), [one.value for one in readings.values()], disturbed]
+    return [_text_of(tuple(readings)), [one.value for one in readings.values()], disturbed]
+
+
+@lru_cache(maxsize=4096)
+def _text_of(names: tuple[str, ...]) -> str:
+    return json.dumps(names)
 
 
 def _density(record: Record) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple, Self
@@ -112,16 +113,24 @@ class Curve(Written):
 
         A reference has numbers on the test split alone, and is judged by these.
         """
-        fits = [p for p in self.outcomes if _calibrated(p)[0] <= macs * (1 + 1e-9)]
-        return max(fits, key=lambda p: _calibrated(p)[1], default=None)
+        bound = macs * (1 + 1e-9)
+        fits = [(accuracy, point) for cost, accuracy, point in self._judged if cost <= bound]
+        return max(fits, key=lambda one: one[0], default=(0.0, None))[1]
+
+    @cached_property
+    def _judged(self) -> list[tuple[float, float, Point]]:
+        """Every operating point behind the cost and the accuracy by which it is chosen (`_calibrated`)."""
+        return [(*_calibrated(point), point) for point in self.outcomes]
 
     @cached_property
     def chosen(self) -> list[Point]:
         """Points worth using, from the cheapest: on the calibration split more accurate than all that cost less there."""
         front: list[Point] = []
-        for point in sorted(self.outcomes, key=lambda p: (_calibrated(p)[0], -_calibrated(p)[1])):
-            if not front or _calibrated(point)[1] > _calibrated(front[-1])[1]:
+        highest = -math.inf
+        for _, accuracy, point in sorted(self._judged, key=lambda one: (one[0], -one[1])):
+            if accuracy > highest:
                 front.append(point)
+                highest = accuracy
         return sorted(front, key=lambda p: p.macs)
 
     @cached_property
@@ -130,7 +139,7 @@ class Curve(Written):
 
         On the calibration split it is the cheapest that loses at most `LOSS` of accuracy to the best one.
         """
-        points = [(number, *_calibrated(point)) for number, point in enumerate(self.outcomes)]
+        points = [(number, macs, accuracy) for number, (macs, accuracy, _) in enumerate(self._judged)]
         best = max((accuracy for _, _, accuracy in points), default=0.0)
         good = (one for one in points if one[2] >= best - LOSS - 1e-9)
         return None if self.reference else min(good, key=lambda one: (one[1], -one[2]), default=(None,))[0]

@@ -19,7 +19,7 @@ import json
 import lzma
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from bench.records.columns import MAX_VALUES, by_column, by_row, is_long
@@ -182,27 +182,38 @@ class _Reader:
         self.shapes, self.words = shapes, words
         self.columns = dict(enumerate(columns))
         self.values = 0
+        self._named = {f"@{number}": word for number, word in enumerate(words)}
 
     def value(self, one: Any) -> Any:
         if isinstance(one, str):
             return self.text(one)
         if isinstance(one, dict):
             self._count(len(one))
-            return {
-                key: inner if type(inner) in _AS_THEY_ARE else self.value(inner) for key, inner in one.items()
-            }
+            return dict(zip(one, self._each(one.values()), strict=True))
         if not isinstance(one, list):
             return one
         self._count(len(one))
         first = one[0] if one else None
         if not (isinstance(first, str) and first[:1] == "#"):
-            return [inner if type(inner) in _AS_THEY_ARE else self.value(inner) for inner in one]
+            return self._each(one)
         shape = self.shapes[_index(first)]
         if len(one) - 1 > len(shape):
             raise IndexError(f"a row has {len(one) - 1} values and its shape {len(shape)}")
         self._count(len(shape))
-        values = [inner if type(inner) in _AS_THEY_ARE else self.value(inner) for inner in one[1:]]
+        values = self._each(one[1:])
         return dict(zip(shape, values + [None] * (len(shape) - len(values)), strict=True))
+
+    def _each(self, some: Iterable[Any]) -> list[Any]:
+        """Several values; most are numbers, or words that come more than once."""
+        values = []
+        for one in some:
+            if type(one) in _AS_THEY_ARE:
+                values.append(one)
+            elif type(one) is str:
+                values.append(self._named[one] if one in self._named else self.text(one))
+            else:
+                values.append(self.value(one))
+        return values
 
     def _count(self, more: int) -> None:
         """Count the values of a list or a block.

@@ -27,8 +27,22 @@ MAX_BYTES = 32 << 20
 LARGEST, DIGITS = {int: 1 << 60, float: 1e30}, 40
 """The largest number in such a file, and the most characters that it is written in."""
 _DOUBTFUL = re.compile(rb"(?<![\d.])(?:\d{19}|[\d.]{34})|[eE]\+?\d\d|[eE]-\d{3}")
-"""A number with so many digits before its point, or in all, or so large an exponent, that it may be too large or too long; most
-files have none."""
+"""A number with so many digits before its point, or in all, or so large an exponent, that it may be too large or too long."""
+_RUNS = (
+    bytes(
+        ord("0")
+        if chr(one).isdecimal()
+        else ord("e")
+        if chr(one) in "eE"
+        else one
+        if chr(one) in "+-."
+        else 32
+        for one in range(128)
+    )
+    + b" " * 128
+)
+"""Every digit as 0, both forms of the exponent's e, and signs and points as they are."""
+_WHOLE, _LONG, _EXPONENTS = b"0" * 19, b"0" * 34, (b"e00", b"e+00", b"e-000")
 MAX_SEED = (1 << 53) - 1
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 
@@ -232,17 +246,22 @@ def _sha256(values: Any) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+_CONTAINERS = frozenset({dict, list})
+
+
 def without_open(value: Any) -> Any:
     """JSON values without those that are left open: none, false and empty ones."""
     if isinstance(value, dict):
         kept = {}
         for key, one in value.items():
-            inner = without_open(one) if isinstance(one, (dict, list)) else one
-            if inner or not is_open(inner):
-                kept[key] = inner
+            if type(one) in _CONTAINERS:
+                if inner := without_open(one):
+                    kept[key] = inner
+            elif one or not is_open(one):
+                kept[key] = one
         return kept
-    if isinstance(value, list):
-        return [without_open(inner) if isinstance(inner, (dict, list)) else inner for inner in value]
+    if isinstance(value, list) and not _CONTAINERS.isdisjoint(map(type, value)):
+        return [without_open(inner) if type(inner) in _CONTAINERS else inner for inner in value]
     return value
 
 
@@ -266,11 +285,20 @@ def _parsed(data: bytes) -> Any:
     Raises:
         ValueError: no JSON, or such a number.
     """
-    if not _DOUBTFUL.search(data):
+    if not _is_doubtful(data):
         return json.loads(data, parse_constant=_bounded(float))
     return json.loads(
         data, parse_int=_bounded(int), parse_float=_bounded(float), parse_constant=_bounded(float)
     )
+
+
+def _is_doubtful(data: bytes) -> bool:
+    """Whether a number in this text may be too large or too long; most texts show at a glance that none is."""
+    runs = b" " + data.translate(_RUNS)
+    if any(one in runs for one in _EXPONENTS) or _LONG in runs.replace(b".", b"0"):
+        return _DOUBTFUL.search(data) is not None
+    without_fractions = b" ".join([part.lstrip(b"0") for part in runs.split(b".")])
+    return _WHOLE in without_fractions
 
 
 def _bounded(kind: type[int] | type[float]) -> Callable[[str], float]:

@@ -132,10 +132,12 @@ def _form(name: str, r: Reading) -> Iterator[str]:
 
 def _source(name: str, r: Reading, record: Record) -> Iterator[str]:
     kind, _, rest = name.partition(".")
-    wanted = {"payload": f"codec {rest}, test split", "framed": f"codec {rest}, test split"}
-    wanted |= dict.fromkeys(("top1", "top5", "agree", "volume"), wanted["payload"]) if rest else {}
-    wanted |= {"energy": f"modelled, {rest}"} if rest else {}
-    if (source := wanted.get(kind, r.source)) != r.source:
+    source = r.source
+    if kind in ("payload", "framed") or (rest and kind in ("top1", "top5", "agree", "volume")):
+        source = f"codec {rest}, test split"
+    elif rest and kind == "energy":
+        source = f"modelled, {rest}"
+    if source != r.source:
         yield f"comes from {r.source!r}, and should come from {source!r}."
     threads = re.search(r"\bcpu, (\d+) threads", r.source) if "cpu, " in r.source else None
     if threads and record.timing_threads not in (None, int(threads[1])):

@@ -91,12 +91,15 @@ def _early(
     """The samples that leave at one of the device's `local` exits by one policy, and the bytes of the others by codec."""
     places = torch.arange(len(uncut.labels))
     right = uncut.logits[exits, places].argmax(1) == uncut.labels
+    rows_of = {name: samples[: len(sent.payload)] for name, sent in by_codec.items()}
+    logits_of = {
+        name: torch.cat([uncut.logits[:local, rows_of[name]], torch.cat(sent.logits, 1)])
+        for name, sent in by_codec.items()
+    }
+    left = apart(_decided, one, list(logits_of.values()))
     behind = {}
-    for name, sent in by_codec.items():
-        rows = samples[: len(sent.payload)]
-        logits = torch.cat([uncut.logits[:local, rows], torch.cat(sent.logits, 1)])
-        own = apart(decide, one.policy, [one.state], logits)[0]
-        crosses = own >= local
+    for (name, sent), own in zip(by_codec.items(), left, strict=True):
+        rows, logits, crosses = rows_of[name], logits_of[name], own >= local
         answers = logits[own, torch.arange(len(rows))].argmax(1) == uncut.labels[rows]
         part = len(rows) < len(places)
         behind[name] = Behind(
@@ -108,3 +111,8 @@ def _early(
             uncut=int(right[rows].sum()) if part else None,
         )
     return Early(policy=one.spec, point=one.point, device=int((exits < local).sum()), behind=behind)
+
+
+def _decided(one: Shipped, logits: Sequence[Tensor]) -> list[Tensor]:
+    """Where a policy lets the samples of each of these logits leave."""
+    return [decide(one.policy, [one.state], each)[0] for each in logits]

@@ -15,6 +15,7 @@ from bench.execution.chain.chain import Chain
 from bench.execution.clock import timed, wait, where
 from bench.execution.deciding import Decider, NativeWalk
 from bench.execution.fast import prepared
+from bench.execution.unsupported import Unsupported
 from bench.machine import WALL, Clock
 from bench.network.linked import Linked
 from bench.network.net import Net, Part
@@ -27,7 +28,7 @@ from bench.replay.trace import Trace
 
 SAMPLES, WALKS = 256, 64
 """At most so many samples of the test split, and at most so many batches of one size in a round."""
-LEAST, EACH = 16, 0.006
+LEAST, EACH = 16, 0.003
 """At least so many samples; more while a round, for one policy and size, stays within these seconds."""
 ROUNDS, SECONDS, WARM_UPS = 5, 2.0, 0
 """Limits of timing; all that runs was warmed when the ways were compared, and a first round may be slow: medians count."""
@@ -68,6 +69,7 @@ class Walker:
         x: inputs to choose the ways by, as many as the largest batch.
         sizes: of batches.
         clock: of all times.
+        ways: by size, the way that is known to be the fastest for this network; others are found here.
     """
 
     def __init__(
@@ -76,10 +78,11 @@ class Walker:
         x: Tensor,
         sizes: Sequence[int] = BATCHES,
         clock: Clock = WALL,
+        ways: Mapping[int, Way] | None = None,
     ) -> None:
         self.clock = clock
-        parts, self.device = net.stretches(), x.device
-        self.runs = {size: _prepared(net, parts, x[:size]) for size in sizes}
+        parts, self.device, known = net.stretches(), x.device, ways or {}
+        self.runs = {size: _prepared(net, parts, x[:size], known.get(size))[1] for size in sizes}
         self.sizes = tuple(sorted(self.runs))
         self.stretches = [partial(self._run, number) for number in range(len(parts))]
         self.inside = 0.0
@@ -139,8 +142,17 @@ class Walker:
         return self.runs[batch]
 
 
-def _prepared(net: Net, parts: Sequence[Part], x: Tensor) -> list[Runnable]:
-    """The runnable of each part, in order, in the way that is fastest for batches like x."""
+def _prepared(
+    net: Net, parts: Sequence[Part], x: Tensor, known: Way | None = None
+) -> tuple[Way, list[Runnable]]:
+    """The way that is fastest for batches like x, and the runnable of each part in it, in order.
+
+    Args:
+        net: to choose the way by.
+        parts: of the network, each after the one before it.
+        x: inputs of the first.
+        known: the fastest way, found before; another is looked for where a part does not run in it.
+    """
 
     @torch.no_grad()
     def runs(way: Way) -> list[Runnable]:
@@ -150,7 +162,13 @@ def _prepared(net: Net, parts: Sequence[Part], x: Tensor) -> list[Runnable]:
             inputs = runnables[-1](inputs)[0]
         return runnables
 
-    return prepared(net.whole(), x, runs)[1]
+    if known is not None:
+        try:
+            return known, runs(known)
+        except (Unsupported, RuntimeError):
+            pass
+    way, runnables, _ = prepared(net.whole(), x, runs)
+    return way, runnables
 
 
 def without_early_exits(net: Net) -> Net:
@@ -224,14 +242,15 @@ def execute(
     """
     sizes, whole = [size for size in sizes if size <= len(x)] or [len(x)], without_early_exits(net)
     runs, batches, each = dict[int, Runnable](), dict[int, tuple[Tensor, ...]](), 0.0
+    ways = dict[int, Way]()
     for size in sorted(sizes):
         if size * each > SLOW:
             break
-        runs[size] = _prepared(whole, [whole.whole()], x[:size])[0]
+        ways[size], (runs[size],) = _prepared(whole, [whole.whole()], x[:size])
         each = _seconds(runs[size], x[:size], clock) / size
         batches[size] = x[: size * _walks(size, size * each)].split(size)
     sizes = list(runs)
-    walker = Walker(net, x[: max(sizes)], sizes, clock)
+    walker = Walker(net, x[: max(sizes)], sizes, clock, ways)
     walks: dict[tuple[str | None, int], _Walks] = {
         (spec, size): _Walks(walker, leave, batches[size]) for spec, leave in leaves.items() for size in sizes
     }

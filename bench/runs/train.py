@@ -88,10 +88,13 @@ def checkpoints_of(run: ResolvedRun) -> Checkpoints:
 
 def dense_parent(run: ResolvedRun) -> Callable[[], Net]:
     """A builder of the untrained dense parent on the run's device; random generators keep their state."""
+    made: list[Net] = []
 
     def build() -> Net:
-        with seeded(run.seed):
-            return assemble(run.backbone.plugin, run.about, run.exits.plugin).to(run.device)
+        if not made:
+            with seeded(run.seed):
+                made.append(assemble(run.backbone.plugin, run.about, run.exits.plugin))
+        return copy.deepcopy(made[0]).to(run.device)
 
     return build
 

@@ -8,7 +8,7 @@ from bench.kinds.meter import Measurement, Meter, Subject
 from bench.network.net import Part
 from bench.network.sparse.values import ValueType
 from bench.records.reading import Reading, Readings
-from bench.shipping.packed.pack import packings
+from bench.shipping.packed.pack import Written, packings
 
 
 class Storage(Meter):
@@ -18,7 +18,8 @@ class Storage(Meter):
         """Pack and unpack each part."""
         net, measurement = subject.net, Measurement()
         parts = [Part(net, 0, k) for k in range(len(net.stages) + 1)]
-        packed = [_packed(part, subject.values) for part in parts]
+        known: Written = {}
+        packed = [_packed(part, subject.values, known) for part in parts]
         for number, stage in enumerate(net.exits):
             measurement.exits[number] = packed[stage + 1]
         for k in range(1, len(parts)):
@@ -28,8 +29,8 @@ class Storage(Meter):
         return measurement
 
 
-def _packed(part: nn.Module, values: ValueType) -> Readings:
+def _packed(part: nn.Module, values: ValueType, known: Written) -> Readings:
     return {
         f"bytes.{form}": Reading(value=len(data), unit="B", source="safetensors file, read back equal")
-        for form, data in packings(part, values).items()
+        for form, data in packings(part, values, known).items()
     }

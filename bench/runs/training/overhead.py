@@ -14,7 +14,7 @@ from bench.runs.training.checkpoint import random_state, set_random_state
 
 NAME = "training.overhead"
 WARM = 3
-SHARE, LEAST, MOST = 0.02, 0.1, 2.0
+SHARE, LEAST, MOST = 0.01, 0.1, 2.0
 """The share of the training's time that one probe takes, and its bounds in seconds."""
 SHORTEST = 50
 """Steps; a shorter training is not worth timing."""

@@ -8,13 +8,14 @@ hides whole are indexed by pairs of channels. A tensor that a network has under 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from bench.errors import SeesawError
-from bench.network.sparse.mask import MASK, hide, layers, mask_of, masked, pattern_of, reveal, sharing
+from bench.network.sparse.mask import MASK, Layer, hide, layers, mask_of, masked, pattern_of, reveal, sharing
 from bench.network.sparse.values import ValueType, narrow, widen
 from bench.shipping.packed.formats import FORMATS, Tensors
 from bench.shipping.packed.unpack import SCALE, foreign, layer_of, metadata, unpack, weight_of
@@ -32,7 +33,13 @@ def inference_state(module: nn.Module) -> Tensors:
 FORMS = ("dense", *FORMATS, "mixed")
 
 
-def pack(module: nn.Module, form: str, values: ValueType = "float32") -> bytes | None:
+Written = dict[tuple[str | int, ...], tuple[dict[str, object], Tensors] | None]
+"""By format and the layers that share a mask: the header's entry of the mask, and its index; None where it does not apply."""
+
+
+def pack(
+    module: nn.Module, form: str, values: ValueType = "float32", known: Written | None = None
+) -> bytes | None:
     """A network or a part of one as the bytes of a safetensors file.
 
     Args:
@@ -40,6 +47,8 @@ def pack(module: nn.Module, form: str, values: ValueType = "float32") -> bytes |
         form: `dense`, `bitmap`, `indexed`, `delta`, `cyclic`, `periodic` or `pattern`; or `mixed`, for every layer
             the one of these that makes it smallest.
         values: type of the numbers of layers' weights; biases and normalisation stay as they are.
+        known: the indexes of masks found before, in this format and others, of parts that share layers with this one; those
+            found now are added.
 
     Returns:
         The file, or None where the format does not apply to every masked layer (a mask that no pattern makes again,
@@ -69,7 +78,7 @@ def pack(module: nn.Module, form: str, values: ValueType = "float32") -> bytes |
                 continue
             mask = mask_of(*groups[name])
             weight, mask = tensors.pop(place), (own if mask is None else mask).cpu()
-            written = _write(mask, form, pattern_of(layer))
+            written = _index(mask, form, pattern_of(layer), {} if known is None else known, groups[name])
             if written is None:
                 return None
             about[name], index = written
@@ -94,12 +103,26 @@ def _shared(module: nn.Module) -> dict[str, str]:
     return same
 
 
-def _write(mask: Tensor, form: str, pattern: str | None) -> tuple[dict[str, object], Tensors] | None:
+def _index(
+    mask: Tensor, form: str, pattern: str | None, known: Written, sharers: Sequence[Layer]
+) -> tuple[dict[str, object], Tensors] | None:
     """The header's entry of a mask, and the mask's index; None where the format does not apply."""
+    key = (form, *map(id, sharers))
+    if key in known:
+        return known[key]
     if form == "mixed":
-        pairs = [pair for each in FORMATS if (pair := _write(mask, each, pattern)) is not None]
-        about, index = min(pairs, key=lambda pair: sum(tensor.nbytes for tensor in pair[1].values()))
-        return about, index
+        found = [_index(mask, each, pattern, known, sharers) for each in FORMATS]
+        known[key] = min(
+            (pair for pair in found if pair is not None),
+            key=lambda pair: sum(tensor.nbytes for tensor in pair[1].values()),
+        )
+    else:
+        known[key] = _write(mask, form, pattern)
+    return known[key]
+
+
+def _write(mask: Tensor, form: str, pattern: str | None) -> tuple[dict[str, object], Tensors] | None:
+    """As `_index`, for one format."""
     whole = mask.flatten(2).all(2) if mask.dim() > 2 else mask
     by_pair = form != "pattern" and mask.dim() > 2 and bool((mask.flatten(2).any(2) == whole).all())
     index = FORMATS[form].write(whole if by_pair else mask, pattern)
@@ -150,21 +173,24 @@ def rounded(module: nn.Module, values: ValueType) -> None:
             )
 
 
-def packings(module: nn.Module, values: ValueType = "float32") -> dict[str, bytes]:
+def packings(
+    module: nn.Module, values: ValueType = "float32", known: Written | None = None
+) -> dict[str, bytes]:
     """The network in every format that applies, each read back and found equal.
 
     Args:
         module: the network or part; its weights are rounded to these values (see `rounded`).
         values: type of the numbers.
+        known: the indexes of masks of parts packed before (`pack`), of which this one may have some.
 
     Raises:
         SeesawError: a format does not give back the same weights.
     """
     packed: dict[str, bytes] = {}
     sparse = any(True for _ in masked(module))
-    own = inference_state(module)
+    own, known = inference_state(module), {} if known is None else known
     for form in FORMS if sparse else ("dense",):
-        data = pack(module, form, values)
+        data = pack(module, form, values, known)
         if data is None:
             continue
         tensors, _ = unpack(data)

@@ -61,11 +61,19 @@ def show(
     parts = [name for name in asked if asked[name]]
     if other := next((name for name in parts if name not in view.PARTS), None):
         raise SeesawError(f"A {file.title} has no part --{other}. Leave the option out: everything is shown.")
-    for name in view.PARTS if all_ else parts:
-        _print(view.PARTS[name](file, store))
-    if all_ or not parts:
-        print_file(record, store, file)
-    if reason := store.contested(record, store.faults(file)):
+    faults = store.faults(file)
+    try:
+        for name in view.PARTS if all_ else parts:
+            _print(view.PARTS[name](file, store))
+        if all_ or not parts:
+            print_file(record, store, file)
+    except (ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
+        if not faults:
+            raise
+        raise SeesawError(
+            f"{record} is not to be believed, and cannot be shown. {faults[0]} {file.remedy}"
+        ) from error
+    if reason := store.contested(record, faults):
         out.print(f"Not to be believed: {reason}", style="red", soft_wrap=True)
 
 

@@ -153,7 +153,7 @@ class Sealed(Block):
         try:
             for sentence in self.contradictions():
                 sentences.append(sentence)
-        except (ArithmeticError, LookupError, ValueError, TypeError) as error:
+        except (ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
             sentences.append(f"Its numbers cannot be computed with ({error}).")
         return sentences
 

@@ -5,6 +5,7 @@ They treat every kind of written file alike: see `bench.records.sealed`.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from importlib import import_module
@@ -53,7 +54,7 @@ def show(
 
     file = open_file(record)
     if json_:
-        typer.echo(file.model_dump_json(indent=1))
+        typer.echo(json.dumps(file.model_dump(mode="json"), indent=1))  # ASCII alone: no terminal obeys it
         return
     store = Store.around(record, file)
     view = import_module(file.shown_by)

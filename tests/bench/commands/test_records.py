@@ -112,3 +112,11 @@ def test_walks_that_were_disturbed_are_marked_and_have_no_ratio(type_, made, tmp
         word for line in shown[1].splitlines() if " us" in line or " ms" in line for word in line.split()
     ]
     assert any(word.startswith("~") for word in times)
+
+
+def test_plain_json_holds_every_value_and_nothing_that_a_terminal_obeys(type_, made, tmp_path):
+    odd = "\x1b[31m\x9b31m\u202e\u2028"
+    record = changed(made(0), lambda values: values["machine"].update(processor=odd))
+    printed = type_("show", record.save(tmp_path), "--json")
+    assert json.loads(printed) == json.loads(record.model_dump_json())
+    assert printed.replace("\n", "").isprintable()

@@ -25,7 +25,7 @@ from bench import (
 from tasks.array_files import ArrayFiles
 from tasks.encoded import Encoded
 from tasks.images import ImageTask, fingerprint, split_of
-from tasks.pictures import Fit, Pictures, fitted, framed_note
+from tasks.pictures import Fit, Pictures, fitted, framed_note, some_of
 
 log = logging.getLogger("seesaw")
 AT_ONCE = 1 << 26
@@ -102,9 +102,42 @@ class Folder(ImageTask):
         splits = self._splits()
         train, calibration, test = (splits.get(name) for name in ("train", "calibration", "test"))
         assert train is not None
+        if len(train.labels) < 1 + (test is None) + (calibration is None):
+            raise SeesawError(
+                f"{self.path} holds {len(train.labels)} images to train on, of which some are held out for other splits. {self._mend}"
+            )
         if test is None:
             train, test = hold_out(train, max(1, round(self.held * len(train.labels))))
-        return self._parted(train, test, self._scale(train), calibration)
+        data = self._parted(train, test, self._scale(train), calibration)
+        self._check_trained(data)
+        return data
+
+    @property
+    def _mend(self) -> str:
+        return (
+            "Give every class several images, or put those of each split into a folder of its own: "
+            f"{self.path}/train, {self.path}/val and {self.path}/test."
+        )
+
+    def _check_trained(self, data: Data) -> None:
+        """Name the classes of which no image is left to train on, as images are held out at random.
+
+        Raises:
+            SeesawError: too few are left to learn anything that the test split asks.
+        """
+        trained, tested = (set(split.labels.tolist()) for split in (data.train, data.test))
+        if len(trained) < 2 or not tested & trained:
+            raise SeesawError(
+                f"{len(data.train.labels)} images below {self.path} are left to train on, as others are held out, and none is of a "
+                f"class that the test split asks, or all are of one. {self._mend}"
+            )
+        if lost := sorted((tested | set(data.calibration.labels.tolist())) - trained):
+            names = self.names
+            shown = some_of([names[label] if names else str(label) for label in lost])
+            log.warning(
+                "%s: no image of %s is left to train on, as images are held out for other splits. %s",
+                self.path, shown, self._mend,
+            )  # fmt: skip
 
     def _scale(self, train: Split) -> Scale:
         """Mean and deviation as set, else each channel's own, over training images at equal steps."""

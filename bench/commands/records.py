@@ -5,6 +5,7 @@ They treat every kind of written file alike: see `bench.records.sealed`.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from importlib import import_module
@@ -53,7 +54,7 @@ def show(
 
     file = open_file(record)
     if json_:
-        typer.echo(file.model_dump_json(indent=1))
+        typer.echo(json.dumps(file.model_dump(mode="json"), indent=1))  # ASCII alone: no terminal obeys it
         return
     store = Store.around(record, file)
     view = import_module(file.shown_by)
@@ -61,11 +62,19 @@ def show(
     parts = [name for name in asked if asked[name]]
     if other := next((name for name in parts if name not in view.PARTS), None):
         raise SeesawError(f"A {file.title} has no part --{other}. Leave the option out: everything is shown.")
-    for name in view.PARTS if all_ else parts:
-        _print(view.PARTS[name](file, store))
-    if all_ or not parts:
-        print_file(record, store, file)
-    if reason := store.contested(record, store.faults(file)):
+    faults = store.faults(file)
+    try:
+        for name in view.PARTS if all_ else parts:
+            _print(view.PARTS[name](file, store))
+        if all_ or not parts:
+            print_file(record, store, file)
+    except (ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
+        if not faults:
+            raise
+        raise SeesawError(
+            f"{record} is not to be believed, and cannot be shown. {faults[0]} {file.remedy}"
+        ) from error
+    if reason := store.contested(record, faults):
         out.print(f"Not to be believed: {reason}", style="red", soft_wrap=True)
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from bench.errors import SeesawError
+from bench.errors import SeesawError, counted
 from bench.kinds.stored import Stored, at_rows
 from bench.network.net import Sample
 from bench.plugins.plugin import Plugin
@@ -180,8 +180,10 @@ def data_of(task: Task, inputs: Preprocessing | None, root: Path, seed: int) -> 
 def hold_out(split: Split, count: int, seed: int = 0) -> tuple[Split, Split]:
     """Part a split into the rest and `count` samples drawn at random; the draw depends on `seed` alone."""
     if not 0 < count < len(split.labels):
-        less = "fewer" if count else "more"
-        raise SeesawError(f"{count} samples cannot be held out of {len(split.labels)}. Ask for {less}.")
+        mend = "Ask for fewer" if count > 1 else "Give the task more samples" if count else "Ask for more"
+        raise SeesawError(
+            f"{counted(count, 'sample')} cannot be held out of {len(split.labels)}, of which some must be left. {mend}."
+        )
     order = torch.randperm(len(split.labels), generator=torch.Generator().manual_seed(seed))
     out, rest = order[:count].sort().values, order[count:].sort().values
     return Split(at_rows(split.inputs, rest), split.labels[rest]), Split(

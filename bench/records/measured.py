@@ -23,7 +23,7 @@ from bench.records.deployment import (
     identity,
     place_of,
 )
-from bench.records.sealed import Digest, Sealed, digest
+from bench.records.sealed import Digest, Sealed, Values, digest
 from bench.records.setup import Named, Setup, task_of
 from bench.records.stream import StreamPart
 
@@ -83,7 +83,7 @@ class MeasuredDeployment(Sealed):
     predicted: Answers
     measured: Answers
     totals: dict[Literal["predicted", "measured"], Totals]
-    machine: dict[str, Any]
+    machine: Values
     """of all three processes"""
     others: Amount | None
     """cores that other programs took meanwhile, on the mean; none where the system does not tell"""

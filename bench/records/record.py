@@ -17,7 +17,7 @@ from bench.records.checks.run import contradictions
 from bench.records.compare import Compared, Rerun, clocked, conditions_that_differ
 from bench.records.curve import Curve
 from bench.records.reading import Reading
-from bench.records.sealed import Block, Sealed
+from bench.records.sealed import Block, Sealed, Shape, Values
 from bench.records.setup import Setup, board_of, path_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class LayerRow(Block):
     """One linear layer or convolution."""
 
     name: str
-    shape: list[Annotated[int, Field(ge=0)]]
+    shape: Shape
     density: Annotated[float, Field(ge=0, le=1)]
     pattern: str | None
 
@@ -124,7 +124,7 @@ class Cut(Block):
 
     before: int
     """the first stage of the server's part"""
-    shape: list[int]
+    shape: Shape
     """of the tensor that crosses, without the batch"""
     readings: dict[str, Reading]
     early: list[Early] = Field(default_factory=list)
@@ -171,12 +171,12 @@ class Record(Sealed):
     net: dict[str, Reading]
     absent: dict[str, str]
     """readings that could not be had, each with the reason"""
-    notes: dict[str, Any]
+    notes: Values
     """uncounted operators, differences between counters, and other notes of training and of meters"""
     training: list[EpochRow]
     seconds: dict[str, float]
     """wall time by phase"""
-    machine: dict[str, Any]
+    machine: Values
     versions: dict[str, str]
     commit: str | None
     dirty: bool | None

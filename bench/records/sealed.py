@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import SeesawError
 from bench.files import read_plain, write_whole
@@ -45,6 +45,29 @@ _RUNS = (
 _WHOLE, _LONG, _EXPONENTS = b"0" * 19, b"0" * 34, (b"e00", b"e+00", b"e-000")
 MAX_SEED = (1 << 53) - 1
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+DEEPEST = 32
+"""The most lists and objects inside each other: what reads or writes values calls itself for each."""
+
+
+def _shallow(values: dict[str, Any]) -> dict[str, Any]:
+    """Values that are nested no deeper than `DEEPEST`.
+
+    Raises:
+        ValueError: they are nested deeper.
+    """
+    level: list[Any] = [values]
+    for _ in range(DEEPEST):
+        inner = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [one for group in inner for one in group if isinstance(one, (dict, list))]
+        if not level:
+            return values
+    raise ValueError(f"its values are nested more than {DEEPEST} deep")
+
+
+Values = Annotated[dict[str, Any], AfterValidator(_shallow)]
+"""Values by name of which the schema says no more."""
+Shape = Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=16)]
+"""Sizes of a tensor, whose product is computed."""
 
 
 class Block(BaseModel):
@@ -144,7 +167,7 @@ class Sealed(Block):
         try:
             for sentence in self.contradictions():
                 sentences.append(sentence)
-        except (ArithmeticError, LookupError, ValueError, TypeError) as error:
+        except (ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
             sentences.append(f"Its numbers cannot be computed with ({error}).")
         return sentences
 

@@ -14,7 +14,7 @@ from bench.plugins.listing import bases
 from bench.plugins.plugin import Positive, Settings
 from bench.plugins.spec import names_draft, parse, render, without_paths
 from bench.records.layout import Layout
-from bench.records.sealed import Block, slug
+from bench.records.sealed import Block, Values, slug
 from bench.records.sealed import digest as digest_of
 
 FLOOR = 0.04
@@ -116,7 +116,7 @@ class Named(Block):
     """as announced, or a draft's place"""
     origin: str
     """distribution and version, or `draft` with a digest of the file"""
-    settings: dict[str, Any]
+    settings: Values
     """every setting, defaults included"""
     spec: str
     """the shortest spec with these settings"""
@@ -135,10 +135,10 @@ class Setup(Block):
 
     task: Named
     task_version: Annotated[int, Field(ge=0)]
-    task_identity: dict[str, Any]
+    task_identity: Values
     """of a user's own files, such as a digest of them; empty where settings and version are enough"""
     backbone: Named
-    backbone_identity: dict[str, Any] = Field(default_factory=dict)
+    backbone_identity: Values = Field(default_factory=dict)
     """of the weights that the backbone begins with, such as a revision; empty where settings are enough"""
     inputs: Preprocessing | None = None
     """how images are scaled, where that is not the task's way but the weights' or a setting's"""
@@ -147,7 +147,7 @@ class Setup(Block):
     policies: list[Named]
     codecs: list[Named]
     meters: list[Named]
-    recipe: dict[str, Any]
+    recipe: Values
     """epochs, batch, optimiser, schedule, augmentation as used"""
     device: str
     weights: str | None

@@ -301,6 +301,40 @@ def test_arrays_that_make_no_sense_are_a_sentence(tmp_path, labels, shape, hint)
         task(f"folder[path={tmp_path},size=8]").data(tmp_path, 0)
 
 
+@pytest.mark.parametrize(
+    ("counts", "fault"),
+    [
+        ((1, 1), "holds 2 images to train on"),
+        ((1, 1, 1), "are left to train on"),
+        ((1,) * 10, "class that the test split asks"),
+    ],
+)
+def test_a_folder_of_one_image_a_class_is_a_sentence(tmp_path, counts, fault):
+    for number, count in enumerate(counts):
+        pictures(tmp_path / "all", [f"c{number}"], count)
+    with pytest.raises(
+        SeesawError, match=f"{fault}.* Give every class several images, or put those of each split"
+    ):
+        task(f"folder[path={tmp_path / 'all'},size=8]").data(tmp_path, 0)
+
+
+def test_a_class_of_which_nothing_is_left_to_train_on_is_named(tmp_path, caplog):
+    pictures(tmp_path / "train", ["ant", "bee"], 12)
+    pictures(tmp_path / "train", ["cat"], 1)
+    pictures(tmp_path / "test", ["ant", "bee", "cat"], 4)
+    lost = [
+        calibration
+        for calibration in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+        if 2
+        not in task(f"folder[path={tmp_path},size=8,calibration={calibration}]")
+        .data(tmp_path, 0)
+        .train.labels
+    ]
+    told = [line for line in caplog.messages if "no image of cat is left to train on" in line]
+    assert 0 < len(lost) < 7
+    assert len(told) == len(lost)
+
+
 def test_more_of_a_users_mistakes_are_a_sentence(tmp_path):
     pictures(tmp_path / "train")
     for name in ("ant", "bee", "cat"):

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from bench.boards.extract import SHARES
 from bench.boards.numbers import thriftiest, time_kept, walked_by, whole_cost
-from bench.boards.units import digits, in_bytes, seconds
+from bench.boards.show.answer import timing
+from bench.boards.units import digits, in_bytes
 from bench.records.curve import Curve
 from bench.records.record import Early, Exit, Record, Walked
 
@@ -79,10 +80,12 @@ def walks_table(record: Record) -> Table | None:
 
 
 def _timed(record: Record, walk: Walked) -> str:
-    latency = seconds(walk.readings["latency"].value)
+    """The time of a sample, of its routing, and how many times less than nobody leaving: - where either was disturbed."""
+    latency = timing(walk.readings["latency"])
     if walk.policy is None:
         return latency
-    return f"{latency}\n{seconds(walk.readings['routing'].value)}\n{time_kept(record, walk.policy, walk.batch) or 0:.2f} x"
+    kept = time_kept(record, walk.policy, walk.batch)
+    return f"{latency}\n{timing(walk.readings['routing'])}\n{f'{kept:.2f} x' if kept else '-'}"
 
 
 def early_table(record: Record) -> Table | None:

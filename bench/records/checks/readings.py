@@ -245,7 +245,10 @@ def _second_count(record: Record) -> Iterator[str]:
     difference = abs(second - first) / first if first else math.inf
     if (difference > TOLERATED) != (note is not None):
         yield f"Its counters of MACs say {first:g} and {second:g}, and {'no' if note is None else 'a'} note says that they differ."
-    elif note is not None and not all(one in note.values() for one in (first, second)):
+    elif note is not None and (
+        not all(one in note.values() for one in (first, second))
+        or note.get("share") != (round(difference, 4) if first else None)
+    ):
         yield "Its note of counters that differ has other numbers than its readings."
 
 

@@ -2,8 +2,9 @@
 
 To the last exit and in two parts at a cut the network is timed in one way, but apart, and other programs may have lain between
 them. So they are held against each other within a wide factor, which catches a change of the order of magnitude. Times that are
-marked as disturbed are left out. Walks may be run in another way, and the dense parent's record may be of another hour: neither is
-held against these times.
+marked as disturbed are left out. How many times as fast as dense it is was taken in the same rounds, soon after the ways to run
+the dense network were compared, so these agree better. Walks may be run in another way, and the dense parent's record may be of
+another hour: neither is held against these times.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from bench.records.notes import OUT_OF_ORDER
+from bench.records.notes import DENSE_WAYS, FASTEST, OUT_OF_ORDER
 from bench.records.reading import Reading
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ FASTER, SLOWER = 8.0, 8.0
 """By how much one network may be faster or slower where it is timed in another way; 3.9 and 2.4 are the most that published
 records show."""
 
+OVER_DENSE = 3.0
+"""By how much the ratio to the fastest dense way may differ from those seconds over the network's own; 1.3 is the most that
+published records show."""
+
 
 def time_faults(record: Record) -> Iterator[str]:
     """A sentence for each time that is of another order of magnitude than the one to the last exit."""
@@ -28,6 +33,7 @@ def time_faults(record: Record) -> Iterator[str]:
     if last is None:
         return
     yield from _out_of_order(record)
+    yield from _over_dense(record, last)
     for cut in record.cuts:
         parts = [name for name in ("latency.device", "latency.server") if name in cut.readings]
         times = [_steady(cut.readings, name) for name in parts]
@@ -40,6 +46,21 @@ def time_faults(record: Record) -> Iterator[str]:
         device = _steady(readings, "latency.device")
         if own is not None and device is not None and not device / FASTER <= own <= device * SLOWER:
             yield f"To the exit of stage {exit_.stage} it takes {own:g} s, and the same part of it at cut {cut} {device:g} s."
+
+
+def _over_dense(record: Record, last: float) -> Iterator[str]:
+    """The last exit's ratio to the fastest dense way is about what that way's seconds in the note give."""
+    ratio, rows = _steady(record.exits[-1].readings, FASTEST), record.notes.get(DENSE_WAYS, [])
+    taken = [row.get("seconds") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    seconds = [one for one in taken if isinstance(one, int | float)]
+    if ratio is None or not seconds:
+        return
+    noted = min(seconds) / last
+    if not noted / OVER_DENSE <= ratio <= noted * OVER_DENSE:
+        yield (
+            f"It says that it is {ratio:g} x as fast as the fastest dense way, and by the seconds of its note of dense ways it is "
+            f"{noted:g} x."
+        )
 
 
 def _out_of_order(record: Record) -> Iterator[str]:

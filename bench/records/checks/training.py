@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from bench.records.checks.parts import value, whole
@@ -17,6 +18,8 @@ CLOSE = 1e-6
 """The share by which a learning rate may differ from its schedule's."""
 EQUAL = 1e-9
 """The share by which sums of equal MACs may differ."""
+MOST_LOOKS = 1_000_000
+"""So many ends of schedules and rates are looked at before rows count as of none: ten times the epochs that a recipe may have."""
 
 
 def training_faults(record: Record) -> Iterator[str]:
@@ -77,22 +80,43 @@ def schedules_of(rows: Sequence[EpochRow], recipe: Recipe) -> list[list[EpochRow
     Most trainings have one; a plan that trains heads apart, or first, has more. A constant rate tells nothing of where
     one ends, and all rows are one.
     """
-    if not rows:
-        return []
-    for count in range(len(rows), 0, -1):
-        if _is_schedule(rows[:count], recipe) and (rest := schedules_of(rows[count:], recipe)) is not None:
-            return [[*rows[:count]], *rest]
-    return None
+    done = [0, *accumulate(row.steps for row in rows)]
+    closed, looked = set[int](), 0
 
+    def is_schedule(start: int, stop: int) -> bool:
+        nonlocal looked
+        total = done[stop] - done[start]
+        for place in range(start, stop):
+            looked += 1
+            rate = recipe.rate((done[place + 1] - done[start] - 1) / total) if total else 0.0
+            if not math.isclose(rows[place].lr, rate, rel_tol=CLOSE, abs_tol=1e-9 * recipe.lr):
+                return False
+        return True
 
-def _is_schedule(rows: Sequence[EpochRow], recipe: Recipe) -> bool:
-    done, total = 0, sum(row.steps for row in rows)
-    for row in rows:
-        done += row.steps
-        rate = recipe.rate((done - 1) / total) if total else 0.0
-        if not math.isclose(row.lr, rate, rel_tol=CLOSE, abs_tol=1e-9 * recipe.lr):
-            return False
-    return True
+    def end_of(start: int, last: int) -> int | None:
+        """Where the longest schedule from a row ends, of those that end at `last` or before; None where there is none."""
+        nonlocal looked
+        for stop in range(last, start, -1):
+            looked += 1
+            if looked > MOST_LOOKS:
+                return None
+            if stop not in closed and is_schedule(start, stop):
+                return stop
+        return None
+
+    found = [(0, len(rows))]  # of each schedule its first row, and the last place at which it may still end
+    while found[-1][0] < len(rows):
+        start, last = found[-1]
+        stop = end_of(start, last)
+        if looked > MOST_LOOKS or (stop is None and start == 0):
+            return None
+        if stop is None:  # rows from here on are of no schedules, so the one before ends elsewhere
+            closed.add(start)
+            found.pop()
+        else:
+            found[-1] = start, stop - 1
+            found.append((stop, len(rows)))
+    return [[*rows[start:stop]] for (start, _), (stop, _) in pairwise(found)]
 
 
 def _schedules(record: Record, schedules: Sequence[Sequence[EpochRow]], recipe: Recipe) -> Iterator[str]:

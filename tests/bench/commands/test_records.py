@@ -8,6 +8,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from bench import SeesawError
 from bench.cli import app
 from bench.commands import options
 from bench.records.record import Record
@@ -84,3 +85,38 @@ def test_a_maintainers_note_is_shown_by_show_and_verify(type_, made, tmp_path):
     path.with_suffix(".contested").write_text("Its seed was chosen.")
     assert "Not to be believed: Its seed was chosen." in type_("show", path)
     assert "A maintainer contests it: Its seed was chosen." in type_("verify", path)
+
+
+def test_a_record_whose_notes_make_no_sense_is_called_so_and_no_fault_in_seesaw(type_, made, tmp_path):
+    forged = changed(made(0), lambda values: values["notes"].update(stages=3)).save(tmp_path)
+    with pytest.raises(SeesawError, match=r"is not to be believed, and cannot be shown\. Its"):
+        type_("show", forged)
+
+
+def test_walks_that_were_disturbed_are_marked_and_have_no_ratio(type_, made, tmp_path):
+    quiet = made(0)
+
+    def disturb(values):
+        for walk in values["walks"]:
+            for one in walk["readings"].values():
+                one["disturbed"] = one["n"]
+
+    shown = [
+        type_("show", one.save(tmp_path / name), "--walks")
+        for name, one in (("quiet", quiet), ("busy", changed(quiet, disturb)))
+    ]
+    assert "~" not in shown[0]
+    assert " x " in shown[0].replace("\n", " ")
+    assert "0.00 x" not in shown[1]
+    times = [
+        word for line in shown[1].splitlines() if " us" in line or " ms" in line for word in line.split()
+    ]
+    assert any(word.startswith("~") for word in times)
+
+
+def test_plain_json_holds_every_value_and_nothing_that_a_terminal_obeys(type_, made, tmp_path):
+    odd = "\x1b[31m\x9b31m\u202e\u2028"
+    record = changed(made(0), lambda values: values["machine"].update(processor=odd))
+    printed = type_("show", record.save(tmp_path), "--json")
+    assert json.loads(printed) == json.loads(record.model_dump_json())
+    assert printed.replace("\n", "").isprintable()

@@ -93,3 +93,25 @@ def test_no_number_escapes_the_look_at_each_that_is_doubtful(number):
 def test_usual_numbers_are_read_without_a_look_at_each(number, monkeypatch):
     monkeypatch.setattr(sealed, "DIGITS", 0)
     assert _parsed(f"[{number}]".encode()) == [json.loads(number)]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (set_("notes", "deep", value=json.loads("[" * 300 + "]" * 300)), "nested more than 32 deep"),
+        (
+            set_("setup", "task", "settings", "deep", value=json.loads('{"a":' * 40 + "1" + "}" * 40)),
+            "nested",
+        ),
+        (set_("layers", 0, "shape", value=[(1 << 59) + 1] * 40_000), "at most 16 items"),
+        (set_("cuts", 1, "shape", value=[1] * 17), "at most 16 items"),
+        (set_("cuts", 1, "shape", value=[-1]), "greater than or equal to 0"),
+    ],
+)
+def test_values_that_nobody_could_compute_with_are_refused_when_a_file_is_read(made, tmp_path, change, fault):
+    values = json.loads(made().model_dump_json())
+    change(values)
+    path = tmp_path / "seed0.json"
+    path.write_text(json.dumps(values))
+    with pytest.raises(SeesawError, match=fault):
+        load(path)

@@ -2,6 +2,7 @@
 
 from bench.records.checks.times import time_faults
 from bench.records.notes import OUT_OF_ORDER
+from tests.bench.edited import beside_engines
 from tests.bench.made import make
 
 
@@ -14,3 +15,31 @@ def test_exits_that_a_note_calls_slower_than_a_deeper_one_are():
     slow = slow.model_copy(update={"value": 1.5e-3, "low": 1.4e-3, "high": 1.6e-3, "disturbed": slow.n})
     noted.exits[0].readings["latency"] = slow
     assert list(time_faults(noted)) == []
+
+
+def test_a_ratio_to_dense_that_the_seconds_of_its_note_do_not_give_is_a_fault():
+    quick = {"way": "Quick 1.0", "seconds": 1e-3}
+    record = beside_engines(make(0, "sparse", scale=0.5), rows=[quick])
+    assert list(time_faults(record)) == []
+    ratio = record.exits[-1].readings["speedup.fastest"]
+    for factor in (0.2, 5.0):
+        forged = {name: getattr(ratio, name) * factor for name in ("value", "low", "high")}
+        record.exits[-1].readings["speedup.fastest"] = ratio.model_copy(update=forged)
+        (fault,) = time_faults(record)
+        assert f"{forged['value']:g} x as fast as the fastest dense way" in fault
+    record.exits[-1].readings["speedup.fastest"] = ratio.model_copy(update=forged | {"disturbed": 3})
+    assert list(time_faults(record)) == []
+
+
+def test_a_note_of_dense_ways_that_is_none_ends_no_check():
+    for rows in ([3], 3, [{"way": "Quick 1.0", "seconds": "1"}]):
+        assert (
+            list(
+                time_faults(
+                    beside_engines(
+                        make(0, "sparse", scale=0.5), rows=rows if isinstance(rows, list) else [rows]
+                    )
+                )
+            )
+            == []
+        )

@@ -1,5 +1,6 @@
 import pytest
 
+from bench.records.checks import training
 from bench.records.checks.training import schedules_of
 from bench.records.record import EpochRow
 from bench.records.setup import Recipe
@@ -61,3 +62,15 @@ def test_of_texts_which_differ_in_length_so_may_the_cost_of_a_step(made):
     for name in lacks_image:
         del text.cuts[0].readings[name]
     assert not edited(text, set_("training", 0, "macs", value=8e5)).faults()
+
+
+@pytest.mark.parametrize("count", [30, 3000])
+def test_rows_that_a_stranger_made_are_looked_at_within_bounds(monkeypatch, count):
+    constant, looks, rate = Recipe(epochs=4, batch=10, schedule="constant"), [], Recipe.rate
+    monkeypatch.setattr(Recipe, "rate", lambda self, progress: looks.append(progress) or rate(self, progress))
+    monkeypatch.setattr(training, "MOST_LOOKS", 10_000)
+    every = rows(*[(10,)] * count, recipe=constant)
+    last = every[-1].model_copy(update={"lr": 0.03})
+    looks.clear()
+    assert schedules_of([*every[:-1], last], constant) is None
+    assert len(looks) <= 10_000 + count

@@ -8,6 +8,7 @@ as they are. Times that partitioners take are the process's own.
 """
 
 import argparse
+import gc
 import statistics
 import time
 from datetime import date
@@ -38,6 +39,8 @@ BACKHAULS = {
     "100 Mbit/s": LinkState(100e6 / 8, 100e6 / 8, 5e-3),
 }
 """From the edge to the server: the channels' LTE and Wi-Fi rates, and a good line."""
+SWEEP = tuple(float(one) for one in np.geomspace(3, 200, 25))
+"""Mbit/s from the edge to the server, with 10 ms there and back."""
 BESIDE = {"0.1": 0.1e9, "1": 1e9, "100": 100e9}
 """Gbit/s between servers, with 0.1 ms one way."""
 
@@ -71,7 +74,7 @@ def d3(console: Console, graphs: dict[str, Graph]) -> None:
         "network", "backhaul", "device", "edge", "server", "neurosurgeon", "d3", "d3, 4 edge nodes", "exact cut", "gap of d3",
         "to best single tier", "bytes on the backhaul, of the server alone's", box=box.MARKDOWN,
     )  # fmt: skip
-    faster, beside, less, gaps = [], [], [], []
+    faster, beside, gaps = [], [], []
     for name, graph in graphs.items():
         count = len(graph.operations)
         for words, backhaul in BACKHAULS.items():
@@ -86,8 +89,6 @@ def d3(console: Console, graphs: dict[str, Graph]) -> None:
                 faster.append((one.seconds / shared.seconds, name, words))
                 beside.append((min(found.seconds for found in single) / shared.seconds, name, words))
             sent = shared.bytes[1] / single[2].bytes[1]
-            if sent and name in CLAIMED and shared.seconds <= min(found.seconds for found in single):
-                less.append((1 / sent, name, words))
             table.add_row(
                 name, words, *(f"{1e3 * found.seconds:.1f}" for found in (*single, one, walked, shared, exact)), f"{gaps[-1]:.1%}",
                 f"{min(found.seconds for found in single) / shared.seconds:.2f} x", f"{sent:.2f}",
@@ -96,12 +97,55 @@ def d3(console: Console, graphs: dict[str, Graph]) -> None:
     ratio, name, words = max(faster)
     alone, where, link = max(beside)
     print(f"\nOn the paper's networks ({', '.join(CLAIMED)}), d3 with 4 edge nodes against neurosurgeon's cut between device and server: at most {ratio:.2f} x ({name}, {words}); claim up to 3.4 x over its rivals: {'met' if ratio >= 3.4 else 'not met'}, against a rival that may not use the edge. Against the best single tier: at most {alone:.2f} x ({where}, {link}), because the walk takes each operation by itself and stays on a tier once a tensor costs more to send than one operation gains.")  # fmt: skip
-    if less:
-        ratio, name, words = max(less)
-        print(f"\nBytes on the backhaul, where d3 sends some and is no slower than the best single tier: at most {ratio:.2f} x fewer than the server alone's ({name}, {words}); claim 3.68 x: {'met' if ratio >= 3.68 else 'not met'}.")  # fmt: skip
-    else:
-        print("\nFewer bytes on the backhaul, claim 3.68 x: not met. Wherever d3 is no slower than the best single tier, it sends nothing over the backhaul, or all that the server alone needs.")  # fmt: skip
     print(f"\nGap of d3 to the exact three-tier cut: mean {statistics.mean(gaps):.1%}, at most {max(gaps):.1%}, none in {sum(gap < 1e-9 for gap in gaps)} of {len(gaps)}.")  # fmt: skip
+
+
+def with_floats(graph: Graph) -> Graph:
+    """The graph with four bytes for each number of its input, as frameworks hold it, and not one, as a camera gives it."""
+    edges = [
+        edge.model_copy(update={"bytes": 4 * edge.bytes}) if edge.source == 0 else edge
+        for edge in graph.edges
+    ]
+    return Graph(model=graph.model, sample=graph.sample, operations=graph.operations, edges=tuple(edges))
+
+
+def spans(rates: list[float]) -> str:
+    """From which to which rate, or none."""
+    return f"{min(rates):.3g} to {max(rates):.3g}" if rates else "none"
+
+
+def backhauls(console: Console, graphs: dict[str, Graph]) -> None:
+    """How many times fewer bytes than the server alone d3 sends over the backhaul, and at which rates of it that pays."""
+    table = Table("network", "an input's number", "times fewer", "at, Mbit/s", "no slower than the best single tier at", "so does the exact cut at", box=box.MARKDOWN)  # fmt: skip
+    paying = []
+    for name, graph in graphs.items():
+        for of, word in ((graph, "1 byte"), (with_floats(graph), "4 bytes")):
+            ratios, sends, pays, exact = set[float](), [], [], []
+            for rate in SWEEP:
+                site = tiers_of(of, LinkState(rate * 1e6 / 8, rate * 1e6 / 8, 5e-3))
+                count = len(of.operations)
+                single = [cost(of, site, Placement((0, *[tier] * (count - 1)))) for tier in range(3)]
+                found, best = (
+                    cost(of, site, plugin(spec).place(of, site)) for spec in ("d3[nodes=4]", "min-cut")
+                )
+                fewer, other = (
+                    single[2].bytes[1] / one.bytes[1] if one.bytes[1] else 0.0 for one in (found, best)
+                )
+                exact += [rate] if other > 1 else []
+                if fewer > 1:
+                    ratios.add(round(fewer, 2))
+                    sends.append(rate)
+                    if found.seconds <= min(one.seconds for one in single) * (1 + 1e-9):
+                        pays.append(rate)
+            if pays and name in CLAIMED:
+                paying.append((max(ratios), name, spans(pays), word))
+            table.add_row(name, word, " or ".join(f"{one:g} x" for one in sorted(ratios)) or "-", spans(sends), spans(pays), spans(exact))  # fmt: skip
+    tell(console, table)
+    if not paying:
+        print("\nFewer bytes on the backhaul, claim up to 3.68 x: not met at any of these rates without being slower than the best single tier.")  # fmt: skip
+        return
+    ratio, name, rates, word = max(paying)
+    print(f"\nFewer bytes on the backhaul where that is no slower than the best single tier: at most {ratio:g} x, {name} at {rates} Mbit/s, {word} a number; claim up to 3.68 x: {'met' if ratio >= 3.68 else 'not met'}. Which tensor crosses is the network's, so the ratio is too; the rate decides whether it pays.")  # fmt: skip
 
 
 def repairs(console: Console, graphs: dict[str, Graph], changes: int = 30) -> None:
@@ -156,7 +200,7 @@ def fused(console: Console, graphs: dict[str, Graph]) -> None:
         count = len(seconds)
         placed = (0, *[1] * (count - 1))
         for words, rate in BESIDE.items():
-            site = Site(("device", "server"), np.stack([1e6 * seconds, seconds]), (LinkState(1e18, 1e18),), LinkState(rate / 8, rate / 8, 1e-4))  # fmt: skip
+            site = servers_of(seconds, LinkState(rate / 8, rate / 8, 1e-4))
             saved, blocks = [], ()
             for servers in (2, 4, 8):
                 found = plugin(f"fused[servers={servers}]").place(graph, site)
@@ -180,6 +224,30 @@ def fused(console: Console, graphs: dict[str, Graph]) -> None:
     print(f"\nVGG-16 takes at most {best[0]:.0%} less time than on one server ({best[1]}, {best[2]}); the paper's claim is up to 73%: {'met' if best[0] >= 0.73 else 'not met'}.")  # fmt: skip
 
 
+def shares_of_time(console: Console, graph: Graph) -> None:
+    """Where the time of fused rows goes on VGG-16: shares of what one server takes."""
+    table = Table("Gbit/s", "servers", "rows, dealt", "rows computed twice", "exchange", "not shared", "sum", box=box.MARKDOWN)  # fmt: skip
+    seconds = seconds_of(graph)
+    whole, count = seconds.sum(), len(seconds)
+    free = servers_of(seconds, LinkState(1e18, 1e18))
+    for words, rate in BESIDE.items():
+        site = servers_of(seconds, LinkState(rate / 8, rate / 8, 1e-4))
+        for servers in (2, 4, 8):
+            blocks = plugin(f"fused[servers={servers}]").place(graph, site).shared
+            placed = Placement((0, *[1] * (count - 1)), blocks)
+            dealt = sum(seconds[one.first : one.last + 1].sum() / one.machines for one in blocks)
+            alone = whole - sum(seconds[one.first : one.last + 1].sum() for one in blocks)
+            computed, every = (cost(graph, one, placed).seconds for one in (free, site))
+            parts = dealt, computed - alone - dealt, every - computed, alone, every
+            table.add_row(words, str(servers), *(f"{one / whole:.1%}" for one in parts))
+    tell(console, table)
+
+
+def servers_of(seconds: np.ndarray, beside: LinkState) -> Site:
+    """Servers with a link between them, and a device that is no choice."""
+    return Site(("device", "server"), np.stack([1e6 * seconds, seconds]), (LinkState(1e18, 1e18),), beside)
+
+
 def rivals(graph: Graph, machines: int) -> tuple[tuple[Shared, ...], tuple[Shared, ...]]:
     """Every border its own block (rows exchanged after each layer, as in MoDNN), and all in one block, as far as rows go."""
     from bench import blocks_before
@@ -196,19 +264,24 @@ def rivals(graph: Graph, machines: int) -> tuple[tuple[Shared, ...], tuple[Share
 
 
 def cuts(console: Console) -> None:
-    """Process time of exact cuts of random graphs."""
+    """Process time of exact cuts of random graphs; the first of each size is not counted, and no garbage is collected meanwhile."""
+    chosen = plugin("min-cut")
+    gc.collect()
+    gc.disable()
     table = Table("operations", "tiers", "median", "slowest of 20", "target", box=box.MARKDOWN)
     for operations, target in ((150, 10), (400, 50), (2000, 200)):
         for tiers in (2, 3):
             rng = np.random.default_rng(operations)
             taken = []
-            for _ in range(20):
+            for number in range(21):
                 graph, site = random_graph(operations, rng), random_site(operations, tiers, rng)
                 begun = time.process_time()
-                plugin("min-cut").place(graph, site)
-                taken.append(1e3 * (time.process_time() - begun))
-            is_met = statistics.median(taken) <= target
+                chosen.place(graph, site)
+                if number:
+                    taken.append(1e3 * (time.process_time() - begun))
+            is_met = max(taken) <= target
             table.add_row(str(operations), str(tiers), f"{statistics.median(taken):.1f} ms", f"{max(taken):.1f} ms", f"{target} ms{'' if is_met else ' missed'}")  # fmt: skip
+    gc.enable()
     tell(console, table)
 
 
@@ -250,13 +323,17 @@ def main() -> None:
     tell(console, table)
     print("\n## D3: three tiers\n\nMilliseconds. Modelled: device " + ", ".join(f"{name} {scale:g} x" for name, scale in SCALES.items()).removeprefix("device ") + " the times above; 85 Mbit/s from device to edge.\n")  # fmt: skip
     d3(console, graphs)
+    print("\n## D3: what crosses the backhaul\n\nThe same machines; rates of the backhaul from 3 to 200 Mbit/s in 25 steps, 10 ms there and back. Against the server alone, d3 with 4 edge nodes sends so many times fewer bytes from the edge, at the rates where it sends any but not all.\n")  # fmt: skip
+    backhauls(console, graphs)
     print(
         "\n## D3: repairs\n\nTime over that of the exact cut, mean of 30 changes of all times and both links.\n"
     )
     repairs(console, graphs)
     print("\n## Fused rows: several servers\n\nTime saved over one server. Modelled: an operation's time falls on its rows equally; 0.1 ms one way between servers; sending the image to the first one is not counted.\n")  # fmt: skip
     fused(console, graphs)
-    print("\n## Minimum cuts\n\nRandom graphs; time of the process.\n")
+    print("\nWhere VGG-16's time goes, as shares of one server's: rows that are dealt out, rows at the borders of tiles that two servers compute, exchanges, and what needs whole tensors (its last pool and layers).\n")  # fmt: skip
+    shares_of_time(console, graphs["vgg16"])
+    print("\n## Minimum cuts\n\nRandom graphs; time of the process, without the collection of garbage, which takes a fifth of a second in a process with PyTorch.\n")  # fmt: skip
     cuts(console)
 
 

@@ -7,13 +7,16 @@ Bakhtiarnia, Milosevic, Zhang, Bajovic, Iosifidis, "Dynamic Split Computing for 
 
 No weight is trained. What a device has still to send, the round trip, and the last wait for the server are added here; before
 the first answer the round trip is that of the connection's handshake. One that is not measured again fades down to the least that
-was: else one with repairs of lost packets would be believed for ever, as nothing would be sent again.
+was: else one with repairs of lost packets would be believed for ever, as nothing would be sent again. An answer that an outage held
+up raises the mean of the last round trips for many requests to come; `window` takes the least of the last ones instead, as BBR does
+(Cardwell et al., "BBR: Congestion-Based Congestion Control", ACM Queue 14(5), 2016): what is beyond it is no part of the way.
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from bench import Known, Share, SplitPolicy
 
@@ -28,13 +31,16 @@ class Dynamic(SplitPolicy):
     """share of right answers that an arm may lose on the known samples"""
     bottlenecks: bool = True
     """whether only natural bottlenecks are cuts, besides both ends; else every cut is"""
+    window: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """how many of the last answers have the least round trip that is believed; left open: a mean that weighs the last one half"""
 
     def begin(self, known: Known) -> np.ndarray:
         ends = (known.arms["cut"] == 0) | (known.arms["codec"] < 0)
         natural = known.arms["elements"] < known.inputs
         allowed = known.within(self.lost) & (ends | natural | (not self.bottlenecks))
         smallest = known.smallest(allowed & (known.arms["codec"] >= 0))
-        return np.append(allowed.astype(float), [0.0, math.inf, smallest, math.inf])
+        last_trips = np.full(self.window or 0, math.inf)
+        return np.concatenate([allowed.astype(float), [0.0, math.inf, smallest, math.inf, 0.0], last_trips])
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
@@ -64,6 +70,14 @@ class Dynamic(SplitPolicy):
         if feedback.sent > 0:
             memory[len(arms)] = max(feedback.server - arms[int(feedback.arm)].server, 0.0)
             last = feedback.away - feedback.server
-            memory[trip] = last if math.isinf(memory[trip]) else (memory[trip] + last) / 2
+            if own.window > 0:
+                ring, size = trip + 4, int(own.window)
+                memory[ring + int(memory[trip + 3]) % size] = last
+                memory[trip + 3] += 1
+                memory[trip] = memory[ring]
+                for place in range(1, size):
+                    memory[trip] = min(memory[trip], memory[ring + place])
+            else:
+                memory[trip] = last if math.isinf(memory[trip]) else (memory[trip] + last) / 2
         else:
             memory[trip] = max(FADES * memory[trip], memory[trip + 2])

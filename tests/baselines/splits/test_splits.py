@@ -102,6 +102,30 @@ def test_a_round_trip_that_a_lost_packet_made_long_is_not_believed_for_ever(spec
     assert (played(spec, of, come._replace(luck=luck)).exits[300:] < 0).mean() > 0.8
 
 
+def test_an_outage_that_held_an_answer_up_is_forgotten_at_once_where_the_least_of_the_last_trips_is_believed():
+    start = np.array([0.0, 100.0, 102.0])
+    of = game(Conditions.of(start, np.full(3, 1e6), down=np.array([1e6, 1.0, 1e6]), delay=0.01), scale=5.0)
+    come = requests(of, rate=1, seconds=200)
+    after = come.arrivals > 105
+    mean_of_trips, least_of_trips = (played(spec, of, come) for spec in ("dynamic", "dynamic[window=8]"))
+    assert (mean_of_trips.exits[after] < 0).mean() < 0.1
+    assert (least_of_trips.exits[after] < 0).all()
+    assert least_of_trips.seconds[after].mean() < 0.8 * mean_of_trips.seconds[after].mean()
+
+
+def test_a_way_that_becomes_longer_for_good_is_learnt_once_the_short_trips_are_out_of_the_window():
+    start = np.array([0.0, 100.0])
+    of = game(Conditions.of(start, np.full(2, 1e6), delay=np.array([0.01, 0.3])), scale=5.0)
+    come = requests(of, rate=1, seconds=200)
+    for window in (1, 8):
+        exits = played(f"dynamic[window={window}]", of, come).exits
+        later = come.arrivals > 100
+        assert (exits[~later][5:] < 0).all()
+        first = np.flatnonzero((exits >= 0) & later)[0]
+        assert later[:first].sum() <= window + 2
+        assert (exits[first:] >= 0).mean() > 0.9
+
+
 def test_dynamic_uses_the_last_rate_where_the_modem_reports_none():
     of = game(steady(2e5), report=0.0)
     come = requests(of, rate=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,14 +20,13 @@ if TYPE_CHECKING:
     from bench.execution.fast import Fast
     from bench.records.setup import Setup
     from bench.runs.request import ResolvedRun
+    from bench.shipping.parts import Shipment
 
 
-@options.with_options
-def pack(
-    context: typer.Context,
-    run_options: options.TrainOptions,
-    what: Annotated[str, typer.Argument(help="path of a record, or a model that was run: backbone_method")],
-    into: Annotated[Path, typer.Option("--out", help="folder for the files")],
+@dataclass(frozen=True)
+class FileOptions:
+    """The options that say which files are written of a network."""
+
     cut: Annotated[
         list[int] | None,
         typer.Option(
@@ -33,28 +34,78 @@ def pack(
             help="first stage of the server's part; left out, one file holds all; 0 sends the image; several (--cut 2 --cut 4) go to "
             "OUT/cut2, OUT/cut4, among which a device may choose",
         ),
-    ] = None,
+    ] = None
     values: Annotated[
         str | None, typer.Option(help="float32, float16 or int8; left out: as the run that is named had them")
-    ] = None,
+    ] = None
     codec: Annotated[
         list[str] | None,
         typer.Option(
             help="spec of what the tensor crosses the cut by; a learned one comes with both of its halves; another one may be named "
             "for the image at cut 0 (picture[format=png])"
         ),
-    ] = None,
+    ] = None
     by_exit: Annotated[
         bool, typer.Option("--by-exit", help="a part for each exit, which `seesaw run-exits` runs one by one")
-    ] = False,
-    form: Annotated[str | None, typer.Option(help="of the indices; the smallest where left out")] = None,
-    onnx: Annotated[bool, typer.Option("--onnx", help="also write ONNX files")] = False,
+    ] = False
+    form: Annotated[str | None, typer.Option(help="of the indices; the smallest where left out")] = None
+    onnx: Annotated[bool, typer.Option("--onnx", help="also write ONNX files")] = False
     torch_export: Annotated[
         bool, typer.Option("--torch-export", help="also write exported PyTorch programs")
-    ] = False,
-    c: Annotated[bool, typer.Option("--c", help="also write plain C, for devices without Python")] = False,
+    ] = False
+    c: Annotated[bool, typer.Option("--c", help="also write plain C, for devices without Python")] = False
+    samples: Annotated[int, typer.Option(min=1, max=4096, help="test samples to check the files on")] = 64
+
+    @property
+    def cuts(self) -> list[int]:
+        """The cuts that are named, each once."""
+        return list(dict.fromkeys(self.cut or []))
+
+    def write(self, run: ResolvedRun, into: Path) -> tuple[list[Shipment], list[str]]:
+        """Write the files of every cut, check and time them: the shipments, and what is to be said of them.
+
+        Raises:
+            SeesawError: a codec without a cut, or what cannot be packed.
+        """
+        from bench.runs.ship import codecs_at, shipment_of
+        from bench.shipping.c.write import write_c
+
+        if self.codec and self.cut is None:
+            raise SeesawError("A codec stands at a cut. Name one: --cut K.")
+        codecs = codecs_at(self.cuts, self.codec or [])
+        shipments: list[Shipment] = []
+        notes: list[str] = []
+        for one in self.cuts or [None]:
+            shipment = shipment_of(
+                run,
+                into / f"cut{one}" if len(self.cuts) > 1 else into,
+                samples=self.samples,
+                values=self.values,
+                form=self.form,
+                cut=one,
+                by_exit=self.by_exit,
+                codec=None if one is None else codecs[one],
+                c=self.c,
+            )
+            shipment.pack()
+            shipment.time()
+            if self.torch_export:
+                shipment.export()
+            if self.onnx:
+                shipment.onnx()
+            notes += write_c(shipment) if self.c else []
+            shipments.append(shipment)
+        return shipments, notes
+
+
+@options.with_options
+def pack(
+    context: typer.Context,
+    files: FileOptions,
+    run_options: options.TrainOptions,
+    what: Annotated[str, typer.Argument(help="path of a record, or a model that was run: backbone_method")],
+    into: Annotated[Path, typer.Option("--out", help="folder for the files")],
     seed: Annotated[int, typer.Option(min=0, help="of the run, where a model is named")] = 0,
-    samples: Annotated[int, typer.Option(min=1, max=4096, help="test samples to check the files on")] = 64,
     debug: options.Debug = False,
 ) -> None:
     """Write a trained network as packed files: the device's part and the server's, or the whole.
@@ -85,57 +136,74 @@ def pack(
     is_record = path.suffix == ".json" or path.exists()
     if not is_record:
         run_options.check_names(what)
-    check_names("codec", codec or [])
+    check_names("codec", files.codec or [])
     with out.status("Loading PyTorch ..."):
-        from torch import get_num_threads
-
-        from bench.runs.request import ResolvedRun
-        from bench.runs.ship import codecs_at, shipment_of
-        from bench.shipping.c.write import write_c
-
-    if is_record:
-        if changed := run_options.changed():
-            raise SeesawError(
-                f"{path} is a record, which has its own task, exits plan and recipe. Leave out {', '.join(changed)}."
-            )
-        run = ResolvedRun.of(run_options.request_of(path))
-    else:
-        own = cut[0] or None if cut and len(cut) == 1 else None
-        run = ResolvedRun.of(run_options.request(what, seed=seed, cut=own, values=values or "float32"))
-        sources = {name: context.get_parameter_source(name) for name in context.params}
-        written = {
-            name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"
-        }
-        _hold_single(run, what, written)
-    cuts = list(dict.fromkeys(cut)) if cut else [None]
-    if cut is None and codec:
-        raise SeesawError("A codec stands at a cut. Name one: --cut K.")
-    codecs = codecs_at(cut or [], codec or [])
-    shipments, notes = [], []
+        import bench.runs.ship
+        import bench.shipping.c.write  # noqa: F401
+    run = (
+        _run_of_record(path, run_options)
+        if is_record
+        else _run_of_model(what, run_options, files, seed, _written(context))
+    )
     with out.status("Packing ..."):
-        for one in cuts:
-            shipment = shipment_of(
-                run, into if len(cuts) == 1 else into / f"cut{one}", samples=samples, values=values, form=form, cut=one,
-                by_exit=by_exit, codec=None if one is None else codecs[one], c=c,
-            )  # fmt: skip
-            shipment.pack()
-            shipment.time()
-            if torch_export:
-                shipment.export()
-            if onnx:
-                shipment.onnx()
-            notes += write_c(shipment) if c else []
-            shipments.append(shipment)
+        shipments, notes = files.write(run, into)
+    out.print(_table(f"{run.setup.model} seed {run.seed}", shipments))
+    for note in notes:
+        out.print(note)
+
+
+def _written(context: typer.Context) -> set[str]:
+    """The names of the options that were written on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
+
+
+def _run_of_record(path: Path, run_options: options.TrainOptions) -> ResolvedRun:
+    """The run that made a record.
+
+    Raises:
+        SeesawError: options beside it say what the record says itself.
+    """
+    from bench.runs.request import ResolvedRun
+
+    if changed := run_options.changed():
+        raise SeesawError(
+            f"{path} is a record, which has its own task, exits plan and recipe. Leave out {', '.join(changed)}."
+        )
+    return ResolvedRun.of(run_options.request_of(path))
+
+
+def _run_of_model(
+    model: str, run_options: options.TrainOptions, files: FileOptions, seed: int, written: set[str]
+) -> ResolvedRun:
+    """The one run of a model that these options describe.
+
+    Raises:
+        SeesawError: there are several.
+    """
+    from bench.runs.request import ResolvedRun
+
+    own = files.cuts[0] or None if len(files.cuts) == 1 else None
+    run = ResolvedRun.of(run_options.request(model, seed=seed, cut=own, values=files.values or "float32"))
+    _hold_single(run, model, written)
+    return run
+
+
+def _table(title: str, shipments: Sequence[Shipment]) -> Table:
+    """The files that were written: their bytes, by how much their answers are off, and their time."""
+    from torch import get_num_threads
+
     table = Table(
-        "part", "file", "bytes", "how", "off by", f"one sample, {counted(get_num_threads(), 'thread')}", title=f"{run.setup.model} seed {run.seed}, checked on "
-        f"{len(shipments[0].inputs)} test samples", title_justify="left", title_style="bold", box=SIMPLE_HEAD,
-    )  # fmt: skip
+        *("part", "file", "bytes", "how", "off by", f"one sample, {counted(get_num_threads(), 'thread')}"),
+        title=f"{title}, checked on {len(shipments[0].inputs)} test samples",
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+    )
     for one in (written for shipment in shipments for written in shipment.written):
         off = one.note if one.difference is None else "0" if one.difference == 0 else f"{one.difference:.1g}"
         table.add_row(one.part, str(one.path), f"{one.bytes:,}", one.kind, off, _time(one.fast))
-    out.print(table)
-    for note in notes:
-        out.print(note)
+    return table
 
 
 def _hold_single(run: ResolvedRun, model: str, written: set[str]) -> None:

@@ -8,7 +8,7 @@ Times are those of the processor, over all threads and child processes, so other
 --memory instead decodes a folder of so many images of many sizes with the task `folder` and says how much memory it took.
 
 Targets: 2 x as many as torchvision's, decoded anew in every epoch or kept on disk; at most 2 GB of memory.
-The first is out of reach while the whole picture is decoded: Pillow's decoding alone, which is timed too, comes to less than that.
+Of these the first is out of reach while whole pictures are decoded: Pillow's decoding alone, timed too, gives about 2 x as many.
 """
 
 import argparse

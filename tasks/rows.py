@@ -142,6 +142,7 @@ def _read(
             "%s: %s do not fit the columns, and are left out.", path, ", ".join(row.place for row in misfits)
         )
     texts, classes, unlabelled = [], dict(words), 0
+    empty: list[str] = []
     for row in rows:
         if row.misfit:
             continue
@@ -156,9 +157,23 @@ def _read(
             )
         one = _text(path, row, FIRST, "text")
         two = _text(path, row, SECOND, "second text") if pairs else ""
+        if not one.strip() or (pairs and not two.strip()):
+            empty.append(row.place)
         texts.append((one, two, classes[label]))
     if not texts:
         raise SeesawError(f"{path} holds no labelled texts. Put others there, or remove it.")
+    if len(empty) == len(texts):
+        raise SeesawError(
+            f"{path} holds labels alone: all of its {len(texts):,} texts are empty. Put a file there that has them."
+        )
+    if empty:
+        log.warning(
+            "%s: %s texts are empty (%s), and are kept with their labels, which nothing in them tells. Fill them in, or take these "
+            "rows out.",
+            path,
+            f"{len(empty):,}",
+            f"{', '.join(empty[:3])}{', ...' if len(empty) > 3 else ''}",
+        )
     if unlabelled:
         log.warning("%s: rows without a label are left out, %s of them.", path, f"{unlabelled:,}")
     ones, twos, labels = zip(*texts, strict=True)

@@ -5,7 +5,7 @@ Known are: tables with a header that names a time and a rate (`seconds,mbps`; `D
 2017); one column of milliseconds, at each of which a packet of 1,500 bytes can leave (mahimahi, USENIX ATC 2015); six columns
 of which the last two are bytes and the milliseconds that they took (Riiser et al., MMSys 2013; van der Hooft et al., 2016).
 In place of times a table may hold durations. Cells are parted by tabs, semicolons, commas or blanks, as in the first line; where no comma
-parts them, 1,5 is 1.5. A rate holds until the next row. JSON is read as such a table: a list of objects, or of rows of numbers, or an
+parts them, or between quotation marks, 1,5 is 1.5. A rate holds until the next row. JSON is read as such a table: a list of objects, or of rows of numbers, or an
 object in each line (`duration_ms`, `bandwidth_kbps` as for Sabre, Spiteri et al., MMSys 2018).
 """
 
@@ -33,6 +33,8 @@ UNIT = re.compile(
 )
 """A scale and a unit in a column's name: `mbps`, `MB/s`, `bytes_per_second`, `kbit`."""
 DECIMAL = re.compile(r"^([+-]?\d+),(\d+)$")
+SURE = re.compile(r"^([+-]?(?:0|\d+(?!,\d{3}$))),(\d+)$")
+"""A decimal comma where commas part cells: 1,000 between quotation marks may be a thousand."""
 SCALES = {"": 1e-6, "k": 1e-3, "m": 1.0, "g": 1e3}
 RATES = re.compile(f"({UNIT.pattern}|bit_?rate|throughput|bandwidth|rate)", re.I)
 UP = re.compile(r"(^ul|^up|uplink|upload|_up$|_ul$|sent|tx)", re.I)
@@ -126,15 +128,15 @@ def _objects(text: str) -> list[tuple[int, list[str]]]:
 
 
 def _cells(line: str, between: str | None) -> list[str]:
-    """The cells of a line; `between` parts them, None for blanks. Where no comma does, one in a number is a decimal point."""
+    """The cells of a line; `between` parts them, None for blanks. A comma that parts none is a decimal point in a number."""
     if between is None:
         cells = line.split()
     elif '"' in line:
         (cells,) = csv.reader([line], delimiter=between, skipinitialspace=True)
     else:
         cells = line.split(between)
-    cells = [cell.strip() for cell in cells]
-    return cells if between == "," else [DECIMAL.sub(r"\1.\2", cell) for cell in cells]
+    decimal = SURE if between == "," else DECIMAL
+    return [decimal.sub(r"\1.\2", cell.strip()) for cell in cells]
 
 
 def _read(rows: list[tuple[int, list[str]]]) -> Recorded:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
+from bench.records.compare import VECTORS
 from bench.records.curve import Curve
 from bench.records.notes import COSTLY
 from bench.records.reading import Reading
@@ -402,8 +403,9 @@ def _training_macs(record: Record) -> float | None:
 
 
 def machine_of(record: Record) -> str:
-    """The machine of a record: its processor and the number of threads."""
+    """The machine of a record: its processor, the registers of its kernels where the record has them, and the number of threads."""
     machine = record.machine
     name = machine.get("accelerator") or machine.get("processor") or "unknown processor"
+    name += f", {machine[VECTORS]}" if VECTORS in machine and "accelerator" not in machine else ""
     threads = record.timing_threads
     return f"{name}, {threads} thread{'' if threads == 1 else 's'}"

@@ -78,7 +78,9 @@ def build(name: str, file: Path, target: str) -> None:
         folder = Path(draft)
         units = [folder / f"{Path(unit[0]).stem}.cpp" for unit in UNITS]
         for unit, parts in zip(units, UNITS, strict=True):
-            unit.write_text("".join(f'#include "{SOURCES[0].parent / part}"\n' for part in parts))
+            unit.write_bytes(
+                b"".join(b'#include "%s"\n' % os.fsencode(SOURCES[0].parent / part) for part in parts)
+            )
         objects = [str(unit.with_suffix(".o")) for unit in units]
         run_together(
             [

@@ -15,10 +15,12 @@ from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleS
 from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from bench import machine
 from bench.errors import SeesawError
 from bench.execution.compiler import FLAGS, SOURCES, build, compiler, sweep
 from bench.files import cache
@@ -82,6 +84,14 @@ def _digest(*parts: bytes) -> str:
 def vectors() -> str:
     """The registers that the kernels were built for: AVX-512, AVX2, NEON, or "128 bits"; "" where there are none."""
     return getattr(kernels(), "vectors", "")
+
+
+def conditions(device: torch.device) -> dict[str, Any]:
+    """The conditions of numbers, with the registers of the native kernels where these were loaded: a processor's name, as virtual
+    machines have it, does not tell them, and `SEESAW_TARGET` names others.
+    """
+    loaded = {"vectors": found} if kernels.cache_info().currsize and (found := vectors()) else {}
+    return machine.conditions(device) | loaded
 
 
 def why_no_kernels() -> str | None:

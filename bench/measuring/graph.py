@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, fx, nn
 
 from bench.execution.clock import timed, where
+from bench.execution.native import conditions
 from bench.kinds.backbone import Backbone
 from bench.kinds.bases.captured import Captured, Resize
-from bench.machine import conditions, versions
+from bench.machine import versions
 from bench.measuring.profile import Limits
 from bench.network.graph.dag import Dag
 from bench.network.net import Sample

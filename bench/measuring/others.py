@@ -32,7 +32,7 @@ class Others:
     def _ticks(self) -> int | None:
         """Ticks of the clock in which all cores computed, for others than the processes."""
         try:
-            line = (self.proc / "stat").read_text().split("\n", 1)[0].split()
+            line = (self.proc / "stat").read_text(encoding="utf-8").split("\n", 1)[0].split()
             user, nice, system, _idle, _waiting, *interrupts = map(
                 int, line[1:9]
             )  # guests are counted as users
@@ -42,5 +42,10 @@ class Others:
         return user + nice + system + sum(interrupts) - own
 
     def _own(self, process: int) -> int:
-        fields = (self.proc / str(process) / "stat").read_text().rpartition(")")[2].split()
+        fields = (
+            (self.proc / str(process) / "stat")
+            .read_text(encoding="utf-8", errors="replace")
+            .rpartition(")")[2]
+            .split()
+        )
         return int(fields[11]) + int(fields[12])  # utime and stime, proc(5)

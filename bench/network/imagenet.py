@@ -10,7 +10,7 @@ from importlib.resources import files
 @cache
 def imagenet_wnids() -> tuple[str, ...]:
     """The classes, `n01440764` and so on: sorted, which is the order of every published network's logits."""
-    return tuple(files("bench.network").joinpath("imagenet.txt").read_text().split())
+    return tuple(files("bench.network").joinpath("imagenet.txt").read_text(encoding="utf-8").split())
 
 
 def imagenet_rows(names: Sequence[str], classes: int) -> list[int] | None:

@@ -61,11 +61,11 @@ def write(kind: str, name: str, top: Path) -> list[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         imports = sorted((f"from bench.testing import check_{kind}", f"from {module} import {cls}"))
         fields = {"Class": cls, "kind": kind, "module": module, "word": word, "imports": "\n".join(imports)}
-        path.write_text(Template(text).substitute(fields))
+        path.write_text(Template(text).substitute(fields), encoding="utf-8")
     text = project.read_text(encoding="utf-8").replace(
         f"{section}\n", f'{section}\n{name} = "{module}:{cls}"\n', 1
     )
-    project.write_text(text)
+    project.write_text(text, encoding="utf-8")
     return [
         f"wrote {plugin}",
         f"wrote {test}",

@@ -21,6 +21,8 @@ ROUNDING = 1e-7
 """The share by which counts may differ: older records hold some of them as means of float32."""
 MACHINE = ("processor", "threads", "timing_threads", "accelerator")
 """The parts of a record's machine that numbers depend on."""
+VECTORS = "vectors"
+"""Another one, which older records do not have."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Rerun:
     def of(cls, record: Record, again: Record) -> Rerun:
         """The conditions under which two records were made."""
         different = conditions_that_differ(record, again)
-        machine = not any(name in MACHINE for name in different)
+        machine = not any(name in (*MACHINE, VECTORS) for name in different)
         constant = has_constant_masks(again.setup)
         return cls(machine, not different, constant, again.right()[0] or 1000)
 
@@ -180,7 +182,8 @@ class Rerun:
 def conditions_that_differ(record: Record, again: Record) -> dict[str, tuple[Any, Any]]:
     """What numbers depend on beside settings, where two records differ in it: by name, both values."""
     machines = [one.machine | {"timing_threads": one.timing_threads} for one in (record, again)]
-    pairs = {key: (machines[0].get(key), machines[1].get(key)) for key in MACHINE}
+    keys = [*MACHINE, *([VECTORS] if VECTORS in record.machine else [])]
+    pairs = {key: (machines[0].get(key), machines[1].get(key)) for key in keys}
     pairs |= {name: (version, again.versions.get(name)) for name, version in record.versions.items()}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 

@@ -206,7 +206,7 @@ def logged_in() -> bool:
 
 def _id(path: Path, stem: str, *, again: bool) -> str:
     """The run's W&B id: the one in `path`, else a new one, kept there."""
-    if path.exists() and not again and (kept := path.read_text().strip()).startswith(stem):
+    if path.exists() and not again and (kept := path.read_text(encoding="utf-8").strip()).startswith(stem):
         return kept
     fresh = f"{stem}-{secrets.token_hex(3)}"
     write_whole(path, fresh.encode(), "--runs")

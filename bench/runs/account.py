@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from bench.machine import commit, conditions, versions
+from bench.execution.native import conditions
+from bench.machine import commit, versions
 from bench.measuring.behind import Crossed
 from bench.network.graph.capture import names_of
 from bench.network.sparse.mask import Layer, density, layers, mask_of, pattern_of, sharing

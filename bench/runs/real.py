@@ -230,10 +230,12 @@ def served(
                 yield Served(way, folder, server.address, data, server.process.pid)
             return
         word = Path(top) / "token"
-        word.write_text(secrets.token_hex(16))
+        word.write_text(secrets.token_hex(16), encoding="utf-8")
         access = ("--token", str(word), "--clear-text")  # two ends of one machine's link
         with listening(*words, f"{far.address}:0", *access, enter=far.enter) as server:
-            yield Served(way, folder, server.address, data, server.process.pid, word.read_text())
+            yield Served(
+                way, folder, server.address, data, server.process.pid, word.read_text(encoding="utf-8")
+            )
 
 
 def really(

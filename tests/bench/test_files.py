@@ -1,6 +1,9 @@
 """Files whole or not at all; full disks in the middle of a run are in `tests/bench/runs/test_survives.py`."""
 
+import ast
 import os
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,3 +78,56 @@ def test_a_cache_that_others_can_write_is_refused(monkeypatch, tmp_path):
     (tmp_path / "mine").chmod(0o777)
     with pytest.raises(SeesawError, match=r"Others can write to .*chmod go-w"):
         cache()
+
+
+TOP = Path(__file__).parents[2]
+
+
+def _by_locale(path):
+    """The lines of a module that read or write text in whatever encoding the machine's locale has."""
+    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(call, ast.Call):
+            continue
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        words = [
+            one.value for one in call.args if isinstance(one, ast.Constant) and isinstance(one.value, str)
+        ]
+        given = {keyword.arg: getattr(keyword.value, "value", None) for keyword in call.keywords}
+        mode = str(
+            given.get("mode", next((word for word in words if re.fullmatch(r"[rwaxbt+]{1,3}", word)), "r"))
+        )
+        is_text = name in ("read_text", "write_text") or (
+            name in ("open", "fdopen")
+            and "b" not in mode
+            and ast.unparse(call.func) not in OTHERS
+            and _opens(call)
+        )
+        if is_text and "encoding" not in given:
+            yield f"{path.relative_to(TOP)}:{call.lineno}: {ast.unparse(call)[:80]}"
+
+
+OTHERS = {"Image.open", "os.open", "gzip.open", "tarfile.open", "archive.open", "tar.open"}
+"""Calls of this name that open no text."""
+
+
+def _opens(call):
+    """Whether a call may open a file: a name alone, or a method with a mode or nothing."""
+    return isinstance(call.func, ast.Name) or len(call.args) <= 1
+
+
+def test_no_text_is_read_or_written_by_the_encoding_of_the_machines_locale():
+    modules = [path for folder in ("bench", "tasks", "baselines") for path in (TOP / folder).rglob("*.py")]
+    found = [
+        line for path in [*modules, TOP / "install.py", TOP / "hatch_build.py"] for line in _by_locale(path)
+    ]
+    assert found == []
+
+
+def test_text_without_an_encoding_would_be_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "TOP", tmp_path)
+    module = tmp_path / "one.py"
+    module.write_text(
+        "p.read_text()\np.write_text(x)\np.open()\nopen(p, 'w')\np.open('rb')\np.read_text(encoding='utf-8')\n",
+        encoding="utf-8",
+    )
+    assert len([*_by_locale(module)]) == 4

@@ -1,6 +1,7 @@
 """Files of texts whose rows are bent: each is a sentence that names the line, and no text is cut without a word."""
 
 import json
+import re
 
 import pytest
 
@@ -73,3 +74,37 @@ def test_what_a_system_leaves_in_a_folder_of_texts_is_no_text(tmp_path):
     (tmp_path / "1" / "a.txt").write_text("\ufeffgood", encoding="utf-8")
     (tmp_path / "1" / "._a.txt").write_bytes(b"\x00\x05\x16\x07\xff")
     assert read(tmp_path, Layout(""), WORDS, pairs=False).first == ("good",)
+
+
+@pytest.mark.parametrize(
+    ("end", "content", "places"),
+    [
+        ("csv", 'text,label\ngood,1\n,0\n"  ",1\n', r"2 texts are empty \(line 3, line 4\)"),
+        ("tsv", "label\ttext\n1\tgood\n0\t\n", r"1 texts are empty \(line 3\)"),
+        (
+            "jsonl",
+            '{"text": "a", "label": 1}\n{"text": "<br />", "label": 0}',
+            r"1 texts are empty \(line 2\)",
+        ),
+    ],
+)
+def test_empty_texts_are_kept_and_named(tmp_path, caplog, end, content, places):
+    found = texts(tmp_path / f"a.{end}", content)
+    assert len(found.first) == len(found.labels) == len(content.strip().splitlines()) - (end != "jsonl")
+    assert re.search(f"{places}, and are kept", caplog.text)
+
+
+def test_a_pair_with_an_empty_half_and_an_empty_file_of_a_folder_are_named(tmp_path, caplog):
+    (tmp_path / "a.csv").write_text("premise,hypothesis,label\na,b,1\na,,0\n")
+    read(tmp_path / "a.csv", Layout(""), WORDS, pairs=True)
+    for word, text in (("0", ""), ("1", "good")):
+        (tmp_path / "all" / word).mkdir(parents=True)
+        (tmp_path / "all" / word / "x.txt").write_text(text)
+    read(tmp_path / "all", Layout(""), WORDS, pairs=False)
+    assert "1 texts are empty (line 3)" in caplog.text
+    assert "1 texts are empty (0/x.txt)" in caplog.text
+
+
+def test_a_file_of_labels_alone_is_a_sentence(tmp_path):
+    with pytest.raises(SeesawError, match=r"holds labels alone: all of its 2 texts are empty\. Put a file"):
+        texts(tmp_path / "a.csv", "text,label\n,1\n,0\n")

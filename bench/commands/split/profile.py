@@ -94,10 +94,11 @@ def profile(
         run_options.check_names(model)
     with out.status("Loading PyTorch ..."):
         from bench.boards.units import seconds
+        from bench.execution.native import conditions
         from bench.files import writable
         from bench.kinds.codec import Codec
         from bench.lock import alone
-        from bench.machine import conditions, settle, versions
+        from bench.machine import settle, versions
         from bench.measuring.profile import Limits, profiled, watts
         from bench.network.pretrained import without_hub
         from bench.plugins.plugin import choose

@@ -41,11 +41,13 @@ class Rapl:
     def __post_init__(self) -> None:
         self._last = [0] * len(self.zones)
         self._sum = 0.0
-        self._ranges = [int((zone / "max_energy_range_uj").read_text()) for zone in self.zones]
+        self._ranges = [
+            int((zone / "max_energy_range_uj").read_text(encoding="utf-8")) for zone in self.zones
+        ]
         self._last = self._read()
 
     def _read(self) -> list[int]:
-        return [int((zone / "energy_uj").read_text()) for zone in self.zones]
+        return [int((zone / "energy_uj").read_text(encoding="utf-8")) for zone in self.zones]
 
     def joules(self) -> float:
         """Joules since this object was made; call it more often than the counter wraps (minutes)."""
@@ -70,7 +72,11 @@ def rapl(root: Path = Path("/sys/class/powercap")) -> Rapl | str:
 def _is_package(zone: Path) -> bool:
     """Whether a zone is a processor package: `psys`, the whole board, holds the packages and would count twice."""
     name = zone / "name"
-    return (zone / "energy_uj").exists() and name.exists() and name.read_text().startswith("package")
+    return (
+        (zone / "energy_uj").exists()
+        and name.exists()
+        and name.read_text(encoding="utf-8").startswith("package")
+    )
 
 
 class Nvml:

@@ -31,12 +31,15 @@ from bench.records.checks.readings import reading_faults
 from bench.records.checks.times import time_faults
 from bench.records.checks.training import training_faults
 from bench.records.checks.walks import walk_faults
-from bench.records.compare import SAME
+from bench.records.compare import SAME, VECTORS
 from bench.records.curve import Curve
 from bench.records.notes import PACKED, STAGES
 
 if TYPE_CHECKING:
     from bench.records.record import Record
+
+WIDTHS = ("AVX-512", "AVX2", "NEON", "128 bits")
+"""The registers that native kernels may be built for (`bench/execution/kernels/lanes.h`)."""
 
 
 def contradictions(record: Record) -> Iterator[str]:
@@ -56,6 +59,8 @@ def _made(record: Record) -> Iterator[str]:
     yield from code_faults(record.commit, record.dirty)
     if record.machine.get("device", record.setup.device) != record.setup.device:
         yield f"It was to run on {record.setup.device}, and its machine's device is {record.machine['device']}."
+    if (found := record.machine.get(VECTORS, WIDTHS[0])) not in WIDTHS:
+        yield f"Its native kernels were built for registers of {found}, which are none."
     if not re.fullmatch(r"[0-9a-f]{16,64}", str(record.notes.get(PACKED, "0" * 16))):
         yield f"{record.notes[PACKED]!r} is no fingerprint of weights."
     names = record.notes.get(STAGES, [""] * (len(record.cuts) - 1))

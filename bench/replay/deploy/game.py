@@ -254,7 +254,7 @@ def recorded(path: Path) -> np.ndarray:
     """
     try:
         words = read_plain(path, 64 * MOST_MOMENTS).decode().split()
-        moments = np.array([float(word.strip(",;")) for word in words])
+        moments = np.array([float(word.strip(',;"').replace(",", ".")) for word in words])
     except (OSError, ValueError, MemoryError) as error:
         raise SeesawError(
             f"{path} is no file of moments ({error}). Write seconds from 0, one a line."

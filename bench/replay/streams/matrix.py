@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import warnings
 import zipfile
@@ -9,6 +10,7 @@ import zlib
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import torch
@@ -41,6 +43,9 @@ COLUMNS = (
     ("index", re.compile(r"^$|^unnamed|^index$|^id$|^sample$")),
 )
 """The kinds of columns, each with a pattern for its head; the first pattern that fits counts."""
+DECIMAL = re.compile(r"^([+-]?\d+),(\d+)$")
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+"""A number that may be a thousand times as large, where commas part cells: 1,000 between quotation marks."""
 EXIT_WORDS = re.compile(r"conf[a-z]*|prob[a-z]*|pred[a-z]*|infer[a-z]*|class[a-z]*|[^a-z]")
 """What is no part of an exit's name in a head."""
 
@@ -88,14 +93,12 @@ def _table(path: Path) -> tuple[Stream, None]:
         with path.open(encoding="utf-8-sig") as file:
             first = file.readline()
             between = "\t" if "\t" in first else ";" if ";" in first else ","
-            heads = [word.strip().strip("\"'").lower() for word in first.split(between)]
+            heads = [word.strip().strip("\"'").lower() for word in _words(first, between)]
             has_heads = not all(_is_number(word) for word in heads)
             if not has_heads:
                 file.seek(0)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # a text without rows is an error below
-                rows = np.loadtxt(file, delimiter=between, ndmin=2, comments=None)
-    except (OSError, ValueError) as error:
+            rows = _rows(file, between)
+    except (OSError, ValueError, csv.Error) as error:
         raise SeesawError(f"{path} is no table of numbers ({error}). {LAYOUTS}.") from error
     if not len(rows):
         raise SeesawError(f"{path} has no samples. {LAYOUTS}.")
@@ -205,9 +208,56 @@ def _in_pairs(rows: np.ndarray) -> bool:
     return bool(((sure >= 0) & (sure <= 1 + SURPLUS)).all() and (classes == np.floor(classes)).all())
 
 
+def _rows(file: TextIO, between: str) -> np.ndarray:
+    """The numbers of a text from where it stands, float64 (rows, columns); cells may stand between double quotation marks.
+
+    Raises:
+        ValueError: a cell holds no number, or a row has other columns.
+    """
+    begin, settings = file.tell(), {"delimiter": between, "ndmin": 2, "comments": None, "quotechar": '"'}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a text without rows is seen by who asks
+        try:
+            return np.loadtxt(file, **settings)
+        except (
+            ValueError
+        ) as error:  # perhaps decimal commas: to look for one in every cell takes five times as long
+            file.seek(begin)
+            number = _unambiguous if between == "," else _number
+            try:
+                return np.loadtxt(file, converters=number, **settings)
+            except ValueError:
+                raise error from None
+
+
+def _words(line: str, between: str) -> list[str]:
+    """The cells of a line; one between double quotation marks may hold what parts them."""
+    return next(csv.reader([line], delimiter=between, skipinitialspace=True), [""])
+
+
+def _number(word: str) -> float:
+    """The number in a cell, which may have a comma for a decimal point: 0,91.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return float(DECIMAL.sub(r"\1.\2", word.strip().strip('"')))
+
+
+def _unambiguous(word: str) -> float:
+    """The number in a cell, as `_number` has it.
+
+    Raises:
+        ValueError: it is none, or may be another one a thousand times as large.
+    """
+    if THOUSANDS.fullmatch(word.strip().strip('"')):
+        raise ValueError(f"{word} may be a thousand or one")
+    return _number(word)
+
+
 def _is_number(word: str) -> bool:
     try:
-        float(word)
+        _number(word)
     except ValueError:
         return False
     return True

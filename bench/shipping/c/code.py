@@ -181,7 +181,7 @@ def _multiple(size: int, of: int) -> int:
 
 
 def _text(name: str) -> str:
-    return (TEXTS / f"{name}.c").read_text()
+    return (TEXTS / f"{name}.c").read_text(encoding="utf-8")
 
 
 def _header(

@@ -153,9 +153,11 @@ def size_of(code: Code, board: Board, flags: Sequence[str] = ()) -> Size:
 
 def _build(code: Code, board: Board, folder: Path, flags: Sequence[str]) -> Size:
     """Write, compile and link a part with the program around it, as `program.elf`."""
-    (folder / "model.h").write_text(code.header)
-    (folder / "model.c").write_text(code.source)
-    (folder / "board.ld").write_text(board.memory + (TEXTS / "board.ld").read_text())
+    (folder / "model.h").write_text(code.header, encoding="utf-8")
+    (folder / "model.c").write_text(code.source, encoding="utf-8")
+    (folder / "board.ld").write_text(
+        board.memory + (TEXTS / "board.ld").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     shutil.copy(TEXTS / "board.c", folder / "board.c")
     shutil.copy(TEXTS / board.tools.machine, folder / "machine.h")
     common = [board.tools.compiler, *board.flags, *OPTIMISED, *flags]
@@ -184,7 +186,7 @@ def _build(code: Code, board: Board, folder: Path, flags: Sequence[str]) -> Size
         sections[".text"] + sections.get(".data", 0),
         code.arena,
         sections.get(".data", 0) + sections.get(".bss", 0),
-        _bound((folder / "model.ci").read_text()),
+        _bound((folder / "model.ci").read_text(encoding="utf-8", errors="replace")),
     )
 
 

@@ -99,8 +99,8 @@ def compiled(code: Code, classes: int, flags: Sequence[str] = ("-O2",)) -> Itera
         raise SeesawError("There is no C compiler here. Install one, or name it: CC=gcc.")
     with TemporaryDirectory(prefix="seesaw-c-") as place:
         folder = Path(place)
-        (folder / "model.h").write_text(code.header)
-        (folder / "model.c").write_text(code.source)
+        (folder / "model.h").write_text(code.header, encoding="utf-8")
+        (folder / "model.c").write_text(code.source, encoding="utf-8")
         library = folder / "model.so"
         command = [
             name,

@@ -21,6 +21,7 @@ LAYOUTS = {
     "milliseconds": "time_ms\tthroughput_mbps\n5000\t8\n6000\t16\n8000\t4\n",
     "commas for points, as spreadsheets of half the world write": "time;mbps\r\n0,0;8,0\r\n1,0;16\r\n3,0;4,00\r\n",
     "the same between tabs, behind a mark of the byte order": "\ufefftime\tmbps\n0,5\t8,0\n1,5\t16,0\n3,5\t4,0\n",
+    "the same between quotation marks": '"time","mbps"\n"0,5","8,0"\n"1.5","16,0"\n3.5,4\n',
     "the same between blanks": "time mbps\n0,5 8\n1,5 16,0\n3,5 4\n",
     "cells in quotes": '"seconds", "mbps"\n"0","8"\n"1","16"\n"3","4"\n',
     "moments of ISO 8601 with a zone": (

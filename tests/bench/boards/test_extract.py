@@ -22,6 +22,7 @@ from bench.boards.rates import Rates
 from bench.records.reading import Reading
 from bench.records.record import Walked
 from bench.records.setup import board_of, parent_of
+from tests.bench.edited import edited, set_
 
 
 def test_every_number_that_boards_take_is_the_records_own(made):
@@ -123,3 +124,11 @@ def test_plain_values_are_the_same_after_json(made):
 def test_of_a_record_with_a_fault_no_number_is_taken(made):
     own = Extract.of(made(3), sound=False)
     assert (own.seed, own.exits, own.cuts, own.curves) == (3, (), (), ())
+
+
+def test_two_kinds_of_registers_are_two_machines_on_a_board(made):
+    older = made(0)
+    wide, narrow = (edited(older, set_("machine", "vectors", value=one)) for one in ("AVX-512", "AVX2"))
+    machines = [Extract.of(one).machine for one in (older, wide, narrow)]
+    assert len(set(machines)) == 3
+    assert machines[2] == machines[1].replace("AVX-512", "AVX2")

@@ -142,3 +142,14 @@ def test_a_version_that_a_record_lacks_does_not_loosen_it(made):
     assert made().conditions_that_differ(new) == {}
     assert new.conditions_that_differ(made()) == {"torchmetrics": ("1.9", None)}
     assert not all(row.agrees for row in made(right=(158, 180)).compare(new))
+
+
+def test_times_of_other_registers_are_not_compared_and_an_older_record_says_nothing_of_them(made):
+    wide, narrow = (edited(made(), set_("machine", "vectors", value=one)) for one in ("AVX-512", "AVX2"))
+    assert wide.conditions_that_differ(narrow) == {"vectors": ("AVX-512", "AVX2")}
+    assert made().conditions_that_differ(narrow) == {}
+    (row,) = (row for row in wide.compare(narrow) if row.name == "exit 0: latency")
+    assert row.allowed is None
+    assert narrow.faults() == []
+    (fault,) = edited(made(), set_("machine", "vectors", value="AVX-1024")).faults()
+    assert "registers of AVX-1024, which are none" in fault

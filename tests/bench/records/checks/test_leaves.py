@@ -9,6 +9,7 @@ import json
 import pytest
 import torch
 
+from bench.execution import native
 from bench.runs.request import RunRequest
 from bench.runs.run import run
 from tests.bench.leaves import leaves, passing, passing_groups
@@ -161,4 +162,5 @@ def test_the_record_that_is_edited_is_a_whole_one(record):
         "settings of plugins; cuts without exits; thresholds of a bound"
     )
     assert len(record.exits) == 2
+    assert record.machine.get("vectors", "") == native.vectors(), "where there are kernels, their registers"
     assert any(early.device not in (0, SAMPLES) for cut in record.cuts for early in cut.early)

@@ -4,7 +4,7 @@ import pytest
 from bench import PartTimes, SeesawError, Trace, load
 from bench.kinds.channel import Conditions
 from bench.replay.deploy.crossed import Crossed
-from bench.replay.deploy.game import KNOWN, Terms, game_of, requests_of
+from bench.replay.deploy.game import KNOWN, Terms, game_of, recorded, requests_of
 from tests.bench.crossed import made_crossings
 from tests.bench.deployed import game, table
 
@@ -74,3 +74,10 @@ def test_no_request_and_too_many_are_refused():
         requests_of(of, "regular", 0.1, 5, 0, 1)
     with pytest.raises(SeesawError, match=r"requests would come in 1e\+06 s"):
         requests_of(of, "poisson", 1e6, 1e6, 0, 1)
+
+
+@pytest.mark.parametrize("content", ["0.5\n1.25\n", '"0.5"\n"1.25"\n', "0,5\n1,25\n", '"0,5";\n"1,25";\n'])
+def test_moments_may_stand_between_quotation_marks_and_have_decimal_commas(tmp_path, content):
+    path = tmp_path / "moments.csv"
+    path.write_text(content)
+    assert recorded(path).tolist() == [0.5, 1.25]

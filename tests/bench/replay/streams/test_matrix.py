@@ -24,6 +24,12 @@ def text(rows, head="", between=","):
     return "\n".join([head] * bool(head) + lines) + "\n"
 
 
+def quoted(content, between=","):
+    """A text with each of its cells between quotation marks, as some programs write them."""
+    lines = content.splitlines()
+    return "\n".join(between.join(f'"{cell}"' for cell in line.split(between)) for line in lines) + "\n"
+
+
 def written(tmp_path, content, name="m.csv"):
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -44,6 +50,13 @@ def arrays(tmp_path, **content):
         text(ROWS, between=";"),
         text(ROWS).replace("\n", "\r\n"),
         "\ufeff" + text(ROWS),
+        quoted(text(ROWS)),
+        quoted(text(ROWS, between="\t"), "\t"),
+        quoted(text(ROWS, "conf 1,pred 1,conf 2,pred 2,label")),
+        text(ROWS, between=";").replace(".", ","),
+        text(ROWS, "conf 1;pred 1;conf 2;pred 2;label", ";").replace(".", ","),
+        quoted(text(ROWS, between=";").replace(".", ","), ";").replace(";", ","),
+        text(ROWS, '"conf, 1","pred, 1","conf, 2","pred, 2",label'),
         text(np.c_[np.arange(4), ROWS]),
         text(np.c_[np.arange(4), ROWS], ",conf_1,pred_1,conf_2,pred_2,label"),
         text(ROWS, "conf_branch_1,infered_class_1,conf_branch_2,infered_class_2,target"),
@@ -97,7 +110,15 @@ def test_one_exit_and_one_sample_are_a_stream(tmp_path):
         (text(ROWS).replace("0.9", "nan"), "sample 0 at exit 1"),
         (text(ROWS).replace("0.55,1,1", "0.55,1,nan"), "a label that is no class"),
         (text(ROWS).replace("0.55,1,1", "0.55,1"), "no table of numbers"),
-        (text(ROWS).replace("0.55", "high"), "no table of numbers"),
+        (text(ROWS).replace("0.55", "high"), "no table of numbers .*'high'"),
+        (quoted(text(ROWS)).replace("0.55", "1,234.5"), "no table of numbers .*1,234.5"),
+        (
+            quoted(text(ROWS, between=";").replace(".", ","), ";")
+            .replace(";", ",")
+            .replace('"2"', '"1,000"'),
+            "no table of numbers",
+        ),
+        (text(ROWS).replace("0.55", '"0.55'), "no table of numbers|do not fit|column"),
         ("", "no samples|no table"),
         ("conf,pred,label\n", "no samples"),
         (b"\xff\xfe\x00junk", "no table of numbers"),

@@ -110,7 +110,7 @@ def main() -> None:
     torch.set_num_threads(1)
     here = conditions(torch.device("cpu"))
     print(
-        f"{here['processor']}, {getattr(classes(), 'whole_by', '')}, torch {torch.__version__}, {1} threads, density {asked.density:.1%}\n"
+        f"{here['processor']}, {getattr(classes(), 'whole_by', '')}, torch {torch.__version__}, 1 thread, density {asked.density:.1%}\n"
     )
     columns = (
         "network",

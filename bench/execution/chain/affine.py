@@ -56,7 +56,7 @@ def convolution(draft: Draft, call: Call) -> Pending:
     else:
         first, row = padded(draft, places, max(top, left))
         columns = np.add.outer(first, [y * row + x * draft.lanes for y, x in taps]).reshape(-1)
-    layer = Affine(_kernels(draft, weight, parts), columns, bias_of(bias, len(weight)))
+    layer = Affine(_kernels(draft, weight, parts), columns, bias_of(bias, len(weight)), taps=len(taps))
     return Pending(present(layer), shape, row, (1, 1) if phased else (down, across))
 
 

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from bench.execution import native
 from bench.execution.int8.encode import IntEncoder
+from bench.execution.int8.forms import FormChoice
 from bench.execution.int8.part import part_program
 from bench.execution.int8.quantise import IntProgram
 from bench.execution.unsupported import Unsupported
@@ -19,18 +20,19 @@ class IntChain:
         program: of one sample.
         lanes: samples in a block; a batch of any size runs block by block.
         shape: of the feature, without the batch; None for a part that ends with the last exit.
+        form: chooses the form of a layer; None takes the fastest on this machine.
 
     Raises:
         Unsupported: there are no native kernels here.
     """
 
-    def __init__(self, program: IntProgram, lanes: int, shape: tuple[int, ...] | None) -> None:
-        self.code, self.shape = IntEncoder(program, lanes).code(), shape
-        code, kernels = self.code, native.classes()
+    def __init__(
+        self, program: IntProgram, lanes: int, shape: tuple[int, ...] | None, form: FormChoice | None = None
+    ) -> None:
+        self.code, self.shape = IntEncoder(program, lanes, form).code(), shape
+        kernels = native.classes()
         assert kernels is not None
-        self._native = kernels.WholeChain(
-            code.steps, code.index, code.values, code.biases, code.factors, code.scales, code.counts
-        )
+        self._native = kernels.WholeChain(*self.code.arguments)
 
     def __call__(self, x: Tensor) -> list[Tensor]:
         """The outputs of `Part.run`: the feature, or the last exit's logits, and the logits of every exit; float32."""
@@ -58,6 +60,6 @@ def quantised_part(part: Part, calibration: Tensor) -> IntProgram:
         ) from error
 
 
-def int_chained(part: Part, program: IntProgram, *, lanes: int) -> IntChain:
+def int_chained(part: Part, program: IntProgram, *, lanes: int, form: FormChoice | None = None) -> IntChain:
     """A part as a chain of whole numbers that takes so many samples side by side."""
-    return IntChain(program, lanes, None if part.final else tuple(part.outgoing.shape))
+    return IntChain(program, lanes, None if part.final else tuple(part.outgoing.shape), form)

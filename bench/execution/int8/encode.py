@@ -7,14 +7,18 @@ in a longer run of a block, and one program serves blocks of every width.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bench.execution import native
+from bench.execution.int8.forms import ACROSS, AMONG, FormChoice, fastest, forms_of
 from bench.execution.int8.quantise import IntAffine, IntEach, IntProgram, IntStep
+from bench.execution.int8.windows import TOGETHER, Sheet, sheet_of, steps_of
+from bench.execution.program.choices import choices
 from bench.execution.program.forms import LANES
 from bench.execution.program.layout import ABSENT
 from bench.execution.program.program import Zero
@@ -28,9 +32,6 @@ FIELDS = (
 )  # fmt: skip
 """Fields of a step, in the order of `WholeStep` in kernels/whole.cpp."""
 WEIGHTED, ADDED, LARGEST, CLEARED, TAKEN, GIVEN = range(6)
-ALONG, ACROSS = range(2)
-TOGETHER = 4
-"""Places whose products one instruction adds up."""
 SLACK = 8 * LANES
 """Levels after the last place, for vectors that begin within it."""
 
@@ -48,6 +49,11 @@ class IntCode:
     counts: list[int]
     """numbers a sample in each output: of every exit, and of the feature, if any"""
 
+    @property
+    def arguments(self) -> tuple[Tensor | list[int], ...]:
+        """Those of `WholeChain`, in order."""
+        return self.steps, self.index, self.values, self.biases, self.factors, self.scales, self.counts
+
 
 class IntEncoder:
     """Collects the steps of a program in lists of numbers.
@@ -55,14 +61,17 @@ class IntEncoder:
     Args:
         program: of one sample.
         lanes: samples in a block.
+        form: chooses the form of a layer; None takes the fastest on this machine.
     """
 
-    def __init__(self, program: IntProgram, lanes: int) -> None:
+    def __init__(self, program: IntProgram, lanes: int, form: FormChoice | None = None) -> None:
         kernels = native.classes()
         if kernels is None:
             raise Unsupported(f"There are no native kernels: {native.why_no_kernels()}.")
-        self.program, self.lanes = program, lanes
+        self.program, self.lanes, self.form = program, lanes, form or self._fastest
         self.beside, self.offset = kernels.whole_rows(), kernels.whole_offset()
+        self.window, self.aligned = kernels.whole_window(), kernels.whole_aligned()
+        self.sheet = 0
         self.steps: list[list[int]] = []
         self.chunks: list[tuple[int, ...]] = []
         self.index, self.values = _Numbers(np.int32), _Numbers(np.int8)
@@ -91,7 +100,11 @@ class IntEncoder:
         if program.feature is not None:
             self._list(GIVEN, program.feature, _bits(float(program.scale)), output=len(counts))
             counts.append(len(program.feature))
-        head = [lanes, size, self.index.add(np.array(self.chunks).reshape(-1)), sample]
+        if self.form == self._fastest:
+            choices(torch.get_num_threads()).keep()
+        if self.sheet >= 1 << 31:
+            raise Unsupported("The network needs too much room for a chain. Measure it with a smaller batch.")
+        head = [lanes, size, self.index.add(np.array(self.chunks).reshape(-1)), sample, self.sheet]
         return IntCode(
             torch.tensor([head + [0] * (len(FIELDS) - len(head)), *self.steps], dtype=torch.int64),
             self.index.tensor(),
@@ -141,22 +154,26 @@ class IntEncoder:
         step, lanes = layer.step, self.lanes
         if step.keep is not None or step.twice is not None:
             raise refused("has runs of which some numbers are left out")
-        single = step.outer * step.inner * step.length * lanes == 1
-        first = len(self.chunks)
-        for group in layer.groups:
-            self._group(layer, group, across=single)
-        fields: dict[str, int] = {}
+        form, first = self.form(layer, lanes, forms_of(layer, lanes)), len(self.chunks)
+        fields: dict[str, int] = {"in_outer": step.in_outer * lanes, "in_inner": step.in_inner * lanes}
+        if form == AMONG:
+            sheet = sheet_of(step, lanes)
+            assert sheet is not None
+            fields |= self._among(layer, sheet)
+        else:
+            for group in layer.groups:
+                self._group(layer, group, across=form == ACROSS)
         if layer.scaling is not None:
             scaling = layer.scaling
-            fields = {
+            fields |= {
                 "start": scaling.start, "shift": scaling.shift, "low": scaling.low, "span": scaling.high - scaling.low,
                 "more_factor": layer.more,
             }  # fmt: skip
         more = (-1, 0, 0, 0) if step.more is None else tuple(one * lanes for one in step.more)
         self._add(
-            op=WEIGHTED, form=ACROSS if single else ALONG, chunk=first, chunks=len(self.chunks) - first,
+            op=WEIGHTED, form=form, chunk=first, chunks=len(self.chunks) - first,
             work=step.macs * lanes, output=output, out=step.out * lanes, out_row=step.out_row * lanes, outer=step.outer,
-            inner=step.inner, length=step.length * lanes, in_outer=step.in_outer * lanes, in_inner=step.in_inner * lanes,
+            inner=step.inner, length=step.length * lanes,
             out_outer=step.out_outer * lanes, out_inner=step.out_inner * lanes, more=more[0], more_row=more[1],
             more_outer=more[2], more_inner=more[3], **fields,
         )  # fmt: skip
@@ -178,12 +195,46 @@ class IntEncoder:
             wide = next(n * LANES for n in (1, 2, 4) if len(some) <= n * LANES) if across else len(some)
             fill = (0, wide - len(some))
             fours = np.pad(values[:, part], ((0, 0), fill)).reshape(-1, TOGETHER, wide).transpose(0, 2, 1)
-            slot = self.biases.add(np.pad(layer.bias[some] - offsets[part], fill))
-            factors = np.zeros(len(some)) if layer.scaling is None else layer.scaling.factors[some]
-            scales = np.zeros(len(some)) if layer.scales is None else layer.scales[some]
-            self.factors.add(np.pad(factors, fill), slot)
-            self.scales.add(np.pad(scales, fill), slot)
+            slot = self._slot(layer, some, offsets[part], fill)
             self.chunks.append((len(own), len(some), at, self.values.add(fours), self.index.add(some), slot))
+
+    def _among(self, layer: IntAffine, sheet: Sheet) -> dict[str, int]:
+        """Chunks of 16 rows with places of their own; the fields that tell where their sheet lies."""
+        lanes = self.lanes
+        room = lanes * sheet.pixels * sheet.wide + int(sheet.columns.max()) % sheet.wide + 2 * self.window
+        self.sheet = max(self.sheet, room)
+        for some in steps_of(layer.groups, sheet.columns, self.window, self.aligned):
+            own = np.stack([some.values.view(np.uint8), some.among], 1).view(np.int8)
+            offsets = self.offset * some.values.astype(np.int64).sum((0, 2))[: len(some.rows)]
+            slot = self._slot(layer, some.rows, offsets, (0, LANES - len(some.rows)))
+            self.chunks.append(
+                (len(some.places), len(some.rows), self.index.add(some.places), self.values.add(own),
+                 self.index.add(some.rows), slot)
+            )  # fmt: skip
+        return {
+            "index": self.index.add(sheet.channels * lanes), "count": len(sheet.channels), "places": sheet.pixels,
+            "scale": self.index.add(sheet.line), "in_outer": sheet.outer,
+        }  # fmt: skip
+
+    def _slot(self, layer: IntAffine, rows: np.ndarray, offsets: np.ndarray, fill: tuple[int, int]) -> int:
+        """Where the biases of rows, less what levels' offset adds to their sums, begin, and their factors and scales too."""
+        slot = self.biases.add(np.pad(layer.bias[rows] - offsets, fill))
+        factors = np.zeros(len(rows)) if layer.scaling is None else layer.scaling.factors[rows]
+        scales = np.zeros(len(rows)) if layer.scales is None else layer.scales[rows]
+        self.factors.add(np.pad(factors, fill), slot)
+        self.scales.add(np.pad(scales, fill), slot)
+        return slot
+
+    def _fastest(self, layer: IntAffine, lanes: int, forms: Sequence[int]) -> int:
+        return fastest(layer, lanes, forms, lambda form: self._alone(layer, form))
+
+    def _alone(self, layer: IntAffine, form: int) -> Callable[[], object]:
+        """A call of one layer, on levels of zero."""
+        program = replace(self.program, inputs=np.zeros(1, int), stretches=[[layer]], feature=None)
+        code, kernels = IntEncoder(program, self.lanes, lambda *_: form).code(), native.classes()
+        assert kernels is not None
+        chain, blank = kernels.WholeChain(*code.arguments), torch.zeros(1, 1)
+        return lambda: chain.run(blank)
 
     def _add(self, **fields: int) -> None:
         self.steps.append([int(fields.get(name, 0)) for name in FIELDS])

@@ -67,5 +67,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
       .def("run", &seesaw::WholeChain::run, others_run());
   m.def("whole_rows", seesaw::whole_rows);
   m.def("whole_offset", seesaw::whole_offset);
+  m.def("whole_window", seesaw::whole_window);
+  m.def("whole_aligned", seesaw::whole_aligned);
   m.attr("whole_by") = seesaw::whole_by();
 }

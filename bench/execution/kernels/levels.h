@@ -44,34 +44,55 @@ inline Quads all_quads(const int8_t* from) {
 // x has its offset, w has none.
 inline void add_products(Sums& sum, Quads x, Quads w) { sum.own = _mm512_dpbusd_epi32(sum.own, x, w); }
 inline void add_sums(Sums& sum, const Sums& other) { sum.own = _mm512_add_epi32(sum.own, other.own); }
+// Where 64 levels lie among the kWindow that a look-up chooses from; best it begins at a multiple of kAligned.
+#if defined(__AVX512VBMI__)
+constexpr int kWindow = 64, kAligned = 16;  // twice the window is looked up in three times the time
+struct Places {
+  __m512i own;
+};
+inline Places load_places(const int8_t* at) { return {_mm512_loadu_si512(at)}; }
+inline Quads look_up(const int8_t* from, const Places& at) {
+  return _mm512_permutexvar_epi8(at.own, _mm512_loadu_si512(from));
+}
+#else
+constexpr int kWindow = 32, kAligned = 1;
+struct Places {  // among the first 16 and the other 16; a place with its highest bit set gives zero
+  __m512i low, high;
+};
+inline Places load_places(const int8_t* at) {
+  __m512i x = _mm512_loadu_si512(at);
+  return {_mm512_add_epi8(x, _mm512_set1_epi8(0x70)), _mm512_sub_epi8(x, _mm512_set1_epi8(16))};
+}
+inline Quads look_up(const int8_t* from, const Places& at) {
+  auto of = [&](int n) { return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + n))); };
+  return _mm512_or_si512(_mm512_shuffle_epi8(of(0), at.low), _mm512_shuffle_epi8(of(16), at.high));
+}
+#endif
+constexpr int kAtOnce = 8;  // positions whose look-ups share their values
+
 inline Quads joined(__m128i a, __m128i b, __m128i c, __m128i d) {
   __m512i x = _mm512_inserti32x4(_mm512_castsi128_si512(a), b, 1);
   return _mm512_inserti32x4(_mm512_inserti32x4(x, c, 2), d, 3);
 }
 
-inline __m256i steps_of(__m512i sums, __m512i factors, __m512i more, const Rescale& r) {
-  __m512i x = _mm512_add_epi64(_mm512_mul_epi32(sums, factors), more);
-  x = _mm512_max_epi64(_mm512_add_epi64(x, _mm512_set1_epi64(r.start)), _mm512_setzero_si512());
-  x = _mm512_srl_epi64(x, _mm_cvtsi64_si128(r.shift));
-  return _mm256_min_epi32(_mm512_cvtepi64_epi32(x), _mm256_set1_epi32(r.span));
-}
-
-// 16 levels of sums, times factors (one for each), and of 16 levels that are added.
+// 16 levels of sums, times factors (one for each), and of 16 levels that are added. Products of even lanes and of odd ones are
+// computed apart, in 64 bits; a shift is 32 bits at least, so that of an odd lane it leaves what its own 32 bits hold.
 inline void store_levels(int8_t* to, const Sums& sum, const Sums& factor, const int8_t* more, const Rescale& r) {
-  __m512i added[2] = {};
+  auto odd = [](__m512i x) { return _mm512_srli_epi64(x, 32); };
+  __m512i x = _mm512_mul_epi32(sum.own, factor.own), y = _mm512_mul_epi32(odd(sum.own), odd(factor.own));
   if (more) {
-    __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(more));
-    __m512i times = _mm512_set1_epi64(r.more << 8);
-    added[0] = _mm512_mullo_epi64(_mm512_cvtepi8_epi64(x), times);
-    added[1] = _mm512_mullo_epi64(_mm512_cvtepi8_epi64(_mm_srli_si128(x, 8)), times);
+    __m512i added = _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(more)));
+    const __m512i times = _mm512_set1_epi64(r.more);
+    x = _mm512_add_epi64(x, _mm512_slli_epi64(_mm512_mul_epi32(added, times), 8));
+    y = _mm512_add_epi64(y, _mm512_slli_epi64(_mm512_mul_epi32(odd(added), times), 8));
   }
-  __m256i half[2];
-  for (int h = 0; h < 2; ++h) {
-    auto of = [&](__m512i x) { return _mm512_cvtepi32_epi64(h ? _mm512_extracti64x4_epi64(x, 1) : _mm512_castsi512_si256(x)); };
-    half[h] = _mm256_add_epi32(steps_of(of(sum.own), of(factor.own), added[h], r), _mm256_set1_epi32(r.low));
-  }
-  __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(half[0]), half[1], 1);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(both));
+  auto steps = [&](__m512i own, int64_t shift) {
+    own = _mm512_max_epi64(_mm512_add_epi64(own, _mm512_set1_epi64(r.start)), _mm512_setzero_si512());
+    return _mm512_srl_epi64(own, _mm_cvtsi64_si128(shift));
+  };
+  x = _mm512_mask_blend_epi32(0xAAAA, steps(x, r.shift), steps(y, r.shift - 32));
+  x = _mm512_add_epi32(_mm512_min_epi32(x, _mm512_set1_epi32(r.span)), _mm512_set1_epi32(r.low));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(x));
 }
 
 #elif defined(__AVX2__)
@@ -110,6 +131,30 @@ inline void add_products(Sums& sum, const Quads& x, const Quads& w) {
 inline void add_sums(Sums& sum, const Sums& other) {
   for (int h = 0; h < 2; ++h) sum.own[h] = _mm256_add_epi32(sum.own[h], other.own[h]);
 }
+constexpr int kWindow = 32, kAligned = 1;
+constexpr int kAtOnce = 2;
+struct Places {  // as with AVX-512, in two halves
+  __m256i low[2], high[2];
+};
+inline Places load_places(const int8_t* at) {
+  Places places;
+  for (int h = 0; h < 2; ++h) {
+    places.low[h] = _mm256_add_epi8(load_half(at, h), _mm256_set1_epi8(0x70));
+    places.high[h] = _mm256_sub_epi8(load_half(at, h), _mm256_set1_epi8(16));
+  }
+  return places;
+}
+inline Quads look_up(const int8_t* from, const Places& at) {
+  auto of = [&](int n) {
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + n)));
+  };
+  __m256i first = of(0), second = of(16);
+  Quads x;
+  for (int h = 0; h < 2; ++h)
+    x.own[h] = _mm256_or_si256(_mm256_shuffle_epi8(first, at.low[h]), _mm256_shuffle_epi8(second, at.high[h]));
+  return x;
+}
+
 inline Quads joined(__m128i a, __m128i b, __m128i c, __m128i d) {
   return {{_mm256_set_m128i(b, a), _mm256_set_m128i(d, c)}};
 }
@@ -174,6 +219,17 @@ inline Quads load_quads(const int8_t* from) {
 inline Quads all_quads(const int8_t* from) {
   Quads x;
   for (int l = 0; l < kLanes; ++l) std::copy_n(from, 4, x.own + 4 * l);
+  return x;
+}
+constexpr int kWindow = 256, kAligned = 1;
+constexpr int kAtOnce = 1;
+struct Places {
+  const int8_t* own;
+};
+inline Places load_places(const int8_t* at) { return {at}; }
+inline Quads look_up(const int8_t* from, const Places& at) {
+  Quads x;
+  for (int l = 0; l < 4 * kLanes; ++l) x.own[l] = from[static_cast<uint8_t>(at.own[l])];
   return x;
 }
 inline void add_products(Sums& sum, const Quads& x, const Quads& w) {

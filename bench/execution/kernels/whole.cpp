@@ -4,17 +4,19 @@
 
 
 #include <array>
+#include <memory>
 #include <utility>
 #include <vector>
 
-#include "levels.h"
+#include "among.h"
 #include "shares.h"
 #include "tensors.h"
 
 namespace seesaw {
 namespace {
 
-// Rows of a layer that read the same places; every list of places is filled up to whole fours.
+// Rows of a layer that read the same places, every list of which is filled up to whole fours; of the form `among`, 16 rows whose
+// `places` are steps.
 struct WholeChunk {
   int32_t places, rows, place, value, row, slot;  // slot: where its biases, factors and scales begin
 };
@@ -30,12 +32,13 @@ struct WholeStep {
   int64_t outer, inner, length;                  // runs: lines, runs in a line, levels in a run
   int64_t in_outer, in_inner, out_outer, out_inner, more_outer, more_inner;  // from one to the next
   int64_t out_row, more_row;                     // from one row (channel) to the next
-  int64_t index, count, places;                  // lists of places in the index
-  int64_t scale;  // bits of a float, of an input or a feature; of a sum, where its factors begin in the index
+  int64_t index, count, places;  // lists of places in the index; of the form `among`: where its channels begin, how many
+                                 // they are, and the pixels of its sheet
+  int64_t scale;  // of the form `among`: where the index lists how far each position of a line lies in the sheet; else bits of a float, of an input or a feature; of a sum, where its factors begin in the index
 };
 constexpr int64_t kWholeFields = sizeof(WholeStep) / sizeof(int64_t);
 enum WholeOp { kWeighted = 0, kAdded = 1, kLargest = 2, kCleared = 3, kTaken = 4, kGiven = 5 };
-enum WholeForm { kOfRuns = 0, kAcross = 1 };
+enum WholeForm { kOfRuns = 0, kAcross = 1, kAmong = 2 };
 
 struct Blobs {
   const int32_t* index;
@@ -51,12 +54,28 @@ float float_of(int64_t bits) {
   return x;
 }
 
-// The level of a number (`level` in levels.py).
-inline int8_t level_of(float x, float inverse) {
-  float steps = x * inverse;
-  steps = steps > -127.f ? steps : -127.f;
-  steps = steps < 127.f ? steps : 127.f;
-  return static_cast<int8_t>(static_cast<int32_t>(steps + 127.5f) - 127);
+// The levels of numbers (`level` in levels.py): what is no number is the lower bound.
+void levels_of(const float* x, int64_t count, float inverse, int8_t* to) {
+  auto some = [&](const float* from, int8_t* own) {
+    SEESAW_UNROLL
+    for (int p = 0; p < kParts; ++p) {
+      const Part least = Part{} - 127.f, most = Part{} + 127.f;
+      Part steps = load_part(from + p * kWidth) * inverse;
+      steps = steps > least ? steps : least;
+      steps = steps < most ? steps : most;
+      Bits whole = __builtin_convertvector(steps + 127.5f, Bits) - 127;
+      SEESAW_UNROLL
+      for (int l = 0; l < kWidth; ++l) own[p * kWidth + l] = static_cast<int8_t>(whole[l]);
+    }
+  };
+  int64_t e = 0;
+  for (; e + kLanes <= count; e += kLanes) some(x + e, to + e);
+  if (e == count) return;
+  float last[kLanes] = {};
+  int8_t levels[kLanes];
+  std::copy(x + e, x + count, last);
+  some(last, levels);
+  std::copy_n(levels, count - e, to + e);
 }
 
 // Where results go: levels, or the logits of an exit.
@@ -179,11 +198,100 @@ void across(const WholeStep& s, const WholeChunk* begin, const WholeChunk* end, 
   }
 }
 
-void weighted(const WholeStep& s, const WholeChunk* chunks, const Blobs& b, int8_t* room, const Target& to) {
+int64_t filled_up(int64_t channels) { return (channels + kLanes - 1) / kLanes * kLanes; }
+
+// The sheet of a layer, with the levels' offset: `places` pixels of every sample, each filled up to whole sixteens of channels.
+void lay_out(const WholeStep& s, const Blobs& b, const int8_t* room, int64_t samples, int8_t* sheet) {
+  const int32_t* from = b.index + s.index;
+  const int64_t length = s.places * samples, wide = filled_up(s.count);
+  const int8_t off = kOffset ? -128 : 0;
+  if (length == 1) {
+    for (int64_t c = 0; c < s.count; ++c) sheet[c] = room[from[c]] ^ off;
+    return;
+  }
+  alignas(64) const int8_t none[kLanes] = {};
+  alignas(64) int8_t turned[kLanes][kLanes];
+  const int8_t* rows[kLanes];
+  for (int64_t at = 0; at < length; at += kLanes) {
+    int8_t* to[kLanes];
+    const int64_t some = std::min<int64_t>(kLanes, length - at);
+    for (int64_t n = 0; n < some; ++n)  // places follow one another pixel by pixel, the samples of one side by side
+      to[n] = sheet + ((at + n) % samples * s.places + (at + n) / samples) * wide;
+    for (int64_t c = 0; c < s.count; c += kLanes) {
+      for (int64_t n = 0; n < kLanes; ++n) rows[n] = c + n < s.count ? room + from[c + n] + at : none;
+      turn_levels(rows, turned);
+      for (int64_t n = 0; n < some; ++n) {
+        for (int m = 0; m < kLanes; ++m) turned[n][m] ^= off;
+        std::memcpy(to[n] + c, turned[n], kLanes);
+      }
+    }
+  }
+}
+
+// 16 rows of the form `among`, at all positions.
+void among_rows(const WholeStep& s, const WholeChunk& c, const Blobs& b, const int8_t* sheet, const int8_t* room,
+                const Target& to) {
+  const int32_t *place = b.index + c.place, *row = b.index + c.row, *line = b.index + s.scale;
+  const int32_t* bias = b.biases + c.slot;
+  const int8_t* value = b.values + c.value;
+  const Rescale rescale{s.start, s.shift, s.low, s.span, s.more_factor};
+  const Sums factor = load_sums(b.factors + c.slot);
+  const int64_t wide = s.inner * s.length;
+  alignas(64) const int8_t none[kLanes] = {};
+  for (int64_t outer = 0; outer < s.outer; ++outer)
+    for (int64_t at = 0; at < wide; at += kLanes) {
+      const int64_t some = std::min<int64_t>(kLanes, wide - at);
+      const int8_t* from[kLanes];
+      for (int64_t n = 0; n < some; ++n) from[n] = sheet + outer * s.in_outer + line[at + n];
+      Sums sums[kLanes];
+      int64_t n = 0;
+      for (; n + kAtOnce <= some; n += kAtOnce) among<kAtOnce, 1>(value, place, c.places, from + n, bias, sums + n);
+      if constexpr (kAtOnce > 4)
+        for (; n + 4 <= some; n += 4) among<4, 2>(value, place, c.places, from + n, bias, sums + n);
+      for (; n < some; ++n) among<1, 4>(value, place, c.places, from + n, bias, sums + n);
+      if (to.logits) {
+        alignas(64) int32_t numbers[kLanes];
+        for (n = 0; n < std::min(some, to.samples - at); ++n) {
+          store_sums(numbers, sums[n]);
+          for (int r = 0; r < c.rows; ++r)
+            to.logits[(at + n) * to.classes + row[r]] = static_cast<float>(numbers[r]) * b.scales[c.slot + r];
+        }
+        continue;
+      }
+      const int8_t* rows[kLanes];
+      alignas(64) int8_t levels[kLanes][kLanes], added[kLanes][kLanes], turned[kLanes][kLanes];
+      if (s.more >= 0) {
+        const int8_t* more = room + s.more + outer * s.more_outer + at;
+        for (int r = 0; r < kLanes; ++r) rows[r] = r < c.rows ? more + row[r] * s.more_row : none;
+        turn_levels(rows, added);
+      }
+      for (n = 0; n < some; ++n)
+        store_levels(levels[n], sums[n], factor, s.more < 0 ? nullptr : added[n], rescale);
+      int8_t* own = to.levels + s.out + outer * s.out_outer + at;
+      if (some == 1) {
+        for (int r = 0; r < c.rows; ++r) own[row[r] * s.out_row] = levels[0][r];
+        continue;
+      }
+      for (n = 0; n < kLanes; ++n) rows[n] = n < some ? levels[n] : none;
+      turn_levels(rows, turned);
+      for (int r = 0; r < c.rows; ++r) {
+        if (some == kLanes)
+          std::memcpy(own + row[r] * s.out_row, turned[r], kLanes);
+        else
+          std::memcpy(own + row[r] * s.out_row, turned[r], some);
+      }
+    }
+}
+
+void weighted(const WholeStep& s, const WholeChunk* chunks, const Blobs& b, int64_t width, int8_t* room, int8_t* sheet,
+              const Target& to) {
+  if (s.form == kAmong) lay_out(s, b, room, width, sheet);
   in_shares(s.chunks, s.work / 4, [&](int64_t begin, int64_t end) {
     const WholeChunk* first = chunks + s.chunk;
     if (s.form == kAcross)
       across(s, first + begin, first + end, b, room, to);
+    else if (s.form == kAmong)
+      for (int64_t n = begin; n < end; ++n) among_rows(s, first[n], b, sheet, room, to);
     else
       for (int64_t n = begin; n < end; ++n) kAlongRuns[first[n].rows](s, first[n], b, room, to);
   });
@@ -208,12 +316,24 @@ void each(const WholeStep& s, const Blobs& b, int8_t* room) {
     }
 }
 
+// The levels of 16 samples, or of those that are left, sample by sample in `levels`; then each at its place.
 void taken_in(const WholeStep& s, const Blobs& b, const float* x, int64_t samples, int8_t* room, int8_t* levels) {
   const int32_t* list = b.index + s.index;
   float inverse = float_of(s.scale);
-  for (int64_t n = 0; n < samples; ++n) {
-    for (int64_t e = 0; e < s.count; ++e) levels[e] = level_of(x[n * s.count + e], inverse);
-    for (int64_t e = 0; e < s.count; ++e) room[list[e] + n] = levels[e];
+  alignas(64) int8_t turned[kLanes][kLanes];
+  for (int64_t at = 0; at < samples; at += kLanes) {
+    const int64_t some = std::min<int64_t>(kLanes, samples - at);
+    levels_of(x + at * s.count, some * s.count, inverse, levels);
+    int64_t e = 0;
+    if (some == kLanes)
+      for (; e + kLanes <= s.count; e += kLanes) {
+        const int8_t* rows[kLanes];
+        for (int n = 0; n < kLanes; ++n) rows[n] = levels + n * s.count + e;
+        turn_levels(rows, turned);
+        for (int n = 0; n < kLanes; ++n) std::memcpy(room + list[e + n] + at, turned[n], kLanes);
+      }
+    for (; e < s.count; ++e)
+      for (int64_t n = 0; n < some; ++n) room[list[e] + at + n] = levels[n * s.count + e];
   }
 }
 
@@ -224,12 +344,13 @@ void given(const WholeStep& s, const Blobs& b, const int8_t* room, int64_t sampl
 }
 
 void block(const WholeStep* steps, int64_t count, const WholeChunk* chunks, const Blobs& b, const float* x,
-           int64_t samples, int8_t* room, int8_t* levels, const std::vector<float*>& outputs, at::IntArrayRef counts) {
+           int64_t samples, int64_t width, int8_t* room, int8_t* levels, int8_t* sheet, const std::vector<float*>& outputs,
+           at::IntArrayRef counts) {
   for (const WholeStep* s = steps; s < steps + count; ++s) {
     switch (s->op) {
       case kWeighted: {
         Target to{room, s->output < 0 ? nullptr : outputs[s->output], s->output < 0 ? 0 : counts[s->output], samples};
-        weighted(*s, chunks, b, room, to);
+        weighted(*s, chunks, b, width, room, sheet, to);
         break;
       }
       case kAdded:
@@ -251,6 +372,8 @@ void block(const WholeStep* steps, int64_t count, const WholeChunk* chunks, cons
 
 int64_t whole_rows() { return kBeside; }
 int64_t whole_offset() { return kOffset; }
+int64_t whole_window() { return kWindow; }
+int64_t whole_aligned() { return kAligned; }
 const char* whole_by() { return kWhole; }
 
 std::vector<at::Tensor> WholeChain::run(const at::Tensor& x) const {
@@ -262,7 +385,7 @@ std::vector<at::Tensor> WholeChain::run(const at::Tensor& x) const {
   TORCH_CHECK(index.is_contiguous() && index.scalar_type() == at::kInt, "index: contiguous int32");
   TORCH_CHECK(values.is_contiguous() && values.scalar_type() == at::kChar, "values: contiguous int8");
   const int64_t* head = steps.const_data_ptr<int64_t>();
-  int64_t width = head[0], room = head[1], sample = head[3], batch = x.size(0), blocks = (batch + width - 1) / width;
+  int64_t width = head[0], room = head[1], sample = head[3], sheet = head[4], batch = x.size(0), blocks = (batch + width - 1) / width;
   TORCH_CHECK(!batch || x.numel() == batch * sample, "x: samples of ", sample, " numbers");
   std::vector<at::Tensor> outputs;
   std::vector<float*> starts;
@@ -274,13 +397,15 @@ std::vector<at::Tensor> WholeChain::run(const at::Tensor& x) const {
   Blobs blobs{list, values.const_data_ptr<int8_t>(), biases.const_data_ptr<int32_t>(), factors.const_data_ptr<int32_t>(),
               scales.const_data_ptr<float>()};
   auto some = [&](int64_t begin, int64_t end) {
-    std::vector<int8_t> own(room + sample);
+    std::vector<int8_t> own(room + kLanes * sample);
+    std::unique_ptr<int8_t[]> sheets(new int8_t[sheet + 64]);  // its vectors begin at lines of the cache
+    int8_t* first = sheets.get() + (-reinterpret_cast<uintptr_t>(sheets.get()) & 63);
     for (int64_t n = begin; n < end; ++n) {
       std::vector<float*> to = starts;
       for (size_t a = 0; a < to.size(); ++a) to[a] += n * width * counts[a];
       block(reinterpret_cast<const WholeStep*>(head) + 1, steps.size(0) - 1,
             reinterpret_cast<const WholeChunk*>(list + head[2]), blobs, x.const_data_ptr<float>() + n * width * sample,
-            std::min(width, batch - n * width), own.data(), own.data() + room, to, counts);
+            std::min(width, batch - n * width), width, own.data(), own.data() + room, first, to, counts);
     }
   };
   if (blocks > 1)

@@ -11,7 +11,7 @@ namespace seesaw {
 
 struct WholeChain {
   at::Tensor steps;            // int64 (1 + steps, fields); first: samples of a block, room, the chunks' place in the
-                               // index, numbers of a sample
+                               // index, numbers of a sample, levels of the largest sheet (among.h)
   at::Tensor index;            // int32
   at::Tensor values;           // int8
   at::Tensor biases, factors;  // int32, by slot; a bias is less what the offset of levels adds to its sum
@@ -24,6 +24,8 @@ struct WholeChain {
 
 int64_t whole_rows();     // rows that the kernels compute together along runs
 int64_t whole_offset();   // what the kernels add to levels
+int64_t whole_window();   // levels that a look-up chooses from, and at multiples of how many it begins best
+int64_t whole_aligned();
 const char* whole_by();   // the processor's instructions that they use
 
 }  // namespace seesaw

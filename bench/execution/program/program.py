@@ -52,6 +52,8 @@ class Affine:
     layer: str = ""
     """name of the module that it comes from"""
     window: np.ndarray | None = None
+    taps: int = 1
+    """columns of a channel, which follow one another"""
 
     @property
     def macs(self) -> int:

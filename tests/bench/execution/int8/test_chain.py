@@ -1,7 +1,9 @@
 """Chains of whole numbers beside the programs that they compute, bit for bit.
 
-Covers: bench/execution/int8/encode.py, bench/execution/int8/part.py
+Covers: bench/execution/int8/encode.py, bench/execution/int8/forms.py, bench/execution/int8/part.py
 """
+
+import json
 
 import pytest
 import torch
@@ -9,6 +11,8 @@ import torch
 from bench import SeesawError, fast
 from bench.execution.backends import chained
 from bench.execution.int8.chain import int_chained, quantised_part
+from bench.execution.int8.forms import AMONG
+from bench.execution.program.choices import choices
 from bench.execution.unsupported import Unsupported
 from tests.bench.execution.chain.test_chain import network
 
@@ -24,18 +28,41 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("among", [False, True])
 @pytest.mark.parametrize(("spec", "shape", "method"), CASES)
-def test_native_answers_are_the_programs_bit_for_bit(spec, shape, method):
+def test_native_answers_are_the_programs_bit_for_bit_in_every_form(spec, shape, method, among):
     net = network(spec, shape, method)
     x = torch.randn(19, *shape, generator=torch.Generator().manual_seed(1))
     part = net.whole()
     program = quantised_part(part, x)
     x = torch.cat([x, 50 * x[:1], torch.full_like(x[:1], torch.nan), torch.full_like(x[:1], torch.inf)])
     theirs = torch.from_numpy(program.run(x.numpy())[0])
+    forms = set()
+
+    def form(layer, samples, possible):
+        forms.add(possible[-1 if among else 0])
+        return possible[-1 if among else 0]
+
     for lanes in (1, 16, 32):
-        last, *logits = int_chained(part, program, lanes=lanes)(x)
+        last, *logits = int_chained(part, program, lanes=lanes, form=form)(x)
         assert torch.equal(torch.stack(logits), theirs)
         assert torch.equal(last, theirs[-1])
+    assert (AMONG in forms) == among
+
+
+def test_the_form_of_a_layer_is_measured_once_and_kept(fresh, monkeypatch):
+    net = network("mlp[widths=64:48]", (1, 8, 8), "sparse[nearest=true]")
+    program = quantised_part(net.whole(), torch.randn(8, 1, 8, 8))
+    int_chained(net.whole(), program, lanes=1)
+    (file,) = fresh.glob("forms-*.json")
+    kept = {
+        key: form for key, form in json.loads(file.read_text())["forms"].items() if key.startswith("int8 ")
+    }
+    assert kept
+    assert set(kept.values()) <= {"across", "among"}
+    choices.cache_clear()
+    monkeypatch.setattr("bench.execution.int8.forms.quickest", lambda *_: pytest.fail("measured again"))
+    int_chained(net.whole(), program, lanes=1)
 
 
 def test_a_part_that_sends_a_feature_gives_it_too():

@@ -21,7 +21,20 @@ from bench.shipping.c.steps import Steps
 from bench.shipping.c.tables import BYTE, PLACE, number, quoted
 
 TEXTS = Path(__file__).parent / "text"
-ORDER = ("zero", "each", "layer", "int_zero", "int_each", "int_layer", "copy")
+ORDER = (
+    "zero",
+    "each",
+    "layer",
+    "int_zero",
+    "int_each",
+    "int_layer",
+    "int_one",
+    "int_row",
+    "int_means",
+    "int_walk",
+    "int_image",
+    "copy",
+)
 """Names of texts, in the order in which they are written."""
 
 
@@ -94,11 +107,11 @@ def code_of(
     room = _room(program, steps)
     header = _header(part, program, policies, came if receives else None, sent, room)
     functions = [_text(name) for name in ORDER if name in steps.used]
-    if ints is not None:
+    if isinstance(steps, IntSteps):
         gaps = {"BYTES": BYTE, "WIDE": PLACE}
         used = "".join(f"#define MODEL_{name} {int(kind in steps.gaps)}\n" for name, kind in gaps.items())
         functions = [
-            f"/* The types of gaps between columns. */\n{used}", _text("level"), _text("scaled"), *functions
+            f"/* The types of gaps between columns. */\n{used}", steps.form_texts(), _text("level"), _text("scaled"), *functions
         ]  # fmt: skip
     if policies:
         body.append(_thresholds(policies) + _text("scores"))

@@ -167,19 +167,22 @@ def _gaps(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
         The gaps; where each group's begin, or None where they follow one another, group by group.
     """
     rows = [np.diff(places, prepend=places[:1]) for places in groups]
+    every, (kept, offsets) = np.concatenate(rows), once(rows)
+    if len(kept) + 2 * len(rows) < len(every):
+        return kept, np.array(offsets)
+    return every, None
+
+
+def once(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, list[int]]:
+    """Rows of numbers one after the other, equal ones once, and where each begins."""
     begins: dict[bytes, int] = {}
-    kept, offsets, length = [], [], 0
+    kept, length = list[np.ndarray](), 0
     for row in rows:
         if row.tobytes() not in begins:
             begins[row.tobytes()] = length
             kept.append(row)
             length += len(row)
-        offsets.append(begins[row.tobytes()])
-    every = np.concatenate(rows)
-    once = np.concatenate(kept)
-    if len(once) + 2 * len(rows) < len(every):
-        return once, np.array(offsets)
-    return every, None
+    return np.concatenate(kept), [begins[row.tobytes()] for row in rows]
 
 
 def _written(value: str | int | Sequence[int]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-PLACE, FLOAT, BYTE, LEVEL, WHOLE = "model_place", "float", "uint8_t", "int8_t", "int32_t"
+PLACE, FLOAT, BYTE, LEVEL, WHOLE, WORD = "model_place", "float", "uint8_t", "int8_t", "int32_t", "uint32_t"
 """Types of constants in C. `model_place` is 16 bits wide where every number fits in there, else 32."""
 ABSENT = "MODEL_ABSENT"
 
@@ -17,31 +17,38 @@ class Tables:
     """The constant data of one file, equal arrays written once.
 
     Attributes:
-        arrays: by type and content, the name and the numbers.
+        arrays: by type, content and condition, the name and the numbers.
         top: the largest number among the places.
     """
 
-    arrays: dict[tuple[str, bytes], tuple[str, np.ndarray]] = field(default_factory=dict)
+    arrays: dict[tuple[str, bytes, str], tuple[str, np.ndarray]] = field(default_factory=dict)
     top: int = 0
 
-    def add(self, numbers: np.ndarray, kind: str = PLACE) -> str:
-        """The name in C of an array of these numbers: of places from 0 on (-1 is absent), float32, bytes or whole numbers."""
+    def add(self, numbers: np.ndarray, kind: str = PLACE, condition: str = "") -> str:
+        """The name in C of an array of these numbers: of places from 0 on (-1 is absent), float32, bytes or whole numbers.
+
+        Args:
+            numbers: of any shape.
+            kind: their type in C.
+            condition: of the preprocessor, under which the array is there; empty for one that always is.
+        """
         numbers = np.ascontiguousarray(
-            numbers.reshape(-1), {FLOAT: "<f4", BYTE: "u1", LEVEL: "i1", WHOLE: "<i4"}.get(kind, "<i8")
+            numbers.reshape(-1),
+            {FLOAT: "<f4", BYTE: "u1", LEVEL: "i1", WHOLE: "<i4", WORD: "<u4"}.get(kind, "<i8"),
         )
         if kind == PLACE:
             self.top = max(self.top, int(numbers.max(initial=0)))
         name, _ = self.arrays.setdefault(
-            (kind, numbers.tobytes()), (f"model_table{len(self.arrays)}", numbers)
+            (kind, numbers.tobytes(), condition), (f"model_table{len(self.arrays)}", numbers)
         )
         return name
 
     @property
     def bytes(self) -> int:
-        """Bytes of all arrays, once compiled."""
+        """Bytes of all arrays, once compiled, on processors without SIMD."""
         place = 2 if self.narrow else 4
-        sizes = {FLOAT: 4, BYTE: 1, LEVEL: 1, WHOLE: 4, PLACE: place}
-        return sum(sizes[kind] * len(numbers) for (kind, _), (_, numbers) in self.arrays.items())
+        sizes = {FLOAT: 4, BYTE: 1, LEVEL: 1, WHOLE: 4, PLACE: place, WORD: 0}
+        return sum(sizes[kind] * len(numbers) for (kind, _, _), (_, numbers) in self.arrays.items())
 
     @property
     def narrow(self) -> bool:
@@ -50,10 +57,13 @@ class Tables:
 
     def text(self) -> str:
         """All arrays in C."""
-        return "".join(
-            f"static const {kind} {name}[{len(numbers)}] = {{\n{_wrapped(_written(numbers, kind))}\n}};\n"
-            for (kind, _), (name, numbers) in self.arrays.items()
-        )
+        texts = []
+        for (kind, _, condition), (name, numbers) in self.arrays.items():
+            array = (
+                f"static const {kind} {name}[{len(numbers)}] = {{\n{_wrapped(_written(numbers, kind))}\n}};\n"
+            )
+            texts.append(f"#if {condition}\n{array}#endif\n" if condition else array)
+        return "".join(texts)
 
 
 def number(value: float) -> str:

@@ -1,6 +1,7 @@
 """Seconds of simulating a fleet, from a thousand to a million devices, and how far its waiting is off the closed forms.
 
     python benchmarks/fleets.py > benchmarks/fleets.md
+    python benchmarks/fleets.py --sizes 10000 100000 1000000 --asks 2    # linearity alone, in seconds
 
 Each fleet asks ten times a device, sends 20 kB over LTE and is served by as many servers as its load needs and a few more; each has its
 line in a process of its own, as memory is the most that it held. Below: M/M/1, M/D/1 and M/M/S beside Erlang's and Pollaczek's formulas.
@@ -12,6 +13,8 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,9 +28,11 @@ from bench.replay.fleet.theory import mean_wait
 
 SECONDS, RATE, SERVICE = 100.0, 0.1, 0.004
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
+LEAST = 10_000
+"""Devices of a fleet whose seconds are more than a clock's error."""
 
 
-def fleet(size: int, seconds: float = SECONDS) -> Fleet:
+def fleet(size: int, seconds: float) -> Fleet:
     table = choose(Channel, "lte").plugin.conditions(seconds + 600 + SPARE, 0)
     return Fleet(
         shared_out(size, [table], [plain_work(0.02, 20_000, SERVICE)]),
@@ -38,19 +43,33 @@ def fleet(size: int, seconds: float = SECONDS) -> Fleet:
     )
 
 
-def line(size: int) -> None:
-    """Simulate one fleet and print its row."""
+def line(size: int, asks: float) -> None:
+    """Simulate one fleet and print its row, and below it the seconds of the processor."""
     load = size * RATE * SERVICE
     servers = math.ceil(load + 2 * math.sqrt(load))
     simulate(fleet(50, 20.0), 1)  # compiles
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    of, begun, used = fleet(size), time.perf_counter(), time.process_time()
+    of, begun, used = fleet(size, asks / RATE), time.perf_counter(), time.process_time()
     made = simulate(of, servers)
     taken, spent = time.perf_counter() - begun, time.process_time() - used
     more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     print(
         f"| {size:,} | {made.requests:,} | {servers} | {taken:.2f} s | {spent:.2f} s | {1e9 * spent / made.requests:.0f} ns | {more:.0f} MB | "
         f"{100 * made.miss:.2f}% |"
+    )
+    print(spent)
+
+
+def grown(points: Sequence[tuple[int, float]]) -> str:
+    """How the seconds grow with the devices: the exponent of a power of them, which is 1 where they are linear."""
+    devices, seconds = np.log(np.array(points)).T
+    slope = np.polyfit(devices, seconds, 1)[0]
+    steps = ", ".join(
+        f"{other / one:.1f} x the seconds for {n / m:.0f} x the devices"
+        for (m, one), (n, other) in pairwise(points)
+    )
+    return (
+        f"From {points[0][0]:,} devices on: {steps}. Seconds grow as the devices to the power of {slope:.2f}."
     )
 
 
@@ -82,28 +101,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", help="devices, for a fleet each; without the closed forms"
+    )
+    parser.add_argument(
+        "--asks", type=float, default=SECONDS * RATE, help="requests of each device, on the mean"
+    )
     parser.add_argument("--one", type=int, help="simulate one fleet in this process")
     asked = parser.parse_args()
     if asked.one:
-        line(asked.one)
+        line(asked.one, asked.asks)
         return
     print("# Fleets\n")
     print(
-        f"Made by `benchmarks/fleets.py` on {processor()}, one thread. Each device asks {SECONDS * RATE:.0f} times, sends 20 kB over LTE, and has "
+        f"Made by `benchmarks/fleets.py` on {processor()}, one thread. Each device asks {asked.asks:g} times, sends 20 kB over LTE, and has "
         f"an answer in time within 500 ms. *Memory*: beyond that of a fleet of 50.\n"
     )
     print(
         "| devices | requests | servers | seconds | of the processor | a request | memory | late |\n|--:|--:|--:|--:|--:|--:|--:|--:|"
     )
-    for size in SIZES:
-        print(
-            subprocess.run(
-                [sys.executable, __file__, "--one", str(size)], check=True, capture_output=True, text=True
-            ).stdout,
-            end="",
-            flush=True,
-        )
-    forms()
+    points = []
+    for size in asked.sizes or SIZES:
+        words = [sys.executable, __file__, "--one", str(size), "--asks", str(asked.asks)]
+        row, numbers = subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()
+        print(row, flush=True)
+        points.append((size, float(numbers)))
+    if len(large := [one for one in points if one[0] >= LEAST]) > 1:
+        print("\n" + grown(large))
+    if not asked.sizes:
+        forms()
 
 
 if __name__ == "__main__":

@@ -26,12 +26,14 @@ class Batching(NamedTuple):
         wait: seconds for which a batch's first request waits for others, at most.
         seconds: of the server's part from each cut on, by the number of requests in the batch, float64 (cuts, largest + 1).
         decoders: of each arm for one payload, float64 (arms,); a batch decodes its payloads one by one.
+        cuts: of each arm, int64 (arms,); a batch is of one.
     """
 
     largest: int
     wait: float
     seconds: np.ndarray
     decoders: np.ndarray
+    cuts: np.ndarray
 
 
 def batching_of(
@@ -66,21 +68,20 @@ def batching_of(
     seconds = np.zeros((len(server), largest + 1))
     for cut in range(len(server)):
         seconds[cut, 1:] = np.interp(np.arange(1, largest + 1), places, rows[:, cut])
-    decoders = np.maximum(arms["server"] - np.array(server)[arms["cut"].astype(int)], 0.0)
-    return Batching(largest, wait, seconds, decoders)
+    cuts = arms["cut"].astype(np.int64)
+    return Batching(largest, wait, seconds, np.maximum(arms["server"] - np.array(server)[cuts], 0.0), cuts)
 
 
-ALONE = Batching(1, 0.0, np.zeros((1, 2)), np.zeros(1))
+ALONE = Batching(1, 0.0, np.zeros((1, 2)), np.zeros(1), np.zeros(1, np.int64))
 """A server that takes one request after the other."""
 
 
 @compiled
-def next_batch(batching, cuts, others, at, free, arrived, arm_of, one):
+def next_batch(batching, others, at, free, arrived, arm_of, one):
     """The batch that the server begins next, as far as what has arrived tells.
 
     Args:
         batching: the server's.
-        cuts: of each arm, int64 (arms,).
         others: moments at which other devices' requests arrive, all from cut 0.
         at: number of the first of them that has not been served.
         free: the moment at which the server is free.
@@ -99,7 +100,7 @@ def next_batch(batching, cuts, others, at, free, arrived, arm_of, one):
         moment, is_other = min(other, own), other <= own
         if moment == math.inf or (count > 0 and moment > max(free, due)):
             break
-        its_cut = 0 if is_other else cuts[arm_of[one]]
+        its_cut = 0 if is_other else batching.cuts[arm_of[one]]
         if count == 0:
             due, cut = moment + batching.wait, its_cut
         elif its_cut != cut:

@@ -11,25 +11,7 @@ from bench.replay.streams.loop import compiled
 
 
 @compiled
-def foreseen(
-    arms,
-    costs,
-    link,
-    batching,
-    cuts,
-    requests,
-    allowed,
-    n,
-    begin,
-    free,
-    last,
-    near,
-    sent,
-    arrivals,
-    arm_of,
-    sends,
-    settled,
-):
+def foreseen(arms, costs, link, batching, requests, allowed, queues, n, begin, sends, settled):
     """The arm that is answered first among the allowed ones, with the queues as they are, and no later request of the device.
 
     Args:
@@ -37,20 +19,15 @@ def foreseen(
         costs: of the network.
         link: both directions.
         batching: of the server.
-        cuts: of each arm, int64 (arms,).
         requests: all of them.
         allowed: boolean (arms, samples).
+        queues: as they stand; the place `sends` of its arrivals and arms is overwritten.
         n: number of the request.
         begin: the moment at which the device begins with it.
-        free: moments at which link, server and way back are free, and the place among others' requests, float64 (4,).
-        last: moments of the last arrival and the last answer, float64 (2,).
-        near: pieces of both directions that are not far before, int64 (2,).
-        sent: numbers of the requests that were sent, int64 (N,).
-        arrivals: moments at which what was sent arrives, float64 (N,); its place `sends` is overwritten, as that of `arm_of`.
-        arm_of: the arms of what was sent, int64 (N,).
-        sends: how many were sent.
+        sends: how many requests were sent.
         settled: of them, how many are in a batch that has begun.
     """
+    free, last, near, sent, arrivals, arm_of = queues
     _, samples, luck, others = requests
     sizes = costs.framed
     up_start, up_rate, up_total, up_delay, up_loss, _, _ = link.up
@@ -82,7 +59,7 @@ def foreseen(
                 while one <= sends and arrived < math.inf:
                     before = one
                     _, server, other, one = next_batch(
-                        batching, cuts, others, other, server, arrivals[: sends + 1], arm_of, one
+                        batching, others, other, server, arrivals[: sends + 1], arm_of, one
                     )
                     for place in range(before, min(one, sends)):  # answers that go back before this one
                         _, back, _, hint, _ = transfer(

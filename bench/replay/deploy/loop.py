@@ -22,6 +22,7 @@ from bench.replay.deploy.steps import (
     SENT,
     SERVED,
     START,
+    Queues,
 )
 from bench.replay.deploy.view import tell, unsent
 from bench.replay.streams.loop import compiled
@@ -29,7 +30,7 @@ from bench.replay.streams.loop import compiled
 
 @compiled
 def play(
-    requests, costs, link, batching, cuts, arms, shown, own, memory, choose, stays, learn, evaluates, plan, allowed,
+    requests, costs, link, batching, arms, shown, own, memory, choose, stays, learn, evaluates, plan, allowed,
     moments, chosen, left, computed, radio, tails, seen, feedback,
 ):  # fmt: skip
     """Play all requests, the first to the last.
@@ -41,7 +42,6 @@ def play(
         costs: of the network.
         link: both directions.
         batching: of the server.
-        cuts: of each arm, int64 (arms,).
         arms: records of `ARM`.
         shown: a copy of them, for the policy: what it writes there changes nothing.
         own: the policy's settings, a record.
@@ -78,6 +78,7 @@ def play(
     is_batching = batching.largest > 1
     reached = np.empty(count if is_batching else 0)  # arrivals of what was sent, and its arms
     arm_of = np.empty(count if is_batching else 0, np.int64)
+    queues = Queues(free, last, near, sent, reached, arm_of)
     own_answers, seen_own = np.empty(count, np.int64), 0
     owns, answers = 0, 0
     previous = -1  # the last request that was sent
@@ -92,31 +93,10 @@ def play(
         while waiting < count and arrivals[waiting] <= begin:
             waiting += 1
         if is_batching:
-            settled = settle(
-                batching, cuts, others, link.down, costs.reply, luck, begin, free, last, near, sent, reached, arm_of, sends, settled,
-                moments,
-            )  # fmt: skip
+            settled = settle(costs, link, batching, requests, queues, sends, settled, begin, moments)
         arm = plan[n]
         if arm == -2:
-            arm = foreseen(
-                arms,
-                costs,
-                link,
-                batching,
-                cuts,
-                requests,
-                allowed,
-                n,
-                begin,
-                free,
-                last,
-                near,
-                sent,
-                reached,
-                arm_of,
-                sends,
-                settled,
-            )
+            arm = foreseen(arms, costs, link, batching, requests, allowed, queues, n, begin, sends, settled)
         elif arm == -1:
             # What has become known by now, in the order in which it did.
             while seen_sends < sends and moments[sent[seen_sends], SENT] <= begin:
@@ -233,10 +213,7 @@ def play(
         sent[sends] = n
         sends += 1
     if is_batching:
-        settle(
-            batching, cuts, others, link.down, costs.reply, luck, math.inf, free, last, near, sent, reached, arm_of, sends, settled,
-            moments,
-        )  # fmt: skip
+        settle(costs, link, batching, requests, queues, sends, settled, math.inf, moments)
     if previous >= 0:
         tails[previous] = link.tail_seconds * link.tail_watts
     return count

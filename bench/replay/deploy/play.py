@@ -176,7 +176,7 @@ def _play(
     rules = functions(type(policy), own.dtype)
     with _errors() as errors:
         done = loop.play(
-            requests, game.costs, game.link, game.batching, game.arms["cut"].astype(np.int64), game.arms,
+            requests, game.costs, game.link, game.batching, game.arms,
             game.known.arms.copy(), own[0], memory, *rules,
             get_args(Evaluates).index(policy.evaluates), plan, np.ones((1, 1), bool) if allowed is None else allowed, moments, chosen,
             left, computed, radio, tails, *blank(),

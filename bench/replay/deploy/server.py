@@ -29,50 +29,28 @@ def serve(others, other, at, free, arrived, seconds):
 
 
 @compiled
-def settle(
-    batching,
-    cuts,
-    others,
-    down,
-    reply,
-    luck,
-    limit,
-    free,
-    last,
-    near,
-    sent,
-    arrivals,
-    arm_of,
-    sends,
-    settled,
-    moments,
-):
+def settle(costs, link, batching, requests, queues, sends, settled, limit, moments):
     """Settle the batches that begin before a moment: when their requests are computed, and when the answers are there.
 
     Args:
+        costs: of the network.
+        link: both directions.
         batching: of the server.
-        cuts: of each arm, int64 (arms,).
-        others: moments at which other devices' requests arrive.
-        down: the way back.
-        reply: bytes of an answer.
-        luck: of the requests, float64 (N, 3).
-        limit: the moment.
-        free: as in `foreseen`, as are `last`, `near`, `sent`, `arrivals`, `arm_of` and `sends`; written.
-        last: written.
-        near: written.
-        sent: numbers of requests.
-        arrivals: of what was sent.
-        arm_of: arms of what was sent.
-        sends: how many were sent.
+        requests: all of them.
+        queues: as they stand; written.
+        sends: how many requests were sent.
         settled: of them, how many are in a batch that has begun.
+        limit: the moment.
         moments: float64 (N, 8); written.
 
     Returns:
         `settled`, afterwards.
     """
+    free, last, near, sent, arrivals, arm_of = queues
+    start, rate, total, delay, loss, _, _ = link.down
     while settled < sends and arrivals[settled] < math.inf:
         begin, end, place, behind = next_batch(
-            batching, cuts, others, int(free[3]), free[1], arrivals[:sends], arm_of, settled
+            batching, requests.others, int(free[3]), free[1], arrivals[:sends], arm_of, settled
         )
         if begin >= limit:
             break
@@ -81,16 +59,7 @@ def settle(
             one = sent[number]
             moments[one, SERVED], moments[one, FINISHED] = begin, end
             _, free[2], answered, near[1], _ = transfer(
-                down.start,
-                down.rate,
-                down.total,
-                down.delay,
-                down.loss,
-                end,
-                free[2],
-                reply,
-                luck[one, 2],
-                near[1],
+                start, rate, total, delay, loss, end, free[2], costs.reply, requests.luck[one, 2], near[1]
             )
             last[1] = max(answered, last[1])
             moments[one, ANSWERED] = last[1]

@@ -61,6 +61,26 @@ class Costs(NamedTuple):
     patience: float
 
 
+class Queues(NamedTuple):
+    """What stands between the device and the server, at some moment of the loop over requests.
+
+    Attributes:
+        free: moments at which link, server and way back are free, and the place among others' requests, float64 (4,).
+        last: moments of the last arrival and the last answer, float64 (2,).
+        near: pieces of both directions that are not far before, int64 (2,).
+        sent: numbers of the requests that were sent, in their order, int64 (N,).
+        arrivals: moments at which what was sent arrives, float64 (N,); empty where the server takes one by one, as `arms`.
+        arms: of what was sent, int64 (N,).
+    """
+
+    free: np.ndarray
+    last: np.ndarray
+    near: np.ndarray
+    sent: np.ndarray
+    arrivals: np.ndarray
+    arms: np.ndarray
+
+
 class Requests(NamedTuple):
     """The requests of the device, and the moments at which other devices' reach the server.
 

@@ -91,7 +91,7 @@ def work_of(policy: SplitPolicy, spec: str, game: Game, conditions: Conditions) 
     by_exit = np.stack([game.exit_right[row, np.arange(len(row))] for row in np.maximum(exits, 0)])
     return Work(
         seconds, is_sent, np.where(is_sent, costs.framed, 0).astype(np.float64), np.where(is_sent, game.right, by_exit),
-        np.ascontiguousarray(arms["server"]), arms["cut"].astype(np.int64), game.players.astype(np.int64),
+        np.ascontiguousarray(arms["server"]), game.players.astype(np.int64),
         chosen[of_piece.reshape(-1)].astype(np.int64), float(costs.watts), float(costs.reply),
     )  # fmt: skip
 

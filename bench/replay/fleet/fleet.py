@@ -167,7 +167,7 @@ def plain_work(
     """
     one, yes = np.ones((1, 1)), np.ones((1, 1), bool)
     return Work(
-        seconds * one, yes, sent * one, yes, np.array([float(service)]), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(0, np.int64), float(watts),
+        seconds * one, yes, sent * one, yes, np.array([float(service)]), np.zeros(1, np.int64), np.zeros(0, np.int64), float(watts),
         float(reply),
     )  # fmt: skip
 
@@ -184,7 +184,7 @@ def plain_batching(service: float, full: float, largest: int, wait: float = 0.0)
     if largest == 1:
         return ALONE
     seconds = np.concatenate([[0.0], np.linspace(service, full, largest)])
-    return Batching(largest, wait, seconds[None], np.zeros(1))
+    return Batching(largest, wait, seconds[None], np.zeros(1), np.zeros(1, np.int64))
 
 
 def shared_out(devices: int, conditions: Iterable[Conditions], works: Iterable[Work]) -> tuple[Group, ...]:

@@ -11,9 +11,7 @@ from bench.replay.streams.loop import compiled
 
 
 @compiled
-def serve(
-    order, amount, until, free, batching, cuts, bounds, pieces, down, rules, receivers, messages, tally
-):
+def serve(order, amount, until, free, batching, bounds, pieces, down, rules, receivers, messages, tally):
     """Let servers with one waiting line take messages in order, and the answers go back.
 
     Args:
@@ -22,7 +20,6 @@ def serve(
         until: the moment.
         free: moments at which the servers are free, a heap; none for a server that is always free; written.
         batching: of each server.
-        cuts: of each arm, int64 (arms,).
         bounds: numbers of the first device of each group, and that behind the last.
         pieces: places of the first piece of each group's table in `down`, and that behind the last.
         down: the ways back of all groups, one behind the other.
@@ -42,7 +39,7 @@ def serve(
         if batching.largest == 1:
             behind, begin, service = turn + 1, max(messages.arrived[one], least), messages.service[one]
         else:
-            behind, begin, service = next_batch(order, amount, turn, until, least, batching, cuts, messages)
+            behind, begin, service = next_batch(order, amount, turn, until, least, batching, messages)
             if behind == turn:
                 break
         if rules.exponential:
@@ -81,7 +78,7 @@ def serve(
 
 
 @compiled
-def next_batch(order, amount, turn, until, free, batching, cuts, messages):
+def next_batch(order, amount, turn, until, free, batching, messages):
     """The batch that the server which is free first begins next, as in `bench.replay.deploy.batches`.
 
     Args:
@@ -91,14 +88,13 @@ def next_batch(order, amount, turn, until, free, batching, cuts, messages):
         until: the moment.
         free: the moment at which the server is free.
         batching: its rules.
-        cuts: of each arm, int64 (arms,).
         messages: all of them.
 
     Returns:
         (place behind its last message, moment at which it begins, its seconds). The first is `turn` where a message that is still to
         come may join it: what is known of it by then is too little.
     """
-    first = order[turn]
+    first, cuts = order[turn], batching.cuts
     cut, due, behind, decoding = cuts[messages.arm[first]], messages.arrived[first] + batching.wait, turn, 0.0
     is_closed = False
     while behind < amount and not is_closed:

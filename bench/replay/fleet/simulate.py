@@ -35,6 +35,10 @@ STEPS = (
 """The steps of a request, in their order."""
 
 
+STRETCHES = 8
+"""Stretches in which each device of a large fleet makes a request: fewer messages at once are nearer to the processor."""
+
+
 @dataclass(frozen=True)
 class Served:
     """What came of a fleet's requests.
@@ -101,12 +105,12 @@ def simulate(fleet: Fleet, servers: int, width: float | None = None, begin: Begi
     Args:
         fleet: that sends.
         servers: how many there are; 0 for one for each message or batch, so that none waits for one.
-        width: seconds of a stretch that is simulated at once; left out: such that each device makes a request in it.
+        width: seconds of a stretch that is simulated at once; left out: such that an eighth of the devices make a request in it.
         begin: begins the shares of its devices; all in this process where left out.
     """
-    width = max(LEAST / (fleet.size * fleet.rate), 1 / fleet.rate) if width is None else width
+    width = max(LEAST / fleet.size, 1 / STRETCHES) / fleet.rate if width is None else width
     rules, (down, pieces), receivers = fleet.rules(fleet.groups[0]), fleet.down, fleet.receivers()
-    cuts, messages, tally = fleet.groups[0].work.cuts, room(2 * LEAST), Tally.blank()
+    messages, tally = room(2 * LEAST), Tally.blank()
     free, order, filled, from_ = np.zeros(servers), np.empty(0, np.int64), 0, 0.0
     shares = begin(fleet)
     try:
@@ -119,7 +123,7 @@ def simulate(fleet: Fleet, servers: int, width: float | None = None, begin: Begi
                 order = np.empty(len(messages.arrived), np.int64)
             amount = in_order(messages.arrived, filled, from_, until, order)
             serve(
-                order, amount, until, free, fleet.batching, cuts, fleet.bounds, pieces, down, rules, receivers, messages, tally
+                order, amount, until, free, fleet.batching, fleet.bounds, pieces, down, rules, receivers, messages, tally
             )  # fmt: skip
             filled, from_ = keep_rest(messages, filled), until
         return _served(fleet, servers, tally, shares.spent())

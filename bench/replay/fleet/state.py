@@ -82,7 +82,6 @@ class Work(NamedTuple):
         framed: bytes sent, float64 (arms, samples).
         right: whether the answer is right, boolean (arms, samples).
         service: mean seconds of the server, float64 (arms,).
-        cuts: of each arm, int64 (arms,); a batch is of one cut.
         samples: that make requests, int64.
         arms: the arm that is taken while each piece of the channel's table holds, int64 (pieces,).
         watts: of the device while it computes; NaN where unknown.
@@ -94,7 +93,6 @@ class Work(NamedTuple):
     framed: np.ndarray
     right: np.ndarray
     service: np.ndarray
-    cuts: np.ndarray
     samples: np.ndarray
     arms: np.ndarray
     watts: float

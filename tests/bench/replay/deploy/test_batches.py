@@ -16,13 +16,14 @@ from bench.replay.deploy.play import play
 from bench.replay.deploy.steps import ARRIVED, FINISHED, SERVED
 from tests.bench.deployed import game, requests, simulate, table
 
-LINE = Batching(3, 2.0, np.array([[0.0, 1.0, 1.5, 2.0], [0.0, 0.5, 0.6, 0.7]]), np.array([0.0, 0.0]))
-CUTS = np.array([0, 1])
+LINE = Batching(
+    3, 2.0, np.array([[0.0, 1.0, 1.5, 2.0], [0.0, 0.5, 0.6, 0.7]]), np.array([0.0, 0.0]), np.array([0, 1])
+)
 
 
 def batch(others, own, arms=None, free=0.0):
     arms = np.zeros(len(own), np.int64) if arms is None else np.array(arms)
-    return next_batch(LINE, CUTS, np.array(others, float), 0, free, np.array(own, float), arms, 0)
+    return next_batch(LINE, np.array(others, float), 0, free, np.array(own, float), arms, 0)
 
 
 @pytest.mark.parametrize(

@@ -201,7 +201,7 @@ def test_batches_are_those_of_a_plain_sequential_simulator(logged, servers, wait
     # two samples, of which one is sent from another cut
     work = work._replace(
         seconds=np.array([[0.01, 0.01], [0.02, 0.02]]), sent=np.ones((2, 2), bool), framed=np.full((2, 2), 100.0), right=np.ones((2, 2), bool),
-        service=np.array([0.08, 0.05]), cuts=np.array([0, 1]), samples=np.array([0, 1]),
+        service=np.array([0.08, 0.05]), samples=np.array([0, 1]),
     )  # fmt: skip
     works = [work._replace(arms=np.zeros(1, np.int64)), work._replace(arms=np.ones(1, np.int64))]
     batching = Batching(
@@ -209,6 +209,7 @@ def test_batches_are_those_of_a_plain_sequential_simulator(logged, servers, wait
         wait,
         np.array([[0.0, 0.08, 0.1, 0.12, 0.13], [0.0, 0.05, 0.07, 0.08, 0.08]]),
         np.array([0.0, 0.003]),
+        np.array([0, 1]),
     )
     fleet = Fleet(shared_out(12, [steady, steady], works), 1.5, 60.0, deadline=0.4, seed=3, batching=batching)
     made = simulate(fleet, servers, width=width)

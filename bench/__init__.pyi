@@ -152,6 +152,7 @@ from .network.sparse.mask import mask_of as mask_of
 from .network.sparse.mask import masked as masked
 from .network.sparse.mask import parameters as parameters
 from .plugins.plugin import Count as Count
+from .plugins.plugin import FolderPath as FolderPath
 from .plugins.plugin import MethodSpec as MethodSpec
 from .plugins.plugin import Plugin as Plugin
 from .plugins.plugin import Positive as Positive

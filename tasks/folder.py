@@ -14,6 +14,7 @@ from bench import (
     About,
     Count,
     Data,
+    FolderPath,
     Positive,
     Recipe,
     Sample,
@@ -44,7 +45,7 @@ class Folder(ImageTask):
     """of each channel on the scale 0..1, subtracted; the training images' own where left out; for published weights (--weights) that of their training"""
     std: tuple[Positive, ...] = ()
     """of each channel on the scale 0..1, divided by; as mean where left out"""
-    path: Annotated[str, AfterValidator(lambda path: str(Path(path)) if path else path)] = ""
+    path: Annotated[FolderPath, AfterValidator(lambda path: str(Path(path)) if path else path)] = ""
     """the folder"""
     size: Annotated[int, Field(ge=4, le=1024)] = 32
     """height and width that every image is scaled and cropped to"""

@@ -14,6 +14,7 @@ from bench import (
     About,
     Count,
     Data,
+    FolderPath,
     Positive,
     Preprocessing,
     Recipe,
@@ -68,7 +69,7 @@ class Imagenet(ImageTask):
     """of each channel on the scale 0..1, subtracted; weights that bring their own are measured with it"""
     std: tuple[Positive, ...] = (0.229, 0.224, 0.225)
     """of each channel on the scale 0..1, divided by; as mean"""
-    path: Annotated[str, AfterValidator(lambda path: str(Path(path)) if path else path)] = ""
+    path: Annotated[FolderPath, AfterValidator(lambda path: str(Path(path)) if path else path)] = ""
     """the folder; imagenet below the folder of data sets where left out"""
     subset: Literal["all", "imagenette", "imagewoof", "100"] = "all"
     """which classes: all, or those of a usual subset"""

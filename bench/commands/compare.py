@@ -13,6 +13,7 @@ from bench.commands import options
 from bench.commands.options import out
 from bench.errors import SeesawError
 from bench.plugins.names import check_names
+from bench.runs.densities import hold_densities
 from bench.runs.sweeps.places import place_of
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def compare(
     run_options.check_names()
     check_names("backbone", options.words(backbones))
     check_names("method", options.words(methods))
+    hold_densities(options.words(densities))
     every_seed = options.numbers(seeds)
     if run_options.nodes > 1:
         raise SeesawError(

@@ -19,7 +19,7 @@ from bench.plain import PlainConsole
 from bench.plugins.names import check_model, check_names
 from bench.plugins.spec import split
 from bench.records.layout import check_words
-from bench.records.setup import Recipe
+from bench.records.setup import Recipe, calibrated_share
 from bench.runs import defaults
 
 if TYPE_CHECKING:
@@ -156,9 +156,9 @@ class TrainOptions:
         for model in models:
             check_model(model)
         check_names("exits", [self.exits])
-        for key in recipe(self.set_, self.epochs):
-            if key not in Recipe.model_fields:
-                Recipe.read("the recipe", {key: ""})
+        Recipe.read(
+            "the recipe", {"epochs": "1"} | recipe(self.set_, self.epochs)
+        )  # with the task's own later
 
     def request_of(self, path: Path) -> RunRequest:
         """The request that a record was made by, in the store that it lies in, or in that of these options.
@@ -244,6 +244,7 @@ class RunOptions(TrainOptions):
             if word not in known:
                 raise SeesawError(f"There is no --{option} {word!r}. Choose {', '.join(known)}.")
         check_words(self.strategy, self.precision)
+        calibrated_share(self.calibrate)
         for kind, option in (("policy", "policies"), ("codec", "codecs"), ("meter", "meters")):
             check_names(kind, lists[option])
 

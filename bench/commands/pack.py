@@ -12,6 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from bench.commands import options
+from bench.commands.early import hold_record
 from bench.commands.options import out
 from bench.errors import SeesawError, counted
 from bench.plugins.names import check_names
@@ -134,7 +135,9 @@ def pack(
     """
     path = Path(what)
     is_record = path.suffix == ".json" or path.exists()
-    if not is_record:
+    if is_record:
+        hold_record(path)
+    else:
         run_options.check_names(what)
     check_names("codec", files.codec or [])
     with out.status("Loading PyTorch ..."):

@@ -12,6 +12,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.commands import options
+from bench.commands.early import hold_traces
 from bench.commands.options import out
 from bench.errors import SeesawError, counted
 from bench.files import OWN
@@ -146,6 +147,7 @@ def replay(
       seesaw replay --trace clean.npz --trace blurred.npz --policy splitee --policy 'sliding-window\\[window=2000]'
     """
     check_names("policy", policy or USUAL)
+    hold_traces(trace)
     with out.status("Loading PyTorch ..."):
         from bench.machine import settle
         from bench.records.store import Store

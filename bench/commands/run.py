@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.commands import options
+from bench.commands.early import hold_weights
 from bench.commands.options import out
 from bench.commands.records import print_file
 
@@ -53,6 +54,7 @@ def run(
       seesaw run --task cifar100 --model 'resnet\\[depth=32]_rigl' --devices 4 --precision bf16-mixed
     """
     run_options.check_names(model)
+    hold_weights(weights)
     every_seed = options.numbers(seeds)
     with out.status("Loading PyTorch ..."):
         from bench.machine import settle

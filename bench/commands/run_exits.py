@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from bench.commands import options
+from bench.commands.early import hold_packed
 from bench.commands.options import out
 
 
@@ -35,6 +36,7 @@ def run_exits(
 
       seesaw run-exits shipped --policy patience --batch 8
     """
+    hold_packed(folder)
     with out.status("Loading PyTorch and ONNX Runtime ..."):
         import torch
 

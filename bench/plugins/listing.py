@@ -28,6 +28,7 @@ class Setting:
         meaning: the string below it.
         word: for a default that is left open; "" where it has none.
         kind: of the plugin whose spec it holds, such as "method"; "" for another value.
+        is_folder: whether it holds the path of a folder.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Setting:
     meaning: str
     word: str = ""
     kind: str = ""
+    is_folder: bool = False
 
     @property
     def default(self) -> str:
@@ -183,6 +185,7 @@ def _own(cls: ast.ClassDef) -> tuple[Setting, ...]:
                 meaning=meaning,
                 word=_usual(node.annotation) or "",
                 kind=_kind(node.annotation),
+                is_folder="FolderPath" in ast.unparse(node.annotation),
             )
         )
     return tuple(settings)

@@ -49,6 +49,9 @@ MethodSpec = str
 TaskSpec = str
 """A task's spec as the value of a setting; its names are looked up before anything is loaded."""
 
+FolderPath = str
+"""A folder as the value of a setting; it is looked up before anything is loaded."""
+
 ProfileSpec = str
 """A profile's spec as the value of a setting; its names are looked up before anything is loaded."""
 

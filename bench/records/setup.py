@@ -105,6 +105,8 @@ class Preprocessing(Settings):
         return self.model_copy(update={"mean": mean, "std": std})
 
 
+TEST, CALIBRATED_SHARE = "test", 0.2
+"""The split that thresholds may be set on in place of the calibration split, and how much of it where nobody says."""
 DENSE = "dense"
 """The method that every other is compared with, found by name like any other."""
 
@@ -287,3 +289,24 @@ def parent_of(setup: Setup) -> str:
 def has_constant_masks(setup: Setup) -> bool:
     """Whether no mask changes in training: the method is dense, or one whose patterns are laid before it."""
     return setup.method.name == DENSE or "Predefined" in (bases("method", setup.method.name) or ())
+
+
+def calibrated_share(calibrate: str | None) -> float | None:
+    """The share of the test split that `test` or `test:share` names; None where nothing does.
+
+    Raises:
+        SeesawError: it names none.
+    """
+    if calibrate is None:
+        return None
+    split, colon, text = calibrate.partition(":")
+    try:
+        share = float(text) if colon else CALIBRATED_SHARE
+    except ValueError:
+        share = 0.0
+    if split != TEST or not 0 < share < 1:
+        raise SeesawError(
+            f"Thresholds cannot be set on {calibrate!r}. Write test, for {CALIBRATED_SHARE:.0%} of the test split, or another "
+            "share of it: test:0.5."
+        )
+    return share

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from bench.kinds.backbone import Backbone
 from bench.kinds.method import Method
 from bench.plugins.plugin import choose
 from bench.plugins.spec import Spec, parse, unquoted
+from bench.runs.densities import hold_densities
 from bench.runs.request import RunRequest
 
 
@@ -33,9 +33,7 @@ def grid(
     Raises:
         SeesawError: nothing to compare, or a spec that is wrong.
     """
-    for density in densities:
-        if not re.fullmatch(r"[\d.]+(e-?\d+)?", density):
-            raise SeesawError(f"{density!r} is no density. Name shares of the weights: 0.5,0.25,0.125.")
+    hold_densities(densities)
     models = [
         f"{choose(Backbone, backbone).call}_{choose(Method, method).call}"
         for backbone in backbones

@@ -29,13 +29,10 @@ from bench.plugins.spec import render, split_model, value_without_folders
 from bench.records.layout import ALONE, Layout, deal, layout_of
 from bench.records.record import Record
 from bench.records.run_files import RunFiles
-from bench.records.setup import DENSE, Named, Recipe, Setup, specs_of
+from bench.records.setup import DENSE, TEST, Named, Recipe, Setup, calibrated_share, specs_of
 from bench.records.store import Store, Trained
 from bench.runs import defaults
 from bench.runs.inputs import announce, preprocessing
-
-TEST, CALIBRATED_SHARE = "test", 0.2
-"""The split that thresholds may be set on in place of the calibration split, and how much of it where nobody says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,7 +221,7 @@ class ResolvedRun:
             cut=request.cut if method.plugin.sided else None,
             values=None if values == "float32" else values,
             lean=request.lean and isinstance(method.plugin, Predefined),
-            calibrate=_share(request.calibrate),
+            calibrate=calibrated_share(request.calibrate),
             layout=layout,
         )
         return cls(
@@ -355,23 +352,6 @@ def _named(choice: Choice[Any]) -> Named:
     plugin: Plugin = choice.plugin
     settings = {key: value_without_folders(one) for key, one in plugin.model_dump(mode="json").items()}
     return Named(name=choice.name, origin=choice.origin, settings=settings, spec=choice.spec)
-
-
-def _share(calibrate: str | None) -> float | None:
-    """The share of the test split that `test` or `test:share` names."""
-    if calibrate is None:
-        return None
-    split, colon, text = calibrate.partition(":")
-    try:
-        share = float(text) if colon else CALIBRATED_SHARE
-    except ValueError:
-        share = 0.0
-    if split != TEST or not 0 < share < 1:
-        raise SeesawError(
-            f"Thresholds cannot be set on {calibrate!r}. Write test, for {CALIBRATED_SHARE:.0%} of the test split, or another "
-            "share of it: test:0.5."
-        )
-    return share
 
 
 def _digest(path: Path) -> str:

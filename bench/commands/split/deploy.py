@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.commands import options
+from bench.commands.early import hold_record
 from bench.commands.options import out
 from bench.commands.split.asked import NetworkOptions, RequestOptions, WrittenOptions
 from bench.commands.split.real import print_real
@@ -76,6 +77,7 @@ def deploy(
     check_names("channel", [channel])
     network.check_names(specs)
     requests.check()
+    hold_record(record)
     if real:
         _check_real(policy, written)
     if laid not in ("proxy", "netem") or (laid == "netem" and not real):

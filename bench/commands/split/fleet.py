@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 
 from bench.commands import options
+from bench.commands.early import hold_record
 from bench.commands.options import out
 from bench.commands.split import fleet_shown as shown
 from bench.commands.split.asked import Batch, Deadline, NetworkOptions, Reply, Seed, Wait
@@ -204,6 +205,7 @@ def _check(record: Path | None, serves: float | None, computes: float, sends: fl
             "A network's seconds, bytes and watts come from its record and profiles. Leave out --computes, --sends, --serves and --watts."
         )
     network.check_names(policy or ["dynamic"])
+    hold_record(record)
 
 
 def _check_batches(

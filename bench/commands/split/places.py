@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from bench.commands.early import hold_packed, hold_record
 from bench.errors import SeesawError
 from bench.plugins.names import check_names
 
@@ -61,6 +62,11 @@ class Packing(NamedTuple):
             SeesawError: they have none, or a codec has another name.
         """
         check_names("codec", self.codecs)
+        for place in places:
+            if is_record(place):
+                hold_record(place)
+            else:
+                hold_packed(place, inner=True)
         if not any(map(is_record, places)) and (self.cuts or self.codecs or self.into is not None):
             raise SeesawError(
                 "--cut, --codec and --into say how a record's network is packed, and only folders are named, which were packed before. "

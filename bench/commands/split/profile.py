@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from bench.commands import options
+from bench.commands.early import hold_record
 from bench.commands.options import out
 from bench.commands.split import graphs
 from bench.commands.split.layers import time_layers
@@ -90,7 +91,9 @@ def profile(
     path = Path(model)
     is_record = path.suffix == ".json"
     sizes = _sizes(batches)
-    if not is_record:
+    if is_record:
+        hold_record(path)
+    else:
         run_options.check_names(model)
     with out.status("Loading PyTorch ..."):
         from bench.boards.units import seconds

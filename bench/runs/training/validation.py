@@ -21,7 +21,8 @@ from bench.runs.training.callbacks import Log
 from bench.runs.training.lit import LitNet
 
 SHARE = 0.02
-"""The most of the training's time that validation takes; where an epoch is too short for it, it waits for later ones."""
+"""The most of the training's time that validation takes; where an epoch is too short for it, it waits for later ones, and for the
+last one at most, so that every training has one."""
 
 FORWARD = 1 / 3
 """The time of a sample without training over that with it, until one validation was timed."""
@@ -77,7 +78,8 @@ class Validate(pl.Callback):
         trained = sum(epoch.seconds for epoch in epochs)
         per_sample = epochs[-1].seconds / (epochs[-1].steps * pl_module.recipe.batch)
         expected = FORWARD * per_sample * len(asked.split.labels) if asked.last is None else asked.last
-        if asked.spent + expected > SHARE * trained:
+        is_first_of_last = asked.last is None and trainer.current_epoch + 1 == trainer.max_epochs
+        if asked.spent + expected > SHARE * trained and not is_first_of_last:
             return
         begun = time.monotonic()
         accuracy = accuracies(

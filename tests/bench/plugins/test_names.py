@@ -50,7 +50,7 @@ def test_a_model_is_looked_up_in_both_parts_and_may_leave_out_the_method():
 
 
 def test_a_draft_and_a_class_whose_bases_are_hidden_are_left_to_loading(monkeypatch):
-    check_model("nowhere/mine.py:Mine[width=3]_sparse")
+    check_model("my.module:Mine[width=3]_sparse")
     hidden = Source(line="", own=((),), bases=frozenset(), is_whole=False)
     monkeypatch.setattr("bench.plugins.names.source_of", lambda entry: hidden)
     check_names("method", ["sparse[whatever=1]"])
@@ -73,3 +73,18 @@ def test_a_base_is_followed_through_a_whole_module_and_one_from_nowhere_is_hidde
     assert {"mine", "density", "where"} <= whole.in_class_order.keys()
     assert not part.is_whole
     assert "strangers" not in sys.modules
+
+
+def test_a_draft_whose_file_and_a_setting_whose_folder_is_not_there_are_sentences(tmp_path):
+    missing = "There is no file nowhere/mine.py, whose code nowhere/mine.py:"
+    assert missing in sentence(check_model, "nowhere/mine.py:Mine[width=3]_sparse")
+    assert missing in sentence(check_model, "module[path=nowhere/mine.py:build]")
+    (tmp_path / "mine.py").touch()
+    check_model(f"{tmp_path}/mine.py:Mine_sparse")
+    assert "nowhere is no folder. Write folder[path=DIR]" in sentence(
+        check_names, "task", ["folder[path=nowhere]"]
+    )
+    assert "is no folder" in sentence(check_names, "task", ["imagenet[path=nowhere]"])
+    odd = tmp_path / "cats, dogs"
+    odd.mkdir()
+    check_names("task", [f'folder[path="{odd}",size=16]', f"folder[path={tmp_path}]", "folder"])

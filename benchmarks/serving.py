@@ -102,6 +102,7 @@ def run_server(
 ) -> None:
     """Serve until the process is ended; the port goes into the queue."""
     settle(1, deterministic=False)
+    torch.set_grad_enabled(False)  # as `seesaw serve` does
 
     async def bare() -> None:
         server = grpc.aio.server(options=(*LIMITS_OF_GRPC, ("grpc.max_receive_message_length", 1 << 20)))

@@ -28,4 +28,4 @@ class Float32(ByteCodec):
 
     def from_bytes(self, raw: bytes, shape: tuple[int, ...]) -> Tensor:
         raw = from_byte_planes(raw, 4) if self.through else raw
-        return torch.from_numpy(np.frombuffer(raw, "<f4").astype(np.float32)).reshape(shape)
+        return torch.from_numpy(np.frombuffer(raw, "<f4").reshape(shape).astype(np.float32))

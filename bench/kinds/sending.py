@@ -109,7 +109,7 @@ def joined(cut: Crossing, framed: Sequence[Sequence[Frame]], codec: Codec) -> Te
         features.append(_decoded(codec, first))
         logits += [_logits(frame.payload, frame.shape) for frame in beside]
     earlier = list(torch.stack(logits).unbind(1)) if logits else []
-    return cut.join(features[0][None] if len(features) == 1 else torch.stack(features), earlier)
+    return cut.join(features[0].unsqueeze(0) if len(features) == 1 else torch.stack(features), earlier)
 
 
 def _decoded(codec: Codec, frame: Frame) -> Tensor:

@@ -180,7 +180,7 @@ def data_of(task: Task, inputs: Preprocessing | None, root: Path, seed: int) -> 
 def hold_out(split: Split, count: int, seed: int = 0) -> tuple[Split, Split]:
     """Part a split into the rest and `count` samples drawn at random; the draw depends on `seed` alone."""
     if not 0 < count < len(split.labels):
-        mend = "Ask for fewer" if count > 1 else "Give the task more samples" if count else "Ask for more"
+        mend = "Ask for more" if count < 1 else "Ask for fewer" if count > 1 else "Give the task more samples"
         raise SeesawError(
             f"{counted(count, 'sample')} cannot be held out of {len(split.labels)}, of which some must be left. {mend}."
         )

@@ -13,9 +13,9 @@ from bench.plugins.plugin import Count, Positive, Share, Whole
 from bench.records.checks.deployment import contradictions, disputes
 from bench.records.compare import SAME, Compared
 from bench.records.profile import Estimates, Origin, PartTimes
-from bench.records.sealed import MAX_SEED, Block, Digest, Sealed, digest, slug
-from bench.records.setup import Named, Setup, task_of
-from bench.records.stream import StreamPart
+from bench.records.sealed import MAX_SEED, Block, Digest, digest, slug
+from bench.records.setup import Named
+from bench.records.stream import OfRun, StreamPart
 
 if TYPE_CHECKING:
     from bench.records.measured import MeasuredDeployment
@@ -224,7 +224,7 @@ class Outcome(Block):
         return sum(self.steps)
 
 
-class DeploymentRecord(Sealed):
+class DeploymentRecord(OfRun):
     """Everything about a deployment that boards are computed from.
 
     It holds no dates and no timings of its own: the same command with the same code writes the same file.
@@ -256,17 +256,8 @@ class DeploymentRecord(Sealed):
     dirty: bool | None
 
     @property
-    def setup(self) -> Setup:
-        """The setup of the run."""
-        return self.part.setup
-
-    @property
-    def board(self) -> str:
-        return task_of(self.setup)
-
-    @property
-    def name(self) -> str:
-        return f"{self.setup.model}, seed {self.seed}"
+    def first_part(self) -> StreamPart:
+        return self.part
 
     @property
     def modelled(self) -> list[str]:

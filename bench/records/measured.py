@@ -23,9 +23,15 @@ from bench.records.deployment import (
     identity,
     place_of,
 )
+<<<<<<< HEAD
 from bench.records.sealed import Digest, Sealed, Values, digest
 from bench.records.setup import Named, Setup, task_of
 from bench.records.stream import StreamPart
+=======
+from bench.records.sealed import Digest, digest
+from bench.records.setup import Named
+from bench.records.stream import OfRun, StreamPart
+>>>>>>> split30-30
 
 if TYPE_CHECKING:
     from bench.records.store import Store
@@ -40,7 +46,7 @@ NOT_REPEATED = Rule(
 )
 
 
-class MeasuredDeployment(Sealed):
+class MeasuredDeployment(OfRun):
     """Everything about requests that were really answered: never computed, never ranked beside what is modelled."""
 
     title: ClassVar[str] = "measured deployment"
@@ -93,17 +99,8 @@ class MeasuredDeployment(Sealed):
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     @property
-    def setup(self) -> Setup:
-        """The setup of the run."""
-        return self.part.setup
-
-    @property
-    def board(self) -> str:
-        return task_of(self.setup)
-
-    @property
-    def name(self) -> str:
-        return f"{self.setup.model}, seed {self.seed}"
+    def first_part(self) -> StreamPart:
+        return self.part
 
     @property
     def disturbed(self) -> bool:

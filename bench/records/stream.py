@@ -55,6 +55,28 @@ class StreamPart(Block):
         return [self.setup.model_copy(update={"weights": weights}).training_digest(), self.setup.values]
 
 
+class OfRun(Sealed):
+    """A file on a run's trained network: its setup, its board and its name are those of the run."""
+
+    @property
+    def first_part(self) -> StreamPart:
+        """The run with its test split; the first one where several follow each other."""
+        raise NotImplementedError(f"{type(self).__name__} must define first_part")
+
+    @property
+    def setup(self) -> Setup:
+        """The setup of the run."""
+        return self.first_part.setup
+
+    @property
+    def board(self) -> str:
+        return task_of(self.setup)
+
+    @property
+    def name(self) -> str:
+        return f"{self.setup.model}, seed {self.seed}"
+
+
 class Entrant(Named):
     """A policy. Its settings and spec leave out the terms (alpha, layer, offload, mu): results hold them."""
 
@@ -97,7 +119,7 @@ class Result(Block):
         return ", ".join([self.policy, *(f"{key} {value:g}" for key, value in self.terms._asdict().items())])
 
 
-class StreamRecord(Sealed):
+class StreamRecord(OfRun):
     """Everything about policies on the samples of one trained network that boards are computed from.
 
     It holds no dates and no timings of its own: the same command with the same code writes the same file.
@@ -144,18 +166,8 @@ class StreamRecord(Sealed):
         return max(self.shuffles, 1)
 
     @property
-    def setup(self) -> Setup:
-        """The setup of the run; of the first one where several follow each other."""
-        return self.parts[0].setup
-
-    @property
-    def board(self) -> str:
-        """The board that it stands on."""
-        return task_of(self.setup)
-
-    @property
-    def name(self) -> str:
-        return f"{self.setup.model}, seed {self.seed}"
+    def first_part(self) -> StreamPart:
+        return self.parts[0]
 
     @property
     def kin(self) -> str:

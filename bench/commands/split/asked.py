@@ -1,4 +1,4 @@
-"""Options that `deploy` and `fleet` share: a trained network between two profiles, the requests that come, what is written."""
+"""Options that `deploy`, `fleet` and `plan` share: two profiles, a trained network between them, the requests that come, what is written."""
 
 from __future__ import annotations
 
@@ -39,37 +39,42 @@ Wait = Annotated[
 ]
 
 
+def profile_spec(text: str) -> str:
+    """The spec of a profile, which may be named by its file."""
+    return f'profile[file="{text}"]' if is_file(text) else text
+
+
+def is_file(text: str) -> bool:
+    """Whether a profile is named by its file."""
+    return text.endswith(".json")
+
+
 @dataclass(frozen=True)
-class NetworkOptions:
-    """The options that say where a trained network lies, and between which two profiles it runs."""
+class SideOptions:
+    """The options that say between which two profiles networks run."""
 
     profile: Annotated[
         str, typer.Option(help="the device: spec of a profile, or a file that `seesaw profile` wrote")
     ] = "recorded"
     server: Annotated[str, typer.Option(help="the server, in the same way")] = "recorded"
-    records: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="SEESAW_RECORDS", help="folder of records; the one that holds the record where left out"
-        ),
-    ] = None
-    runs: options.Runs = options.RUNS
 
     @property
     def sides(self) -> list[str]:
         """The specs of both profiles, a file's among them."""
-        return [
-            f'profile[file="{one}"]' if one.endswith(".json") else one for one in (self.profile, self.server)
-        ]
+        return [profile_spec(one) for one in (self.profile, self.server)]
 
-    def check_names(self, policies: list[str]) -> None:
-        """Check the names of profiles and split policies before PyTorch is loaded.
+    @property
+    def have_file(self) -> bool:
+        """Whether one of them is a file, which is of one network."""
+        return is_file(self.profile) or is_file(self.server)
+
+    def check_names(self) -> None:
+        """Check the names of profiles before PyTorch is loaded.
 
         Raises:
             SeesawError: one is wrong.
         """
         check_names("profile", self.sides)
-        check_names("split", policies)
 
     def chosen(self) -> list[Choice[Profile]]:
         """Both profiles."""
@@ -77,6 +82,19 @@ class NetworkOptions:
         from bench.plugins.plugin import choose
 
         return [choose(Profile, spec) for spec in self.sides]
+
+
+@dataclass(frozen=True)
+class NetworkOptions(SideOptions):
+    """The options that say where a trained network lies, and between which two profiles it runs."""
+
+    records: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SEESAW_RECORDS", help="folder of records; the one that holds the record where left out"
+        ),
+    ] = None
+    runs: options.Runs = options.RUNS
 
     def network(self, record: Path) -> tuple[Network, RunFiles, Store]:
         """The network of the run that a record or a folder names, the run's files, and the store that it lies in.

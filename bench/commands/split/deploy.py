@@ -75,7 +75,8 @@ def deploy(
     """
     specs = list(policy or USUAL)
     check_names("channel", [channel])
-    network.check_names(specs)
+    network.check_names()
+    check_names("split", specs)
     requests.check()
     hold_record(record)
     if real:

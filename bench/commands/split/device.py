@@ -72,7 +72,7 @@ def device(
     tls: Annotated[
         Path | None,
         typer.Option(
-            help="folder of `seesaw certs`; with authority.pem alone, for a TLS proxy that wants no certificate"
+            help="folder of `seesaw certs`; with authority.pem alone, for a server of --token-only or a TLS proxy, which want no certificate"
         ),
     ] = None,
     token: Annotated[Path | None, typer.Option(help="file with the word that the server wants")] = None,

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,15 @@ from bench.commands import options
 from bench.commands.early import hold_record
 from bench.commands.options import out
 from bench.commands.split import fleet_shown as shown
-from bench.commands.split.asked import Batch, Deadline, NetworkOptions, Reply, Seed, Wait
+from bench.commands.split.asked import NetworkOptions
+from bench.commands.split.fleet_asked import (
+    DevicesOptions,
+    PlainOptions,
+    ServersOptions,
+    check_numbers,
+    check_words,
+    fleet_of,
+)
 from bench.errors import SeesawError, counted
 from bench.plugins.names import check_names
 
@@ -27,8 +35,6 @@ if TYPE_CHECKING:
     from bench.replay.fleet.share import Begin
     from bench.replay.fleet.state import Work
 
-Arrivals = Literal["poisson", "periodic"]
-Service = Literal["constant", "exponential"]
 PLAIN = "plain"
 """The name of what devices do by --computes, --sends and --serves."""
 
@@ -39,67 +45,13 @@ def fleet(
     record: Annotated[
         Path | None, typer.Option(help="record of a network's run, or the run's folder; or give --serves")
     ] = None,
-    computes: Annotated[
-        float, typer.Option(min=0, help="without --record: seconds that a device computes for a request")
-    ] = 0.0,
-    sends: Annotated[float, typer.Option(min=0, help="without --record: bytes that it sends")] = 0.0,
-    serves: Annotated[
-        float | None, typer.Option(min=1e-9, help="without --record: mean seconds of a server for a request")
-    ] = None,
-    serves_batch: Annotated[
-        float | None,
-        typer.Option(
-            min=1e-9,
-            help="without --record: seconds for a full batch of --batch requests; smaller ones lie on a line",
-        ),
-    ] = None,
-    service: Annotated[
-        str,
-        typer.Option(help="constant: each takes the seconds that are known; exponential: these on the mean"),
-    ] = "constant",
-    devices: Annotated[int, typer.Option(min=1, help="of the fleet, to ten million")] = 1000,
-    rate: Annotated[
-        float, typer.Option(min=1e-9, help="requests a second of each device, on the mean")
-    ] = 0.1,
-    seconds: Annotated[float, typer.Option(min=1e-3, help="for which requests come")] = 600.0,
-    arrivals: Annotated[
-        str, typer.Option(help="poisson; periodic: at equal distances, from a moment of each device's own")
-    ] = "poisson",
-    channel: Annotated[
-        list[str] | None,
-        typer.Option(help="spec of the link; of several, devices are shared out evenly; left out: constant"),
-    ] = None,
-    spread: Annotated[
-        float,
-        typer.Option(
-            min=0, help="seconds of the link's table within which devices begin, each at its own place"
-        ),
-    ] = 600.0,
+    plain: PlainOptions,
+    devices: DevicesOptions,
     policy: Annotated[
         list[str] | None, typer.Option(help="spec of a split policy (may be repeated); left out: dynamic")
     ] = None,
     network: NetworkOptions,
-    batch: Batch = 1,
-    wait: Wait = 0.0,
-    deadline: Deadline = None,
-    max_miss: Annotated[
-        str, typer.Option(help="share of late answers that is allowed: the fewest servers for it are found")
-    ] = "1%",
-    servers: Annotated[
-        list[int] | None,
-        typer.Option(min=1, help="servers to simulate (may be repeated), instead of finding the fewest"),
-    ] = None,
-    battery: Annotated[
-        float, typer.Option(min=0, help="joules of a device, which then makes no request any more; 0: no end")
-    ] = 0.0,
-    watts: Annotated[
-        float | None, typer.Option(min=0, help="without --record: of a device while it computes")
-    ] = None,
-    warm: Annotated[
-        float, typer.Option(min=0, help="seconds at the beginning whose requests are not counted")
-    ] = 0.0,
-    reply: Reply = 64,
-    seed: Seed = 0,
+    servers: ServersOptions,
     on: Annotated[
         str,
         typer.Option(
@@ -125,58 +77,25 @@ def fleet(
       seesaw fleet --record R.json --devices 10000 --policy dynamic --policy 'fixed\\[cut=2]' --channel recording --deadline 0.2
     """
     begun = time.perf_counter()
-    for value, kind, name in ((arrivals, Arrivals, "--arrivals"), (service, Service, "--service")):
-        if value not in get_args(kind):
-            raise SeesawError(f"{name} {value!r} is none. Choose {' or '.join(get_args(kind))}.")
-    numbers = (
-        computes,
-        sends,
-        serves,
-        serves_batch,
-        wait,
-        rate,
-        seconds,
-        spread,
-        deadline,
-        battery,
-        watts,
-        warm,
-    )
-    if not all(math.isfinite(one) for one in numbers if one is not None):
-        raise SeesawError("An option is no finite number. Give one that is, or leave the option out.")
-    _check(record, serves, computes, sends, watts, policy, network)
-    _check_batches(record, batch, wait, serves, serves_batch)
+    specs = [PLAIN] if record is None else (policy or ["dynamic"])
+    _check(record, policy, network, plain, devices, servers)
     begin = _begin(on)
-    if deadline is None and not servers:
-        raise SeesawError(
-            "No answer is late without a deadline. Give --deadline SECONDS, or say how many there are with --servers."
-        )
-    links, specs = channel or ["constant"], [PLAIN] if record is None else (policy or ["dynamic"])
-    check_names("channel", links)
+    servers.check_deadline()
+    check_names("channel", devices.links)
     with out.status("Reading ..."):
-        from bench.replay.fleet.fleet import SPARE, Fleet, plain_batching, shared_out
-        from bench.replay.plan.limits import SHARE, amount
-
-        share = amount(max_miss, SHARE, "--max-miss")
-        if not 0 <= share <= 1:
-            raise SeesawError(f"--max-miss {max_miss} is no share. Give one from 0% to 100%.")
-        tables = _tables(links, seconds + spread + SPARE, seed)
+        share, tables = servers.share, devices.tables()
         if record is None:
-            works = [_plain(len(tables), computes, sends, serves or 0.0, watts, reply)]
-            batching = plain_batching(serves or 0.0, serves_batch or 0.0, batch, wait)
+            works, batching = [[plain.work(servers.reply)] * len(tables)], servers.batching(plain)
         else:
-            works, batching = _works(network, record, specs, tables, _terms(reply, batch, wait))
-    made = []
-    for work in works:
-        made.append(
-            Fleet(
-                shared_out(devices, tables, work), rate, seconds, arrivals, deadline,  # pyright: ignore[reportArgumentType]
-                spread, battery, warm, service, seed, batching,  # pyright: ignore[reportArgumentType]
-            )
-        )  # fmt: skip
-    if any(math.isnan(work[0].watts) for work in works) and (battery > 0 or any(map(_has_radio, tables))):
+            works, batching = _works(network, record, specs, tables, servers.terms())
+    made = [fleet_of(devices, servers, tables, work, batching) for work in works]
+    if any(math.isnan(work[0].watts) for work in works) and (
+        devices.battery > 0 or any(map(_has_radio, tables))
+    ):
         out.print("Joules are of the radio alone, as nobody has named the device's power.", style="yellow")
-    answers = [_answer(spec, one, servers, share, begin) for spec, one in zip(specs, made, strict=True)]
+    answers = [
+        _answer(spec, one, servers.servers, share, begin) for spec, one in zip(specs, made, strict=True)
+    ]
     out.print(f"Simulated in {time.perf_counter() - begun:.1f} s.", style="dim")
     if out_ is not None:
         from bench.files import write_whole
@@ -185,6 +104,7 @@ def fleet(
         out.print(str(out_), soft_wrap=True)
 
 
+<<<<<<< HEAD
 def _check(record: Path | None, serves: float | None, computes: float, sends: float, watts: float | None,
            policy: list[str] | None, network: NetworkOptions) -> None:  # fmt: skip
     """Hold options to those that go together.
@@ -210,24 +130,29 @@ def _check(record: Path | None, serves: float | None, computes: float, sends: fl
 
 def _check_batches(
     record: Path | None, batch: int, wait: float, serves: float | None, serves_batch: float | None
+=======
+def _check(
+    record: Path | None,
+    policy: list[str] | None,
+    network: NetworkOptions,
+    plain: PlainOptions,
+    devices: DevicesOptions,
+    servers: ServersOptions,
+>>>>>>> split30-30
 ) -> None:
-    """Hold options about batches to those that go together.
+    """Hold options to those that go together, before anything is loaded.
 
     Raises:
-        SeesawError: one of them is missing, or a full batch takes no longer than one request.
+        SeesawError: they do not.
     """
-    if batch == 1 and (wait or serves_batch is not None):
-        raise SeesawError(
-            "Servers take one by one, and a batch has options. Give --batch SIZE, or leave out --wait and --serves-batch."
-        )
-    if batch > 1 and record is None and (serves_batch is None or serves_batch < (serves or 0.0)):
-        raise SeesawError(
-            f"How long is a server at {batch} requests together? Give --serves-batch SECONDS, no fewer than --serves, or --record of a network's run."
-        )
-    if record is not None and serves_batch is not None:
-        raise SeesawError(
-            "A network's seconds come from its profiles. Leave out --serves-batch, and name a --server that has times of batches."
-        )
+    check_words(devices, servers)
+    check_numbers(plain, devices, servers)
+    has_sides = bool(policy) or network.sides != ["recorded", "recorded"]
+    plain.check(has_record=record is not None, has_sides=has_sides)
+    servers.check_batches(plain, has_record=record is not None)
+    if record is not None:
+        network.check_names()
+        check_names("split", policy or ["dynamic"])
 
 
 def _begin(on: str) -> Begin:
@@ -252,29 +177,8 @@ def _begin(on: str) -> Begin:
     return begin_on_ray(place)
 
 
-def _tables(links: Sequence[str], seconds: float, seed: int) -> list[Conditions]:
-    from bench.kinds.channel import Channel
-    from bench.plugins.plugin import choose
-
-    return [choose(Channel, spec).plugin.conditions(seconds, seed) for spec in links]
-
-
 def _has_radio(table: Conditions) -> bool:
     return bool(table.watts.any() or table.joules_per_byte.any() or table.tail_seconds * table.tail_watts)
-
-
-def _plain(
-    count: int, computes: float, sends: float, serves: float, watts: float | None, reply: int
-) -> list[Work]:
-    from bench.replay.fleet.fleet import plain_work
-
-    return [plain_work(computes, sends, serves, math.nan if watts is None else watts, reply)] * count
-
-
-def _terms(reply: int, batch: int, wait: float) -> Terms:
-    from bench.replay.deploy.game import Terms
-
-    return Terms(reply, largest=batch, wait=wait)
 
 
 def _works(

@@ -14,6 +14,7 @@ from bench.boards.units import in_bytes, seconds
 from bench.commands import options
 from bench.commands.options import out
 from bench.commands.split import graphs
+from bench.commands.split.asked import profile_spec
 from bench.errors import SeesawError, counted
 from bench.plugins.names import check_names
 
@@ -86,7 +87,7 @@ def partition(
     links = [channel, *([backhaul] if edge else [])]
     check_names("channel", [*links, beside, *([then] if then else [])])
     tiers = {"device": profile, **({"edge": edge} if edge else {}), "server": server}
-    tiers = {name: f'profile[file="{one}"]' if one.endswith(".json") else one for name, one in tiers.items()}
+    tiers = {name: profile_spec(one) for name, one in tiers.items()}
     check_names("profile", list(tiers.values()))
     graph = graphs.read_or_time(model, image, classes, threads, rounds, longest)
     from bench.kinds.partitioner import Partitioner

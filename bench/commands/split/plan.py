@@ -10,6 +10,7 @@ import typer
 
 from bench.commands import options
 from bench.commands.options import out
+from bench.commands.split.asked import SideOptions
 from bench.errors import SeesawError
 from bench.files import PUBLISHED
 from bench.plugins.names import check_names
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 PREFERENCES = ("accuracy", "latency", "energy", "device-bytes", "sent")
 
 
+@options.with_options
 def plan(
+    *,
     task: Annotated[
         str, typer.Option(help="whose records are searched: fashion-mnist, or a board: fashion-mnist-v1")
     ] = "digits",
@@ -51,10 +54,7 @@ def plan(
     channel: Annotated[
         str, typer.Option(help="spec of the link; `seesaw list channel` shows all")
     ] = "constant",
-    profile: Annotated[
-        str, typer.Option(help="the device: spec of a profile, or a file that `seesaw profile` wrote")
-    ] = "recorded",
-    server: Annotated[str, typer.Option(help="the server, in the same way")] = "recorded",
+    sides: SideOptions,
     machine: Annotated[
         str, typer.Option(help="only times of this machine, 'EPYC'; left out: that of most networks")
     ] = "",
@@ -101,14 +101,11 @@ def plan(
         )
     limits = _limits(max_latency, deadline_miss, max_device_bytes, max_energy, min_accuracy)
     check_names("channel", [channel])
-    sides = [f'profile[file="{one}"]' if one.endswith(".json") else one for one in (profile, server)]
-    check_names("profile", sides)
-    is_file = any(one.endswith(".json") for one in (profile, server))  # of one network, which may be any
+    sides.check_names()
     folder = _folder(records, task)
 
     from bench.commands.split import answer as shown
     from bench.kinds.channel import Channel
-    from bench.kinds.device import Profile
     from bench.plugins.plugin import choose
     from bench.records.store import Store
     from bench.replay.plan.queue import SPARE, Arrivals, Road
@@ -116,9 +113,9 @@ def plan(
 
     with out.status("Searching ..."):
         conditions = choose(Channel, channel).plugin.conditions(seconds + SPARE, seed)
-        device_side, server_side = (choose(Profile, spec).plugin for spec in sides)
+        device, server = (one.plugin for one in sides.chosen())
         asked = Asked(
-            limits, prefer, device_side, server_side, Road(conditions, reply), Arrivals.of(rate, seconds, seed), 0 if is_file else look, runners,
+            limits, prefer, device, server, Road(conditions, reply), Arrivals.of(rate, seconds, seed), 0 if sides.have_file else look, runners,
             machine, task if task != folder.name and "-v" in task else "",
         )  # fmt: skip
         store = Store(records, runs)

@@ -46,12 +46,22 @@ def serve(
     codec: places.Codecs = None,
     into: places.Into = None,
     tls: Annotated[
-        Path | None, typer.Option(help="folder of `seesaw certs`: only devices with its certificate may ask")
+        Path | None,
+        typer.Option(
+            help="folder of `seesaw certs`: only devices with its certificate may ask, unless --token-only"
+        ),
     ] = None,
     token: Annotated[
         Path | None,
         typer.Option(help="file with a word that every call must bring (authorization: Bearer WORD)"),
     ] = None,
+    token_only: Annotated[
+        bool,
+        typer.Option(
+            "--token-only",
+            help="with --tls and --token: devices need no certificate of their own, and have authority.pem alone; the token tells who may ask",
+        ),
+    ] = False,
     clear_text: ClearText = False,
     batch: Annotated[
         int, typer.Option(min=1, max=1024, help="samples of one cut computed together, at most")
@@ -94,7 +104,8 @@ def serve(
         from bench.shipping.serving.server import Server
 
         settle(threads, deterministic=False)
-        way = Access(None if tls is None else credentials_of_server(tls), word, clear_text=clear_text)
+        own = None if tls is None else credentials_of_server(tls, token_only=token_only)
+        way = Access(own, word, clear_text=clear_text, token_only=token_only)
         way.hold(listen)
         with places.shipped(folders, asked, status.update) as there:
             server = Server(there, Limits(max_wait, batch, queue), status.update)
@@ -104,6 +115,9 @@ def serve(
 
 
 async def _run(server: Server, listen: str, way: Access) -> None:
+    import torch
+
+    torch.set_grad_enabled(False)  # of this process, which trains nothing
     port = await server.start(listen, way)
     loop, ending = asyncio.get_running_loop(), asyncio.Event()
     for one in (signal.SIGINT, signal.SIGTERM):

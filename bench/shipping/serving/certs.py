@@ -94,17 +94,26 @@ def read_certs(folder: Path, side: str) -> tuple[bytes, bytes, bytes]:
     Raises:
         SeesawError: a file is not there, others may read the key, or the certificate's time is over.
     """
-    names = (AUTHORITY, f"{side}.pem", f"{side}.key")
+    return read_authority(folder), *read_own(folder, side)
+
+
+def read_own(folder: Path, side: str) -> tuple[bytes, bytes]:
+    """The certificate and key of a side.
+
+    Raises:
+        SeesawError: a file is not there, others may read the key, or the certificate's time is over.
+    """
+    names = (f"{side}.pem", f"{side}.key")
     try:
-        if os.name == "posix" and (folder / names[2]).stat().st_mode & 0o077:
-            raise SeesawError(f"Others may read {folder / names[2]}. Run: chmod 600 {folder / names[2]}")
-        authority, own, key = (read_plain(folder / name, MOST) for name in names)
+        if os.name == "posix" and (folder / names[1]).stat().st_mode & 0o077:
+            raise SeesawError(f"Others may read {folder / names[1]}. Run: chmod 600 {folder / names[1]}")
+        own, key = (read_plain(folder / name, MOST) for name in names)
     except OSError as error:
         raise SeesawError(
             f"{error.filename or folder} cannot be read ({error.strerror}). Make certificates with `seesaw certs FOLDER`."
         ) from error
-    _hold_time(folder / names[1], own)
-    return authority, own, key
+    _hold_time(folder / names[0], own)
+    return own, key
 
 
 def _hold_time(path: Path, data: bytes) -> None:

@@ -20,7 +20,7 @@ from bench.shipping.serving.wire import (
 with needing("serve", "Asking a server needs"):
     import grpc
 
-    from bench.shipping.serving.security import credentials_of_device, hold_token
+    from bench.shipping.serving.security import credentials_of_device, hold_token, shows_own
 
 OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 200),
@@ -93,6 +93,7 @@ class Client:
         self._metadata = None if token is None else (("authorization", f"Bearer {token}"),)
         self._ask, self._describe = self._channel.unary_unary(ASK), self._channel.unary_unary(DESCRIBE)
         self.address, self._next = address, 0
+        self._is_unknown = tls is not None and not shows_own(tls)
         self.trip: float | None = None
         self.rate: float | None = None
         self.seconds = self._known(cuts)
@@ -179,6 +180,11 @@ class Client:
         code, details = error.code(), "".join(c for c in str(error.details()) if c.isprintable())[:400]
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             return f"{self.address} did not answer within {timeout:g} s."
+        if code == grpc.StatusCode.UNAVAILABLE and self._is_unknown and "Socket closed" in details:
+            return (
+                f"{self.address} closed the connection ({details}). It wants a certificate of the device, it seems, and there is none here: put "
+                "device.pem and device.key of its `seesaw certs` beside authority.pem, or let it serve with --token-only."
+            )
         if code == grpc.StatusCode.UNAVAILABLE and "handshake" in details.lower():
             return (
                 f"{self.address} and this device do not know each other's certificates ({details}). Use the files of one `seesaw certs "

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
+from contextlib import suppress
 from wsgiref.simple_server import WSGIServer
 
 from bench.errors import SeesawError, needing
 
 with needing("serve", "Serving over a network needs"):
-    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, start_http_server
 
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+MOST_UNCOUNTED = 1024
+"""Batches that wait to be counted, at most."""
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -28,6 +33,9 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._batches = deque[tuple[int, float, float]]()
+        """those that are not counted yet: counting one takes as long as a small part"""
+        self.registry.register(self)  # before all others, so that they are whole when they are read
         self.questions = Counter(
             "seesaw_questions", "Questions, by how they ended", ["outcome"], registry=self.registry
         )
@@ -49,10 +57,24 @@ class Metrics:
         )
 
     def took(self, size: int, waited: float, computed: float) -> None:
-        """Count a batch."""
-        self.batch.observe(size)
-        self.waited.observe(waited)
-        self.computed.observe(computed)
+        """Count a batch, once somebody looks or many are there."""
+        self._batches.append((size, waited, computed))
+        if len(self._batches) >= MOST_UNCOUNTED:
+            self.collect()
+
+    def collect(self) -> Iterable[Metric]:
+        """Nothing of its own, as a collector of the registry: it counts the batches."""
+        with suppress(IndexError):  # none is left, whoever counts beside
+            while True:
+                size, waited, computed = self._batches.popleft()
+                self.batch.observe(size)
+                self.waited.observe(waited)
+                self.computed.observe(computed)
+        return ()
+
+    def describe(self) -> Iterable[Metric]:
+        """No names."""
+        return ()
 
     def listen(self, host: str, port: int) -> WSGIServer:
         """Answer at an address from now on; the program ends without it.

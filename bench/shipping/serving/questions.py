@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from torch import Tensor
+import numpy as np
 
 from bench.errors import SeesawError, needing
 from bench.kinds.frame import Frame, read_frames
 from bench.shipping.serving.batches import Given, Late, Overloaded
 from bench.shipping.serving.served import ServedCut
-from bench.shipping.serving.wire import Answered, answer, read_question
+from bench.shipping.serving.wire import computed_answer, read_question
 
 with needing("serve", "Serving over a network needs"):
     from bench.shipping.serving.metrics import Metrics
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -133,8 +129,8 @@ class Questions:
             self.metrics.waiting.dec()
             self._ended[outcome].inc()
 
-    def _answer(self, asked: Asked, given: Given[Tensor]) -> bytes:
-        made = answer(Answered(asked.id, given.answer, given.waited, given.computed, given.batch))
+    def _answer(self, asked: Asked, given: Given[np.ndarray]) -> bytes:
+        made = computed_answer(asked.id, given)
         self._out.inc(len(made))
         return made
 

@@ -10,34 +10,46 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import SeesawError, needing
-from bench.shipping.serving.certs import read_authority, read_certs
+from bench.shipping.serving.certs import read_authority, read_certs, read_own
 
 with needing("serve", "Serving over a network needs"):
     import grpc
     from grpc_health.v1 import health
 
 
-def credentials_of_server(folder: Path) -> grpc.ServerCredentials:
+def credentials_of_server(folder: Path, *, token_only: bool = False) -> grpc.ServerCredentials:
     """The server's side: only devices with a certificate of this authority may connect.
+
+    Args:
+        folder: with `server.pem`, `server.key`, and `authority.pem` where devices show certificates.
+        token_only: whether devices need none, so that a token alone tells who may ask.
 
     Raises:
         SeesawError: the folder lacks a file, or a certificate's time is over.
     """
-    authority, own, key = read_certs(folder, "server")
-    return grpc.ssl_server_credentials([(key, own)], authority, require_client_auth=True)
+    own, key = read_own(folder, "server")
+    if token_only:
+        return grpc.ssl_server_credentials([(key, own)])
+    return grpc.ssl_server_credentials([(key, own)], read_authority(folder), require_client_auth=True)
 
 
 def credentials_of_device(folder: Path) -> grpc.ChannelCredentials:
     """The device's side: it talks to a server with a certificate of this authority alone.
 
-    Where the folder holds the authority's certificate alone, the device shows none of its own: a TLS proxy wants none.
+    Where the folder holds the authority's certificate alone, the device shows none of its own: a server of `--token-only` wants none, nor
+    does a TLS proxy.
 
     Raises:
         SeesawError: the folder lacks a file, or a certificate's time is over.
     """
-    if not any((folder / name).exists() for name in ("device.pem", "device.key")):
+    if not shows_own(folder):
         return grpc.ssl_channel_credentials(read_authority(folder))
     return grpc.ssl_channel_credentials(*(read_certs(folder, "device")[one] for one in (0, 2, 1)))
+
+
+def shows_own(folder: Path) -> bool:
+    """Whether a device has a certificate to show in a folder."""
+    return any((folder / name).exists() for name in ("device.pem", "device.key"))
 
 
 class Tokens(grpc.aio.ServerInterceptor):
@@ -80,11 +92,13 @@ class Access:
         tls: only devices with a certificate of its authority; None for anyone.
         token: a word that every call must bring; None for none.
         clear_text: whether the token may do without TLS beyond this machine.
+        token_only: whether devices need no certificate: TLS shows them the server and hides what crosses, the token tells who may ask.
     """
 
     tls: grpc.ServerCredentials | None = None
     token: str | None = None
     clear_text: bool = False
+    token_only: bool = False
 
     def hold(self, address: str) -> None:
         """Refuse to listen beyond this machine where anyone could ask, or read what crosses without anyone having allowed that.
@@ -95,6 +109,10 @@ class Access:
         if self.clear_text and (self.tls is not None or self.token is None):
             raise SeesawError(
                 "--clear-text lets a token do without TLS. Give --token FILE with it, and no --tls."
+            )
+        if self.token_only and (self.tls is None or self.token is None):
+            raise SeesawError(
+                "--token-only lets devices in by the token, without certificates of theirs, over TLS. Give --tls FOLDER and --token FILE with it."
             )
         if self.tls is not None or is_here(address) or self.clear_text:
             return
@@ -109,7 +127,10 @@ class Access:
         )
 
     def __str__(self) -> str:
-        held = ["no TLS" if self.tls is None else "mutual TLS", *(["a token"] if self.token else [])]
+        held = [
+            "no TLS" if self.tls is None else "TLS" if self.token_only else "mutual TLS",
+            *(["a token"] if self.token else []),
+        ]
         return " and ".join(held) + (", in clear text" if self.clear_text else "")
 
 

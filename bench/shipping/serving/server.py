@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import torch
+
 from bench.errors import SeesawError, needing
 from bench.shipping.serving.batches import Batches, Late, Limits, Overloaded
 from bench.shipping.serving.cuts import by_key, folders_of, open_cut
@@ -67,7 +69,7 @@ class Server:
         report: Callable[[str], object] = lambda line: None,
     ) -> None:
         self.limits, self.metrics = limits or Limits(), Metrics()
-        self._executor = ThreadPoolExecutor(1, "compute")
+        self._executor = ThreadPoolExecutor(1, "compute", torch.set_grad_enabled, (False,))
         self.served: dict[tuple[str, int], ServedCut] = {}
         self.questions = Questions(self.served, self.metrics)
         opened = []

@@ -16,6 +16,7 @@ with needing("serve", "Serving over a network needs"):
     from bench.shipping.serving import seesaw_pb2 as messages
 
 if TYPE_CHECKING:
+    from bench.shipping.serving.batches import Given
     from bench.shipping.serving.cuts import ShippedCut
 
 VERSION = 1
@@ -77,6 +78,18 @@ def answer(one: Answered) -> bytes:
     return messages.Answer(
         id=one.id, logits=logits, waited=one.waited, computed=one.computed, batch=one.batch,
         refused=one.refused[:MOST_REFUSAL],
+    ).SerializeToString()  # fmt: skip
+
+
+def computed_answer(id_: int, given: Given[np.ndarray]) -> bytes:
+    """The answer as bytes to a question that was computed.
+
+    Args:
+        id_: of the question.
+        given: what became of it: logits of the last exit, float32 (classes,).
+    """
+    return messages.Answer(
+        id=id_, logits=given.answer.astype("<f4").tobytes(), waited=given.waited, computed=given.computed, batch=given.batch
     ).SerializeToString()  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """seesaw fleet, as it is typed.
 
-Covers: bench/commands/split/fleet_shown.py
+Covers: bench/commands/split/fleet_asked.py, bench/commands/split/fleet_shown.py
 """
 
 import json

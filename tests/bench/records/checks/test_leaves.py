@@ -1,6 +1,6 @@
 """Every leaf of a record, changed and sealed anew, is a fault; those that may pass are listed, with the reason.
 
-Covers: bench/records/checks/network.py, bench/records/checks/readings.py,
+Covers: bench/records/checks/readings.py,
 bench/records/checks/walks.py
 """
 

@@ -234,3 +234,36 @@ def test_a_token_is_brought(shipped):
             assert device.ask(shipped.x[0]).place == "server"
         with pytest.raises(SeesawError, match="brings no token"):
             Device(shipped.cuts / "cut1", address, token="other")
+
+
+def test_a_token_alone_lets_a_device_in_over_tls_where_the_server_says_so(shipped, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.shipping.serving.client.PATIENCE", 1.5)
+    certs, known, foreign = tmp_path / "certs", tmp_path / "known", tmp_path / "foreign"
+    write_certs(certs, ["127.0.0.1"], 1)
+    write_certs(foreign, ["127.0.0.1"], 1)
+    known.mkdir()
+    shutil.copy(certs / "authority.pem", known)
+    access = {"tls": credentials_of_server(certs, token_only=True), "token": "word", "token_only": True}
+    with serving(shipped.cuts / "cut1", **access) as one:
+        address = f"127.0.0.1:{one.port}"
+        for folder in (known, certs):  # one that has a certificate may show it
+            with Device(shipped.cuts / "cut1", address, tls=folder, token="word", policy="none") as device:
+                assert device.ask(shipped.x[0]).place == "server"
+        with pytest.raises(SeesawError, match="brings no token"):
+            Device(shipped.cuts / "cut1", address, tls=known)
+        with pytest.raises(SeesawError, match="brings no token"):
+            Device(shipped.cuts / "cut1", address, tls=known, token="ward")
+        with pytest.raises(SeesawError, match="do not know each other's certificates"):
+            Device(
+                shipped.cuts / "cut1", address, tls=foreign, token="word"
+            )  # it is another server to this device
+        with pytest.raises(SeesawError, match="Check the address, --tls and --token"):
+            Device(shipped.cuts / "cut1", address, token="word")
+    with (
+        serving(shipped.cuts / "cut1", tls=credentials_of_server(certs), token="word") as one,
+        pytest.raises(
+            SeesawError,
+            match=r"wants a certificate of the device, it seems, .* or let it serve with --token-only",
+        ),
+    ):
+        Device(shipped.cuts / "cut1", f"127.0.0.1:{one.port}", tls=known, token="word")

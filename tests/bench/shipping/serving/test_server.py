@@ -24,6 +24,7 @@ from bench.kinds.sending import messages_of
 from bench.shipping.serving.batches import Batches, Late, Limits, Overloaded
 from bench.shipping.serving.certs import write_certs
 from bench.shipping.serving.cuts import folders_of, open_cut
+from bench.shipping.serving.metrics import MOST_UNCOUNTED, Metrics
 from bench.shipping.serving.security import Access, credentials_of_device, credentials_of_server, hold_token
 from bench.shipping.serving.wire import ASK, DESCRIBE, STREAM, question, read_answer, read_description
 from tests.bench.shipping.serving.conftest import serving
@@ -261,6 +262,14 @@ def test_beyond_this_machine_nothing_listens_without_certificates_or_a_word_on_c
     for other in (Access(clear_text=True), Access(credentials_of_server(tmp_path), "word", clear_text=True)):
         with pytest.raises(SeesawError, match="Give --token FILE with it, and no --tls"):
             other.hold(address)
+    (
+        tmp_path / "authority.pem"
+    ).unlink()  # where devices show no certificate, whoever signed them does not matter
+    over_tls = credentials_of_server(tmp_path, token_only=True)
+    Access(over_tls, "word", token_only=True).hold(address)
+    for other in (Access(over_tls, token_only=True), Access(None, "word", token_only=True)):
+        with pytest.raises(SeesawError, match="Give --tls FOLDER and --token FILE with it"):
+            other.hold(address)
     with pytest.raises(SeesawError, match=r"would travel to .* unencrypted"):
         hold_token(address, "word", is_secret=False, clear_text=False)
     hold_token(address, None, is_secret=False, clear_text=False)
@@ -270,6 +279,8 @@ def test_beyond_this_machine_nothing_listens_without_certificates_or_a_word_on_c
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "[::1]:1", "localhost:1", "127.9.9.9:1"])
 def test_on_this_machine_it_does(address):
     Access().hold(address)
+    with pytest.raises(SeesawError, match="Give --tls FOLDER and --token FILE with it"):
+        Access(token="word", token_only=True).hold(address)
     hold_token(address, "word", is_secret=False, clear_text=False)
 
 
@@ -347,6 +358,17 @@ def test_a_quick_question_that_waits_for_nobody_is_computed_at_once():
     assert (first.waited, first.batch) == (0.0, 1)
     assert (beside, patient, last) == (None, None, 12)
     assert sizes == [1] * 5
+
+
+def test_batches_are_counted_once_somebody_looks_or_many_are_there():
+    one = Metrics()
+    for _ in range(MOST_UNCOUNTED + 1):
+        one.took(2, 0.1, 0.2)
+    assert len(one._batches) == 1, "memory stays bounded where nobody looks"
+    assert one.registry.get_sample_value("seesaw_batch_size_count") == MOST_UNCOUNTED + 1
+    assert one.registry.get_sample_value("seesaw_waited_seconds_sum") == pytest.approx(
+        0.1 * (MOST_UNCOUNTED + 1)
+    )
 
 
 def test_one_bad_question_does_not_spoil_its_batch_and_a_fault_spoils_only_one():

@@ -23,15 +23,9 @@ from bench.records.deployment import (
     identity,
     place_of,
 )
-<<<<<<< HEAD
-from bench.records.sealed import Digest, Sealed, Values, digest
-from bench.records.setup import Named, Setup, task_of
-from bench.records.stream import StreamPart
-=======
-from bench.records.sealed import Digest, digest
+from bench.records.sealed import Digest, Values, digest
 from bench.records.setup import Named
 from bench.records.stream import OfRun, StreamPart
->>>>>>> split30-30
 
 if TYPE_CHECKING:
     from bench.records.store import Store

@@ -104,33 +104,6 @@ def fleet(
         out.print(str(out_), soft_wrap=True)
 
 
-<<<<<<< HEAD
-def _check(record: Path | None, serves: float | None, computes: float, sends: float, watts: float | None,
-           policy: list[str] | None, network: NetworkOptions) -> None:  # fmt: skip
-    """Hold options to those that go together.
-
-    Raises:
-        SeesawError: there is neither a record nor plain numbers, or options of both.
-    """
-    if record is None:
-        if serves is None:
-            raise SeesawError(
-                "What do the devices do? Give --record of a network's run, or plain numbers: --serves SECONDS, with --computes and --sends."
-            )
-        if policy or network.sides != ["recorded", "recorded"]:
-            raise SeesawError("--policy, --profile and --server are about a network. Give its --record too.")
-        return
-    if serves is not None or computes or sends or watts is not None:
-        raise SeesawError(
-            "A network's seconds, bytes and watts come from its record and profiles. Leave out --computes, --sends, --serves and --watts."
-        )
-    network.check_names(policy or ["dynamic"])
-    hold_record(record)
-
-
-def _check_batches(
-    record: Path | None, batch: int, wait: float, serves: float | None, serves_batch: float | None
-=======
 def _check(
     record: Path | None,
     policy: list[str] | None,
@@ -138,7 +111,6 @@ def _check(
     plain: PlainOptions,
     devices: DevicesOptions,
     servers: ServersOptions,
->>>>>>> split30-30
 ) -> None:
     """Hold options to those that go together, before anything is loaded.
 
@@ -153,6 +125,7 @@ def _check(
     if record is not None:
         network.check_names()
         check_names("split", policy or ["dynamic"])
+        hold_record(record)
 
 
 def _begin(on: str) -> Begin:

@@ -1,4 +1,7 @@
-"""What is wrong before PyTorch is loaded is said before it is: here it cannot be loaded at all."""
+"""What is wrong before PyTorch is loaded is said before it is: here it cannot be loaded at all.
+
+Covers: bench/runs/densities.py
+"""
 
 import json
 import subprocess

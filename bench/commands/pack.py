@@ -43,7 +43,7 @@ class FileOptions:
         list[str] | None,
         typer.Option(
             help="spec of what the tensor crosses the cut by; a learned one comes with both of its halves; another one may be named "
-            "for the image at cut 0 (picture[format=png])"
+            "for the image at cut 0 (picture\\[format=png])"
         ),
     ] = None
     by_exit: Annotated[

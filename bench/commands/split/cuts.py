@@ -61,7 +61,7 @@ def cuts(
 
       seesaw cuts lenet --task mnist --saliency
 
-      seesaw cuts 'mobilenet[width=0.5]' --task digits --codecs 'float16,uint\\[bits=2,per=channel],bitmap'
+      seesaw cuts 'mobilenet\\[width=0.5]' --task digits --codecs 'float16,uint\\[bits=2,per=channel],bitmap'
     """
     specs = options.words(codecs)
     if not specs:
@@ -82,7 +82,25 @@ def cuts(
         data = _data(run)
         net, trained = _net(run)
         found = cut_sizes(net, {one.spec: one.plugin for one in run.codecs}, data, samples)
-    sent = 0 if data is None else min(samples, len(data.test.labels))
+    _print_found(
+        run, found, names_of(net.stages), trained, 0 if data is None else min(samples, len(data.test.labels))
+    )
+    if saliency:
+        with out.status("Computing gradients ..."):
+            curve = _saliency(run, net, data, trained, samples)
+        _print_saliency(curve, names_of(net.stages))
+
+
+def _print_found(run: ResolvedRun, found: list[CutSize], names: list[str], trained: bool, sent: int) -> None:
+    """Print the cuts of a network whose samples were sent: sizes, bytes by codec, and natural bottlenecks.
+
+    Args:
+        run: that the network is of.
+        found: a size for each cut.
+        names: of the stages, where they have some.
+        trained: whether its weights are a run's.
+        sent: how many test samples were sent; 0 where the data are absent.
+    """
     weights = "its run's weights" if trained else "random weights, as no run has trained it here"
     means = (
         f"the median of {counted(sent, 'test sample')}"
@@ -92,7 +110,7 @@ def cuts(
     out.print(
         f"{run.setup.model} on {run.task.spec}: {weights}; bytes are {means}", style="bold", soft_wrap=True
     )
-    out.print(_parts(found, names_of(net.stages)))
+    out.print(_parts(found, names))
     inputs = {name: size for name, size in found[0].payloads.items() if size is not None}
     named = ", ".join(f"{SOURCES.get(name, name)} {size:,.0f} B" for name, size in inputs.items())
     out.print(
@@ -101,10 +119,6 @@ def cuts(
     )
     out.print(_payloads(found))
     _print_bottlenecks(found)
-    if saliency:
-        with out.status("Computing gradients ..."):
-            curve = _saliency(run, net, data, trained, samples)
-        _print_saliency(curve, names_of(net.stages))
 
 
 def _saliency(run: ResolvedRun, net: Net, data: Data | None, trained: bool, samples: int) -> list[float]:

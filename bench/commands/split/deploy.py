@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +18,8 @@ from bench.errors import SeesawError, counted
 from bench.plugins.names import check_names
 
 if TYPE_CHECKING:
+    from bench.kinds.split import SplitPolicy
+    from bench.plugins.plugin import Choice
     from bench.records.deployment import DeploymentRecord
     from bench.records.store import Store
     from bench.replay.deploy.deployment import Deployment
@@ -79,10 +81,9 @@ def deploy(
     check_names("split", specs)
     requests.check()
     hold_record(record)
-    if real:
-        _check_real(policy, written)
     if laid not in ("proxy", "netem") or (laid == "netem" and not real):
         raise SeesawError(f"Nothing is laid by --laid {laid!r} here. Choose proxy or netem, with --real.")
+    _check_real(policy, written, real=real)
     with out.status("Loading PyTorch ..."):
         from bench.kinds.split import SplitPolicy
         from bench.plugins.plugin import choose
@@ -95,7 +96,14 @@ def deploy(
     if real:
         print_real(deployment, store, specs[0], written.out, laid=laid, keep=written.keep)
         return
-    policies = list(chosen.values())
+    made, played = _played(deployment, store, list(chosen.values()))
+    _write(written, made, store, deployment, played)
+
+
+def _played(
+    deployment: Deployment, store: Store, policies: Sequence[Choice[SplitPolicy]]
+) -> tuple[DeploymentRecord, Mapping[str, Played]]:
+    """Let policies play a deployment, and print what came of it."""
     with out.status("Compiling ...") as status:
         deployment.compile(policies, lambda spec: status.update(f"Compiling {spec} ..."))
         begun = time.perf_counter()
@@ -106,15 +114,17 @@ def deploy(
     out.print(
         f"{counted(made.requests, 'request')} played by {counted(len(policies), 'policy', 'policies')} in {taken:.1f} s."
     )
-    _write(written, made, store, deployment, played)
+    return made, played
 
 
-def _check_real(policy: list[str] | None, written: WrittenOptions) -> None:
+def _check_real(policy: list[str] | None, written: WrittenOptions, *, real: bool) -> None:
     """Hold a real deployment to what it can do, before anything is loaded.
 
     Raises:
         SeesawError: it has no one policy, or is to be drawn.
     """
+    if not real:
+        return
     if policy is None or len(policy) != 1 or written.figures is not None:
         raise SeesawError(
             "A real deployment plays one policy, and is printed, kept with --keep, or written with --out. Give --real one --policy "

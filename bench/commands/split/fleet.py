@@ -55,7 +55,7 @@ def fleet(
     on: Annotated[
         str,
         typer.Option(
-            help="where devices are simulated: local, or 'ray[address=auto,workers=8]' with a share of them on each worker"
+            help="where devices are simulated: local, or 'ray\\[address=auto,workers=8]' with a share of them on each worker"
         ),
     ] = "local",
     out_: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,29 +23,60 @@ if TYPE_CHECKING:
 PREFERENCES = ("accuracy", "latency", "energy", "device-bytes", "sent")
 
 
+@dataclass(frozen=True)
+class LimitOptions:
+    """The options that say what an answer must keep to."""
+
+    max_latency: Annotated[
+        str | None,
+        typer.Option(help="from a request to its answer, all waiting included: 50ms, 200us, 1.5s"),
+    ] = None
+    deadline_miss: Annotated[
+        str | None, typer.Option(help="share of the requests that may take longer: 1% or 0.01; left out: 1%")
+    ] = None
+    max_device_bytes: Annotated[
+        str | None, typer.Option(help="of the packed weights on the device: 300kB, 2MiB")
+    ] = None
+    max_energy: Annotated[
+        str | None,
+        typer.Option(
+            help="of the device for a request, computing and radio: 5mJ; the profile must have watts"
+        ),
+    ] = None
+    min_accuracy: Annotated[str | None, typer.Option(help="share of right answers: 0.9 or 90%")] = None
+
+    def limits(self) -> Limits:
+        """The limits as they were written.
+
+        Raises:
+            SeesawError: one has no unit, or another's.
+        """
+        from bench.replay.plan.limits import BYTES, JOULES, SECONDS, SHARE, Limits, amount
+
+        if self.deadline_miss is not None and self.max_latency is None:
+            raise SeesawError(
+                "--deadline-miss is a share of requests that take longer than --max-latency. Give that one too."
+            )
+
+        def read(text: str | None, units: dict[str, float], option: str) -> float | None:
+            return None if text is None else amount(text, units, option)
+
+        return Limits(
+            latency=read(self.max_latency, SECONDS, "--max-latency"),
+            miss=0.01 if self.deadline_miss is None else amount(self.deadline_miss, SHARE, "--deadline-miss"),
+            device_bytes=read(self.max_device_bytes, BYTES, "--max-device-bytes"),
+            energy=read(self.max_energy, JOULES, "--max-energy"),
+            accuracy=read(self.min_accuracy, SHARE, "--min-accuracy"),
+        )
+
+
 @options.with_options
 def plan(
     *,
     task: Annotated[
         str, typer.Option(help="whose records are searched: fashion-mnist, or a board: fashion-mnist-v1")
     ] = "digits",
-    max_latency: Annotated[
-        str | None,
-        typer.Option(help="from a request to its answer, all waiting included: 50ms, 200us, 1.5s"),
-    ] = None,
-    deadline_miss: Annotated[
-        str | None, typer.Option(help="share of the requests that may take longer: 1% or 0.01; left out: 1%")
-    ] = None,
-    max_device_bytes: Annotated[
-        str | None, typer.Option(help="of the packed weights on the device: 300kB, 2MiB")
-    ] = None,
-    max_energy: Annotated[
-        str | None,
-        typer.Option(
-            help="of the device for a request, computing and radio: 5mJ; the profile must have watts"
-        ),
-    ] = None,
-    min_accuracy: Annotated[str | None, typer.Option(help="share of right answers: 0.9 or 90%")] = None,
+    within: LimitOptions,
     prefer: Annotated[
         str,
         typer.Option(
@@ -99,7 +131,7 @@ def plan(
         raise SeesawError(
             f"Nothing is best in {prefer!r}{near(prefer, PREFERENCES)} Choose {', '.join(PREFERENCES)}."
         )
-    limits = _limits(max_latency, deadline_miss, max_device_bytes, max_energy, min_accuracy)
+    limits = within.limits()
     check_names("channel", [channel])
     sides.check_names()
     folder = _folder(records, task)
@@ -134,33 +166,6 @@ def plan(
             written = ship_answer(found.found[0], store, ship)
         for path in written:
             out.print(str(path), soft_wrap=True)
-
-
-def _limits(
-    latency: str | None, miss: str | None, device_bytes: str | None, energy: str | None, accuracy: str | None
-) -> Limits:
-    """The limits as they were written.
-
-    Raises:
-        SeesawError: one has no unit, or another's.
-    """
-    from bench.replay.plan.limits import BYTES, JOULES, SECONDS, SHARE, Limits, amount
-
-    if miss is not None and latency is None:
-        raise SeesawError(
-            "--deadline-miss is a share of requests that take longer than --max-latency. Give that one too."
-        )
-
-    def read(text: str | None, units: dict[str, float], option: str) -> float | None:
-        return None if text is None else amount(text, units, option)
-
-    return Limits(
-        latency=read(latency, SECONDS, "--max-latency"),
-        miss=0.01 if miss is None else amount(miss, SHARE, "--deadline-miss"),
-        device_bytes=read(device_bytes, BYTES, "--max-device-bytes"),
-        energy=read(energy, JOULES, "--max-energy"),
-        accuracy=read(accuracy, SHARE, "--min-accuracy"),
-    )
 
 
 def _folder(records: Path, task: str) -> Path:

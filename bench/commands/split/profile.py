@@ -47,7 +47,7 @@ def profile(
         int,
         typer.Option(
             min=0,
-            help="instead of --model: time the layers of so many networks drawn at random, from which predicted[of=FOLDER] predicts others",
+            help="instead of --model: time the layers of so many networks drawn at random, from which predicted\\[of=FOLDER] predicts others",
         ),
     ] = 0,
     image: graphs.Image = graphs.IMAGE,
@@ -64,7 +64,7 @@ def profile(
     holds its graph: MACs, weights and seconds of operations, and the bytes of the tensors between them.
 
     With --layers no network of yours is timed, but layers of many kinds and sizes, once for a device. The profile
-    predicted[of=FOLDER] predicts from them what a network takes there that never ran there; the table says how far it is off.
+    predicted\\[of=FOLDER] predicts from them what a network takes there that never ran there; the table says how far it is off.
 
     Examples:
       seesaw profile --model resnet_sparse --out here.json

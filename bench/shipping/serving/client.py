@@ -97,6 +97,7 @@ class Client:
         self.trip: float | None = None
         self.rate: float | None = None
         self.seconds = self._known(cuts)
+        self._is_unknown = False  # the server has let it in
 
     def _known(self, cuts: Sequence[ShippedCut]) -> dict[int, float]:
         """The seconds of a sample behind each cut; every cut must be served as it is here."""

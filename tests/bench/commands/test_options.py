@@ -1,13 +1,16 @@
 """Options that several commands share, and how their values are read."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from bench import SeesawError
+from bench.cli import app
 from bench.commands import options
 from bench.commands.options import RunOptions, numbers, recipe, with_options, words
 from bench.machine import pick_device
@@ -92,3 +95,20 @@ def test_words_of_devices_and_values_are_those_that_are_known_later():
         RunOptions(device="gpu").check_names()
     with pytest.raises(SeesawError, match=r"There is no --values 'int4'\. Choose float32, float16, int8"):
         RunOptions(values="int4").check_names()
+
+
+def test_no_help_loses_what_stands_in_brackets():
+    """Rich reads `[density=0.5]` as markup, and shows nothing of it, unless a backslash stands before."""
+    root = get_command(app)
+    texts = {
+        f"{name}: {parameter.name}": getattr(parameter, "help", None) or ""
+        for name, command in root.commands.items()
+        for parameter in command.params
+    } | {name: command.help or "" for name, command in root.commands.items()}
+    assert len(texts) > 100
+    lost = {
+        place: found
+        for place, text in texts.items()
+        if (found := re.findall(r"(?<!\\)\[[a-z#/@][^\[]*?\]", text))
+    }
+    assert not lost

@@ -159,7 +159,7 @@ def maskable(
         cut: that parts the two, by the first stage of the server's part.
 
     Raises:
-        SeesawError: `where` names a side and the run no cut, or that side has no such layer.
+        SeesawError: the network has no such layer; or `where` names a side and the run no cut, or that side has none.
     """
     candidates = {f"stages.{name}": layer for name, layer in layers(net.stages).items()}
     first = next(iter(candidates), None)
@@ -168,6 +168,11 @@ def maskable(
     if heads:
         candidates |= {f"heads.{name}": layer for name, layer in layers(net.heads).items()}
     candidates = {name: layer for name, layer in candidates.items() if getattr(layer, "groups", 1) == 1}
+    if not candidates:
+        raise SeesawError(
+            "The network has no layer that a method makes sparse: its first convolution, grouped convolutions"
+            f"{'' if heads else ' and heads'} stay dense. Choose a network with more layers, or the method dense."
+        )
     if where is None:
         return candidates
     if cut is None:

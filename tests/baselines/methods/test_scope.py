@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from bench import Method, SeesawError, choose, hide, layers, mask_from, mask_of, maskable
+from bench import Method, Net, Sample, SeesawError, choose, hide, layers, mask_from, mask_of, maskable
 from bench.kinds.bases.predefined import Predefined
 from bench.kinds.build import assemble, untrained
 from bench.plugins.plugin import entries
@@ -170,3 +171,15 @@ def test_a_side_without_layers_is_a_sentence():
     net = of_mobilenet()
     with pytest.raises(SeesawError, match="where=device finds no layer"):
         maskable(net, where="device", cut=1)
+
+
+@pytest.mark.parametrize("spec", ["pruned", "random", "snip", "synflow", "set", "movement", "wanda"])
+def test_a_network_in_which_nothing_can_be_sparse_is_a_sentence(spec):
+    net = Net([nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten())], Sample((1, 6, 6)), 3)
+    net.hang(0, nn.Linear(32, 3))
+    assert maskable(net, heads=True)
+    method = choose(Method, spec).plugin
+    with pytest.raises(
+        SeesawError, match=r"no layer that a method makes sparse.* and heads stay dense\. Choose"
+    ):
+        method.sparse(net)

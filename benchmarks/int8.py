@@ -34,6 +34,7 @@ ROWS = {
     "mlp 784-1024-1024-10, sparse": ("mlp[widths=1024:1024]", Sample((1, 28, 28)), DEGREE),
     "resnet18, shared": ("resnet18", Sample((3, 32, 32)), SHARED),
     "resnet18, sparse": ("resnet18", Sample((3, 32, 32)), DEGREE),
+    "mobilenet, sparse": ("mobilenet", Sample((3, 32, 32)), DEGREE),
 }
 
 

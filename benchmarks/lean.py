@@ -36,6 +36,8 @@ from bench import (
     masked,
     why_no_kernels,
 )
+from bench.execution.lean.lean import products_of
+from bench.execution.lean.linear import fastest_linear
 
 SEED = type("Seed", (), {"seed": 0, "device": torch.device("cpu"), "cut": None})()
 PATTERNS = {
@@ -86,7 +88,8 @@ def layer_job(layer: nn.Linear | nn.Conv2d, x: Tensor, name: str, pattern: str, 
     dense, line = copy.deepcopy(layer), PATTERNS[pattern].format(density) + "@0"
     hide(layer, mask_from(line, layer.weight.shape), line)
     if isinstance(layer, nn.Linear):
-        packed, by = PackedLinear(layer), "native"
+        by = fastest_linear(layer, x.shape)
+        packed = PackedLinear(layer, by)
     else:
         product = fastest_product(layer, x.shape)
         packed, by = PackedConv(layer, product), type(product).__name__.lower()
@@ -128,7 +131,7 @@ def resnet18(pattern: str, density: float, batch: int) -> Job:
     back = [torch.randn(batch, 10) / batch]
     held = ExitStack()
     held.enter_context(lean_layers(nets[2], batch))
-    by = {type(m.product).__name__.lower() for m in nets[2].modules() if isinstance(m, PackedConv)}
+    by = set(products_of(nets[2]).values())
     state = sum(p.numel() for p in nets[2].parameters()) / sum(p.numel() for p in nets[0].parameters())
     runs = (step(nets[0], x, back), step(nets[1], x, back, keep=True), step(nets[2], x, back))
     return Job(f"resnet18, batch {batch}, {pattern}", *runs, ", ".join(sorted(by)), state, held)

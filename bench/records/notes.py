@@ -22,6 +22,10 @@ INPUTS = "images are scaled as the weights were trained"
 OUT_OF_ORDER = "exits slower than a deeper one"
 """The key of a record's note of exits whose times are doubted: by the number of each, that of a deeper exit that was faster."""
 
+LEAN = "products of lean training"
+"""The key of a record's note that names the product by which each layer was trained lean: of a layer that is `scattered`, time
+falls with the density in nothing but the update."""
+
 DENSE_WAYS = "dense ways"
 """The key of a record's note that lists the ways the dense network was timed in, to the last exit, when the fastest was
 chosen: each with its seconds, or with the reason why it was not timed."""

@@ -18,6 +18,7 @@ from bench.kinds.task import Data
 from bench.machine import versions
 from bench.network.net import Net
 from bench.records.mirror import Mirror
+from bench.records.notes import LEAN
 from bench.records.reading import Reading
 from bench.records.record import NEW_HEADS, EpochRow
 from bench.records.store import Trained
@@ -176,7 +177,7 @@ def train_here(
     if loaded is not None and not journal.steps:
         loaded.check(net)
     phases.add("train", journal.earlier_seconds)
-    notes = _built_notes(run, built, loaded)
+    notes = _built_notes(run, built, loaded) | ({LEAN: journal.products} if journal.products else {})
     return TrainedNet(net, budget.spent, journal.epochs, dense.reading(between + journal.work), notes)
 
 
@@ -215,6 +216,7 @@ def trained_before(run: ResolvedRun, data: Data, phases: Phases, earlier: Traine
     phases.add("train", record.seconds.get("train", 0.0))
     origin = {"created": record.created, "commit": record.commit}
     notes = _built_notes(run, built, loaded) | {"trained": record.notes.get("trained", origin)}
+    notes |= {key: record.notes[key] for key in (LEAN,) if key in record.notes}
     return TrainedNet(net, budget.spent, budget.log.epochs, record.net.get(OVERHEAD), notes)
 
 

@@ -19,6 +19,7 @@ from bench.execution.chain.tape import Call, Ref, Tape
 from bench.execution.chain.views import MOVES, SAME, moved
 from bench.execution.program.layout import ABSENT
 from bench.execution.program.program import Affine, Each, Input, Output, Program, ProgramStep
+from bench.execution.program.zeros import needed_zeros
 from bench.execution.unsupported import FAILURES, Unsupported, refused
 
 Handle = Callable[[Draft, Call], Value | Pending]
@@ -83,7 +84,8 @@ def program_of(tape: Tape, lanes: int, *, tight: bool = False, early: int = 0) -
             _give(draft, stops[call.out], call.out, straight=True)
     for number, output in list(enumerate(tape.outputs))[early:]:
         _give(draft, number, output)
-    return Program(draft.steps, draft.room, [math.prod(shape) for shape in tape.shapes], tape.shapes)
+    steps = needed_zeros(draft.steps, draft.room)
+    return Program(steps, draft.room, [math.prod(shape) for shape in tape.shapes], tape.shapes)
 
 
 def _name(layer: str, steps: Sequence[ProgramStep]) -> None:

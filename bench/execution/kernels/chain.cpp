@@ -140,6 +140,28 @@ void copy(const int32_t* list, int64_t count, float* to, const float* from) {
   }
 }
 
+// Of every segment each other float.
+void copy_even(const int32_t* list, int64_t count, float* room) {
+  Bits even;
+  SEESAW_UNROLL
+  for (int l = 0; l < kWidth; ++l) even[l] = 2 * l;
+  for (int64_t e = 0; e < count; ++e, list += 3) {
+    float* to = room + list[0];
+    if (list[1] < 0) {
+      std::fill_n(to, list[2], 0.f);
+      continue;
+    }
+    const float* from = room + list[1];
+    for (int64_t at = 0; at < list[2]; at += kWidth) {
+      Part some = __builtin_shuffle(load_part(from + 2 * at), load_part(from + 2 * at + kWidth), even);
+      if (list[2] - at >= kWidth)
+        store_part(to + at, some);
+      else
+        std::memcpy(to + at, &some, 4 * (list[2] - at));
+    }
+  }
+}
+
 float as_float(int64_t bits) {
   int32_t narrow = static_cast<int32_t>(bits);
   float x;
@@ -167,7 +189,12 @@ void block(const Step* steps, int64_t count, const Chunk* chunks, const int32_t*
           for (int64_t e = 0; e < step->count; ++e)
             std::fill_n(room + step->out + row * step->out_outer + list[2 * e], list[2 * e + 1], 0.f);
         break;
-      case kCopy: copy(list, step->count, room, room); break;
+      case kCopy:
+        if (step->places == 2)
+          copy_even(list, step->count, room);
+        else
+          copy(list, step->count, room, room);
+        break;
       case kInput:
         if (step->places)
           copy(list, step->places, room, x);

@@ -37,7 +37,7 @@ struct Step {
   int64_t outer, inner, length;                     // runs: lines, runs in a line, floats in a run
   int64_t in_outer, in_inner, out_outer, out_inner, more_outer, more_inner;  // from one to the next
   int64_t out_row, more_row;                        // from one row (channel) to the next
-  int64_t index, count, places;                     // lists of places, or of so many segments, in the index
+  int64_t index, count, places;  // lists of places, or of so many segments, in the index; of a copy: every how many-th
 };
 constexpr int64_t kFields = sizeof(Step) / sizeof(int64_t);
 enum Op { kAffine = 0, kSum = 1, kMax = 2, kZero = 3, kInput = 4, kOutput = 5, kCopy = 6 };

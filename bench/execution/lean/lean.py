@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.execution.lean.conv import PackedConv, fastest_product
-from bench.execution.lean.linear import PackedLinear
+from bench.execution.lean.linear import PackedLinear, fastest_linear
 from bench.network.layout import is_unsafe
 from bench.network.net import Net
 from bench.network.sparse.mask import Layer, layers, pattern_of
@@ -56,28 +56,38 @@ def lean_layers(net: Net, batch: int = 1) -> Iterator[dict[int, nn.Parameter]]:
 
 
 def _packed(net: Net, own: dict[str, Layer], batch: int) -> dict[str, Packed]:
-    """The replacement of each layer; convolutions with the product that is fastest for inputs like theirs."""
-    shapes = _shapes(net, {name: layer for name, layer in own.items() if not isinstance(layer, nn.Linear)})
+    """The replacement of each layer, with the product that is fastest for inputs like its own."""
+    shapes = _shapes(net, own)
     packed: dict[str, Packed] = {}
     for name, layer in own.items():
         if isinstance(layer, nn.Linear):
-            packed[name] = PackedLinear(layer).to(layer.weight.device)
+            chosen = fastest_linear(layer, (batch, *shapes[name])) if name in shapes else "native"
+            packed[name] = PackedLinear(layer, chosen).to(layer.weight.device)
         else:
             product = fastest_product(layer, (batch, *shapes[name])) if name in shapes else None
             packed[name] = PackedConv(layer, product).to(layer.weight.device)
     return packed
 
 
-def _shapes(net: Net, convolutions: dict[str, Layer]) -> dict[str, tuple[int, ...]]:
+def products_of(net: nn.Module) -> dict[str, str]:
+    """The product that computes each lean layer of a network meanwhile, by the layer's name."""
+    return {
+        name: one.product if isinstance(one, PackedLinear) else type(one.product).__name__.lower()
+        for name, one in net.named_modules()
+        if isinstance(one, Packed)
+    }
+
+
+def _shapes(net: Net, own: dict[str, Layer]) -> dict[str, tuple[int, ...]]:
     """The shape of one input of each layer, by name; without layers that the network never runs."""
-    if not convolutions:
+    if not own:
         return {}
     shapes: dict[str, tuple[int, ...]] = {}
 
     def recorder(name: str) -> Callable[[nn.Module, tuple[Tensor]], None]:
         return lambda _, inputs: shapes.update({name: tuple(inputs[0].shape[1:])})
 
-    hooks = [layer.register_forward_pre_hook(recorder(name)) for name, layer in convolutions.items()]
+    hooks = [layer.register_forward_pre_hook(recorder(name)) for name, layer in own.items()]
     training = net.training
     with torch.no_grad():
         net.eval()(net.sample.blank(device=next(net.parameters()).device))

@@ -108,10 +108,11 @@ class Encoder:
     def _each(self, step: Each) -> None:
         plain = step.sources.shape[1] == 1 and step.low == -math.inf and step.high == math.inf
         if plain and not step.largest:
-            segments = _segments(step.to, step.sources[:, 0], self.lanes)
-            if len(step.to) * self.lanes >= WORTH_COPYING * len(segments):
-                self._add(op=COPY, index=self.blobs.listed(segments), count=len(segments))
-                return
+            for every in (1, 2) if self.lanes == 1 else (1,):  # strides of 2 take every other number of a row
+                segments = _segments(step.to, step.sources[:, 0], self.lanes, every)
+                if len(step.to) * self.lanes >= WORTH_COPYING * len(segments):
+                    self._add(op=COPY, index=self.blobs.listed(segments), count=len(segments), places=every)
+                    return
         self._add(
             op=MAX if step.largest else SUM, low=_bits(step.low), high=_bits(step.high), length=self.lanes,
             index=self.blobs.listed(np.concatenate([step.to, step.sources.reshape(-1)])),
@@ -152,11 +153,13 @@ def _padded(keep: np.ndarray) -> np.ndarray:
     return np.pad(np.where(keep, -1, 0), (0, SLACK))
 
 
-def _segments(to: np.ndarray, sources: np.ndarray, lanes: int) -> np.ndarray:
-    """Segments (to, source, floats) of places that follow one another in both lists; `ABSENT` gives zeros."""
+def _segments(to: np.ndarray, sources: np.ndarray, lanes: int, every: int = 1) -> np.ndarray:
+    """Segments (to, source, floats) of places that follow one another in both lists, in that of sources every so many;
+    `ABSENT` gives zeros.
+    """
     absent = sources == ABSENT
-    step = np.where(absent[1:] & absent[:-1], lanes, np.diff(sources))
-    apart = (np.diff(to) != lanes) | (step != lanes) | (absent[1:] != absent[:-1])
+    step = np.where(absent[1:] & absent[:-1], every * lanes, np.diff(sources))
+    apart = (np.diff(to) != lanes) | (step != every * lanes) | (absent[1:] != absent[:-1])
     starts = np.concatenate([[0], np.flatnonzero(apart) + 1])
     lengths = np.diff(np.concatenate([starts, [len(to)]])) * lanes
     return np.stack([to[starts], sources[starts], lengths], 1)

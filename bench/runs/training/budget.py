@@ -13,7 +13,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
 
 from bench.errors import SeesawError
-from bench.execution.lean.lean import lean_layers
+from bench.execution.lean.lean import lean_layers, products_of
 from bench.kinds.exits import Loss
 from bench.kinds.method import Hook
 from bench.kinds.task import LentData
@@ -102,6 +102,7 @@ class Budget:
         hooked = before_step is not None or after_step is not None
         lean = lean_layers(net, self.recipe.batch) if self.lean and not hooked else nullcontext({})
         with lean as moved, laid_out(net.train()) as layout:
+            self.log.products |= products_of(net)
             start, checkpoint = self._resume(net, call, stop)
             chosen = {id(moved.get(id(parameter), parameter)) for parameter in parameters}
             for parameter in net.parameters():

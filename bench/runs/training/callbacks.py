@@ -55,6 +55,8 @@ class Log:
     """seconds trained in earlier sittings"""
     lent: float = 0.0
     """time at work within calls of `train`, in this sitting"""
+    products: dict[str, str] = field(default_factory=dict)
+    """the product that computed each lean layer, by the layer's name"""
 
     @property
     def steps(self) -> int:

@@ -73,6 +73,15 @@ def test_every_predefined_method_trains_lean_as_with_its_masks(name, product, mo
         )
 
 
+def test_the_log_names_the_product_of_every_lean_layer(fresh):
+    log = Log()
+    net = trained_lean(method_of("shared"), log)
+    lean = {name for name, _, _ in masked(net)}
+    assert lean
+    assert set(log.products) == lean
+    assert set(log.products.values()) <= set(PRODUCTS)
+
+
 @pytest.mark.parametrize("name", PREDEFINED)
 def test_what_was_trained_lean_packs_and_comes_back(name):
     net = trained_lean(method_of(name))

@@ -3,6 +3,8 @@
 Covers: bench/execution/lean/row_chunks.py
 """
 
+import json
+
 import hypothesis.strategies as st
 import pytest
 import torch
@@ -14,6 +16,7 @@ from bench.execution import native
 from bench.execution.lean import linear as packed
 from bench.execution.lean import row_chunks as chunks
 from bench.execution.lean.linear import PackedLinear
+from bench.execution.program.choices import choices
 
 built = pytest.mark.usefixtures("compiler")
 
@@ -36,10 +39,11 @@ def hidden(layer, like):
     batch=st.integers(0, 70),
     share=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
     seed=st.integers(0, 99),
+    product=st.sampled_from(packed.PRODUCTS),
 )
-def test_outputs_and_gradients_are_those_of_the_masked_layer(outputs, inputs, batch, share, seed):
+def test_outputs_and_gradients_are_those_of_the_masked_layer(outputs, inputs, batch, share, seed, product):
     layer = layer_of(outputs, inputs, share, seed)
-    small = PackedLinear(layer)
+    small = PackedLinear(layer, product)
     x, back = torch.randn(batch, inputs, requires_grad=True), torch.randn(batch, outputs)
     theirs = torch.autograd.grad(layer(x), (x, layer.weight, layer.bias), back)
     ours = torch.autograd.grad(small(x), (x, small.values, small.bias), back)
@@ -140,6 +144,37 @@ def test_a_second_derivative_is_refused_rather_than_wrong():
     (first,) = torch.autograd.grad(small(x).square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         first.square().sum().backward()
+
+
+def test_the_fastest_product_is_measured_once_and_kept_with_the_machine(fresh, monkeypatch):
+    layer = layer_of(48, 32, 0.5)
+    name = packed.fastest_linear(layer, (8, 32))
+    assert name in packed.PRODUCTS
+    (file,) = fresh.glob("forms-*.json")
+    ((kind, kept),) = json.loads(file.read_text())["forms"].items()
+    assert kept == name
+    assert kind.startswith("training linear (48, 32) (8, 32)")
+    choices.cache_clear()
+    monkeypatch.setattr(packed, "quickest", lambda *_: pytest.fail("measured again"))
+    assert packed.fastest_linear(layer, (8, 32)) == name
+
+
+def test_the_slower_product_is_left(fresh, monkeypatch):
+    layer = layer_of(48, 32, 0.5)
+    for number, name in enumerate(packed.PRODUCTS):
+        monkeypatch.setattr(packed, "quickest", lambda jobs, rounds, n=number: n)
+        assert packed.fastest_linear(layer, (8 + number, 32)) == name
+
+
+@pytest.mark.parametrize("product", packed.PRODUCTS)
+def test_what_one_product_trained_another_goes_on_with_even_by_another_pattern(product):
+    one = PackedLinear(layer_of(16, 16, 0.5, 1))
+    changed = layer_of(16, 16, 0.5, 1)
+    hide(changed, changed.weight_mask.flip(0))
+    other = PackedLinear(changed, product)
+    other.load_state_dict(one.state_dict())
+    x = torch.randn(3, 16)
+    torch.testing.assert_close(other(x), one(x))
 
 
 def test_a_state_dict_holds_its_pattern():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -21,7 +22,7 @@ PAIRED = 2048
 """Weights of a layer that are written with 16 bits each, in pairs as SMLAD takes them, at most."""
 FORMS = 4
 """Functions for known numbers of blocks and columns, at most, of either kind."""
-FULL = 0.4
+FULL = 0.3
 """The share of its weights from which on a layer is written whole, zeros and all: about as short, and faster."""
 
 
@@ -70,7 +71,8 @@ class IntSteps(Steps):
             turns = self._turns(layer, stop=period)
             self.used.add("int_means")
         else:
-            verb, fields = "affine" if single else "walks", self._index(layers)
+            run = run_of(layers) if single else 1
+            verb, fields = "affine" if single else "walks", self._index(layers, run) | {"run": run}
             turns = self._turns(layer)
             fields["values"] = self.tables.add(values_of(layers), LEVEL)
             self.used |= {"int_one", "int_row" if single else "int_walk"}
@@ -227,6 +229,15 @@ def filled(layers: list[tuple[Group, np.ndarray]]) -> list[tuple[Group, np.ndarr
     for group, places in layers:
         values[np.ix_(np.searchsorted(union, places), group.rows)] = group.values
     return [(Group(np.arange(rows), np.arange(len(union)), values), union)]
+
+
+def run_of(layers: Sequence[tuple[Group, np.ndarray]]) -> int:
+    """How many columns follow one another, always, where the rows of a layer read them in groups; else 1."""
+    if any(len(group.rows) == 1 for group, _ in layers):
+        return 1
+    breaks = [len(columns) for _, columns in layers]
+    breaks += [int(n) + 1 for _, columns in layers for n in np.flatnonzero(np.diff(columns) != 1)]
+    return max(math.gcd(*breaks), 1)
 
 
 def _alike(layers: Sequence[tuple[Group, np.ndarray]]) -> bool:

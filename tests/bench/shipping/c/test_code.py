@@ -41,6 +41,8 @@ NETWORKS = [
     ("resnet[depth=8,width=0.5,shortcut=conv]", (3, 9, 9), "dense"),
     ("vgg[depth=11,width=0.125]", (3, 32, 32), "sparse[nearest=true]"),
     ("mobilenet[width=0.25]", (3, 16, 16), "dense"),
+    ("mlp[widths=32:32]", (1, 8, 8), "block[size=4,nearest=true]"),
+    ("lenet", (1, 12, 12), "random[density=0.2]"),
 ]
 
 

@@ -22,6 +22,8 @@ PAIRED = 2048
 """Weights of a layer that are written with 16 bits each, in pairs as SMLAD takes them, at most."""
 FORMS = 4
 """Functions for known numbers of blocks and columns, at most, of either kind."""
+LONGEST = 255
+"""The longest gap that is a byte."""
 FULL = 0.3
 """The share of its weights from which on a layer is written whole, zeros and all: about as short, and faster."""
 
@@ -72,6 +74,7 @@ class IntSteps(Steps):
             self.used.add("int_means")
         else:
             run = run_of(layers) if single else 1
+            layers = [bridged(group, columns, run) for group, columns in layers]
             verb, fields = "affine" if single else "walks", self._index(layers, run) | {"run": run}
             turns = self._turns(layer)
             fields["values"] = self.tables.add(values_of(layers), LEVEL)
@@ -229,6 +232,29 @@ def filled(layers: list[tuple[Group, np.ndarray]]) -> list[tuple[Group, np.ndarr
     for group, places in layers:
         values[np.ix_(np.searchsorted(union, places), group.rows)] = group.values
     return [(Group(np.arange(rows), np.arange(len(union)), values), union)]
+
+
+def bridged(group: Group, places: np.ndarray, run: int) -> tuple[Group, np.ndarray]:
+    """A group whose runs lie so near to one another that a gap is a byte, by weights of 0 between them.
+
+    Args:
+        group: weights (K, R).
+        places: of its columns, rising, (K,).
+        run: how many columns follow one another, always.
+    """
+    gaps = np.diff(places[::run])
+    if not (gaps > LONGEST).any() or run > LONGEST // 2:
+        return group, places
+    more = [
+        np.arange(run) + place + gap * step // parts
+        for place, gap in zip(places[::run].tolist(), gaps.tolist(), strict=False)
+        for parts in [-(-gap // LONGEST)]
+        for step in range(1, parts)
+    ]
+    every = np.sort(np.concatenate([places, *more]))
+    values = np.zeros((len(every), group.values.shape[1]), group.values.dtype)
+    values[np.searchsorted(every, places)] = group.values
+    return Group(group.rows, np.arange(len(every)), values), every
 
 
 def run_of(layers: Sequence[tuple[Group, np.ndarray]]) -> int:

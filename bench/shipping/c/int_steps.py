@@ -158,10 +158,13 @@ class IntSteps(Steps):
         if len(every) > PAIRED:
             return {"values": self.tables.add(every, LEVEL), "pairs": NONE}
         pairs = np.concatenate(
-            [pairs_of(one.reshape(-1, width)) for one, width in zip(values, taps, strict=True)]
+            [
+                pairs_of(one.reshape(-1, width)) if len(one) else np.zeros(0, np.uint32)
+                for one, width in zip(values, taps, strict=True)
+            ]
         )
         single = self.tables.add(every, LEVEL, "!MODEL_PAIRS")
-        pair = self.tables.add(pairs if len(pairs) else np.zeros(1, np.uint32), WORD, "MODEL_PAIRS")
+        pair = self.tables.add(_some(pairs), WORD, "MODEL_PAIRS")
         return {"values": f"MODEL_ELSE({single}, 0)", "pairs": f"MODEL_ELSE(0, {pair})"}
 
     def _form(self, verb: str, known: set[tuple[int, int]]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -21,7 +22,9 @@ PAIRED = 2048
 """Weights of a layer that are written with 16 bits each, in pairs as SMLAD takes them, at most."""
 FORMS = 4
 """Functions for known numbers of blocks and columns, at most, of either kind."""
-FULL = 0.4
+LONGEST = 255
+"""The longest gap that is a byte."""
+FULL = 0.3
 """The share of its weights from which on a layer is written whole, zeros and all: about as short, and faster."""
 
 
@@ -70,7 +73,9 @@ class IntSteps(Steps):
             turns = self._turns(layer, stop=period)
             self.used.add("int_means")
         else:
-            verb, fields = "affine" if single else "walks", self._index(layers)
+            run = run_of(layers) if single else 1
+            layers = [bridged(group, columns, run) for group, columns in layers]
+            verb, fields = "affine" if single else "walks", self._index(layers, run) | {"run": run}
             turns = self._turns(layer)
             fields["values"] = self.tables.add(values_of(layers), LEVEL)
             self.used |= {"int_one", "int_row" if single else "int_walk"}
@@ -153,10 +158,13 @@ class IntSteps(Steps):
         if len(every) > PAIRED:
             return {"values": self.tables.add(every, LEVEL), "pairs": NONE}
         pairs = np.concatenate(
-            [pairs_of(one.reshape(-1, width)) for one, width in zip(values, taps, strict=True)]
+            [
+                pairs_of(one.reshape(-1, width)) if len(one) else np.zeros(0, np.uint32)
+                for one, width in zip(values, taps, strict=True)
+            ]
         )
         single = self.tables.add(every, LEVEL, "!MODEL_PAIRS")
-        pair = self.tables.add(pairs if len(pairs) else np.zeros(1, np.uint32), WORD, "MODEL_PAIRS")
+        pair = self.tables.add(_some(pairs), WORD, "MODEL_PAIRS")
         return {"values": f"MODEL_ELSE({single}, 0)", "pairs": f"MODEL_ELSE(0, {pair})"}
 
     def _form(self, verb: str, known: set[tuple[int, int]]) -> int:
@@ -227,6 +235,38 @@ def filled(layers: list[tuple[Group, np.ndarray]]) -> list[tuple[Group, np.ndarr
     for group, places in layers:
         values[np.ix_(np.searchsorted(union, places), group.rows)] = group.values
     return [(Group(np.arange(rows), np.arange(len(union)), values), union)]
+
+
+def bridged(group: Group, places: np.ndarray, run: int) -> tuple[Group, np.ndarray]:
+    """A group whose runs lie so near to one another that a gap is a byte, by weights of 0 between them.
+
+    Args:
+        group: weights (K, R).
+        places: of its columns, rising, (K,).
+        run: how many columns follow one another, always.
+    """
+    gaps = np.diff(places[::run])
+    if not (gaps > LONGEST).any() or run > LONGEST // 2:
+        return group, places
+    more = [
+        np.arange(run) + place + gap * step // parts
+        for place, gap in zip(places[::run].tolist(), gaps.tolist(), strict=False)
+        for parts in [-(-gap // LONGEST)]
+        for step in range(1, parts)
+    ]
+    every = np.sort(np.concatenate([places, *more]))
+    values = np.zeros((len(every), group.values.shape[1]), group.values.dtype)
+    values[np.searchsorted(every, places)] = group.values
+    return Group(group.rows, np.arange(len(every)), values), every
+
+
+def run_of(layers: Sequence[tuple[Group, np.ndarray]]) -> int:
+    """How many columns follow one another, always, where the rows of a layer read them in groups; else 1."""
+    if any(len(group.rows) == 1 for group, _ in layers):
+        return 1
+    breaks = [len(columns) for _, columns in layers]
+    breaks += [int(n) + 1 for _, columns in layers for n in np.flatnonzero(np.diff(columns) != 1)]
+    return max(math.gcd(*breaks), 1)
 
 
 def _alike(layers: Sequence[tuple[Group, np.ndarray]]) -> bool:

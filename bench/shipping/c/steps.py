@@ -78,11 +78,11 @@ class Steps:
             "high": number(step.high),
         }  # fmt: skip
 
-    def _index(self, layers: Sequence[tuple[Group, np.ndarray]]) -> Fields:
-        """Which places each group's rows read, and where these rows are."""
+    def _index(self, layers: Sequence[tuple[Group, np.ndarray]], run: int = 1) -> Fields:
+        """Which places each group's rows read, always so many in a run, and where these rows are."""
         order = np.concatenate([group.rows for group, _ in layers])
         straight = all((np.diff(places) == 1).all() for _, places in layers)
-        gaps, offsets = _gaps([places for _, places in layers])
+        gaps, offsets = _gaps([places[::run] for _, places in layers])
         narrow = int(gaps.max(initial=1)) < 256
         self.gaps |= set() if straight else {BYTE if narrow else PLACE}
         counts = {

@@ -78,11 +78,12 @@ typedef struct {
   const model_place *rows, *columns, *starts; /* of every group, or once for all (steps of 0) */
   const model_place *offsets;                 /* of every group's gaps; null: one after the other */
   const model_place *order;                   /* numbers of the rows; null: as they come */
-  const uint8_t *bytes;                       /* gaps before the columns, 0 before the first; all null: 1 */
+  const uint8_t *bytes; /* gaps before the columns, or their runs, 0 before the first; all null: columns follow one another */
   const model_place *wide;
   const model_place *window; /* the result is the largest of so many sums, so far from the first; null: it is the sum */
   const model_place *laid, *taps, *fours, *members, *blocks; /* of a layer whose columns are laid out: see model_image */
   uint32_t groups, rows_step, columns_step, starts_step, offsets_step, turns_step;
+  uint32_t run; /* columns that follow one another behind every gap, of a layer with one position */
   uint32_t repeats, apart; /* of a layer of means: see model_means */
   uint32_t hop; /* blocks from a row to the next one; 0: the rows of a group have the same */
   uint32_t form; /* of MODEL_FORMS, in which its rows are computed; 0: in none of them */

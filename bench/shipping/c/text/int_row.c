@@ -1,14 +1,22 @@
-/* The columns of a group at one position, side by side. */
-static MODEL_WITHIN void model_gather_by(int8_t *to, const int8_t *x, model_columns c, int kind) {
-  for (; c.count; c.count--) {
+/* The columns of a group at one position, run by run, side by side. */
+static MODEL_WITHIN void model_gather_by(int8_t *to, const int8_t *x, model_columns c, uint32_t run, int kind) {
+  for (; c.count; c.count -= run) {
+    uint32_t n;
     model_before(&x, &c, kind);
-    *to++ = *x;
+    for (n = 0; n < run; n++) *to++ = x[n];
   }
 }
 
-MODEL_APART static void model_gather(int8_t *to, const int8_t *x, model_columns c) {
-  if (MODEL_BYTES && c.bytes) model_gather_by(to, x, c, MODEL_BY_BYTES);
-  else if (MODEL_WIDE) model_gather_by(to, x, c, MODEL_BY_PLACES);
+/* The same for runs of every length. */
+static MODEL_WITHIN void model_gather_runs(int8_t *to, const int8_t *x, model_columns c, uint32_t run, int kind) {
+  if (run == 1) model_gather_by(to, x, c, 1, kind);
+  else if (run == 2) model_gather_by(to, x, c, 2, kind);
+  else model_gather_by(to, x, c, run, kind);
+}
+
+MODEL_APART static void model_gather(int8_t *to, const int8_t *x, model_columns c, uint32_t run) {
+  if (MODEL_BYTES && c.bytes) model_gather_runs(to, x, c, run, MODEL_BY_BYTES);
+  else if (MODEL_WIDE) model_gather_runs(to, x, c, run, MODEL_BY_PLACES);
 }
 
 /* Four rows together, in turn of the values' rows. */
@@ -60,7 +68,7 @@ MODEL_APART static void model_rows(model_arena *arena, const model_int_layer *s,
   uint32_t r, n;
   int32_t sums[4];
   if (c.bytes || c.wide) {
-    model_gather((int8_t *)arena->scratch, x, c);
+    model_gather((int8_t *)arena->scratch, x, c, s->run);
     x = (const int8_t *)arena->scratch;
   }
   for (r = 0; r + 4 <= rows; r += 4) {
@@ -83,8 +91,8 @@ static void model_affine(model_arena *arena, const model_int_layer *s) {
     c.bytes = s->bytes ? s->bytes + offset : 0;
     c.wide = s->wide ? s->wide + offset : 0;
     c.count = s->columns[group * s->columns_step];
-    next += c.count;
-    if (gapped && rows == 1)
+    next += c.count / s->run;
+    if (gapped && rows == 1 && s->run == 1)
       model_give(arena, s, model_row_of(s, row), s->out, s->more, model_one(arena->numbers + start, values, c));
     else
       model_rows(arena, s, values, row, rows, start, c);

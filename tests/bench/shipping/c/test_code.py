@@ -41,6 +41,8 @@ NETWORKS = [
     ("resnet[depth=8,width=0.5,shortcut=conv]", (3, 9, 9), "dense"),
     ("vgg[depth=11,width=0.125]", (3, 32, 32), "sparse[nearest=true]"),
     ("mobilenet[width=0.25]", (3, 16, 16), "dense"),
+    ("mlp[widths=32:32]", (1, 8, 8), "block[size=4,nearest=true]"),
+    ("lenet", (1, 12, 12), "random[density=0.2]"),
 ]
 
 
@@ -100,6 +102,35 @@ def test_int8_is_the_int8_of_python_bit_for_bit_under_sanitizers(spec, shape, me
     huge[..., 0] = torch.nan
     ours = np.frombuffer(ran(program, huge), "<f4").reshape(1, len(net.exits), -1)
     assert np.array_equal(ours.transpose(1, 0, 2), code.ints.run(huge.numpy())[0])
+
+
+def drawn(kind, weight):
+    """A mask of a convolution's weights."""
+    outputs, inputs = weight.shape[:2]
+    by_kernel = {
+        "kernels": torch.rand(outputs, inputs, 1, 1) < 0.4,
+        "shared": (torch.rand(outputs // 4, inputs, 1, 1) < 0.5).repeat_interleave(4, 0),
+        "rows": torch.rand(outputs, 1, 1, 1) < 0.5,
+        "nothing": torch.zeros(outputs, inputs, 1, 1, dtype=torch.bool),
+        "few": torch.rand(weight.shape) < 0.15,
+        "many": torch.rand(weight.shape) < 0.6,
+    }
+    return by_kernel[kind].expand_as(weight).clone()
+
+
+@pytest.mark.parametrize("kind", ["kernels", "shared", "rows", "nothing", "few", "many"])
+@pytest.mark.parametrize("pool", [nn.Identity(), nn.MaxPool2d(2), nn.MaxPool2d(3)])
+def test_int8_of_masks_of_every_kind_is_the_int8_of_python(kind, pool):
+    convs = [nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 40, 3, padding=1)]
+    for conv in convs[kind == "nothing" :]:
+        hide(conv, drawn(kind, conv.weight))
+    net = Net([nn.Sequential(convs[0], nn.ReLU(), convs[1], pool), nn.Flatten()], Sample((3, 7, 7)), 3)
+    net.hang(1, nn.Linear(net.shapes[1][0], 3))
+    x = torch.randn(4, 3, 7, 7)
+    code = code_of(net.eval().whole(), "", {}, torch.randn(16, 3, 7, 7))
+    with compiled(code, 3, ("-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all")) as host:
+        ours = np.stack([host.run(one.numpy()).logits[0] for one in x])
+    assert np.array_equal(ours, code.ints.run(x.numpy())[0][0])
 
 
 @pytest.mark.skipif(

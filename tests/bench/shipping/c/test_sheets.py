@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.execution.row_groups import Group
-from bench.shipping.c.int_steps import filled, pairs_of
+from bench.shipping.c.int_steps import LONGEST, bridged, filled, pairs_of, run_of
 from bench.shipping.c.sheets import LEAST, NUMBER, ROOM, order_of, sheets_of
 
 KERNEL = np.add.outer(np.arange(5) * 18, np.arange(5)).reshape(-1)
@@ -95,6 +95,38 @@ def test_a_layer_of_many_weights_is_written_whole():
     far = [np.array([0, 2]), np.array([7, 9, 11])[:2] + 50]
     few = [
         *zip(groups, far, strict=True),
-        (Group(np.array([2]), np.arange(0), np.zeros((0, 1), np.int8)), np.zeros(0, int)),
+        (Group(np.array([2, 3]), np.arange(0), np.zeros((0, 2), np.int8)), np.zeros(0, int)),
     ]
     assert filled(few) is few
+
+
+def test_columns_that_follow_one_another_have_one_gap_where_rows_read_them_together():
+    def groups(*columns, rows=2):
+        return [
+            (Group(np.arange(rows), np.arange(len(one)), np.ones((len(one), rows), np.int8)), one)
+            for one in columns
+        ]
+
+    pairs = [np.array([0, 1, 6, 7, 8, 9]), np.array([2, 3])]
+    assert run_of(groups(*pairs)) == 2
+    assert run_of(groups(*pairs, rows=1)) == 1
+    assert run_of(groups(np.array([0, 1, 2, 5]))) == 1
+    assert run_of(groups(np.zeros(0, int))) == 1
+
+
+@pytest.mark.parametrize(
+    ("places", "run"), [([0, 1, 600, 601, 856, 857], 2), ([3, 258, 514, 2000], 1), ([4, 5, 6, 7], 4)]
+)
+def test_long_gaps_are_bridged_by_weights_of_zero(places, run):
+    places = np.array(places)
+    group = Group(
+        np.arange(2), np.arange(len(places)), np.arange(2 * len(places)).reshape(-1, 2).astype(np.int8) + 1
+    )
+    whole, every = bridged(group, places, run)
+    assert np.diff(every[::run]).max(initial=0) <= LONGEST
+    assert (every.reshape(-1, run) == every[::run, None] + np.arange(run)).all()
+    at = np.isin(every, places)
+    assert every[at].tolist() == places.tolist()
+    assert np.array_equal(whole.values[at], group.values)
+    assert not whole.values[~at].any()
+    assert len(every) <= len(places) + run * (places[-1] // LONGEST)

@@ -61,7 +61,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class LentData:
-    """The data that methods and exits plans are lent: the train split alone, in memory that holds nothing else.
+    """The data that methods and exits plans are lent: the train split alone, in memory that holds nothing else, or read row by row.
 
     Attributes:
         train: samples for the weights.
@@ -104,10 +104,10 @@ class Data:
 
 
 def _alone(tensor: Tensor) -> Tensor:
-    """A tensor in memory of its own; one that is not in memory stays where it is."""
-    if isinstance(tensor, Stored) or tensor.untyped_storage().nbytes() <= tensor.nbytes:
-        return tensor
-    return tensor.clone()
+    """A tensor in memory of its own; one that is not in memory stays where it is, and gives no other rows than its own."""
+    if isinstance(tensor, Stored):
+        return tensor.alone()
+    return tensor if tensor.untyped_storage().nbytes() <= tensor.nbytes else tensor.clone()
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def data_of(task: Task, inputs: Preprocessing | None, root: Path, seed: int) -> 
 def hold_out(split: Split, count: int, seed: int = 0) -> tuple[Split, Split]:
     """Part a split into the rest and `count` samples drawn at random; the draw depends on `seed` alone."""
     if not 0 < count < len(split.labels):
-        mend = "Ask for fewer" if count > 1 else "Give the task more samples" if count else "Ask for more"
+        mend = {0: "Ask for more", 1: "Give the task more samples"}.get(count, "Ask for fewer")
         raise SeesawError(
             f"{counted(count, 'sample')} cannot be held out of {len(split.labels)}, of which some must be left. {mend}."
         )

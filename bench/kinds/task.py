@@ -61,7 +61,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class LentData:
-    """The data that methods and exits plans are lent: the train split alone, in memory that holds nothing else.
+    """The data that methods and exits plans are lent: the train split alone, in memory that holds nothing else, or read row by row.
 
     Attributes:
         train: samples for the weights.
@@ -104,10 +104,10 @@ class Data:
 
 
 def _alone(tensor: Tensor) -> Tensor:
-    """A tensor in memory of its own; one that is not in memory stays where it is."""
-    if isinstance(tensor, Stored) or tensor.untyped_storage().nbytes() <= tensor.nbytes:
-        return tensor
-    return tensor.clone()
+    """A tensor in memory of its own; one that is not in memory stays where it is, and gives no other rows than its own."""
+    if isinstance(tensor, Stored):
+        return tensor.alone()
+    return tensor if tensor.untyped_storage().nbytes() <= tensor.nbytes else tensor.clone()
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def warnings(record: Record) -> Iterator[str]:
     """Sentences on what a reader would otherwise miss: faults of the network, times that are in no ranking."""
     for name in NOTES:
         if name in record.notes:
-            yield f"Note, {name}: {record.notes[name]}"
+            yield f"Note, {name}: {_words(record.notes[name])}"
     slower = record.notes.get(OUT_OF_ORDER, {})
     for number, deeper in slower.items():
         yield (
@@ -67,6 +67,16 @@ def warnings(record: Record) -> Iterator[str]:
             f"~ Other programs had the processor in {unreliable} of {len(timings)} timings; these are in no ranking. "
             "Measure again in a quieter hour: the same command with --measure."
         )
+
+
+def _words(value: object) -> str:
+    """A note's value for people to read: what it counts, without what stands inside that."""
+    if isinstance(value, dict):
+        inner = [(key, one) for key, one in value.items() if not isinstance(one, (dict, list))]
+        return ", ".join(
+            f"{key} {big(one) if isinstance(one, (int, float)) and one >= 1 else one}" for key, one in inner
+        )
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _exits_table(record: Record, parent: Record | None) -> Table:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench import Split, Stored, hold_out, kept, random_subset
+from bench import Data, Scale, Split, Stored, hold_out, kept, random_subset
 from bench.errors import SeesawError
 from bench.kinds.task import LentData
 
@@ -77,3 +77,24 @@ def test_a_killed_writers_draft_is_no_file_and_goes(tmp_path, monkeypatch):
     assert sorted(one.suffix for one in (tmp_path / "inputs").iterdir()) == ["", ".u8"] or not list(
         (tmp_path / "inputs").glob("*.part")
     )
+
+
+def test_what_is_lent_of_stored_inputs_reads_no_rows_but_its_own():
+    asked = []
+
+    def read(places):
+        asked.extend(places.tolist())
+        return places.to(torch.uint8).reshape(-1, 1, 1, 1)
+
+    whole = Stored((1, 1, 1), read, torch.arange(9))
+    parts = [
+        Split(whole.at(torch.tensor(rows)), torch.tensor([0, 1, 0]))
+        for rows in ([8, 2, 4], [0, 1, 3], [5, 6, 7])
+    ]
+    lent = Data(*parts, Scale((0.5,), (0.25,))).lent.train.inputs
+    assert lent[:].flatten().tolist() == [8, 2, 4]
+    assert lent[torch.tensor([2, 0])].flatten().tolist() == [4, 8]
+    assert lent.read(torch.arange(3)).flatten().tolist() == [8, 2, 4]
+    with pytest.raises(IndexError):
+        lent.read(torch.tensor([5]))
+    assert {*asked} == {8, 2, 4}

@@ -55,7 +55,7 @@ def test_a_network_of_many_exits_shows_some_of_them_from_the_first_to_the_last(m
 def test_notes_of_faults_are_shown(made):
     record = made(0)
     notes = record.notes | {"disconnected layers": ["stages.1"]}
-    assert "Note, disconnected layers: ['stages.1']" in screen(record.model_copy(update={"notes": notes}))
+    assert "Note, disconnected layers: stages.1" in screen(record.model_copy(update={"notes": notes}))
 
 
 def test_an_exit_that_is_slower_than_a_deeper_one_is_named_and_no_other_program_is_blamed(made):
@@ -75,3 +75,16 @@ def test_a_ratio_to_an_engine_is_shown_in_place_of_the_older_one_and_says_so(mad
     assert "(4.00 x" not in screen(new)
     assert "Times in brackets: over the fastest dense way here (Quick 1.0)." in screen(new)
     assert "Times in brackets" not in screen(old)
+
+
+def test_a_note_of_several_values_is_in_words_and_in_one_line(made):
+    record = made()
+    note = {
+        "torch.utils.flop_counter on meta": 416_416.0,
+        "fvcore": 467_664.0,
+        "share": 0.1231,
+        "unknown to fvcore": {"aten::add": 35},
+    }
+    shown = screen(record.model_copy(update={"notes": record.notes | {"counters differ": note}}))
+    line = "Note, counters differ: torch.utils.flop_counter on meta 416 k, fvcore 468 k, share 0.1231"
+    assert line in shown.splitlines()

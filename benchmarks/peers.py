@@ -327,7 +327,7 @@ class Rooflines:
     def seconds(self, net: Net, batch: int) -> tuple[float, float]:
         """The least time of the packed network in float32 and in int8: products, or weights and inputs that must be read.
 
-        A number of an index counts as a byte to a weight where rows have places of their own, and as none where 16 share them.
+        Lists of places are left out, which a free pattern must read beside its weights.
         """
         products, weights = macs(net) * batch, parameters(net)
         near = self.cache if weights * 4 < 1 << 20 else self.memory

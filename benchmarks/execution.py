@@ -1,6 +1,9 @@
 """Sparse networks on the clock: packed execution and training against dense PyTorch, interleaved in one process.
 
     python benchmarks/execution.py [--threads 1,2] [--rounds 30] > benchmarks/execution.md
+    python benchmarks/execution.py --peers [--deepsparse /path/to/python] [--only mlp] > benchmarks/peers.md
+
+With `--peers` whole networks stand beside ONNX Runtime (float32 and int8), OpenVINO and DeepSparse (`peers.py`) instead.
 
 Dense is the faster of `F.linear` and its feature-major form for a layer, and of PyTorch's two layouts of images for a
 network. "Of that, sparsity" is the dense network as chains over the sparse one as chains: what chains alone gain is the rest.
@@ -25,6 +28,7 @@ from rich.table import Table
 from torch import nn
 
 from bench import chain_of, conditions, hide, mask_from, pack, why_no_kernels
+from bench.execution.native import classes
 
 CACHED = 1 << 20
 """Bytes that are taken to stay in a core's cache."""
@@ -118,6 +122,36 @@ def tell(console: Console, table: Table) -> None:
     print("\n".join(line.rstrip() for line in told.get().splitlines()))
 
 
+def beside_peers(args: argparse.Namespace) -> None:
+    """Print the tables of networks beside engines."""
+    import peers
+
+    if (reason := why_no_kernels()) is not None:
+        raise SystemExit(f"There are no native kernels: {reason}.")
+    if not any(args.only in f"{row.name}, batch {row.batch}" for row in peers.ROWS):
+        names = "; ".join(f"{row.name}, batch {row.batch}" for row in peers.ROWS)
+        raise SystemExit(f"No row's name holds {args.only!r}; the rows are: {names}.")
+    here, native = conditions(torch.device("cpu")), classes()
+    print(
+        f"# {date.today()}, {here['processor']}, torch {torch.__version__}: beside other engines\n\n"
+        f"By `{' '.join(['python benchmarks/execution.py', *sys.argv[1:]])}`. Kernels: {getattr(native, 'vectors', '')}, int8 by "
+        f"{getattr(native, 'whole_by', '')}. A peer's time over ours, of the processor / of the wall, and the target; float32 "
+        "beside our float32, int8 beside the faster of ours. Limits: our time over the roofline's."
+    )
+    console = Console(width=220)
+    for threads in map(int, args.threads.split(",")):
+        torch.set_num_threads(threads)
+        top = ceilings()
+        limits = peers.rooflines(top.macs, top.cache, top.memory)
+        print(
+            f"\n## Threads: {threads}\n\n{limits.floats / 1e9:.0f} GMAC/s in float32, {limits.whole / 1e9:.0f} GMAC/s in int8, "
+            f"{top.cache / 1e9:.0f} GB/s cache, {top.memory / 1e9:.0f} GB/s memory\n"
+        )
+        table, missing = peers.table_of(limits, threads, args.rounds, 0.125, args.only, args.deepsparse)
+        tell(console, table)
+        print("".join(f"\n* {line}" for line in missing))
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(
@@ -126,7 +160,12 @@ def main() -> None:
     parser.add_argument("--threads", default="1,2", help="numbers of threads, one table each")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--only", default="", help="part of the names of jobs")
+    parser.add_argument("--peers", action="store_true", help="networks beside the engines that are installed")
+    parser.add_argument("--deepsparse", help="with --peers: the Python of an environment that has DeepSparse")
     args = parser.parse_args()
+    if args.peers:
+        beside_peers(args)
+        return
     if not any(args.only in name for name in JOBS):
         parser.error(f"no job's name holds {args.only!r}; the jobs are: {'; '.join(JOBS)}")
     console = Console(width=170)

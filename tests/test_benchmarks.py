@@ -10,7 +10,7 @@ import pytest
 from bench import why_no_kernels
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.stem != "jobs")
+SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.stem not in ("jobs", "peers"))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -43,3 +43,23 @@ def test_a_name_of_no_job_is_refused_before_anything_is_built():
     done = subprocess.run(words, check=False, capture_output=True, text=True)
     assert done.returncode == 2
     assert "no job's name holds 'nonsense'" in done.stderr
+
+
+def test_a_peer_is_held_against_ours_round_by_round_and_float32_against_float32(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    peers = importlib.import_module("peers")
+    taken = {"float32": [(2.0, 4.0)] * 3, "int8": [(1.0, 1.0)] * 3, "OpenVINO": [(4.0, 4.0)] * 3}
+    taken["ONNX Runtime int8"] = [(3.0, 2.0)] * 3
+    median = {"float32": 4.0, "int8": 1.0}
+    assert peers._over(taken, median, "OpenVINO", 2.5) == "2.0 / 1.0 (2.5 missed)"
+    assert peers._over(taken, median, "ONNX Runtime int8", 2.5) == "3.0 / 2.0 (2.5)"
+    assert peers._over(taken, median, "DeepSparse", 1) == "-"
+    timed = peers.Timed(calls={"a": [lambda: (2.0, 2.0), lambda: (1.0, 3.0)]})
+    assert peers.in_turn(timed, 2) == {"a": [(1.0, 3.0)] * 2}
+
+
+def test_a_row_of_no_network_is_refused_before_anything_is_built():
+    words = [sys.executable, FOLDER / "execution.py", "--peers", "--only", "nonsense"]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "No row's name holds 'nonsense'" in done.stderr

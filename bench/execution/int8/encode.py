@@ -30,7 +30,7 @@ FIELDS = (
     "inner", "length", "in_outer", "in_inner", "out_outer", "out_inner", "more_outer", "more_inner", "out_row", "more_row",
     "index", "count", "places", "scale",
 )  # fmt: skip
-"""Fields of a step, in the order of `WholeStep` in kernels/whole.cpp."""
+"""Fields of a step, in the order of `WholeStep` in kernels/whole_steps.h."""
 WEIGHTED, ADDED, LARGEST, CLEARED, TAKEN, GIVEN = range(6)
 SLACK = 8 * LANES
 """Levels after the last place, for vectors that begin within it."""

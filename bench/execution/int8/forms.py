@@ -11,7 +11,7 @@ from bench.execution.int8.windows import sheet_of
 from bench.execution.program.choices import choices, kind, quickest
 
 ALONG, ACROSS, AMONG = range(3)
-"""In the order of `WholeForm` in kernels/whole.cpp: along the runs of a layer; 16 rows of a group side by side; 16 rows side by
+"""In the order of `WholeForm` in kernels/whole_steps.h: along the runs of a layer; 16 rows of a group side by side; 16 rows side by
 side that read places of their own."""
 NAMES = ("along", "across", "among")
 SHARED = 16

@@ -2,50 +2,18 @@
 
 #include "whole.h"
 
-
 #include <array>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "among.h"
+#include "whole_steps.h"
 #include "shares.h"
 #include "tensors.h"
 
 namespace seesaw {
 namespace {
-
-// Rows of a layer that read the same places, every list of which is filled up to whole fours; of the form `among`, 16 rows whose
-// `places` are steps.
-struct WholeChunk {
-  int32_t places, rows, place, value, row, slot;  // slot: where its biases, factors and scales begin
-};
-
-// One instruction. encode.py of bench/execution/int8 writes the fields in this order, `in` as `source`; places count
-// levels.
-struct WholeStep {
-  int64_t op, form;
-  int64_t chunk, chunks, work;
-  int64_t start, shift, low, span, more_factor;  // how sums become levels
-  int64_t output;                                // the number of the exit whose logits it gives; -1 for levels
-  int64_t out, more;                             // where each begins; more may be -1
-  int64_t outer, inner, length;                  // runs: lines, runs in a line, levels in a run
-  int64_t in_outer, in_inner, out_outer, out_inner, more_outer, more_inner;  // from one to the next
-  int64_t out_row, more_row;                     // from one row (channel) to the next
-  int64_t index, count, places;  // lists of places in the index; of the form `among`: where its channels begin, how many
-                                 // they are, and the pixels of its sheet
-  int64_t scale;  // of the form `among`: where the index lists how far each position of a line lies in the sheet; else bits of a float, of an input or a feature; of a sum, where its factors begin in the index
-};
-constexpr int64_t kWholeFields = sizeof(WholeStep) / sizeof(int64_t);
-enum WholeOp { kWeighted = 0, kAdded = 1, kLargest = 2, kCleared = 3, kTaken = 4, kGiven = 5 };
-enum WholeForm { kOfRuns = 0, kAcross = 1, kAmong = 2 };
-
-struct Blobs {
-  const int32_t* index;
-  const int8_t* values;
-  const int32_t *biases, *factors;
-  const float* scales;
-};
 
 float float_of(int64_t bits) {
   int32_t narrow = static_cast<int32_t>(bits);
@@ -77,13 +45,6 @@ void levels_of(const float* x, int64_t count, float inverse, int8_t* to) {
   some(last, levels);
   std::copy_n(levels, count - e, to + e);
 }
-
-// Where results go: levels, or the logits of an exit.
-struct Target {
-  int8_t* levels;
-  float* logits;  // of the block's first sample; null for levels
-  int64_t classes, samples;
-};
 
 template <int R>
 void along_runs(const WholeStep& s, const WholeChunk& c, const Blobs& b, int8_t* room, const Target& to) {
@@ -196,91 +157,6 @@ void across(const WholeStep& s, const WholeChunk* begin, const WholeChunk* end, 
     else
       across_rows<4>(s, *c, b, read.data(), room, to);
   }
-}
-
-int64_t filled_up(int64_t channels) { return (channels + kLanes - 1) / kLanes * kLanes; }
-
-// The sheet of a layer, with the levels' offset: `places` pixels of every sample, each filled up to whole sixteens of channels.
-void lay_out(const WholeStep& s, const Blobs& b, const int8_t* room, int64_t samples, int8_t* sheet) {
-  const int32_t* from = b.index + s.index;
-  const int64_t length = s.places * samples, wide = filled_up(s.count);
-  const int8_t off = kOffset ? -128 : 0;
-  if (length == 1) {
-    for (int64_t c = 0; c < s.count; ++c) sheet[c] = room[from[c]] ^ off;
-    return;
-  }
-  alignas(64) const int8_t none[kLanes] = {};
-  alignas(64) int8_t turned[kLanes][kLanes];
-  const int8_t* rows[kLanes];
-  for (int64_t at = 0; at < length; at += kLanes) {
-    int8_t* to[kLanes];
-    const int64_t some = std::min<int64_t>(kLanes, length - at);
-    for (int64_t n = 0; n < some; ++n)  // places follow one another pixel by pixel, the samples of one side by side
-      to[n] = sheet + ((at + n) % samples * s.places + (at + n) / samples) * wide;
-    for (int64_t c = 0; c < s.count; c += kLanes) {
-      for (int64_t n = 0; n < kLanes; ++n) rows[n] = c + n < s.count ? room + from[c + n] + at : none;
-      turn_levels(rows, turned);
-      for (int64_t n = 0; n < some; ++n) {
-        for (int m = 0; m < kLanes; ++m) turned[n][m] ^= off;
-        std::memcpy(to[n] + c, turned[n], kLanes);
-      }
-    }
-  }
-}
-
-// 16 rows of the form `among`, at all positions.
-void among_rows(const WholeStep& s, const WholeChunk& c, const Blobs& b, const int8_t* sheet, const int8_t* room,
-                const Target& to) {
-  const int32_t *place = b.index + c.place, *row = b.index + c.row, *line = b.index + s.scale;
-  const int32_t* bias = b.biases + c.slot;
-  const int8_t* value = b.values + c.value;
-  const Rescale rescale{s.start, s.shift, s.low, s.span, s.more_factor};
-  const Sums factor = load_sums(b.factors + c.slot);
-  const int64_t wide = s.inner * s.length;
-  alignas(64) const int8_t none[kLanes] = {};
-  for (int64_t outer = 0; outer < s.outer; ++outer)
-    for (int64_t at = 0; at < wide; at += kLanes) {
-      const int64_t some = std::min<int64_t>(kLanes, wide - at);
-      const int8_t* from[kLanes];
-      for (int64_t n = 0; n < some; ++n) from[n] = sheet + outer * s.in_outer + line[at + n];
-      Sums sums[kLanes];
-      int64_t n = 0;
-      for (; n + kAtOnce <= some; n += kAtOnce) among<kAtOnce, 1>(value, place, c.places, from + n, bias, sums + n);
-      if constexpr (kAtOnce > 4)
-        for (; n + 4 <= some; n += 4) among<4, 2>(value, place, c.places, from + n, bias, sums + n);
-      for (; n < some; ++n) among<1, 4>(value, place, c.places, from + n, bias, sums + n);
-      if (to.logits) {
-        alignas(64) int32_t numbers[kLanes];
-        for (n = 0; n < std::min(some, to.samples - at); ++n) {
-          store_sums(numbers, sums[n]);
-          for (int r = 0; r < c.rows; ++r)
-            to.logits[(at + n) * to.classes + row[r]] = static_cast<float>(numbers[r]) * b.scales[c.slot + r];
-        }
-        continue;
-      }
-      const int8_t* rows[kLanes];
-      alignas(64) int8_t levels[kLanes][kLanes], added[kLanes][kLanes], turned[kLanes][kLanes];
-      if (s.more >= 0) {
-        const int8_t* more = room + s.more + outer * s.more_outer + at;
-        for (int r = 0; r < kLanes; ++r) rows[r] = r < c.rows ? more + row[r] * s.more_row : none;
-        turn_levels(rows, added);
-      }
-      for (n = 0; n < some; ++n)
-        store_levels(levels[n], sums[n], factor, s.more < 0 ? nullptr : added[n], rescale);
-      int8_t* own = to.levels + s.out + outer * s.out_outer + at;
-      if (some == 1) {
-        for (int r = 0; r < c.rows; ++r) own[row[r] * s.out_row] = levels[0][r];
-        continue;
-      }
-      for (n = 0; n < kLanes; ++n) rows[n] = n < some ? levels[n] : none;
-      turn_levels(rows, turned);
-      for (int r = 0; r < c.rows; ++r) {
-        if (some == kLanes)
-          std::memcpy(own + row[r] * s.out_row, turned[r], kLanes);
-        else
-          std::memcpy(own + row[r] * s.out_row, turned[r], some);
-      }
-    }
 }
 
 void weighted(const WholeStep& s, const WholeChunk* chunks, const Blobs& b, int64_t width, int8_t* room, int8_t* sheet,

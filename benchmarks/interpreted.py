@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -177,10 +178,15 @@ def main() -> None:
     if options.run:
         run(options.run)
         return
-    from importlib.metadata import version
-
+    try:
+        release = version("tflite-micro")
+    except PackageNotFoundError:
+        print(
+            "TensorFlow Lite Micro is not here, so nothing is measured. Install it: pip install tflite-micro."
+        )
+        return
     lines = [
-        f"tflite-micro {version('tflite-micro')} on x86-64, dense int8, no early exits.\n",
+        f"tflite-micro {release} on x86-64, dense int8, no early exits.\n",
         "| network | model | arena | of it activations |",
         "|---|---|---|---|",
     ]

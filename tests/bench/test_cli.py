@@ -192,16 +192,20 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     """A real interrupt while it trains; Lightning would make an exit of its own of it."""
     words = ["run", "--task", "digits", "--model", "resnet", "--threads", "1", "--epochs", "500"]
     environment = {**os.environ, "WANDB_MODE": "disabled"}
-    command = [sys.executable, "-m", "bench", *words]
-    interruptible = {
-        "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-    }  # a job behind a shell ignores it
+    interruptible = (  # a job behind a shell ignores the signal; set here, since code between fork and exec may meet locks
+        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "runpy.run_module('bench', run_name='__main__', alter_sys=True)"
+    )
     process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, **interruptible
+        [sys.executable, "-c", interruptible, *words],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         while not list(tmp_path.glob("runs/*/*/seed0/checkpoints/*.safetensors")):
-            assert process.poll() is None
+            assert process.poll() is None, process.communicate()[1]
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         err = process.communicate(timeout=60)[1]

@@ -101,6 +101,7 @@ def compare(
         every_seed,
     )
     runs = [ResolvedRun.of(cell) for cell in cells]
+    run_options.hold_cut(runs)
     done = [run for run in runs if run.is_done and is_record(run.path)]
     left = runs if measure else [run for run in runs if run not in done]
     out.print(

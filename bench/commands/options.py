@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
@@ -23,7 +23,7 @@ from bench.records.setup import Recipe, calibrated_share
 from bench.runs import defaults
 
 if TYPE_CHECKING:
-    from bench.runs.request import RunRequest
+    from bench.runs.request import ResolvedRun, RunRequest
 
 IS_SEEN = sys.stdout is not None and sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison]: it may be closed
 out = PlainConsole(width=None if IS_SEEN or "COLUMNS" in os.environ else 100)
@@ -247,6 +247,19 @@ class RunOptions(TrainOptions):
         calibrated_share(self.calibrate)
         for kind, option in (("policy", "policies"), ("codec", "codecs"), ("meter", "meters")):
             check_names(kind, lists[option])
+
+    def hold_cut(self, runs: Sequence[ResolvedRun]) -> None:
+        """See that a cut, where one is named, is of use to a method.
+
+        Raises:
+            SeesawError: no method of these runs makes one side of a cut sparse.
+        """
+        if self.cut is not None and all(run.setup.cut is None for run in runs):
+            methods = ", ".join(dict.fromkeys(run.method.spec for run in runs))
+            raise SeesawError(
+                f"--cut {self.cut} changes nothing: it is for methods that make one side of a cut sparse, and here is {methods}. "
+                "Write METHOD[where=device] or METHOD[where=server]; or leave it out, since every cut is measured anyway."
+            )
 
     def request(self, model: str, **more: Any) -> RunRequest:
         """The request of one run of a model; `more` are other fields of it, such as the seed."""

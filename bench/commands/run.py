@@ -67,6 +67,7 @@ def run(
         one = ResolvedRun.of(
             run_options.request(model, seed=seed, weights=weights, timing_threads=threads or 1)
         )
+        run_options.hold_cut([one])
         if node := Node.of(one.layout).number:
             out.print(f"{one.title}: node {node} trains along; node 0 measures, and writes the record.")
             from bench.runs.run import follow

@@ -90,6 +90,8 @@ def test_several_seeds_write_a_record_each(seesaw, tmp_path):
         (["run", "--task", "folder[path=nowhere]"], "is no folder"),
         (["run", "--seeds", "a,b"], "whole numbers"),
         (["run", "--set", "lr"], "key=value"),
+        (["run", "--task", "blobs", "--model", "mlp_pruned", "--cut", "99"], "--cut 99 changes nothing"),
+        (["compare", "--task", "blobs", "--methods", "dense", "--cut", "1"], "--cut 1 changes nothing"),
         (
             ["run", "--task", "blobs", "--policies", "splitee"],
             "seesaw replay --trace FOLDER --policy 'splitee'",

@@ -42,7 +42,7 @@ Call = Callable[[], tuple[float, float]]
 
 @dataclass(frozen=True)
 class Row:
-    """A network, and what issue 24 gives as its peers' times over ours on a processor of AVX2, in the order of `PEERS`."""
+    """A network, and its peers' times over ours that are to be reached, from a trial on a processor of AVX2, in the order of `PEERS`."""
 
     name: str
     spec: str

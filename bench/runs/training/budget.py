@@ -46,6 +46,7 @@ class Budget:
         parameters: names of those that train; all where left out.
         clock: of the time at work; the device's (`work_clock`) where left out.
         world: the processes that train; this one alone where left out.
+        counted: whether the multiply-accumulates of its steps are counted, for the log.
 
     Raises:
         SeesawError: a step's samples cannot be shared alike among the processes and parts of the world's layout.
@@ -66,6 +67,7 @@ class Budget:
         parameters: Iterable[str] | None = None,
         clock: Callable[[], float] | None = None,
         world: World | None = None,
+        counted: bool = True,
     ) -> None:
         batch = min(recipe.batch, len(data.train.labels))
         self.world = world or World()
@@ -76,7 +78,7 @@ class Budget:
         self.per_epoch = len(data.train.labels) // batch
         self.steps = recipe.epochs * self.per_epoch if steps is None else steps
         self.at = 0
-        self._loss = loss
+        self._loss, self._counted = loss, counted
         self._trained = None if parameters is None else frozenset(parameters)
         self._moments: Moments = {}
 
@@ -97,7 +99,7 @@ class Budget:
         self.world.agree(net)
         named = net.named_parameters()
         parameters = [p for name, p in named if self._trained is None or name in self._trained]
-        cost = StepCost(net, parameters)
+        cost = StepCost(net, parameters) if self._counted else None
         hooks = Hooks(before_step, after_step, self.world)
         hooked = before_step is not None or after_step is not None
         lean = lean_layers(net, self.recipe.batch) if self.lean and not hooked else nullcontext({})

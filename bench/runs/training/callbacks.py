@@ -145,9 +145,9 @@ class Masks(StepCallback):
 
 
 class MacsCount(StepCallback):
-    """Counts the multiply-accumulates of an epoch's steps, with the masks as they stand at each."""
+    """Counts the multiply-accumulates of an epoch's steps, with the masks as they stand at each; none without their cost."""
 
-    def __init__(self, cost: StepCost, masks: Masks) -> None:
+    def __init__(self, cost: StepCost | None, masks: Masks) -> None:
         self.cost, self.masks = cost, masks
         self.macs, self.changes = 0.0, -1
         self.by_shape: dict[tuple[int, ...], float] = {}
@@ -158,6 +158,8 @@ class MacsCount(StepCallback):
 
     def before_update(self, step: Step, done: Pass) -> None:
         """Add the step's multiply-accumulates."""
+        if self.cost is None:
+            return
         samples, shape = len(done.inputs), tuple(done.inputs.shape[1:])
         if step.dense_gradients:
             self.macs += self.cost.at(shape).beyond(step.dense_gradients) * samples

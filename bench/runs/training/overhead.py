@@ -51,7 +51,7 @@ class Overhead:
         loss, clock = self.exits.loss, whole.clock
         part = Budget(
             whole.data, whole.recipe, loss, whole.seed, whole.device, log, steps=count, clock=clock,
-            world=whole.world,
+            world=whole.world, counted=False,
         )  # fmt: skip
         self.exits.fit(net, part, Method())
         return log.work / log.steps

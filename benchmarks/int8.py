@@ -46,7 +46,9 @@ def built(spec: str, sample: Sample) -> Net:
     return net.eval()
 
 
-class _Logits(nn.Module):
+class Logits(nn.Module):
+    """The logits of a network's last exit alone."""
+
     def __init__(self, net: Net) -> None:
         super().__init__()
         self.net = net
@@ -69,7 +71,7 @@ def engine(net: Net, x: Tensor, calibration: Tensor, threads: int, *, int8: bool
 
     with tempfile.TemporaryDirectory() as folder:
         path, whole = Path(folder) / "dense.onnx", Path(folder) / "int8.onnx"
-        torch.onnx.export(_Logits(net).eval(), (x,), str(path), dynamo=False, input_names=["x"])
+        torch.onnx.export(Logits(net).eval(), (x,), str(path), dynamo=False, input_names=["x"])
         if int8:
             quantize_static(
                 path, whole, Samples(), QuantFormat.QDQ, per_channel=True, activation_type=QuantType.QUInt8,

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from int8 import built
+from int8 import Logits, built
 from jobs import DEGREE, SEED, SHARED, chains, macs, off
 from rich import box
 from rich.table import Table
@@ -97,21 +97,12 @@ def here(run: Callable[[], object]) -> Call:
     return call
 
 
-class _Logits(nn.Module):
-    def __init__(self, net: Net) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net(x)[-1]
-
-
 def exported(net: Net, x: Tensor, path: Path, opset: int = 17) -> Path:
     """A network as ONNX, for batches like x."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _Logits(net).eval(), (x,), str(path), dynamo=False, input_names=["x"], opset_version=opset
+            Logits(net).eval(), (x,), str(path), dynamo=False, input_names=["x"], opset_version=opset
         )
     return path
 

@@ -25,7 +25,7 @@ from int8 import Logits, built
 from jobs import DEGREE, SEED, SHARED, chains, macs, off
 from rich import box
 from rich.table import Table
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench import Method, Net, Sample, block_widths, choose, hide, layers, parameters
 from bench.execution.int8.chain import int_chained, quantised_part

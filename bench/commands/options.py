@@ -115,6 +115,8 @@ Deterministic = Annotated[
 
 DEVICES, VALUES = ("auto", "cpu", "cuda", "mps"), ("float32", "float16", "int8")
 """The words that `pick_device` and `value_type` know, to be checked before PyTorch is loaded."""
+FORMS = ("dense", "bitmap", "indexed", "delta", "cyclic", "periodic", "pattern", "mixed")
+"""The formats of packed weights, likewise."""
 LAYOUT = ("devices", "nodes", "strategy", "precision", "compile", "accumulate")
 """The options that say how a training is laid over devices."""
 RUNS, DATA = Path("runs"), Path("data")
@@ -240,9 +242,8 @@ class RunOptions(TrainOptions):
         """
         lists = self.lists
         super().check_names(*models)
-        for option, word, known in (("device", self.device, DEVICES), ("values", self.values, VALUES)):
-            if word not in known:
-                raise SeesawError(f"There is no --{option} {word!r}. Choose {', '.join(known)}.")
+        hold_word("device", self.device, DEVICES)
+        hold_word("values", self.values, VALUES)
         check_words(self.strategy, self.precision)
         calibrated_share(self.calibrate)
         for kind, option in (("policy", "policies"), ("codec", "codecs"), ("meter", "meters")):
@@ -305,6 +306,16 @@ def with_options(command: C) -> C:
     expanded.__annotations__ = {one.name: one.annotation for one in together}
     del expanded.__wrapped__  # else typer reads the parameters of the command itself
     return expanded  # pyright: ignore[reportReturnType]
+
+
+def hold_word(option: str, word: str, known: Sequence[str]) -> None:
+    """See that an option's word is one of those that there are.
+
+    Raises:
+        SeesawError: it is none.
+    """
+    if word not in known:
+        raise SeesawError(f"There is no --{option} {word!r}. Choose {', '.join(known)}.")
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -62,6 +62,18 @@ class FileOptions:
         """The cuts that are named, each once."""
         return list(dict.fromkeys(self.cut or []))
 
+    def check_names(self) -> None:
+        """Check the words in these options before PyTorch is loaded.
+
+        Raises:
+            SeesawError: one is wrong.
+        """
+        check_names("codec", self.codec or [])
+        if self.values is not None:
+            options.hold_word("values", self.values, options.VALUES)
+        if self.form is not None:
+            options.hold_word("form", self.form, options.FORMS)
+
     def write(self, run: ResolvedRun, into: Path) -> tuple[list[Shipment], list[str]]:
         """Write the files of every cut, check and time them: the shipments, and what is to be said of them.
 
@@ -139,7 +151,7 @@ def pack(
         hold_record(path)
     else:
         run_options.check_names(what)
-    check_names("codec", files.codec or [])
+    files.check_names()
     with out.status("Loading PyTorch ..."):
         import bench.runs.ship
         import bench.shipping.c.write  # noqa: F401

@@ -94,6 +94,8 @@ def serve(
 
       seesaw certs certs --host 192.168.0.7; seesaw serve shipped --listen 0.0.0.0:8443 --tls certs --metrics 127.0.0.1:9090
     """
+    host_port(listen, "--listen")
+    metrics_at = None if metrics is None else host_port(metrics, "--metrics")
     word = read_token(token)
     asked = places.Packing(cut or [], codec or [], into, data, runs)
     asked.hold(folders)
@@ -109,8 +111,8 @@ def serve(
         way.hold(listen)
         with places.shipped(folders, asked, status.update) as there:
             server = Server(there, Limits(max_wait, batch, queue), status.update)
-    if metrics is not None:
-        server.metrics.listen(*host_port(metrics, "--metrics"))
+    if metrics_at is not None:
+        server.metrics.listen(*metrics_at)
     asyncio.run(_run(server, listen, way))
 
 

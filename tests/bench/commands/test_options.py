@@ -15,6 +15,7 @@ from bench.commands import options
 from bench.commands.options import RunOptions, numbers, recipe, with_options, words
 from bench.machine import pick_device
 from bench.network.sparse.values import VALUE_TYPES
+from bench.shipping.packed.pack import FORMS
 
 
 def test_specs_are_parted_by_commas_but_not_within_their_brackets():
@@ -88,6 +89,7 @@ def test_every_option_reaches_the_request():
 
 def test_words_of_devices_and_values_are_those_that_are_known_later():
     assert options.VALUES == VALUE_TYPES
+    assert options.FORMS == FORMS
     with pytest.raises(SeesawError) as none:
         pick_device("none")
     assert set(str(none.value).split("Choose ")[1].strip(".").split(", ")) <= set(options.DEVICES)

@@ -26,18 +26,23 @@ PICTURES = (
     *(f"picture[format={form},quality={one}]" for form in ("jpeg", "webp") for one in QUALITIES),
 )
 PLAIN = tuple(f"uint[bits={bits},through=zstd]" for bits in (8, 4, 3, 2, 1))
-NETWORKS = {"fashion-mnist": ("lenet_dense", 3, 2), "cifar100": ("resnet[depth=8]_dense", 15, 6)}
+NETWORKS = {"fashion-mnist": ("lenet_dense", 3, 2), "cifar100": ("resnet[depth=8]_dense", 15, 2)}
 """By task: the network, its epochs, and the cut."""
 
+NARROW = {
+    "fashion-mnist": ((1, 1), (1, 2), (2, 2), (2, 4), (4, 4)),
+    "cifar100": ((1, 2), (2, 2), (2, 4), (4, 4), (8, 4)),
+}
+"""By task: channels and bits of `bottleneck`, from 7 to 98 bytes and from 64 to 1,024 bytes."""
 
-def families(cut: int) -> dict[str, tuple[str, ...]]:
-    """The learned codecs at a cut, five rates of each family."""
-    at = f"cuts={cut}"
-    rates = ((1, 1), (1, 2), (2, 2), (2, 4), (4, 4))
+
+def families(task: str) -> dict[str, tuple[str, ...]]:
+    """The learned codecs at a task's cut, five rates of each family."""
+    at = f"cuts={NETWORKS[task][2]}"
     betas = (0.01, 0.05, 0.2, 0.6, 2)
     units = "0.0003:0.001:0.003:0.01:0.03"
     return {
-        "bottleneck": tuple(f"bottleneck[channels={c},bits={b},{at},epochs=1]" for c, b in rates),
+        "bottleneck": tuple(f"bottleneck[channels={c},bits={b},{at},epochs=1]" for c, b in NARROW[task]),
         "entropic": tuple(f"entropic[beta={beta},{at},epochs=1]" for beta in betas),
         "progressive": tuple(
             f"progressive[channels=6,bits=4,{at},epochs=3,sent={n}]" for n in (1, 2, 3, 4, 6)
@@ -48,8 +53,8 @@ def families(cut: int) -> dict[str, tuple[str, ...]]:
 
 def requests(args: argparse.Namespace) -> list[RunRequest]:
     """A request for each seed."""
-    model, epochs, cut = NETWORKS[args.task]
-    own = families(cut)
+    model, epochs, _ = NETWORKS[args.task]
+    own = families(args.task)
     chosen = tuple(spec for name in args.families.split(",") for spec in own[name])
     return [
         RunRequest(
@@ -143,7 +148,7 @@ def main() -> int:
     parser.add_argument("--task", choices=sorted(NETWORKS), default="fashion-mnist")
     parser.add_argument("--seeds", default="0,1,2", help="joined by commas")
     parser.add_argument(
-        "--families", default=",".join(families(1)), help="of learned codecs, joined by commas"
+        "--families", default=",".join(families("cifar100")), help="of learned codecs, joined by commas"
     )
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--records", type=Path, default=Path("results/records"))

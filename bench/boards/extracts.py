@@ -61,7 +61,7 @@ def extracts(store: Store) -> tuple[list[Entry[Extract]], list[str]]:
     folder = store.folder(Record)
     paths = {path: path.relative_to(folder).as_posix() for path in sorted(folder.glob("*/*/seed*.json"))}
     kept = Kept(store)
-    digests = {path: _digest(path) for path in paths}
+    digests = {path: _digest(path) if name in kept else "" for path, name in paths.items()}
     new = [path for path, name in paths.items() if kept.get(name, digests[path]) is None]
     faulty: dict[Path, Read] = {}
     for path, one in zip(new, _read(new, store), strict=True):
@@ -136,6 +136,10 @@ class Kept:
         self._new: list[str] = []
         self._count, self._is_whole = 0, True
         self._load()
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is an extract of a file at this place, whatever its content was."""
+        return name in self._found
 
     def get(self, name: str, digest: str) -> Extract | None:
         """The extract of a file with this content at this place below the folder."""

@@ -23,7 +23,8 @@ from bench.machine import processor, settle
 from bench.records.deployment import Circumstances
 from bench.records.store import Store
 from bench.replay.deploy.deployment import Deployment, network_of, side_of
-from bench.runs.real import Real, really, served
+from bench.runs.real import Real, really
+from bench.runs.served import served
 
 REPLY = 64
 """Bytes of an answer, as `seesaw deploy` takes them where nothing else is said."""

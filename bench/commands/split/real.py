@@ -14,7 +14,8 @@ from bench.errors import counted
 if TYPE_CHECKING:
     from bench.records.store import Store
     from bench.replay.deploy.deployment import Deployment
-    from bench.runs.real import Laid, Real
+    from bench.runs.real import Real
+    from bench.runs.served import Laid
 
 PERCENT = {"median": 50, "95%": 95, "99%": 99}
 
@@ -47,7 +48,8 @@ def print_real(
         with needing("serve", "A real deployment needs"):
             import grpc  # noqa: F401  # pyright: ignore[reportUnusedImport]
         from bench.machine import settle
-        from bench.runs.real import hold_real, laid_by, measured_record, really, served
+        from bench.runs.real import hold_real, measured_record, really
+        from bench.runs.served import laid_by, served
 
         hold_real(deployment)
         settle(1, deterministic=False)

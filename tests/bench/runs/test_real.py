@@ -1,6 +1,6 @@
 """`seesaw deploy --real`: the same requests predicted and answered, with a link and a server in processes of their own.
 
-Covers: bench/commands/split/real.py
+Covers: bench/commands/split/real.py, bench/runs/served.py
 """
 
 import csv
@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from bench import SeesawError
 from bench.cli import app
 from bench.records.measured import MeasuredDeployment
-from bench.runs.real import HEADER, Way
+from bench.runs.real import HEADER
+from bench.runs.served import Way
 
 
 @pytest.fixture(scope="module")

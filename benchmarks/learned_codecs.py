@@ -12,6 +12,7 @@ is left out.
 import argparse
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from bench import RunRequest, SeesawError, run
 from bench.boards.extract import machine_of
@@ -26,45 +27,63 @@ PICTURES = (
     *(f"picture[format={form},quality={one}]" for form in ("jpeg", "webp") for one in QUALITIES),
 )
 PLAIN = tuple(f"uint[bits={bits},through=zstd]" for bits in (8, 4, 3, 2, 1))
-NETWORKS = {"fashion-mnist": ("lenet_dense", 3, 2), "cifar100": ("resnet[depth=8]_dense", 15, 2)}
-"""By task: the network, its epochs, and the cut."""
 
-NARROW = {
-    "fashion-mnist": ((1, 1), (1, 2), (2, 2), (2, 4), (4, 4)),
-    "cifar100": ((1, 2), (2, 2), (2, 4), (4, 4), (8, 4)),
+
+class Trial(NamedTuple):
+    """What is tried on one task.
+
+    Attributes:
+        model: the network.
+        epochs: of its training.
+        cut: where its features cross.
+        narrow: channels and bits of each `bottleneck`.
+        coder_epochs: of the training of a coder that has one rate; one that has all of them is trained longer.
+    """
+
+    model: str
+    epochs: int
+    cut: int
+    narrow: tuple[tuple[int, int], ...]
+    coder_epochs: int
+
+    def families(self) -> dict[str, tuple[str, ...]]:
+        """The learned codecs at the cut, five rates of each family."""
+        at, n = f"cuts={self.cut}", self.coder_epochs
+        betas = (0.01, 0.05, 0.2, 0.6, 2)
+        units = "0.0003:0.001:0.003:0.01:0.03"
+        return {
+            "bottleneck": tuple(f"bottleneck[channels={c},bits={b},{at},epochs={n}]" for c, b in self.narrow),
+            "entropic": tuple(f"entropic[beta={beta},{at},epochs={n}]" for beta in betas),
+            "progressive": tuple(
+                f"progressive[channels=6,bits=4,{at},epochs={n + 2},sent={sent}]" for sent in (1, 2, 3, 4, 6)
+            ),
+            "variable-rate": tuple(
+                f"variable-rate[betas={units},rate={rate},{at},epochs={n + 4}]" for rate in range(5)
+            ),
+        }
+
+
+TRIALS = {
+    "fashion-mnist": Trial("lenet_dense", 15, 2, ((1, 1), (1, 2), (2, 2), (2, 4), (4, 4)), 5),
+    "cifar100": Trial("resnet[depth=8]_dense", 15, 2, ((1, 2), (2, 2), (2, 4), (4, 4), (8, 4)), 1),
 }
-"""By task: channels and bits of `bottleneck`, from 7 to 98 bytes and from 64 to 1,024 bytes."""
-
-
-def families(task: str) -> dict[str, tuple[str, ...]]:
-    """The learned codecs at a task's cut, five rates of each family."""
-    at = f"cuts={NETWORKS[task][2]}"
-    betas = (0.01, 0.05, 0.2, 0.6, 2)
-    units = "0.0003:0.001:0.003:0.01:0.03"
-    return {
-        "bottleneck": tuple(f"bottleneck[channels={c},bits={b},{at},epochs=1]" for c, b in NARROW[task]),
-        "entropic": tuple(f"entropic[beta={beta},{at},epochs=1]" for beta in betas),
-        "progressive": tuple(
-            f"progressive[channels=6,bits=4,{at},epochs=3,sent={n}]" for n in (1, 2, 3, 4, 6)
-        ),
-        "variable-rate": tuple(f"variable-rate[betas={units},rate={n},{at},epochs=5]" for n in range(5)),
-    }
+"""By task."""
 
 
 def requests(args: argparse.Namespace) -> list[RunRequest]:
     """A request for each seed."""
-    model, epochs, _ = NETWORKS[args.task]
-    own = families(args.task)
+    trial = TRIALS[args.task]
+    own = trial.families()
     chosen = tuple(spec for name in args.families.split(",") for spec in own[name])
     return [
         RunRequest(
             task=args.task,
-            model=model,
+            model=trial.model,
             codecs=(*PLAIN, *PICTURES, *chosen),
             policies=("confidence",),
             meters=("macs", "storage"),
             seed=int(seed),
-            recipe={"epochs": str(epochs)},
+            recipe={"epochs": str(trial.epochs)},
             data=args.data,
             records=args.records,
             runs=args.runs,
@@ -92,7 +111,7 @@ def learned_answer(rates: Rates, cut: int, names: list[str]) -> str:
 
 def page(records: list[Record], args: argparse.Namespace) -> str:
     """The tables of some records of one request, as Markdown."""
-    model, epochs, cut = NETWORKS[args.task]
+    model, epochs, cut = TRIALS[args.task][:3]
     rates = Rates(records)
     seeds = ", ".join(str(record.seed) for record in records)
     machines = " and ".join(sorted({machine_of(record) for record in records}))
@@ -145,10 +164,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--task", choices=sorted(NETWORKS), default="fashion-mnist")
+    parser.add_argument("--task", choices=sorted(TRIALS), default="fashion-mnist")
     parser.add_argument("--seeds", default="0,1,2", help="joined by commas")
     parser.add_argument(
-        "--families", default=",".join(families("cifar100")), help="of learned codecs, joined by commas"
+        "--families",
+        default=",".join(TRIALS["cifar100"].families()),
+        help="of learned codecs, joined by commas",
     )
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--records", type=Path, default=Path("results/records"))

@@ -30,43 +30,51 @@ PLAIN = tuple(f"uint[bits={bits},through=zstd]" for bits in (8, 4, 3, 2, 1))
 
 
 class Trial(NamedTuple):
-    """What is tried on one task.
+    """What is tried on one task, five rates of each family of learned codecs.
 
     Attributes:
         model: the network.
         epochs: of its training.
         cut: where its features cross.
         narrow: channels and bits of each `bottleneck`.
-        coder_epochs: of the training of a coder that has one rate; one that has all of them is trained longer.
+        sent: channels that `progressive` sends, of as many as the last says.
+        betas: of `entropic`.
+        units: betas of the units of `variable-rate`.
+        coder_epochs: of the training of a coder of one rate; `progressive` has two more, `variable-rate` four for its five units.
     """
 
     model: str
     epochs: int
     cut: int
     narrow: tuple[tuple[int, int], ...]
+    sent: tuple[int, ...]
+    betas: tuple[float, ...]
+    units: tuple[str, ...]
     coder_epochs: int
 
     def families(self) -> dict[str, tuple[str, ...]]:
-        """The learned codecs at the cut, five rates of each family."""
+        """The learned codecs at the cut, by family."""
         at, n = f"cuts={self.cut}", self.coder_epochs
-        betas = (0.01, 0.05, 0.2, 0.6, 2)
-        units = "0.0003:0.001:0.003:0.01:0.03"
+        prefix = f"progressive[channels={self.sent[-1]},bits=4,{at},epochs={n + 2}"
+        units = f"variable-rate[betas={':'.join(self.units)},{at},epochs={n + 4}"
         return {
             "bottleneck": tuple(f"bottleneck[channels={c},bits={b},{at},epochs={n}]" for c, b in self.narrow),
-            "entropic": tuple(f"entropic[beta={beta},{at},epochs={n}]" for beta in betas),
-            "progressive": tuple(
-                f"progressive[channels=6,bits=4,{at},epochs={n + 2},sent={sent}]" for sent in (1, 2, 3, 4, 6)
-            ),
-            "variable-rate": tuple(
-                f"variable-rate[betas={units},rate={rate},{at},epochs={n + 4}]" for rate in range(5)
-            ),
+            "entropic": tuple(f"entropic[beta={beta},{at},epochs={n}]" for beta in self.betas),
+            "progressive": tuple(f"{prefix},sent={sent}]" for sent in self.sent),
+            "variable-rate": tuple(f"{units},rate={rate}]" for rate in range(len(self.units))),
         }
 
 
 TRIALS = {
-    "fashion-mnist": Trial("lenet_dense", 15, 2, ((1, 1), (1, 2), (2, 2), (2, 4), (4, 4)), 5),
-    "cifar100": Trial("resnet[depth=8]_dense", 15, 2, ((1, 2), (2, 2), (2, 4), (4, 4), (8, 4)), 1),
-}
+    "fashion-mnist": Trial(
+        "lenet_dense", 15, 2, ((1, 2), (2, 2), (2, 4), (4, 4), (8, 4)), (1, 2, 3, 4, 6),
+        (0.05, 0.2, 0.6, 2, 6), ("0.00003", "0.0001", "0.0003", "0.001", "0.003"), 3,
+    ),
+    "cifar100": Trial(
+        "resnet[depth=8]_dense", 15, 3, ((2, 4), (4, 4), (8, 4), (16, 4), (24, 4)), (2, 4, 6, 8, 12),
+        (0.05, 0.2, 0.6, 2, 6), ("0.00001", "0.00003", "0.0001", "0.0003", "0.001"), 1,
+    ),
+}  # fmt: skip
 """By task."""
 
 

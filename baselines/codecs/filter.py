@@ -95,6 +95,12 @@ class FilterCoder(LevelCoder):
         self.threshold = 0.5
         self.register_buffer("seen", torch.zeros(()))
 
+    @property
+    def waist(self) -> tuple[nn.Module, nn.Module]:
+        assert isinstance(self.encoder, Watching)
+        assert isinstance(self.decoder, Standing)
+        return self.encoder.narrow, self.decoder.widen
+
     def drops(self, latent: Tensor) -> Tensor:
         """Which samples are not sent, (N,), by latents with their logits, (N, 1 + numbers)."""
         return latent[:, 0].sigmoid() >= self.threshold

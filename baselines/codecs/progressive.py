@@ -17,6 +17,9 @@ from torch import Tensor
 from baselines.codecs.waist import LevelCoder, Rounded
 from bench import Coder, LearnedCodec, Lesson, pack_bits, unpack_bits
 
+LACKING = 0.5
+"""What stands for a number that did not come: the middle, which tells least."""
+
 
 class PrefixCoder(LevelCoder):
     """A waist of which the first channels are sent, and any first bytes are read."""
@@ -33,7 +36,7 @@ class PrefixCoder(LevelCoder):
         places = torch.arange(self.latent[0], device=latent.device)
         kept = (places < sent[:, None]).reshape(len(latent), -1, *[1] * (latent.dim() - 2))
         each = self.bits * int(np.prod(self.latent[1:], dtype=np.int64))
-        return levels * kept, (sent * each).to(latent.dtype)
+        return torch.where(kept, levels, LACKING), (sent * each).to(latent.dtype)
 
     def to_bytes(self, latent: Tensor) -> bytes:
         levels = np.rint(latent.numpy()[: self.sent] * self.top).astype(np.uint8)
@@ -44,10 +47,10 @@ class PrefixCoder(LevelCoder):
         arrived = min(len(payload) * 8 // self.bits, count)
         if len(payload) > (self.bits * count + 7) // 8:
             raise ValueError(f"{len(payload)} bytes for {count} numbers of {self.bits} bits")
-        levels = np.zeros(count, np.float32)
+        levels = np.full(count, LACKING * self.top, np.float32)
         levels[:arrived] = unpack_bits(payload[: (self.bits * arrived + 7) // 8], self.bits, arrived)
         whole = int(np.prod(self.latent[1:], dtype=np.int64))
-        levels[arrived // whole * whole :] = 0  # a channel that came in part is none
+        levels[arrived // whole * whole :] = LACKING * self.top  # a channel that came in part is none
         return torch.from_numpy(levels).reshape(self.latent) / self.top
 
 

@@ -5,6 +5,7 @@ Each unit is a waist of its own width, trained for the answer and for few bits. 
 wrote it, so a server decodes any of them; `rate` says which one the device uses.
 """
 
+import math
 from typing import Annotated, Self
 
 import torch.nn.functional as F
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 
 from baselines.codecs.entropic import PRIOR_SPEED, PriorCoder
 from bench import CodecTraining, Coder, LearnedCodec, Lesson, Positive
+
+COARSE = 10.0
+"""Times the root of the weight of a bit: the step at the beginning, over the first component's deviation."""
 
 
 class Switched(nn.Module):
@@ -50,6 +54,9 @@ class UnitsCoder(Coder):
     def speed(self, name: str) -> float:
         return PRIOR_SPEED if ".prior." in name else 1.0
 
+    def begin(self, feature: Tensor) -> None:
+        self.coder.begin(feature)
+
     def squeeze(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         return self.coder.squeeze(latent)
 
@@ -84,7 +91,15 @@ class VariableRate(LearnedCodec):
     """by which latents' maps are smaller than the feature's"""
 
     def coder(self, shape: tuple[int, ...]) -> Coder:
-        return UnitsCoder([PriorCoder(shape, self.channels, self.stride) for _ in self.betas])
+        shares = [COARSE * math.sqrt(beta) for beta in self.betas]
+        return UnitsCoder(
+            [
+                PriorCoder(
+                    shape, self.channels, self.stride, lambda deviation, share=share: share * deviation
+                )
+                for share in shares
+            ]
+        )
 
     def fit(self, coder: Coder, train: CodecTraining) -> None:
         assert isinstance(coder, UnitsCoder)

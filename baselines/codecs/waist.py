@@ -1,7 +1,8 @@
 """Waists: an encoder that makes a feature narrow, and a decoder that widens it again, for features of any shape.
 
 Maps are made smaller by a strided 3x3 convolution and larger by interpolation between two convolutions; texts alike along
-their places; rows by linear layers. Normalisation is of each sample by itself: what a latent lacks must not move others. Latents are numbers from 0 to 1, so that their levels need no range beside them.
+their places; rows by linear layers. Training begins at the principal components of the features (`components.py`). Latents
+that are sent as levels are numbers from 0 to 1, so that the levels need no range beside them.
 """
 
 import math
@@ -13,9 +14,13 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from baselines.codecs.components import Components, begin_at
 from bench import Coder, LearnedCodec, compressed, decompressed, pack_bits, unpack_bits
 
 Through = Literal["zstd", "lz4"] | None
+STEEPEST = 3.4
+"""Over the bits and one more: by what a component's deviation is multiplied before the sigmoid. Of one bit, it is 1.7, with which the
+sigmoid is nearly the normal distribution's share below a number."""
 
 
 class Enlarge(nn.Module):
@@ -41,20 +46,22 @@ def waist(
     """
     if len(shape) not in (2, 3):
         numbers = math.prod(shape)
-        hidden = max(channels, min(numbers, 4 * channels))
+        hidden = max(2 * channels, min(numbers, 4 * channels))
         encoder = nn.Sequential(nn.Flatten(), nn.Linear(numbers, channels))
         widen = [nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, numbers), nn.Unflatten(1, shape)]
         return encoder, nn.Sequential(*widen), (channels,)
     convolution = nn.Conv2d if len(shape) == 3 else nn.Conv1d
     width, sides = shape[0], shape[1:]
-    hidden = max(channels, min(width, 64))
+    hidden = max(2 * channels, min(width, 64))
     encoder = nn.Sequential(convolution(width, channels, 3, stride, padding=1))
     smaller = tuple((side - 1) // stride + 1 for side in sides)
     enlarge = [] if smaller == sides else [Enlarge(sides)]
     decoder = nn.Sequential(
-        convolution(channels, hidden, 3, padding=1), nn.GroupNorm(1, hidden), nn.ReLU(), *enlarge,
+        convolution(channels, hidden, 3, padding=1),
+        nn.ReLU(),
+        *enlarge,
         convolution(hidden, width, 3, padding=1),
-    )  # fmt: skip
+    )
     return encoder, decoder, (channels, *smaller)
 
 
@@ -70,7 +77,45 @@ class Rounded(torch.autograd.Function):
         return gradient
 
 
-class LevelCoder(Coder):
+class WaistCoder(Coder):
+    """A waist whose training begins at the principal components of the first features that it sees.
+
+    A subclass says by how much components are multiplied (`gains`), and what arrives of a latent (`arrives`).
+
+    Args:
+        shape: of the features.
+        channels: of the latent.
+        stride: by which maps become smaller.
+    """
+
+    def __init__(self, shape: tuple[int, ...], channels: int, stride: int) -> None:
+        encoder, decoder, self.latent = waist(shape, channels, stride)
+        super().__init__(encoder, decoder)
+        self.has_begun = False
+
+    @property
+    def waist(self) -> tuple[nn.Module, nn.Module]:
+        """The layers that make features narrow, and those that widen them."""
+        return self.encoder, self.decoder
+
+    def gains(self, found: Components) -> Tensor:
+        """By what the distance along each component is multiplied, (count,)."""
+        raise NotImplementedError(f"{type(self).__name__} must define gains(found)")
+
+    def arrives(self, latent: Tensor) -> Tensor:
+        """What the decoder gets of a latent, (N, ...), once it is trained."""
+        raise NotImplementedError(f"{type(self).__name__} must define arrives(latent)")
+
+    def begin(self, feature: Tensor) -> None:
+        encoder, decoder = self.waist
+        assert isinstance(encoder, nn.Sequential)
+        assert isinstance(decoder, nn.Sequential)
+        if not self.has_begun:
+            begin_at(encoder, decoder, feature, self.gains, self.arrives)
+        self.has_begun = True
+
+
+class LevelCoder(WaistCoder):
     """A waist whose latent is sent as levels of so many bits, packed.
 
     Args:
@@ -91,14 +136,21 @@ class LevelCoder(Coder):
         through: Through = None,
         noise: float = 0.0,
     ) -> None:
-        encoder, decoder, self.latent = waist(shape, channels, stride)
-        super().__init__(nn.Sequential(*encoder, nn.Sigmoid()), decoder)
+        super().__init__(shape, channels, stride)
+        self.encoder.append(nn.Sigmoid())  # pyright: ignore[reportCallIssue]
         self.bits, self.through, self.noise = bits, through, noise
 
     @property
     def top(self) -> int:
         """The highest level."""
         return 2**self.bits - 1
+
+    def gains(self, found: Components) -> Tensor:
+        """Few levels are all used alike; many lie where the sigmoid is straight."""
+        return STEEPEST / (self.bits + 1) / found.deviation.clamp(min=1e-12)
+
+    def arrives(self, latent: Tensor) -> Tensor:
+        return (latent * self.top).round() / self.top
 
     def squeeze(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         levels = Rounded.apply(latent * self.top) / self.top

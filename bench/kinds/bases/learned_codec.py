@@ -54,6 +54,9 @@ class Coder(nn.Module):
         """How many times as fast as the others a parameter learns, by its name."""
         return 1.0
 
+    def begin(self, feature: Tensor) -> None:
+        """Called before each training, with the features of its first batch: a place to begin from what they are."""
+
     def finish(self) -> None:
         """Called once after training: make what coding needs, such as tables, and keep it in buffers."""
 

@@ -82,6 +82,8 @@ class _Training:
             lesson = Lesson(
                 self.net, self.cut, self.data.scale(inputs[rows].to(device)), labels[rows].to(device)
             )
+            if step == 0:
+                coder.begin(lesson.feature)
             optimizer.zero_grad(set_to_none=True)
             found = loss(coder, lesson)
             if not bool(torch.isfinite(found)):

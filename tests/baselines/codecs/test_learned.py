@@ -144,7 +144,7 @@ def test_more_channels_of_a_progressive_latent_give_a_nearer_feature(net, featur
     codec = fit(net, Progressive(epochs=20, channels=6))
     each = math.prod(codec.coder.latent[1:])
     errors = []
-    for sent in (0, 2, 6):
+    for sent in (0, 1, 3):
         back = torch.stack(
             [codec.decode(one[: sent * each], codec.shape) for one in payloads(codec, features)]
         )

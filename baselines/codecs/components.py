@@ -36,12 +36,13 @@ class Components(NamedTuple):
     @classmethod
     def of(cls, rows: Tensor, count: int) -> Components:
         """At most so many components of rows, (n, width), that differ at all."""
-        rows = rows[:: -(-len(rows) // MOST_ROWS)].double()
+        device = rows.device
+        rows = rows[:: -(-len(rows) // MOST_ROWS)].cpu().double()
         mean = rows.mean(0)
         _, singular, axes = torch.linalg.svd(rows - mean, full_matrices=False)
         there = min(count, int((singular > LEAST * singular[0].clamp(min=1e-12)).sum()))
         deviation = singular[:there] / max(1, len(rows)) ** 0.5
-        return cls(mean.float(), axes[:there].float(), deviation.float())
+        return cls(*(one.float().to(device) for one in (mean, axes[:there], deviation)))
 
 
 @torch.no_grad()

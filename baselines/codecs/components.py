@@ -73,7 +73,7 @@ def begin_at(
         return
     count, gain = len(found.axes), gains(found)
     _project(narrow, found.axes * gain[:, None])
-    narrow.bias[:count] = -(found.axes @ found.mean) * gain
+    _bias(narrow)[:count] = -(found.axes @ found.mean) * gain
     latent = _latents(arrives(encoder(feature)))[:, :count]
     rows = rows[: len(latent)] - rows.mean(0)
     middle = latent.mean(0)
@@ -82,11 +82,11 @@ def begin_at(
     for sign, units in ((1.0, slice(0, count)), (-1.0, slice(count, 2 * count))):
         first.weight[units] = 0
         _centre(first)[units, :count] = sign * torch.eye(count, device=middle.device)
-        first.bias[units] = -sign * middle
+        _bias(first)[units] = -sign * middle
         last.weight[:, units] = 0
         _centre(last)[:, units] = sign * back.T
     last.weight[:, 2 * count :] = 0
-    last.bias.copy_(found.mean)
+    _bias(last).copy_(found.mean)
 
 
 def _weighted(layers: nn.Sequential) -> list[nn.Linear | nn.Conv1d | nn.Conv2d]:
@@ -127,3 +127,8 @@ def _centre(layer: nn.Module) -> Tensor:
     for _ in range(weight.dim() - 2):
         weight = weight[..., weight.shape[-1] // 2]
     return weight
+
+
+def _bias(layer: nn.Linear | nn.Conv1d | nn.Conv2d) -> Tensor:
+    assert layer.bias is not None
+    return layer.bias

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from bench import SeesawError, Split, Stored, kept, random_subset
-from tasks.pictures import Fit
+from tasks.fit import Fit
 
 log = logging.getLogger("seesaw")
 

@@ -25,8 +25,9 @@ from bench import (
 )
 from tasks.array_files import ArrayFiles
 from tasks.encoded import Encoded
+from tasks.fit import Fit, fitted
 from tasks.images import ImageTask, fingerprint, split_of
-from tasks.pictures import Fit, Pictures, fitted, framed_note, some_of
+from tasks.pictures import Pictures, framed_note, some_of
 
 log = logging.getLogger("seesaw")
 AT_ONCE = 1 << 26

@@ -26,8 +26,8 @@ from bench import (
     imagenet_wnids,
 )
 from tasks.encoded import Encoded
+from tasks.fit import Fit
 from tasks.images import ImageTask
-from tasks.pictures import Fit
 from tasks.synsets import WNID, by_folder, by_list, listed, wnids_below
 from tasks.tars import InTar, members
 from tasks.validation import labels_file, wnids_of

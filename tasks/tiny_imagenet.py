@@ -7,8 +7,8 @@ from pydantic import Field
 
 from bench import About, Count, Data, Positive, Recipe, Sample, Scale, SeesawError
 from tasks.encoded import Encoded
+from tasks.fit import Fit
 from tasks.images import ImageTask
-from tasks.pictures import Fit
 from tasks.synsets import by_folder, by_list, lines, wnids_below
 
 SIDE = 64

@@ -2,17 +2,15 @@
 
 import logging
 import os
-import struct
 import unicodedata
-import zlib
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from bench import SeesawError, Task
 from bench.plugins.plugin import choose
-from tasks.pictures import Pictures, fitted, framed_note, opened
+from tasks.fit import Fit
+from tasks.pictures import Pictures, framed_note
 
 
 def write(path, value=100, size=(8, 8), **more):
@@ -155,35 +153,7 @@ def test_of_files_with_several_pictures_the_first_is_taken_with_a_word(tmp_path,
     with caplog.at_level(logging.WARNING, "seesaw"):
         task(tmp_path).data(tmp_path, 0)
     assert "2 files hold several pictures (moving ones, or pages), of which the first is taken" in caplog.text
-    assert opened(tmp_path / "bee" / "pages.tif", 8, "grey")[0, 0] == 10
-
-
-@pytest.mark.parametrize("highest", [200, 1 << 20])
-def test_pixels_of_32_bits_have_no_known_scale(tmp_path, highest):
-    Image.fromarray(np.full((8, 8), highest, np.int32)).save(tmp_path / "deep.tif")
-    with pytest.raises(
-        SeesawError, match=r"deep.tif is no whole image \(pixels are integers of 32 bits and of no known"
-    ):
-        opened(tmp_path / "deep.tif", 8, "grey")
-
-
-@pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
-def test_pixels_of_16_bits_are_scaled_to_8(tmp_path, ending):
-    deep = np.full((8, 8), 200 * 257, np.uint16)
-    Image.fromarray(deep).save(tmp_path / f"deep.{ending}")
-    assert opened(tmp_path / f"deep.{ending}", 8, "grey").tolist() == [[200] * 8] * 8
-    assert (
-        fitted(Image.fromarray(deep.astype(np.int32)), 8, "grey")[0, 0] == 200
-    )  # as some versions of Pillow give them
-
-
-def test_a_broken_picture_is_named_by_its_file_alone(tmp_path):
-    classes(tmp_path)
-    (tmp_path / "ant" / "broken.png").write_bytes(b"no image")
-    with pytest.raises(
-        SeesawError, match=r"broken.png is no whole image \(of no known format\). Replace or remove it.$"
-    ):
-        task(tmp_path).data(tmp_path, 0)
+    assert Fit(8, "grey")(tmp_path / "bee" / "pages.tif", "pages")[0, 0] == 10
 
 
 def test_beside_training_and_test_val_is_for_calibration(tmp_path):
@@ -233,33 +203,6 @@ def test_a_name_that_is_no_utf_8_is_a_sentence(tmp_path):
         task(tmp_path).about()
 
 
-def test_what_is_transparent_shows_white_and_not_the_black_beneath(tmp_path):
-    glyph = np.zeros((8, 8, 4), np.uint8)
-    glyph[2:6, 2:6, 3] = 255  # black on nothing
-    Image.fromarray(glyph).save(tmp_path / "glyph.png")
-    grey = opened(tmp_path / "glyph.png", 8, "grey")
-    assert grey[0, 0] == 255
-    assert grey[3, 3] == 0
-    palette = Image.fromarray(glyph[..., 3]).convert("P")
-    palette.save(tmp_path / "palette.gif", transparency=0)
-    assert opened(tmp_path / "palette.gif", 8, "grey")[0, 0] == 255
-
-
-def test_a_photograph_stands_as_its_camera_was_held(tmp_path):
-    pixels = np.zeros((8, 8), np.uint8)
-    pixels[:4] = 255
-    upside = Image.Exif()
-    upside[0x0112] = 3
-    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=upside)
-    assert opened(tmp_path / "turned.png", 8, "grey")[0, 0] == 0
-
-
-def test_of_a_long_strip_the_middle_is_taken_before_it_is_scaled():
-    strip = Image.new("L", (60_000, 1))
-    strip.putpixel((29_999, 0), 200)
-    assert fitted(strip, 64, "grey").tolist() == [[200] * 64] * 64
-
-
 def test_what_lies_beside_the_splits_is_said(tmp_path):
     classes(tmp_path / "train" / "train")
     classes(tmp_path / "test")
@@ -283,25 +226,10 @@ def test_pictures_within_a_png_or_a_jpeg_are_said(tmp_path, name, kind):
     assert "1 files hold several" in (framed_note(tmp_path, sorted(tmp_path.iterdir())) or "")
 
 
-def test_a_transparent_grey_of_16_bits_shows_white(tmp_path):
-    pixels = np.full((8, 8), 20000, np.uint16)
-    pixels[:4] = 0
-    Image.fromarray(pixels).save(tmp_path / "glyph.png", transparency=0)
-    shown = opened(tmp_path / "glyph.png", 8, "grey")
-    assert (shown[0, 0], shown[7, 7]) == (255, 20000 // 257)
-
-
-@pytest.mark.parametrize(("clear", "shown"), [(40000, 255), (65535, 156)])
-def test_a_transparent_colour_of_16_bits_shows_white(tmp_path, clear, shown):
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = b"".join(b"\0" + struct.pack(">24H", *[40000] * 24) for _ in range(8))
-    parts = (
-        chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)),
-        chunk(b"tRNS", struct.pack(">3H", *[clear] * 3)),
-        chunk(b"IDAT", zlib.compress(rows)),
-        chunk(b"IEND", b""),
-    )
-    (tmp_path / "deep.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
-    assert opened(tmp_path / "deep.png", 8, "grey")[0, 0] == shown
+def test_a_broken_picture_is_named_by_its_file_alone(tmp_path):
+    classes(tmp_path)
+    (tmp_path / "ant" / "broken.png").write_bytes(b"no image")
+    with pytest.raises(
+        SeesawError, match=r"broken.png is no whole image \(of no known format\). Replace or remove it.$"
+    ):
+        task(tmp_path).data(tmp_path, 0)

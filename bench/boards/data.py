@@ -8,8 +8,8 @@ from typing import Any
 from bench.boards.axes import Axis, Value
 from bench.boards.board import Field, Line
 from bench.boards.cells import percent
+from bench.boards.curves import BUDGETS
 from bench.boards.differences import Difference
-from bench.boards.extract import BUDGETS
 from bench.boards.families import density_of, kind_of, network_of, without_density
 from bench.boards.findings import Best, best_by_density, percentage, rivals, signed
 from bench.boards.headline import Case

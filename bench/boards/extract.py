@@ -8,112 +8,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
+from bench.boards.curves import CurveExtract, Shipped
+from bench.boards.readings import NONE, Names, Readings
 from bench.records.compare import VECTORS
-from bench.records.curve import Curve
 from bench.records.notes import COSTLY
 from bench.records.reading import Reading
 from bench.records.record import Record
 from bench.records.setup import Setup, board_of, parent_of
-
-SHARES = (0.25, 0.5, 0.75)
-"""The costs at which policies are compared, as shares of the whole network's."""
-BUDGETS = tuple(number / 10 for number in range(1, 11))
-"""The budgets at which policies are drawn, as shares of the last exit's effective MACs."""
-
-
-NONE: frozenset[int] = frozenset()
-
-
-class Taken(NamedTuple):
-    """A reading's number, and whether it may be ranked."""
-
-    value: float
-    is_reliable: bool
-
-
-class Names:
-    """Names of readings, in the order of their numbers, which many lists of readings have in common.
-
-    Args:
-        names: each once.
-    """
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.places = {name: place for place, name in enumerate(names)}
-        self._between: dict[tuple[str, str], list[tuple[str, int]]] = {}
-        self._under: dict[tuple[str, ...], list[tuple[str, list[int]]]] = {}
-
-    def between(self, start: str, end: str) -> list[tuple[str, int]]:
-        """The middle of every name that begins and ends so, and its place."""
-        if (start, end) not in self._between:
-            self._between[start, end] = [
-                (name.removeprefix(start).removesuffix(end), place)
-                for name, place in self.places.items()
-                if name.startswith(start) and name.endswith(end)
-            ]
-        return self._between[start, end]
-
-    def under(self, *starts: str) -> list[tuple[str, list[int]]]:
-        """Every end of a name that is there behind all of some starts, and the places of these names."""
-        if starts not in self._under:
-            self._under[starts] = [
-                (end, [self.places[start + end] for start in starts])
-                for end, _ in self.between(starts[0], "")
-                if all(start + end in self.places for start in starts)
-            ]
-        return self._under[starts]
-
-
-class Readings(Mapping[str, Taken]):
-    """Readings by name.
-
-    Args:
-        names: of all of them.
-        numbers: their values, in the order of names.
-        disturbed: the places of those that are not reliable.
-    """
-
-    __slots__ = ("_disturbed", "_names", "_numbers")
-
-    def __init__(self, names: Names, numbers: tuple[float, ...], disturbed: frozenset[int]) -> None:
-        self._names, self._numbers, self._disturbed = names, numbers, disturbed
-
-    def __getitem__(self, name: str) -> Taken:
-        place = self._names.places[name]
-        return Taken(self._numbers[place], place not in self._disturbed)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """A reading; the default where there is none of this name."""
-        place = self._names.places.get(name)
-        return default if place is None else Taken(self._numbers[place], place not in self._disturbed)
-
-    def between(self, start: str, end: str) -> list[tuple[str, float]]:
-        """The middle of every name that begins and ends so, and its number."""
-        return [(middle, self._numbers[place]) for middle, place in self._names.between(start, end)]
-
-    def under(self, *starts: str) -> list[tuple[str, list[float]]]:
-        """Every end of a name that is there behind all of some starts, and the numbers of these names."""
-        return [
-            (end, [self._numbers[place] for place in places]) for end, places in self._names.under(*starts)
-        ]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names.places
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names.places)
-
-    def __len__(self) -> int:
-        return len(self._names.places)
-
-    def keys(self) -> Any:
-        """The names."""
-        return self._names.places.keys()
 
 
 class ExitExtract(NamedTuple):
@@ -137,80 +43,6 @@ class WalkExtract(NamedTuple):
     policy: str | None
     batch: int
     readings: Readings
-
-
-class Shipped(NamedTuple):
-    """The operating point at which a policy is shipped."""
-
-    accuracy: float
-    macs: float
-    calibration_accuracy: float | None
-    calibration_macs: float | None
-
-
-class CurveExtract(NamedTuple):
-    """The numbers that boards show of one policy's curve.
-
-    Attributes:
-        policy: its spec.
-        reference: whether it saw labels.
-        whole: MACs of the whole network, of which costs are shares; None if not counted.
-        at: top-1 at each of `SHARES` of them.
-        exit: the mean exit, from 0, at half of them.
-        area: the one below top-1 over cost, as a share.
-        shipped: the point at which it is shipped; None for a reference.
-        within: MACs and top-1 of the point that calibration chooses within each of `BUDGETS`.
-        alone: of the points at which all samples leave at one exit, calibration accuracy, top-1 and MACs of the one that is best
-            on the calibration split; None for a reference.
-        bound: of a reference, top-1 and MACs of its best point.
-    """
-
-    policy: str
-    reference: bool
-    whole: float | None
-    at: Sequence[float | None]
-    exit: float | None
-    area: float | None
-    shipped: Shipped | None
-    within: Sequence[Sequence[float] | None]
-    alone: Sequence[float] | None
-    bound: Sequence[float] | None
-
-    @classmethod
-    def of(cls, curve: Curve, macs: float | None) -> Self:
-        """The numbers of a curve.
-
-        Args:
-            curve: as it was recorded.
-            macs: of the whole network, for curves of version 1, which have no costs.
-        """
-        whole = curve.costs[-1] if curve.costs else macs
-        spots = [curve.at(share * whole) if whole else None for share in SHARES]
-        half = curve.at(whole / 2) if whole else None
-        chosen = [curve.within(share * whole) if whole else None for share in BUDGETS]
-        number = curve.shipped
-        point = None if number is None else curve.outcomes[number]
-        return cls(
-            curve.policy, curve.reference, whole,
-            tuple(None if spot is None else spot.accuracy for spot in spots),
-            None if half is None else half.exit,
-            curve.area(whole) if whole and not curve.reference else None,
-            None if point is None else Shipped(
-                point.accuracy, point.macs, point.calibration_accuracy, point.calibration_macs
-            ),
-            tuple(None if one is None else (one.macs, one.accuracy) for one in chosen),
-            *_best(curve),
-        )  # fmt: skip
-
-
-def _best(curve: Curve) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    """The best point at which all leave at one exit, and a reference's best point."""
-    if curve.reference:
-        best = max(curve.outcomes, key=lambda point: (point.accuracy, -point.macs), default=None)
-        return None, None if best is None else (best.accuracy, best.macs)
-    fixed = [p for p in curve.outcomes if max(p.shares) == 1.0 and p.calibration_accuracy is not None]
-    alone = max(fixed, key=lambda p: (p.calibration_accuracy or 0.0, -p.macs), default=None)
-    return None if alone is None else (alone.calibration_accuracy or 0.0, alone.accuracy, alone.macs), None
 
 
 class Asked(NamedTuple):

@@ -205,7 +205,11 @@ def _line(values: list[Any]) -> str:
 
 def version() -> str:
     """A digest of everything beside a file on which its faults and its extract depend: the code, and the plugins' settings."""
-    found = hashlib.sha256(digest_of(("records/**/*.py", "plugins/*.py", "boards/extract.py")).encode())
+    found = hashlib.sha256(
+        digest_of(
+            ("records/**/*.py", "plugins/*.py", "boards/extract.py", "boards/curves.py", "boards/readings.py")
+        ).encode()
+    )
     for kind in KINDS:
         for name in sorted(entries(kind)):
             above = bases(kind, name)

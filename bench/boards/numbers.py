@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
-from bench.boards.extract import CutExtract, Extract, Readings, Taken, WalkExtract
+from bench.boards.extract import CutExtract, Extract, WalkExtract
+from bench.boards.readings import Readings, Taken
 from bench.records.curve import Curve
 from bench.records.reading import Reading
 from bench.records.record import Cut, Early, Record, Walked

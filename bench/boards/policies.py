@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.boards.choice import best_policy
-from bench.boards.extract import SHARES, CurveExtract, Extract
+from bench.boards.curves import SHARES, CurveExtract
+from bench.boards.extract import Extract
 from bench.boards.numbers import kept, reading
 from bench.boards.rows import Row
 from bench.records.mean import Mean

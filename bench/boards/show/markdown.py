@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from bench.boards.axes import SPIKING
 from bench.boards.board import Board, Field, Line
 from bench.boards.cells import Table, cost, percent, plain, times
-from bench.boards.extract import SHARES
+from bench.boards.curves import SHARES
 from bench.boards.findings import CAVEAT, signed
 from bench.boards.markup import computed, table, text
 from bench.boards.numbers import LOSSLESS, Number, cut_packed, cut_reading, reading, times_trained

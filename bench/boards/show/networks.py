@@ -9,9 +9,9 @@ from typing import Any
 from bench.boards.axes import AXES, Axis, axes
 from bench.boards.board import Board, Field, Line
 from bench.boards.cells import FORMS, Table, filled
+from bench.boards.curves import SHARES
 from bench.boards.data import field_data, line_data, more_data
 from bench.boards.differences import LEVELS, MARGIN, quantile
-from bench.boards.extract import SHARES
 from bench.boards.families import KINDS, network_of
 from bench.boards.findings import CAVEAT
 from bench.boards.markup import Chapter, JsonTexts, json_text

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from bench.boards.extract import SHARES
+from bench.boards.curves import SHARES
 from bench.boards.numbers import thriftiest, time_kept, walked_by, whole_cost
 from bench.boards.show.answer import timing
 from bench.boards.units import digits, in_bytes

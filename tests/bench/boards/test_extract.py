@@ -1,11 +1,15 @@
-"""An extract gives what its record gives, and is the same after JSON."""
+"""An extract gives what its record gives, and is the same after JSON.
+
+Covers: bench/boards/curves.py, bench/boards/readings.py
+"""
 
 import json
 import math
 
 import pytest
 
-from bench.boards.extract import BUDGETS, SHARES, Extract, Tables, values_of
+from bench.boards.curves import BUDGETS, SHARES
+from bench.boards.extract import Extract, Tables, values_of
 from bench.boards.numbers import (
     crossings,
     cut_packed,

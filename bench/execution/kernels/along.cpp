@@ -1,39 +1,64 @@
 // Chunks along runs, for every number of rows: a file of its own, which needs nothing of PyTorch and is compiled once.
 
-#include <type_traits>
+#include <array>
+#include <utility>
 
 #include "runs.h"
 
 namespace seesaw {
 namespace {
 
-template <int R, int V>
-inline void tile(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more,
-                 const int32_t* mask, const Step& step, int64_t lanes) {
-  const int32_t* place = layer.index + c.place;
+// Sums of one result that are added up apart, so that one addition does not wait for the one before: about 8 registers of them.
+constexpr int apart(int vectors) { return std::clamp(8 / (vectors * kParts), 1, 4); }
+
+constexpr int kAhead = 256;  // how far values and places are fetched ahead: the processor itself stops at the end of a page
+
+// R rows of a chunk at V vectors of a run; its places are numbers of the type Place.
+template <int R, int V, class Place>
+void tile(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more, const int32_t* mask,
+          const Step& step, int64_t lanes) {
+  constexpr int U = apart(R * V);
+  const Place* place = reinterpret_cast<const Place*>(layer.index + c.place);
   const float* value = layer.values + c.value;
   const int32_t* row = layer.index + c.row;
-  Vec sum[R][V];
+  Vec sum[U][R][V] = {};
   SEESAW_UNROLL
   for (int r = 0; r < R; ++r)
     SEESAW_UNROLL
-    for (int v = 0; v < V; ++v) sum[r][v] = all(layer.bias[row[r]]);
-  for (int64_t k = 0; k < c.places; ++k, value += R) {
+    for (int v = 0; v < V; ++v) sum[0][r][v] = all(layer.bias[row[r]]);
+  auto add = [&](int64_t k, int u) {
     const float* at = in + place[k] * layer.stride;
+    const float* own = value + k * R;
     Vec x[V];
     SEESAW_UNROLL
     for (int v = 0; v < V; ++v) x[v] = load(at + v * kLanes);
     SEESAW_UNROLL
     for (int r = 0; r < R; ++r)
       SEESAW_UNROLL
-      for (int v = 0; v < V; ++v) sum[r][v] += value[r] * x[v];
+      for (int v = 0; v < V; ++v) sum[u][r][v] += own[r] * x[v];
+  };
+  int64_t k = 0;
+  for (; k + U <= c.places; k += U) {
+    if constexpr (R == 1 && U > 1) {  // short runs: of many weights, each read for few products
+      __builtin_prefetch(value + k + kAhead);
+      __builtin_prefetch(place + k + kAhead);
+    }
+    SEESAW_UNROLL
+    for (int u = 0; u < U; ++u) add(k + u, u);
   }
+  for (; U > 1 && k < c.places; ++k) add(k, 0);
+  for (int u = 1; u < U; ++u)
+    SEESAW_UNROLL
+    for (int r = 0; r < R; ++r)
+      SEESAW_UNROLL
+      for (int v = 0; v < V; ++v) sum[0][r][v] += sum[u][r][v];
   SEESAW_UNROLL
   for (int r = 0; r < R; ++r)
     SEESAW_UNROLL
     for (int v = 0; v < V; ++v) {
-      if (more) sum[r][v] += load(more + row[r] * step.more_row + v * kLanes);
-      Vec y = clamp(sum[r][v], layer.low, layer.high);
+      Vec& y = sum[0][r][v];
+      if (more) y += load(more + row[r] * step.more_row + v * kLanes);
+      y = clamp(y, layer.low, layer.high);
       if (mask) y = masked(y, mask + v * kLanes);
       float* to = out + row[r] * step.out_row + v * kLanes;
       if (lanes >= (v + 1) * kLanes)
@@ -47,32 +72,34 @@ inline void tile(const Layer& layer, const Chunk& c, const float* in, float* out
 // from memory as it is multiplied, with many it stays in one too.
 constexpr int vectors(int rows) {
   int held = rows * kParts + (kRegisters > 16 ? kParts : 0);
-  return std::clamp((kRegisters - 4) / held, 1, 8);
+  return std::clamp((kRegisters - 4) / held, 1, 12);
 }
 
-// Along a run: as many vectors at once as registers hold; then the rest by four, two and one.
-template <int R>
+using Tile = decltype(&tile<1, 1, int32_t>);
+
+template <int R, class Place, int... V>
+constexpr std::array<Tile, sizeof...(V)> tiles_of(std::integer_sequence<int, V...>) {
+  return {tile<R, V + 1, Place>...};
+}
+
+// Along a run, in as few tiles as registers allow, all nearly as long: the rest alone would wait for its own sums.
+template <int R, class Place = int32_t>
 void along(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more, const int32_t* mask,
            const Step& step) {
   constexpr int V = vectors(R);
+  static constexpr auto tiles = tiles_of<R, Place>(std::make_integer_sequence<int, V>());  // by the number of vectors, from 1
+  const int64_t all = (step.length + kLanes - 1) / kLanes, count = (all + V - 1) / V;
   for (int64_t line = 0; line < step.outer; ++line) {
     for (int64_t run = 0; run < step.inner; ++run) {
       const float* from = in + line * step.in_outer + run * step.in_inner;
       float* to = out + line * step.out_outer + run * step.out_inner;
       const float* add = more ? more + line * step.more_outer + run * step.more_inner : nullptr;
-      int64_t at = 0;
-      auto go = [&](auto size) {
-        constexpr int W = decltype(size)::value;
-        while (step.length - at > (W - 1) * kLanes) {
-          tile<R, W>(layer, c, from + at, to + at, add ? add + at : nullptr, mask ? mask + at : nullptr, step,
-                     step.length - at);
-          at += W * kLanes;
-        }
-      };
-      go(std::integral_constant<int, V>());
-      if constexpr (V > 4) go(std::integral_constant<int, 4>());
-      if constexpr (V > 2) go(std::integral_constant<int, 2>());
-      if constexpr (V > 1) go(std::integral_constant<int, 1>());
+      for (int64_t n = 0, at = 0; n < count; ++n) {
+        const int64_t wide = ((n + 1) * all / count - n * all / count);
+        tiles[wide - 1](layer, c, from + at, to + at, add ? add + at : nullptr, mask ? mask + at : nullptr, step,
+                        step.length - at);
+        at += wide * kLanes;
+      }
     }
   }
 }
@@ -82,5 +109,7 @@ void along(const Layer& layer, const Chunk& c, const float* in, float* out, cons
 const Along kAlong[kMost + 1] = {nullptr,   along<1>,  along<2>,  along<3>,  along<4>,  along<5>,
                                  along<6>,  along<7>,  along<8>,  along<9>,  along<10>, along<11>,
                                  along<12>, along<13>, along<14>, along<15>, along<16>};
+
+const Along kNarrow = along<1, uint16_t>;
 
 }  // namespace seesaw

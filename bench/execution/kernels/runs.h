@@ -37,7 +37,9 @@ struct Step {
   int64_t outer, inner, length;                     // runs: lines, runs in a line, floats in a run
   int64_t in_outer, in_inner, out_outer, out_inner, more_outer, more_inner;  // from one to the next
   int64_t out_row, more_row;                        // from one row (channel) to the next
-  int64_t index, count, places;  // lists of places, or of so many segments, in the index; of a copy: every how many-th
+  // Lists of places, or of so many segments, in the index; of a copy: every how many-th. Of a layer along runs: whether places of
+  // chunks of one row have 16 bits (count), and how many floats of a run all chunks compute before the next ones (places; 0: all).
+  int64_t index, count, places;
 };
 constexpr int64_t kFields = sizeof(Step) / sizeof(int64_t);
 enum Op { kAffine = 0, kSum = 1, kMax = 2, kZero = 3, kInput = 4, kOutput = 5, kCopy = 6 };
@@ -46,6 +48,7 @@ enum Op { kAffine = 0, kSum = 1, kMax = 2, kZero = 3, kInput = 4, kOutput = 5, k
 using Along = void (*)(const Layer&, const Chunk&, const float*, float*, const float*, const int32_t*, const Step&);
 constexpr int kMost = 16;              // most rows of a chunk
 extern const Along kAlong[kMost + 1];  // by the number of rows
+extern const Along kNarrow;            // of one row whose places are of 16 bits
 
 // Rows of samples (samples, count) to lines of lanes, one for every number, and back. A number's line begins at its
 // place in `list`, or follows the one before where there is no list. Lanes past the last sample are zero. Only numbers

@@ -13,7 +13,7 @@ from torch import Tensor
 from bench.execution.native import chain
 from bench.execution.program.allocate import settle
 from bench.execution.program.buffers import Blobs
-from bench.execution.program.forms import FORMS, LANES, Form, FormChoice, doubled
+from bench.execution.program.forms import FORMS, LANES, NARROW, Form, FormChoice, divided, doubled
 from bench.execution.program.layer_rows import gathered, grouped, looked_up, slid
 from bench.execution.program.layout import ABSENT
 from bench.execution.program.program import Affine, Each, Input, Program, ProgramStep, Zero
@@ -63,7 +63,7 @@ class Encoder:
         """The program as tensors."""
         room = self.program.room
         forms = {n: self.form(s, room) for n, s in enumerate(self.program.steps) if isinstance(s, Affine)}
-        steps, forms = doubled(self.program, forms)
+        steps, forms = divided(*doubled(self.program, forms))
         program = settle(steps)
         for n, step in enumerate(program.steps):
             self._step(step, forms.get(n))
@@ -120,7 +120,7 @@ class Encoder:
         )  # fmt: skip
 
     def _affine(self, layer: Affine, form: Form) -> None:
-        first, base = len(self.blobs.chunks), 0
+        first, base, narrow = len(self.blobs.chunks), 0, False
         if form.name == "gather" and np.ptp(layer.columns[layer.columns != ABSENT]) >= 1 << 16:
             form = Form("runs", 8)  # allocation has moved its inputs apart
         if form.name == "slide":
@@ -131,8 +131,11 @@ class Encoder:
             base = int(layer.columns[layer.columns != ABSENT].min())
             gathered(self.blobs, layer, form.rows, base)
         else:
+            read = layer.columns[layer.columns != ABSENT]
+            base = int(read.min()) if len(read) else 0
+            narrow = form.name == "runs" and int(read.max(initial=0)) - base < NARROW
             for group in layer.groups:
-                grouped(self.blobs, layer, group, form)
+                grouped(self.blobs, layer, group, form, base, narrow)
         more = layer.more or (-1, 0, 0, 0)
         self._add(
             op=AFFINE, form=FORMS.index(form.name),
@@ -142,6 +145,7 @@ class Encoder:
             mask=-1 if layer.keep is None else self.blobs.listed(_padded(layer.keep)),
             outer=layer.outer, inner=layer.inner, length=layer.length, in_outer=layer.in_outer,
             in_inner=layer.in_inner, out_outer=layer.out_outer, out_inner=layer.out_inner, out_row=layer.out_row,
+            count=narrow, places=form.strip,
         )  # fmt: skip
 
     def _add(self, **fields: int) -> None:

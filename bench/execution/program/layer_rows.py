@@ -14,16 +14,33 @@ BLOCK = 2 * LANES
 """Floats among which the form `lookup` takes its own."""
 
 
-def grouped(blobs: Blobs, layer: Affine, group: Group, form: Form) -> None:
-    """Chunks of rows that read the same places, nearly equal in size."""
-    places = layer.columns[group.columns]
+def grouped(blobs: Blobs, layer: Affine, group: Group, form: Form, base: int, narrow: bool) -> None:
+    """Chunks of rows that read the same places, nearly equal in size.
+
+    Args:
+        blobs: to add them to.
+        layer: that the rows belong to.
+        group: of rows.
+        form: of the layer.
+        base: the place from which the places of chunks are counted.
+        narrow: whether a single row's places have 16 bits.
+    """
+    places = layer.columns[group.columns] - base
     order = np.argsort(places, kind="stable")
-    at, values, rows = blobs.listed(places[order]), group.values[order], len(group.rows)
+    values, rows, lists = group.values[order], len(group.rows), dict[bool, int]()
     count = -(-rows // form.rows)
     for n in range(count):
         part = slice(rows * n // count, rows * (n + 1) // count)
+        halved = narrow and part.stop - part.start == 1
+        if halved not in lists:
+            lists[halved] = blobs.listed(_halves(places[order]) if halved else places[order])
         own = _wide(values[:, part]) if form.name == "broadcast" else values[:, part]
-        blobs.chunk(len(places), group.rows[part], at, own)
+        blobs.chunk(len(places), group.rows[part], lists[halved], own)
+
+
+def _halves(places: np.ndarray) -> np.ndarray:
+    """The same places in 16 bits, two in each number of a list."""
+    return np.pad(places, (0, len(places) % 2)).astype(np.uint16).view(np.int32)
 
 
 def gathered(blobs: Blobs, layer: Affine, rows: int, base: int) -> None:

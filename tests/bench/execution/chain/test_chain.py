@@ -9,6 +9,7 @@ Covers: bench/execution/chain/affine.py, bench/execution/chain/builder.py, bench
 """
 
 import copy
+from dataclasses import replace
 from typing import get_args
 
 import hypothesis.strategies as st
@@ -189,8 +190,63 @@ def test_random_convolutions_with_random_masks(data):
         hide(layer, torch.rand_like(layer.weight) < draw(st.sampled_from([0.0, 0.1, 0.5, 1.0])))
     module = nn.Sequential(first, nn.ReLU(), nn.BatchNorm2d(outputs), second, nn.ReLU6()).eval()
     x = torch.randn(batch, inputs, *size)
-    chain = chain_of(module, lambda x: [module(x)], x[:1], lanes, lambda layer, room: forms_of(layer)[0])
+    blocks, strip = draw(st.sampled_from([1, 1, 2, 3])), draw(st.sampled_from([0, 16, 48]))
+
+    def choose_form(layer, room):
+        form = forms_of(layer)[0]
+        return replace(form, blocks=blocks, strip=strip) if form.name == "runs" else form
+
+    chain = chain_of(module, lambda x: [module(x)], x[:1], lanes, choose_form)
     agree(chain, lambda x: [module(x)], x)
+
+
+@pytest.mark.parametrize("more", [False, True])
+@pytest.mark.parametrize(("blocks", "strip"), [(1, 0), (4, 0), (1, 96), (2, 32)])
+def test_blocks_of_columns_and_strips_of_a_run_compute_the_same_layer(blocks, strip, more):
+    layer, x = nn.Conv2d(16, 12, 3, padding=1), torch.randn(2, 16, 12, 12)
+    hide(layer, torch.rand_like(layer.weight) < 0.2)
+
+    def run(x):
+        return [F.relu(layer(x) + x[:, :12])] if more else [F.relu(layer(x))]
+
+    chain = chain_of(layer, run, x[:1], 1, lambda *_: Form("runs", 8, blocks, strip))
+    agree(chain, run, x)
+    affine = chain.code.steps[1:, FIELDS.index("op")] == 0
+    assert int(affine.sum()) == blocks
+    assert (chain.code.steps[1:][affine, FIELDS.index("places")] == strip).all()
+
+
+def test_rows_of_their_own_read_places_of_sixteen_bits_where_these_reach():
+    layer = nn.Conv2d(64, 8, 1)
+    hide(layer, torch.rand_like(layer.weight) < 0.5)
+    lists = {}
+    for size in (4, 40):  # 64 channels of 16 and of 1600 pixels
+        x = torch.randn(1, 64, size, size)
+        chain = chain_of(layer, lambda x: [layer(x)], x, 1, lambda *_: Form("runs", 8))
+        agree(chain, lambda x: [layer(x)], x)
+        steps = chain.code.steps[1:]
+        lists[size] = int(steps[steps[:, 0] == 0][0, FIELDS.index("count")])
+    assert lists == {4: 1, 40: 0}
+
+
+def test_forms_that_keep_inputs_near_are_offered_to_large_layers_of_free_patterns_alone():
+    offered = {}
+    for name, channels in (("large", 64), ("small", 4)):
+        layer = nn.Conv2d(channels, 16, 3, padding=1)
+        hide(layer, torch.rand_like(layer.weight) < 0.3)
+        chain_of(
+            layer,
+            lambda x, layer=layer: [layer(x)],
+            torch.zeros(1, channels, 32, 32),
+            1,
+            lambda one, room, name=name: offered.setdefault(name, forms_of(one))[0],
+        )
+    assert {(form.blocks > 1, form.strip > 0) for form in offered["large"]} == {
+        (True, False), (False, False), (False, True),
+    }  # fmt: skip
+    assert all(form.blocks == 1 and not form.strip for form in offered["small"])
+    assert str(Form("runs", 8, 3)) == "runs 8 in 3 blocks"
+    assert str(Form("runs", 8, strip=96)) == "runs 8 in strips of 96"
 
 
 class Moves(nn.Module):

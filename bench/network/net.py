@@ -233,3 +233,20 @@ class ToExit(Part):
     def run(self, x: Tensor) -> list[Tensor]:
         """The logits of every exit on the way, each (N, classes)."""
         return self.answers(x)[1]
+
+
+class HeadAlone(Part):
+    """The head of one exit without the stages before it: from what crosses the cut behind its stage to the exit's logits.
+
+    Args:
+        net: the network.
+        stage: the one that the exit hangs on; its head reads no other head's logits.
+    """
+
+    def __init__(self, net: Net, stage: int) -> None:
+        super().__init__(net, stage + 1, stage + 1)
+        self.heads[str(stage)] = self.head = net.head(stage)
+
+    def run(self, x: Tensor) -> list[Tensor]:
+        """The exit's logits, (N, classes)."""
+        return [self.head(self.incoming.part(x)[0])]

@@ -14,6 +14,7 @@ from bench.boards.rates import Rates
 from bench.boards.show.answer import answer, timing
 from bench.boards.show.code import code_table
 from bench.boards.show.policies import answers_table, curves_table, early_table, walks_table
+from bench.boards.show.slow_exits import slow_exits, slow_walks
 from bench.boards.units import SMALL, big, digits, in_bytes, joules, prefixed, seconds
 from bench.records.notes import STAGES, dense_words, over_dense, stage_words
 from bench.records.reading import Reading
@@ -288,6 +289,7 @@ def _settings(record: Record, store: Store) -> Iterator[Part]:
 
 def _exits(record: Record, store: Store) -> Iterator[Part]:
     yield exits_table(record, store.parent(record.setup, record.seed)), None
+    yield from ((line, None) for line in slow_exits(record))
     yield from _tables(answers_table(record), code_table(record))
     for name, why in record.absent.items():
         yield f"No {name}: {why}.", "dim"
@@ -303,10 +305,15 @@ def _cuts(record: Record) -> Iterator[Part]:
     yield from _tables(early_table(record))
 
 
+def _walks(record: Record) -> Iterator[Part]:
+    yield from _tables(walks_table(record))
+    yield from ((line, None) for line in slow_walks(record))
+
+
 PARTS: dict[str, Callable[[Record, Store], Iterator[Part]]] = {
     "settings": _settings,
     "exits": _exits,
     "cuts": lambda record, store: _cuts(record),
     "policies": lambda record, store: _tables(curves_table(record)),
-    "walks": lambda record, store: _tables(walks_table(record)),
+    "walks": lambda record, store: _walks(record),
 }

@@ -13,7 +13,8 @@ from bench.execution.clock import Times, timed, where
 from bench.execution.fast import prepared
 from bench.kinds.meter import Measurement, Meter, Subject
 from bench.measuring.dense import PARENT, Jobs, dense_beside, job
-from bench.network.net import Net, ToExit
+from bench.network.linked import Linked
+from bench.network.net import HeadAlone, Net, ToExit
 from bench.records.notes import DENSE_WAYS, FASTEST, OUT_OF_ORDER
 from bench.records.reading import Reading
 
@@ -30,7 +31,8 @@ class Latency(Meter):
     of the machine cancel out; the parent runs in PyTorch's kernels or as a chain. `speedup.fastest` is the same over the
     fastest dense way there is here, which may be an engine's (ONNX Runtime, OpenVINO): a dense network has it too.
 
-    To an exit the network is timed without the feature that would cross behind it. An exit that is slower than a deeper
+    `latency.head` of an early exit is its head alone, on the feature that it hangs on; a head that reads other exits' logits
+    has none. To an exit the network is timed without the feature that would cross behind it. An exit that is slower than a deeper
     one beyond the quartiles of both is timed again beside it; where that remains, its reading is called unreliable, as one
     of a disturbed machine is, and a note names the deeper exit.
     """
@@ -82,6 +84,8 @@ class Latency(Meter):
                 readings["speedup"] = rounds[PARENT, number].over(times, beside)
             measurement.exits[number] = readings
         for (place, number), times in rounds.items():
+            if place == "head":
+                measurement.exits[number]["latency.head"] = times.reading(source)
             if place in ("device", "server"):
                 measurement.cuts.setdefault(number, {})[f"latency.{place}"] = times.reading(source)
         if dense.reason is None:
@@ -119,7 +123,9 @@ def _doubted(reading: Reading) -> Reading:
 
 
 def _jobs(net: Net, x: Tensor, way: Way) -> Jobs:
-    """The calls to time: to every exit, and both parts of every cut; the device's part of the last is that to the last exit."""
+    """The calls to time: to every exit, early heads alone, and both parts of every cut; the device's part of the last is that to
+    the last exit.
+    """
     jobs: Jobs = {}
     with torch.no_grad():
         for k in range(len(net.stages) + 1):
@@ -130,4 +136,7 @@ def _jobs(net: Net, x: Tensor, way: Way) -> Jobs:
                 jobs["server", k] = job(way, back, front(x))
         for n, stage in enumerate(net.exits):
             jobs["exit", n] = job(way, ToExit(net, stage), x)
+        for n, stage in enumerate(net.exits[:-1]):
+            if not isinstance(net.head(stage), Linked):
+                jobs["head", n] = job(way, HeadAlone(net, stage), net.cut(stage + 1)[0](x))
     return jobs

@@ -280,7 +280,7 @@ def _dense_ways(record: Record) -> Iterator[str]:
 
 def _whole_name(name: str) -> str:
     """A reading's name without the part of the network that it is of."""
-    for part in (".device", ".server"):
+    for part in (".device", ".server", ".head"):
         if name.endswith(part):
             return name.removesuffix(part)
     return name

@@ -43,7 +43,9 @@ def time_faults(record: Record) -> Iterator[str]:
     for exit_ in record.exits:
         own, cut = _steady(exit_.readings, "latency"), exit_.stage + 1
         readings = record.cuts[cut].readings if cut < len(record.cuts) else {}
-        device = _steady(readings, "latency.device")
+        device, head = _steady(readings, "latency.device"), _steady(exit_.readings, "latency.head")
+        if own is not None and head is not None and head > own * SLOWER:
+            yield f"The head of the exit of stage {exit_.stage} takes {head:g} s alone, and all up to its exit {own:g} s."
         if own is not None and device is not None and not device / FASTER <= own <= device * SLOWER:
             yield f"To the exit of stage {exit_.stage} it takes {own:g} s, and the same part of it at cut {cut} {device:g} s."
 

@@ -15,6 +15,7 @@ from bench.execution.unsupported import Unsupported
 from bench.measuring.meters.latency import Latency, out_of_order
 from bench.measuring.meters.memory import Memory, peak
 from bench.measuring.meters.storage import Storage
+from bench.network.linked import Linked
 from bench.network.net import Part, ToExit
 from bench.records.notes import OUT_OF_ORDER
 
@@ -66,6 +67,27 @@ def test_latency_has_a_reading_for_every_exit_and_for_both_parts_of_every_cut(ne
         assert 0 < reading.low <= reading.value <= reading.high
         assert reading.n >= 3
         assert "cpu" in reading.source
+
+
+def test_the_head_of_an_early_exit_is_timed_alone_where_it_reads_no_other_logits():
+    net = Net([nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 64)], Sample((64,)), 2)
+    net.hang(0, nn.Sequential(Slow(), nn.Linear(64, 2)))
+    net.hang(1, Adding(nn.Linear(64, 2)))
+    net.hang(2, nn.Linear(64, 2))
+    measured = Latency(rounds=5).measure(Subject(net.eval(), CPU))
+    assert ["latency.head" in measured.exits[n] for n in range(3)] == [True, False, False]
+    alone = measured.exits[0]["latency.head"]
+    assert alone.source == measured.exits[0]["latency"].source
+    assert alone.value > 0.5 * measured.exits[0]["latency"].value  # nearly all of it is the head
+
+
+class Adding(Linked):
+    def __init__(self, head):
+        super().__init__()
+        self.head = head
+
+    def forward(self, x, earlier):
+        return self.head(x) + sum(earlier)
 
 
 class Slow(nn.Module):

@@ -20,7 +20,7 @@ SAMPLES = 32
 BETWEEN = "a count of answers or decisions: only the trace can tell, if other counts leave it room"
 WITHIN = "a measured time: only running it again can tell, if its quartiles, or the time that it is a part of, leave it room"
 TIMES = [
-    ("exits.*.readings", "latency"), ("exits.*.readings", "speedup"), ("cuts.*.readings", "latency.device"),
+    ("exits.*.readings", "latency"), ("exits.*.readings", "latency.head"), ("exits.*.readings", "speedup"), ("cuts.*.readings", "latency.device"),
     ("cuts.*.readings", "latency.server"), ("walks.*.readings", "latency"), ("walks.*.readings", "routing"),
 ]  # fmt: skip
 MAY_PASS = {
@@ -121,6 +121,7 @@ def steady(record):
     seconds = {
         ("exits", n, "latency"): total * (e["stage"] + 1) / stages for n, e in enumerate(values["exits"])
     }
+    seconds |= {("exits", n, "latency.head"): total / 100 for n in range(len(values["exits"]))}
     for cut in range(stages + 1):
         seconds |= {("cuts", cut, "latency.device"): total * cut / stages}
         seconds |= {("cuts", cut, "latency.server"): total * (stages - cut) / stages}

@@ -43,3 +43,16 @@ def test_a_note_of_dense_ways_that_is_none_ends_no_check():
             )
             == []
         )
+
+
+def test_a_head_alone_takes_no_longer_than_all_up_to_its_exit():
+    record = make()
+    own = record.exits[0].readings["latency"]
+    for factor, faults in ((0.5, 0), (20.0, 1)):
+        alone = {name: getattr(own, name) * factor for name in ("value", "low", "high")}
+        record.exits[0].readings["latency.head"] = own.model_copy(update=alone)
+        found = list(time_faults(record))
+        assert len(found) == faults
+    assert found[0].startswith("The head of the exit of stage 0 takes 0.02 s alone")
+    record.exits[0].readings["latency.head"] = own.model_copy(update=alone | {"disturbed": 3})
+    assert list(time_faults(record)) == []

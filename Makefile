@@ -33,7 +33,7 @@ ASKED = $(if $(POLICIES),--policies '$(POLICIES)') $(if $(SEEDS),--seeds '$(SEED
   $(if $(CUT),--cut '$(CUT)') $(if $(DEVICES),--devices '$(DEVICES)') $(if $(PUBLISH),--publish) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help bench compare board list check format test new benchmarks wheel docs clean always
+.PHONY: help bench compare board list check format test new benchmarks speed wheel docs clean always
 
 help: ## show these lines
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -74,6 +74,9 @@ new: $(LAB) ## write a skeleton plugin and its test: KIND=method NAME=mine
 
 benchmarks: $(DEV) ## measure Seesaw itself: training overhead, start-up, replay, killed runs
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+speed: $(DEV) ## hold each kind of layer to a share of this machine's dense product (ten seconds)
+	@$(BIN)/python benchmarks/execution.py --check
 
 wheel: $(DEV) ## build dist/*.whl with the native kernels of the common processors in it: needs a C++ compiler
 	@$(BIN)/python -m hatchling build -t wheel

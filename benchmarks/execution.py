@@ -1,6 +1,7 @@
 """Sparse networks on the clock: packed execution and training against dense PyTorch, interleaved in one process.
 
     python benchmarks/execution.py [--threads 1,2] [--rounds 30] > benchmarks/execution.md
+    python benchmarks/execution.py --check
     python benchmarks/execution.py --peers [--deepsparse /path/to/python] [--only mlp] > benchmarks/peers.md
 
 With `--peers` whole networks stand beside ONNX Runtime (float32 and int8), OpenVINO and DeepSparse (`peers.py`) instead.
@@ -9,6 +10,9 @@ Dense is the faster of `F.linear` and its feature-major form for a layer, and of
 network. "Of that, sparsity" is the dense network as chains over the sparse one as chains: what chains alone gain is the rest.
 "Limit" is the roofline: dense time over the time that this machine's measured ceilings leave for the MACs and
 the bytes of the packed network. "A call" is what the smallest chain takes, which no ceiling holds.
+
+With `--check` each kind of layer is held to a share of this machine's own dense product (`shares.py`), on one thread: the exit
+code is 1 where one is far below what is known. It takes ten seconds, and no quiet machine.
 """
 
 import argparse
@@ -152,6 +156,23 @@ def beside_peers(args: argparse.Namespace) -> None:
         print("".join(f"\n* {line}" for line in missing))
 
 
+def check(args: argparse.Namespace) -> None:
+    """Print the table of shares; leave with 1, and a sentence for each kind of layer that is too slow."""
+    import shares
+
+    if (reason := why_no_kernels()) is not None:
+        raise SystemExit(f"There are no native kernels: {reason}.")
+    if not any(args.only in kind.name for kind in shares.KINDS):
+        names = "; ".join(kind.name for kind in shares.KINDS)
+        raise SystemExit(f"No kind of layer holds {args.only!r} in its name; the kinds are: {names}.")
+    torch.set_num_threads(1)
+    table, faults = shares.checked(args.rounds, args.only)
+    print(f"{conditions(torch.device('cpu'))['processor']}, kernels: {shares.vectors()}, one thread\n")
+    tell(Console(width=160), table)
+    if faults:
+        raise SystemExit("\n".join(faults))
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(
@@ -161,10 +182,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--only", default="", help="part of the names of jobs")
     parser.add_argument("--peers", action="store_true", help="networks beside the engines that are installed")
+    parser.add_argument("--check", action="store_true", help="hold layers to a share of the dense product")
     parser.add_argument("--deepsparse", help="with --peers: the Python of an environment that has DeepSparse")
     args = parser.parse_args()
-    if args.peers:
-        beside_peers(args)
+    if args.check or args.peers:
+        (check if args.check else beside_peers)(args)
         return
     if not any(args.only in name for name in JOBS):
         parser.error(f"no job's name holds {args.only!r}; the jobs are: {'; '.join(JOBS)}")

@@ -3,14 +3,16 @@
 import importlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from bench import why_no_kernels
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.stem not in ("jobs", "peers"))
+SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.stem not in ("jobs", "peers", "shares"))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -63,3 +65,35 @@ def test_a_row_of_no_network_is_refused_before_anything_is_built():
     done = subprocess.run(words, check=False, capture_output=True, text=True)
     assert done.returncode == 1
     assert "No row's name holds 'nonsense'" in done.stderr
+
+
+def test_a_layer_far_below_its_share_of_the_dense_product_ends_the_check_with_a_sentence(monkeypatch, capsys):
+    if (reason := why_no_kernels()) is not None:
+        pytest.skip(reason)
+    monkeypatch.syspath_prepend(str(FOLDER))
+    shares, execution = importlib.import_module("shares"), importlib.import_module("execution")
+    kind = shares.KINDS[0]
+    slow, fine = (
+        replace(kind, name=name, known={"any": known}) for name, known in (("slow", 9.0), ("fine", 1e-6))
+    )
+    monkeypatch.setattr(shares, "KINDS", (slow, fine))
+    monkeypatch.setattr("sys.argv", ["execution.py", "--check", "--rounds", "1"])
+    threads = torch.get_num_threads()
+    try:
+        with pytest.raises(SystemExit) as ended:
+            execution.main()
+        assert str(ended.value).startswith("slow: ")
+        assert "at least 360% are due" in str(ended.value)
+        assert "\n" not in str(ended.value)
+        assert "| fine" in capsys.readouterr().out
+        monkeypatch.setattr("sys.argv", ["execution.py", "--check", "--rounds", "1", "--only", "fine"])
+        execution.main()
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_a_check_of_no_kind_of_layer_is_refused():
+    words = [sys.executable, FOLDER / "execution.py", "--check", "--only", "nonsense"]
+    done = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "No kind of layer holds 'nonsense' in its name" in done.stderr

@@ -1,0 +1,88 @@
+// The kernels along runs, and the operations on vectors, against loops: for processors on which no PyTorch is at hand.
+
+#include <cmath>
+#include <cstdio>
+#include <random>
+#include <vector>
+
+#include "runs.h"
+
+using namespace seesaw;
+
+namespace {
+
+std::mt19937 drawn(0);
+float number() { return std::uniform_real_distribution<float>(-1, 1)(drawn); }
+int faults = 0;
+
+void hold(bool right, const char* what, int n) {
+  if (!right && faults++ < 9) std::printf("%s %d is wrong\n", what, n);
+}
+
+// One chunk of so many rows, along two runs of a length, with numbers added, bounds and a mask.
+void chunk(int rows, int length, int places, bool narrow) {
+  const int channel = 300, count = 40;
+  std::vector<float> in(channel * count + 512), values(places * rows), bias(rows), more(rows * channel), out(rows * channel, 7);
+  for (auto* list : {&in, &values, &bias, &more})
+    for (float& x : *list) x = number();
+  std::vector<int32_t> index(2 * places + rows), mask(length + 256), wide(places);
+  for (int k = 0; k < places; ++k) wide[k] = index[k] = drawn() % (channel * count - 200);
+  if (narrow)
+    for (int k = 0; k < places; ++k) reinterpret_cast<uint16_t*>(index.data())[k] = wide[k];
+  for (int r = 0; r < rows; ++r) index[2 * places + r] = rows - 1 - r;
+  for (int& x : mask) x = drawn() % 4 ? -1 : 0;
+  const Chunk c{places, rows, 0, 0, 2 * places};
+  const Layer layer{&c, 1, index.data(), values.data(), bias.data(), -0.5f, 2.f};
+  Step step = {};
+  step.outer = 1, step.inner = 2, step.length = length;
+  step.in_inner = 3, step.out_inner = step.more_inner = 150, step.out_row = step.more_row = channel;
+  (narrow ? kNarrow : kAlong[rows])(layer, c, in.data(), out.data(), more.data(), mask.data(), step);
+  bool right = true;
+  for (int r = 0; r < rows; ++r)
+    for (int run = 0; run < 2; ++run)
+      for (int at = 0; at < 150; ++at) {
+        const int row = rows - 1 - r, to = row * channel + run * 150 + at;
+        double y = bias[row] + more[to];
+        for (int k = 0; k < places; ++k) y += double(values[k * rows + r]) * in[wide[k] + run * 3 + at];
+        y = at >= length ? 7 : mask[at] ? std::fmin(std::fmax(y, -0.5), 2) : 0;  // behind a run nothing is written
+        right = right && std::fabs(out[to] - y) < 1e-4;
+      }
+  hold(right, narrow ? "a narrow chunk along runs of" : "a chunk along runs of", length);
+}
+
+void operations() {
+  float from[2 * kLanes], y[kLanes], square[kLanes * kLanes], turned[kLanes * kLanes];
+  uint8_t near[kLanes];
+  uint16_t far[kLanes];
+  for (float& x : from) x = number();
+  for (float& x : square) x = number();
+  for (int l = 0; l < kLanes; ++l) near[l] = far[l] = drawn() % (2 * kLanes);
+  store(y, look_up(from, near));
+  for (int l = 0; l < kLanes; ++l) hold(y[l] == from[near[l]], "look_up", l);
+  store(y, gather(from, far));
+  for (int l = 0; l < kLanes; ++l) hold(y[l] == from[far[l]], "gather", l);
+  transpose([&](int n) { return square + n * kLanes; }, [&](int n) { return turned + n * kLanes; });
+  for (int n = 0; n < kLanes * kLanes; ++n) hold(turned[n] == square[n % kLanes * kLanes + n / kLanes], "transpose", n);
+  Part parts[kWidth], summed;
+  for (int n = 0; n < kWidth; ++n) parts[n] = load_part(square + n * kWidth);
+  summed = sums(parts);
+  for (int n = 0; n < kWidth; ++n) {
+    double x = 0;
+    for (int l = 0; l < kWidth; ++l) x += square[n * kWidth + l];
+    hold(std::fabs(summed[n] - x) < 1e-5, "sums", n);
+  }
+}
+
+}  // namespace
+
+int main() {
+  for (int rows = 1; rows <= kMost; ++rows)
+    for (int length : {1, 15, 16, 17, 22, 33, 64, 78, 100, 113, 150})
+      for (int places : {0, 1, 3, 10}) {
+        chunk(rows, length, places, false);
+        if (rows == 1) chunk(rows, length, places, true);
+      }
+  operations();
+  std::printf("%s: %d wrong\n", kVectors, faults);
+  return faults != 0;
+}

@@ -151,9 +151,10 @@ def answer_of(value: Any) -> Any:
 def _named(value: Any) -> Any:
     """A named tuple, or the operation of a graph that makes one, as a dictionary; anything else as it is."""
     if isinstance(value, fx.Node):
-        fields = getattr(value.target, "_fields", None)
-        return value if fields is None else dict(zip(fields, value.args)) | value.kwargs
-    return value._asdict() if isinstance(value, tuple) and hasattr(value, "_asdict") else value
+        made = getattr(value.target, "_fields", None)
+        return value if made is None else dict(zip(made, value.args, strict=False)) | value.kwargs
+    fields = getattr(value, "_fields", None)
+    return value if fields is None else dict(zip(fields, value, strict=True))
 
 
 @dataclass(frozen=True)

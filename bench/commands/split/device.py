@@ -21,6 +21,7 @@ from bench.commands.split.serve import ClearText, read_token
 from bench.commands.split.tally import Lines, Tally, table_of
 from bench.files import writable
 from bench.plugins.names import check_names
+from bench.shipping.serving.address import host_port
 
 if TYPE_CHECKING:
     from bench.shipping.serving.device import Device
@@ -103,6 +104,8 @@ def device(
     """
     if split is not None:
         check_names("split", [split])
+    if server is not None:
+        host_port(server, "--server", free=False)
     asked = places.Packing(cut or [], codec or [], into, data, runs)
     asked.hold(folders)
     word = read_token(token)

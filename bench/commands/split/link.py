@@ -10,9 +10,9 @@ import typer
 
 from bench.commands import options
 from bench.commands.options import out
-from bench.commands.split.serve import host_port
 from bench.errors import needing
 from bench.plugins.names import check_names
+from bench.shipping.serving.address import host_port
 
 if TYPE_CHECKING:
     from bench.measuring.link import Proxy
@@ -43,7 +43,7 @@ def link(
       seesaw serve shipped & seesaw link --to 127.0.0.1:8443 --channel lte & seesaw device shipped --server 127.0.0.1:8444
     """
     check_names("channel", [channel])
-    server = host_port(to, "--to")
+    server = host_port(to, "--to", free=False)
     host, port = host_port(listen, "--listen")
     with out.status("Loading ..."):
         from bench.kinds.channel import Channel

@@ -14,6 +14,7 @@ from bench.commands.options import out
 from bench.commands.split import places
 from bench.errors import SeesawError
 from bench.files import read_plain
+from bench.shipping.serving.address import host_port
 
 if TYPE_CHECKING:
     from bench.shipping.serving.security import Access
@@ -157,15 +158,3 @@ def read_token(path: Path | None) -> str | None:
             f"The token {path} is no single word. Write one, such as by: openssl rand -hex 24 > {path}"
         )
     return word
-
-
-def host_port(text: str, option: str) -> tuple[str, int]:
-    """A host and a port.
-
-    Raises:
-        SeesawError: it is none.
-    """
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65_535:
-        raise SeesawError(f"{option} {text} is no host:port. Write it as 127.0.0.1:9090.")
-    return host.strip("[]"), int(port)

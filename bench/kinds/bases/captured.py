@@ -133,8 +133,13 @@ def backbone(module: nn.Module, sample: Sample, **settings: Any) -> Captured:
         settings: `cuts` and `size`, as in a spec.
 
     Raises:
-        SeesawError: its forward cannot be followed, or its stages would answer otherwise than the whole.
+        SeesawError: its forward cannot be followed, its stages would answer otherwise than the whole, or `sample` is no form.
     """
+    if not isinstance(sample, Sample):
+        sizes = tuple(getattr(sample, "shape", (1, 3, 32, 32)))[1:]
+        raise SeesawError(
+            f"A sample is the form of one input, and no {type(sample).__name__}. Give bench.Sample({sizes}): its sizes without the batch."
+        )
     made = Given(**settings)
     made._module, made._sample = module, sample
     made.parts(sample, _classes(module, sample, made.size))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,6 +129,7 @@ def answer_of(value: Any) -> Any:
     Raises:
         SeesawError: nothing says which tensor holds the logits.
     """
+    value = _named(value)
     if isinstance(value, dict):
         named = [value[name] for name in ANSWERS if name in value]
         value = named[:1] or list(value.values())
@@ -137,7 +138,7 @@ def answer_of(value: Any) -> Any:
         if len(value) != 1:
             raise SeesawError(
                 f"The module gives {len(value)} tensors, and nothing says which are the logits. Return one tensor, or a "
-                f"dictionary with {ANSWERS[0]!r}."
+                f"dictionary or named tuple with {ANSWERS[0]!r}."
             )
         return value[0]
     if not isinstance(value, (Tensor, fx.Node)):
@@ -147,30 +148,56 @@ def answer_of(value: Any) -> Any:
     return value
 
 
+def _named(value: Any) -> Any:
+    """A named tuple, or the operation of a graph that makes one, as a dictionary; anything else as it is."""
+    if isinstance(value, fx.Node):
+        made = getattr(value.target, "_fields", None)
+        return value if made is None else dict(zip(made, value.args, strict=False)) | value.kwargs
+    fields = getattr(value, "_fields", None)
+    return value if fields is None else dict(zip(fields, value, strict=True))
+
+
 @dataclass(frozen=True)
 class _Whole:
-    """A module's answers to real numbers; None on the meta device, where there are none."""
+    """A module's answers to real numbers; None on the meta device, where there are none.
+
+    Attributes:
+        x: the numbers.
+        ask: a function that asks the module.
+        answer: its first answer.
+    """
 
     x: Tensor
+    ask: Callable[[], Tensor]
     answer: Tensor | None
 
     @classmethod
     def of(cls, module: nn.Module, sample: Sample, prepare: nn.Module | None) -> _Whole:
         tensors = [*module.parameters(), *module.buffers()]
         if any(one.is_meta for one in tensors) or torch.get_default_device().type == "meta":
-            return cls(torch.empty(0, device="meta"), None)
+            nothing = torch.empty(0, device="meta")
+            return cls(nothing, lambda: nothing, None)
         device = tensors[0].device if tensors else torch.device("cpu")
         generator = torch.Generator().manual_seed(0)
         x = sample.blank(2)
         x = torch.randn(x.shape, generator=generator) if x.is_floating_point() else x
         x = x.to(device)
+
+        def ask() -> Tensor:
+            return answer_of(module(x.clone() if prepare is None else prepare(x)))
+
         with torch.no_grad():
             try:
-                return cls(x, answer_of(module(x.clone() if prepare is None else prepare(x))))
+                return cls(x, ask, ask())
             except SeesawError:
                 raise
             except Exception as error:
                 reason = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+                if isinstance(error, TypeError) and "argument" in reason:
+                    raise SeesawError(
+                        f"{type(module).__name__} does not take a batch of samples alone ({reason}). Give a module whose forward takes "
+                        "one tensor."
+                    ) from error
                 raise SeesawError(
                     f"{type(module).__name__} does not take samples of shape {sample.shape} ({reason}). Use larger images (a "
                     "task's size, or the backbone's size=), or another network."
@@ -190,7 +217,13 @@ class _Whole:
                         f"{name_of(one)} changes its input in place, which another part may still need. Let it make a new "
                         "tensor."
                     )
-        if not _equal(x, self.answer):
+            same = _equal(x, self.answer)
+            if not same and not _equal(self.ask(), self.answer):
+                raise SeesawError(
+                    "The module answers the same samples otherwise each time: an operation draws random numbers (dropout that asks for no "
+                    "`self.training`), or counts. Let it answer alike in `eval()`."
+                )
+        if not same:
             raise SeesawError(
                 "The stages answer otherwise than the module: an operation changes a tensor that others see. Let it make a "
                 "new tensor, in a module of its own."

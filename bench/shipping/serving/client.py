@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import SeesawError, needing
+from bench.shipping.serving.address import host_port
 from bench.shipping.serving.cuts import ShippedCut
 from bench.shipping.serving.wire import (
     ASK,
@@ -72,7 +73,7 @@ class Client:
         clear_text: whether the token may travel beyond this machine without TLS.
 
     Raises:
-        SeesawError: nothing answers there, it wants a certificate or a token, or it serves other parts.
+        SeesawError: the address is none, nothing answers there, it wants a certificate or a token, or it serves other parts.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Client:
         *,
         clear_text: bool = False,
     ) -> None:
+        host_port(address, "The server's address", free=False)
         hold_token(address, token, is_secret=tls is not None, clear_text=clear_text)
         options = (*OPTIONS, ("grpc.max_receive_message_length", MOST_ANSWER))
         if tls is None:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from bench import SeesawError
 from bench.cli import app
-from bench.commands.split.serve import host_port, read_token
+from bench.commands.split.serve import read_token
 
 SEESAW = [sys.executable, "-m", "bench"]
 
@@ -164,7 +164,7 @@ def test_certificates_are_made_and_the_next_step_is_named(tmp_path):
     assert "--server 10.0.0.7:8443" in done.output.replace("\n", " ")
 
 
-def test_tokens_and_addresses_that_are_none(tmp_path):
+def test_tokens_that_are_none(tmp_path):
     (tmp_path / "word").write_text("  abc \n")
     assert read_token(tmp_path / "word") == "abc"
     assert read_token(None) is None
@@ -172,10 +172,6 @@ def test_tokens_and_addresses_that_are_none(tmp_path):
         (tmp_path / "word").write_text(text)
         with pytest.raises(SeesawError, match="The token"):
             read_token(tmp_path / "word")
-    assert host_port("[::1]:80", "--to") == ("::1", 80)
-    for text in ("here", ":80", "a:b", "a:99999"):
-        with pytest.raises(SeesawError, match="Write it as"):
-            host_port(text, "--to")
 
 
 def test_beyond_this_machine_serving_needs_certificates(folder):

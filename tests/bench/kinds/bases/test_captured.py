@@ -32,6 +32,11 @@ def test_a_module_is_a_backbone_and_stays_as_it_is():
     assert all(layer.inplace for layer in module.modules() if isinstance(layer, nn.ReLU))
 
 
+def test_a_batch_is_no_form_of_a_sample():
+    with pytest.raises(SeesawError, match=r"no Tensor. Give bench.Sample\(\(3, 16, 16\)\)"):
+        bench.backbone(network(), torch.randn(2, 3, 16, 16))
+
+
 def test_size_brings_images_to_a_size_as_part_of_the_first_stage():
     made = bench.backbone(network(), SAMPLE, size=32, cuts=1)
     net = assemble(made, ABOUT, choose(Exits, "single").plugin)

@@ -7,6 +7,7 @@ Covers: bench/network/graph/borders.py, bench/network/graph/exported.py, bench/n
 import copy
 import importlib.util
 import itertools
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -225,6 +226,16 @@ def test_tokens_go_on_with_channels_first():
     assert (12, 17) in net.shapes
 
 
+class Outputs(NamedTuple):
+    logits: torch.Tensor
+    pixels: torch.Tensor
+
+
+class Pair(nn.Module):
+    def forward(self, x, y):
+        return x
+
+
 class Answers(nn.Module):
     def __init__(self, form):
         super().__init__()
@@ -236,8 +247,8 @@ class Answers(nn.Module):
 
 @pytest.mark.parametrize(
     "form",
-    [lambda y, x: {"logits": y, "input": x}, lambda y, x: {"scores": y}, lambda y, x: (y,)],
-    ids=["named", "alone", "tuple"],
+    [lambda y, x: {"logits": y, "input": x}, lambda y, x: {"scores": y}, lambda y, x: (y,), Outputs],
+    ids=["named", "alone", "tuple", "named tuple"],
 )
 def test_logits_are_found_in_what_a_module_gives(form):
     module, x = Answers(form), torch.randn(2, 3, 16, 16)
@@ -251,8 +262,11 @@ def test_logits_are_found_in_what_a_module_gives(form):
         (Answers(lambda y, x: x), r"gives \(2, 3, 16, 16\) for a batch of 2, and no logits"),
         (Answers(lambda y, x: y if y.sum() > 0 else -y), "cannot be followed at `.*y.sum"),
         (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(7, 4)), "does not take samples of shape"),
+        (Pair(), "Pair does not take a batch of samples alone .*forward takes one tensor"),
+        (Answers(lambda y, x: F.dropout(y, 0.5)), "answers the same samples otherwise each time"),
+        (Answers(lambda y, x: y + torch.rand_like(y)), "answers the same samples otherwise each time"),
     ],
-    ids=["two", "no logits", "a branch", "too small"],
+    ids=["two", "no logits", "a branch", "too small", "two inputs", "dropout", "noise"],
 )
 def test_what_cannot_be_captured_is_one_sentence(module, message):
     with pytest.raises(SeesawError, match=message):

@@ -1,7 +1,4 @@
-"""An index of half a byte a weight: what it takes, and the same answers by it.
-
-Covers: bench/shipping/c/halves.py
-"""
+"""An index of half a byte a weight: what it takes, and the same answers by it."""
 
 import numpy as np
 import pytest

@@ -28,6 +28,8 @@ ORDER = (
     "int_zero",
     "int_each",
     "int_layer",
+    "int_give",
+    "int_halves",
     "int_one",
     "int_row",
     "int_means",

@@ -12,6 +12,7 @@ from bench.execution.int8.levels import Scaling
 from bench.execution.int8.quantise import IntAffine, IntEach, IntStep
 from bench.execution.program.program import Affine, Each, ProgramStep, Zero
 from bench.execution.row_groups import Group
+from bench.shipping.c.halves import Halves, halves_of
 from bench.shipping.c.sheets import Sheet, sheets_of
 from bench.shipping.c.steps import NONE, Fields, Steps, once, ordered, shape_of, values_of
 from bench.shipping.c.tables import BYTE, FLOAT, LEVEL, PLACE, WHOLE, WORD
@@ -66,19 +67,28 @@ class IntSteps(Steps):
         if sheets is not None:
             verb, fields = "image", self._image(layers, sheets, windowed=step.window is not None)
             turns = self._turns(layer, whole=True)
-            self.used.add("int_image")
+            self.used |= {"int_give", "int_image"}
         elif single and _alike(layers) and step.more is None and layer.scales is None:
             period = _period([columns for _, columns in layers], _turns_of(layer))
             verb, fields = "means", self._means(layers, period)
             turns = self._turns(layer, stop=period)
             self.used.add("int_means")
+        elif (
+            single
+            and step.more is None
+            and layer.scales is None
+            and (halves := halves_of(layers)) is not None
+        ):
+            verb, fields = "halves", self._halves(halves)
+            turns = self._turns(layer)
+            self.used.add("int_halves")
         else:
             run = run_of(layers) if single else 1
             layers = [bridged(group, columns, run) for group, columns in layers]
             verb, fields = "affine" if single else "walks", self._index(layers, run) | {"run": run}
             turns = self._turns(layer)
             fields["values"] = self.tables.add(values_of(layers), LEVEL)
-            self.used |= {"int_one", "int_row" if single else "int_walk"}
+            self.used |= {"int_give", "int_one", "int_row" if single else "int_walk"}
             gathered = [len(columns) for group, columns in layers if len(group.rows) > 1]
             if single and (fields["bytes"] != NONE or fields["wide"] != NONE):
                 self.scratch = max([self.scratch, *(-(-count // 2) for count in gathered)])
@@ -96,6 +106,15 @@ class IntSteps(Steps):
             "values": values,
             "repeats": len(layers) // period,
             "apart": apart,
+        }
+
+    def _halves(self, halves: Halves) -> Fields:
+        """Rows by themselves, whose gaps take half a byte each."""
+        return {
+            "groups": halves.rows,
+            "starts": self.tables.add(np.array([halves.start])),
+            "halves": self.tables.add(halves.index, BYTE),
+            "values": self.tables.add(halves.values, LEVEL),
         }
 
     def _turns(self, layer: IntAffine, *, whole: bool = False, stop: int | None = None) -> Fields:

@@ -80,6 +80,7 @@ typedef struct {
   const model_place *order;                   /* numbers of the rows; null: as they come */
   const uint8_t *bytes; /* gaps before the columns, or their runs, 0 before the first; all null: columns follow one another */
   const model_place *wide;
+  const uint8_t *halves; /* gaps of half a byte: see model_halves */
   const model_place *window; /* the result is the largest of so many sums, so far from the first; null: it is the sum */
   const model_place *laid, *taps, *fours, *members, *blocks; /* of a layer whose columns are laid out: see model_image */
   uint32_t groups, rows_step, columns_step, starts_step, offsets_step, turns_step;
@@ -117,21 +118,3 @@ static MODEL_WITHIN void model_before(const int8_t **x, model_columns *c, int ki
 static MODEL_WITHIN void model_behind(const int8_t **x, int kind) {
   if (kind == MODEL_STRAIGHT) ++*x;
 }
-
-/* The sum of a row at a position becomes a level, or a logit: `to` and `more` are the places of row 0 there. */
-static void model_give(model_arena *arena, const model_int_layer *s, uint32_t row, uint32_t to, uint32_t more,
-                       int32_t sum) {
-  const int32_t *turn = s->turns + row * s->turns_step;
-  int64_t scaled;
-  sum += turn[0];
-  if (s->scales) {
-    arena->logits[row] = (float)sum * s->scales[row];
-    return;
-  }
-  scaled = s->start + (int64_t)sum * turn[1];
-  if (s->adds)
-    scaled += (int64_t)(arena->numbers[more + row * s->more_row] * 256) * s->more_factor;
-  arena->numbers[to + row * s->out_row] = model_scaled(scaled, s->shift, s->low, s->span);
-}
-
-static uint32_t model_row_of(const model_int_layer *s, uint32_t row) { return s->order ? s->order[row] : row; }

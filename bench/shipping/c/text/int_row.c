@@ -67,7 +67,7 @@ MODEL_APART static void model_rows(model_arena *arena, const model_int_layer *s,
   const int8_t *x = arena->numbers + start;
   uint32_t r, n;
   int32_t sums[4];
-  if (c.bytes || c.wide) {
+  if ((MODEL_BYTES && c.bytes) || (MODEL_WIDE && c.wide)) {
     model_gather((int8_t *)arena->scratch, x, c, s->run);
     x = (const int8_t *)arena->scratch;
   }
@@ -82,7 +82,7 @@ MODEL_APART static void model_rows(model_arena *arena, const model_int_layer *s,
 /* A layer with one position. */
 static void model_affine(model_arena *arena, const model_int_layer *s) {
   const int8_t *values = s->values;
-  const int gapped = s->bytes || s->wide;
+  const int gapped = (MODEL_BYTES && s->bytes) || (MODEL_WIDE && s->wide);
   uint32_t group, row = 0, next = 0;
   for (group = 0; group < s->groups; group++) {
     const uint32_t rows = s->rows[group * s->rows_step], start = s->starts[group * s->starts_step];

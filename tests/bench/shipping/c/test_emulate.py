@@ -93,6 +93,7 @@ def test_int8_is_the_same_with_simd_and_without(name):
         ("resnet[depth=8,width=0.5]", (3, 16, 16), "sparse[nearest=true]"),
         ("vgg[depth=11,width=0.125]", (3, 32, 32), "random[density=0.2]"),
         ("mobilenet[width=0.25]", (3, 16, 16), "shared[nearest=true,outputs=4]"),
+        ("mlp[widths=128:64]", (1, 16, 16), "sparse[nearest=true]"),
     ],
 )
 def test_int8_of_every_kind_of_layer_is_that_of_python(name, spec, shape, method):

@@ -9,6 +9,9 @@ from bench.boards.show.answer import timing
 from bench.boards.units import seconds
 from bench.records.record import Record, Walked
 
+LEAST = 0.005
+"""The share of multiply-accumulates that an exit saves at least: less would be shown as nothing."""
+
 
 def slow_exits(record: Record) -> Iterator[str]:
     """A sentence for every early exit that is not faster than the last one, beyond the quartiles of both, with fewer MACs."""
@@ -24,7 +27,7 @@ def slow_exits(record: Record) -> Iterator[str]:
         if not own["latency"].is_reliable or not last["latency"].is_reliable:
             continue
         quickest, slowest = last["latency"].low, own["latency"].high
-        if saved <= 0 or quickest is None or slowest is None or slowest < quickest:
+        if saved < LEAST or quickest is None or slowest is None or slowest < quickest:
             continue
         yield (
             f"Exit {number} saves {saved:.0%} of the multiply-accumulates and no time: its head alone takes "

@@ -28,7 +28,15 @@ class Cifar10(ImageTask):
         return About(self.classes, Sample((3, 32, 32)), recipe)
 
     def places(self, root: Path) -> str:
-        return f"the folder {self.archive} of the official archive into {root}, or train.npz and test.npz into {root / self.folder}"
+        there = (
+            " (the one there is not whole, or has other bytes than the official one)"
+            if (root / self.archive).is_dir()
+            else ""
+        )
+        return (
+            f"the folder {self.archive} of the official archive into {root}{there}, or train.npz and test.npz into "
+            f"{root / self.folder}"
+        )
 
     def official(self, root: Path) -> tuple[Split, Split]:
         from torchvision import datasets

@@ -17,7 +17,7 @@ from bench.network.net import Net
 from bench.network.sparse.values import value_type
 from bench.plugins.plugin import Choice, choose
 from bench.records.run_files import RunFiles
-from bench.records.setup import Preprocessing
+from bench.records.setup import Preprocessing, plan_of
 from bench.replay.exits.shipped import shipped_by
 from bench.replay.exits.states import load_states
 from bench.runs.request import ResolvedRun
@@ -30,6 +30,8 @@ AT_INPUT = "picture[format=values]"
 """The codec at cut 0 where none is named: the image as it is."""
 CALIBRATED = 256
 """Samples of the calibration split, from its first, from which C of int8 has its scales."""
+NAMED = 3
+"""Records of other trainings that a sentence names, at most."""
 CHECKED = 16
 """Test samples on which parts are checked that are packed to be served at once."""
 
@@ -72,8 +74,8 @@ def shipment_of(
     if trained is None:
         request = run.request
         raise SeesawError(
-            f"There are no weights of {run.setup.model} on {run.task.spec}, seed {run.seed}, in {request.runs}. Train it: "
-            f"seesaw run --task '{request.task}' --model '{request.model}' --seeds {run.seed}"
+            f"There are no weights of {run.setup.model} on {run.task.spec}, seed {run.seed}, in {request.runs}. "
+            f"{_others(run)} it: seesaw run --task '{request.task}' --model '{request.model}' --seeds {run.seed}"
         )
     data, sample = run.splits(), run.about.sample
     if cut == 0:
@@ -104,6 +106,16 @@ def shipment_of(
         data.scale(data.calibration.inputs[:CALIBRATED]) if c else None,
         (lambda: _test(data)) if c else None,
     )
+
+
+def _others(run: ResolvedRun) -> str:
+    """The records of a model's other trainings that have weights, three at most, and a verb for what else to do."""
+    found = list(run.store.trainings(run.setup, run.seed).items())
+    if not found:
+        return "Train"
+    names = "; ".join(f"{path} ({one.setup.model}, {plan_of(one.setup)})" for path, one in found[:NAMED])
+    more = f"; {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return f"Other settings have weights there: {names}{more}. Name such a record, or train"
 
 
 def codecs_at(cuts: Sequence[int], specs: Sequence[str]) -> dict[int, str | None]:

@@ -291,6 +291,20 @@ def test_a_model_that_was_trained_in_several_ways_is_not_packed_by_its_name_alon
     assert seesaw("pack", str(paths[0]), "--out", "shipped")[0] == 0
 
 
+def test_packing_other_settings_than_were_trained_names_the_record_that_was(seesaw, tmp_path):
+    small = [*SMALL, "--policies", "fixed", "--codecs", "float32", "--meters", "storage"]
+    assert seesaw("run", *small, "--model", "mlp[widths=8:8]_dense")[0] == 0
+    (path,) = tmp_path.glob("results/records/*/*/seed0.json")
+    code, _, err = seesaw("pack", "mlp_dense", "--task", "blobs", "--c", "--out", "shipped")
+    sentence = " ".join(err.split())
+    assert code == 1
+    assert (
+        f"Other settings have weights there: {path.relative_to(tmp_path)} (mlp[widths=8:8]_dense" in sentence
+    )
+    assert "Name such a record, or train it: seesaw run --task 'blobs'" in sentence
+    assert seesaw("pack", str(path), "--c", "--out", "shipped")[0] == 0
+
+
 def test_packing_what_was_never_trained_names_the_command_that_trains_it(seesaw):
     code, _, err = seesaw("pack", "lenet_sparse", "--task", "blobs", "--out", "shipped")
     assert code == 1

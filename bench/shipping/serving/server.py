@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from bench.errors import SeesawError, needing
+from bench.shipping.serving.address import host_port
 from bench.shipping.serving.batches import Batches, Late, Limits, Overloaded
 from bench.shipping.serving.cuts import by_key, folders_of, open_cut
 from bench.shipping.serving.questions import Asked, Questions, Refused
@@ -93,8 +94,9 @@ class Server:
             access: who may ask.
 
         Raises:
-            SeesawError: the address is taken, or reaches beyond this machine where anyone may ask.
+            SeesawError: the address is none, is taken, or reaches beyond this machine where anyone may ask.
         """
+        host_port(address, "The address")
         access.hold(address)
         most = max(one.cut.most_bytes for one in self.served.values()) + AROUND
         options = (*LIMITS_OF_GRPC, ("grpc.max_receive_message_length", most))

@@ -9,8 +9,8 @@ Times are those of the processor, over all threads and child processes, so other
 
 Targets: 2 x as many as torchvision's, decoded anew in every epoch or kept on disk; at most 2 GB of memory.
 Of these the first is out of reach while whole pictures are decoded: Pillow's decoding alone, timed too, gives about 2 x as many.
-In a trial the package simplejpeg (libjpeg-turbo alone) decoded such pictures 1.7 x as fast as Pillow, to the same pixels, bit for bit;
-scaled by libjpeg-turbo to 7/8 on the way it was 1.3 x, as that way is not vectorised. Seesaw does not use it yet.
+In a trial the package simplejpeg (libjpeg-turbo alone) decoded such pictures 1.7 x as fast as Pillow, to the same pixels on the one that
+was compared; scaled by libjpeg-turbo to 7/8 on the way, 1.3 x as fast. Seesaw does not use it.
 """
 
 import argparse

@@ -95,16 +95,18 @@ def _digest(path: Path) -> str:
 
 def read(path: Path, store: Store) -> Read:
     """One record, read, checked, and made an extract of."""
+    digest = ""
     try:
         data = read_plain(path, MAX_BYTES + 1)
-    except OSError:
-        data = None
-    digest = "" if data is None else hashlib.sha256(data).hexdigest()
-    try:
-        record = Record.read(path) if data is None else Record.from_bytes(data, path)
+        digest = hashlib.sha256(data).hexdigest()
+        record, intact = Record.opened(data, path)
+    except OSError as error:
+        return Read(
+            digest, None, [f"{path} cannot be read ({error.strerror}). Remove it, or make it readable."]
+        )
     except SeesawError as error:
         return Read(digest, None, [str(error)])
-    faults = store.faults_alone(record, path)
+    faults = store.faults_alone(record, path, intact=intact)
     return Read(digest, values_of(record, sound=not faults), faults)
 
 

@@ -148,17 +148,22 @@ class Sealed(Block):
         """What its numbers depend on beside its settings, where a file made again has others: by name, both values."""
         return {}
 
-    def faults(self, path: Path | None = None, folder: Path | None = None) -> list[str]:
+    def faults(
+        self, path: Path | None = None, folder: Path | None = None, *, intact: bool | None = None
+    ) -> list[str]:
         """The faults of a file by itself, a sentence each; none for a sound one.
 
         Args:
             path: where it lies; with `folder`, it is checked whether it belongs there.
             folder: of all files of its kind.
+            intact: whether its seal holds, where `opened` has said so; None to look.
         """
         sentences: list[str] = []
-        if path is not None and folder is not None and self.path(folder).resolve() != path.resolve():
-            sentences.append(f"It lies at {path}, and its settings belong to {self.path(folder)}.")
-        if not self.intact:
+        if path is not None and folder is not None:
+            place = self.path(folder)
+            if place != path and place.resolve() != path.resolve():
+                sentences.append(f"It lies at {path}, and its settings belong to {place}.")
+        if not (self.intact if intact is None else intact):
             sentences.append("Its checksum is not that of its content: it was changed after it was written.")
         if self.digest != self.request_digest():
             sentences.append(
@@ -193,12 +198,28 @@ class Sealed(Block):
         Raises:
             SeesawError: no JSON, or not of this schema.
         """
+        return cls._with_values(data, path)[0]
+
+    @classmethod
+    def opened(cls, data: bytes, path: Path) -> tuple[Self, bool]:
+        """As `from_bytes`, and whether the seal holds: of the values as they were read, which takes less, or as they are written.
+
+        Raises:
+            SeesawError: no JSON, or not of this schema.
+        """
+        file, values = cls._with_values(data, path)
+        return file, file.checksum == checksum(values) or file.intact
+
+    @classmethod
+    def _with_values(cls, data: bytes, path: Path) -> tuple[Self, dict[str, Any]]:
+        """A file, and the JSON values that it was made of."""
         if len(data) > MAX_BYTES:
             raise SeesawError(
                 f"{path} is larger than any {cls.title} ({MAX_BYTES >> 20} MiB). Remove the file."
             )
         try:
-            return cls.model_validate(form.read(_parsed(data), _parsed))
+            values = form.read(_parsed(data), _parsed)
+            return cls.model_validate(values), values
         except ValidationError as error:
             first = error.errors()[0]
             where, why = ".".join(str(part) for part in first["loc"]), first["msg"]

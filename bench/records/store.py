@@ -131,16 +131,19 @@ class Store:
         """
         return self.faults_alone(file, path) or list(file.disputes(self))
 
-    def faults_alone(self, file: Sealed, path: Path | None = None) -> list[str]:
+    def faults_alone(
+        self, file: Sealed, path: Path | None = None, *, intact: bool | None = None
+    ) -> list[str]:
         """The faults of a file by itself, whatever lies beside it.
 
         Args:
             file: its content.
             path: where it lies; inside the store it must lie where it belongs.
+            intact: whether its seal holds, where reading has said so; None to look.
         """
         folder = self.folder(type(file))
         inside = path is not None and path.resolve().is_relative_to(folder.resolve())
-        return file.faults(*((path, folder) if inside else ()))
+        return file.faults(*((path, folder) if inside else ()), intact=intact)
 
     def contested(self, path: Path, faults: list[str]) -> str | None:
         """The reason to doubt a file: a maintainer's note `seed<k>.contested`, its first fault, or None."""

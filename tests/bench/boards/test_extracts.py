@@ -28,13 +28,13 @@ def store(made, tmp_path, monkeypatch):
 def read(monkeypatch):
     """The paths of records that are parsed from now on."""
     paths = []
-    from_bytes = Record.from_bytes.__func__
+    opened = Record.opened.__func__
 
     def watched(cls, data, path):
         paths.append(path)
-        return from_bytes(cls, data, path)
+        return opened(cls, data, path)
 
-    monkeypatch.setattr(Record, "from_bytes", classmethod(watched))
+    monkeypatch.setattr(Record, "opened", classmethod(watched))
     return paths
 
 

@@ -55,6 +55,23 @@ def test_a_file_with_a_broken_seal_is_not_rewritten(made, tmp_path):
     assert json.loads(path.read_text()) == values
 
 
+def test_a_file_says_with_its_content_whether_its_seal_holds(made, tmp_path):
+    record = made().sealed()
+    path = record.write(tmp_path / "seed0.json")
+    assert Record.opened(path.read_bytes(), path) == (record, True)
+    values = json.loads(record.model_dump_json())
+    whole = json.dumps(
+        values | {"seconds": {"train": 3}}
+    )  # 3 and 3.0: the same to the record, and not to a checksum
+    again = edited(record, set_("seconds", value={"train": 3.0})).sealed()
+    other = json.dumps(json.loads(whole) | {"checksum": again.checksum})
+    assert Record.opened(other.encode(), path)[1]
+    for number in (4.0, 5.0):
+        changed = json.dumps(values | {"budget": number}).encode()
+        assert not Record.opened(changed, path)[1]
+        assert not Record.from_bytes(changed, path).intact
+
+
 def test_the_checksum_is_of_every_value_but_open_ones(made):
     values = json.loads(made().sealed().model_dump_json())
     assert checksum(values) == values["checksum"]

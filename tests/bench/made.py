@@ -57,6 +57,7 @@ def make(seed=0, method="dense", right=(160, 180), scale=1.0, samples=200, task=
                 **kept(4000.0 * (number + 1), scale, sparse),
                 **densities(existing, ALONE[number]),
                 "latency": timing(1e-3 * scale),
+                **({} if number == len(right) - 1 else {"latency.head": timing(0.1e-3 * scale)}),
                 **({"speedup": ratio(1 / scale)} if sparse else {}),
                 f"energy.{MODEL}": modelled_energy(cost, 4000.0 * (number + 1), scale, sparse),
             },

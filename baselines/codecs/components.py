@@ -41,7 +41,7 @@ class Components(NamedTuple):
         mean = rows.mean(0)
         _, singular, axes = torch.linalg.svd(rows - mean, full_matrices=False)
         there = min(count, int((singular > LEAST * singular[0].clamp(min=1e-12)).sum()))
-        deviation = singular[:there] / max(1, len(rows)) ** 0.5
+        deviation = singular[:there] / len(rows) ** 0.5
         return cls(*(one.float().to(device) for one in (mean, axes[:there], deviation)))
 
 
@@ -59,7 +59,7 @@ def begin_at(
     together they let it pass as it is.
 
     Args:
-        encoder: whose last layer with weights gives the latent.
+        encoder: of one layer with weights.
         decoder: of two layers with weights, the first one's outputs at least twice as many as the latent's channels.
         feature: some features, (N, *shape).
         gains: by what a feature's distance from the mean along each component is multiplied, (count,).
@@ -75,10 +75,11 @@ def begin_at(
     _project(narrow, found.axes * gain[:, None])
     _bias(narrow)[:count] = -(found.axes @ found.mean) * gain
     latent = _latents(arrives(encoder(feature)))[:, :count]
-    rows = rows[: len(latent)] - rows.mean(0)
     middle = latent.mean(0)
     spread = latent - middle
-    back = (spread.T @ rows) / spread.square().sum(0).clamp(min=1e-12)[:, None]  # (count, width)
+    back = (spread.T @ (rows - rows.mean(0))) / spread.square().sum(0).clamp(min=1e-12)[
+        :, None
+    ]  # (count, width)
     for sign, units in ((1.0, slice(0, count)), (-1.0, slice(count, 2 * count))):
         first.weight[units] = 0
         _centre(first)[units, :count] = sign * torch.eye(count, device=middle.device)

@@ -137,7 +137,7 @@ class LevelCoder(WaistCoder):
         noise: float = 0.0,
     ) -> None:
         super().__init__(shape, channels, stride)
-        self.encoder.append(nn.Sigmoid())  # pyright: ignore[reportCallIssue]
+        self.encoder = nn.Sequential(*self.encoder.children(), nn.Sigmoid())
         self.bits, self.through, self.noise = bits, through, noise
 
     @property

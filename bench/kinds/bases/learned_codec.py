@@ -55,7 +55,7 @@ class Coder(nn.Module):
         return 1.0
 
     def begin(self, feature: Tensor) -> None:
-        """Called before each training, with the features of its first batch: a place to begin from what they are."""
+        """Called before each training, with the features of its first batch, (N, *shape): a place to begin from what they are."""
 
     def finish(self) -> None:
         """Called once after training: make what coding needs, such as tables, and keep it in buffers."""

@@ -13,6 +13,8 @@ from rich.text import Text
 
 _OBEYED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Kinds of characters that are no sign: control and format characters (directions of writing among them), surrogates, ..."""
+_NUMBERS = frozenset({int, float, bool, type(None)})
+"""Types of values that hold no text; most of a page's are such."""
 
 
 def plain(text: str) -> str:
@@ -33,7 +35,7 @@ def plain_values(values: Any) -> Any:
     if isinstance(values, dict):
         return {plain_values(key): plain_values(value) for key, value in values.items()}
     if isinstance(values, (list, tuple)):
-        return [plain_values(value) for value in values]
+        return [value if type(value) in _NUMBERS else plain_values(value) for value in values]
     return plain(values) if isinstance(values, str) else values
 
 

@@ -14,7 +14,7 @@ from bench.boards.families import density_of, kind_of, network_of, without_densi
 from bench.boards.findings import Best, best_by_density, percentage, rivals, signed
 from bench.boards.headline import Case
 from bench.boards.numbers import reading, times_trained, work_seconds
-from bench.boards.policies import curves, early
+from bench.boards.policies import early
 from bench.boards.rates import HEADS, WORDS, Rates
 from bench.boards.rows import LONGER, Row, cut_means
 from bench.boards.units import short
@@ -176,7 +176,7 @@ def _points(row: Row, policy: str) -> list[list[Any]]:
     """For each budget: its share, and MACs and accuracy of the point that calibration chooses within it."""
     at_budgets = []
     for number, share in enumerate(BUDGETS):
-        points = [point for _, curve in curves(row, policy) if (point := curve.within[number]) is not None]
+        points = [point for _, curve in row.curves[policy] if (point := curve.within[number]) is not None]
         if points:
             macs, accuracy = (Mean.of(values) for values in zip(*points, strict=True))
             at_budgets.append([share, pair(macs), pair(accuracy)])

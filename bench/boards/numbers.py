@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from bench.boards.extract import CutExtract, Extract, WalkExtract
-from bench.boards.readings import Readings, Taken
+from bench.boards.readings import Readings
 from bench.records.curve import Curve
 from bench.records.reading import Reading
 from bench.records.record import Cut, Early, Record, Walked
@@ -29,14 +29,22 @@ def reading(exit_: int, name: str) -> Number:
     def find(record: Source) -> float | None:
         if not -len(record.exits) <= exit_ < len(record.exits):
             return None
-        return _ranked(record.exits[exit_].readings.get(name))
+        return ranked(record.exits[exit_].readings, name)
 
     return find
 
 
-def _ranked(entry: Reading | Taken | None) -> float | None:
+def ranked(readings: Mapping[str, Reading] | Readings, name: str) -> float | None:
     """A reading's value; None where there is none, and for a time taken while other programs had the processor."""
+    if isinstance(readings, Readings):
+        return readings.ranked(name)
+    entry = readings.get(name)
     return entry.value if entry is not None and entry.is_reliable else None
+
+
+def numbers_of(readings: Mapping[str, Reading] | Readings) -> dict[str, float]:
+    """The values of readings by name, those that may not be ranked included."""
+    return readings.numbers if isinstance(readings, Readings) else {n: r.value for n, r in readings.items()}
 
 
 @cache
@@ -57,7 +65,7 @@ def cut_reading(cut: int, name: str) -> Number:
     """A reading of one cut."""
 
     def find(record: Source) -> float | None:
-        return _ranked(record.cuts[cut].readings.get(name)) if cut < len(record.cuts) else None
+        return ranked(record.cuts[cut].readings, name) if cut < len(record.cuts) else None
 
     return find
 
@@ -90,7 +98,7 @@ def crossings(cut: Cut | CutExtract) -> dict[str, tuple[float, float, float]]:
             codec: (payload, framed, top1)
             for codec, (payload, framed, top1) in cut.readings.under("payload.", "framed.", "top1.")
         }
-    values = {name: one.value for name, one in cut.readings.items()}
+    values = numbers_of(cut.readings)
     return {
         codec: (values[f"payload.{codec}"], values[f"framed.{codec}"], values[f"top1.{codec}"])
         for codec in (name.removeprefix("payload.") for name in cut.readings if name.startswith("payload."))
@@ -158,7 +166,7 @@ def time_kept(record: Source, policy: str, batch: int) -> float | None:
     walks = walked_by(all_walks, batch)
     if policy not in walks or None not in walks:
         return None
-    whole, own = (_ranked(walks[key].readings["latency"]) for key in (None, policy))
+    whole, own = (ranked(walks[key].readings, "latency") for key in (None, policy))
     return whole / own if whole and own else None
 
 
@@ -197,7 +205,7 @@ def thriftiest(early: Early, samples: int, right: int, loss: float = 0.01) -> Th
 
 
 def smallest(
-    readings: Mapping[str, Reading] | Mapping[str, Taken], suffix: str = ""
+    readings: Mapping[str, Reading] | Readings, suffix: str = ""
 ) -> tuple[str, float] | None:
     """The packed format with the fewest bytes, and their number; None where nothing was packed."""
     if isinstance(readings, Readings):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from bench.boards.choice import best_policy
 from bench.boards.curves import SHARES, CurveExtract
-from bench.boards.extract import Extract
 from bench.boards.numbers import kept, reading
 from bench.boards.rows import Row
 from bench.records.mean import Mean
@@ -54,7 +53,7 @@ class CurveRow:
 
 def curve_rows(row: Row) -> list[CurveRow]:
     """One for every policy that some record of a row has, in the records' order."""
-    kinds = {curve.policy: curve.reference for record in row.records for curve in record.curves}
+    kinds = {policy: own[-1][1].reference for policy, own in row.curves.items()}
     return [
         CurveRow(
             policy,
@@ -102,9 +101,7 @@ def _values(one: Early | None) -> list[Any] | None:
     """What exits save as JSON values."""
     if one is None:
         return None
-    lost, macs, *times = (
-        [mean.value, mean.half, mean.n] if mean else None for mean in (one.lost, one.macs, *one.times)
-    )
+    lost, macs, *times = (list(mean) if mean else None for mean in (one.lost, one.macs, *one.times))
     return [one.policy, one.among, lost, macs, times]
 
 
@@ -121,7 +118,7 @@ def _early(row: Row) -> Early | None:
     _, macs, times = _shipped(row, policy)
     lost = [
         whole - curve.shipped.accuracy
-        for record, curve in curves(row, policy)
+        for record, curve in row.curves[policy]
         if curve.shipped is not None and (whole := reading(-1, "top1")(record)) is not None
     ]
     if macs is None:
@@ -129,21 +126,14 @@ def _early(row: Row) -> Early | None:
     return Early(policy, max(best.among for best in chosen), Mean.of(lost), macs, times)
 
 
-def curves(row: Row, policy: str) -> Iterator[tuple[Extract, CurveExtract]]:
-    """The curve of one policy in every record that has it."""
-    for record in row.records:
-        yield from ((record, curve) for curve in record.curves if curve.policy == policy)
-
-
 def _mean(row: Row, policy: str, number: Callable[[CurveExtract], float | None]) -> Mean | None:
-    values = (number(curve) for _, curve in curves(row, policy))
-    return Mean.of(value for value in values if value is not None)
+    return Mean.of([value for _, curve in row.curves[policy] if (value := number(curve)) is not None])
 
 
 def _shipped(row: Row, policy: str) -> tuple[Mean | None, Mean | None, tuple[Mean | None, ...]]:
     """At each seed's shipped point: accuracy, how many times fewer MACs, how many times less time."""
     top1, macs = [], []
-    for _, curve in curves(row, policy):
+    for _, curve in row.curves[policy]:
         if (point := curve.shipped) is not None and curve.whole:
             top1.append(point.accuracy)
             macs += [curve.whole / point.macs] if point.macs else []

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bench.boards.bjontegaard import BdRate, RatePoint, bd_rate
 from bench.boards.cells import Cell
-from bench.boards.numbers import Source
+from bench.boards.numbers import Source, numbers_of
 from bench.boards.units import big, in_bytes
 from bench.errors import SeesawError, counted
 from bench.plugins.spec import Spec, parse
@@ -157,15 +157,23 @@ class Rates:
     records: Sequence[Source]
 
     @cached_property
-    def curves(self) -> list[CodecCurve]:
-        """By cut, those of the input first."""
+    def _grouped(self) -> dict[tuple[int, str], dict[str, dict[int, Measured]]]:
+        """What was measured: by cut and name of a curve, by codec, by seed."""
         grouped: dict[tuple[int, str], dict[str, dict[int, Measured]]] = defaultdict(dict)
+        names: dict[tuple[bool, str], str] = {}
         for record in self.records:
             for cut, codec, one in _measured(record):
-                by_codec = grouped[cut, _name(record, cut, codec)]
-                by_codec.setdefault(codec, {})[record.seed] = one
+                key = cut == 0, codec
+                if key not in names:
+                    names[key] = _name(record, cut, codec)
+                grouped[cut, names[key]].setdefault(codec, {})[record.seed] = one
+        return grouped
+
+    @cached_property
+    def curves(self) -> list[CodecCurve]:
+        """By cut, those of the input first."""
         made = []
-        for (cut, name), by_codec in grouped.items():
+        for (cut, name), by_codec in self._grouped.items():
             points = [CodecPoint(cut, codec, seeds) for codec, seeds in by_codec.items()]
             points.sort(key=lambda point: (point.bytes.value, point.codec))
             made.append(CodecCurve(cut, name, tuple(points)))
@@ -174,7 +182,7 @@ class Rates:
     @property
     def is_empty(self) -> bool:
         """Whether no kind of codecs was measured at several rates at an inner cut."""
-        return not any(curve.cut and len(curve.points) > 1 for curve in self.curves)
+        return not any(cut and len(by_codec) > 1 for (cut, _), by_codec in self._grouped.items())
 
     def picture(self, form: str = PICTURE) -> CodecCurve | None:
         """The curve of the input in one format; None where it was not measured."""
@@ -326,7 +334,7 @@ def _measured(record: Source) -> Iterator[tuple[int, str, Measured]]:
     """Every codec at every cut of a record, with its numbers."""
     whole = record.exits[-1].readings.get("top1") if record.exits else None
     for cut in record.cuts:
-        values = {name: one.value for name, one in cut.readings.items()}
+        values = numbers_of(cut.readings)
         for codec in (name.removeprefix("payload.") for name in values if name.startswith("payload.")):
             payload, framed, top1 = (values.get(f"{name}.{codec}") for name in ("payload", "framed", "top1"))
             if payload is None or framed is None or top1 is None or whole is None:

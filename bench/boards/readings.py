@@ -71,6 +71,16 @@ class Readings(Mapping[str, Taken]):
         place = self._names.places.get(name)
         return default if place is None else Taken(self._numbers[place], place not in self._disturbed)
 
+    def ranked(self, name: str) -> float | None:
+        """A reading's number; None where there is none of this name, or where it may not be ranked."""
+        place = self._names.places.get(name)
+        return None if place is None or place in self._disturbed else self._numbers[place]
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """All numbers by name, those that may not be ranked included."""
+        return dict(zip(self._names.places, self._numbers, strict=True))
+
     def between(self, start: str, end: str) -> list[tuple[str, float]]:
         """The middle of every name that begins and ends so, and its number."""
         return [(middle, self._numbers[place]) for middle, place in self._names.between(start, end)]

@@ -26,6 +26,10 @@ READINGS = {
 """Readings of an exit, each with its column: its name with its unit. Times that a busy machine disturbed are left out."""
 
 
+FORMULA = frozenset("=+-@\t\r")
+"""First characters of what a spreadsheet takes for a formula."""
+
+
 def results(boards: Mapping[str, Board]) -> dict[str, bytes]:
     """The files of the table, by name."""
     records = (record for board in boards.values() for row in board.rows for record in row.records)
@@ -45,10 +49,8 @@ def _word(cell: Cell) -> str:
     if cell is None:
         return ""
     if isinstance(cell, str):
-        return f"'{cell}" if cell[:1] in tuple("=+-@\t\r") and cell else cell
-    if isinstance(
-        cell, float
-    ):  # with a point, so that no reader takes a column for whole numbers by its first rows
+        return f"'{cell}" if cell[:1] in FORMULA else cell
+    if isinstance(cell, float):  # with a point: no reader takes a column for whole numbers by its first rows
         return repr(float(f"{cell:.9g}"))
     return str(cell).lower()
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
+from bench.boards.curves import CurveExtract
 from bench.boards.differences import Difference
 from bench.boards.extract import Asked, Extract
 from bench.boards.keeper import Keeper
@@ -94,12 +95,21 @@ class Row:
             self._kept[name] = compute()
         return self._kept[name]
 
-    @property
+    @cached_property
+    def curves(self) -> dict[str, list[tuple[Extract, CurveExtract]]]:
+        """By policy, its curve in every record that has it, beside the record."""
+        found: dict[str, list[tuple[Extract, CurveExtract]]] = defaultdict(list)
+        for record in self.records:
+            for curve in record.curves:
+                found[curve.policy].append((record, curve))
+        return dict(found)
+
+    @cached_property
     def asked(self) -> Asked:
         """The setup of the first one, with its digests; the others may differ from it in policies, codecs and meters."""
         return self.records[0].asked if self.records else self.entries[0].file.asked
 
-    @property
+    @cached_property
     def setup(self) -> Setup:
         """The setup of the first one."""
         return self.asked.setup
@@ -128,7 +138,7 @@ class Row:
         """By seed, the accuracy of its last exit."""
         return _by_seed(self.records, -1)
 
-    @property
+    @cached_property
     def seeds(self) -> int:
         """The number of uncontested records."""
         return sum(e.contested is None for e in self.entries)
@@ -195,7 +205,7 @@ class Row:
         records = self.alike if number is payload else self.records
         if machine is not None:
             records = [record for record in records if record.machine == machine]
-        return Mean.of(value for record in records if (value := number(record)) is not None)
+        return Mean.of([value for record in records if (value := number(record)) is not None])
 
     def ratio(self, number: Number, *, timed: bool = False, in_turn: Number | None = None) -> float | None:
         """How many times less than the dense parent: the ratio of the means.

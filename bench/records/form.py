@@ -129,7 +129,7 @@ class Peek:
         """A block's fields, each as its form has it."""
         if isinstance(one, dict) or self._reader is None:
             return one
-        shape = self._reader.shapes[_index(one[0])]
+        shape = self._reader.shapes[one[0]]
         return dict(zip(shape, one[1:], strict=False))
 
     def get(self, one: Any, key: str) -> Any:
@@ -179,9 +179,10 @@ class _Reader:
     """The lists of a form, by which its values are read."""
 
     def __init__(self, shapes: list[list[str]], words: list[str], columns: list[Any]) -> None:
-        self.shapes, self.words = shapes, words
+        self.words = words
         self.columns = dict(enumerate(columns))
         self.values = 0
+        self.shapes = {f"#{number}": shape for number, shape in enumerate(shapes)}
         self._named = {f"@{number}": word for number, word in enumerate(words)}
 
     def value(self, one: Any) -> Any:
@@ -192,28 +193,24 @@ class _Reader:
             return dict(zip(one, self._each(one.values()), strict=True))
         if not isinstance(one, list):
             return one
-        self._count(len(one))
         first = one[0] if one else None
         if not (isinstance(first, str) and first[:1] == "#"):
+            self._count(len(one))
             return self._each(one)
-        shape = self.shapes[_index(first)]
-        if len(one) - 1 > len(shape):
+        shape = self.shapes[first]
+        missing = 1 + len(shape) - len(one)
+        if missing < 0:
             raise IndexError(f"a row has {len(one) - 1} values and its shape {len(shape)}")
-        self._count(len(shape))
-        values = self._each(one[1:])
-        return dict(zip(shape, values + [None] * (len(shape) - len(values)), strict=True))
+        self._count(len(one) + len(shape))
+        return dict(zip(shape, self._each(one[1:]) + [None] * missing, strict=True))
 
     def _each(self, some: Iterable[Any]) -> list[Any]:
         """Several values; most are numbers, or words that come more than once."""
-        values = []
-        for one in some:
-            if type(one) in _AS_THEY_ARE:
-                values.append(one)
-            elif type(one) is str:
-                values.append(self._named[one] if one in self._named else self.text(one))
-            else:
-                values.append(self.value(one))
-        return values
+        named, value = self._named, self.value
+        return [
+            one if (kind := type(one)) in _AS_THEY_ARE else named[one] if kind is str and one in named else value(one)
+            for one in some
+        ]  # fmt: skip
 
     def _count(self, more: int) -> None:
         """Count the values of a list or a block.

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from scipy.special import stdtrit
 
 
-@dataclass(frozen=True)
-class Mean:
+class Mean(NamedTuple):
     """A mean and the half-width of its 95% interval by Student's t, which is None for one value."""
 
     value: float
@@ -21,7 +20,7 @@ class Mean:
     @classmethod
     def of(cls, values: Iterable[float]) -> Mean | None:
         """The mean of some values; None where there are none."""
-        values = list(values)
+        values = values if isinstance(values, list) else list(values)
         if not values:
             return None
         if len(values) == 1:
@@ -29,7 +28,7 @@ class Mean:
         if min(values) == max(values):
             return cls(values[0], 0.0, len(values))
         mean = math.fsum(values) / len(values)
-        squares = math.fsum((value - mean) * (value - mean) for value in values)
+        squares = math.fsum([(value - mean) * (value - mean) for value in values])
         error = math.sqrt(squares / (len(values) - 1) / len(values))
         return cls(mean, _quantile(len(values) - 1) * error, len(values))
 

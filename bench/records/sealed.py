@@ -301,7 +301,7 @@ def without_open(value: Any) -> Any:
             if type(one) in _CONTAINERS:
                 if inner := without_open(one):
                     kept[key] = inner
-            elif one or not is_open(one):
+            elif one or (one is not None and not is_open(one)):
                 kept[key] = one
         return kept
     if isinstance(value, list) and not _CONTAINERS.isdisjoint(map(type, value)):

@@ -198,13 +198,13 @@ def _early(record: Record, cut: Cut, early: Early) -> Iterator[str]:
     if sorted(early.behind) != sorted(_codecs(cut)):
         yield f"sends by {', '.join(early.behind)}, and at this cut {', '.join(_codecs(cut))} were measured."
         return
-    alone = local == len(record.exits) - 1
+    alone, overheads = local == len(record.exits) - 1, _overheads(cut)
     for codec, behind in early.behind.items():
         yield from _part(record, cut, early, codec, curve.test.right[early.point])
         part = behind.samples is not None
         crossing = early.crossing(codec, samples)
         right = behind.uncut if part and behind.uncut is not None else curve.test.right[early.point]
-        frames = [crossing * one for one in _overheads(cut)]
+        frames = [crossing * one for one in overheads]
         if behind.framed - behind.payload not in frames or (not crossing and behind.payload):
             yield f"sends through {codec} what does not fit the samples that cross."
         r = cut.readings[f"payload.{codec}"]

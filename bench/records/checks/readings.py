@@ -55,8 +55,9 @@ def reading_faults(record: Record) -> Iterator[str]:
     """A sentence for each reading that its name, its own numbers, or readings beside it contradict."""
     for place, readings in record.places():
         for name, reading in readings.items():
-            for fault in (*_number(name, reading), *_form(name, reading), *_source(name, reading, record)):
-                yield f"{name} of {place} {fault}"
+            for faults in (_number(name, reading), _form(name, reading), _source(name, reading, record)):
+                for fault in faults:
+                    yield f"{name} of {place} {fault}"
         yield from _samples(record, place, readings)
         yield from _spikes(place, readings)
     yield from _alike(record)
@@ -81,16 +82,16 @@ def _number(name: str, r: Reading) -> Iterator[str]:
         yield "is negative."
     if (r.low is not None and r.low > r.value) or (r.high is not None and r.high < r.value):
         yield "does not lie between its own quartiles."
-    if (unit := UNITS.get(_kind(name), r.unit)) != r.unit:
+    kind = _kind(name)
+    if (unit := UNITS.get(kind, r.unit)) != r.unit:
         yield f"is in {r.unit}, and should be in {unit}."
-    behind_a_cut = name.startswith(
-        ("top1.", "top5.")
-    )  # there it may be of a part of the split: checks/cuts.py
+    behind_a_cut = kind in ("top1", "top5") and kind != name  # may be of a part of the split: checks/cuts.py
     if r.unit == "share" and not (r.value <= 1 and (r.n is None or behind_a_cut or whole(r.value * r.n))):
         yield f", {r.value!r}, is no share of {r.n} samples."
-    if _kind(name) in WHOLE and not whole(r.value):
+    if kind in WHOLE and not whole(r.value):
         yield f"is {r.value}, which is no whole number."
-    yield from _disturbance(r)
+    if r.processor is not None or r.disturbed is not None:
+        yield from _disturbance(r)
     if name == "training.overhead" and not _between(r):
         yield "is not the one that the dense network's slow and fast steps give."
     if name == "temperature":

@@ -204,9 +204,7 @@ def thriftiest(early: Early, samples: int, right: int, loss: float = 0.01) -> Th
     )
 
 
-def smallest(
-    readings: Mapping[str, Reading] | Readings, suffix: str = ""
-) -> tuple[str, float] | None:
+def smallest(readings: Mapping[str, Reading] | Readings, suffix: str = "") -> tuple[str, float] | None:
     """The packed format with the fewest bytes, and their number; None where nothing was packed."""
     if isinstance(readings, Readings):
         return min(readings.between("bytes.", suffix), key=lambda one: one[1], default=None)

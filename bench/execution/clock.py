@@ -19,6 +19,8 @@ LEAST = 3
 """Timings that a reading needs: so many rounds are taken in any case."""
 WAITED, MOMENT = 0.05, 2e-6
 """A call is disturbed when threads of this process wait for a core for a larger share of it than this, and longer (s)."""
+DIGITS = 7
+"""Digits of a time or of a ratio of times that are told: the clock has no more in a millisecond, and records are shorter."""
 TIGHT = 0.05
 """A job is timed well enough when the 95% interval of its median is at most this share of it."""
 
@@ -40,7 +42,7 @@ class Times:
     def reading(self, source: str, *, each: int = 1) -> Reading:
         """Median and quartiles of the seconds for one of `each` samples; the processor's median beside them."""
         calls, _ = _counting(self.disturbed)
-        own = statistics.median(self.processor[call] for call in calls) / each
+        own = _told(statistics.median(self.processor[call] for call in calls) / each)
         return self.part(self.wall, source, each=each).model_copy(update={"processor": own})
 
     def part(self, seconds: list[float], source: str, *, each: int = 1) -> Reading:
@@ -147,10 +149,14 @@ def spread(times: list[float], source: str, disturbed: int = 0) -> Reading:
         source: of the reading.
         disturbed: how many of them were taken while other programs had the processor.
     """
-    low, middle, high = statistics.quantiles(times, n=4)
+    low, middle, high = map(_told, statistics.quantiles(times, n=4))
     return Reading(
         value=middle, low=low, high=high, n=len(times), unit="s", source=source, disturbed=disturbed
     )
+
+
+def _told(number: float) -> float:
+    return float(f"{number:.{DIGITS}g}")
 
 
 def wait(device: torch.device) -> None:

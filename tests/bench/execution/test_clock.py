@@ -107,6 +107,13 @@ def test_a_spread_is_the_median_and_the_quartiles():
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/schedstat"), reason="the system counts no waiting")
+def test_times_are_told_with_as_many_digits_as_a_clock_has():
+    reading = spread([0.0012970070019946434, 0.0012116990001231898, 0.001374846000544494], "test")
+    assert (reading.low, reading.value, reading.high) == (0.001211699, 0.001297007, 0.001374846)
+    own = Times(wall=[1.0] * 3, processor=[2 / 3] * 3, disturbed=[False] * 3).reading("test")
+    assert own.processor == 0.6666667
+
+
 def test_threads_that_share_a_core_wait_for_it_and_a_sleeping_one_does_not():
     cores = os.sched_getaffinity(0)
     try:

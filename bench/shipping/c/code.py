@@ -29,6 +29,7 @@ ORDER = (
     "int_each",
     "int_layer",
     "int_give",
+    "int_rings",
     "int_halves",
     "int_one",
     "int_row",

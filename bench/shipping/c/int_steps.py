@@ -13,8 +13,9 @@ from bench.execution.int8.quantise import IntAffine, IntEach, IntStep
 from bench.execution.program.program import Affine, Each, ProgramStep, Zero
 from bench.execution.row_groups import Group
 from bench.shipping.c.halves import Halves, halves_of
+from bench.shipping.c.rings import Ring, ring_of
 from bench.shipping.c.sheets import Sheet, sheets_of
-from bench.shipping.c.steps import NONE, Fields, Steps, once, ordered, shape_of, values_of
+from bench.shipping.c.steps import NONE, Fields, Steps, gaps_of, once, ordered, shape_of, values_of
 from bench.shipping.c.tables import BYTE, FLOAT, LEVEL, PLACE, WHOLE, WORD
 
 WAITING = 32
@@ -73,6 +74,10 @@ class IntSteps(Steps):
             verb, fields = "means", self._means(layers, period)
             turns = self._turns(layer, stop=period)
             self.used.add("int_means")
+        elif single and (ring := ring_of(layers, step.columns, index_bytes(layers))) is not None:
+            verb, fields = "rings", self._ring(ring)
+            turns = self._turns(layer)
+            self.used |= {"int_give", "int_rings"}
         elif (
             single
             and step.more is None
@@ -106,6 +111,23 @@ class IntSteps(Steps):
             "values": values,
             "repeats": len(layers) // period,
             "apart": apart,
+        }
+
+    def _ring(self, ring: Ring) -> Fields:
+        """Rows that read the same columns but for a turn around the inputs, which lie twice in the scratch."""
+        self.scratch = max(self.scratch, ring.length)
+        ends = np.flatnonzero(ring.gaps == 0)
+        return {
+            "groups": len(ring.rows),
+            "apart": ring.first,
+            "held": ring.held,
+            "ring": ring.length,
+            "order": self.tables.add(ring.order),
+            "starts": self.tables.add(ring.begins),
+            "bytes": self.tables.add(ring.gaps, BYTE),
+            "values": self.tables.add(ring.values, LEVEL),
+            **self._rows("rows", ring.rows, PLACE),
+            **self._rows("columns", np.diff(ends, prepend=-1), PLACE),
         }
 
     def _halves(self, halves: Halves) -> Fields:
@@ -254,6 +276,17 @@ def filled(layers: list[tuple[Group, np.ndarray]]) -> list[tuple[Group, np.ndarr
     for group, places in layers:
         values[np.ix_(np.searchsorted(union, places), group.rows)] = group.values
     return [(Group(np.arange(rows), np.arange(len(union)), values), union)]
+
+
+def index_bytes(layers: Sequence[tuple[Group, np.ndarray]]) -> int:
+    """Bytes that an index of gaps takes, of a byte each, equal rows of them once, or of half a byte.
+
+    Args:
+        layers: groups, and the places of their columns, rising.
+    """
+    gaps, offsets = gaps_of([places for _, places in layers])
+    whole = len(gaps) + 2 * (len(layers) + (0 if offsets is None else len(offsets)))
+    return min(whole, sum(1 + -(-len(places) // 2) for _, places in layers))
 
 
 def bridged(group: Group, places: np.ndarray, run: int) -> tuple[Group, np.ndarray]:

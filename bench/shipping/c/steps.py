@@ -82,7 +82,7 @@ class Steps:
         """Which places each group's rows read, always so many in a run, and where these rows are."""
         order = np.concatenate([group.rows for group, _ in layers])
         straight = all((np.diff(places) == 1).all() for _, places in layers)
-        gaps, offsets = _gaps([places[::run] for _, places in layers])
+        gaps, offsets = gaps_of([places[::run] for _, places in layers])
         narrow = int(gaps.max(initial=1)) < 256
         self.gaps |= set() if straight else {BYTE if narrow else PLACE}
         counts = {
@@ -160,7 +160,7 @@ def ordered(step: Affine, group: Group) -> tuple[Group, np.ndarray]:
     return Group(group.rows, group.columns[order], group.values[order]), places[order]
 
 
-def _gaps(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
+def gaps_of(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
     """The gaps before the columns of all groups, 0 before the first, equal rows of gaps once where that is shorter.
 
     Returns:

@@ -86,6 +86,7 @@ typedef struct {
   uint32_t groups, rows_step, columns_step, starts_step, offsets_step, turns_step;
   uint32_t run; /* columns that follow one another behind every gap, of a layer with one position */
   uint32_t repeats, apart; /* of a layer of means: see model_means */
+  uint32_t held, ring; /* of inputs that are read around: see model_rings */
   uint32_t hop; /* blocks from a row to the next one; 0: the rows of a group have the same */
   uint32_t form; /* of MODEL_FORMS, in which its rows are computed; 0: in none of them */
   uint32_t sheets, laid_step, taps_step, fours_step, members_step;

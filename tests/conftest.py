@@ -83,16 +83,22 @@ def boards():
 
 
 @pytest.fixture(scope="session")
-def look():
-    """Gives a page's elements after its script has run, as Chromium sees them from disk: `look(page, width=1200)`."""
+def chromium():
+    """The program of Chromium."""
     names = ("chromium", "chromium-browser", "google-chrome")
     if (browser := next(filter(None, map(shutil.which, names)), None)) is None:
         _lacking("no Chromium here: apt-get install chromium")
+    return browser
+
+
+@pytest.fixture(scope="session")
+def look(chromium):
+    """Gives a page's elements after its script has run, as Chromium sees them from disk: `look(page, width=1200)`."""
 
     def look(page, width=1200):
         return subprocess.run(
             [
-                browser, "--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},900",
+                chromium, "--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},900",
                 "--virtual-time-budget=4000", "--dump-dom", f"file://{page}",
             ],
             capture_output=True, text=True, timeout=60, check=True,

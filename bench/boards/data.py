@@ -24,10 +24,11 @@ from bench.records.mean import Mean
 def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
     """One row as JSON values: `[mean, half-width of the 95% interval]` for every mean; what it lacks is left out.
 
-    Its group is not among them: it hangs on other rows.
+    Every mean is `[mean, half-width of the 95% interval]`, and behind it the number of seeds where not all have it. Its group
+    is not among them: it hangs on other rows.
     """
     row, last = line.row, {key: _value(line, key, axis) for key, axis in axes.items()}
-    setup, budget = row.setup, row.mean(times_trained)
+    setup, budget, seeds = row.setup, row.mean(times_trained), len(row.records)
     single = [key for key, axis in axes.items() if not axis.whole]
     values = {
         "model": setup.model_at_density,
@@ -48,9 +49,9 @@ def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
         "longer": _longer(row, budget),
         "top1": [[seed, short(value)] for seed, value in sorted(row.accuracies.items())],
         "ratios": {key: short(value.ratio) for key, value in last.items() if value.ratio},
-        "whole": _present({key: pair(last[key].mean) for key, axis in axes.items() if axis.whole}),
+        "whole": _present({key: pair(last[key].mean, seeds) for key, axis in axes.items() if axis.whole}),
         "exits": [
-            _present({key: pair(_value(line, key, axes[key], number).mean) for key in single})
+            _present({key: pair(_value(line, key, axes[key], number).mean, seeds) for key in single})
             for number in range(len(line.exits))
         ],
         "early": _early(row),
@@ -80,7 +81,7 @@ def _early(row: Row) -> dict[str, Any] | None:
     best = early(row)
     if best is None:
         return None
-    times = [pair(mean) for mean in best.times]
+    times = [pair(mean, len(row.records)) for mean in best.times]
     own = {"policy": best.policy, "among": best.among, "lost": pair(best.lost), "macs": pair(best.macs)}
     return own | {"times": times}
 
@@ -137,7 +138,7 @@ def more_data(line: Line) -> dict[str, Any]:
                 "area": pair(one.area),
                 "exit": pair(one.exit),
                 "shipped": pair(one.shipped),
-                "times": [pair(mean) for mean in (one.macs, *one.times)],
+                "times": [pair(mean, len(row.records)) for mean in (one.macs, *one.times)],
             }
             for one in line.policies
         ],
@@ -183,6 +184,9 @@ def _points(row: Row, policy: str) -> list[list[Any]]:
     return at_budgets
 
 
-def pair(mean: Mean | None) -> list[float | None] | None:
-    """A mean and the half-width of its interval."""
-    return None if mean is None else [short(mean.value), None if mean.half is None else short(mean.half)]
+def pair(mean: Mean | None, seeds: int | None = None) -> list[float | int | None] | None:
+    """A mean and the half-width of its interval, and the number of seeds that it is over where that is not `seeds`."""
+    if mean is None:
+        return None
+    both = [short(mean.value), None if mean.half is None else short(mean.half)]
+    return both if seeds in (None, mean.n) else [*both, mean.n]

@@ -78,7 +78,7 @@ function drawExits() {
   home.prepend(html("p", "How many times fewer MACs, and how many times less time for a sample with exits really taken, than the network without early exits: below 1 x the exits cost more than they save. Each at the point where its policy would be shipped, which the calibration split chooses; with 95% intervals over seeds, and in words only where the interval leaves 1 out.", { class: "note" }));
 }
 
-const times = (pair) => pair ? `${pair[0].toFixed(2)}${pair[1] === null ? "" : " \u00b1 " + pair[1].toFixed(2)} x` : "-";
+const times = (pair) => pair ? `${pair[0].toFixed(2)}${pair[1] === null ? "" : " \u00b1 " + pair[1].toFixed(2)} x${ofSeeds(pair)}` : "-";
 
 function sure(pair) {
   if (!pair || pair[1] === null) return times(pair);

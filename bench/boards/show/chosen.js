@@ -9,7 +9,7 @@ function drawOne() {
   drawCurve(row, further);
   if (further.rates) drawRates(further.rates); else drawCuts(further);
   showRates(further.rates);
-  const policies = further.policies.map((p) => [p.policy + (p.reference ? " (sees labels)" : ""), ...p.at.map((pair) => pair ? shown(pair[0], "share") : "-"), p.area ? shown(p.area[0], "share") : "-", p.exit ? p.exit[0].toFixed(2) : "-", p.shipped ? shown(p.shipped[0], "share") : "-", ...p.times.map((pair) => pair ? `${pair[0].toFixed(2)} x` : "-")]);
+  const policies = further.policies.map((p) => [p.policy + (p.reference ? " (sees labels)" : ""), ...p.at.map((pair) => pair ? shown(pair[0], "share") : "-"), p.area ? shown(p.area[0], "share") : "-", p.exit ? p.exit[0].toFixed(2) : "-", p.shipped ? shown(p.shipped[0], "share") : "-", ...p.times.map((pair) => pair ? `${pair[0].toFixed(2)} x${ofSeeds(pair)}` : "-")]);
   const heads = ["policy", ...page.shares.map((share) => `top-1 at ${share}`), "area", "mean exit at 50%", "shipped", "MACs", ...page.batches.map((batch) => `time, batch ${batch}`)];
   byId("policies").replaceChildren();
   if (policies.length) {

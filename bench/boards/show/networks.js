@@ -63,7 +63,7 @@ function change(name, value) {
 
 function cellOf(row, axis) {
   const pair = last(row, axis), unit = page.axes[axis][1];
-  if (pair) return unit === "share" ? spread(pair, unit) : shown(pair[0], unit);
+  if (pair) return unit === "share" ? spread(pair, unit) : shown(pair[0], unit) + ofSeeds(pair);
   return row.disturbed?.includes(axis) ? "disturbed" : "-";
 }
 
@@ -94,7 +94,7 @@ function drawFound() {
 
 function drawFirst() {
   table(byId("best"), HEADS, rows().slice(0, 10).map(cells), { label: "The first ten networks" });
-  byId("best").append(html("p", "By accuracy, in groups: networks of one group cannot be told from its first one by pairs of seeds. Against dense: points more than the dense parent. File: packed. Time: a sample alone. All within one training recipe and one machine.", { class: "note" }));
+  byId("best").append(html("p", "By accuracy, in groups: networks of one group cannot be told from its first one by pairs of seeds. Against dense: points more than the dense parent. File: packed. Time: a sample alone; n: how many of its seeds were timed here, where not all were. All within one training recipe and one machine.", { class: "note" }));
 }
 
 function drawAll() {

@@ -64,11 +64,14 @@ function shown(value, unit) {
   return Number((value / size).toPrecision(3)) + " " + prefix + (unit === "instruction" ? "instr." : unit);
 }
 
+// The number of seeds that a mean is over, where not all of its network have the number.
+const ofSeeds = (pair) => pair[2] === undefined ? "" : ` (n=${pair[2]})`;
+
 function spread(pair, unit) {
   // A mean with its interval; of shares in points.
   if (!pair) return "-";
-  if (pair[1] === null) return shown(pair[0], unit);
-  return shown(pair[0], unit) + " \u00b1 " + (unit === "share" ? (100 * pair[1]).toFixed(2) : shown(pair[1], unit));
+  const half = pair[1] === null ? "" : " \u00b1 " + (unit === "share" ? (100 * pair[1]).toFixed(2) : shown(pair[1], unit));
+  return shown(pair[0], unit) + half + ofSeeds(pair);
 }
 
 function points(difference) {

@@ -83,7 +83,7 @@ function drawPlot() {
   const across = all.map((one) => one.a[0]);
   if (overDensity) x.ticks = apart([...new Set(marks.map((one) => one.row.density))].sort((a, b) => a - b));
   const plot = new Plot(byId("tradeoff"), `${y.title} by ${x.title}`, x, y, [...heights.map((value) => [across[0], value]), ...levels.map((value) => [across[0], value]), ...across.map((value) => [value, heights[0]])], innerWidth < 600 ? 300 : 420);
-  if (overDensity) for (const row of parents) plot.band(...last(row, y.key), `${row.model}: ${spread(last(row, y.key), y.unit)}`);
+  if (overDensity) for (const row of parents) plot.band(...last(row, y.key).slice(0, 2), `${row.model}: ${spread(last(row, y.key), y.unit)}`);
   else plot.path(front(all.filter((one) => one.row.ranked).map((one) => [one.a[0], one.b[0]]), x.up, y.up), { class: "front" });
   for (const network of unique(marks.map((one) => one.row.network)))
     for (const family of families) {

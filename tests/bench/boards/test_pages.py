@@ -2,7 +2,7 @@
 
 Covers: bench/boards/board.py, bench/boards/cells.py, bench/boards/data.py,
     bench/boards/markup.py, bench/boards/numbers.py, bench/boards/references.py, bench/boards/rows.py,
-    bench/boards/show/markdown.py, bench/boards/show/networks.py
+    bench/boards/show/markdown.py
 """
 
 import json

@@ -1,0 +1,54 @@
+"""The boards of networks on index.html, in a browser: what is answered, by which keys, and what the address keeps."""
+
+import pytest
+
+from bench.boards.pages import write_pages
+from bench.records.store import Store
+from tests.bench.browser import Browser
+from tests.bench.edited import edited, slower
+
+
+@pytest.fixture(scope="module")
+def browser(chromium, tmp_path_factory):
+    own = Browser(chromium, tmp_path_factory.mktemp("profile"))
+    yield own
+    own.close()
+
+
+def text(browser, element):
+    return browser.run(f"document.querySelector({element!r}).innerText")
+
+
+@pytest.fixture
+def page(tmp_path):
+    """Saves records, and gives the page of all of them."""
+
+    def write(*records):
+        for record in records:
+            record.save(tmp_path / "records")
+        write_pages(Store(tmp_path / "records"), tmp_path)
+        return tmp_path / "index.html"
+
+    return write
+
+
+def seeds(made, *words, count=3, **more):
+    """Records of some seeds, each a little better than the one before."""
+    first = more.pop("right", 180)
+    return [made(seed, *words, right=(150, first + seed), **more) for seed in range(count)]
+
+
+def elsewhere(record):
+    """The same, timed on another machine that is twenty times as slow."""
+    slow = edited(record, slower(20))
+    return slow.model_copy(update={"machine": {"processor": "other", "threads": 1}}).sealed()
+
+
+def test_a_time_of_fewer_seeds_than_the_network_has_says_how_many(browser, page, made):
+    many = [*seeds(made), *map(elsewhere, (made(3), made(4)))]
+    index = page(*many)
+    for machine, seen in (("made", "1 ms (n=3)"), ("other", "20 ms (n=2)")):
+        browser.go(f"{index}#machine={machine},%201%20thread&open=exits")
+        assert seen in text(browser, "#best")
+        assert "(n=" in text(browser, "#exits table")
+        assert "8 kB\t" in text(browser, "#best"), "all five seeds have their file"

@@ -167,6 +167,16 @@ class Board:
         tables = (headline(self.trainings), side_by_side(self.trainings), margins if margins.rows else None)
         return [table for table in tables if table is not None]
 
+    @property
+    def contested(self) -> list[tuple[str, str]]:
+        """Network and seed of each record that counts nowhere, and the reason."""
+        return [
+            (f"{row.setup.model_at_density}, seed {one.file.seed}", one.contested)
+            for row in self.trainings
+            for one in row.entries
+            if one.contested is not None
+        ]
+
     @cached_property
     def records(self) -> dict[str, Extract]:
         """The records that count, each once, by digest and seed."""

@@ -62,6 +62,20 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *(f"| {line} |" for line in lines)]
 
 
+CONTESTED = (
+    "Their numbers count nowhere. `seesaw verify` names the files of a folder that are at fault, and all faults of one file. Run each "
+    "again with --again, or remove it."
+)
+
+
+def contested_files(files: Sequence[tuple[str, str]]) -> list[str]:
+    """The lines that name the files that count nowhere, each with the reason; none without files."""
+    if not files:
+        return []
+    reasons = (f"* {text(name)}: {text(reason)}" for name, reason in files)
+    return ["", "## Contested", "", CONTESTED, "", *reasons]
+
+
 def computed(kind: type[Sealed]) -> str:
     """The line that marks a page as written by `make board` from files of a kind."""
     return f"Computed from `{kind.folder}/` by `make board`."

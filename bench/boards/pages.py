@@ -79,12 +79,13 @@ def files(store: Store, remark: Remark = _unheard) -> tuple[dict[str, bytes], li
 
     Args:
         store: of the files.
-        remark: called with a sentence on sound files that count nowhere, where there are any.
+        remark: called with a sentence on files that are read and count nowhere, where there are any.
     """
     pages: dict[str, str] = {}
     tables: dict[str, bytes] = {}
     chapters: list[Chapter] = []
     trouble: list[str] = []
+    contested: dict[str, int] = {}
     for kind in FILE_KINDS:
         drawing = DRAWINGS.get(kind)
         if drawing is None:
@@ -95,13 +96,30 @@ def files(store: Store, remark: Remark = _unheard) -> tuple[dict[str, bytes], li
         for sentence in drawing.remarks(boards):
             remark(sentence)
         pages |= {drawing.name.format(name): drawing.page(one) for name, one in boards.items()}
+        contested |= {drawing.name.format(name): len(one.contested) for name, one in boards.items()}
         if (part := drawing.chapter(boards)) is not None:
             chapters.append(part)
         if drawing.tables is not None:
             tables |= drawing.tables(boards)
         drawing.keep(boards)
+    for sentence in _contested(contested, store):
+        remark(sentence)
     pages |= index(chapters) | {"schema.json": schema()}
     return {name: text.encode() for name, text in pages.items()} | tables, trouble
+
+
+def _contested(counts: Mapping[str, int], store: Store) -> list[str]:
+    """A sentence with the number of contested files, by page, and what to do with them; none where there are none."""
+    pages = [f"{name} ({count})" for name, count in counts.items() if count]
+    if not pages:
+        return []
+    number = sum(counts.values())
+    whose, them = ("its", "it") if number == 1 else ("their", "them")
+    return [
+        f"{counted(number, 'file')} {'is' if number == 1 else 'are'} contested, and {whose} numbers count nowhere; why stands under "
+        f"'Contested' at the end of {', '.join(pages)}. `seesaw verify {store.records.parent}` names {them}: run {them} again with "
+        f"--again, or remove {them}."
+    ]
 
 
 def _undrawn(store: Store, kind: type[Sealed]) -> list[str]:
@@ -121,7 +139,7 @@ def write_pages(store: Store, pages: Path, remark: Remark = _unheard) -> tuple[l
     Args:
         store: of the files.
         pages: their folder.
-        remark: called with a sentence on sound files that count nowhere, where there are any.
+        remark: called with a sentence on files that are read and count nowhere, where there are any.
 
     Returns:
         The pages written, and a sentence for each file that is on none.

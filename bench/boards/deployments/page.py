@@ -9,7 +9,7 @@ from typing import Any
 from bench.boards.cells import Cell, percent
 from bench.boards.deployments.read import DeploymentBoard, section_data
 from bench.boards.deployments.section import LOST, PolicyLine, Section
-from bench.boards.markup import Chapter, computed, table, text
+from bench.boards.markup import Chapter, computed, contested_files, table, text
 from bench.boards.units import in_bytes, joules, seconds, short
 from bench.errors import counted
 from bench.records.deployment import DeploymentRecord
@@ -93,10 +93,7 @@ def page(board: DeploymentBoard) -> str:
             "", f"## {text(section.title)}", "", text(section.about), "",
             *table(HEADS, ([text(cell.text) for cell in cells] for cells in rows(section))),
         ]  # fmt: skip
-    if board.contested:
-        lines += ["", "## Contested", ""]
-        lines += [f"* {text(model)}: {text(reason)}" for model, reason in board.contested]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *contested_files(board.contested)]) + "\n"
 
 
 def chapter(boards: Mapping[str, DeploymentBoard]) -> Chapter | None:

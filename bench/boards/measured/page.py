@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.boards.cells import filled
-from bench.boards.markup import Chapter, computed, table, text
+from bench.boards.markup import Chapter, computed, contested_files, table, text
 from bench.boards.measured.read import MeasuredBoard, Section, network_of
 from bench.boards.units import in_bytes, seconds
 from bench.errors import counted
@@ -89,10 +89,7 @@ def page(board: MeasuredBoard) -> str:
     for section in board.sections:
         lines += ["", f"## {text(section.title)}", ""]
         lines += table(HEADS, (list(map(text, some)) for some in rows(section)))
-    if board.contested:
-        lines += ["", "## Contested", ""]
-        lines += [f"* {text(model)}: {text(reason)}" for model, reason in board.contested]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *contested_files(board.contested)]) + "\n"
 
 
 def chapter(boards: Mapping[str, MeasuredBoard]) -> Chapter | None:

@@ -9,7 +9,7 @@ from bench.boards.board import Board, Field, Line
 from bench.boards.cells import Table, cost, percent, plain, times
 from bench.boards.curves import SHARES
 from bench.boards.findings import CAVEAT, signed
-from bench.boards.markup import computed, table, text
+from bench.boards.markup import computed, contested_files, table, text
 from bench.boards.numbers import LOSSLESS, Number, cut_packed, cut_reading, reading, times_trained
 from bench.boards.policies import NOTE as POLICIES_NOTE
 from bench.boards.rates import HEADS as RATE_HEADS
@@ -75,10 +75,7 @@ def page(board: Board) -> str:
         lines += [f"* {text(row.setup.model)}: {text(', '.join(row.costly))}" for row in costly]
     if (old := superseded(board.rows)) is not None:
         lines += _shown(old)
-    if reasons := [(row, reason) for row in board.trainings for reason in row.reasons]:
-        lines += ["", "## Contested", ""]
-        lines += [f"* {text(row.setup.model_at_density)}, {text(reason)}" for row, reason in reasons]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *contested_files(board.contested)]) + "\n"
 
 
 def _field(field: Field) -> list[str]:

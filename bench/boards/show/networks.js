@@ -129,7 +129,7 @@ function drawParts() {
   const own = `${state.board}-tables`;
   board().tables.forEach((title, number) => textTable(byId("tables"), title, (fill) => ask(own, (tables) => fill(tables[number]))));
   if (board().contested.length) {
-    const table = { note: "Their numbers count nowhere.", heads: ["network", "reason"], rows: board().contested, names: 2 };
+    const table = { note: page.contestedNote, heads: ["network", "reason"], rows: board().contested, names: 2 };
     textTable(byId("tables"), "Contested records", (fill) => fill(table));
   }
 }

@@ -14,7 +14,7 @@ from bench.boards.data import field_data, line_data, more_data
 from bench.boards.differences import LEVELS, MARGIN, quantile
 from bench.boards.families import KINDS, network_of
 from bench.boards.findings import CAVEAT
-from bench.boards.markup import Chapter, JsonTexts, json_text
+from bench.boards.markup import CONTESTED, Chapter, JsonTexts, json_text
 from bench.boards.policies import NOTE
 from bench.boards.rates import NOTE as RATES_NOTE
 from bench.boards.styles import styles
@@ -42,6 +42,7 @@ def chapter(boards: Mapping[str, Board]) -> Chapter:
         "methods": styles(row for board in boards.values() for row in board.rows),
         "margin": MARGIN,
         "caveat": CAVEAT,
+        "contestedNote": CONTESTED.replace("`", ""),
         "batches": BATCHES,
         "shares": [f"{share:.0%}" for share in SHARES],
         "policiesNote": NOTE.replace("*", ""),
@@ -81,9 +82,7 @@ def _board(board: Board) -> dict[str, Any]:
     return {
         "title": board.title,
         "tables": [table.title for table in _tables(board)],
-        "contested": [
-            [row.setup.model_at_density, reason] for row in board.trainings for reason in row.reasons
-        ],
+        "contested": board.contested,
         "fields": [
             {
                 "recipe": field.peers.recipe,

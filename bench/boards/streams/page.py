@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.boards.cells import Cell, percent
-from bench.boards.markup import Chapter, computed, table, text
+from bench.boards.markup import Chapter, computed, contested_files, table, text
 from bench.boards.streams.claims import claims
 from bench.boards.streams.read import StreamBoard, section_data
 from bench.boards.streams.section import PolicyLine, Section
@@ -78,10 +78,7 @@ def page(board: StreamBoard) -> str:
             "", f"## {text(section.title)}", "", text(section.about), "", *(f"* {text(claim)}" for claim in claims(section.every)), "",
             *table(HEADS, ([text(cell.text) for cell in cells] for cells in rows(section))),
         ]  # fmt: skip
-    if board.contested:
-        lines += ["", "## Contested", ""]
-        lines += [f"* {text(model)}: {text(reason)}" for model, reason in board.contested]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *contested_files(board.contested)]) + "\n"
 
 
 def chapter(boards: Mapping[str, StreamBoard]) -> Chapter | None:

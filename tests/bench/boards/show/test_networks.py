@@ -52,3 +52,22 @@ def test_a_time_of_fewer_seeds_than_the_network_has_says_how_many(browser, page,
         assert seen in text(browser, "#best")
         assert "(n=" in text(browser, "#exits table")
         assert "8 kB\t" in text(browser, "#best"), "all five seeds have their file"
+
+
+def test_a_contested_record_is_named_with_what_to_do(browser, page, made, tmp_path):
+    index = page(*seeds(made), *seeds(made, "sparse", scale=0.25))
+    (path,) = (tmp_path / "records").glob("*/mlp_sparse-*/seed1.json")
+    path.with_suffix(".contested").write_text("The machine was hot.")
+    remarks = []
+    write_pages(Store(tmp_path / "records"), tmp_path, remarks.append)
+    assert len(remarks) == 1
+    assert remarks[0].startswith(
+        "1 file is contested, and its numbers count nowhere; why stands under 'Contested' at the end of"
+    )
+    assert f"`seesaw verify {tmp_path}` names it: run it again with --again, or remove it." in remarks[0]
+    browser.go(f"{index}#open=Contested%20records")
+    seen = text(browser, "#tables")
+    assert "mlp_sparse, seed 1" in seen
+    assert "The machine was hot." in seen
+    assert "seesaw verify" in seen
+    assert "seesaw verify" in (tmp_path / "digits-v1.md").read_text()

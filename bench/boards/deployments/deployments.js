@@ -28,13 +28,20 @@ function drawDeployment() {
   byId("deployment-legend").replaceChildren(...section.policies.map((policy, n) => entry(shape(n), colour(n), named(policy))));
 }
 
+function chooseDeployment() {
+  // The one that the address names, or the first.
+  byId("deployment").value = Math.max(0, page.deployments.findIndex((one) => one.name === state.deployment));
+  drawDeployment();
+}
+
 if (page.deployments) {
   byId("deployment-controls").hidden = false;
   byId("deployment-figures").hidden = false;
   byId("deployment-controls").addEventListener("submit", (event) => event.preventDefault());
-  byId("deployment").addEventListener("input", drawDeployment);
+  byId("deployment").addEventListener("input", () => { change("deployment", page.deployments[byId("deployment").value].name); drawDeployment(); });
+  addEventListener("hashchange", chooseDeployment);
   byId("deployments").addEventListener("toggle", () => { if (byId("deployments").open) drawDeployment(); });
   let width = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== width && byId("deployments").open) { width = innerWidth; drawDeployment(); } });
-  drawDeployment();
+  chooseDeployment();
 }

@@ -87,4 +87,4 @@ function showRates(rates) {
   table(home, rates.heads.map(([title, number]) => ({ title, number })), rates.rows, { label: "Rate curves", stack: true });
 }
 
-if (names.length) begin();
+if (names.length) begin(); else readState();

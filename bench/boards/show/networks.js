@@ -1,6 +1,6 @@
 // The boards of networks: which of them are compared, and the state of the page, which its address holds.
 const DEFAULTS = { x: "density", y: "top1", order: "top1" };
-const KEYS = ["board", "recipe", "machine", "bytes", "time", "accuracy", "x", "y", "network", "least", "most", "lines", "a", "b", "chosen", "find", "order", "open"];
+const KEYS = ["board", "recipe", "machine", "bytes", "time", "accuracy", "x", "y", "network", "least", "most", "lines", "a", "b", "chosen", "find", "order", "stream", "deployment", "open"];
 const LIMITS = { bytes: 1e3, time: 1e-6, accuracy: 0.01 };
 let state = {};
 
@@ -38,6 +38,7 @@ const told = (one) => one !== null && one[1] !== null && Math.abs(one[0]) > one[
 
 function readState() {
   state = { ...DEFAULTS, ...Object.fromEntries(new URLSearchParams(location.hash.slice(1))) };
+  if (!names.length) return;
   if (!names.includes(state.board)) state.board = names[0];
   settle();
 }
@@ -48,10 +49,11 @@ function settle() {
   if (!fields.some((one) => one.recipe === state.recipe)) state.recipe = fields[0].recipe;
   const own = fields.filter((one) => one.recipe === state.recipe);
   if (!own.some((one) => one.machine === state.machine)) state.machine = own[0].machine;
+  if (!Object.hasOwn(page.axes, state.order)) state.order = DEFAULTS.order;
 }
 
 function writeState() {
-  const usual = { ...DEFAULTS, board: names[0], recipe: board().fields[0].recipe, machine: board().fields.find((one) => one.recipe === state.recipe).machine, network: rows() && networks()[0] };
+  const usual = !names.length ? DEFAULTS : { ...DEFAULTS, board: names[0], recipe: board().fields[0].recipe, machine: board().fields.find((one) => one.recipe === state.recipe).machine, network: rows() && networks()[0] };
   const kept = KEYS.filter((name) => state[name] && state[name] !== usual[name]).map((name) => [name, state[name]]);
   history.replaceState(null, "", "#" + new URLSearchParams(kept));
 }
@@ -59,6 +61,12 @@ function writeState() {
 function change(name, value) {
   state[name] = value;
   writeState();
+}
+
+function remember(part) {
+  // The address names the part that was opened last.
+  if (part.open) change("open", part.id);
+  else if (state.open === part.id) change("open", "");
 }
 
 function cellOf(row, axis) {
@@ -176,6 +184,7 @@ function begin() {
   byId("order").addEventListener("change", (event) => { change("order", event.target.value); drawPart("all"); });
   for (const link of document.querySelectorAll("[data-open]")) link.addEventListener("click", (event) => { event.preventDefault(); open(link.dataset.open); });
   for (const name of Object.keys(PARTS)) byId(name).addEventListener("toggle", () => drawPart(name));
+  document.addEventListener("toggle", (event) => { if (event.target.matches("details.part")) remember(event.target); }, true);
   addEventListener("hashchange", () => { readState(); draw(goToOpen); });
   let wide = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== wide && rows()) { wide = innerWidth; drawPlot(); drawPart("one"); } });

@@ -22,13 +22,20 @@ function drawStream() {
   byId("stream-legend").replaceChildren(...section.policies.map((policy, n) => entry(shape(n), colour(n), policy.policy + note[policy.kind])));
 }
 
+function chooseStream() {
+  // The one that the address names, or the first.
+  byId("stream").value = Math.max(0, page.streams.findIndex((one) => one.name === state.stream));
+  drawStream();
+}
+
 if (page.streams) {
   byId("stream-controls").hidden = false;
   byId("stream-figures").hidden = false;
   byId("stream-controls").addEventListener("submit", (event) => event.preventDefault());
-  byId("stream").addEventListener("input", drawStream);
+  byId("stream").addEventListener("input", () => { change("stream", page.streams[byId("stream").value].name); drawStream(); });
+  addEventListener("hashchange", chooseStream);
   byId("online").addEventListener("toggle", () => { if (byId("online").open) drawStream(); });
   let wide = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== wide && byId("online").open) { wide = innerWidth; drawStream(); } });
-  drawStream();
+  chooseStream();
 }

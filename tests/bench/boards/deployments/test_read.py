@@ -6,6 +6,7 @@ Covers: bench/boards/deployments/figure.py, bench/boards/deployments/page.py, be
 
 import re
 import statistics
+from urllib.parse import urlencode
 
 import pytest
 
@@ -120,6 +121,15 @@ def test_the_page_draws_three_figures_of_the_chosen_deployment(home, look):
         assert re.search(rf'id="deployment-{name}"><svg', seen), name
     assert seen.count('class="point') >= 6
     assert re.search(r'data-deployment="1" hidden', seen)
+
+
+def test_the_address_names_the_deployment_that_is_shown(home, look):
+    write_pages(Store(home / "records"), home / "pages")
+    index = home / "pages" / "index.html"
+    (second,) = re.findall('<option value="1">(.+?)</option>', index.read_text())
+    seen = look(f"{index}#{urlencode({'open': 'deployments', 'deployment': second})}")
+    assert '<div data-deployment="0" hidden="">' in seen
+    assert '<div data-deployment="1">' in seen
 
 
 def test_a_record_is_shown_with_its_circumstances_shares_and_steps(deployed, tmp_path):

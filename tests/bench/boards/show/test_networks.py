@@ -54,6 +54,25 @@ def test_a_time_of_fewer_seeds_than_the_network_has_says_how_many(browser, page,
         assert "8 kB\t" in text(browser, "#best"), "all five seeds have their file"
 
 
+def test_a_part_that_is_opened_by_its_heading_is_in_the_address(browser, page, made):
+    index = page(*seeds(made), *seeds(made, "sparse", right=170, scale=0.25))
+    browser.go(index)
+    for part in ("compare", "References, from the dense networks"):
+        browser.run(f"document.getElementById({part!r}).querySelector('summary').focus()")
+        browser.press("Enter")
+        browser.wait(f"new URLSearchParams(location.hash.slice(1)).get('open') === {part!r}")
+    browser.press("Enter")
+    browser.wait("!location.hash.includes('open')")
+
+
+def test_an_order_that_does_not_exist_gives_way_to_the_usual_one(browser, page, made):
+    index = page(*seeds(made), *seeds(made, "sparse", scale=0.25))
+    for word in ("nothing", "constructor"):
+        browser.go(f"{index}#order={word}&open=all")
+        assert browser.run("document.querySelectorAll('#all tbody tr').length") == 2
+        assert browser.run("document.getElementById('order').value") == "top1"
+
+
 def test_a_contested_record_is_named_with_what_to_do(browser, page, made, tmp_path):
     index = page(*seeds(made), *seeds(made, "sparse", scale=0.25))
     (path,) = (tmp_path / "records").glob("*/mlp_sparse-*/seed1.json")

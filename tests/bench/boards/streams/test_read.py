@@ -8,6 +8,7 @@ import re
 import shutil
 import statistics
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import pytest
 
@@ -347,6 +348,15 @@ def test_the_page_draws_both_figures_and_shows_one_networks_table(look, home):
     assert "best-fixed (bound), cost of a sample: " in below
     assert '<div data-stream="0">' in below
     assert '<div data-stream="1" hidden="">' in below
+
+
+def test_the_address_names_the_network_whose_table_is_shown(look, home):
+    write_pages(Store(home / "records"), home / "pages")
+    index = home / "pages" / "index.html"
+    (second,) = re.findall('<option value="1">(.+?)</option>', index.read_text())
+    seen = look(f"{index}#{urlencode({'open': 'online', 'stream': second})}")
+    assert '<div data-stream="0" hidden="">' in seen
+    assert '<div data-stream="1">' in seen
 
 
 def test_a_stream_on_which_all_policies_answer_alike_says_so(streamed, made, tmp_path):

@@ -22,7 +22,7 @@ from bench.records.mean import Mean
 
 
 def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
-    """One row as JSON values: `[mean, half-width of the 95% interval]` for every mean; what it lacks is left out.
+    """One row as JSON values; what it lacks is left out.
 
     Every mean is `[mean, half-width of the 95% interval]`, and behind it the number of seeds where not all have it. Its group
     is not among them: it hangs on other rows.

@@ -111,7 +111,7 @@ function drawAll() {
   const found = rows().filter((row) => title(row).toLowerCase().includes(words));
   if (axis !== "top1") found.sort((a, b) => (value(a) === null) - (value(b) === null) || (up ? value(b) - value(a) : value(a) - value(b)));
   const own = HEADS.some((head) => head.axis === axis) || ["top1", "bytes", "latency", "macs.effective"].includes(axis) ? [] : [axis];
-  table(byId("all").lastElementChild, [...HEADS, ...own.map((name) => ({ title: page.axes[name][0], number: true }))], found.map((row) => [...cells(row), ...own.map((name) => cellOf(row, name))]), { label: "All networks", shown: 15 });
+  table(byId("all").lastElementChild, [...HEADS, ...own.map((name) => ({ title: page.axes[name][0], number: true }))], found.map((row) => [...cells(row), ...own.map((name) => cellOf(row, name))]), { label: "All networks", shown: 10 });
 }
 
 const PARTS = { density: drawDensity, compare: drawCompare, exits: drawExits, training: drawTraining, all: drawAll, one: drawOne };

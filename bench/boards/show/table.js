@@ -9,12 +9,13 @@ function table(home, heads, rows, { label, shown = MORE, stack = false } = {}) {
   line.append(...heads.map((head) => html("th", head.title, { scope: "col", role: "columnheader", class: kind(head) })));
   const top = html("thead", line, { role: "rowgroup" }), body = html("tbody", "", { role: "rowgroup" });
   made.append(top, body);
+  const named = heads.findIndex((head) => !head.number); // the column that a screen reader names a row by
   let next = 0;
   const button = html("button", "", { type: "button", class: "further" });
   const fill = (count) => {
     for (const cells of rows.slice(next, next + count)) {
       const row = html("tr", "", { role: "row" });
-      row.append(...cells.map((cell, n) => html("td", cell, { role: "cell", class: kind(heads[n]), "data-head": heads[n].title })));
+      row.append(...cells.map((cell, n) => html("td", cell, { role: n === named ? "rowheader" : "cell", class: kind(heads[n]), "data-head": heads[n].title })));
       body.append(row);
     }
     next += count;

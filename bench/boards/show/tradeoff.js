@@ -24,6 +24,7 @@ function drawControls() {
   if (state.network !== "all" && !nets.includes(state.network)) state.network = nets[0];
   options("network", [...plainOptions(nets), ["all", "all networks"]], state.network);
   const axes = Object.entries(page.axes).filter(([name]) => rows().some((row) => last(row, name))).map(([name, [words]]) => [name, words]);
+  if (state.x === DEFAULTS.x && !rows().some((row) => row.density)) state.x = "macs.effective"; // nothing to show over density
   const over = [["density", "density asked for"], ...axes.filter(([name]) => name !== "density")];
   for (const [id, choices] of [["x", over], ["y", axes]]) {
     if (!choices.some(([name]) => name === state[id])) state[id] = DEFAULTS[id];

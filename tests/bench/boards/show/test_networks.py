@@ -1,11 +1,18 @@
 """The boards of networks on index.html, in a browser: what is answered, by which keys, and what the address keeps."""
 
+import re
+
 import pytest
 
 from bench.boards.pages import write_pages
 from bench.records.store import Store
 from tests.bench.browser import Browser
 from tests.bench.edited import edited, slower
+from tests.bench.made import named
+
+STOPS = """[...document.querySelectorAll("a[href], button, input, select, summary, [tabindex]")]
+    .filter((one) => one.tabIndex >= 0 && one.checkVisibility({ visibilityProperty: true })).length"""
+"""How many elements the tab key stops at."""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +70,42 @@ def test_a_part_that_is_opened_by_its_heading_is_in_the_address(browser, page, m
         browser.wait(f"new URLSearchParams(location.hash.slice(1)).get('open') === {part!r}")
     browser.press("Enter")
     browser.wait("!location.hash.includes('open')")
+
+
+def test_a_screen_reader_finds_the_rows_by_their_networks_and_the_marks_by_their_numbers(browser, page, made):
+    browser.go(f"{page(*seeds(made), *seeds(made, 'sparse', scale=0.25))}#x=macs.effective&open=training")
+    tree = browser.tree()
+    assert ("heading", "Seesaw leaderboards") in tree
+    assert ("table", "What training costs") in tree
+    assert any(role == "rowheader" and "mlp_sparse" in name for role, name in tree)
+    assert any(role == "button" and re.search("mlp_dense, .*90.50%", name) for role, name in tree)
+    unnamed = "[...document.querySelectorAll('select, input')].filter((one) => !one.labels.length).length"
+    assert browser.run(unnamed) == 0
+
+
+def test_with_every_part_open_the_tab_key_stops_less_than_a_hundred_times(browser, page, made):
+    methods = [f"method{number}" for number in range(30)]
+    browser.go(page(*seeds(made), *(made(0, name, scale=0.5) for name in methods)))
+    browser.run("for (const part of document.querySelectorAll('details')) part.open = true")
+    browser.wait("document.querySelectorAll('#all tbody tr').length > 0")
+    assert 50 < browser.run(STOPS) < 100
+
+
+def test_no_part_is_wider_than_its_screen(browser, page, made, width):
+    settings = {f"setting{number}": True for number in range(8)}
+    backbone = named(f"mlp[{','.join(f'{name}=true' for name in settings)}]", **settings)
+    index = page(*seeds(made, backbone=backbone), *seeds(made, "sparse", scale=0.5, backbone=backbone))
+    browser.go(index, width)
+    browser.run("for (const part of document.querySelectorAll('details')) part.open = true")
+    browser.wait("document.querySelectorAll('#all tbody tr').length > 0")
+    wide = "[document.documentElement, ...document.querySelectorAll('p, li, td, th, dd')].filter((one) => one.scrollWidth > one.clientWidth + 1)"
+    assert browser.run(f"{wide}.map((one) => one.textContent)") == []
+
+
+def test_without_densities_the_plot_is_over_macs(browser, page, made):
+    browser.go(page(*seeds(made), *seeds(made, "sparse", scale=0.25)))
+    assert "by effective MACs" in text(browser, "#plot-title")
+    assert browser.run("document.querySelectorAll('#tradeoff .point').length") == 2
 
 
 def test_an_order_that_does_not_exist_gives_way_to_the_usual_one(browser, page, made):

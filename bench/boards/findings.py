@@ -84,9 +84,10 @@ def _saved(cases: Sequence[Case]) -> str:
     )
     sure = [case for case in ranked if case.saves("whole") and case.verdict("whole") == "within"]
     best = max(sure, key=lambda case: case.saving("whole")[0] or 0.0, default=None)
+    answers = f": {_told(numbers)}{own}" if numbers.saving else ""
     return (
         f"Of {counted(numbers.all, 'smaller network')}, {numbers.saving} store and compute more than {TIMES} x less than their "
-        f"dense parent: {_told(numbers)}{own}.{f' {_named(best)}' if best else ''}"
+        f"dense parent{answers}.{f' {_named(best)}' if best else ''}"
     )
 
 

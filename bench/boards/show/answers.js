@@ -8,20 +8,21 @@ function within(row) {
 }
 
 function drawTaken() {
-  const able = rows().filter((row) => row.ranked && within(row)).sort((a, b) => last(b, "top1")[0] - last(a, "top1")[0]);
-  const home = byId("taken");
+  const ranked = rows().filter((row) => row.ranked), able = ranked.filter(within).sort((a, b) => last(b, "top1")[0] - last(a, "top1")[0]);
+  const home = byId("taken"), all = `${counted(ranked.length, "network")} with three seeds or more`;
   if (!able.length) {
-    home.replaceChildren(html("p", `None of the ${counted(rows().length, "network")} with three seeds keeps all limits.`));
+    home.replaceChildren(html("p", ranked.length ? `None of the ${all} keeps all limits.` : "No network here has three seeds, and of fewer none is ranked: so none is named."));
     return;
   }
   const [best] = able, gap = (row) => last(best, "top1")[0] - last(row, "top1")[0];
   const alike = able.slice(1).filter((row) => gap(row) <= page.margin && !told(difference(row, best)));
-  const smallest = [best, ...alike].reduce((a, b) => (last(b, "bytes")?.[0] ?? Infinity) < (last(a, "bytes")?.[0] ?? Infinity) ? b : a);
-  const fastest = [best, ...alike].reduce((a, b) => (last(b, "latency")?.[0] ?? Infinity) < (last(a, "latency")?.[0] ?? Infinity) ? b : a);
+  const least = (axis) => [best, ...alike].filter((row) => last(row, axis)).sort((a, b) => last(a, axis)[0] - last(b, axis)[0])[0];
   const named = new Map();
-  for (const [row, words] of [[best, "the most accurate"], [smallest, "the smallest"], [fastest, "the fastest"]]) named.set(row, [...(named.get(row) || []), words]);
-  const rest = alike.length ? `${counted(alike.length, "other")} within ${100 * page.margin} points cannot be told from it by pairs of seeds. Of these ${alike.length + 1}:` : `No other within ${100 * page.margin} points that could not be told from it.`;
-  home.replaceChildren(html("p", `${able.length} of ${counted(rows().length, "network")} ${able.length === 1 ? "keeps" : "keep"} the limits. The best by the mean is the best of ${able.length}, so it looks better than it is. ${rest}`), html("div"));
+  for (const [row, words] of [[best, "the most accurate"], [least("bytes"), "the smallest"], [least("latency"), "the fastest"]])
+    if (row) named.set(row, [...(named.get(row) || []), words]);
+  const many = able.length > 1 ? ` The best by the mean is the best of ${able.length}, so it looks better than it is.` : "";
+  const rest = alike.length ? ` ${counted(alike.length, "other")} within ${100 * page.margin} points cannot be told from it by pairs of seeds. Of these ${alike.length + 1}:` : able.length > 1 ? ` No other within ${100 * page.margin} points that could not be told from it.` : "";
+  home.replaceChildren(html("p", `${able.length} of ${all} ${able.length === 1 ? "keeps" : "keep"} the limits.${many}${rest}`), html("div"));
   table(home.lastChild, [{ title: "network" }, { title: "top-1", number: true }, { title: "file", number: true }, { title: "time", number: true }],
     [...named].map(([row, words]) => [[html("strong", words.join(", ")), html("br"), ...nameCell(row)], cellOf(row, "top1"), cellOf(row, "bytes"), cellOf(row, "latency")]), { label: "Networks to take" });
 }
@@ -43,17 +44,20 @@ function drawCompare() {
   options("b", choices, key(b));
   const one = difference(a, b), home = byId("compare").lastElementChild;
   const sides = ["bytes", "latency", "macs.effective", "training"].filter((axis) => page.axes[axis]).map((axis) => [page.axes[axis][0], cellOf(a, axis), cellOf(b, axis), last(a, axis) && last(b, axis) ? shown(last(b, axis)[0] / last(a, axis)[0], "x") : "-"]);
-  home.replaceChildren(html("p", html("strong", answer(one))), html("p", [reason(one), longer("A", a), longer("B", b)].join(" "), { class: "note" }), html("div"));
+  home.replaceChildren(html("p", html("strong", answer(one, a, b))), html("p", [`A: ${title(a)}. B: ${title(b)}.`, reason(one), longer("A", a), longer("B", b)].filter(Boolean).join(" "), { class: "note" }), html("div"));
   table(home.lastChild, [{ title: "" }, { title: "A", number: true }, { title: "B", number: true }, { title: "B / A", number: true }], [["top-1 accuracy", cellOf(a, "top1"), cellOf(b, "top1"), ""], ...sides], { label: "A and B" });
 }
 
-const longer = (name, row) => row.longer ? `${name} trained ${shown(row.budget[0], "x")} as long as its recipe: ${row.longer}.` : "";
+const longer = (name, row) => row.longer ? `${name}, which trained longer: ${row.longer}.` : "";
 
-function answer(one) {
+function answer(one, a, b) {
   const margin = page.margin;
   if (!one || one[1] === null) return "Cannot tell: they share fewer than two seeds.";
   const [mean, , , tested] = one;
-  if (told(one)) return mean > 0 ? "A is better." : "B is better.";
+  if (told(one)) {
+    const [name, better] = mean > 0 ? ["A", a] : ["B", b];
+    return `${name} is more accurate${better.longer ? `, and trained ${shown(better.budget[0], "x")} as long as its recipe` : ""}.`;
+  }
   if (Math.abs(mean) + tested <= margin + 1e-9) return `Alike: they differ by at most ${100 * margin} points.`;
   return "Cannot tell.";
 }
@@ -61,8 +65,8 @@ function answer(one) {
 function reason(one) {
   if (!one || one[1] === null) return "";
   const [mean, , n, tested] = one, margin = page.margin;
-  const verdict = mean - tested >= -margin - 1e-9 ? `surely loses at most ${100 * margin} points` : mean + tested < -margin - 1e-9 ? `surely loses more than ${100 * margin} points` : `may lose more than ${100 * margin} points, or less: these seeds cannot tell`;
-  return `A has ${points(one)} points more than B, over ${counted(n, "pair")} of seeds with a 95% interval. Against B, A ${verdict} (two one-sided tests at 5%).`
+  const verdict = told(one) && mean > 0 ? "" : mean - tested >= -margin - 1e-9 ? `surely loses at most ${100 * margin} points` : mean + tested < -margin - 1e-9 ? `surely loses more than ${100 * margin} points` : `may lose more than ${100 * margin} points, or less: these seeds cannot tell`;
+  return `A has ${points(one)} points more than B, over ${counted(n, "pair")} of seeds with a 95% interval.` + (verdict && ` Against B, A ${verdict} (two one-sided tests at 5%).`)
     + (n < 5 ? ` ${n} seeds give a wide interval.` : "");
 }
 
@@ -75,19 +79,26 @@ function drawExits() {
   const policy = (row) => html("small", `${row.early.policy}, best of ${row.early.among}${row.early.lost ? `; ${(100 * row.early.lost[0]).toFixed(2)} points lost` : ""}`);
   table(home, [{ title: "network" }, { title: "MACs saved", number: true }, ...ends.map(batch)],
     own.map((row) => [[...nameCell(row), policy(row)], times(row.early.macs), ...ends.map((n) => sure(row.early.times[n]))]), { label: "Exits against time", shown: 10 });
-  home.prepend(html("p", "How many times fewer MACs, and how many times less time for a sample with exits really taken, than the network without early exits: below 1 x the exits cost more than they save. Each at the point where its policy would be shipped, which the calibration split chooses; with 95% intervals over seeds, and in words only where the interval leaves 1 out.", { class: "note" }));
+  home.prepend(html("p", html("strong", ends.map((n) => exitsAnswer(own, n)).join(" "))), html("p", "How many times fewer MACs, and how many times less time for a sample with exits really taken, than the network without early exits: below 1 x the exits cost more than they save. Each at the point where its policy would be shipped, which the calibration split chooses; with 95% intervals over seeds, and in words only where the interval leaves 1 out. Of forty networks whose exits change nothing, one would be said to save and one to cost by chance.", { class: "note" }));
 }
 
 const times = (pair) => pair ? `${pair[0].toFixed(2)}${pair[1] === null ? "" : " \u00b1 " + pair[1].toFixed(2)} x${ofSeeds(pair)}` : "-";
 
-function sure(pair) {
-  if (!pair || pair[1] === null) return times(pair);
-  return times(pair) + (pair[0] - pair[1] > 1 ? ", saves" : pair[0] + pair[1] < 1 ? ", costs" : "");
+// Whether the whole interval of a ratio of times lies above 1, or below.
+const saves = (pair) => Boolean(pair) && pair[1] !== null && pair[0] - pair[1] > 1;
+const costs = (pair) => Boolean(pair) && pair[1] !== null && pair[0] + pair[1] < 1;
+const sure = (pair) => times(pair) + (saves(pair) ? ", saves" : costs(pair) ? ", costs" : "");
+
+function exitsAnswer(own, n) {
+  // For how many networks exits surely save time in batches of one size, and for how many they cost some.
+  const timed = own.map((row) => row.early.times[n]).filter(Boolean), batch = `In batches of ${page.batches[n]}`;
+  if (!timed.length) return `${batch} no exits were taken on the clock here.`;
+  return `${batch} exits surely save time for ${timed.filter(saves).length} of ${counted(timed.length, "network")}, and surely cost time for ${timed.filter(costs).length}.`;
 }
 
 function drawTraining() {
   const home = byId("training").lastElementChild, own = [...rows()].sort((a, b) => (last(a, "training")?.[0] ?? Infinity) - (last(b, "training")?.[0] ?? Infinity));
   table(home, [{ title: "network" }, { title: "training MACs", number: true }, { title: "time, dense = 1", number: true }, { title: "budget", number: true }, { title: "a whole run", number: true }],
-    own.map((row) => [[...nameCell(row), ...(row.longer ? [html("small", row.longer)] : [])], cellOf(row, "training"), times(last(row, "overhead")), times(row.budget && [row.budget[0], null]), `${Math.round(row.seconds)} s`]), { label: "What training costs", shown: 10 });
+    own.map((row) => [[...nameCell(row), ...(row.longer ? [html("small", row.longer)] : [])], cellOf(row, "training"), times(last(row, "overhead")), times(row.budget && [row.budget[0], null]), row.exits ? `${Math.round(row.seconds)} s` : "-"]), { label: "What training costs", shown: 10 });
   home.prepend(html("p", "The cheapest in multiply-accumulates first; weights that are left out cost none. Time: over that of as many steps of the dense network, on the machine that trained it. Budget: steps trained, over the recipe's. A whole run trains, measures and records. A method that trains longer is held against the dense network whose epochs are as many, where there is one.", { class: "note" }));
 }

@@ -17,6 +17,8 @@ function drawOne() {
     byId("policies").append(html("p", page.policiesNote, { class: "note" }));
   }
   const facts = {
+    ...Object.fromEntries([["top-1", "top1"], ["file", "bytes"], ["time", "latency"], ["MACs", "macs.effective"]].map(([head, axis]) => [head, cellOf(row, axis)])),
+    training: row.exits && `${cellOf(row, "training")}; ${times(last(row, "overhead"))} the time of the dense network's, ${times(row.budget)} the recipe's steps; a whole run took ${Math.round(row.seconds)} s`,
     task: further.task, seeds: String(row.seeds) + (row.ranked ? "" : " (unranked)"), "timed on": state.machine,
     recipe: Object.entries(further.recipe).map(([k, v]) => `${k} ${v}`).join(", "), digest: row.digest,
     "dense parent / this": Object.entries(row.ratios || {}).map(([k, v]) => `${page.axes[k][0]} ${v.toFixed(2)} x`).join(", ") || null,

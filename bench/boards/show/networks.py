@@ -101,9 +101,9 @@ def about(field: Field) -> str:
     rows = [line.row for line in field.lines]
     records = {f"{one.digest}/{one.seed}" for row in rows for one in row.records}
     seeds = sorted({row.seeds for row in rows})
-    some = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    some = counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     return (
-        f"{counted(len(rows), 'network')}, {counted(len(records), 'record')}, {some} seeds each; trained for "
+        f"{counted(len(rows), 'network')}, {counted(len(records), 'record')}, {some} each; trained for "
         f"{field.peers.recipe}, timed on {field.peers.machine}."
     )
 

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+from bench.boards.board import read_boards
 from bench.boards.pages import write_pages
+from bench.boards.show.networks import about
 from bench.records.store import Store
 from tests.bench.browser import Browser
 from tests.bench.edited import edited, slower
@@ -72,6 +74,24 @@ def test_a_part_that_is_opened_by_its_heading_is_in_the_address(browser, page, m
     browser.wait("!location.hash.includes('open')")
 
 
+def test_every_question_is_a_link_that_keys_alone_follow_to_its_answer(browser, page, made):
+    index = page(*seeds(made), *seeds(made, "sparse", right=170, scale=0.25))
+    for place, (part, seen) in enumerate(
+        {
+            "take": "2 of 2 networks with three seeds or more keep the limits",
+            "density": "No two methods have three seeds at one density",
+            "compare": "A is more accurate.",
+            "exits": "In batches of 1 exits surely save time for 0 of 2 networks",
+            "training": "1.8 MMAC",
+        }.items()
+    ):
+        browser.go(index)
+        browser.press("Tab", 5 + place)  # a link to the findings, three choices, and the questions
+        browser.press("Enter")
+        browser.wait(f"document.getElementById({part!r}).contains(document.activeElement)")
+        browser.wait(f"document.getElementById({part!r}).innerText.includes({seen!r})")
+
+
 def test_a_screen_reader_finds_the_rows_by_their_networks_and_the_marks_by_their_numbers(browser, page, made):
     browser.go(f"{page(*seeds(made), *seeds(made, 'sparse', scale=0.25))}#x=macs.effective&open=training")
     tree = browser.tree()
@@ -91,6 +111,7 @@ def test_with_every_part_open_the_tab_key_stops_less_than_a_hundred_times(browse
     assert 50 < browser.run(STOPS) < 100
 
 
+@pytest.mark.parametrize("width", [360, 800, 1600])
 def test_no_part_is_wider_than_its_screen(browser, page, made, width):
     settings = {f"setting{number}": True for number in range(8)}
     backbone = named(f"mlp[{','.join(f'{name}=true' for name in settings)}]", **settings)
@@ -100,6 +121,36 @@ def test_no_part_is_wider_than_its_screen(browser, page, made, width):
     browser.wait("document.querySelectorAll('#all tbody tr').length > 0")
     wide = "[document.documentElement, ...document.querySelectorAll('p, li, td, th, dd')].filter((one) => one.scrollWidth > one.clientWidth + 1)"
     assert browser.run(f"{wide}.map((one) => one.textContent)") == []
+
+
+def test_a_network_whose_file_and_time_are_unknown_is_neither_the_smallest_nor_the_fastest(
+    browser, page, made
+):
+    records = seeds(made)
+    for record in records:
+        for exit_ in record.exits:
+            for name in [one for one in exit_.readings if one.startswith(("bytes.", "latency"))]:
+                del exit_.readings[name]
+    meters = [
+        meter for meter in records[0].setup.meters if meter.name not in ("storage", "latency", "energy")
+    ]
+    bare = [
+        one.model_copy(update={"setup": one.setup.model_copy(update={"meters": meters})}) for one in records
+    ]
+    browser.go(page(*(one.model_copy(update={"digest": one.setup.digest()}).sealed() for one in bare)))
+    assert "the most accurate" in text(browser, "#taken")
+    assert "smallest" not in text(browser, "#taken")
+    assert "fastest" not in text(browser, "#taken")
+    assert "looks better than it is" not in text(browser, "#taken"), "it is the best of one"
+
+
+def test_where_no_network_has_three_seeds_none_is_named_and_limits_are_not_blamed(browser, page, made):
+    index = page(made(0), made(0, "sparse", scale=0.25))
+    browser.go(index)
+    assert "No network here has three seeds" in text(browser, "#taken")
+    assert "1 seed each" in text(browser, "#about")
+    (board,) = read_boards(Store(index.parent / "records"))[0].values()
+    assert "2 networks, 2 records, 1 seed each" in about(board.fields[0])
 
 
 def test_without_densities_the_plot_is_over_macs(browser, page, made):
@@ -114,6 +165,17 @@ def test_an_order_that_does_not_exist_gives_way_to_the_usual_one(browser, page, 
         browser.go(f"{index}#order={word}&open=all")
         assert browser.run("document.querySelectorAll('#all tbody tr').length") == 2
         assert browser.run("document.getElementById('order').value") == "top1"
+
+
+def test_one_network_is_shown_with_its_numbers_and_what_its_training_cost(browser, page, made):
+    browser.go(f"{page(*seeds(made), *seeds(made, 'sparse', scale=0.25))}#open=one")
+    facts = text(browser, "#facts")
+    assert "8 kB" in facts
+    assert "1 ms" in facts
+    assert "3 kMAC" in facts
+    assert (
+        "1.8 MMAC; 1.00 ± 0.00 x the time of the dense network's, 1.00 ± 0.00 x the recipe's steps" in facts
+    )
 
 
 def test_a_contested_record_is_named_with_what_to_do(browser, page, made, tmp_path):

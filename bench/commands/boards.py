@@ -75,6 +75,10 @@ def plot(
     machine: Annotated[
         str, typer.Option(help="only times of this machine, 'AMD EPYC'; left out: that of most")
     ] = "",
+    width: Annotated[
+        float | None,
+        typer.Option(help="inches as printed, 3.3 for one column of a paper; left out: a page's text"),
+    ] = None,
     records: options.Records = PUBLISHED,
     debug: options.Debug = False,
 ) -> None:
@@ -93,7 +97,7 @@ def plot(
         and (not wanted[1] or line.row.setup.method.name in wanted[1])
     ]
     looks = styles(row for one in boards.values() for row in one.rows)
-    path = figure(board, field, lines, x, y, out_ or Path(f"{board.name}-{y}-{x}.png"), looks)
+    path = figure(board, field, lines, x, y, out_ or Path(f"{board.name}-{y}-{x}.png"), looks, width)
     out.print(str(path), soft_wrap=True)
 
 

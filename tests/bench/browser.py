@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-import subprocess
+import signal
 import time
 
 KEYS = {"Tab": 9, "Enter": 13, " ": 32, "ArrowLeft": 37, "ArrowRight": 39}
@@ -21,19 +21,14 @@ class Browser:
     def __init__(self, program, folder):
         theirs, self._out = os.pipe()
         ours, writes = os.pipe()
-        high = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (theirs, writes)]
-
-        def ends():
-            for number, end in enumerate(high, 3):
-                os.dup2(end, number)
-
-        self._process = subprocess.Popen(
-            [
-                program, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe",
-                f"--user-data-dir={folder}", "about:blank",
-            ],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, close_fds=False, preexec_fn=ends,
-        )  # fmt: skip
+        high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (theirs, writes)]
+        words = [
+            program, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={folder}",
+            "about:blank",
+        ]  # fmt: skip
+        ends = [(os.POSIX_SPAWN_DUP2, end, number) for number, end in enumerate(high, 3)]
+        silent = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
+        self._process = os.posix_spawn(program, words, os.environ, file_actions=[*silent, *ends])
         for end in (theirs, writes, *high):
             os.close(end)
         self._in = os.fdopen(ours, "rb")
@@ -44,8 +39,8 @@ class Browser:
 
     def close(self):
         """End it."""
-        self._process.terminate()
-        self._process.wait()
+        os.kill(self._process, signal.SIGTERM)
+        os.waitpid(self._process, 0)
         self._in.close()
         os.close(self._out)
 

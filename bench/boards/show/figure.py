@@ -12,6 +12,7 @@ from bench.boards.axes import Axis, axes
 from bench.boards.board import Board, Field, Line
 from bench.boards.families import KINDS, density_of, without_density
 from bench.boards.rows import Row
+from bench.boards.show.forms import form
 from bench.boards.styles import SHAPES, Style
 from bench.drawing import STYLE, pyplot, write
 from bench.errors import SeesawError, counted
@@ -22,9 +23,6 @@ SHORT = {"accuracy": "top1", "effective": "macs.effective", "storage": "bytes"}
 """Words that users may type for the key of an axis."""
 DASHES = ("-", "--", ":", "-.")
 """Of the lines of each backbone."""
-FEW, LOTS = (6.4, 4.0), (7.2, 5.2)
-"""Inches of a figure with few methods, and of one with more than `MANY`."""
-MANY = 12
 ALIKE, APART = 0.02, 0.011
 """Marks that differ across by less than this share of the axis (or, on a logarithmic one, of themselves) stand side by side, so far
 apart: else methods that keep equally many weights cover each other's intervals."""
@@ -51,11 +49,12 @@ class Mark(NamedTuple):
 
 
 def figure(
-    board: Board, field: Field, lines: Sequence[Line], x: str, y: str, path: Path, styles: Mapping[str, Style]
-) -> Path:
+    board: Board, field: Field, lines: Sequence[Line], x: str, y: str, path: Path, styles: Mapping[str, Style],
+    width: float | None = None,
+) -> Path:  # fmt: skip
     """Draw the last exits of one recipe on one machine, means over seeds with 95% intervals; the caption says of what.
 
-    A line joins a method's densities on one network. Nothing covers the points: the legend stands beside them.
+    A line joins a method's densities on one network. Nothing covers the points: the legend stands beside them, or above.
 
     Args:
         board: whose name stands in the caption.
@@ -65,9 +64,10 @@ def figure(
         y: key of the axis up.
         path: the file to write; its ending is the format.
         styles: of every method, by its spec without the density.
+        width: inches, as it will be printed; None for one as wide as a page's text.
 
     Raises:
-        SeesawError: no matplotlib, no such axis, no line, none that has both numbers, or an unknown format.
+        SeesawError: no matplotlib, no such axis, no line, none that has both numbers, an unknown format, or too narrow.
     """
     plt = pyplot(path)
     all_axes = axes(line.row for line in lines)
@@ -75,9 +75,9 @@ def figure(
     marks = _marks(board.name, lines, keys, all_axes)
     across, up = (all_axes[key] for key in keys)
     shown, far = _near(marks) if up.up and up.unit == "share" else (marks, [])
-    many = len({without_density(mark.row.setup.method.label) for mark in marks}) > MANY
-    with plt.rc_context(STYLE):
-        canvas, plot = plt.subplots(figsize=LOTS if many else FEW, layout="constrained")
+    own = form(width, len({without_density(mark.row.setup.method.label) for mark in marks}))
+    with plt.rc_context(STYLE | {"font.size": own.letters}):
+        canvas, plot = plt.subplots(figsize=own.inches, layout="constrained")
         shown, is_moved = _side_by_side(shown, across, styles)
         _draw(plot, shown, styles)
         _scale(plot.xaxis, plot.set_xscale, plot.set_xlim, across, [mark.x for mark in shown])
@@ -85,12 +85,12 @@ def figure(
         plot.set_xlabel(_label(across))
         plot.set_ylabel(_label(up))
         plot.grid(visible=True, alpha=0.25, linewidth=0.5)
-        canvas.legend(loc="outside right upper", fontsize=6.5 if many else 8, frameon=False, ncols=1)
+        canvas.legend(loc=own.place, fontsize=own.names, frameon=False, ncols=own.columns)
         leaves = any(
             _leaves([getattr(m, side) for m in shown], axis) for side, axis in (("x", across), ("y", up))
         )
         caption = _caption(board.name, field, shown, far, is_moved=is_moved, leaves=leaves)
-        canvas.supxlabel(caption, fontsize=7, color="0.35", wrap=True)
+        canvas.supxlabel(caption, fontsize=min(own.names, 7), color="0.35", wrap=True)
         write(canvas, path)
         plt.close(canvas)
     return path
@@ -236,7 +236,7 @@ def _caption(
     board: str, field: Field, marks: list[Mark], far: list[Mark], *, is_moved: bool, leaves: bool
 ) -> str:
     rows = [mark.row for mark in marks]
-    seeds = sorted({row.seeds for row in rows})
+    seeds = sorted({mean.n for mark in marks for mean in (mark.x, mark.y)})
     n = counted(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
     pale = "; pale: fewer than three seeds" if any(not row.ranked for row in rows) else ""
     out = "; intervals that reach to 0 leave the plot" if leaves else ""

@@ -479,7 +479,10 @@ def test_the_page_works_from_disk_under_its_own_policy(look, records, tmp_path):
     seen = look(tmp_path / "pages" / "index.html")
     assert 'aria-label="Show one network: mlp_sparse, joint, 2 epochs"' in seen
     assert "2 of 2 networks with three seeds or more keep the limits" in seen
-    assert "<li>Of 1 smaller network, 0 store and compute more than 4 x less than their dense parent.</li>" in seen
+    assert (
+        "<li>Of 1 smaller network, 0 store and compute more than 4 x less than their dense parent.</li>"
+        in seen
+    )
 
 
 def test_a_pages_address_holds_what_it_shows(look, records, tmp_path):

@@ -1,6 +1,6 @@
 """Figures of boards, read back from matplotlib's canvas before it is written.
 
-Covers: bench/drawing.py, bench/boards/styles.py
+Covers: bench/drawing.py, bench/boards/styles.py, bench/boards/show/forms.py
 """
 
 import pytest
@@ -27,10 +27,15 @@ def board(made, tmp_path):
 def drawn(board, tmp_path, monkeypatch):
     """Draws some axes; gives the canvas and its one plot."""
     canvases = []
-    monkeypatch.setattr("bench.boards.show.figure.write", lambda canvas, path: canvases.append(canvas))
 
-    def draw(x, y):
-        figure(board, board.fields[0], board.lines, x, y, tmp_path / "plot.svg", styles(board.rows))
+    def write(canvas, path):
+        canvas.canvas.draw()
+        canvases.append(canvas)
+
+    monkeypatch.setattr("bench.boards.show.figure.write", write)
+
+    def draw(x, y, width=None):
+        figure(board, board.fields[0], board.lines, x, y, tmp_path / "plot.svg", styles(board.rows), width)
         (plot,) = canvases[-1].axes
         return canvases[-1], plot
 
@@ -49,6 +54,49 @@ def test_every_model_is_a_mark_at_its_means_and_unranked_ones_are_pale(drawn):
     caption = canvas.get_supxlabel()
     assert caption.startswith("digits-v1, 2 epochs, made, 1 thread: 2 models, last exits;")
     assert "n = 1 to 3 seeds; pale" in caption
+
+
+def test_a_narrow_figure_keeps_letters_that_can_be_read_and_all_of_it_inside(drawn):
+    canvas, plot = drawn("effective", "accuracy", 3.3)
+    assert canvas.get_size_inches()[0] == 3.3
+    (legend,) = canvas.legends
+    texts = [*legend.get_texts(), *plot.get_xticklabels(), plot.xaxis.label, canvas._supxlabel]
+    assert min(text.get_fontsize() for text in texts) >= 5.8
+    assert legend.get_window_extent().y0 >= plot.get_window_extent().y1
+    for part in (legend, plot, canvas._supxlabel):
+        box = part.get_tightbbox()
+        assert box.x0 >= 0
+        assert box.y0 >= 0
+        assert box.x1 <= canvas.bbox.x1
+        assert box.y1 <= canvas.bbox.y1
+
+
+def test_a_wider_figure_is_the_usual_one_made_larger(drawn):
+    usual, wide = (drawn("effective", "accuracy", width)[0].get_size_inches() for width in (None, 12.8))
+    assert list(wide) == pytest.approx([2 * usual[0], 2 * usual[1]])
+
+
+def test_the_caption_counts_the_seeds_that_were_timed_and_not_all_there_are(made, tmp_path, monkeypatch):
+    for seed in range(3):
+        made(seed).save(tmp_path / "records")
+    for seed in (3, 4):
+        slow = made(seed).model_copy(update={"machine": {"processor": "other", "threads": 1}})
+        slow.sealed().save(tmp_path / "records")
+    board, canvases = read_boards(Store(tmp_path / "records"))[0]["digits-v1"], []
+    monkeypatch.setattr("bench.boards.show.figure.write", lambda canvas, path: canvases.append(canvas))
+    for x in ("latency", "macs"):
+        figure(
+            board,
+            board.fields[0],
+            board.fields[0].lines,
+            x,
+            "top1",
+            tmp_path / "plot.svg",
+            styles(board.rows),
+        )
+    timed, counted = (canvas.get_supxlabel() for canvas in canvases)
+    assert "over n = 3 to 5 seeds" in timed
+    assert "over n = 5 seeds" in counted
 
 
 def test_marks_of_equal_numbers_stand_side_by_side_and_the_caption_says_so(made, tmp_path, monkeypatch):
@@ -116,3 +164,9 @@ def test_what_cannot_be_drawn_is_a_sentence_and_no_file(board, tmp_path, lines, 
         figure(board, board.fields[0], board.lines[lines], x, "top1", tmp_path / name, styles(board.rows))
     assert sentence in str(error.value)
     assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("width", [0.5, -1, float("nan"), float("inf")])
+def test_a_width_at_which_nothing_can_be_read_is_a_sentence(drawn, width):
+    with pytest.raises(SeesawError, match=r"Write --width 3\.3 for one column of a paper"):
+        drawn("macs", "top1", width)

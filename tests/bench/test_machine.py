@@ -1,5 +1,7 @@
 """The machine as the system describes it, and the code's commit as git does."""
 
+import ctypes
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -77,3 +79,18 @@ def test_a_processor_runs_the_code_of_every_kind_whose_features_it_has():
     assert targets_of(everything)[0] == "x86-64-v4"
     assert targets_of([one for one in everything if not one.startswith("avx512")])[0] == "x86-64-v3"
     assert targets_of(["sse4_2"]) == []
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallopt"), reason="needs the C library of GNU"
+)
+def test_memory_that_is_kept_is_not_fetched_anew():
+    code = (
+        "import resource; from bench.machine import keep_memory; keep_memory(); pages = lambda: resource.getrusage(0).ru_minflt\n"
+        "for turn in range(21):\n"
+        "    before = pages() if turn == 1 else before if turn else 0\n"
+        "    block = bytearray(b'x') * (4 << 20); del block\n"
+        "print(pages() - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < (4 << 20) / resource.getpagesize(), "twenty blocks take no pages of their own"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
-from bench.kinds.frame import Content
+from bench.kinds.frame import Content, Payload
 from bench.plugins.plugin import Plugin
 
 
@@ -41,6 +43,14 @@ class Codec(Plugin):
     def decode(self, payload: bytes, shape: tuple[int, ...]) -> Tensor:
         """The bytes as a float32 tensor of this shape."""
         raise NotImplementedError(f"{type(self).__name__} must define decode(payload, shape)")
+
+    def decode_all(self, payloads: Sequence[Payload], shape: tuple[int, ...]) -> Tensor:
+        """Several payloads as one tensor, (N, *shape): the same as `decode` of each.
+
+        A codec defines it too where bytes are joined more cheaply than tensors. A payload may be a view of bytes.
+        """
+        decoded = [self.decode(bytes(one), shape) for one in payloads]
+        return decoded[0].unsqueeze(0) if len(decoded) == 1 else torch.stack(decoded)
 
 
 class InputCodec(Codec):

@@ -23,6 +23,9 @@ except ImportError:
 Content = Literal["feature", "logits", "input"]
 """The kinds of payload: a feature through a codec, logits of earlier exits in float32, or an input."""
 
+Payload = bytes | memoryview
+"""The bytes of a payload or a message, or a view of them."""
+
 _CONTENTS: tuple[Content, ...] = get_args(Content)
 _MAGIC, _VERSION = b"SW", 2
 _START, _END = struct.Struct("<2sBBI"), struct.Struct("<I")
@@ -33,9 +36,12 @@ MAX_PAYLOAD, MAX_SIZES = 1 << 30, 8
 
 
 class Frame(NamedTuple):
-    """One payload, the shape of its tensor without the batch, and its kind of content."""
+    """One payload, the shape of its tensor without the batch, and its kind of content.
 
-    payload: bytes
+    The payload is a view of the message where that was read as a view: nothing is copied.
+    """
+
+    payload: Payload
     shape: tuple[int, ...]
     content: Content = "feature"
 
@@ -63,7 +69,7 @@ def write_frame(payload: bytes, shape: Sequence[int], content: Content = "featur
     return b"".join((start, end, sizes, payload))  # the payload is copied once
 
 
-def read_frames(message: bytes, limit: int = MAX_PAYLOAD) -> list[Frame]:
+def read_frames(message: Payload, limit: int = MAX_PAYLOAD) -> list[Frame]:
     """The frames of a whole message.
 
     Args:
@@ -80,7 +86,7 @@ def read_frames(message: bytes, limit: int = MAX_PAYLOAD) -> list[Frame]:
     return frames
 
 
-def _read(message: bytes, at: int, limit: int) -> tuple[Frame, int]:
+def _read(message: Payload, at: int, limit: int) -> tuple[Frame, int]:
     """The frame that begins at `at`, and where the next one begins."""
     if len(message) - at < HEAD:
         raise SeesawError("A frame is shorter than its head. Ask for it again.")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.errors import SeesawError
 from bench.kinds.codec import Codec
-from bench.kinds.frame import Frame, read_frames, write_frame
+from bench.kinds.frame import Frame, Payload, read_frames, write_frame
 from bench.network.crossing import Crossing
 
 
@@ -96,41 +96,42 @@ def joined(cut: Crossing, framed: Sequence[Sequence[Frame]], codec: Codec) -> Te
     """
     if not framed:
         raise SeesawError("No message arrived. Send at least one.")
-    features, logits = [], []
-    for first, *beside in framed:
-        frames = [(frame.content, frame.shape) for frame in (first, *beside)]
-        expected = [(codec.content, cut.shape)]
-        expected += [("logits", (cut.carried, cut.classes))] if cut.carried else []
-        if frames != expected:
+    expected = [(codec.content, cut.shape)]
+    expected += [("logits", (cut.carried, cut.classes))] if cut.carried else []
+    for frames in framed:
+        if [(frame.content, frame.shape) for frame in frames] != expected:
+            first, *beside = frames
             raise SeesawError(
                 f"A message of {first.content} {first.shape} and {len(beside)} frames beside it does not fit a cut "
                 f"of {codec.content} {cut.shape}. Use the same network, cut and version on both sides."
             )
-        features.append(_decoded(codec, first))
-        logits += [_logits(frame.payload, frame.shape) for frame in beside]
-    earlier = list(torch.stack(logits).unbind(1)) if logits else []
-    return cut.join(features[0].unsqueeze(0) if len(features) == 1 else torch.stack(features), earlier)
+    features = _decoded(codec, [frames[0].payload for frames in framed], cut.shape)
+    if not cut.carried:
+        return cut.join(features, [])
+    logits = torch.stack([_logits(frames[1].payload, frames[1].shape) for frames in framed])
+    return cut.join(features, logits.unbind(1))
 
 
-def _decoded(codec: Codec, frame: Frame) -> Tensor:
-    """The tensor of a frame.
+def _decoded(codec: Codec, payloads: Sequence[Payload], shape: tuple[int, ...]) -> Tensor:
+    """The tensors of payloads as one, (N, *shape).
 
     Raises:
-        SeesawError: its payload is not one of this codec and shape.
+        SeesawError: a payload is not one of this codec and shape.
     """
     try:
-        x = codec.decode(frame.payload, frame.shape)
-        if tuple(x.shape) != frame.shape:
-            raise ValueError(f"they give a tensor of shape {tuple(x.shape)}")
+        x = codec.decode_all(payloads, shape)
+        if tuple(x.shape) != (len(payloads), *shape):
+            raise ValueError(f"they give a tensor of shape {tuple(x.shape[1:])}")
         return x
     except Exception as error:  # a codec is anyone's, and its payload came from elsewhere
+        sizes = " or ".join(str(size) for size in sorted({len(one) for one in payloads}))
         raise SeesawError(
-            f"{len(frame.payload)} bytes are no {frame.content} of shape {frame.shape} by {type(codec).__name__} "
-            f"({error}). Use the same codec and version on both sides."
+            f"{sizes} bytes are no {codec.content} of shape {shape} by {type(codec).__name__} ({error}). Use the same codec and version "
+            "on both sides."
         ) from error
 
 
-def _logits(payload: bytes, shape: tuple[int, ...]) -> Tensor:
+def _logits(payload: Payload, shape: tuple[int, ...]) -> Tensor:
     """Logits as they were sent.
 
     Raises:

@@ -57,6 +57,10 @@ def check_codec(codec: Codec, tolerance: float | None = None) -> list[str]:
             f"It is off by {miss:.1%}. Mend `decode`; where a codec is as coarse by intent, its property `tolerance` says how much.",
         )
         facts.hold(codec.encode(feature) == payload, f"{name} always becomes the same bytes")
+        together = codec.decode_all([payload, memoryview(payload)], shape)
+        facts.hold(
+            torch.equal(together, torch.stack([back, back])), f"{name} comes back the same beside another"
+        )
         if codec.is_lossless:
             facts.hold(torch.equal(back, feature), f"{name} comes back without loss")
         fixed = codec.fixed_bytes(shape)

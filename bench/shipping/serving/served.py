@@ -62,17 +62,22 @@ def compute(
         if torch.is_grad_enabled():  # else a context takes as long as a small part
             with torch.no_grad():
                 return answers(messages)
-        found: list[Tensor | SeesawError] = []
-        for one in messages:
-            try:
-                found.append(joined(cut.crossing, [one], cut.codec))
-            except SeesawError as error:
-                found.append(error)
-        whole = [x for x in found if isinstance(x, Tensor)]
-        if not whole:
-            return [one for one in found if isinstance(one, SeesawError)]
-        x = cut.received(whole[0] if len(whole) == 1 else torch.cat(whole))
-        logits = iter(ways(x)[0].float().cpu().numpy())
-        return [next(logits) if isinstance(x, Tensor) else x for x in found]
+        x, faults = _arrived(cut, messages)
+        logits = iter(() if x is None else ways(cut.received(x))[0].to("cpu", torch.float32).numpy())
+        return [next(logits) if fault is None else fault for fault in faults]
 
     return answers
+
+
+def _arrived(
+    cut: ShippedCut, messages: Sequence[list[Frame]]
+) -> tuple[Tensor | None, list[SeesawError | None]]:
+    """What crossed the cut by those messages that are whole, if any, and a sentence for each of the others."""
+    try:
+        return joined(cut.crossing, messages, cut.codec), [None] * len(messages)
+    except SeesawError as error:
+        if len(messages) == 1:
+            return None, [error]
+    each = [_arrived(cut, [one]) for one in messages]
+    whole = [x for x, _ in each if x is not None]
+    return torch.cat(whole) if whole else None, [fault for _, (fault,) in each]

@@ -43,6 +43,14 @@ def test_float32_is_the_numbers_themselves():
     assert torch.equal(back, x)
 
 
+def test_float32_joins_payloads_of_the_right_length_alone():
+    xs = torch.randn(3, 2, 5)
+    payloads = [Float32().encode(x) for x in xs]
+    assert torch.equal(Float32().decode_all([memoryview(one) for one in payloads], (2, 5)), xs)
+    with pytest.raises(ValueError, match="36 bytes for 10 values"):
+        Float32().decode_all([payloads[0][:36], payloads[1] + bytes(4)], (2, 5))
+
+
 def test_float16_rounds_and_keeps_what_is_too_large_finite():
     x = torch.tensor([0.1, 2049.0, 1e6, -1e6])
     payload, back = round_trip(Float16(), x)

@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +13,18 @@ def test_a_frame_comes_back(payload, shape):
     message = write_frame(payload, tuple(shape))
     assert read_frames(message) == [(payload, tuple(shape), "feature")]
     assert len(message) == len(payload) + 12 + 4 * len(shape)
+
+
+def test_a_frame_holds_a_crc_32_of_all_else():
+    message = write_frame(bytes(range(256)) * 9, (48, 48))
+    assert struct.unpack("<I", message[8:12]) == (zlib.crc32(message[:8] + message[12:]),)
+
+
+def test_frames_of_a_view_are_views_of_the_same_bytes():
+    message = write_frame(b"abc", (3,)) + write_frame(b"12345678", (1, 2), "logits")
+    frames = read_frames(memoryview(message))
+    assert frames == read_frames(message)
+    assert all(isinstance(one.payload, memoryview) and one.payload.obj is message for one in frames)
 
 
 @given(st.binary(max_size=60))

@@ -48,6 +48,26 @@ class Answered(NamedTuple):
     refused: str = ""
 
 
+class Question(NamedTuple):
+    """A question to a server.
+
+    Attributes:
+        id: of the device's own choice, from 0.
+        record: digest of the network's record.
+        cut: first stage that the server runs.
+        message: the frames of one sample.
+    """
+
+    id: int
+    record: str
+    cut: int
+    message: memoryview
+
+
+_ID, _RECORD, _CUT, _MESSAGE = 0x08, 0x12, 0x18, 0x22
+"""Bytes before each field of a question: eight times its number in seesaw.proto, and its kind."""
+
+
 def question(id_: int, key: tuple[str, int], message: bytes) -> bytes:
     """A question as bytes.
 
@@ -60,16 +80,58 @@ def question(id_: int, key: tuple[str, int], message: bytes) -> bytes:
     return messages.Question(id=id_, record=record, cut=cut, message=message).SerializeToString()
 
 
-def read_question(data: bytes) -> messages.Question:
-    """A question from bytes of anyone.
+def read_question(data: bytes) -> Question:
+    """A question from bytes of anyone; its message is a view of them where the fields stand in their usual order.
 
     Raises:
         SeesawError: they are none.
     """
+    usual = _in_order(data)
+    if usual is not None:
+        return usual
     try:
-        return messages.Question.FromString(data)
+        one = messages.Question.FromString(data)
     except DecodeError as error:
         raise SeesawError("These bytes are no question of seesaw.proto. Send a Question.") from error
+    return Question(one.id, one.record, one.cut, memoryview(one.message))
+
+
+def _in_order(data: bytes) -> Question | None:
+    """A question whose fields stand in the order of their numbers, as protobuf writes them: it reads them too, and copies the message
+    twice. None for bytes in another order, or that are no question.
+    """
+    id_ = size = cut = at = 0
+    record = b""
+    try:
+        if data[at] == _ID:
+            id_, at = _varint(data, at + 1)
+        if data[at] == _RECORD:
+            size, at = _varint(data, at + 1)
+            record, at = data[at : at + size], at + size
+        if data[at] == _CUT:
+            cut, at = _varint(data, at + 1)
+        if data[at] != _MESSAGE:
+            return None
+        size, at = _varint(data, at + 1)
+        if at + size != len(data) or cut >> 32:
+            return None
+        return Question(id_, record.decode(), cut, memoryview(data)[at:])
+    except (IndexError, UnicodeDecodeError):
+        return None
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """A whole number as protobuf writes it, seven bits a byte, the lowest first; and where it ends.
+
+    Raises:
+        IndexError: it has no end within 63 bits.
+    """
+    value = data[at] & 127
+    for more in range(1, 10):
+        if data[at + more - 1] < 128:
+            return value, at + more
+        value |= (data[at + more] & 127) << 7 * more
+    raise IndexError
 
 
 def answer(one: Answered) -> bytes:
@@ -89,7 +151,7 @@ def computed_answer(id_: int, given: Given[np.ndarray]) -> bytes:
         given: what became of it: logits of the last exit, float32 (classes,).
     """
     return messages.Answer(
-        id=id_, logits=given.answer.astype("<f4").tobytes(), waited=given.waited, computed=given.computed, batch=given.batch
+        id=id_, logits=given.answer.astype("<f4", copy=False).tobytes(), waited=given.waited, computed=given.computed, batch=given.batch
     ).SerializeToString()  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from google.protobuf import descriptor_pb2
+from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,32 @@ def test_another_version_is_a_sentence():
     other = seesaw_pb2.Description(version=2).SerializeToString()
     with pytest.raises(SeesawError, match="speaks version 2, and this device 1"):
         read_description(other)
+
+
+NUMBERS = st.sampled_from([0, 1, 127, 128, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1])
+
+
+@given(st.data())
+def test_a_question_is_read_as_protobuf_reads_it(data):
+    key = data.draw(st.text(max_size=200)), data.draw(NUMBERS) % 2**32
+    made = bytearray(question(data.draw(NUMBERS), key, data.draw(st.binary(max_size=300))))
+    for _ in range(data.draw(st.integers(0, 2)) if made else 0):
+        made[data.draw(st.integers(0, min(len(made), 20) - 1))] = data.draw(st.integers(0, 255))
+    made = made[: data.draw(st.integers(0, len(made)))] if data.draw(st.booleans()) else made
+    try:
+        one = seesaw_pb2.Question.FromString(bytes(made))
+    except DecodeError:
+        with pytest.raises(SeesawError, match="no question"):
+            read_question(bytes(made))
+        return
+    assert read_question(bytes(made)) == (one.id, one.record, one.cut, one.message)
+
+
+def test_a_question_in_its_usual_order_is_not_copied_and_another_order_is_a_question_too():
+    usual = question(5, ("abc", 7), b"frames")
+    assert read_question(usual).message.obj is usual
+    key, message = question(5, ("abc", 7), b""), question(0, ("", 0), b"frames")
+    assert read_question(message + key) == read_question(usual)
 
 
 @given(st.binary(max_size=300))

@@ -106,10 +106,11 @@ class Batches(Generic[Q, A]):
             return None
         begun = time.monotonic()
         try:
-            (got,) = self._timed([question])
+            (got,) = self.compute([question])
         except Exception as error:  # a fault of the part or of a codec, which is anyone's
             raise SeesawError(_failed(error)) from error
         took = self._took(1, 0.0, begun)
+        self._learn(took)  # this thread's processor time would take longer to learn than some parts
         if isinstance(got, SeesawError):
             raise got
         return Given(got, 0.0, took, 1)
@@ -181,9 +182,11 @@ class Batches(Generic[Q, A]):
     def _timed(self, questions: list[Q]) -> Sequence[A | SeesawError]:
         begun = time.thread_time()
         answers = self.compute(questions)
-        each = (time.thread_time() - begun) / len(questions)
-        self._each = min(each, FORGETS * self._each)  # cold caches make it seem slow for a moment
+        self._learn((time.thread_time() - begun) / len(questions))
         return answers
+
+    def _learn(self, each: float) -> None:
+        self._each = min(each, FORGETS * self._each)  # cold caches make it seem slow for a moment
 
     async def _gathered(self) -> None:
         """Wait until a batch is full, or its first question has waited long enough."""

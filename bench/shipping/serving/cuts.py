@@ -80,7 +80,7 @@ class ShippedCut:
         """What the server's part takes of what the codec gave: itself, or at cut 0 the images scaled."""
         return self._scale(x) if self.codec.content == "input" else x
 
-    @property
+    @cached_property
     def most_bytes(self) -> int:
         """The most bytes of a question's message: twice the feature in float32, a codec's tables, logits, and the frames."""
         feature, logits = math.prod(self.crossing.shape), self.crossing.carried * self.crossing.classes

@@ -10,7 +10,8 @@ from wsgiref.simple_server import WSGIServer
 from bench.errors import SeesawError, needing
 
 with needing("serve", "Serving over a network needs"):
-    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, start_http_server
+    from prometheus_client import CollectorRegistry, Histogram, Metric, start_http_server
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 MOST_UNCOUNTED = 1024
@@ -23,8 +24,8 @@ class Metrics:
 
     Attributes:
         registry: that holds them.
-        questions: answered and refused, by outcome.
-        bytes: of messages that came, and of answers that went.
+        questions: by outcome, so far.
+        bytes: of messages that came, and of answers that went, so far.
         waiting: questions that wait now.
         batch: sizes of batches.
         waited: seconds that the first of a batch waited.
@@ -36,13 +37,9 @@ class Metrics:
         self._batches = deque[tuple[int, float, float]]()
         """those that are not counted yet: counting one takes as long as a small part"""
         self.registry.register(self)  # before all others, so that they are whole when they are read
-        self.questions = Counter(
-            "seesaw_questions", "Questions, by how they ended", ["outcome"], registry=self.registry
-        )
-        self.bytes = Counter(
-            "seesaw_bytes", "Bytes of questions and answers", ["way"], registry=self.registry
-        )
-        self.waiting = Gauge("seesaw_waiting", "Questions that wait now", registry=self.registry)
+        self.questions = dict.fromkeys(("answered", "overloaded", "late", "refused", "failed"), 0)
+        self.bytes = {"in": 0, "out": 0}
+        self.waiting = 0
         self.batch = Histogram(
             "seesaw_batch_size", "Samples of a batch", buckets=SIZES, registry=self.registry
         )
@@ -63,14 +60,21 @@ class Metrics:
             self.collect()
 
     def collect(self) -> Iterable[Metric]:
-        """Nothing of its own, as a collector of the registry: it counts the batches."""
+        """The plain numbers, as a collector of the registry; the batches are counted before those are read."""
         with suppress(IndexError):  # none is left, whoever counts beside
             while True:
                 size, waited, computed = self._batches.popleft()
                 self.batch.observe(size)
                 self.waited.observe(waited)
                 self.computed.observe(computed)
-        return ()
+        questions = CounterMetricFamily(
+            "seesaw_questions", "Questions, by how they ended", labels=["outcome"]
+        )
+        size = CounterMetricFamily("seesaw_bytes", "Bytes of questions and answers", labels=["way"])
+        for family, numbers in ((questions, self.questions), (size, self.bytes)):
+            for name, number in numbers.items():
+                family.add_metric([name], number)
+        return questions, size, GaugeMetricFamily("seesaw_waiting", "Questions that wait now", self.waiting)
 
     def describe(self) -> Iterable[Metric]:
         """No names."""

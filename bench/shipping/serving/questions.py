@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,7 @@ with needing("serve", "Serving over a network needs"):
     from bench.shipping.serving.metrics import Metrics
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """A question that was read, and is one of a cut in service.
 
     Attributes:
@@ -54,9 +53,6 @@ class Questions:
 
     def __init__(self, served: Mapping[tuple[str, int], ServedCut], metrics: Metrics) -> None:
         self.served, self.metrics = served, metrics
-        self._in, self._out = (metrics.bytes.labels(way) for way in ("in", "out"))
-        names = ("answered", "overloaded", "late", "refused", "failed")
-        self._ended = {name: metrics.questions.labels(name) for name in names}
 
     def read(self, data: bytes) -> Asked:
         """A question from bytes of anyone; what is damaged waits for nothing.
@@ -64,7 +60,7 @@ class Questions:
         Raises:
             Refused: they are none, of a network that is not served, or damaged.
         """
-        self._in.inc(len(data))
+        self.metrics.bytes["in"] += len(data)
         id_ = 0
         try:
             question = read_question(data)
@@ -77,7 +73,7 @@ class Questions:
                 )
             return Asked(id_, served, read_frames(message, most))
         except SeesawError as error:
-            self._ended["refused"].inc()
+            self.metrics.questions["refused"] += 1
             raise Refused(str(error), id_) from error
 
     def at_once(self, asked: Asked) -> bytes | None:
@@ -96,7 +92,7 @@ class Questions:
             raise
         finally:
             if outcome:
-                self._ended[outcome].inc()
+                self.metrics.questions[outcome] += 1
 
     async def later(self, asked: Asked, until: float) -> bytes:
         """The answer, computed with others that wait.
@@ -111,7 +107,7 @@ class Questions:
             SeesawError: the message is of another shape or codec.
         """
         outcome = "failed"
-        self.metrics.waiting.inc()
+        self.metrics.waiting += 1
         try:
             given = await asked.served.batches.ask(asked.frames, until)
             outcome = "answered"
@@ -126,12 +122,12 @@ class Questions:
             outcome = "refused"
             raise
         finally:
-            self.metrics.waiting.dec()
-            self._ended[outcome].inc()
+            self.metrics.waiting -= 1
+            self.metrics.questions[outcome] += 1
 
     def _answer(self, asked: Asked, given: Given[np.ndarray]) -> bytes:
         made = computed_answer(asked.id, given)
-        self._out.inc(len(made))
+        self.metrics.bytes["out"] += len(made)
         return made
 
     def _served(self, record: str, cut: int) -> ServedCut:

@@ -20,12 +20,14 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from bench import SeesawError
+from bench.kinds.frame import read_frames
 from bench.kinds.sending import messages_of
 from bench.shipping.serving.batches import Batches, Late, Limits, Overloaded
 from bench.shipping.serving.certs import write_certs
 from bench.shipping.serving.cuts import folders_of, open_cut
 from bench.shipping.serving.metrics import MOST_UNCOUNTED, Metrics
 from bench.shipping.serving.security import Access, credentials_of_device, credentials_of_server, hold_token
+from bench.shipping.serving.served import compute
 from bench.shipping.serving.wire import ASK, DESCRIBE, STREAM, question, read_answer, read_description
 from tests.bench.shipping.serving.conftest import serving
 
@@ -102,10 +104,10 @@ def test_questions_that_arrive_together_are_computed_together(shipped, asked):
             answers = list(threads.map(channel.unary_unary(ASK), questions[:8]))
         assert [read_answer(got, cut.crossing.classes).batch for got in answers] == [4] * 8
         assert one.server.metrics.registry.get_sample_value("seesaw_batch_size_count") == 2
-        assert (
-            one.server.metrics.registry.get_sample_value("seesaw_questions_total", {"outcome": "answered"})
-            == 8
-        )
+        read = one.server.metrics.registry.get_sample_value
+        assert read("seesaw_questions_total", {"outcome": "answered"}) == 8
+        assert read("seesaw_bytes_total", {"way": "in"}) == sum(map(len, questions[:8]))
+        assert read("seesaw_bytes_total", {"way": "out"}) == sum(map(len, answers))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_what_is_wrong_is_refused_with_a_sentence(running, asked, change, words)
     cut, questions, _ = asked
     from bench.shipping.serving.wire import read_question
 
-    message = read_question(questions[0]).message
+    message = bytes(read_question(questions[0]).message)
     refused(lambda: running.channel.unary_unary(ASK)(change(cut, message)), CODES.INVALID_ARGUMENT, words)
 
 
@@ -318,6 +320,21 @@ def batches(run, limits):
 
     with ThreadPoolExecutor(1) as executor:
         return asyncio.run(main(executor)), sizes
+
+
+@pytest.mark.parametrize("folder", ["cut1", "cut3"])
+def test_a_damaged_message_among_others_is_refused_alone(shipped, folder):
+    cut = open_cut(shipped.cuts / folder, "server")
+    feature = torch.randn(3, *cut.crossing.joined)
+    whole = [read_frames(one.frames) for one in messages_of(cut.crossing, feature, cut.codec)]
+    damaged = [whole[0][0]._replace(payload=whole[0][0].payload[:-4])]
+    answers = compute(cut, cut.part.run)
+    first, refusal, second, third = answers([whole[0], damaged, *whole[1:]])
+    assert "Use the same codec" in str(refusal)
+    for got, expected in zip((first, second, third), answers(whole), strict=True):
+        torch.testing.assert_close(torch.from_numpy(got), torch.from_numpy(expected))
+    (alone,) = answers([damaged])
+    assert str(alone) == str(refusal)
 
 
 def test_a_full_queue_refuses_and_what_is_late_is_not_computed():

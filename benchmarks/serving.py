@@ -3,13 +3,14 @@
     python benchmarks/serving.py [--questions 400] [--requests 10000] [--only bad] > benchmarks/serving.md
 
 Client and server are two processes of one machine, the bare server too: it takes the same bytes by the same library (grpc.aio) and
-answers with as many. A question holds a feature of 25 x 32 x 32 float32 (102,400 bytes). The trivial part gives its first
-numbers; real parts are untrained networks behind their first stage, by PyTorch alone. All with one thread of PyTorch.
+answers with as many. A question holds a feature of 25 x 32 x 32 float32 (102,400 bytes) where no other is named. The trivial part
+gives its first numbers; real parts are untrained networks behind their first stage, by PyTorch alone. All with one thread of PyTorch.
 """
 
 import argparse
 import asyncio
 import itertools
+import math
 import multiprocessing
 import queue
 import random
@@ -35,7 +36,7 @@ from rich.table import Table
 
 from bench import Backbone, Codec, SeesawError, choose
 from bench.kinds.sending import messages_of
-from bench.machine import processor, settle
+from bench.machine import keep_memory, processor, settle
 from bench.network.crossing import Crossing
 from bench.network.net import Net, Part, Sample
 from bench.shipping.manifest import Manifest
@@ -58,7 +59,8 @@ from bench.shipping.serving.wire import (
 
 CLASSES, CLIENTS, MANY = 10, 8, 64
 TOKEN, DRIPS = "secret", 64
-FEATURE = Crossing((25, 32, 32), 0, CLASSES)
+FEATURES = {"trivial": Crossing((25, 32, 32), 0, CLASSES), "large": Crossing((250, 32, 32), 0, CLASSES)}
+"""What crosses to the trivial part, and to the same with a feature of 1,024,000 bytes."""
 PARTS = "resnet[depth=8]", "mobilenet"
 IMAGE = Sample((3, 32, 32))
 BARE = "/bare.Bare/Ask", "/bare.Bare/Stream"
@@ -84,7 +86,7 @@ def part_of(spec: str) -> tuple[Part, Crossing]:
 
 def cut_of(name: str) -> ShippedCut:
     """A part as it would be opened from a folder."""
-    part, crossing = (Trivial(), FEATURE) if name == "trivial" else part_of(name)
+    part, crossing = (Trivial(), FEATURES[name]) if name in FEATURES else part_of(name)
     manifest = Manifest.model_construct(record="benchmark", cut=1, codec=None, backbone=name, method="dense")
     return ShippedCut(Path(name), manifest, part, [], choose(Codec, "float32").plugin, crossing)
 
@@ -101,11 +103,12 @@ def run_server(
     name: str, limits: Limits, ready: multiprocessing.SimpleQueue, token: str | None, tls: Path | None
 ) -> None:
     """Serve until the process is ended; the port goes into the queue."""
+    keep_memory()  # as `seesaw serve` does, the next lines too; the bare server profits alike
     settle(1, deterministic=False)
-    torch.set_grad_enabled(False)  # as `seesaw serve` does
+    torch.set_grad_enabled(False)
 
     async def bare() -> None:
-        server = grpc.aio.server(options=(*LIMITS_OF_GRPC, ("grpc.max_receive_message_length", 1 << 20)))
+        server = grpc.aio.server(options=(*LIMITS_OF_GRPC, ("grpc.max_receive_message_length", 1 << 21)))
         reply = answer(Answered(1, torch.zeros(CLASSES), 1e-3, 1e-3, 1))
 
         async def ask(data: bytes, context: grpc.aio.ServicerContext) -> bytes:
@@ -127,7 +130,7 @@ def run_server(
 
     async def seesaw() -> None:
         server, cut = Server([], limits), cut_of(name)
-        ways = Trivial() if name == "trivial" else cut.part.run
+        ways = Trivial() if name in FEATURES else cut.part.run
         batches = Batches(compute(cut, ways), limits, server._executor, server.metrics.took)
         server.served[cut.key] = ServedCut(cut, ways, batches)
         server.description = description({cut.key: (cut, 1e-4)})
@@ -163,7 +166,7 @@ def alone(ask: Callable[[bytes], bytes], data: Iterator[bytes], count: int) -> l
         begun = time.perf_counter()
         ask(one)
         times.append(time.perf_counter() - begun)
-    return times[count // 5 :]  # the first ones open the connection
+    return times[count // 5 :]  # the first ones open the connection, and find caches cold
 
 
 @contextmanager
@@ -367,25 +370,34 @@ def percentile(times: list[float], percent: int) -> float:
     return statistics.quantiles(times, n=100, method="inclusive")[percent - 1]
 
 
-def one_client(count: int, rounds: int = 5) -> Table:
+def one_client(count: int, rounds: int = 20) -> Table:
     """One question at a time, Seesaw and bare gRPC in turn."""
-    table = Table("call", "bare, ms", "bare p95", "seesaw, ms", "seesaw p95", "ratio", box=box.MARKDOWN)
+    table = Table(
+        "call", "bytes", "bare, ms", "bare p95", "seesaw, ms", "seesaw p95", "ratio", box=box.MARKDOWN
+    )
+    for name, crossing in FEATURES.items():
+        for how, times in both(name, count, rounds).items():
+            b, s = (statistics.median(times[one]) for one in ("bare", "seesaw"))
+            bp, sp = (percentile(times[one], 95) for one in ("bare", "seesaw"))
+            size = f"{4 * math.prod(crossing.shape):,}"
+            table.add_row(how, size, *map(milliseconds, (b, bp, s, sp)), f"{s / b:.2f} x")
+    return table
+
+
+def both(name: str, count: int, rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Seconds of questions to bare gRPC and to Seesaw, by the kind of call."""
+    found: dict[str, dict[str, list[float]]] = {}
     with (
-        served("bare") as (bare, _), served("trivial") as (ours, _),
+        served("bare") as (bare, _), served(name) as (ours, _),
         grpc.insecure_channel(bare) as one, grpc.insecure_channel(ours) as other,
     ):  # fmt: skip
         for how in ("Ask", "Stream"):
-            times: dict[str, list[float]] = {"bare": [], "seesaw": []}
+            found[how] = {"bare": [], "seesaw": []}
             with asking(one, *BARE, how) as plain, asking(other, ASK, STREAM, how) as whole:
                 for _ in range(rounds):
-                    times["bare"] += alone(plain, questions_of("trivial"), count // rounds)
-                    times["seesaw"] += alone(whole, questions_of("trivial"), count // rounds)
-            (b, s), (bp, sp) = (
-                (statistics.median(times["bare"]), statistics.median(times["seesaw"])),
-                (percentile(times["bare"], 95), percentile(times["seesaw"], 95)),
-            )
-            table.add_row(how, *map(milliseconds, (b, bp, s, sp)), f"{s / b:.2f} x")
-    return table
+                    found[how]["bare"] += alone(plain, questions_of(name), count // rounds)
+                    found[how]["seesaw"] += alone(whole, questions_of(name), count // rounds)
+    return found
 
 
 def several_clients(count: int, rounds: int = 3) -> Table:
@@ -437,7 +449,7 @@ def batched(count: int) -> Table:
 
 
 SECTIONS: dict[str, tuple[str, str, Callable[[int], Table]]] = {
-    "one": ("One client", "A feature of 102,400 bytes, one question after the other; medians.", one_client),
+    "one": ("One client", "One question after the other, 20 rounds in turn; medians.", one_client),
     "eight": (
         f"{CLIENTS} clients",
         "The same feature; each client has a connection and asks one question after the other. Median of three rounds in turn.",
@@ -468,6 +480,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=10_000, help="bad ones")
     parser.add_argument("--only", choices=[*SECTIONS, "all"], default="all", help="one section alone")
     asked = parser.parse_args()
+    keep_memory()  # as `seesaw device` does
     settle(1, deterministic=False)
     load = Path("/proc/loadavg").read_text().split()[0]
     print(f"# {date.today()}, {processor()}, torch {torch.__version__}, grpc {grpc.__version__}\n")

@@ -96,10 +96,11 @@ class Client:
         self._ask, self._describe = self._channel.unary_unary(ASK), self._channel.unary_unary(DESCRIBE)
         self.address, self._next = address, 0
         self._is_unknown = tls is not None and not shows_own(tls)
+        self._may_want_tls = tls is None
         self.trip: float | None = None
         self.rate: float | None = None
         self.seconds = self._known(cuts)
-        self._is_unknown = False  # the server has let it in
+        self._is_unknown = self._may_want_tls = False  # the server has let it in
 
     def _known(self, cuts: Sequence[ShippedCut]) -> dict[int, float]:
         """The seconds of a sample behind each cut; every cut must be served as it is here."""
@@ -188,6 +189,12 @@ class Client:
                 f"{self.address} closed the connection ({details}). It wants a certificate of the device, it seems, and there is none here: put "
                 "device.pem and device.key of its `seesaw certs` beside authority.pem, or let it serve with --token-only."
             )
+        if code == grpc.StatusCode.UNAVAILABLE and self._may_want_tls and "Socket closed" in details:
+            return (
+                f"{self.address} closed the connection ({details}). If it serves over TLS, give --tls FOLDER."
+            )
+        if code == grpc.StatusCode.UNAVAILABLE and "WRONG_VERSION_NUMBER" in details:
+            return f"{self.address} does not speak TLS ({details}). Leave out --tls, or let it serve with --tls FOLDER."
         if code == grpc.StatusCode.UNAVAILABLE and "handshake" in details.lower():
             return (
                 f"{self.address} and this device do not know each other's certificates ({details}). Use the files of one `seesaw certs "

@@ -215,7 +215,7 @@ def test_a_device_without_the_right_certificate_is_told(shipped, tmp_path, monke
         write_certs(tmp_path / name, ["localhost", "127.0.0.1"], days)
     expected = {
         "foreign": "do not know each other's certificates",
-        None: "Check the address, --tls and --token",
+        None: "If it serves over TLS, give --tls FOLDER",
         "expired": "Make new ones with `seesaw certs FOLDER`",
     }
     with (
@@ -225,6 +225,13 @@ def test_a_device_without_the_right_certificate_is_told(shipped, tmp_path, monke
         Device(
             shipped.cuts / "cut1", f"127.0.0.1:{one.port}", tls=None if given is None else tmp_path / given
         )
+
+
+def test_a_device_with_tls_is_told_that_the_server_has_none(shipped, running, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.shipping.serving.client.PATIENCE", 1.5)
+    write_certs(tmp_path, ["127.0.0.1"], 1)
+    with pytest.raises(SeesawError, match="does not speak TLS"):
+        Device(shipped.cuts / "cut1", running, tls=tmp_path)
 
 
 def test_a_token_is_brought(shipped):

@@ -56,12 +56,15 @@ class Recording(RadioChannel):
     def conditions(self, seconds: float, seed: int) -> Conditions:
         recorded = read_recording(self.path)
         begins = self.start % recorded.lasts
-        rounds = int(np.ceil((begins + seconds) / recorded.lasts)) + 1
+        rounds = (
+            (begins + seconds) / recorded.lasts if len(recorded.seconds) > 1 else 0.0
+        )  # one rate never changes
         if rounds * len(recorded.seconds) > 1 << 22:
             raise SeesawError(
-                f"{self.path} lasts {recorded.lasts:g} s and would be repeated {rounds:,} times. Ask for less time, or give a "
+                f"{self.path} lasts {recorded.lasts:g} s and would be repeated {rounds:.3g} times. Ask for less time, or give a "
                 "longer recording."
             )
+        rounds = int(np.ceil(rounds)) + 1
         starts = (np.arange(rounds)[:, None] * recorded.lasts + recorded.seconds).reshape(-1) - begins
         first = np.searchsorted(starts, 0, side="right") - 1
         last = np.searchsorted(starts, seconds, side="right")

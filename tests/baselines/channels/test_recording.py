@@ -3,6 +3,7 @@
 Covers: baselines/channels/layouts.py
 """
 
+import gzip
 import hashlib
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from baselines.channels import layouts
 from baselines.channels.layouts import read_recording
 from baselines.channels.recording import HERE, Recording
 from bench import SeesawError
@@ -45,6 +47,16 @@ LAYOUTS = {
     ),
     "an object in each line": '{"t": 10, "kbps": 8000}\n{"t": 11, "kbps": 16000}\n{"t": 13, "kbps": 4e3}\n',
     "rows below a description": '{"place": "Oslo", "rates": [[0, 8], [1, 16], [3, 4]]}',
+    "columns in JSON": '{"time": [0, 1, 3], "mbps": [8, 16, 4]}',
+    "rows beside a list of words": '{"tags": ["bus", "wet"], "rates": [{"t": 0, "mbps": 8}, {"t": 1, "mbps": 16}, {"t": 3, "mbps": 4}]}',
+    "milliseconds since 1970 that nobody names": "timestamp,mbps\n1600000000000,8\n1600000001000,16\n1600000003000,4\n",
+    "the same without a header, in microseconds": "1600000000000000 8\n1600000001000000 16\n1600000003000000 4\n",
+    "microseconds": "timestamp_us,mbps\n1600000000000000,8\n1600000001000000,16\n1600000003000000,4\n",
+    "nanoseconds": "time (ns);mbps\n5;8\n1000000005;16\n3000000005;4\n",
+    "other words for milliseconds": "time_msec,mbps\n0,8\n1000,16\n3000,4\n",
+    "minutes": "time [min]\tmbps\n0\t8\n0.0166666666667\t16\n0.05\t4\n",
+    "rates of other things": "time,rtt_ms,loss_rate,mbps\n0,20,0.1,8\n1,20,0.1,16\n3,20,0.1,4\n",
+    "a mean that is neither way": "time,mean_mbps,tx_mbps\n0,1,8\n1,1,16\n3,1,4\n",
     "durations in JSON, of what arrived": (
         '[{"duration_ms": 1000, "bandwidth_kbps": 8000, "latency_ms": 75},\n'
         '{"duration_ms": 2000, "bandwidth_kbps": 16000, "latency_ms": 75},\n'
@@ -62,7 +74,7 @@ def written(folder, text, name="one.txt"):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_gives_its_times_and_rates(layout, tmp_path):
     recorded = read_recording(written(tmp_path, LAYOUTS[layout]))
-    assert recorded.seconds.tolist() == [0, 1, 3]
+    assert recorded.seconds == pytest.approx([0, 1, 3])
     assert recorded.rate == pytest.approx([8, 16, 4])
     assert recorded.lasts == pytest.approx(4.5 if "arrived" not in layout else 5)
     assert (recorded.down is not None) == ("both ways" in layout)
@@ -82,7 +94,11 @@ def test_chances_to_send_a_packet_are_counted_second_by_second(tmp_path):
     ("text", "sentence"),
     [
         ("", "has 0 rows"),
-        ("seconds,mbps\n", "has 1 rows"),
+        ("seconds,mbps\n", "fewer than two"),
+        ("0 1.5\n", "fewer than two"),
+        ("seconds,mbps\n0,1\n1,1e9\n", "beyond 10,000,000 Mbit/s"),
+        ("0\n0\n", "it lasts 0 s"),
+        ("1 2 3 4 100 -5\n1 2 3 4 100 5\n1 2 3 4 100 5\n", "milliseconds is negative"),
         ("seconds,mbps\n0,1\n", "fewer than two"),
         ("seconds,mbps\n1,2\n0,3\n", "row 2 is earlier"),
         ("seconds,mbps\n0,-1\n1,2\n", "negative"),
@@ -128,7 +144,8 @@ def test_any_text_is_a_recording_or_a_sentence(tmp_path_factory, text):
     [
         ("mbps", 1.0), ("Mbps", 1.0), ("Mbit/s", 1.0), ("throughput_mbps", 1.0), ("mbit", 1.0), ("kbps", 1e-3),
         ("Kbps", 1e-3), ("DL_bitrate", 1e-3), ("bps", 1e-6), ("bits/s", 1e-6), ("Gbps", 1e3), ("MB/s", 8.0),
-        ("MBps", 8.0), ("rate [KB/s]", 8e-3), ("bytes/s", 8e-6), ("bytes_per_second", 8e-6), ("rate (Mb)", 1.0),
+        ("MBps", 8.0), ("rate [KB/s]", 8e-3), ("bytes/s", 8e-6), ("bytes_per_second", 8e-6), ("rate (Mb)", 1.0), ("KiB/s", 8.192e-3),
+        ("Mibit/s", 1.048576), ("MiB/s", 8.388608), ("Tbps", 1e6), ("kilobytes/s", 8e-3), ("megabits per second", 1.0), ("MBytes/sec", 8.0),
     ],
 )  # fmt: skip
 def test_a_small_b_is_a_bit_and_a_large_one_a_byte(name, megabits, tmp_path):
@@ -137,7 +154,7 @@ def test_a_small_b_is_a_bit_and_a_large_one_a_byte(name, megabits, tmp_path):
     assert read_recording(path).rate.tolist() == pytest.approx([2 * megabits, 4 * megabits, 6 * megabits])
 
 
-@pytest.mark.parametrize("name", ["MBPS", "rate"])
+@pytest.mark.parametrize("name", ["MBPS", "rate", "throughputbps"])
 def test_a_unit_that_may_be_either_is_a_sentence(name, tmp_path):
     path = tmp_path / "one.csv"
     path.write_text(f"seconds,{name}\n0,2\n1,4\n")
@@ -150,6 +167,31 @@ def test_what_is_no_text_or_no_file_is_a_sentence(tmp_path):
     for path in (tmp_path / "bytes", tmp_path / "nothing", tmp_path):
         with pytest.raises(SeesawError, match="cannot be read"):
             read_recording(path)
+
+
+def test_what_gzip_wrote_is_read_and_no_more_of_it_than_memory_should_hold(tmp_path, monkeypatch):
+    path = tmp_path / "one.csv.gz"
+    path.write_bytes(gzip.compress(b"seconds,mbps\n0,8\n1,16\n"))
+    assert read_recording(path).rate.tolist() == [8, 16]
+    path.write_bytes(gzip.compress(bytes(20_000)))
+    monkeypatch.setattr(layouts, "MOST_BYTES", 10_000)
+    with pytest.raises(SeesawError, match="unpacks to more than 10,000 bytes"):
+        read_recording(path)
+    for damaged in (
+        gzip.compress(b"seconds,mbps\n0,8\n1,16\n")[:-9],
+        b"\x1f\x8b",
+        b"\x1f\x8b\x08" + bytes(30),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(SeesawError, match="cannot be read"):
+            read_recording(path)
+
+
+def test_packets_of_less_than_a_second_are_a_link_that_stays_as_it_is(tmp_path):
+    recorded = read_recording(written(tmp_path, "1\n"))
+    assert (recorded.rate.tolist(), recorded.lasts) == ([12.0], 0.001)  # 1,500 bytes each millisecond
+    table = Recording(file=str(written(tmp_path, "1\n3\n3\n4\n", "more.txt"))).conditions(86_400, 0)
+    assert (table.start.tolist(), table.up.tolist()) == ([0.0], [1500 / 1e-3])
 
 
 def test_a_recording_begins_anew_behind_its_end_and_may_begin_inside(tmp_path):
@@ -189,6 +231,7 @@ def test_a_file_is_known_by_its_digest(tmp_path):
 
 
 def test_a_short_recording_is_not_repeated_without_end(tmp_path):
-    path = str(written(tmp_path, "0 8\n0.000001 16\n"))
-    with pytest.raises(SeesawError, match="would be repeated"):
-        Recording(file=path).conditions(3600, 0)
+    for second in ("0.000001", "1e-310"):
+        path = str(written(tmp_path, f"0 8\n{second} 16\n"))
+        with pytest.raises(SeesawError, match=r"would be repeated \S{3,9} times"):
+            Recording(file=path).conditions(3600, 0)

@@ -24,7 +24,7 @@ from bench.replay.deploy.steps import (
     START,
     Queues,
 )
-from bench.replay.deploy.view import tell, unsent
+from bench.replay.deploy.view import awake, passed, tell
 from bench.replay.streams.loop import compiled
 
 
@@ -82,6 +82,7 @@ def play(
     own_answers, seen_own = np.empty(count, np.int64), 0
     owns, answers = 0, 0
     previous = -1  # the last request that was sent
+    handed, gone = 0, 0  # bytes handed to the link, and those of payloads whose last byte has left it
     used, reported, rate = 0.0, -1.0, math.nan
     computed[:] = -1
     view, result = seen[0], feedback[0]
@@ -103,6 +104,8 @@ def play(
                 one = sent[seen_sends]
                 spent = moments[one, SENT] - moments[one, START]
                 view.rate = sizes[chosen[one], samples[one]] / spent if spent > 0 else math.inf
+                gone += sizes[chosen[one], samples[one]]
+                used += radio[one] + (tails[sent[seen_sends - 1]] if seen_sends > 0 else 0.0)
                 seen_sends += 1
             while True:
                 next_sent = moments[sent[seen_answers], ANSWERED] if seen_answers < sends else math.inf
@@ -130,8 +133,14 @@ def play(
                     reported = window
             view.time, view.waited, view.queue = begin, begin - arrivals[n], waiting - n - 1
             view.link, view.answers = rate, answers
-            view.unsent = unsent(link.up, begin, free[0])
-            view.battery = max(1.0 - used / costs.battery, 0.0) if costs.battery > 0 else 1.0
+            since = moments[sent[seen_sends], START] if seen_sends < sends else math.inf  # of what is on the link
+            view.unsent = max(handed - gone - passed(up_start, up_rate, up_total, since, begin), 0.0)
+            if costs.battery > 0:
+                tail = awake(link, moments, tails, sent, sends, seen_sends, begin)
+                spent = used + passed(up_start, up_watts, up_energy, since, begin) + tail
+                view.battery = max(1.0 - spent / costs.battery, 0.0)
+            else:
+                view.battery = 1.0
             arm = choose(view, shown, own, memory, luck[n, 0])
         if arm < 0 or arm > last_arm:
             return n
@@ -174,10 +183,9 @@ def play(
         )
         near[0] = first
         if previous >= 0:
-            tail = min(start - free[0], link.tail_seconds) * link.tail_watts if start > free[0] else 0.0
-            tails[previous] = tail
-            used += tail
+            tails[previous] = min(start - free[0], link.tail_seconds) * link.tail_watts if start > free[0] else 0.0
         free[0], previous = end, n
+        handed += framed
         arrived = max(arrived, last[0])
         moments[n, START], moments[n, SENT], moments[n, ARRIVED] = start, end, arrived
         last[0] = arrived
@@ -209,7 +217,6 @@ def play(
             radio[n] = carried(up_start, up_watts, up_energy, end, final) - carried(
                 up_start, up_watts, up_energy, start, first
             )
-        used += radio[n]
         sent[sends] = n
         sends += 1
     if is_batching:

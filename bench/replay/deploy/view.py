@@ -13,13 +13,30 @@ from bench.replay.streams.loop import compiled
 
 
 @compiled
-def unsent(up, moment, free):
-    """Bytes that wait for the link or are on it, at a moment, where it has sent all at `free`."""
-    if free <= moment:
+def passed(start, rate, total, since, moment):
+    """What a link has carried since a moment: bytes, or joules as `carried` has them; none where that has not come."""
+    return carried(start, rate, total, moment, 0) - carried(start, rate, total, since, 0) if since < moment else 0.0
+
+
+@compiled
+def awake(link, moments, tails, sent, sends, gone, moment):
+    """Joules of the radio by a moment, after the last byte of the last payload that has left it.
+
+    Args:
+        link: both directions.
+        moments: of the requests.
+        tails: joules of the radio after each payload that another one has followed.
+        sent: numbers of the requests that were sent.
+        sends: how many.
+        gone: of them, how many have left the link.
+        moment: seconds.
+    """
+    if gone == 0:
         return 0.0
-    if free == math.inf:
-        return math.inf
-    return carried(up.start, up.rate, up.total, free, 0) - carried(up.start, up.rate, up.total, moment, 0)
+    last = sent[gone - 1]
+    if gone < sends:
+        return tails[last]
+    return min(moment - moments[last, SENT], link.tail_seconds) * link.tail_watts
 
 
 @compiled

@@ -16,6 +16,7 @@ from baselines.splits.fixed import Fixed
 from baselines.splits.hi_lcb import HiLcb
 from baselines.splits.random import Random
 from bench import SeesawError, SplitPolicy
+from bench.kinds.channel import Conditions
 from bench.replay.deploy import play as playing
 from bench.replay.deploy.play import play
 from bench.replay.deploy.steps import ANSWERED, BEGIN, DONE, SENT, START
@@ -288,6 +289,23 @@ def test_a_policy_sees_and_learns_what_has_happened_by_then_and_nothing_later(mo
         assert rows[n, 8] == pytest.approx(max(1 - spent[:n].sum() / 50.0, 0), abs=2e-3) or sent[:n].any()
         spent[n] = 2.0 * (m[n, DONE] - m[n, BEGIN]) + played.radio[n]
     assert (np.diff(rows[:, 8]) <= 1e-12).all()
+
+
+@pytest.mark.parametrize("later", [0.0, 1.0, 1e5])
+def test_two_links_that_differ_from_a_moment_on_look_alike_until_then(later, monkeypatch):
+    start, moment = np.array([0.0, 20, 30, 31]), 31.0
+    energy = {"watts": 1.3, "joules_per_byte": 2e-7, "tail_seconds": 0.7, "tail_watts": 0.9}
+    seen = []
+    for last in (later, 2e4):
+        of = game(Conditions.of(start, np.array([2e4, 3e3, 0.0, last]), **energy), 2, battery=50.0)
+        policy = Learned()
+        memory = policy.begin(of.known)
+        monkeypatch.setattr(playing, "begun", lambda *given, memory=memory: memory)
+        come = requests(of, rate=4, seconds=60)
+        begins = play(policy, of, come).moments[:, BEGIN]
+        seen.append(memory[1 : 1 + 18 * len(begins)].reshape(-1, 18)[begins <= moment])
+    assert seen[0][-1, 3] > 0, "something is on the link at that moment"
+    np.testing.assert_array_equal(*seen)
 
 
 class WritesItsOwnBill(SplitPolicy):

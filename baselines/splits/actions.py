@@ -14,9 +14,9 @@ from bench import Evaluates, Known, Share, SplitPolicy
 
 FADES = 0.99
 """By which a round trip is believed to be shorter after a request that was not sent, down to the least that was."""
-EXIT, THRESHOLD, WAIT, TRIP, LEAST, BLIND, COUNT, TABLE = range(8)
-"""Places in the memory: the chosen exit and its threshold; the last wait for the server; round trip, and the least one; the action
-where nobody has measured the link; how many actions there are; and the table of them."""
+EXIT, THRESHOLD, WAIT, TRIP, LEAST, COUNT, TABLE = range(7)
+"""Places in the memory: the chosen exit and its threshold; the last wait for the server; round trip, and the least one; how many
+actions there are; and the table of them."""
 ARM, ACTION_EXIT, LEAVES_AT, STAYS, REACH, DEVICE, BYTES, SERVER, COLUMNS = range(9)
 """Columns of the table: arm, exit (-1 for none), its threshold; share of samples that stay; seconds of the device where they do, and
 where they do not; bytes then sent, and seconds of the server."""
@@ -99,17 +99,9 @@ class ActionPolicy(SplitPolicy):
     def evaluates(self) -> Evaluates:
         return "chosen" if self.exits else "none"
 
-    def memory(self, known: Known, table: np.ndarray) -> np.ndarray:
-        """The memory before the first request, without what a policy has learnt.
-
-        Where nobody has measured the link, the action is the smallest that is sent, where a link without end would be faster than the device.
-        """
-        last = len(known.arms) - 1
-        is_sent = table[:, ARM] < last
-        blind = int(np.where(is_sent, table[:, BYTES], np.inf).argmin()) if is_sent.any() else -1
-        return np.concatenate(
-            [[-1.0, math.inf, 0.0, math.inf, math.inf, blind, len(table)], table.reshape(-1)]
-        )
+    def memory(self, table: np.ndarray) -> np.ndarray:
+        """The memory before the first request, without what a policy has learnt."""
+        return np.concatenate([[-1.0, math.inf, 0.0, math.inf, math.inf, len(table)], table.reshape(-1)])
 
     @staticmethod
     def stays(arm: Any, own: Any, memory: Any, exit_: int, confidence: float) -> bool:

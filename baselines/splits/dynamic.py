@@ -38,30 +38,30 @@ class Dynamic(SplitPolicy):
         ends = (known.arms["cut"] == 0) | (known.arms["codec"] < 0)
         natural = known.arms["elements"] < known.inputs
         allowed = known.within(self.lost) & (ends | natural | (not self.bottlenecks))
-        smallest = known.smallest(allowed & (known.arms["codec"] >= 0))
         last_trips = np.full(self.window or 0, math.inf)
-        return np.concatenate([allowed.astype(float), [0.0, math.inf, smallest, math.inf, 0.0], last_trips])
+        return np.concatenate([
+            allowed.astype(float), [0.0, math.inf, math.inf, 0.0], last_trips
+        ])  # fmt: skip
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
         last = len(arms) - 1
         rate = seen.rate if math.isnan(seen.link) else seen.link
-        memory[last + 4] = min(memory[last + 4], seen.trip)
+        memory[last + 3] = min(memory[last + 3], seen.trip)
         trip = memory[last + 2] if memory[last + 2] < math.inf else seen.trip
-        if math.isnan(
-            rate
-        ):  # nobody has measured the link yet: send what is smallest, where a link without end would be faster
-            smallest = int(memory[last + 3])
-            if smallest < 0 or arms[smallest].device + trip + arms[smallest].server >= arms[last].device:
-                return last
-            return smallest
         best, least = last, arms[last].device
         for number in range(last):
             arm = arms[number]
-            if memory[number] > 0:
-                seconds = arm.device + (seen.unsent + arm.bytes) / rate + trip + memory[last + 1] + arm.server
-                if seconds < least:
-                    best, least = number, seconds
+            seconds = arm.device + trip + memory[last + 1] + arm.server
+            if memory[number] <= 0:
+                continue
+            if math.isnan(rate):
+                # Nobody has measured the link yet: one payload does, the smallest of those that are faster over a link without end.
+                is_able = seen.unsent == 0 and not seconds >= arms[last].device  # a trip may be unknown too
+                if is_able and (best == last or arm.bytes < arms[best].bytes):
+                    best = number
+            elif seconds + (seen.unsent + arm.bytes) / rate < least:
+                best, least = number, seconds + (seen.unsent + arm.bytes) / rate
         return best
 
     @staticmethod
@@ -71,13 +71,13 @@ class Dynamic(SplitPolicy):
             memory[len(arms)] = max(feedback.server - arms[int(feedback.arm)].server, 0.0)
             last = feedback.away - feedback.server
             if own.window > 0:
-                ring, size = trip + 4, int(own.window)
-                memory[ring + int(memory[trip + 3]) % size] = last
-                memory[trip + 3] += 1
+                ring, size = trip + 3, int(own.window)
+                memory[ring + int(memory[trip + 2]) % size] = last
+                memory[trip + 2] += 1
                 memory[trip] = memory[ring]
                 for place in range(1, size):
                     memory[trip] = min(memory[trip], memory[ring + place])
             else:
                 memory[trip] = last if math.isinf(memory[trip]) else (memory[trip] + last) / 2
         else:
-            memory[trip] = max(FADES * memory[trip], memory[trip + 2])
+            memory[trip] = max(FADES * memory[trip], memory[trip + 1])

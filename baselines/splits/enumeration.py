@@ -13,7 +13,6 @@ from pydantic import Field
 from baselines.splits.actions import (
     ACTION_EXIT,
     ARM,
-    BLIND,
     BYTES,
     COLUMNS,
     COUNT,
@@ -41,7 +40,7 @@ class Enumeration(ActionPolicy):
     """weight of the seconds by which a request delays each that waits behind it"""
 
     def begin(self, known: Known) -> np.ndarray:
-        return self.memory(known, actions(known, self.lost, self.exits))
+        return self.memory(actions(known, self.lost, self.exits))
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
@@ -49,13 +48,16 @@ class Enumeration(ActionPolicy):
         rate = seen.rate if math.isnan(seen.link) else seen.link
         memory[LEAST] = min(memory[LEAST], seen.trip)
         trip = memory[TRIP] if memory[TRIP] < math.inf else seen.trip
-        best = count - 1
+        best, least = count - 1, math.inf
         if math.isnan(rate):
-            at = TABLE + COLUMNS * int(memory[BLIND])
-            if memory[BLIND] >= 0 and memory[at + DEVICE] + trip + memory[at + SERVER] < arms[last].device:
-                best = int(memory[BLIND])
+            # Nobody has measured the link yet: one payload does, the smallest of those that are faster over a link without end.
+            for number in range(count):
+                at = TABLE + COLUMNS * number
+                is_slower = memory[at + DEVICE] + trip + memory[at + SERVER] >= arms[last].device
+                is_sent = memory[at + ARM] < last and seen.unsent == 0
+                if is_sent and not is_slower and memory[at + BYTES] < least:
+                    best, least = number, memory[at + BYTES]
         else:
-            least = math.inf
             for number in range(count):
                 at = TABLE + COLUMNS * number
                 stays = memory[at + STAYS]

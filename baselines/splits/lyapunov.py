@@ -43,28 +43,27 @@ class Lyapunov(SplitPolicy):
                 "leave the budget out."
             )
         allowed = known.within(self.lost)
-        smallest = known.smallest(allowed & (known.arms["codec"] >= 0))
         power = (compute, 0.0 if math.isnan(radio) else radio) if self.budget is not None else (0.0, 0.0)
         return np.concatenate([
-            allowed.astype(float), [0.0, 0.0, math.inf, math.inf, smallest, max(known.whole, 1e-9), *power, self.budget or 1.0]
+            allowed.astype(float), [0.0, 0.0, math.inf, math.inf, max(known.whole, 1e-9), *power, self.budget or 1.0]
         ])  # fmt: skip
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
         last = len(arms) - 1
-        state = last + 1  # behind the arms: Z, wait, trip, least trip, smallest, whole, watts of both, budget
+        state = last + 1  # behind the arms: Z, wait, trip, least trip, whole, watts of both, budget
         rate = seen.rate if math.isnan(seen.link) else seen.link
         memory[state + 3] = min(memory[state + 3], seen.trip)
         trip = memory[state + 2] if memory[state + 2] < math.inf else seen.trip
-        debt, whole, budget = memory[state], memory[state + 5], memory[state + 8]
-        if math.isnan(
-            rate
-        ):  # nobody has measured the link yet: send what is smallest, where a link without end would be faster
-            smallest = int(memory[state + 4])
-            if smallest < 0 or arms[smallest].device + trip + arms[smallest].server >= arms[last].device:
-                return last
-            return smallest
+        debt, whole, budget = memory[state], memory[state + 4], memory[state + 7]
         best, least = last, math.inf
+        if math.isnan(rate):
+            # Nobody has measured the link yet: one payload does, the smallest of those that are faster over a link without end.
+            for number in range(last):
+                is_slower = arms[number].device + trip + arms[number].server >= arms[last].device
+                if memory[number] > 0 and not is_slower and seen.unsent == 0 and arms[number].bytes < least:
+                    best, least = number, arms[number].bytes
+            return best
         for number in range(last + 1):
             if memory[number] <= 0 and number < last:
                 continue
@@ -74,7 +73,7 @@ class Lyapunov(SplitPolicy):
                 sending = arm.bytes / rate if rate > 0 else math.inf
                 waits = seen.unsent / rate if seen.unsent > 0 else 0.0
                 seconds += waits + sending + trip + memory[state + 1] + arm.server
-            joules = memory[state + 6] * arm.device + (memory[state + 7] * sending if sending > 0 else 0.0)
+            joules = memory[state + 5] * arm.device + (memory[state + 6] * sending if sending > 0 else 0.0)
             score = (own.v * seconds + seen.queue * arm.device) / whole + debt * joules / budget
             if score < least:
                 best, least = number, score
@@ -84,7 +83,7 @@ class Lyapunov(SplitPolicy):
     def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
         state = len(arms)
         if not math.isnan(own.budget) and not math.isnan(feedback.joules):
-            memory[state] = max(memory[state] + feedback.joules / memory[state + 8] - 1.0, 0.0)
+            memory[state] = max(memory[state] + feedback.joules / memory[state + 7] - 1.0, 0.0)
         trip = state + 2
         if feedback.sent > 0:
             memory[state + 1] = max(feedback.server - arms[int(feedback.arm)].server, 0.0)

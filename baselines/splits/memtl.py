@@ -40,34 +40,35 @@ class Memtl(SplitPolicy):
 
     def begin(self, known: Known) -> np.ndarray:
         allowed = known.within(self.lost)
-        smallest = known.smallest(allowed & (known.arms["codec"] >= 0))
         rng = np.random.default_rng([self.seed, 33])
         seen, costs = simulated(known, allowed, self.conditions, self.off, rng)
         shared, heads = _trained(features(seen), costs.argmin(1), len(allowed), self.heads, self.hidden, rng)
-        head = [0.0, math.inf, math.inf, smallest]
+        head = [0.0, math.inf, math.inf]
         room = np.zeros(self.hidden + 2 * len(allowed))
         return np.concatenate([allowed.astype(float), head, shared.reshape(-1), heads.reshape(-1), room])
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
         count, hidden, heads = len(arms), int(own.hidden), int(own.heads)
-        state = count  # behind the arms: wait, trip, least trip, smallest
+        state = count  # behind the arms: wait, trip, least trip
         rate = seen.rate if math.isnan(seen.link) else seen.link
         memory[state + 2] = min(memory[state + 2], seen.trip)
         trip = memory[state + 1] if memory[state + 1] < math.inf else seen.trip
         last = count - 1
-        if math.isnan(
-            rate
-        ):  # nobody has measured the link yet: send what is smallest, where a link without end would be faster
-            smallest = int(memory[state + 3])
-            if smallest < 0 or arms[smallest].device + trip + arms[smallest].server >= arms[last].device:
-                return last
-            return smallest
+        if math.isnan(rate):
+            # Nobody has measured the link yet: one payload does, the smallest of those that are faster over a link without end.
+            best = last
+            for number in range(last):
+                is_slower = arms[number].device + trip + arms[number].server >= arms[last].device
+                is_smaller = best == last or arms[number].bytes < arms[best].bytes
+                if memory[number] > 0 and not is_slower and seen.unsent == 0 and is_smaller:
+                    best = number
+            return best
         one = math.log10(max(rate, 1.0)) / 2 - 2.5
         two = math.log10(1 + max(seen.unsent, 0.0)) / 3 - 0.5 if seen.unsent < math.inf else 3.0
         three, four = math.log10(trip + 1e-4) + 2, math.log10(memory[state] + 1e-4) + 2
         five = math.log10(1 + seen.queue)
-        shared = state + 4
+        shared = state + 3
         first = shared + hidden * (FEATURES + 1)
         room = first + heads * count * (hidden + 1)
         for unit in range(hidden):

@@ -45,45 +45,41 @@ class Neurosurgeon(SplitPolicy):
         weights = known.watts if is_energy else (1.0, 1.0)
         others = 0.0 if is_energy else 1.0  # what the server and the way take costs the device no joule
         allowed = known.within(self.lost)
-        smallest = known.smallest(allowed & (arms["codec"] >= 0))
         radio = [known.joules_per_byte, *known.tail, 0.0] if is_energy else [0.0, 0.0, 0.0, 0.0]
         return np.concatenate([
-            weights[0] * device, others * server, allowed.astype(float), [weights[1], others, smallest, math.inf, math.inf], radio,
+            weights[0] * device, others * server, allowed.astype(float), [weights[1], others, math.inf, math.inf], radio,
         ])  # fmt: skip
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
         count = len(arms)
         rate = seen.rate if math.isnan(seen.link) else seen.link
-        memory[3 * count + 4] = min(memory[3 * count + 4], seen.trip)
+        memory[3 * count + 3] = min(memory[3 * count + 3], seen.trip)
         trip = memory[3 * count + 1] * (
-            memory[3 * count + 3] if memory[3 * count + 3] < math.inf else seen.trip
+            memory[3 * count + 2] if memory[3 * count + 2] < math.inf else seen.trip
         )
         best, least = count - 1, memory[count - 1]
-        # Nobody has measured the link yet: send what is smallest, where a link without end would be better.
-        radio = 3 * count + 5  # joules a byte, seconds and watts of the tail, requests so far
+        radio = 3 * count + 4  # joules a byte, seconds and watts of the tail, requests so far
         memory[radio + 3] += 1
         gap = (seen.time - seen.waited) / memory[radio + 3]
         tail = memory[radio + 2] * min(gap, memory[radio + 1])
-        if math.isnan(rate):
-            smallest = int(memory[3 * count + 2])
-            if smallest >= 0:
-                cost = memory[smallest] + memory[count + smallest] + trip
-                if cost + memory[radio] * arms[smallest].bytes + tail < least:
-                    best = smallest
-            return best
         for number in range(count - 1):
-            if memory[2 * count + number] > 0:
-                sending = memory[3 * count] * arms[number].bytes / rate
-                cost = memory[number] + memory[count + number] + sending + trip
-                cost += memory[radio] * arms[number].bytes + tail
-                if cost < least:
-                    best, least = number, cost
+            if memory[2 * count + number] <= 0:
+                continue
+            cost = memory[number] + memory[count + number] + trip
+            cost += memory[radio] * arms[number].bytes + tail
+            if math.isnan(rate):
+                # Nobody has measured the link yet: one payload does, the smallest of those that are better over a link without end.
+                is_able = seen.unsent == 0 and not cost >= memory[count - 1]  # a trip may be unknown too
+                if is_able and (best == count - 1 or arms[number].bytes < arms[best].bytes):
+                    best = number
+            elif cost + memory[3 * count] * arms[number].bytes / rate < least:
+                best, least = number, cost + memory[3 * count] * arms[number].bytes / rate
         return best
 
     @staticmethod
     def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
-        trip = 3 * len(arms) + 3
+        trip = 3 * len(arms) + 2
         if feedback.sent > 0:
             last = feedback.away - feedback.server
             memory[trip] = last if math.isinf(memory[trip]) else (memory[trip] + last) / 2

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from baselines.splits.actions import (
     ACTION_EXIT,
     ARM,
-    BLIND,
+    BYTES,
     COLUMNS,
     COUNT,
     DEVICE,
@@ -68,7 +68,7 @@ class Sac(ActionPolicy, TrainedSplit):
 
     def train(self, known: Known, checkpoint: Checkpoint) -> np.ndarray:
         table = actions(known, self.lost, self.exits)
-        head = self.memory(known, table)
+        head = self.memory(table)
         learner = Learner(self, table, max(known.whole, 1e-9))
         if state := checkpoint.load():
             learner.resume(state)
@@ -87,14 +87,15 @@ class Sac(ActionPolicy, TrainedSplit):
         rate = seen.rate if math.isnan(seen.link) else seen.link
         memory[LEAST] = min(memory[LEAST], seen.trip)
         trip = memory[TRIP] if memory[TRIP] < math.inf else seen.trip
-        best = count - 1
+        best, least = count - 1, math.inf
         if math.isnan(rate):
-            at = TABLE + COLUMNS * int(memory[BLIND])
-            if (
-                memory[BLIND] >= 0
-                and memory[at + DEVICE] + trip + memory[at + SERVER] < arms[len(arms) - 1].device
-            ):
-                best = int(memory[BLIND])
+            # Nobody has measured the link yet: one payload does, the smallest of those that are faster over a link without end.
+            for number in range(count):
+                at = TABLE + COLUMNS * number
+                is_slower = memory[at + DEVICE] + trip + memory[at + SERVER] >= arms[len(arms) - 1].device
+                is_sent = memory[at + ARM] < len(arms) - 1 and seen.unsent == 0
+                if is_sent and not is_slower and memory[at + BYTES] < least:
+                    best, least = number, memory[at + BYTES]
         else:
             whole = memory[TABLE + COLUMNS * count]
             one = math.log10(max(rate, 1.0)) / 2 - 2.5

@@ -133,7 +133,9 @@ def play(
                     reported = window
             view.time, view.waited, view.queue = begin, begin - arrivals[n], waiting - n - 1
             view.link, view.answers = rate, answers
-            since = moments[sent[seen_sends], START] if seen_sends < sends else math.inf  # of what is on the link
+            since = (
+                moments[sent[seen_sends], START] if seen_sends < sends else math.inf
+            )  # of what is on the link
             view.unsent = max(handed - gone - passed(up_start, up_rate, up_total, since, begin), 0.0)
             if costs.battery > 0:
                 tail = awake(link, moments, tails, sent, sends, seen_sends, begin)
@@ -183,7 +185,9 @@ def play(
         )
         near[0] = first
         if previous >= 0:
-            tails[previous] = min(start - free[0], link.tail_seconds) * link.tail_watts if start > free[0] else 0.0
+            tails[previous] = (
+                min(start - free[0], link.tail_seconds) * link.tail_watts if start > free[0] else 0.0
+            )
         free[0], previous = end, n
         handed += framed
         arrived = max(arrived, last[0])

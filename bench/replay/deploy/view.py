@@ -15,7 +15,11 @@ from bench.replay.streams.loop import compiled
 @compiled
 def passed(start, rate, total, since, moment):
     """What a link has carried since a moment: bytes, or joules as `carried` has them; none where that has not come."""
-    return carried(start, rate, total, moment, 0) - carried(start, rate, total, since, 0) if since < moment else 0.0
+    return (
+        carried(start, rate, total, moment, 0) - carried(start, rate, total, since, 0)
+        if since < moment
+        else 0.0
+    )
 
 
 @compiled

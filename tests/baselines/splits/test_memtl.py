@@ -54,8 +54,8 @@ def test_it_decides_nearly_as_the_optimiser_on_conditions_that_it_has_not_seen()
     assert own.mean() - least.mean() < 0.2 * (fixed - least.mean())
     # the compiled formula is that which was trained
     count, hidden = len(known.arms), 32
-    shared = memory[count + 4 : count + 4 + 6 * hidden].reshape(hidden, 6)
-    tops = memory[count + 4 + 6 * hidden :][: 4 * count * (hidden + 1)].reshape(4, count, hidden + 1)
+    shared = memory[count + 3 : count + 3 + 6 * hidden].reshape(hidden, 6)
+    tops = memory[count + 3 + 6 * hidden :][: 4 * count * (hidden + 1)].reshape(4, count, hidden + 1)
     outer = np.concatenate([np.tanh(features(seen) @ shared.T), np.ones((1500, 1))], 1)
     shares = np.exp(np.einsum("nu,hau->hna", outer, tops))
     shares /= shares.sum(2, keepdims=True)

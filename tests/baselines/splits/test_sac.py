@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.splits.actions import BYTES, COLUMNS, TABLE, actions
+from baselines.splits.actions import BYTES, COLUMNS, COUNT, TABLE, actions
 from baselines.splits.practice import fresh, observed, queue, step, unsent
 from baselines.splits.sac import Learner, Sac
 from bench import Checkpoint, SplitPolicy, choose
@@ -169,7 +169,7 @@ def test_it_learns_to_keep_the_time_short_over_links_that_it_has_not_seen():
 def test_the_memory_has_the_table_behind_its_head():
     memory = Sac(lost=1.0, steps=1, hidden=4).begin(OF.known)
     assert (memory[TABLE : TABLE + COLUMNS * len(TABLE_)].reshape(TABLE_.shape) == TABLE_).all()
-    assert memory[6] == len(TABLE_)
+    assert memory[COUNT] == len(TABLE_)
     assert TABLE_[:, BYTES].min() >= 0
 
 

@@ -9,6 +9,7 @@ Covers: baselines/splits/always_device.py, baselines/splits/always_server.py, ba
 import itertools
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -130,6 +131,41 @@ def test_dynamic_uses_the_last_rate_where_the_modem_reports_none():
     of = game(steady(2e5), report=0.0)
     come = requests(of, rate=1)
     assert mean("dynamic", of, come, 5) <= 1.01 * mean("best-fixed", of, come, 5)
+
+
+def _named(row):
+    return SimpleNamespace(**{name: float(row[name]) for name in row.dtype.names})
+
+
+def test_a_device_that_knows_no_round_trip_yet_sends_to_learn_it():
+    of = game(steady(1e6), scale=5.0)
+    seen = SimpleNamespace(
+        link=math.nan, rate=math.nan, trip=math.nan, unsent=0.0, time=0.0, waited=0.0, queue=0.0
+    )
+    for spec in ("dynamic", "lyapunov", "neurosurgeon", "memtl", "enumeration"):
+        policy = choose(SplitPolicy, spec).plugin
+        arms, (own,) = ([_named(row) for row in rows] for rows in (of.known.arms, policy.own))
+        assert policy.choose(seen, arms, own, policy.begin(of.known), 0.5) < len(arms) - 1
+
+
+FOLLOW = ["dynamic", "neurosurgeon", "lyapunov", "memtl", "enumeration", "sac[steps=20]"]
+"""Policies that go by the link's rate."""
+
+
+@pytest.mark.parametrize("spec", FOLLOW)
+def test_a_link_that_nobody_has_measured_is_tried_by_one_payload(spec):
+    for report in (0.0, 1000.0):
+        of = game(steady(0.0), scale=5.0, report=report)
+        assert (played(spec, of, requests(of, rate=1)).framed > 0).sum() == 1
+
+
+@pytest.mark.parametrize("spec", FOLLOW)
+def test_what_tries_a_link_is_faster_over_one_without_end_though_another_payload_is_smaller(spec):
+    of = game(steady(1e6, delay=0.01), scale=5.0, report=0.0)
+    arms = of.known.arms
+    nothing_gained = arms["device"] + 0.02 + arms["server"] >= arms["device"][-1]
+    assert nothing_gained[arms["bytes"][:-1].argmin()], "the smallest payload is of the deepest cut"
+    assert (played(spec, of, requests(of, rate=1)).framed > 0).mean() > 0.3
 
 
 def test_neurosurgeon_takes_the_cut_of_the_least_energy_where_asked():

@@ -10,6 +10,9 @@ the first answer the round trip is that of the connection's handshake. One that 
 was: else one with repairs of lost packets would be believed for ever, as nothing would be sent again. An answer that an outage held
 up raises the mean of the last round trips for many requests to come; `window` takes the least of the last ones instead, as BBR does
 (Cardwell et al., "BBR: Congestion-Based Congestion Control", ACM Queue 14(5), 2016): what is beyond it is no part of the way.
+
+A report of the modem is old when an outage begins. With `progress`, a request that finds earlier bytes still on the link takes what
+has left of them since the last request as the rate, where that is lower.
 """
 
 import math
@@ -33,6 +36,8 @@ class Dynamic(SplitPolicy):
     """whether only natural bottlenecks are cuts, besides both ends; else every cut is"""
     window: Annotated[int, Field(ge=1, le=1000)] | None = None
     """how many of the last answers have the least round trip that is believed; left open: a mean that weighs the last one half"""
+    progress: bool = False
+    """whether bytes that are still on the link, and how many have left it since the last request, bound the rate that is believed"""
 
     def begin(self, known: Known) -> np.ndarray:
         ends = (known.arms["cut"] == 0) | (known.arms["codec"] < 0)
@@ -40,13 +45,18 @@ class Dynamic(SplitPolicy):
         allowed = known.within(self.lost) & (ends | natural | (not self.bottlenecks))
         last_trips = np.full(self.window or 0, math.inf)
         return np.concatenate([
-            allowed.astype(float), [0.0, math.inf, math.inf, 0.0], last_trips
+            allowed.astype(float), [0.0, math.inf, math.inf, 0.0, math.inf, 0.0], last_trips
         ])  # fmt: skip
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
         last = len(arms) - 1
         rate = seen.rate if math.isnan(seen.link) else seen.link
+        # Of the last request: the moment at which its payload was handed over, and the bytes then unsent.
+        since, before = last + 5, last + 6
+        if own.progress > 0 and seen.unsent > 0 and seen.time > memory[since]:
+            gone = max(memory[before] - seen.unsent, 0.0) / (seen.time - memory[since])
+            rate = gone if math.isnan(rate) else min(rate, gone)
         memory[last + 3] = min(memory[last + 3], seen.trip)
         trip = memory[last + 2] if memory[last + 2] < math.inf else seen.trip
         best, least = last, arms[last].device
@@ -62,6 +72,8 @@ class Dynamic(SplitPolicy):
                     best = number
             elif seconds + (seen.unsent + arm.bytes) / rate < least:
                 best, least = number, seconds + (seen.unsent + arm.bytes) / rate
+        memory[since] = seen.time if seen.unsent > 0 else seen.time + arms[best].device
+        memory[before] = seen.unsent + arms[best].bytes
         return best
 
     @staticmethod
@@ -71,7 +83,7 @@ class Dynamic(SplitPolicy):
             memory[len(arms)] = max(feedback.server - arms[int(feedback.arm)].server, 0.0)
             last = feedback.away - feedback.server
             if own.window > 0:
-                ring, size = trip + 3, int(own.window)
+                ring, size = trip + 5, int(own.window)
                 memory[ring + int(memory[trip + 2]) % size] = last
                 memory[trip + 2] += 1
                 memory[trip] = memory[ring]

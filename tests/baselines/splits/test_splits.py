@@ -114,6 +114,18 @@ def test_an_outage_that_held_an_answer_up_is_forgotten_at_once_where_the_least_o
     assert least_of_trips.seconds[after].mean() < 0.8 * mean_of_trips.seconds[after].mean()
 
 
+def test_bytes_that_do_not_leave_tell_of_an_outage_before_the_modem_does():
+    start = np.array([0.0, 45.0, 55.0])
+    of = game(Conditions.of(start, np.array([1e6, 0.0, 1e6]), delay=0.01), scale=5.0, report=20.0)
+    come = requests(of, rate=2, seconds=60)
+    stale, watching = (played(spec, of, come) for spec in ("dynamic", "dynamic[progress=true]"))
+    outage = (come.arrivals > 45) & (come.arrivals < 55)
+    assert (stale.exits[outage] < 0).sum() > 5
+    assert (watching.exits[outage] < 0).sum() <= 2
+    assert (watching.arms[come.arrivals < 45] == stale.arms[come.arrivals < 45]).all()
+    assert watching.seconds.mean() < 0.5 * stale.seconds.mean()
+
+
 def test_a_way_that_becomes_longer_for_good_is_learnt_once_the_short_trips_are_out_of_the_window():
     start = np.array([0.0, 100.0])
     of = game(Conditions.of(start, np.full(2, 1e6), delay=np.array([0.01, 0.3])), scale=5.0)

@@ -20,7 +20,7 @@ from bench.shipping.c.emulate import OPTIMISED, Emulated, emulate, version
 
 BACKBONES = ("mlp", "lenet")
 DENSITY = "density=0.125,nearest=true"
-METHODS = ("dense", f"shared[{DENSITY}]", f"sparse[{DENSITY}]")
+METHODS = ("dense", *(f"{name}[{DENSITY}]" for name in ("shared", "diagonal", "clash-free", "sparse")))
 SHAPE, CLASSES = (1, 28, 28), 10
 FLASH, INSTRUCTIONS = 1 / 4, 1 / 3
 ROOM, RAM = 64 * 1024, 16 * 1024

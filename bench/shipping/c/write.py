@@ -141,7 +141,7 @@ def _compared(part: Part, code: Code, x: torch.Tensor, codec: Codec | None) -> C
     pairs = [(np.stack([one.logits[n] for one in ran]), exit_.numpy()) for n, exit_ in enumerate(logits)]
     if code.frame:
         shape = tuple(out.shape[1:])
-        payloads = [read_frames(one.frame)[0].payload for one in ran]
+        payloads = [bytes(read_frames(one.frame)[0].payload) for one in ran]
         features = [_decoded(codec, one, shape) for one in payloads]
         pairs.append((np.stack(features), crossed(codec, out).flatten(1).numpy()))
     is_exact = True

@@ -6,6 +6,7 @@ They take a part as ONNX, with the shape of the batch that they will run, and mu
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
 import warnings
@@ -25,6 +26,10 @@ from bench.network.net import Part
 
 ENGINES = "SEESAW_ENGINES"
 """The variable of the environment that leaves them out when it is 0."""
+
+
+STDOUT = 1
+"""The number of the standard output, as C has it."""
 
 
 class Differs(Exception):
@@ -59,13 +64,18 @@ class _EvenPools(TorchFunctionMode):
 
 @contextmanager
 def _unprinted() -> Iterator[None]:
-    """The exporter prints the whole graph where it fails, whatever it is asked: meanwhile it has nothing to print by."""
-    own = torch._C._jit_onnx_log
-    torch._C._jit_onnx_log = lambda *_: None
+    """The exporter prints the whole graph where it fails, from C++ and whatever it is asked: meanwhile that goes nowhere."""
+    flush = ctypes.CDLL(None).fflush
+    flush(None)
+    own, nowhere = os.dup(STDOUT), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STDOUT)
     try:
         yield
     finally:
-        torch._C._jit_onnx_log = own
+        flush(None)
+        os.dup2(own, STDOUT)
+        os.close(own)
+        os.close(nowhere)
 
 
 def means(numbers: int, bins: int) -> Tensor:

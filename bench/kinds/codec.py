@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -21,6 +21,13 @@ class Codec(Plugin):
 
     kind: ClassVar[str] = "codec"
     content: ClassVar[Content] = "feature"
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **settings: Any) -> None:
+        """A class that decodes in its own way decodes several so too, whatever the class above it does with them."""
+        super().__pydantic_init_subclass__(**settings)
+        if "decode" in vars(cls) and "decode_all" not in vars(cls):
+            cls.decode_all = Codec.decode_all
 
     @property
     def is_lossless(self) -> bool:

@@ -29,11 +29,8 @@ PACKAGES = (
 
 KEPT = 256 << 20
 """Bytes that `keep_memory` keeps, at most."""
-_TRIM, _MAP, _MOST_MAPPED = (
-    -1,
-    -3,
-    32 << 20,
-)  # of malloc.h: M_TRIM_THRESHOLD, M_MMAP_THRESHOLD and the most that the latter takes
+_TRIM, _MAP, _MOST_MAPPED = -1, -3, 32 << 20
+"""Of malloc.h: M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, and the most bytes that the latter takes."""
 
 
 class Clock:

@@ -77,9 +77,8 @@ def begin_at(
     latent = _latents(arrives(encoder(feature)))[:, :count]
     middle = latent.mean(0)
     spread = latent - middle
-    back = (spread.T @ (rows - rows.mean(0))) / spread.square().sum(0).clamp(min=1e-12)[
-        :, None
-    ]  # (count, width)
+    power = spread.square().sum(0).clamp(min=1e-12)
+    back = spread.T @ (rows - rows.mean(0)) / power[:, None]  # (count, width)
     for sign, units in ((1.0, slice(0, count)), (-1.0, slice(count, 2 * count))):
         first.weight[units] = 0
         _centre(first)[units, :count] = sign * torch.eye(count, device=middle.device)

@@ -25,6 +25,7 @@ ORDER = (
     "zero",
     "each",
     "layer",
+    "ring",
     "int_zero",
     "int_each",
     "int_layer",
@@ -176,8 +177,12 @@ class Room:
 
 def _room(program: PartProgram, steps: Steps) -> Room:
     if not isinstance(steps, IntSteps):
-        sizes = [f"#define MODEL_NUMBERS {program.size}"]
-        return Room(sizes, "  float numbers[MODEL_NUMBERS];\n", 4 * program.size + 8)
+        lengths = {"NUMBERS": program.size} | ({"SCRATCH": steps.scratch} if steps.scratch else {})
+        return Room(
+            [f"#define MODEL_{name} {length}" for name, length in lengths.items()],
+            "".join(f"  float {name.lower()}[MODEL_{name}];\n" for name in lengths),
+            4 * sum(lengths.values()) + 8,
+        )
     sizes = {
         "SUMS": max(steps.sums, 1),
         "SCRATCH": _multiple(steps.scratch, 2),

@@ -13,9 +13,19 @@ from bench.execution.int8.quantise import IntAffine, IntEach, IntStep
 from bench.execution.program.program import Affine, Each, ProgramStep, Zero
 from bench.execution.row_groups import Group
 from bench.shipping.c.halves import Halves, halves_of
-from bench.shipping.c.rings import Ring, ring_of
+from bench.shipping.c.rings import ring_of
 from bench.shipping.c.sheets import Sheet, sheets_of
-from bench.shipping.c.steps import NONE, Fields, Steps, gaps_of, once, ordered, shape_of, values_of
+from bench.shipping.c.steps import (
+    NONE,
+    Fields,
+    Steps,
+    index_bytes,
+    is_single,
+    once,
+    ordered,
+    shape_of,
+    values_of,
+)
 from bench.shipping.c.tables import BYTE, FLOAT, LEVEL, PLACE, WHOLE, WORD
 
 WAITING = 32
@@ -36,13 +46,12 @@ class IntSteps(Steps):
 
     Attributes:
         classes: how many logits an exit has.
-        scratch: numbers of 16 bits that a layer lays out beside the arena's levels, at most.
+        scratch: as in `Steps`, here numbers of 16 bits beside the arena's levels.
         sums: sums that wait for their levels, at most.
         forms: numbers of blocks and of their columns for which rows have a function of their own.
     """
 
     classes: int = 0
-    scratch: int = 0
     sums: int = 0
     forms: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: {"TOPS": [], "QUADS": []})
 
@@ -61,7 +70,7 @@ class IntSteps(Steps):
         step = layer.step
         places = Affine(layer.groups, step.columns, step.bias)
         layers = filled([ordered(places, group) for group in layer.groups])
-        single = step.outer * step.inner * step.length == 1 and step.window is None
+        single = is_single(step)
         sheets = None
         if not single:
             sheets = sheets_of([columns for _, columns in layers], [len(group.rows) for group, _ in layers])
@@ -74,8 +83,9 @@ class IntSteps(Steps):
             verb, fields = "means", self._means(layers, period)
             turns = self._turns(layer, stop=period)
             self.used.add("int_means")
-        elif single and (ring := ring_of(layers, step.columns, index_bytes(layers))) is not None:
-            verb, fields = "rings", self._ring(ring)
+        elif single and (ring := ring_of(layers, step.columns, shortest(layers))) is not None:
+            verb, fields = "rings", self._ring(ring, LEVEL)
+            self.scratch = max(self.scratch, ring.length)
             turns = self._turns(layer)
             self.used |= {"int_give", "int_rings"}
         elif (
@@ -111,23 +121,6 @@ class IntSteps(Steps):
             "values": values,
             "repeats": len(layers) // period,
             "apart": apart,
-        }
-
-    def _ring(self, ring: Ring) -> Fields:
-        """Rows that read the same columns but for a turn around the inputs, which lie twice in the scratch."""
-        self.scratch = max(self.scratch, ring.length)
-        ends = np.flatnonzero(ring.gaps == 0)
-        return {
-            "groups": len(ring.rows),
-            "apart": ring.first,
-            "held": ring.held,
-            "ring": ring.length,
-            "order": self.tables.add(ring.order),
-            "starts": self.tables.add(ring.begins),
-            "bytes": self.tables.add(ring.gaps, BYTE),
-            "values": self.tables.add(ring.values, LEVEL),
-            **self._rows("rows", ring.rows, PLACE),
-            **self._rows("columns", np.diff(ends, prepend=-1), PLACE),
         }
 
     def _halves(self, halves: Halves) -> Fields:
@@ -227,11 +220,6 @@ class IntSteps(Steps):
             for verb, forms in self.forms.items()
         )
 
-    def _rows(self, key: str, numbers: np.ndarray, kind: str) -> Fields:
-        """A number for every row, or one for all."""
-        same = bool((numbers == numbers[0]).all())
-        return {key: self.tables.add(numbers[:1] if same else numbers, kind), f"{key}_step": 0 if same else 1}
-
     def _int_each(self, each: IntEach) -> Fields:
         step: Each = each.step
         if each.scaling is None:
@@ -278,15 +266,9 @@ def filled(layers: list[tuple[Group, np.ndarray]]) -> list[tuple[Group, np.ndarr
     return [(Group(np.arange(rows), np.arange(len(union)), values), union)]
 
 
-def index_bytes(layers: Sequence[tuple[Group, np.ndarray]]) -> int:
-    """Bytes that an index of gaps takes, of a byte each, equal rows of them once, or of half a byte.
-
-    Args:
-        layers: groups, and the places of their columns, rising.
-    """
-    gaps, offsets = gaps_of([places for _, places in layers])
-    whole = len(gaps) + 2 * (len(layers) + (0 if offsets is None else len(offsets)))
-    return min(whole, sum(1 + -(-len(places) // 2) for _, places in layers))
+def shortest(layers: Sequence[tuple[Group, np.ndarray]]) -> int:
+    """Bytes of the shorter index: of gaps of a byte each, or of half a byte."""
+    return min(index_bytes(layers), sum(1 + -(-len(places) // 2) for _, places in layers))
 
 
 def bridged(group: Group, places: np.ndarray, run: int) -> tuple[Group, np.ndarray]:

@@ -32,7 +32,7 @@ class Ring:
         order: numbers of the rows, list by list.
         begins: of these rows in turn, the input from which the gaps lead on.
         gaps: of every list, from one column to the next, and a 0 behind the last, uint8.
-        values: levels, list by list: of four rows column by column, then of each row that is left, int8.
+        values: weights, list by list: of four rows column by column, then of each row that is left; int8 levels, or float32.
     """
 
     first: int
@@ -51,7 +51,7 @@ class _List:
 
     columns: np.ndarray
     rows: list[tuple[int, int, np.ndarray]] = field(default_factory=list)
-    """of each its number, the turn, and its levels"""
+    """of each its number, the turn, and its weights"""
 
 
 def ring_of(layers: Sequence[tuple[Group, np.ndarray]], inputs: np.ndarray, least: int) -> Ring | None:
@@ -84,20 +84,20 @@ def ring_of(layers: Sequence[tuple[Group, np.ndarray]], inputs: np.ndarray, leas
         np.array([number for number, _, _ in rows]),
         np.array([turn for _, turn, _ in rows]),
         np.concatenate([np.append(one, 0) for one in steps]).astype(np.uint8),
-        np.concatenate([_laid_out([levels for _, _, levels in one.rows]) for one in lists]).astype(np.int8),
+        np.concatenate([_laid_out([values for _, _, values in one.rows]) for one in lists]),
     )
 
 
 def _lists_of(
     rows: Sequence[tuple[int, np.ndarray, np.ndarray]], length: int, held: int, least: int
 ) -> list[_List] | None:
-    """The lists of columns of rows (number, columns, levels); None as soon as they are no shorter than another index.
+    """The lists of columns of rows (number, columns, weights); None as soon as they are no shorter than another index.
 
     Of the rows that read some columns those come first that read most: none of theirs may lie among the zeros.
     """
     known: dict[bytes, tuple[_List, int]] = {}
     lists, size = list[_List](), SAVED + 4 * len(rows)
-    for done, (number, columns, levels) in enumerate(sorted(rows, key=lambda row: -len(row[1]))):
+    for done, (number, columns, values) in enumerate(sorted(rows, key=lambda row: -len(row[1]))):
         there = np.zeros(held, bool)
         there[columns] = True
         key = np.packbits(there).tobytes()
@@ -110,8 +110,8 @@ def _lists_of(
             turns = _turns(one.columns, length, held)
             known = {turned: (one, turn) for turn, turned in enumerate(turns)} | known
         one, turn = known[key]
-        whole = np.zeros(length, levels.dtype)
-        whole[columns] = levels
+        whole = np.zeros(length, values.dtype)
+        whole[columns] = values
         one.rows.append((number, turn, whole[(one.columns + turn) % length]))
     return lists
 
@@ -124,8 +124,8 @@ def _turns(columns: np.ndarray, length: int, held: int) -> list[bytes]:
     return [row.tobytes() for row in np.packbits(turned, axis=1)]
 
 
-def _laid_out(levels: Sequence[np.ndarray]) -> np.ndarray:
-    """The levels of rows of one list, in the order in which they are read."""
-    whole = len(levels) // TOGETHER * TOGETHER
-    fours = [np.stack(levels[n : n + TOGETHER], 1).reshape(-1) for n in range(0, whole, TOGETHER)]
-    return np.concatenate([*fours, *levels[whole:]])
+def _laid_out(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """The weights of rows of one list, in the order in which they are read."""
+    whole = len(rows) // TOGETHER * TOGETHER
+    fours = [np.stack(rows[n : n + TOGETHER], 1).reshape(-1) for n in range(0, whole, TOGETHER)]
+    return np.concatenate([*fours, *rows[whole:]])

@@ -12,6 +12,7 @@ from bench.execution.program.layout import ABSENT
 from bench.execution.program.program import Affine, Each, ProgramStep, Zero
 from bench.execution.row_groups import Group
 from bench.shipping.c.loops import columns, loops_of
+from bench.shipping.c.rings import Ring, ring_of
 from bench.shipping.c.tables import BYTE, FLOAT, PLACE, Tables, number
 
 NONE = "0"
@@ -28,17 +29,19 @@ class Steps:
         constants: in C, one a step.
         used: names of the functions' files.
         gaps: types of the tables of gaps.
+        scratch: numbers that a layer lays out beside those of the arena, at most.
     """
 
     tables: Tables = field(default_factory=Tables)
     constants: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
     gaps: set[str] = field(default_factory=set)
+    scratch: int = 0
 
     def call(self, step: ProgramStep | IntStep) -> str:
         """The statement in C that carries out a step, whose constants are added."""
         if isinstance(step, Affine):
-            return self._constant("layer", "affine", self._layer(step))
+            return self._affine(step)
         if isinstance(step, Each):
             return self._constant("each", "elements", self._each(step))
         assert isinstance(step, Zero)
@@ -66,17 +69,49 @@ class Steps:
         self.used.add(kind)
         return name
 
-    def _layer(self, step: Affine) -> Fields:
+    def _affine(self, step: Affine) -> str:
         layers = [ordered(step, group) for group in step.groups]
-        values = values_of(layers)
-        uniform = bool((values == values[0]).all())
-        return self._index(layers) | self._window(step) | shape_of(step) | {
-            "values": self.tables.add(values[:1] if uniform else values, FLOAT),
+        ends: Fields = {
             "bias": self.tables.add(step.bias, FLOAT),
-            "values_step": 0 if uniform else 1,
             "low": number(step.low),
             "high": number(step.high),
-        }  # fmt: skip
+        }
+        values = values_of(layers)
+        uniform = bool((values == values[0]).all())
+        ring = ring_of(layers, step.columns, index_bytes(layers)) if is_single(step) and not uniform else None
+        if ring is not None:
+            sizes = shape_of(step)
+            given = {key: sizes[key] for key in ("out", "out_row", "adds", "more", "more_row")}
+            self.scratch = max(self.scratch, 2 * ring.length)
+            name = self._named("ring", self._ring(ring, FLOAT) | given | ends)
+            return f"model_rings(numbers, arena->scratch, &{name});"
+        weights: Fields = {
+            "values": self.tables.add(values[:1] if uniform else values, FLOAT),
+            "values_step": 0 if uniform else 1,
+        }
+        fields = self._index(layers) | self._window(step) | shape_of(step) | weights | ends
+        return self._constant("layer", "affine", fields)
+
+    def _ring(self, ring: Ring, kind: str) -> Fields:
+        """Rows that read the same columns but for a turn around the inputs, which lie twice in the scratch."""
+        ends = np.flatnonzero(ring.gaps == 0)
+        return {
+            "groups": len(ring.rows),
+            "apart": ring.first,
+            "held": ring.held,
+            "ring": ring.length,
+            "order": self.tables.add(ring.order),
+            "starts": self.tables.add(ring.begins),
+            "bytes": self.tables.add(ring.gaps, BYTE),
+            "values": self.tables.add(ring.values, kind),
+            **self._rows("rows", ring.rows, PLACE),
+            **self._rows("columns", np.diff(ends, prepend=-1), PLACE),
+        }
+
+    def _rows(self, key: str, numbers: np.ndarray, kind: str) -> Fields:
+        """A number for every row, or one for all."""
+        same = bool((numbers == numbers[0]).all())
+        return {key: self.tables.add(numbers[:1] if same else numbers, kind), f"{key}_step": 0 if same else 1}
 
     def _index(self, layers: Sequence[tuple[Group, np.ndarray]], run: int = 1) -> Fields:
         """Which places each group's rows read, always so many in a run, and where these rows are."""
@@ -98,8 +133,7 @@ class Steps:
             "wide": NONE if narrow or straight else self.tables.add(gaps),
         }
         for key, one in counts.items():
-            same = bool((one == one[0]).all())
-            fields |= {key: self.tables.add(one[:1] if same else one), f"{key}_step": 0 if same else 1}
+            fields |= self._rows(key, one, PLACE)
         return fields
 
     def _window(self, step: Affine) -> Fields:
@@ -145,6 +179,21 @@ def shape_of(step: Affine) -> Fields:
         "out_outer": step.out_outer, "out_inner": step.out_inner, "adds": int(step.more is not None),
         "more": more, "more_row": more_row, "more_outer": more_outer, "more_inner": more_inner,
     }  # fmt: skip
+
+
+def is_single(step: Affine) -> bool:
+    """Whether a layer has one position, and gives its sums themselves."""
+    return step.outer * step.inner * step.length == 1 and step.window is None
+
+
+def index_bytes(layers: Sequence[tuple[Group, np.ndarray]]) -> int:
+    """Bytes that an index of gaps takes, of a byte each, equal rows of them once.
+
+    Args:
+        layers: groups, and the places of their columns, rising.
+    """
+    gaps, offsets = gaps_of([places for _, places in layers])
+    return len(gaps) + 2 * (len(layers) + (0 if offsets is None else len(offsets)))
 
 
 def values_of(layers: Sequence[tuple[Group, np.ndarray]]) -> np.ndarray:

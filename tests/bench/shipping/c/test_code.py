@@ -42,6 +42,7 @@ NETWORKS = [
     ("vgg[depth=11,width=0.125]", (3, 32, 32), "sparse[nearest=true]"),
     ("mobilenet[width=0.25]", (3, 16, 16), "dense"),
     ("mlp[widths=32:32]", (1, 8, 8), "block[size=4,nearest=true]"),
+    ("mlp[widths=64:64]", (1, 16, 16), "clash-free[nearest=true]"),
     ("lenet", (1, 12, 12), "random[density=0.2]"),
 ]
 

@@ -10,6 +10,7 @@ from bench import Net, Sample, hide
 from bench.execution.program.layout import ABSENT
 from bench.execution.row_groups import groups_of
 from bench.shipping.c.code import code_of
+from bench.shipping.c.host import compiled
 from bench.shipping.c.rings import ring_of
 from tests.bench.shipping.c.test_halves import hold_to_python
 
@@ -129,3 +130,25 @@ def test_the_answers_are_those_of_python_under_sanitizers():
     code = code_of(net.whole(), "", {}, torch.randn(16, 1, 1, 301))
     assert "model_rings(arena" in code.source
     hold_to_python(code, x)
+
+
+@pytest.mark.usefixtures("c_compiler")
+@pytest.mark.parametrize("rows", [70, 12, 21])
+def test_the_answers_of_float32_are_those_of_the_network_under_sanitizers(rows):
+    torch.manual_seed(0)
+    net, x = sliding(rows=rows), torch.randn(6, 1, 1, 301)
+    code = code_of(net.whole(), "", {})
+    assert "model_rings(numbers" in code.source
+    flags = ("-O1", "-Wshadow", "-fsanitize=undefined", "-fno-sanitize-recover=all")
+    with compiled(code, 3, flags) as host:
+        ours = np.stack([host.run(one.numpy()).logits[0] for one in x])
+    np.testing.assert_allclose(ours, net(x)[0].detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_float32_by_turns_takes_fewer_constants_and_the_inputs_twice_of_the_arena():
+    net = sliding()
+    turned = code_of(net.whole(), "", {})
+    weights = int((net.stages[0][1].weight != 0).sum())
+    assert turned.tables < 4 * weights + 3 * 40 + 4 * 2 * 70 + 4 * (70 + 3 * 71 + 3)
+    assert "#define MODEL_SCRATCH 640" in turned.header
+    assert turned.arena > 4 * 640

@@ -86,7 +86,7 @@ def test_a_processor_runs_the_code_of_every_kind_whose_features_it_has():
 )
 def test_memory_that_is_kept_is_not_fetched_anew():
     code = (
-        "import resource; from bench.machine import keep_memory; keep_memory(); pages = lambda: resource.getrusage(0).ru_minflt\n"
+        "import resource; from bench.machine import settle; settle(None); pages = lambda: resource.getrusage(0).ru_minflt\n"
         "for turn in range(21):\n"
         "    before = pages() if turn == 1 else before if turn else 0\n"
         "    block = bytearray(b'x') * (4 << 20); del block\n"

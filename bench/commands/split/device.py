@@ -112,10 +112,9 @@ def device(
     if out_ is not None:
         writable(out_.parent, "Answers", "--out")
     with out.status("Loading PyTorch ...") as status:
-        from bench.machine import keep_memory, settle
+        from bench.machine import settle
         from bench.shipping.serving.device import Device
 
-        keep_memory()
         settle(threads, deterministic=False)
         with places.shipped(folders, asked, status.update) as there:
             own = Device(

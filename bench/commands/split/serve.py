@@ -101,12 +101,11 @@ def serve(
     asked = places.Packing(cut or [], codec or [], into, data, runs)
     asked.hold(folders)
     with out.status("Loading PyTorch ...") as status:
-        from bench.machine import keep_memory, settle
+        from bench.machine import settle
         from bench.shipping.serving.batches import Limits
         from bench.shipping.serving.security import Access, credentials_of_server
         from bench.shipping.serving.server import Server
 
-        keep_memory()
         settle(threads, deterministic=False)
         own = None if tls is None else credentials_of_server(tls, token_only=token_only)
         way = Access(own, word, clear_text=clear_text, token_only=token_only)

@@ -19,7 +19,7 @@ import baselines.channels
 from bench import Channel, Profile, SplitPolicy, choose
 from bench.boards.units import seconds as in_seconds
 from bench.machine import processor
-from bench.records.deployment import Circumstances
+from bench.records.circumstances import Circumstances
 from bench.records.run_files import RunFiles
 from bench.records.store import Store
 from bench.replay.deploy.deployment import Deployment, Network, network_of, side_of

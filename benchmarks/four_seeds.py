@@ -17,7 +17,8 @@ from bench import Channel, Profile, Record, SplitPolicy, choose
 from bench.boards.deployments.read import sections
 from bench.boards.deployments.section import Section
 from bench.boards.units import joules, seconds
-from bench.records.deployment import Circumstances, DeploymentRecord
+from bench.records.circumstances import Circumstances
+from bench.records.deployment import DeploymentRecord
 from bench.records.store import Store
 from bench.replay.deploy.deployment import REFERENCES, Deployment, network_of, side_of
 

@@ -20,7 +20,7 @@ import numpy as np
 from bench import Channel, Profile, choose
 from bench.boards.units import seconds
 from bench.machine import processor, settle
-from bench.records.deployment import Circumstances
+from bench.records.circumstances import Circumstances
 from bench.records.store import Store
 from bench.replay.deploy.deployment import Deployment, network_of, side_of
 from bench.runs.real import Real, really

@@ -12,13 +12,19 @@ import torch
 from bench import why_no_kernels
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.stem not in ("jobs", "peers", "shares"))
+SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if "__main__" in path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_a_benchmark_starts_and_says_how_it_is_run(script):
     done = subprocess.run([sys.executable, script, "--help"], check=True, capture_output=True, text=True)
     assert "--help" in done.stdout
+
+
+def test_scripts_are_known_by_their_last_lines():
+    names = {path.stem for path in SCRIPTS}
+    assert {"serving", "strangers", "execution"} <= names
+    assert names.isdisjoint({"jobs", "peers", "shares", "servers"})
 
 
 def test_a_benchmark_of_one_round_has_that_round_for_its_quartiles(monkeypatch):

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bench.plugins.plugin import Whole
-from bench.records.deployment import QUANTILES, Amount
+from bench.records.circumstances import Amount
+from bench.records.deployment import QUANTILES
 from bench.records.sealed import Block
 
 EXIT, SERVER, FALLBACK, NEVER = "esf-"

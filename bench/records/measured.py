@@ -12,17 +12,9 @@ from pydantic import Field
 from bench.plugins.plugin import Count, Whole
 from bench.records.answers import HALVES, WORDS, Answers, Totals
 from bench.records.checks.measured import contradictions, disputes
+from bench.records.circumstances import Amount, Circumstances, Side, Way, asked_values, identity
 from bench.records.compare import EXACT, SAME, Compared, Rule
-from bench.records.deployment import (
-    Amount,
-    Circumstances,
-    DeployedArm,
-    Side,
-    Way,
-    asked_values,
-    identity,
-    place_of,
-)
+from bench.records.deployment import DeployedArm, place_of
 from bench.records.sealed import Digest, Values, digest
 from bench.records.setup import Named
 from bench.records.stream import OfRun, StreamPart

@@ -7,7 +7,7 @@ import numpy as np
 from bench import Channel, Profile, SplitPolicy, choose
 from bench.kinds.channel import Conditions
 from bench.kinds.split import ARM, Known
-from bench.records.deployment import Circumstances
+from bench.records.circumstances import Circumstances
 from bench.records.run_files import RunFiles
 from bench.replay.deploy.batches import ALONE, batching_of
 from bench.replay.deploy.deployment import Deployment, network_of, side_of

@@ -6,7 +6,7 @@ from torch import zeros
 from bench import Channel, Profile, SplitPolicy, choose
 from bench.measuring.real import Asked
 from bench.records.answers import WORDS
-from bench.records.deployment import Circumstances
+from bench.records.circumstances import Circumstances
 from bench.records.run_files import RunFiles
 from bench.replay.deploy.deployment import Deployment, network_of, side_of
 from bench.replay.deploy.predict import ADDED, answers_of, due_of, predicted, samples_of

@@ -12,7 +12,8 @@ from bench.boards.rows import RANKED_FROM, shared
 from bench.boards.units import big, in_bytes, seconds
 from bench.errors import counted
 from bench.records.checks.deployment import ALWAYS_DEVICE
-from bench.records.deployment import STEPS, DeploymentRecord, Outcome, Side
+from bench.records.circumstances import Side
+from bench.records.deployment import STEPS, DeploymentRecord, Outcome
 from bench.records.mean import Mean
 from bench.records.setup import plan_of
 

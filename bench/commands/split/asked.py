@@ -16,7 +16,7 @@ from bench.plugins.names import check_names
 if TYPE_CHECKING:
     from bench.kinds.device import Profile
     from bench.plugins.plugin import Choice
-    from bench.records.deployment import Circumstances
+    from bench.records.circumstances import Circumstances
     from bench.records.run_files import RunFiles
     from bench.records.store import Store
     from bench.replay.deploy.deployment import Network
@@ -191,7 +191,7 @@ class RequestOptions:
         Raises:
             SeesawError: a file of moments is none.
         """
-        from bench.records.deployment import Circumstances, ServerBatches
+        from bench.records.circumstances import Circumstances, ServerBatches
         from bench.replay.deploy.game import recorded
 
         moments = [] if self.are_drawn else recorded(Path(self.arrivals)).tolist()

@@ -18,7 +18,8 @@ from bench.records.checks.parts import (
 from bench.records.compare import SAME
 
 if TYPE_CHECKING:
-    from bench.records.deployment import Circumstances, DeployedArm, DeploymentRecord, Outcome, Side
+    from bench.records.circumstances import Circumstances, Side
+    from bench.records.deployment import DeployedArm, DeploymentRecord, Outcome
     from bench.records.measured import MeasuredDeployment
     from bench.records.reading import Reading
     from bench.records.record import Record

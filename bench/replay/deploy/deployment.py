@@ -16,7 +16,8 @@ from bench.kinds.channel import Channel
 from bench.kinds.device import Profile
 from bench.kinds.split import SplitPolicy
 from bench.plugins.plugin import Choice
-from bench.records.deployment import Circumstances, DeploymentRecord, Side, Way
+from bench.records.circumstances import Circumstances, Side, Way
+from bench.records.deployment import DeploymentRecord
 from bench.records.record import Record
 from bench.records.run_files import RunFiles
 from bench.records.store import Store

@@ -12,7 +12,7 @@ from bench.errors import SeesawError
 from bench.files import read_plain
 from bench.kinds.channel import Conditions
 from bench.kinds.split import ARM, Known
-from bench.records.deployment import MOST_MOMENTS
+from bench.records.circumstances import MOST_MOMENTS
 from bench.records.profile import PartTimes
 from bench.records.record import Record
 from bench.replay.deploy.batches import ALONE, Batching, batching_of

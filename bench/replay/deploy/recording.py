@@ -14,17 +14,8 @@ from bench.kinds.split import SplitBound, SplitPolicy
 from bench.machine import commit, versions
 from bench.plugins.plugin import Choice
 from bench.plugins.spec import value_without_folders
-from bench.records.deployment import (
-    BINS,
-    QUANTILES,
-    Circumstances,
-    DeployedArm,
-    DeploymentRecord,
-    Outcome,
-    Side,
-    SplitPlayer,
-    Way,
-)
+from bench.records.circumstances import Circumstances, Side, Way
+from bench.records.deployment import BINS, QUANTILES, DeployedArm, DeploymentRecord, Outcome, SplitPlayer
 from bench.records.setup import Named
 from bench.records.stream import StreamPart
 from bench.replay.deploy.game import Game

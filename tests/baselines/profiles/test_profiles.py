@@ -7,7 +7,7 @@ Covers: baselines/profiles/believed.py, baselines/profiles/profile.py, baselines
 import pytest
 
 from bench import Profile, SeesawError, choose
-from bench.records.deployment import Side
+from bench.records.circumstances import Side
 from bench.records.profile import ProfileFile, Timing
 from bench.records.reading import Reading
 from bench.replay.deploy.recording import named

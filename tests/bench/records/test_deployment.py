@@ -1,4 +1,7 @@
-"""Deployment records: their places, their files, and what in them was modelled."""
+"""Deployment records: their places, their files, and what in them was modelled.
+
+Covers: bench/records/circumstances.py
+"""
 
 import pytest
 

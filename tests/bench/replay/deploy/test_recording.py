@@ -16,7 +16,8 @@ from baselines.channels import recording
 from bench import Profile, SeesawError, SplitPolicy, choose
 from bench.boards.deployments.read import sections
 from bench.kinds.channel import Channel
-from bench.records.deployment import STEPS, ServerBatches
+from bench.records.circumstances import ServerBatches
+from bench.records.deployment import STEPS
 from bench.records.run_files import RunFiles
 from bench.records.store import Store
 from bench.replay.deploy.deployment import Deployment, network_of, side_of

@@ -128,8 +128,9 @@ void affine(const Step& step, const Layer& layer, const float* in, float* out, c
       }
     }
   };
-  if (step.form != kRuns || !step.places) return in_shares(layer.count, step.work, some);
-  in_shares(layer.count, step.work, [&](int64_t begin, int64_t end) {
+  int64_t work = step.work + layer.count * kBegun;
+  if (step.form != kRuns || !step.places) return in_shares(layer.count, work, some);
+  in_shares(layer.count, work, [&](int64_t begin, int64_t end) {
     strips(step, layer, in, out, more, mask, begin, end);
   });
 }
@@ -138,19 +139,29 @@ void affine(const Step& step, const Layer& layer, const float* in, float* out, c
 template <int OP>
 void each(const Step& step, const int32_t* index, float* room, float low, float high) {
   const int32_t* to = index + step.index;
-  const int32_t* from = to + step.count;
-  for (int64_t e = 0; e < step.count; ++e, from += step.places) {
-    float* y = room + to[e];
-    for (int64_t l = 0; l < step.length; ++l) {
-      float x = OP == kMax ? -INFINITY : 0.f;
-      for (int64_t k = 0; k < step.places; ++k)
-        if (from[k] >= 0) {
-          float v = room[from[k] + l];
-          x = OP == kMax ? (v > x || v != v ? v : x) : x + v;  // NaN wins, as in PyTorch
-        }
-      y[l] = std::min(std::max(x, low), high);
+  const int32_t* all = to + step.count;
+  in_shares(step.count, step.count * step.places * step.length * kGathered, [&](int64_t begin, int64_t end) {
+    const int32_t* from = all + begin * step.places;
+    if (step.places == 1 && step.length == 1) {
+      for (int64_t e = begin; e < end; ++e, ++from) {
+        float x = *from < 0 ? (OP == kMax ? -INFINITY : 0.f) : room[*from];
+        room[to[e]] = std::min(std::max(x, low), high);
+      }
+      return;
     }
-  }
+    for (int64_t e = begin; e < end; ++e, from += step.places) {
+      float* y = room + to[e];
+      for (int64_t l = 0; l < step.length; ++l) {
+        float x = OP == kMax ? -INFINITY : 0.f;
+        for (int64_t k = 0; k < step.places; ++k)
+          if (from[k] >= 0) {
+            float v = room[from[k] + l];
+            x = OP == kMax ? (v > x || v != v ? v : x) : x + v;  // NaN wins, as in PyTorch
+          }
+        y[l] = std::min(std::max(x, low), high);
+      }
+    }
+  });
 }
 
 // Moves segments, (to, from, floats) each; those from before the beginning are zeros.
@@ -175,13 +186,16 @@ void copy_even(const int32_t* list, int64_t count, float* room) {
       continue;
     }
     const float* from = room + list[1];
-    for (int64_t at = 0; at < list[2]; at += kWidth) {
-      Part some = __builtin_shuffle(load_part(from + 2 * at), load_part(from + 2 * at + kWidth), even);
-      if (list[2] - at >= kWidth)
-        store_part(to + at, some);
-      else
-        std::memcpy(to + at, &some, 4 * (list[2] - at));
-    }
+    int64_t floats = list[2];
+    in_shares((floats + kWidth - 1) / kWidth, floats * kMoved, [=](int64_t begin, int64_t end) {
+      for (int64_t at = begin * kWidth; at < std::min(end * kWidth, floats); at += kWidth) {
+        Part some = __builtin_shuffle(load_part(from + 2 * at), load_part(from + 2 * at + kWidth), even);
+        if (floats - at >= kWidth)
+          store_part(to + at, some);
+        else
+          std::memcpy(to + at, &some, 4 * (floats - at));
+      }
+    });
   }
 }
 

@@ -287,10 +287,12 @@ def test_rows_and_columns_may_be_empty():
         agree(chain, lambda x: [layer(x)], torch.randn(4, 10))
 
 
-def test_two_threads_give_the_same_numbers_as_one():
-    net = network("resnet18[width=0.25]", (3, 16, 16), "sparse[nearest=true]")
+@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize(("spec", "size"), [("resnet18[width=0.25]", 16), ("mobilenet", 32)])
+def test_two_threads_give_the_same_numbers_as_one(spec, size, samples):
+    net = network(spec, (3, size, size), "sparse[nearest=true]")
     chain = chain_of(net, net, net.sample.blank(), 1)
-    x = torch.randn(2, 3, 16, 16)
+    x = torch.randn(samples, 3, size, size)
     alone = chain(x)
     threads = torch.get_num_threads()
     torch.set_num_threads(2)

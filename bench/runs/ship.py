@@ -20,6 +20,7 @@ from bench.records.run_files import RunFiles
 from bench.records.setup import Preprocessing, plan_of
 from bench.replay.exits.shipped import shipped_by
 from bench.replay.exits.states import load_states
+from bench.runs.command import training_command
 from bench.runs.request import ResolvedRun
 from bench.runs.trained import network_of
 from bench.runs.training.codecs import fitted
@@ -75,7 +76,7 @@ def shipment_of(
         request = run.request
         raise SeesawError(
             f"There are no weights of {run.setup.model} on {run.task.spec}, seed {run.seed}, in {request.runs}. "
-            f"{_others(run)} it: seesaw run --task '{request.task}' --model '{request.model}' --seeds {run.seed}"
+            f"{_others(run)} it: {training_command(run)}"
         )
     data, sample = run.splits(), run.about.sample
     if cut == 0:

@@ -12,6 +12,7 @@ from bench.records.record import Record
 from bench.records.run_files import STATES, RunFiles
 from bench.records.store import Store
 from bench.replay.plan.search import Found
+from bench.runs.command import training_command
 from bench.runs.request import ResolvedRun, RunRequest
 from bench.runs.ship import shipment_of
 
@@ -59,12 +60,11 @@ def _with_weights(found: Found, store: Store) -> tuple[Record, RunFiles]:
         files = store.run_files(path)
         if files.weights.is_file():
             return record, files
-    setup, first = network.records[0].setup, store.run_files(network.paths[0])
+    first = store.run_files(network.paths[0])
+    run = ResolvedRun.of(RunRequest.of(network.records[0], records=store.records, runs=store.runs))
     raise SeesawError(
         f"The weights of {network.name} lie in no folder of runs here ({first.weights}): records hold numbers alone. Train it: "
-        f"seesaw run --task '{setup.task.spec}' --model '{setup.model}' --exits '{setup.exits.spec}' --seeds {network.seeds[0]} (with --epochs "
-        f"{setup.recipe.get('epochs')} and what else `seesaw show` says of its recipe), and "
-        "plan again with --records results/records, or name the folder that has them: --runs."
+        f"{training_command(run)}, and plan again with --records results/records, or name the folder that has them: --runs."
     )
 
 

@@ -114,7 +114,7 @@ def test_what_is_modelled_is_marked(seesaw, home):
         (("--prefer", "speed"), "Nothing is best in 'speed'"),
         (("--max-energy", "5mJ"), "the power of the device is unknown"),
         (("--task", "digit"), "did you mean 'digits'?"),
-        (("--ship", "there"), "records hold numbers alone. Train it: seesaw run --task 'digits'"),
+        (("--ship", "there"), "records hold numbers alone. Train it: seesaw run --task digits"),
         (("--ship", "there", "--min-accuracy", "1"), "Nothing is shipped, as nothing keeps to all limits."),
         (("--channel", "lto"), "did you mean 'lte'"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple, Self
@@ -16,8 +17,13 @@ LOSS = 0.005
 """Accuracy, as a share, that a policy's shipped point may lose to its best one on the calibration split."""
 
 
-class Point(Written):
+@dataclass(frozen=True)
+class Point:
     """One operating point of a policy on the test split."""
+
+    __pydantic_config__ = (
+        Written.model_config
+    )  # a record's are validated, and what is computed here is not: there are many
 
     thresholds: list[float | None]
     """of each exit, from the calibration split; null stands for never"""
@@ -89,10 +95,7 @@ class Curve(Written):
         calibration = self._rates(self.calibration) if self.calibration else [(None, None, None)] * len(test)
         thresholds = self.thresholds or [[]] * len(test)
         return [
-            Point.model_construct(  # of numbers that were validated, and there are many
-                thresholds=row, accuracy=accuracy, macs=macs, shares=shares,
-                calibration_accuracy=calibration_accuracy, calibration_macs=calibration_macs,
-            )
+            Point(row, accuracy, macs, shares, calibration_accuracy, calibration_macs)
             for row, (accuracy, macs, shares), (calibration_accuracy, calibration_macs, _) in zip(
                 thresholds, test, calibration, strict=True
             )

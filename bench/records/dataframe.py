@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -113,8 +114,9 @@ def _cuts(record: Record) -> Iterator[_Row]:
 def _points(record: Record) -> Iterator[_Row]:
     for curve in record.curves:
         for number, point in enumerate(curve.outcomes):
-            own = {"policy": curve.policy, "reference": curve.reference, "point": number}
-            yield own | point.model_dump(exclude={"thresholds"}), {}
+            own = {"policy": curve.policy, "reference": curve.reference, "point": number} | asdict(point)
+            del own["thresholds"]
+            yield own, {}
 
 
 def _walks(record: Record) -> Iterator[_Row]:

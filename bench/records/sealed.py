@@ -287,7 +287,8 @@ def digest(values: dict[str, Any]) -> str:
 
 
 def _sha256(values: Any) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), check_circular=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 _CONTAINERS = frozenset({dict, list})

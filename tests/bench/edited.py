@@ -1,6 +1,7 @@
 """Records whose content somebody changed, or that were written long ago."""
 
 import json
+from dataclasses import asdict
 
 from bench.records import form
 from bench.records.curve import Curve
@@ -72,7 +73,7 @@ def aged(*changes):
 
 
 def _of_points(curve):
-    points = [point.model_dump() for point in curve.outcomes]
+    points = [asdict(point) for point in curve.outcomes]
     return {"policy": curve.policy, "reference": curve.reference, "points": points}
 
 

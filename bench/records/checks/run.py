@@ -182,7 +182,8 @@ def _curve(record: Record, curve: Curve) -> Iterator[str]:
                 yield f"{name} says {point.macs:g} MACs, and its shares come to {cost:g}."
         if not whole(point.accuracy * samples):
             yield f"{name} has an accuracy, {point.accuracy!r}, that is no share of the samples."
-        yield from _alone(record, name, point.shares, point.accuracy, "top1")
+        if 1.0 in point.shares:
+            yield from _alone(record, name, point.shares, point.accuracy, "top1")
         least, most = able.bounds(point.shares)
         if not least - SAME <= point.accuracy <= most + SAME:
             yield f"{name} has an accuracy of {point.accuracy:g}, and its exits allow {least:g} to {most:g}."
@@ -197,17 +198,17 @@ def _calibration(record: Record, curve: Curve) -> Iterator[str]:
     if sizes and {sum(row) for row in counts.left} - sizes:
         yield f"The curve of {curve.policy} was calibrated with another number of samples than its exits."
     for number, (row, right) in enumerate(zip(counts.left, counts.right, strict=True)):
-        shares = [left / sum(row) for left in row]
-        name = f"Point {number} of {curve.policy} on the calibration split"
-        yield from _alone(record, name, shares, right / sum(row), "calibration.top1")
+        total = sum(row)
+        if total in row:
+            name = f"Point {number} of {curve.policy} on the calibration split"
+            yield from _alone(record, name, [left / total for left in row], right / total, "calibration.top1")
 
 
 def _alone(record: Record, name: str, shares: list[float], accuracy: float, reading: str) -> Iterator[str]:
     """Where all leave at one exit, a point is as accurate as that exit."""
-    if 1.0 in shares:
-        alone = value(record.exits[shares.index(1.0)].readings, reading)
-        if alone is not None and not math.isclose(accuracy, alone, abs_tol=SAME):
-            yield f"{name} lets all leave at one exit, and is not as accurate as that exit."
+    alone = value(record.exits[shares.index(1.0)].readings, reading)
+    if alone is not None and not math.isclose(accuracy, alone, abs_tol=SAME):
+        yield f"{name} lets all leave at one exit, and is not as accurate as that exit."
 
 
 class _Able(NamedTuple):

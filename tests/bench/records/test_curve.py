@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import pytest
 from pydantic import ValidationError
@@ -50,7 +51,7 @@ def test_points_of_older_records_are_as_they_are():
         calibration_accuracy=0.8,
         calibration_macs=25,
     )
-    values = json.loads(json.dumps({"policy": "old", "reference": False, "points": [point.model_dump()]}))
+    values = json.loads(json.dumps({"policy": "old", "reference": False, "points": [asdict(point)]}))
     assert Curve.model_validate(values).outcomes == [point]
 
 

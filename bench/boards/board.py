@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -198,10 +198,25 @@ def boards(entries: Iterable[Entry[Extract]], keeper: Keeper | None = None) -> d
     return {name: Board.of(name, own) for name, own in rows(entries, keeper).items()}
 
 
-def read_boards(store: Store) -> tuple[dict[str, Board], list[str]]:
-    """The boards of a store's records, by name, and a sentence for each file that is no record."""
-    entries, trouble = extracts(store)
-    return boards(entries, Keeper(store)), trouble
+def read_boards(
+    store: Store, prepare: Callable[[Board], None] | None = None
+) -> tuple[dict[str, Board], list[str]]:
+    """The boards of a store's records, by name, and a sentence for each file that is no record.
+
+    Args:
+        store: of the records.
+        prepare: computes what the rows of a board keep. It is called as soon as a task's records are read, while other
+            processes read those of further tasks; a record in another task's folder may still change some of these rows.
+    """
+    keeper = Keeper(store)
+
+    def prepare_task(entries: list[Entry[Extract]]) -> None:
+        for board in boards(entries, keeper).values():
+            if prepare is not None:
+                prepare(board)
+
+    entries, trouble = extracts(store, prepare_task if prepare is not None else None)
+    return boards(entries, keeper), trouble
 
 
 def keep(boards: Mapping[str, Board]) -> None:

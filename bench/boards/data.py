@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench.boards.axes import Axis, Value
 from bench.boards.board import Field, Line
 from bench.boards.cells import percent
 from bench.boards.curves import BUDGETS
@@ -21,15 +20,14 @@ from bench.boards.units import short
 from bench.records.mean import Mean
 
 
-def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
+def line_data(line: Line) -> dict[str, Any]:
     """One row as JSON values; what it lacks is left out.
 
     Every mean is `[mean, half-width of the 95% interval]`, and behind it the number of seeds where not all have it. Its group
     is not among them: it hangs on other rows.
     """
-    row, last = line.row, {key: _value(line, key, axis) for key, axis in axes.items()}
+    row, last, axes = line.row, line.last, line.axes
     setup, budget, seeds = row.setup, row.mean(times_trained), len(row.records)
-    single = [key for key, axis in axes.items() if not axis.whole]
     values = {
         "model": setup.model_at_density,
         "plan": row.plan,
@@ -51,8 +49,7 @@ def line_data(line: Line, axes: Mapping[str, Axis]) -> dict[str, Any]:
         "ratios": {key: short(value.ratio) for key, value in last.items() if value.ratio},
         "whole": _present({key: pair(last[key].mean, seeds) for key, axis in axes.items() if axis.whole}),
         "exits": [
-            _present({key: pair(_value(line, key, axes[key], number).mean, seeds) for key in single})
-            for number in range(len(line.exits))
+            _present({key: pair(value.mean, seeds) for key, value in values.items()}) for values in line.exits
         ],
         "early": _early(row),
         "seconds": short(sum(map(work_seconds, row.records)) / max(len(row.records), 1)),
@@ -165,12 +162,6 @@ def rates_data(rates: Rates) -> dict[str, Any]:
             for curve, row in zip(rates.curves, rows, strict=True)
         ],
     }
-
-
-def _value(line: Line, key: str, axis: Axis, exit_: int = -1) -> Value:
-    """The value of an axis; without a mean where this row has no numbers for it."""
-    values = line.last if exit_ == -1 or axis.whole else line.exits[exit_]
-    return values.get(key, Value(None, None, axis.unit, 0))
 
 
 def _points(row: Row, policy: str) -> list[list[Any]]:

@@ -56,33 +56,49 @@ class Read(NamedTuple):
     faults: list[str]
 
 
-def extracts(store: Store) -> tuple[list[Entry[Extract]], list[str]]:
-    """All records of a store as extracts, in order of path, and a sentence for each that cannot be read."""
+def extracts(
+    store: Store, whole: Callable[[list[Entry[Extract]]], None] | None = None
+) -> tuple[list[Entry[Extract]], list[str]]:
+    """All records of a store as extracts, in order of path, and a sentence for each that cannot be read.
+
+    Args:
+        store: of the records.
+        whole: called with the extracts of a task's folder when the last of them is read, and many of others are not yet.
+    """
     folder = store.folder(Record)
     paths = {path: path.relative_to(folder).as_posix() for path in sorted(folder.glob("*/*/seed*.json"))}
     kept = Kept(store)
     digests = {path: _digest(path) if name in kept else "" for path, name in paths.items()}
     new = [path for path, name in paths.items() if kept.get(name, digests[path]) is None]
     faulty: dict[Path, Read] = {}
-    for path, one in zip(new, _read(new, store), strict=True):
+
+    def entry(path: Path) -> Entry[Extract] | None:
+        """A record that was read; None where it could not be."""
+        if (own := kept.get(paths[path], digests[path])) is not None:
+            return Entry(own, store.contested(path, []))
+        values, faults = faulty[path].values, faulty[path].faults
+        if values is None:
+            return None
+        own = Extract.from_values(values, kept.tables, faulty[path].digest)
+        return Entry(own, store.contested(path, faults), sound=False)
+
+    for number, (path, one) in enumerate(zip(new, _read(new, store), strict=True), 1):
         if one.faults or one.values is None:
             faulty[path] = one
         else:
             kept.add(paths[path], one.digest, one.values)
             digests[path] = one.digest
+        if whole is not None and number + FEW < len(new) and _task(new[number]) != (task := _task(path)):
+            whole([own for other in paths if _task(other) == task and (own := entry(other)) is not None])
     kept.save(len(paths))
-    found: list[Entry[Extract]] = []
-    trouble: list[str] = []
-    for path, name in paths.items():
-        if (own := kept.get(name, digests[path])) is not None:
-            found.append(Entry(own, store.contested(path, [])))
-        elif (values := faulty[path].values) is not None:
-            faults = faulty[path].faults
-            own = Extract.from_values(values, kept.tables, faulty[path].digest)
-            found.append(Entry(own, store.contested(path, faults), sound=False))
-        else:
-            trouble += faulty[path].faults
-    return found, trouble
+    entries = {path: entry(path) for path in paths}
+    trouble = [fault for path, own in entries.items() if own is None for fault in faulty[path].faults]
+    return [own for own in entries.values() if own is not None], trouble
+
+
+def _task(path: Path) -> str:
+    """The folder of its task, in which a record lies."""
+    return path.parts[-3]
 
 
 def _digest(path: Path) -> str:

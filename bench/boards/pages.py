@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.boards.board import keep, read_boards
+from bench.boards.board import Board, keep, read_boards
 from bench.boards.deployments.page import chapter as deployment_chapter
 from bench.boards.deployments.page import page as deployment_page
 from bench.boards.deployments.read import read_deployment_boards
@@ -15,9 +16,8 @@ from bench.boards.measured.page import chapter as measured_chapter
 from bench.boards.measured.page import page as measured_page
 from bench.boards.measured.read import read_measured_boards
 from bench.boards.results import results
+from bench.boards.show import markdown, networks
 from bench.boards.show.html import FOLDER, TAKE, index
-from bench.boards.show.markdown import page
-from bench.boards.show.networks import chapter
 from bench.boards.streams.page import chapter as stream_chapter
 from bench.boards.streams.page import page as stream_page
 from bench.boards.streams.read import read_stream_boards
@@ -61,8 +61,22 @@ class Drawing(NamedTuple):
     keep: Callable[[Mapping[str, Any]], None] = lambda boards: None
 
 
+def _prepare(board: Board) -> None:
+    """Compute what pages show of each row of a board by itself."""
+    markdown.prepare(board)
+    networks.prepare(board)
+
+
 DRAWINGS: dict[type[Sealed], Drawing] = {
-    Record: Drawing(read_boards, "{}.md", page, chapter, results, remarks, keep),
+    Record: Drawing(
+        partial(read_boards, prepare=_prepare),
+        "{}.md",
+        markdown.page,
+        networks.chapter,
+        results,
+        remarks,
+        keep,
+    ),
     StreamRecord: Drawing(read_stream_boards, "online-{}.md", stream_page, stream_chapter),
     DeploymentRecord: Drawing(read_deployment_boards, "deploy-{}.md", deployment_page, deployment_chapter),
     MeasuredDeployment: Drawing(read_measured_boards, "measured-{}.md", measured_page, measured_chapter),

@@ -61,12 +61,10 @@ def page(board: Board) -> str:
         lines += _shown(words)
     lines += ["", "## Every exit"]
     for field in board.fields:
-        rows = [cells for line in field.lines for cells in _each(line, "exits", _exits)]
+        rows = [cells for line in field.lines for cells in _exits(line)]
         lines += _folded(text(field.peers.name), EXIT_HEADS, rows)
     lines += _policies(board)
-    cuts = [
-        cells for row in board.trainings for cells in row.once("cuts in Markdown", lambda row=row: _cuts(row))
-    ]
+    cuts = [cells for row in board.trainings for cells in _cuts(row)]
     lines += ["", "## Every device's part", *_folded("Every inner cut", CUT_HEADS, cuts)]
     lines += _rates(board)
     lines += _references(board)
@@ -78,11 +76,28 @@ def page(board: Board) -> str:
     return "\n".join([*lines, *contested_files(board.contested)]) + "\n"
 
 
+def prepare(board: Board) -> None:
+    """Compute what a page shows of each row by itself, which the row keeps."""
+    for line in board.lines:
+        for of_line in (_last, _exits, _curves, _rate_lines):
+            of_line(line)
+    for row in board.trainings:
+        for of_row in (_cuts, _reference_points):
+            of_row(row)
+
+
 def _field(field: Field) -> list[str]:
     """What was found in a field, and its rows, those behind the first ones folded."""
-    spiking = [key for key in SPIKING if any(line.last[key].mean for line in field.lines if key in line.last)]
-    rows = [[*_last(line), *(line.last[key].words for key in spiking)] for line in field.lines]
-    heads = (*LAST_HEADS, *(SPIKING[key].head for key in spiking))
+    spiking = [axis for axis in SPIKING.values() if any(axis.value(line.row).mean for line in field.lines)]
+    rows = [
+        [
+            "-" if line.group is None else str(line.group),
+            *_last(line),
+            *(axis.value(line.row).words for axis in spiking),
+        ]
+        for line in field.lines
+    ]
+    heads = (*LAST_HEADS, *(axis.head for axis in spiking))
     lines = ["", f"## {text(field.peers.name)}", "", *(f"* {text(finding)}" for finding in field.findings)]
     lines += ["", text(CAVEAT)] if field.findings else []
     lines += ["", *table(heads, rows[:FIRST])]
@@ -98,14 +113,16 @@ def _folded(summary: str, heads: Sequence[str], rows: list[list[str]]) -> list[s
 
 def _rates(board: Board) -> list[str]:
     """The lines of the section on rate curves; none where no network's codecs make any."""
-    lines: list[str] = []
-    for line in board.lines:
-        lines += line.row.once("rates in Markdown", lambda line=line: _rates_of(line))
+    lines = [words for line in board.lines for words in _rate_lines(line)]
     return ["", "## Bytes and accuracy at cuts", "", RATES_NOTE, *lines] if lines else []
 
 
-def _rates_of(line: Line) -> list[str]:
+def _rate_lines(line: Line) -> list[str]:
     """The lines of one network's rate curves; none where its codecs make none."""
+    return line.row.once("rates in Markdown", lambda: _rate_lines_of(line))
+
+
+def _rate_lines_of(line: Line) -> list[str]:
     if line.rates.is_empty:
         return []
     answers = [f"* {text(answer)}" for answer in line.rates.answers()]
@@ -115,11 +132,7 @@ def _rates_of(line: Line) -> list[str]:
 
 
 def _references(board: Board) -> list[str]:
-    cells = [
-        cells
-        for row in board.trainings
-        for cells in row.once("references in Markdown", lambda row=row: _references_of(row))
-    ]
+    cells = [cells for row in board.trainings for cells in _reference_points(row)]
     heads = ("dense network", "reference", "top-1", "MACs on the device", "payload")
     return (
         [
@@ -132,7 +145,12 @@ def _references(board: Board) -> list[str]:
     )
 
 
-def _references_of(row: Row) -> list[list[str]]:
+def _reference_points(row: Row) -> list[list[str]]:
+    """The cells of a dense network's reference points; none of another's."""
+    return row.once("references in Markdown", lambda: _reference_points_of(row))
+
+
+def _reference_points_of(row: Row) -> list[list[str]]:
     return [
         [
             text(f"{row.setup.backbone.label}, {row.plan}"),
@@ -146,9 +164,8 @@ def _references_of(row: Row) -> list[list[str]]:
 
 
 def _last(line: Line) -> list[str]:
-    """The cells of a network's last exit."""
-    group = "-" if line.group is None else str(line.group)
-    return [group, *line.row.once("last exit in Markdown", lambda: _last_of(line))]
+    """The cells of a network's last exit, without its group, which hangs on the rows beside it."""
+    return line.row.once("last exit in Markdown", lambda: _last_of(line))
 
 
 def _last_of(line: Line) -> list[str]:
@@ -172,12 +189,12 @@ def _last_of(line: Line) -> list[str]:
     ]
 
 
-def _each(line: Line, name: str, cells: Callable[[Line], list[list[str]]]) -> list[list[str]]:
-    """The cells of a network's rows in one table."""
-    return line.row.once(f"{name} in Markdown", lambda: cells(line))
-
-
 def _exits(line: Line) -> list[list[str]]:
+    """The cells of a network's exits."""
+    return line.row.once("exits in Markdown", lambda: _exits_of(line))
+
+
+def _exits_of(line: Line) -> list[list[str]]:
     row = line.row
     return [
         [
@@ -198,6 +215,10 @@ def _exits(line: Line) -> list[list[str]]:
 
 def _cuts(row: Row) -> list[list[str]]:
     """The cells of inner cuts, with the smallest payload of a codec that loses at most `LOSSLESS`."""
+    return row.once("cuts in Markdown", lambda: _cuts_of(row))
+
+
+def _cuts_of(row: Row) -> list[list[str]]:
     whole, cells = row.mean(reading(-1, "top1")), []
     for number in range(1, len(row.records[0].cuts) - 1 if row.records else 0):
         able = [
@@ -246,7 +267,7 @@ def _policies(board: Board) -> list[str]:
         for folded in _folded(
             text(field.peers.name),
             heads,
-            [cells for line in field.lines for cells in _each(line, "policies", _curves)],
+            [cells for line in field.lines for cells in _curves(line)],
         )
     ]
     return ["", "## Policies", "", POLICIES_NOTE, *lines] if lines else []
@@ -254,6 +275,10 @@ def _policies(board: Board) -> list[str]:
 
 def _curves(line: Line) -> list[list[str]]:
     """The cells of a network's policies; none where it has no early exits."""
+    return line.row.once("policies in Markdown", lambda: _curves_of(line))
+
+
+def _curves_of(line: Line) -> list[list[str]]:
     if not line.row.records or len(line.row.records[0].exits) < 2:
         return []
     return [

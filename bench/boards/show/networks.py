@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.boards.axes import AXES, Axis, axes
+from bench.boards.axes import Axis, axes
 from bench.boards.board import Board, Field, Line
 from bench.boards.cells import FORMS, Table, filled
 from bench.boards.curves import SHARES
@@ -54,7 +54,7 @@ def chapter(boards: Mapping[str, Board]) -> Chapter:
     blocks: dict[str, Any] = {}
     for name, board in boards.items():
         for number, field in enumerate(board.fields):
-            blocks[f"{name}-rows-{number}"] = JsonTexts([_row(line, all_axes) for line in field.lines])
+            blocks[f"{name}-rows-{number}"] = JsonTexts([_row(line) for line in field.lines])
             for chunk, start in enumerate(range(0, len(field.lines), CHUNK)):
                 lines = field.lines[start : start + CHUNK]
                 blocks[f"{name}-more-{number}-{chunk}"] = JsonTexts([_more(line) for line in lines])
@@ -65,10 +65,16 @@ def chapter(boards: Mapping[str, Board]) -> Chapter:
     return Chapter(Record.folder, Path(__file__).with_name("networks"), SCRIPTS, values, data, blocks)
 
 
-def _row(line: Line, all_axes: Mapping[str, Axis]) -> str:
+def prepare(board: Board) -> None:
+    """Compute what the page shows of each row by itself, which the row keeps."""
+    for line in board.lines:
+        _row(line)
+        _more(line)
+
+
+def _row(line: Line) -> str:
     """The values of a row as JSON text: kept without its group, which hangs on the rows beside it."""
-    models = " ".join(key for key in all_axes if key not in AXES)
-    text = line.row.once(f"row of the page {models}", lambda: json_text(line_data(line, all_axes)))
+    text = line.row.once("row of the page", lambda: json_text(line_data(line)))
     return text if line.group is None else f'{{"group":{line.group},{text[1:]}'
 
 

@@ -63,6 +63,16 @@ def test_a_run_prints_spikes_and_their_modelled_energy_beside_macs(spiking, made
     assert "spikes" not in printed(*(part for part, _ in answer(made(0), None)), exits_table(made(0), None))
 
 
+def test_a_network_that_does_not_spike_has_empty_cells_beside_one_that_does(spiking, made, tmp_path):
+    for seed in range(3):
+        made(seed, "sparse", scale=0.25).save(tmp_path)
+        spiking(seed).save(tmp_path)
+    (board,) = read_boards(Store(tmp_path))[0].values()
+    rows = [line for line in page(board).split("\n## Every exit")[0].splitlines() if line.startswith("| ")]
+    assert rows[0].endswith("| spikes | synaptic operations | analog MACs |")
+    assert sorted(row.endswith("|  |  |  |") for row in rows[1:]) == [False, True]
+
+
 def test_a_board_has_a_column_for_each_where_a_network_spikes(spiking, made, tmp_path):
     for seed in range(3):
         made(seed).save(tmp_path / "dense")

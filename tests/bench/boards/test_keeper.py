@@ -5,11 +5,13 @@ Covers: bench/boards/lines.py
 
 import pytest
 
+from bench.boards import extracts
 from bench.boards import keeper as module
 from bench.boards.board import keep, read_boards
 from bench.boards.keeper import Keeper
 from bench.boards.pages import files
 from bench.boards.show import markdown
+from bench.records.record import Record
 from bench.records.store import Store
 
 
@@ -108,3 +110,41 @@ def test_nothing_is_read_before_a_row_is_asked_for(store, tmp_path):
     one.save()
     assert kept(tmp_path).read_bytes() == b"\xff"
     assert one.of("key") == {}
+
+
+@pytest.fixture
+def two_tasks(store, made, monkeypatch):
+    """Records of one more task, whose folder is the first, all read in this process as if they were many."""
+    monkeypatch.setattr(extracts, "FEW", 0)
+    monkeypatch.setattr(extracts, "cores", lambda: 1)
+    for seed in range(3):
+        record = made(seed)
+        task = record.setup.task.model_copy(update={"name": "another", "spec": "another"})
+        setup = record.setup.model_copy(update={"task": task})
+        record.model_copy(update={"setup": setup, "digest": setup.digest()}).sealed().save(store.records)
+    return store
+
+
+def test_rows_of_a_task_are_computed_before_the_records_of_the_next_are_read(two_tasks, drawn, monkeypatch):
+    events, opened = [], Record.opened.__func__
+
+    def watched(cls, data, path):
+        events.append((path.parts[-3], len(drawn)))
+        return opened(cls, data, path)
+
+    monkeypatch.setattr(Record, "opened", classmethod(watched))
+    files(two_tasks)
+    assert events == [("another-v1", 0)] * 3 + [("digits-v1", 1)] * 6
+    assert len(drawn) == 3, "and none of them is computed again"
+
+
+def test_a_record_in_another_tasks_folder_computes_its_row_anew(two_tasks, monkeypatch):
+    path = next(two_tasks.records.glob("digits-v1/mlp_sparse-*/seed0.json"))
+    other = two_tasks.records / "another-v1" / path.parent.name
+    other.mkdir()
+    path.rename(other / path.name)
+    early = files(two_tasks)
+    assert "It lies at" in early[0]["digits-v1.md"].decode()
+    (two_tasks.records.parent / "cache").rename(two_tasks.records.parent / "gone")
+    monkeypatch.setattr(extracts, "FEW", 100)
+    assert files(two_tasks) == early

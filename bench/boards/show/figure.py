@@ -79,7 +79,7 @@ def figure(
     with plt.rc_context(STYLE | {"font.size": own.letters}):
         canvas, plot = plt.subplots(figsize=own.inches, layout="constrained")
         shown, is_moved = _side_by_side(shown, across, styles)
-        _draw(plot, shown, styles)
+        _draw(plot, shown, (across, up), styles)
         _scale(plot.xaxis, plot.set_xscale, plot.set_xlim, across, [mark.x for mark in shown])
         _scale(plot.yaxis, plot.set_yscale, plot.set_ylim, up, [mark.y for mark in shown])
         plot.set_xlabel(_label(across))
@@ -148,7 +148,7 @@ def _kind_and_name(mark: Mark, styles: Mapping[str, Style]) -> tuple[str, str]:
     return styles[family].kind, family
 
 
-def _draw(plot: Any, marks: list[Mark], styles: Mapping[str, Style]) -> None:
+def _draw(plot: Any, marks: list[Mark], sides: tuple[Axis, Axis], styles: Mapping[str, Style]) -> None:
     """A line for each method on each backbone, with a name in the legend for each method and each backbone."""
     own: dict[tuple[str, str, str], list[Mark]] = defaultdict(list)
     for mark in marks:
@@ -170,7 +170,7 @@ def _draw(plot: Any, marks: list[Mark], styles: Mapping[str, Style]) -> None:
         )
         for mark in some:
             plot.errorbar(
-                mark.at, mark.y.value, xerr=mark.x.half or None, yerr=mark.y.half or None, linestyle="none",
+                mark.at, mark.y.value, xerr=_bars(mark.x, sides[0]), yerr=_bars(mark.y, sides[1]), linestyle="none",
                 capsize=1, elinewidth=0.5, markersize=3.5, marker=SHAPES[style.shape], color=style.colour,
                 alpha=1.0 if mark.row.ranked else 0.35,
             )  # fmt: skip
@@ -185,6 +185,13 @@ def _draw(plot: Any, marks: list[Mark], styles: Mapping[str, Style]) -> None:
             plot.plot([], [], DASHES[number % len(DASHES)], color="0.3", linewidth=0.8, label=backbone)
 
 
+def _bars(mean: Mean, axis: Axis) -> list[list[float]] | None:
+    """How far an interval is drawn below and above its mean: no share is more than all; None without an interval."""
+    if not mean.half:
+        return None
+    return [[mean.half], [min(mean.half, max(1 - mean.value, 0.0)) if axis.unit == "share" else mean.half]]
+
+
 def _order(
     item: tuple[tuple[str, str, str], list[Mark]], styles: Mapping[str, Style]
 ) -> tuple[str, str, str]:
@@ -194,13 +201,15 @@ def _order(
 
 
 def _scale(side: Any, set_scale: Any, limit: Any, axis: Axis, means: list[Mean]) -> None:
-    """Limits that hold every interval, and ticks that can be read: shares in percent, other numbers with prefixes."""
+    """Limits that hold every interval, of shares as far as 100%, and ticks that can be read: in percent, others with prefixes."""
     from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, PercentFormatter
 
     low, high = min(mean.low for mean in means), max(mean.high for mean in means)
     if axis.unit == "share":
+        high = min(high, 1.0)
         air = 0.04 * (high - low or 0.1)
-        limit(low - air, high + air)
+        is_all = max(mean.value for mean in means) == 1  # such a mark is not cut
+        limit(low - air, high + air if is_all else min(high + air, 1.0))
         side.set_major_formatter(PercentFormatter(1))
         return
     set_scale("log")

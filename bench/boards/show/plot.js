@@ -28,8 +28,8 @@ class Plot {
     this.wide = Math.max(300, Math.min(home.clientWidth || 700, 1500));
     this.high = height;
     this.left = 70; this.right = 14; this.top = 12; this.bottom = 44;
-    this.x = this.scale(values.map((v) => v[0]), x.log, this.left, this.wide - this.right);
-    this.y = this.scale(values.map((v) => v[1]), y.log, this.high - this.bottom, this.top, y.unit === "share" ? 0.01 : 0);
+    this.x = this.scale(values.map((v) => v[0]), x, this.left, this.wide - this.right);
+    this.y = this.scale(values.map((v) => v[1]), y, this.high - this.bottom, this.top, y.unit === "share" ? 0.01 : 0);
     this.svg = node("svg", { viewBox: `0 0 ${this.wide} ${this.high}`, role: "group", "aria-label": `${title}. Arrow keys go from mark to mark.` });
     const across = Math.max(2, Math.floor(this.wide / 80));
     let places = x.ticks || ticks(this.x.low, this.x.high, x.log);
@@ -50,10 +50,10 @@ class Plot {
     home.append(this.svg, this.tip);
     this.svg.addEventListener("keydown", (event) => this.walk(event));
   }
-  scale(values, log, from, to, least = 0) {
+  scale(values, { unit, log }, from, to, least = 0) {
     let low = Math.min(...values), high = Math.max(...values);
     if (log) { low = Math.max(low, high * 1e-9) || 1; low /= 1.15; high = (high || 1) * 1.15; }
-    else { const air = Math.max((high - low) * 0.06, least / 2, Math.abs(high) * 1e-6 || 1e-6); low -= air; high += air; }
+    else { const air = Math.max((high - low) * 0.06, least / 2, Math.abs(high) * 1e-6 || 1e-6); low -= air; high = unit === "share" ? Math.max(high, Math.min(high + air, 1)) : high + air; } // no share is more than all
     const of = log ? Math.log10 : (value) => value;
     const made = (value) => from + (of(Math.max(value, log ? low : -Infinity)) - of(low)) / (of(high) - of(low)) * (to - from);
     made.low = low; made.high = high;

@@ -129,6 +129,21 @@ def test_an_interval_that_reaches_to_0_leaves_a_logarithmic_axis(drawn):
     assert not _leaves(wide, AXES["top1"])
 
 
+def test_no_interval_of_an_accuracy_and_no_axis_of_one_goes_beyond_100_percent(made, tmp_path, monkeypatch):
+    for seed, right in enumerate((170, 199, 200)):
+        made(seed, right=(160, right)).save(tmp_path / "records")
+    board, canvases = read_boards(Store(tmp_path / "records"))[0]["digits-v1"], []
+    assert board.lines[0].last["top1"].mean.high > 1.1
+    monkeypatch.setattr("bench.boards.show.figure.write", lambda canvas, path: canvases.append(canvas))
+    figure(board, board.fields[0], board.lines, "macs", "top1", tmp_path / "plot.svg", styles(board.rows))
+    (plot,) = canvases[0].axes
+    (bars,) = plot.containers
+    ends = [float(end) for segment in bars.lines[2][-1].get_segments() for end in segment[:, 1]]
+    assert max(ends) == pytest.approx(1)
+    assert min(ends) == pytest.approx(board.lines[0].last["top1"].mean.low)
+    assert plot.get_ylim()[1] == 1
+
+
 def test_words_of_the_command_line_stand_for_axes(drawn):
     assert drawn("storage", "accuracy")[1].get_xlabel() == "packed bytes (B)"
 

@@ -159,6 +159,14 @@ def test_without_densities_the_plot_is_over_macs(browser, page, made):
     assert browser.run("document.querySelectorAll('#tradeoff .point').length") == 2
 
 
+def test_no_axis_of_shares_goes_beyond_100_percent(browser, page, made):
+    browser.go(page(*seeds(made)))
+    plot = """new Plot(document.createElement("div"), "", { title: "", unit: "s" }, { title: "", unit: "share" },
+        [[1, 0.5], [2, 0.99]], 300)"""
+    assert browser.run(f"{plot}.y.high") == 1
+    assert browser.run(f"{plot}.x.high") > 2
+
+
 def test_an_order_that_does_not_exist_gives_way_to_the_usual_one(browser, page, made):
     index = page(*seeds(made), *seeds(made, "sparse", scale=0.25))
     for word in ("nothing", "constructor"):

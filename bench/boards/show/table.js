@@ -10,21 +10,33 @@ function table(home, heads, rows, { label, shown = MORE, stack = false } = {}) {
   const top = html("thead", line, { role: "rowgroup" }), body = html("tbody", "", { role: "rowgroup" });
   made.append(top, body);
   const named = heads.findIndex((head) => !head.number); // the column that a screen reader names a row by
+  home.replaceChildren(made, further(rows, shown, (cells) => {
+    const row = html("tr", "", { role: "row" });
+    row.append(...cells.map((cell, n) => html("td", cell, { role: n === named ? "rowheader" : "cell", class: kind(heads[n]), "data-head": heads[n].title })));
+    body.append(row);
+  }));
+}
+
+function further(rows, shown, show) {
+  // Shows the first rows, and gives the button that shows more.
   let next = 0;
   const button = html("button", "", { type: "button", class: "further" });
   const fill = (count) => {
-    for (const cells of rows.slice(next, next + count)) {
-      const row = html("tr", "", { role: "row" });
-      row.append(...cells.map((cell, n) => html("td", cell, { role: n === named ? "rowheader" : "cell", class: kind(heads[n]), "data-head": heads[n].title })));
-      body.append(row);
-    }
+    rows.slice(next, next + count).forEach(show);
     next += count;
     button.hidden = next >= rows.length;
     button.textContent = `${Math.min(MORE, rows.length - next)} more of ${rows.length}`;
   };
   fill(shown);
   button.addEventListener("click", () => fill(MORE));
-  home.replaceChildren(made, button);
+  return button;
+}
+
+function fold(made) {
+  // A table that stands in the page already, behind its first ten rows.
+  const rows = [...made.tBodies[0].rows];
+  for (const row of rows) row.hidden = true;
+  made.after(further(rows, 10, (row) => { row.hidden = false; }));
 }
 
 function textTable(home, title, ask) {

@@ -31,6 +31,7 @@ function chooseStream() {
 if (page.streams) {
   byId("stream-controls").hidden = false;
   byId("stream-figures").hidden = false;
+  for (const made of document.querySelectorAll("[data-stream] table")) fold(made);
   byId("stream-controls").addEventListener("submit", (event) => event.preventDefault());
   byId("stream").addEventListener("input", () => { change("stream", page.streams[byId("stream").value].name); drawStream(); });
   addEventListener("hashchange", chooseStream);

@@ -19,6 +19,7 @@ from bench.boards.streams.read import read_stream_boards
 from bench.records.sealed import checksum
 from bench.records.store import Store
 from bench.records.stream import StreamRecord
+from tests.bench.browser import Browser
 from tests.bench.edited import values_of
 
 EVIL = "</script><script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
@@ -348,6 +349,22 @@ def test_the_page_draws_both_figures_and_shows_one_networks_table(look, home):
     assert "best-fixed (bound), cost of a sample: " in below
     assert '<div data-stream="0">' in below
     assert '<div data-stream="1" hidden="">' in below
+
+
+def test_a_table_begins_with_ten_rows_and_a_button_shows_the_others(chromium, home, tmp_path):
+    write_pages(Store(home / "records"), home / "pages")
+    browser = Browser(chromium, tmp_path / "profile")
+    shown = "[...document.querySelectorAll('[data-stream=\"0\"] tbody tr')].filter((one) => one.checkVisibility()).length"
+    browser.go(f"{home / 'pages' / 'index.html'}#open=online", width=360)
+    browser.wait(f"{shown} === 10")
+    rows = browser.run("document.querySelectorAll('[data-stream=\"0\"] tbody tr').length")
+    assert (
+        browser.run("document.querySelector('[data-stream] .further').textContent")
+        == f"{rows - 10} more of {rows}"
+    )
+    browser.run("document.querySelector('[data-stream] .further').click()")
+    assert browser.run(shown) == rows
+    browser.close()
 
 
 def test_the_address_names_the_network_whose_table_is_shown(look, home):

@@ -97,10 +97,13 @@ def _run(values: Sequence[int], width: int) -> bytes:
 
 def _bits(values: Sequence[int], width: int) -> bytes:
     """Values of so many bits each, the least significant first."""
-    packed = 0
-    for number, value in enumerate(values):
-        packed |= value << number * width
-    return packed.to_bytes(-(-len(values) * width // 8), "little")
+    written = bytearray()
+    for start in range(0, len(values), 8):  # eight values are whole bytes, whatever their width
+        group, packed = values[start : start + 8], 0
+        for number, value in enumerate(group):
+            packed |= value << number * width
+        written += packed.to_bytes(-(-len(group) * width // 8), "little")
+    return bytes(written)
 
 
 def _text(word: str) -> bytes:

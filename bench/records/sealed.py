@@ -342,8 +342,10 @@ def _is_doubtful(data: bytes) -> bool:
     runs = b" " + data.translate(_RUNS)
     if any(one in runs for one in _EXPONENTS) or _LONG in runs.replace(b".", b"0"):
         return _DOUBTFUL.search(data) is not None
-    without_fractions = b" ".join([part.lstrip(b"0") for part in runs.split(b".")])
-    return _WHOLE in without_fractions
+    place = runs.find(_WHOLE)
+    while place > 0 and runs[place - 1 : place] == b".":  # the digits of a fraction, fewer than twice as many
+        place = runs.find(_WHOLE, place + len(_WHOLE))
+    return place > 0
 
 
 def _bounded(kind: type[int] | type[float]) -> Callable[[str], float]:

@@ -6,7 +6,8 @@ import hashlib
 import io
 import logging
 import math
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import cached_property
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from bench import SeesawError, Split, Stored, kept, random_subset
 from tasks.fit import Fit
+from tasks.jpeg import tell_of_decoder
 
 log = logging.getLogger("seesaw")
 
@@ -64,8 +66,12 @@ class Encoded:
         """
         path = self.root / self.names[place]
         try:
-            with path.open("rb") as file:
-                return _within(file.read(MOST_BYTES + 1), path)
+            with path.open("rb", buffering=0) as file:
+                if os.fstat(file.fileno()).st_size > MOST_BYTES:
+                    raise SeesawError(
+                        f"{path} has more than {MOST_BYTES >> 20} MB. Save the picture smaller, or remove it."
+                    )
+                return file.readall()
         except OSError as error:
             raise SeesawError(f"{path} cannot be read ({error.strerror}). Put it back.") from error
 
@@ -84,17 +90,19 @@ class Encoded:
             digest.update(self.read(place))
         return digest.hexdigest()[:16]
 
-    def split(self, fit: Fit) -> Split:
-        """The pictures as arrays with their labels: in memory, or stored where they are many (`arrays`)."""
-        return Split(arrays(self, fit), torch.from_numpy(self.labels.copy()))
+    def split(self, fit: Fit, anew: bool = False) -> Split:
+        """The pictures as arrays with their labels: in memory, or stored where they are many (`arrays`).
 
-
-def _within(data: bytes, name: object) -> bytes:
-    if len(data) > MOST_BYTES:
-        raise SeesawError(
-            f"{name} has more than {MOST_BYTES >> 20} MB. Save the picture smaller, or remove it."
-        )
-    return data
+        Args:
+            fit: how they become arrays.
+            anew: whether they are decoded each time that they are asked for, random parts out of the whole pictures.
+        """
+        labels = torch.from_numpy(self.labels.copy())
+        if not anew:
+            return Split(arrays(self, fit), labels)
+        tell_of_decoder()
+        decoder = Decoder(self, fit)
+        return Split(Stored(decoder.shape, decoder, torch.arange(len(self)), decoder.parts), labels)
 
 
 class Decoder:
@@ -120,13 +128,36 @@ class Decoder:
         images = np.empty((len(places), self.fit.size, self.fit.size, self.channels), np.uint8)
 
         def one(row: int, place: int) -> None:
-            data = io.BytesIO(self.encoded.read(place))
-            array = self.fit(data, self.encoded.root / self.encoded.names[place])
-            images[row] = array.reshape(images.shape[1:])
+            images[row] = self.fit(*self._file(place)).reshape(images.shape[1:])
 
+        self._each(one, places)
+        return torch.from_numpy(images).permute(0, 3, 1, 2)
+
+    def parts(self, places: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+        """Parts of the whole pictures at places, scaled: uint8 (n, C, *size).
+
+        Args:
+            places: int64 (n,).
+            boxes: float64 (n, 4), top, left, height and width as shares, drawn for a square (`placed`).
+            size: height and width.
+        """
+        images = torch.empty(len(places), self.channels, *size, dtype=torch.uint8)
+        drawn = boxes.tolist()
+
+        def one(row: int, place: int) -> None:
+            images[row] = self.fit.part(*self._file(place), drawn[row], size)
+
+        self._each(one, places)
+        return images
+
+    def _file(self, place: int) -> tuple[io.BytesIO, Path]:
+        """A picture's bytes and its name."""
+        return io.BytesIO(self.encoded.read(place)), self.encoded.root / self.encoded.names[place]
+
+    def _each(self, one: Callable[[int, int], None], places: Tensor) -> None:
+        """Call with every row and its place, by the threads."""
         for _ in self.pool.map(one, range(len(places)), places.tolist()):
             pass
-        return torch.from_numpy(images).permute(0, 3, 1, 2)
 
 
 def arrays(encoded: Encoded, fit: Fit) -> Tensor:
@@ -135,6 +166,7 @@ def arrays(encoded: Encoded, fit: Fit) -> Tensor:
     count, size = len(encoded), len(encoded) * math.prod(decoder.shape)
     if size <= SMALL:
         return decoder(torch.arange(count))
+    tell_of_decoder()
 
     def report(done: int) -> None:
         if not done:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from torch import Tensor
 
 from bench import SeesawError
+from tasks.jpeg import Part, decoded
 
 SCALED = ("PNG", "PPM")
 """Formats whose integers Pillow may give in 32 bits, and that are of 16."""
@@ -58,29 +64,109 @@ class Fit:
         Raises:
             SeesawError: no whole image, or one of too many pixels; it names it.
         """
-        try:
-            with Image.open(source) as picture:
-                width, height = picture.size
-                if width * height > MOST_PIXELS:
-                    raise ValueError(f"{width} x {height} pixels, and {MOST_PIXELS:,} are read at most")
-                if picture.mode == "I" and picture.format not in SCALED:
-                    raise ValueError(f"pixels are integers of 32 bits and {UNSCALED}")
-                _halve_transparent(picture)
-                if self.quick:
-                    picture.draft(None, (self._scaled, self._scaled))
-                with LARGE if width * height > LARGE_PIXELS else nullcontext():
-                    turned = ImageOps.exif_transpose(picture) if self.turned else picture
-                    return fitted(turned, self.size, self.colour, self.crop, self.interpolation)
-        except (
-            OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError, EOFError,
-        ) as error:  # fmt: skip
-            fault = "of no known format" if isinstance(error, UnidentifiedImageError) else error
-            raise SeesawError(f"{name} is no whole image ({fault}). Replace or remove it.") from error
 
-    @property
-    def _scaled(self) -> int:
-        """The shorter side after scaling."""
-        return round(self.size / self.crop)
+        def look(width: int, height: int) -> tuple[int, Part | None]:
+            return min(width, height) // round(self.size / self.crop) if self.quick else 1, None
+
+        with opened(source, name, look, self.turned) as picture:
+            whole = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+            return fitted(whole, self.size, self.colour, self.crop, self.interpolation)
+
+    def part(
+        self, source: Path | IO[bytes], name: object, box: Sequence[float], size: tuple[int, int]
+    ) -> Tensor:
+        """A part of a file's whole picture, scaled bilinearly with all pixels counted: uint8 (C, *size).
+
+        Args:
+            source: the file.
+            name: of the file, for errors.
+            box: top, left, height and width of the part as shares, drawn for a square (`placed`).
+            size: height and width to scale to; a JPEG of whose part each side is twice that or more is decoded smaller.
+
+        Raises:
+            SeesawError: as when it is called.
+        """
+
+        def look(width: int, height: int) -> tuple[int, Part | None]:
+            top, left, bottom, right = placed(box, width, height)
+            shorter = min((bottom - top) * height, (right - left) * width)
+            return int(shorter) // max(size), (top, left, bottom, right)
+
+        with opened(source, name, look, self.turned) as picture:
+            pixels = self._coloured(picture)
+        tensor = torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1)
+        return F.interpolate(tensor[None], size, mode="bilinear", antialias=True)[0]
+
+    def _coloured(self, picture: Image.Image | np.ndarray) -> np.ndarray:
+        """Pixels in the one colour mode, uint8 (height, width, 3) or (height, width)."""
+        if isinstance(picture, np.ndarray):
+            if self.colour == "rgb":
+                return picture
+            picture = Image.fromarray(picture)
+        return np.array(_opaque(_eight_bits(picture), self.colour))
+
+
+def placed(box: Sequence[float], width: int, height: int) -> Part:
+    """A part drawn for a square, in a picture of any shape: of the same share of the area, and as much wider than high.
+
+    A side that would be longer than the picture is as long. Where a part lies in the room that it has stays the same share.
+
+    Args:
+        box: top, left, height and width of the part as shares of the square's side.
+        width: of the picture.
+        height: of the picture.
+    """
+    square, corners = math.sqrt(width * height), []
+    for start, share, side in zip(box[:2], box[2:], (height, width), strict=True):
+        length = min(share * square / side, 1.0)
+        first = (start / (1 - share) if share < 1 else 0.5) * (1 - length)
+        corners.append((first, first + length))
+    (top, bottom), (left, right) = corners
+    return top, left, bottom, right
+
+
+@contextmanager
+def opened(
+    source: Path | IO[bytes], name: object, look: Callable[[int, int], tuple[int, Part | None]], turned: bool
+) -> Iterator[Image.Image | np.ndarray]:
+    """A file's picture, or a part of it, with its pixels read: as an array where that is all of it (`decoded`).
+
+    Args:
+        source: the file.
+        name: of the file, for errors.
+        look: from width and height to how many times smaller a JPEG may be decoded, and to the part (None for all).
+        turned: whether to turn it, once cut out, as its file says.
+
+    Raises:
+        SeesawError: no whole image, or one of too many pixels, or whose pixels cannot be used; it names it.
+    """
+    try:
+        with Image.open(source) as picture:
+            width, height = picture.size
+            if width * height > MOST_PIXELS:
+                raise ValueError(f"{width} x {height} pixels, and {MOST_PIXELS:,} are read at most")
+            if picture.mode == "I" and picture.format not in SCALED:
+                raise ValueError(f"pixels are integers of 32 bits and {UNSCALED}")
+            _halve_transparent(picture)
+            with LARGE if width * height > LARGE_PIXELS else nullcontext():
+                pixels = decoded(picture, *look(width, height))
+                yield _turned(pixels, picture.info) if turned else pixels
+    except (
+        OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError, EOFError,
+    ) as error:  # fmt: skip
+        fault = "of no known format" if isinstance(error, UnidentifiedImageError) else error
+        raise SeesawError(f"{name} is no whole image ({fault}). Replace or remove it.") from error
+
+
+def _turned(pixels: Image.Image | np.ndarray, info: dict[Any, Any]) -> Image.Image | np.ndarray:
+    """Turned as the picture's information says."""
+    if isinstance(pixels, np.ndarray):
+        if not {"exif", "xmp"} & info.keys():
+            return pixels
+        pixels = Image.fromarray(pixels)
+        pixels.info = dict(info)
+    ImageOps.exif_transpose(pixels, in_place=True)
+    return pixels
 
 
 def _halve_transparent(picture: Image.Image) -> None:
@@ -113,16 +199,7 @@ def fitted(
         ValueError: pixels whose scale no file tells: floating-point numbers, or integers beyond 16 bits.
     """
     filter_ = FILTERS[interpolation]
-    if picture.mode.startswith("I"):  # Pillow would clip 16 bits a pixel to 255 instead of scaling them
-        pixels = np.asarray(picture)
-        if pixels.min() < 0 or pixels.max() > 65535:
-            raise ValueError(f"pixels are integers from {pixels.min()} to {pixels.max()} {UNSCALED}")
-        grey = (pixels // 257).astype(np.uint8)
-        if (clear := picture.info.get("transparency")) is not None:
-            grey[pixels == clear] = 255
-        picture = Image.fromarray(grey)
-    if picture.mode == "F":
-        raise ValueError(f"pixels are floating-point numbers {UNSCALED}")
+    picture = _eight_bits(picture)
     if crop < 1:
         picture = _shrunk(picture, round(size / crop), size, colour, filter_)
     side = min(picture.size)
@@ -134,6 +211,25 @@ def fitted(
     if side != size:
         picture = picture.resize((size, size), filter_)
     return np.asarray(picture)
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """The same picture, pixels of 16 bits scaled to 8.
+
+    Raises:
+        ValueError: pixels whose scale no file tells.
+    """
+    if picture.mode.startswith("I"):  # Pillow would clip 16 bits a pixel to 255 instead of scaling them
+        pixels = np.asarray(picture)
+        if pixels.min() < 0 or pixels.max() > 65535:
+            raise ValueError(f"pixels are integers from {pixels.min()} to {pixels.max()} {UNSCALED}")
+        grey = (pixels // 257).astype(np.uint8)
+        if (clear := picture.info.get("transparency")) is not None:
+            grey[pixels == clear] = 255
+        picture = Image.fromarray(grey)
+    if picture.mode == "F":
+        raise ValueError(f"pixels are floating-point numbers {UNSCALED}")
+    return picture
 
 
 def _opaque(picture: Image.Image, colour: str) -> Image.Image:

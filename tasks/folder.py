@@ -56,6 +56,8 @@ class Folder(ImageTask):
     """passes over the train split"""
     flip: bool = True
     """whether to mirror images at random while training"""
+    anew: bool = False
+    """whether training pictures are decoded in every epoch, random parts (--set zoom=0.08) out of whole ones; else once, their middle kept"""
     held: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """share held out as the test split where the folder has none"""
 
@@ -180,7 +182,9 @@ class Folder(ImageTask):
             )
         names = [path.relative_to(self.root).as_posix() for path, _ in files]
         labels = np.array([label for _, label in files], np.int64)
-        return Encoded(self.root, names, labels).split(Fit(self.size, self.colour))
+        return Encoded(self.root, names, labels).split(
+            Fit(self.size, self.colour), anew=self.anew and split == "train"
+        )
 
     def _fit(self, split: Split) -> Split:
         """Arrays in the task's colour and size."""

@@ -83,6 +83,8 @@ class Imagenet(ImageTask):
     """of scaling; where left open, that of published weights, or bilinear"""
     epochs: Count = 90
     """passes over the train split"""
+    anew: bool = False
+    """whether training images are decoded in every epoch, random parts out of whole pictures; else once, their middle kept on disk"""
 
     @property
     def wnids(self) -> tuple[str, ...]:
@@ -141,7 +143,7 @@ class Imagenet(ImageTask):
         scale = Scale(self.mean, self.std, self.side)
         tested = test.split(fit)
         return Data(
-            train.at(own.inputs.numpy()).split(room),
+            train.at(own.inputs.numpy()).split(room, self.anew),
             train.at(held.inputs.numpy()).split(fit),
             self.distort(tested, scale),
             scale,

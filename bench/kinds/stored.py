@@ -23,6 +23,8 @@ from bench.lock import alone
 
 Read = Callable[[Tensor], Tensor]
 """From places, int64 (n,), to inputs, uint8 (n, ...)."""
+Parts = Callable[[Tensor, Tensor, tuple[int, int]], Tensor]
+"""From places, int64 (n,), boxes, float64 (n, 4), and a size to a part of each image, scaled: uint8 (n, C, *size)."""
 
 FREE = 1.25
 """How many times a file's bytes must be free on its disk before it is written."""
@@ -37,19 +39,26 @@ class Stored(Tensor):
         shape: of one input.
         read: gives the inputs at places.
         places: of these inputs among those that `read` knows; int64 (N,).
+        parts: gives random parts of the images at places, where those are not cut from what `read` gives. A box is top, left,
+            height and width as shares of a square.
     """
 
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
     read: Read
     places: Tensor
+    parts: Parts | None
 
     @staticmethod
-    def __new__(cls, shape: tuple[int, ...], read: Read, places: Tensor) -> Stored:
+    def __new__(
+        cls, shape: tuple[int, ...], read: Read, places: Tensor, parts: Parts | None = None
+    ) -> Stored:
         return Tensor._make_wrapper_subclass(cls, (len(places), *shape), dtype=torch.uint8)  # type: ignore[attr-defined]
 
-    def __init__(self, shape: tuple[int, ...], read: Read, places: Tensor) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], read: Read, places: Tensor, parts: Parts | None = None
+    ) -> None:
         super().__init__()
-        self.read, self.places = read, places
+        self.read, self.places, self.parts = read, places, parts
 
     def __getitem__(self, rows: Any) -> Tensor:
         """The inputs of these rows, in memory: a number, a slice, or a tensor of numbers or truth values."""
@@ -58,16 +67,22 @@ class Stored(Tensor):
 
     def at(self, rows: Tensor) -> Stored:
         """The inputs of these rows, not in memory either."""
-        return Stored(tuple(self.shape[1:]), self.read, self.places[rows])
+        return Stored(tuple(self.shape[1:]), self.read, self.places[rows], self.parts)
 
     def alone(self) -> Stored:
         """The same inputs, read by what knows no others: those of the test split may lie beside them in one file."""
-        read, places = self.read, self.places
+        read, places, parts = self.read, self.places, self.parts
 
         def own(rows: Tensor) -> Tensor:
             return read(places[rows])
 
-        return Stored(tuple(self.shape[1:]), own, torch.arange(len(places)))
+        def own_parts(rows: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+            assert parts is not None
+            return parts(places[rows], boxes, size)
+
+        return Stored(
+            tuple(self.shape[1:]), own, torch.arange(len(places)), None if parts is None else own_parts
+        )
 
     def split(self, size: int, dim: int = 0) -> Iterator[Tensor]:  # type: ignore[override]
         """So many rows at once, in memory one after the other."""

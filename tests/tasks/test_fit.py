@@ -1,14 +1,18 @@
 """A picture as an array: turned, opaque, of 8 bits, and of one size."""
 
+import io
 import struct
 import zlib
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from bench import SeesawError
-from tasks.fit import Fit, fitted
+from tasks import fit
+from tasks.fit import Fit, fitted, placed
 
 
 def opened(path):
@@ -83,3 +87,65 @@ def test_a_transparent_colour_of_16_bits_shows_white(tmp_path, clear, shown):
     )
     (tmp_path / "deep.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
     assert opened(tmp_path / "deep.png")[0, 0] == shown
+
+
+def jpeg(width, height, **more):
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(0, 256, (height // 16, width // 16, 3), dtype=np.uint8))
+    stream = io.BytesIO()
+    coarse.resize((width, height), Image.Resampling.BICUBIC).save(stream, "JPEG", quality=95, **more)
+    return stream
+
+
+def test_a_part_drawn_for_a_square_has_its_area_and_shape_in_every_picture():
+    for width, height in ((100, 100), (160, 90), (90, 160)):
+        top, left, bottom, right = placed((0.1, 0.4, 0.5, 0.4), width, height)
+        high, wide = (bottom - top) * height, (right - left) * width
+        assert high * wide == pytest.approx(0.2 * width * height)
+        assert high / wide == pytest.approx(0.5 / 0.4)
+        assert top / (1 - (bottom - top)) == pytest.approx(0.1 / 0.5)  # where it lies in the room that it has
+        assert left / (1 - (right - left)) == pytest.approx(0.4 / 0.6)
+    assert placed((0.0, 0.0, 1.0, 1.0), 400, 100) == (
+        0.0,
+        0.25,
+        1.0,
+        0.75,
+    )  # as much as there is, in the middle
+
+
+def test_a_part_of_a_whole_picture_is_scaled_once():
+    stream = jpeg(160, 96)
+    part = Fit(8).part(stream, "x", (0.25, 0.5, 0.25, 0.25), (16, 16))
+    top, left, bottom, right = placed((0.25, 0.5, 0.25, 0.25), 160, 96)
+    with Image.open(stream) as picture:
+        whole = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+    cut = whole[:, round(top * 96) : round(bottom * 96), round(left * 160) : round(right * 160)]
+    assert torch.equal(part, F.interpolate(cut[None], (16, 16), mode="bilinear", antialias=True)[0])
+    assert Fit(8, "grey").part(stream, "x", (0.0, 0.0, 1.0, 1.0), (16, 12)).shape == (1, 16, 12)
+
+
+def test_a_part_is_turned_as_the_whole_picture_would_be():
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    straight, upside = jpeg(96, 96), jpeg(96, 96, exif=exif)
+    box = (0.5, 0.5, 0.25, 0.25)
+    own = Fit(8).part(straight, "x", box, (24, 24))
+    assert torch.equal(Fit(8).part(upside, "x", box, (24, 24)), own.flip(1, 2))
+    assert torch.equal(Fit(8, turned=False).part(upside, "x", box, (24, 24)), own)
+
+
+def test_a_part_of_twice_the_size_is_decoded_smaller_and_looks_the_same(monkeypatch):
+    asked = []
+    decode = fit.decoded
+
+    def noting(picture, times, part):
+        asked.append(times)
+        return decode(picture, times, part)
+
+    monkeypatch.setattr(fit, "decoded", noting)
+    stream, box = jpeg(640, 640), (0.1, 0.2, 0.5, 0.5)
+    smaller = fit.Fit(8).part(stream, "x", box, (100, 100))
+    monkeypatch.setattr(fit, "decoded", lambda picture, times, part: decode(picture, 1, part))
+    whole = fit.Fit(8).part(stream, "x", box, (100, 100))
+    assert asked == [3]
+    assert (smaller.float() - whole.float()).abs().mean() < 1

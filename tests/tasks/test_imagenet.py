@@ -13,6 +13,7 @@ from PIL import Image
 
 from bench import SeesawError, Stored, Task, choose
 from bench.records.setup import Preprocessing
+from bench.runs.training.data import TrainData
 from bench.testing import check_task
 from tasks.tars import members
 
@@ -28,6 +29,12 @@ def own_cache(tmp_path, monkeypatch):
 def jpeg(value, size=(40, 30)):
     stream = io.BytesIO()
     Image.new("RGB", size, (value, value, value)).save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def encoded(pixels):
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG")
     return stream.getvalue()
 
 
@@ -241,6 +248,36 @@ def test_many_images_stay_on_disk_and_are_the_same(tmp_path, monkeypatch):
         assert torch.equal(one.test.inputs[torch.tensor([3, 0])], small.test.inputs[[3, 0]])
     with pytest.raises(SeesawError, match="change images in memory"):
         choose(Task, SPEC.replace("size", "noise=1,size")).plugin.data(tmp_path, 0)
+
+
+def test_training_images_may_be_decoded_anew_and_parts_be_cut_from_whole_ones(tmp_path):
+    root = tmp_path / "imagenet"
+    train_folders(root)
+    for wnid in WNIDS:  # black on the left, which no square in the middle shows
+        pixels = np.full((30, 90, 3), 250, np.uint8)
+        pixels[:, :25] = 0
+        write(root / "train" / wnid / "wide.JPEG", encoded(pixels))
+    val_flat(root)
+    labels_of(root, "val.txt")
+    kept = choose(Task, SPEC).plugin.data(tmp_path, 0)
+    task = choose(Task, SPEC.replace("size", "anew=true,size")).plugin
+    data = task.data(tmp_path, 0)
+    assert torch.equal(data.train.inputs[:], kept.train.inputs)
+    assert torch.equal(data.calibration.inputs, kept.calibration.inputs)
+    assert torch.equal(data.test.inputs, kept.test.inputs)
+
+    def epoch(data, seed=0):
+        recipe = task.about().recipe.model_copy(update={"batch": 4})
+        served = TrainData(data.lent, recipe, seed, 0, len(data.train.labels) // 4)
+        batches = [served.on_after_batch_transfer(batch, 0) for batch in served.train_dataloader()]
+        return torch.cat([x for x, _ in batches]), torch.cat([labels for _, labels in batches])
+
+    (images, labels), (again, _), (middles, same) = epoch(data), epoch(data), epoch(kept)
+    assert images.shape[1:] == (3, 16, 16)
+    assert torch.equal(images, again)
+    assert torch.equal(labels, same)
+    assert images.min() < middles.min() - 0.5
+    assert not torch.equal(epoch(data, 1)[0], images)
 
 
 def test_a_changed_picture_is_decoded_anew(tmp_path, monkeypatch):

@@ -36,3 +36,10 @@ def zoomed(images: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
         part = images[row : row + 1, :, top : max(bottom, top + 1), left : max(right, left + 1)]
         out[row] = F.interpolate(part, size, mode="bilinear", antialias=True)[0]
     return out
+
+
+def mirror(images: Tensor, chosen: Tensor) -> Tensor:
+    """The images, (n, C, H, W), of which those chosen, boolean (n,), are mirrored in place."""
+    for row in chosen.nonzero()[:, 0].tolist():
+        images[row] = images[row].flip(-1)
+    return images

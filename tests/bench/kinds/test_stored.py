@@ -98,3 +98,16 @@ def test_what_is_lent_of_stored_inputs_reads_no_rows_but_its_own():
     with pytest.raises(IndexError):
         lent.read(torch.tensor([5]))
     assert {*asked} == {8, 2, 4}
+
+
+def test_parts_are_lent_of_the_same_rows_and_no_others():
+    def cut(places, boxes, size):
+        return places.to(torch.uint8).reshape(-1, 1, 1, 1).expand(-1, 1, *size)
+
+    whole = Stored((1, 1, 1), lambda places: places, torch.arange(9), cut)
+    lent = whole.at(torch.tensor([8, 2, 4])).alone()
+    boxes = torch.zeros(2, 4)
+    assert lent.parts(torch.tensor([1, 0]), boxes, (2, 2)).flatten(1)[:, 0].tolist() == [2, 8]
+    with pytest.raises(IndexError):
+        lent.parts(torch.tensor([5, 0]), boxes, (2, 2))
+    assert stored().alone().parts is None

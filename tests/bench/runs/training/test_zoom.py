@@ -14,7 +14,7 @@ from bench import Split
 from bench.kinds.task import LentData, Scale
 from bench.records.setup import Recipe
 from bench.runs.training.ahead import ahead
-from bench.runs.training.data import TrainData
+from bench.runs.training.data import Batch, TrainData, augment, mirrored
 from bench.runs.training.lit import mixed, shares
 from bench.runs.training.zoom import drawn_boxes, zoomed
 
@@ -52,6 +52,17 @@ def test_images_with_room_are_zoomed_to_the_networks_size_by_the_seed_alone():
     assert all(torch.equal(x, y) for (x, _), (y, _) in zip(first, again, strict=True))
     assert not all(torch.equal(x, y) for (x, _), (y, _) in zip(first, other, strict=True))
     assert sorted(torch.cat([labels for _, labels in first]).tolist()) == list(range(12))
+
+
+def test_parts_are_mirrored_before_they_are_sent_as_they_would_be_behind():
+    images = torch.randint(0, 256, (6, 3, 4, 4), dtype=torch.uint8)
+    batch = Batch(images, torch.arange(6), None, torch.tensor([True, False, True, True, False, False]))
+    expected = augment(batch, 0)
+    early = mirrored(batch._replace(inputs=images.clone()))
+    assert early.flip is None
+    assert torch.equal(augment(early, 0), expected)
+    shifted = batch._replace(shift=torch.zeros(6, 2, dtype=torch.int64))
+    assert mirrored(shifted) is shifted
 
 
 def test_smoothed_labels_give_the_loss_of_label_smoothing():

@@ -1,19 +1,23 @@
 """Photographs a second and core, from files to what a network takes: Seesaw's loader beside torchvision's ImageFolder in a DataLoader.
 
-    python benchmarks/images.py [--images 256] [--rounds 3] [--folder DIR] [--memory 20000]
+    python benchmarks/images.py [--images 256] [--rounds 3] [--larger 1] [--folder DIR] [--memory 20000]
 
 Both do what networks for ImageNet are trained with: a random resized crop of 224 x 224, mirroring, mean and deviation. The
-pictures are made: 500 x 375 on average, about 110 kB, as ImageNet's are; --folder takes train/WNID and val/WNID of yours.
-Times are those of the processor, over all threads and child processes, so other programs change them little; rounds are interleaved.
---memory instead decodes a folder of so many images of many sizes with the task `folder` and says how much memory it took.
+pictures are made: 500 x 375 on average, about 90 kB, as ImageNet's are, or so many times as wide and high with --larger; --folder
+takes train/WNID and val/WNID of yours. Times are those of the processor, over all threads and child processes, so other programs
+change them little; rounds are interleaved. --memory instead decodes a folder of so many images of many sizes with the task `folder`
+and says how much memory it took.
+
+Seesaw's ways are: kept on disk, decoded in every epoch on purpose (anew=true; also without decoding large parts smaller, and
+without simplejpeg), and as it goes on where the disk has no room, with the same pixels as kept.
 
 Targets: 2 x as many as torchvision's, decoded anew in every epoch or kept on disk; at most 2 GB of memory.
-Of these the first is out of reach while whole pictures are decoded: Pillow's decoding alone, timed too, gives about 2 x as many.
-In a trial the package simplejpeg (libjpeg-turbo alone) decoded such pictures 1.7 x as fast as Pillow, to the same pixels on the one that
-was compared; scaled by libjpeg-turbo to 7/8 on the way, 1.3 x as fast. Seesaw does not use it.
+Of these the first is missed for pictures of ImageNet's size: half the time is decoding, which nobody does faster without leaving
+out pixels.
 """
 
 import argparse
+import functools
 import io
 import os
 import resource
@@ -28,6 +32,8 @@ import numpy as np
 
 WNIDS = ("n01440764", "n02102040", "n02979186", "n03000684")
 BATCH = 64
+DECODERS: dict[bool, object] = {}
+"""What decodes plain JPEGs, by whether it is Pillow alone."""
 
 
 def picture(rng: np.random.Generator, width: int, height: int, quality: int = 92) -> bytes:
@@ -69,17 +75,30 @@ def torchvisions(root: Path, workers: int) -> Iterator[object]:
     yield from loader
 
 
-def seesaws(root: Path, kept: bool) -> Iterator[object]:
-    """Batches as the task imagenet makes them; decoded anew, or kept on disk."""
+def seesaws(
+    root: Path, kept: bool = False, more: str = "", smaller: bool = True, pillow: bool = False
+) -> Iterator[object]:
+    """Batches as the task imagenet makes them: kept on disk, or decoded anew as if that had no room.
+
+    Args:
+        root: the release's folder.
+        kept: whether the disk has room.
+        more: settings.
+        smaller: whether JPEGs may be decoded at a part of their size.
+        pillow: whether simplejpeg is taken for absent.
+    """
     import tasks.encoded as encoded
+    import tasks.jpeg as jpeg
     from bench import Stored, Task, choose
     from bench.kinds import stored
     from bench.runs.training.data import TrainData
 
     encoded.SMALL = encoded.IN_MEMORY = 0
+    jpeg.TIMES = (8, 4, 2, 1) if smaller else (1,)
+    jpeg.simplejpegs = functools.partial(DECODERS.setdefault, pillow, None if pillow else jpeg.simplejpegs())
     stored.FREE = 1.25 if kept else 1e30
     os.environ["SEESAW_CACHE"] = str(root.parent / ("kept" if kept else "none"))
-    task = choose(Task, f'imagenet[path="{root}",classes={"+".join(WNIDS)},calibration=0.01]').plugin
+    task = choose(Task, f'imagenet[path="{root}",classes={"+".join(WNIDS)},calibration=0.01{more}]').plugin
     data = task.data(root, 0)
     assert isinstance(data.train.inputs, Stored)
     recipe = task.about().recipe.model_copy(update={"batch": BATCH})
@@ -153,6 +172,7 @@ def main() -> None:
     )
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--larger", type=float, default=1.0)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--memory", type=int, metavar="N")
     given = parser.parse_args()
@@ -167,12 +187,20 @@ def main() -> None:
         if given.folder is not None:
             root.symlink_to(given.folder.resolve(), target_is_directory=True)
         else:
-            make(root, given.images, lambda rng: (int(rng.normal(500, 60)), int(rng.normal(375, 40))))
+            larger = given.larger
+            make(
+                root,
+                given.images,
+                lambda rng: (int(larger * rng.normal(500, 60)), int(larger * rng.normal(375, 40))),
+            )
         ways: dict[str, Callable[[], Iterator[object]]] = {
             "torchvision, in the process": lambda: torchvisions(root, 0),
             "torchvision, one worker": lambda: torchvisions(root, 1),
-            "seesaw, decoded anew": lambda: seesaws(root, kept=False),
             "seesaw, kept on disk": lambda: seesaws(root, kept=True),
+            "seesaw, anew=true": lambda: seesaws(root, more=",anew=true"),
+            "the same, none smaller": lambda: seesaws(root, more=",anew=true", smaller=False),
+            "the same, by Pillow": lambda: seesaws(root, more=",anew=true", pillow=True),
+            "seesaw, no room on the disk": lambda: seesaws(root),
             "Pillow, decoding alone": lambda: decoded(root),
         }
         rates: dict[str, list[float]] = {name: [] for name in ways}

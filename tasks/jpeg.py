@@ -15,8 +15,8 @@ from PIL import Image, ImageFile
 
 log = logging.getLogger("seesaw")
 
-Decode = Callable[[bytes], np.ndarray]
-"""From a file's bytes to its pixels, uint8 (height, width, 3)."""
+Decode = Callable[..., np.ndarray]
+"""From a file's bytes to its pixels, uint8 (height, width, 3), at `min_factor` times smaller sides."""
 TIMES = (8, 4, 2, 1)
 """A JPEG may be decoded so many times smaller."""
 Part = tuple[float, float, float, float]
@@ -29,7 +29,7 @@ def decoded(
 ) -> Image.Image | np.ndarray:
     """A picture, or a part of it, with its pixels read: a plain JPEG's by simplejpeg, any other's by Pillow.
 
-    Plain is one of three channels at its own size. Of it the pixels alone are given, uint8 (height, width, 3).
+    Plain is one of three channels. Of it the pixels alone are given, uint8 (height, width, 3).
 
     Args:
         picture: as `Image.open` gives it, not read yet.
@@ -41,11 +41,11 @@ def decoded(
     """
     jpeg = picture.format == "JPEG"
     smaller = next((one for one in TIMES if times >= one), 1)
+    if jpeg and picture.mode == "RGB" and (pixels := _pixels(picture, smaller)) is not None:
+        rows, columns = _pixels_of(part or WHOLE, pixels.shape[1], pixels.shape[0])
+        return pixels[rows, columns]
     if jpeg and smaller > 1:
         picture.draft(None, (picture.width // smaller, picture.height // smaller))
-    elif jpeg and picture.mode == "RGB" and (pixels := _pixels(picture)) is not None:
-        rows, columns = _pixels_of(part or WHOLE, *picture.size)
-        return pixels[rows, columns]
     picture.load()
     if part is None:
         return picture
@@ -62,18 +62,20 @@ def _pixels_of(part: Part, width: int, height: int) -> tuple[slice, slice]:
     return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
 
 
-def _pixels(picture: ImageFile.ImageFile) -> np.ndarray | None:
-    """Pixels, uint8 (height, width, 3); None where simplejpeg is absent, or finds a fault."""
+def _pixels(picture: ImageFile.ImageFile, times: int) -> np.ndarray | None:
+    """Pixels, so many times fewer a side, uint8 (height, width, 3); None where simplejpeg is absent, or finds a fault."""
     if (decode := simplejpegs()) is None or picture.fp is None:
         return None
     place = picture.fp.tell()
     picture.fp.seek(0)
     data = picture.fp.read()
     picture.fp.seek(place)
+    height, width = (-(-side // times) for side in (picture.height, picture.width))
     try:
-        return decode(data)
+        pixels = decode(data, min_height=height, min_width=width, min_factor=times)
     except ValueError:
         return None
+    return pixels if pixels.shape[:2] == (height, width) else None
 
 
 @cache

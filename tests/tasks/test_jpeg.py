@@ -48,6 +48,21 @@ def test_a_plain_jpeg_has_the_pixels_that_pillow_gives(size, more):
         assert np.array_equal(pixels, pillows(stream))
 
 
+@pytest.mark.parametrize("times", [2, 4, 8])
+@pytest.mark.parametrize("more", [{"subsampling": "4:4:4"}, {"subsampling": "4:2:0"}, {"progressive": True}])
+def test_a_jpeg_decoded_smaller_has_the_pixels_that_pillow_gives(times, more):
+    for width, height in ((160, 96), (161, 99), (167, 103)):
+        stream = saved(photograph(width, height), **more)
+        with Image.open(stream) as picture:
+            pixels = decoded(picture, times)
+        with Image.open(stream) as picture:
+            picture.draft(None, (width // times, height // times))
+            picture.load()
+            expected = np.asarray(picture)
+        assert isinstance(pixels, np.ndarray)
+        assert np.array_equal(pixels, expected)
+
+
 @pytest.mark.parametrize(("mode", "kind"), [("L", "JPEG"), ("CMYK", "JPEG"), ("RGB", "PNG"), ("P", "GIF")])
 def test_what_is_not_plain_is_decoded_by_pillow(mode, kind):
     stream = saved(photograph(mode=mode), kind)

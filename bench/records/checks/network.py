@@ -123,7 +123,8 @@ def _macs(record: Record) -> Iterator[str]:
         )
         if f"{COST}.device" in after.readings:
             layers = [layer for layer in record.layers if _stage(layer) == before.before]
-            yield from _stage_macs(before.before, dense, own, layers, connected=_connected(after))
+            usable = [layer for layer in record.layers if _stage(layer) <= before.before]
+            yield from _stage_macs(before.before, dense, own, layers, usable, connected=_connected(after))
 
 
 def _connected(cut: Cut) -> bool:
@@ -133,15 +134,24 @@ def _connected(cut: Cut) -> bool:
 
 
 def _stage_macs(
-    stage: int, dense: float, own: float, layers: Sequence[LayerRow], *, connected: bool
+    stage: int,
+    dense: float,
+    own: float,
+    layers: Sequence[LayerRow],
+    usable: Sequence[LayerRow],
+    *,
+    connected: bool,
 ) -> Iterator[str]:
-    """Every use of a weight is one MAC, so a layer's share of MACs is its density; the rest has no weights."""
+    """Every use of a weight is one MAC, so a layer's share of MACs is its density; the rest has no weights.
+
+    A block may be called again in a later stage, and its layers are listed in the first: `usable` are all layers so far.
+    """
     slack = SAME * max(dense, 1)
     if not -slack <= own <= dense + slack:
         yield f"Stage {stage} does {own:g} effective MACs of {dense:g}."
     weights = sum(math.prod(layer.shape) for layer in layers)
     existing = sum(layer.density * math.prod(layer.shape) for layer in layers)
-    thinnest = min((layer.density for layer in layers), default=1.0)
+    thinnest = min((layer.density for layer in usable), default=1.0)
     rest = dense - weights
     if rest < -slack:
         if connected:

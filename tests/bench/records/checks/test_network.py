@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.records.checks.network import _made_of
+from bench.records.checks.network import _made_of, _stage_macs
 from bench.records.reading import Reading
 from bench.records.record import LayerRow
 
@@ -27,3 +27,12 @@ def test_a_density_may_count_equal_layers_once(n, fits):
 def test_pairs_of_layers_that_a_stranger_made_are_looked_through_within_bounds():
     layers = rows(*(2 << n for n in range(18) for _ in "ab"))
     assert _made_of(share(0.5, 7), layers), "nobody can tell, and half a million sums are not made for it"
+
+
+def test_a_block_that_is_called_again_in_a_later_stage_may_do_the_macs_of_its_density_there():
+    def faults(density):
+        block = LayerRow(name="stages.1.block", shape=[24, 24], density=density, pattern=None)
+        return list(_stage_macs(2, 36_864, 18_432, [], [block], connected=True))
+
+    assert faults(0.5) == []
+    assert len(faults(0.75)) == 1

@@ -134,7 +134,21 @@ class RayTeam:
         """What has happened since the last call."""
         ready, _ = self.ray.wait(list(self.tasks), num_returns=1, timeout=seconds)
         ended = [self._ended(task) for task in ready]
-        return [*self.ray.get(self.depot.events.remote()), *ended]
+        return [*self._progress(), *ended]
+
+    def _progress(self) -> list[Event]:
+        """The depot's news.
+
+        Raises:
+            SeesawError: the depot's process was lost, or Ray with it: nothing takes files in any more.
+        """
+        try:
+            return self.ray.get(self.depot.events.remote())
+        except self.ray.exceptions.RayError as error:
+            raise SeesawError(
+                "Ray lost the process on this machine that takes in what workers send, so the sweep has ended: the process was killed, "
+                "or Ray's own beside it, or memory ran out. Records and checkpoints that came are kept; run the same command again."
+            ) from error
 
     def _ended(self, task: Any) -> Event:
         worker, number = self.tasks.pop(task)

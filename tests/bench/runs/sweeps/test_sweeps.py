@@ -11,6 +11,7 @@ import time
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,6 +23,7 @@ from bench.runs.run import run
 from bench.runs.sweeps.cell import Cell, run_cell
 from bench.runs.sweeps.depot import FolderDepot
 from bench.runs.sweeps.hand_out import Event, hand_out
+from bench.runs.sweeps.on_ray import RayTeam
 from bench.runs.sweeps.page import SweepPage
 from bench.runs.sweeps.places import OnRay, OnSlurm, place_of
 from bench.runs.sweeps.shelf import Shelf, Worker
@@ -236,6 +238,7 @@ def test_the_page_counts_lists_and_stops_reloading(tmp_path):
 KILLING = """
 import os, signal
 from pathlib import Path
+from types import SimpleNamespace
 from bench import Method
 
 class Killing(Method):
@@ -274,6 +277,22 @@ def test_a_killed_actor_of_ray_loses_its_last_epoch_alone(places, tmp_path):
     place = OnRay(workers=1, retries=2, scratch=tmp_path / "scratch")
     killed_once(place, places, tmp_path)
     assert not ray.is_initialized()
+
+
+def test_a_lost_depot_of_ray_ends_the_sweep_with_a_sentence():
+    class Lost(Exception):
+        pass
+
+    def get(promised):
+        raise Lost("The actor died unexpectedly")
+
+    team = RayTeam.__new__(RayTeam)
+    team.tasks, team.depot = {}, SimpleNamespace(events=SimpleNamespace(remote=lambda: None))
+    team.ray = SimpleNamespace(
+        get=get, wait=lambda *_, **__: ([], []), exceptions=SimpleNamespace(RayError=Lost)
+    )
+    with pytest.raises(SeesawError, match=r"Ray lost the process .* run the same command again"):
+        team.events(0)
 
 
 def test_a_killed_job_of_submitit_is_started_again(places, tmp_path):

@@ -126,6 +126,8 @@ class Prior(nn.Module):
             raise ValueError(f"{len(payload)} bytes for {others} numbers beside the coded ones")
         if others:
             numbers[outside] = np.frombuffer(payload[len(payload) - 4 * others :], "<i4")
+            if np.abs(numbers[outside]).max() > RAW:
+                raise ValueError(f"a number beyond {RAW:,}, which no encoder writes")
         return numbers
 
 

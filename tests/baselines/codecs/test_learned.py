@@ -6,6 +6,8 @@ Covers: baselines/codecs/bottleneck.py, baselines/codecs/channel_reduction.py, b
 """
 
 import math
+import random
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,11 +20,16 @@ from hypothesis import strategies as st
 from baselines.codecs.bottleneck import Bottleneck
 from baselines.codecs.channel_reduction import ChannelReduction
 from baselines.codecs.entropic import Entropic
+from baselines.codecs.filter import Filter
 from baselines.codecs.lossy import Lossy
 from baselines.codecs.progressive import Progressive
 from baselines.codecs.reconstruction import Reconstruction
 from baselines.codecs.variable_rate import VariableRate
+from bench import SeesawError
+from bench.kinds.frame import write_frame
 from bench.kinds.method import Method
+from bench.kinds.sending import receive
+from bench.network.crossing import Crossing
 from bench.plugins.plugin import Choice
 from bench.runs.training.codecs import fitted
 from bench.testing import AllExits, TinyTask, trained
@@ -224,3 +231,49 @@ def _coders(made=[]):  # noqa: B006
             coder.finish()
             made.append(coder)
     return made
+
+
+TRAINED = {
+    "reconstruction": Reconstruction(channels=3, stride=2, bits=5, epochs=2),
+    "bottleneck": Bottleneck(channels=4, through="zstd", epochs=2),
+    "channel-reduction": ChannelReduction(channels=4, bits=3, epochs=2),
+    "entropic": Entropic(channels=4, epochs=2),
+    "variable-rate": VariableRate(channels=4, epochs=2),
+    "progressive": Progressive(channels=4, bits=6, epochs=2),
+    "lossy": Lossy(channels=3, stride=2, epochs=2),
+    "filter": Filter(channels=4, epochs=2),
+}
+MOST = 1 << 20
+"""Bytes that a damaged payload may take; the feature takes 8192."""
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_damaged_bytes_of_a_trained_codec_are_a_sentence_or_a_feature_in_bounded_memory(net, features, name):
+    codec, chance, refused = fit(net, TRAINED[name]), random.Random(0), 0
+    cut, sent = Crossing(codec.shape, 0, 10), payloads(codec, features[:5])
+    for number in range(400):
+        message = write_frame(_damaged(sent[number % 5], chance), codec.shape)
+        tracemalloc.start()
+        try:
+            there = receive(cut, [message], codec)
+        except SeesawError:
+            refused += 1
+        else:
+            assert there.shape == (1, *codec.shape)
+            assert torch.isfinite(there).all()
+            assert there.abs().max() < 1e8
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert most < MOST
+    assert 0 < refused < 400
+
+
+def _damaged(payload: bytes, chance: random.Random) -> bytes:
+    """A payload cut short, with bits turned over, made longer, with a number that lies, or any bytes."""
+    at, other = chance.randrange(len(payload) + 1), chance.randbytes(chance.choice([1, 4, 16, 5000]))
+    lie = chance.choice([b"\xff" * 4, b"\x00" * 4, b"\xff\xff\xff\x7f", b"\x00\x00\x00\x80"])
+    turned = bytes(one ^ (chance.random() < 0.03) << chance.randrange(8) for one in payload)
+    same = chance.randbytes(len(payload))
+    return chance.choice(
+        [payload[:at], turned, payload + other, payload[:at] + lie + payload[at + 4 :], other, same]
+    )

@@ -86,6 +86,14 @@ def test_numbers_without_bound_are_cut(prior):
     assert back.tolist() == [[1 << 20, 3], [0, -(1 << 20)]]
 
 
+def test_a_number_that_no_encoder_writes_is_refused(prior):
+    payload = prior.encode(np.array([[1 << 20, 3], [0, 2]]))
+    assert payload[-4:] == (1 << 20).to_bytes(4, "little")
+    for lie in ((1 << 20) + 1, (1 << 31) - 1, -(1 << 31)):
+        with pytest.raises(ValueError, match="which no encoder writes"):
+            prior.decode(payload[:-4] + lie.to_bytes(4, "little", signed=True), 2)
+
+
 def test_an_untrained_prior_codes_too():
     torch.manual_seed(0)
     fresh = Prior(1)

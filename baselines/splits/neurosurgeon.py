@@ -88,11 +88,15 @@ class Neurosurgeon(SplitPolicy):
 
 
 def _predicted(macs: np.ndarray, seconds: np.ndarray) -> np.ndarray:
-    """Seconds of parts by a line in their MACs, none below zero, float64 (arms,); parts without MACs take none."""
+    """Seconds of parts by a line in their MACs that neither starts below zero nor falls, float64 (arms,); parts without MACs take none."""
     if not np.isfinite(macs).all():
         raise SeesawError(
             "neurosurgeon predicts times from MACs, and the record has none. Run it with the meter macs."
         )
-    columns = np.stack([macs, (macs > 0).astype(float)], 1)
-    weights, *_ = np.linalg.lstsq(columns / max(macs.max(), 1.0), seconds, rcond=None)
-    return np.clip(columns / max(macs.max(), 1.0) @ weights, 0.0, None)
+    scaled, has_work = macs / max(macs.max(), 1.0), (macs > 0).astype(float)
+    # A line that starts below zero would let first layers cost nothing: then the best one through zero, and the best level one for a fall.
+    for columns in (np.stack([scaled, has_work], 1), scaled[:, None], has_work[:, None]):
+        weights, *_ = np.linalg.lstsq(columns, seconds, rcond=None)
+        if (weights >= 0).all():
+            break
+    return columns @ weights

@@ -2,7 +2,9 @@
 
 "HI-LCB" of arXiv 2508.08985 (2025): the chance that the device's answer is right rises with its confidence, so a bound for one
 confidence is one for all higher ones too. The device learns only from what it sends: whether the server's answer was its own.
-Regret grows with the logarithm of the number of requests, and a request costs one look at each of a few intervals.
+Regret grows with the logarithm of the number of requests, and a request costs one look at each of a few intervals. The paper lets the
+cost of sending change. Here it is as much as a right answer is worth after a request that was given up, so all stay: but for one, after one
+request, then after 2, 4 and up to 64 of them, until one is answered.
 """
 
 import math
@@ -12,6 +14,9 @@ import numpy as np
 from pydantic import Field
 
 from bench import Count, Evaluates, Known, Positive, SeesawError, Share, SplitPolicy, Whole
+
+MOST = 64.0
+"""The most requests that stay between two that try a link over which one was given up."""
 
 
 class HiLcb(SplitPolicy):
@@ -41,7 +46,7 @@ class HiLcb(SplitPolicy):
             raise SeesawError(
                 "hi-lcb decides at an exit, and no cut behind one keeps the right answers. Name another cut, or a larger `lost`."
             )
-        return np.concatenate([[float(best), 0.0], np.zeros(2 * self.intervals)])
+        return np.concatenate([[float(best), 0.0], np.zeros(2 * self.intervals + 2)])
 
     @staticmethod
     def choose(seen: Any, arms: Any, own: Any, memory: Any, luck: float) -> int:
@@ -50,7 +55,14 @@ class HiLcb(SplitPolicy):
     @staticmethod
     def stays(arm: Any, own: Any, memory: Any, exit_: int, confidence: float) -> bool:
         intervals = int(own.intervals)
+        waits, left = (
+            2 + 2 * intervals,
+            3 + 2 * intervals,
+        )  # requests that stay after one that tries, and how many still do
         memory[1] += 1
+        if memory[left] > 0:
+            memory[left] -= 1
+            return True
         own_interval = min(int(confidence * intervals), intervals - 1)
         bound = 0.0
         for interval in range(own_interval + 1):
@@ -58,12 +70,21 @@ class HiLcb(SplitPolicy):
             if count > 0:
                 mean = memory[2 + intervals + interval] / count
                 bound = max(bound, mean - math.sqrt(own.alpha * math.log(memory[1]) / count))
-        return bound >= 1 - own.cost
+        if bound >= 1 - own.cost:
+            return True
+        memory[left] = memory[waits]
+        return False
 
     @staticmethod
     def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
+        intervals = int(own.intervals)
+        waits, left = 2 + 2 * intervals, 3 + 2 * intervals
+        if feedback.sent > 0:
+            memory[waits] = memory[left] = 0.0
+        elif feedback.bytes > 0:
+            memory[waits] = min(max(2 * memory[waits], 1.0), MOST)
+            memory[left] = memory[waits]
         if feedback.sent > 0 and not math.isnan(feedback.same):
-            intervals = int(own.intervals)
             interval = min(int(feedback.local * intervals), intervals - 1)
             memory[2 + interval] += 1
             memory[2 + intervals + interval] += feedback.same

@@ -3,7 +3,9 @@
 Zhang, Chen, Xu, "Autodidactic Neurosurgeon" (ANS), WWW 2021 (arXiv 2102.02638): the time behind a cut is taken to be linear in
 what is left to do there, here a constant, the bytes, and the server's MACs; its weights are learnt by ridge regression from the
 times of requests that were sent. The cut with the least optimistic time is taken. Computing all on the device teaches nothing of
-the rest, so every so often a cut that sends is forced. The page of the paper gives no schedule: here one of `every` requests.
+the rest, so every so often a cut that sends is forced. The page of the paper gives no schedule: here one of `every` requests. A request
+that is given up tells nothing of bytes and MACs: it makes every cut that sends dearer by ten times the whole network on the device,
+until one is answered again.
 """
 
 import math
@@ -13,6 +15,9 @@ import numpy as np
 from pydantic import Field
 
 from bench import Count, Known, Positive, SeesawError, Share, SplitPolicy
+
+GIVEN_UP = 10.0
+"""What sending costs more after a request that was given up, in times of the whole network on the device."""
 
 
 class MuLinUcb(SplitPolicy):
@@ -43,7 +48,7 @@ class MuLinUcb(SplitPolicy):
         ]
         inverse = np.eye(3).ravel() / self.ridge
         return np.concatenate(
-            [inverse, np.zeros(3), scales, [0.0, known.smallest(sends)], allowed.astype(float)]
+            [inverse, np.zeros(3), scales, [0.0, known.smallest(sends)], allowed.astype(float), [0.0]]
         )
 
     @staticmethod
@@ -69,12 +74,15 @@ class MuLinUcb(SplitPolicy):
                 mean += left * weight
                 width += left * inner
             time = arms[number].device / memory[14] + mean - own.alpha * math.sqrt(max(width, 0.0))
+            time += memory[17 + count]
             if time < least:
                 best, least = number, time
         return best
 
     @staticmethod
     def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
+        if feedback.bytes > 0:
+            memory[17 + len(arms)] = 0.0 if feedback.sent > 0 else GIVEN_UP
         if feedback.sent <= 0:
             return
         arm = arms[int(feedback.arm)]

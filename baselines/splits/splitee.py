@@ -3,7 +3,7 @@
 Bajpai, Trivedi, Yadav, Hanawal, "SplitEE: Early Exit in Deep Neural Networks with Split Computing", AIMLSystems 2023. An arm is a
 cut behind an exit. Where that exit's confidence reaches alpha its answer stands, else the sample is sent on. The reward is the
 confidence of the answer less its cost; here the cost is the measured time to the answer, not layers and a fixed offloading cost.
-With `discount` below 1, older rewards fade (Garivier & Moulines, ALT 2011), for links that change.
+A request that is given up earns the least there is, -1. With `discount` below 1, older rewards fade (Garivier & Moulines, ALT 2011), for links that change.
 """
 
 import math
@@ -73,7 +73,8 @@ class Splitee(SplitPolicy):
     @staticmethod
     def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
         count = len(arms)
-        reward = max(feedback.answer - feedback.seconds / memory[2 * count], -1.0)
+        is_given_up = feedback.sent <= 0 and feedback.bytes > 0
+        reward = -1.0 if is_given_up else max(feedback.answer - feedback.seconds / memory[2 * count], -1.0)
         if own.discount < 1:
             for number in range(count):
                 if memory[number] > 0:

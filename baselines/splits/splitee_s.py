@@ -4,7 +4,8 @@ Bajpai, Trivedi, Yadav, Hanawal, "SplitEE: Early Exit in Deep Neural Networks wi
 before the cut are computed and paid for. An arm on the way whose exit is sure would have kept that answer: its reward is known.
 One whose exit is not would have sent from there. The paper takes the last exit's confidence for known then; here it is the
 server's where the request was sent, and that of the deepest exit on the device where it was not. The seconds of what was not sent
-follow from the last payload's: so many for each byte, its round trip, and its wait for the server.
+follow from the last payload's: so many for each byte, its round trip, and its wait for the server; after a request that was given up
+nobody knows them.
 """
 
 import math
@@ -39,6 +40,9 @@ class SpliteeS(Splitee):
     def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
         count, chosen = len(arms), int(feedback.arm)
         link = 2 * count + 1
+        is_given_up = feedback.sent <= 0 and feedback.bytes > 0
+        if is_given_up:
+            memory[link] = math.nan
         if feedback.sent > 0:
             memory[link] = feedback.sending / max(feedback.bytes, 1.0)
             memory[link + 1] = feedback.away - feedback.server
@@ -60,8 +64,10 @@ class SpliteeS(Splitee):
                     answer = local
                 else:
                     seconds += arm.bytes * memory[link] + memory[link + 1] + memory[link + 2] + arm.server
-            if not math.isnan(answer) and math.isfinite(
-                seconds
-            ):  # before anything was sent, nobody knows what sending takes
-                memory[number] += 1
-                memory[count + number] += max(answer - seconds / memory[2 * count], -1.0)
+            reward = max(answer - seconds / memory[2 * count], -1.0)
+            if number == chosen and is_given_up:
+                reward = -1.0
+            elif math.isnan(answer) or not math.isfinite(seconds):
+                continue  # before anything was sent, nobody knows what sending takes
+            memory[number] += 1
+            memory[count + number] += reward

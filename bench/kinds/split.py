@@ -22,11 +22,11 @@ SEEN = np.dtype([
         "queue",  # requests that wait behind it
         "unsent",  # bytes that the device has still to send of earlier requests
         "link",  # bytes/s, as the modem reported it last; NaN where it reports none
-        "rate",  # bytes/s of the last payload that was sent; NaN before there is one
+        "rate",  # bytes/s of the last payload that was sent; NaN before there is one, and once a slow one is forgotten (`bench.kinds.belief`)
         "trip",  # seconds from the last byte sent to its answer, without the server's own; at first of the connection's handshake
         "server",  # seconds that the last answer waited for the server and was computed there; NaN before there is one
         "battery",  # share of the battery that is left; 1 where it has no end
-        "answers",  # how many answers have come
+        "answers",  # how many answers have come, or were given up
     )
 ])  # fmt: skip
 """What a device sees when it begins with a request: nothing of its label, nothing of what is to come."""
@@ -56,21 +56,22 @@ MOST_EXITS = 64
 FEEDBACK = np.dtype([
     *((name, "f8") for name in (
         "arm",  # that was chosen
-        "sent",  # 1 where the server answered, 0 where the device did
-        "seconds",  # from the device's begin to the answer
+        "sent",  # 1 where the server answered, 0 where the device did, or where the request was given up: then `bytes` are above 0
+        "seconds",  # from the device's begin to the answer, or to giving up
         "sending",  # of them, from handing the payload over to its last byte
-        "away",  # of them, from the last byte to the answer
+        "away",  # of them, from the last byte to the answer; of a request that was given up, from the device's end
         "server",  # of them, waiting and computing at the server, as the answer says
         "bytes",  # sent, framed
         "exit",  # of the device, the last that was computed; -1 for none
         "local",  # its confidence; NaN for none
-        "answer",  # confidence of the answer that counts
+        "answer",  # confidence of the answer that counts; NaN where a request was given up and no exit answers
         "same",  # 1 where the server's answer was the device's own; NaN without one of each
         "joules",  # of computing and of the radio, the tail aside; NaN where computing has no known power
     )),
     ("confidences", "f8", (MOST_EXITS,)),  # of the exits computed on the device, by number; NaN for others
 ])  # fmt: skip
-"""What a device learns of a request once its answer is there. It never learns whether the answer was right."""
+"""What a device learns of a request once its answer is there, or once it is given up: at the deadline of a device that then answers
+itself, else after 10 s. It never learns whether the answer was right."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ class SplitPolicy(Plugin):
 
     @staticmethod
     def learn(arms: Any, own: Any, memory: Any, feedback: Any) -> None:
-        """Change `memory` by a record of `FEEDBACK`, which comes when its answer does."""
+        """Change `memory` by a record of `FEEDBACK`, which comes when the answer does, or when the request is given up."""
 
 
 class SplitBound(SplitPolicy):

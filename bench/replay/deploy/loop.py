@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from bench.kinds import belief
 from bench.replay.deploy.foresee import foreseen
 from bench.replay.deploy.link import carried, transfer
 from bench.replay.deploy.server import serve, settle
@@ -19,6 +20,7 @@ from bench.replay.deploy.steps import (
     BEGIN,
     DONE,
     FINISHED,
+    GIVES_UP,
     SENT,
     SERVED,
     START,
@@ -26,6 +28,12 @@ from bench.replay.deploy.steps import (
 )
 from bench.replay.deploy.view import awake, passed, tell
 from bench.replay.streams.loop import compiled
+
+after_sending, after_payload, after_answer, believed = (
+    compiled(one)
+    for one in (belief.after_sending, belief.after_payload, belief.after_answer, belief.believed)
+)
+NOTHING = belief.NOTHING
 
 
 @compiled
@@ -84,6 +92,9 @@ def play(
     previous = -1  # the last request that was sent
     handed, gone = 0, 0  # bytes handed to the link, and those of payloads whose last byte has left it
     used, reported, rate = 0.0, -1.0, math.nan
+    rates = np.empty(count)  # of payloads that have left the link
+    own_rate, whole = NOTHING, shown[last_arm].device
+    waits = costs.patience if costs.patience < math.inf else GIVES_UP
     computed[:] = -1
     view, result = seen[0], feedback[0]
     view.link = view.rate = view.server = math.nan
@@ -103,26 +114,46 @@ def play(
             while seen_sends < sends and moments[sent[seen_sends], SENT] <= begin:
                 one = sent[seen_sends]
                 spent = moments[one, SENT] - moments[one, START]
-                view.rate = sizes[chosen[one], samples[one]] / spent if spent > 0 else math.inf
+                rates[one] = sizes[chosen[one], samples[one]] / spent if spent > 0 else math.inf
+                own_rate = after_payload(own_rate, rates[one])
                 gone += sizes[chosen[one], samples[one]]
                 used += radio[one] + (tails[sent[seen_sends - 1]] if seen_sends > 0 else 0.0)
                 seen_sends += 1
             while True:
-                next_sent = moments[sent[seen_answers], ANSWERED] if seen_answers < sends else math.inf
+                next_sent = math.inf
+                if seen_answers < sends:
+                    one = sent[seen_answers]
+                    next_sent = min(moments[one, ANSWERED], max(arrivals[one] + waits, moments[one, DONE]))
                 next_own = moments[own_answers[seen_own], ANSWERED] if seen_own < owns else math.inf
-                if min(next_sent, next_own) > begin or min(next_sent, next_own) == math.inf:
+                now = min(next_sent, next_own)
+                if now > begin or now == math.inf:
                     break
                 if next_sent <= next_own:
                     one = sent[seen_answers]
                     seen_answers += 1
-                    view.server = moments[one, FINISHED] - moments[one, ARRIVED]
-                    view.trip = moments[one, ANSWERED] - moments[one, SENT] - view.server
+                    is_there = moments[one, ANSWERED] <= now
+                    if is_there:
+                        view.server = moments[one, FINISHED] - moments[one, ARRIVED]
+                        view.trip = now - moments[one, SENT] - view.server
+                    own_rate = after_answer(own_rate, rates[one], moments[one, BEGIN], now, whole, is_there)
                 else:
                     one = own_answers[seen_own]
                     seen_own += 1
                 answers += 1
                 tell(
-                    result, requests, costs, arms, moments, chosen, left, computed, radio, evaluates == 2, one
+                    result,
+                    requests,
+                    costs,
+                    link,
+                    arms,
+                    moments,
+                    chosen,
+                    left,
+                    computed,
+                    radio,
+                    evaluates == 2,
+                    one,
+                    now,
                 )
                 learn(shown, own, memory, result)
             if link.report > 0:
@@ -132,7 +163,7 @@ def play(
                     rate = (carried(up_start, up_rate, up_total, window, 0) - before) / link.report
                     reported = window
             view.time, view.waited, view.queue = begin, begin - arrivals[n], waiting - n - 1
-            view.link, view.answers = rate, answers
+            view.link, view.rate, view.answers = rate, believed(own_rate, begin), answers
             since = (
                 moments[sent[seen_sends], START] if seen_sends < sends else math.inf
             )  # of what is on the link
@@ -190,6 +221,7 @@ def play(
             )
         free[0], previous = end, n
         handed += framed
+        own_rate = after_sending(own_rate, begin)
         arrived = max(arrived, last[0])
         moments[n, START], moments[n, SENT], moments[n, ARRIVED] = start, end, arrived
         last[0] = arrived

@@ -12,6 +12,10 @@ BEGIN, DONE, START, SENT, ARRIVED, SERVED, FINISHED, ANSWERED = range(8)
 """Moments of a request, in seconds: the device begins and is done; the first byte leaves and the last; the payload arrives; the
 server begins and ends; the answer is there. Where nothing is sent, all from DONE on are that moment."""
 
+GIVES_UP = 10.0
+"""Seconds after which a device without a deadline counts a request as given up: its policy learns that no answer came. The answer still
+counts when it comes."""
+
 
 class Link(NamedTuple):
     """Both directions, and what the radio takes.

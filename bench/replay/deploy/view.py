@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.kinds.split import FEEDBACK, MOST_EXITS, SEEN
 from bench.replay.deploy.link import carried
-from bench.replay.deploy.steps import ANSWERED, ARRIVED, BEGIN, DONE, FINISHED, SENT
+from bench.replay.deploy.steps import ANSWERED, ARRIVED, BEGIN, DONE, FINISHED, SENT, START
 from bench.replay.streams.loop import compiled
 
 
@@ -44,22 +44,37 @@ def awake(link, moments, tails, sent, sends, gone, moment):
 
 
 @compiled
-def tell(result, requests, costs, arms, moments, chosen, left, computed, radio, every, one):
-    """Write what a device learns of one request into a record of `FEEDBACK`; `every`: whether each exit on the way is computed."""
+def tell(result, requests, costs, link, arms, moments, chosen, left, computed, radio, every, one, now):
+    """Write what a device learns of one request into a record of `FEEDBACK`.
+
+    Args:
+        result: the record.
+        requests: all of them, as `costs`, `link`, `arms`, `moments`, `chosen`, `left`, `computed` and `radio` are in `play`.
+        every: whether each exit on the way is computed.
+        one: the request's number.
+        now: the moment of its answer, or at which it is given up.
+    """
     arm, sample, exit_ = chosen[one], requests.samples[one], computed[one]
-    is_sent = left[one] < 0
-    result.arm, result.sent, result.exit = arm, 1.0 if is_sent else 0.0, exit_
-    result.seconds = moments[one, ANSWERED] - moments[one, BEGIN]
-    result.sending = moments[one, SENT] - moments[one, DONE]
-    result.away = moments[one, ANSWERED] - moments[one, SENT]
-    result.server = moments[one, FINISHED] - moments[one, ARRIVED]
+    is_sent, is_answered = left[one] < 0, moments[one, ANSWERED] <= now
+    is_server = is_sent and is_answered
+    result.arm, result.sent, result.exit = arm, 1.0 if is_server else 0.0, exit_
+    result.seconds = now - moments[one, BEGIN]
+    result.sending = moments[one, SENT] - moments[one, DONE] if is_answered else 0.0
+    result.away = now - (moments[one, SENT] if is_answered else moments[one, DONE])
+    result.server = moments[one, FINISHED] - moments[one, ARRIVED] if is_answered else 0.0
     result.bytes = costs.framed[arm, sample] if is_sent else 0.0
     result.local = costs.confidences[exit_, sample] if exit_ >= 0 else math.nan
-    result.answer = costs.confidences[len(costs.heads) - 1, sample] if is_sent else result.local
+    result.answer = costs.confidences[len(costs.heads) - 1, sample] if is_server else result.local
+    if not is_answered and costs.patience == math.inf:
+        result.answer = math.nan
     result.same = math.nan
-    if is_sent and exit_ >= 0:
+    if is_server and exit_ >= 0:
         result.same = 1.0 if costs.answers[arm, sample] == costs.exit_answers[exit_, sample] else 0.0
-    result.joules = costs.watts * (moments[one, DONE] - moments[one, BEGIN]) + radio[one]
+    sending = radio[one]
+    if not is_answered:
+        start, _, _, _, _, watts, energy = link.up
+        sending = passed(start, watts, energy, moments[one, START], min(moments[one, SENT], now))
+    result.joules = costs.watts * (moments[one, DONE] - moments[one, BEGIN]) + sending
     for place in range(min(len(costs.heads), MOST_EXITS)):
         is_computed = place == exit_ or (every and place < exit_)
         result.confidences[place] = costs.confidences[place, sample] if is_computed else math.nan

@@ -19,12 +19,13 @@ from numba.core import config
 
 from bench.errors import SeesawError
 from bench.files import cache
+from bench.kinds import belief
 
 
 def _state() -> str:
     """A digest of the code of all replays: numba looks at the file of a function alone, and not at those of what it calls."""
     found = hashlib.sha256()
-    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+    for path in (*sorted(Path(__file__).parents[1].rglob("*.py")), Path(belief.__file__)):
         found.update(path.read_bytes())
     return found.hexdigest()[:16]
 

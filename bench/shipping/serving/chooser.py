@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from bench.kinds.begun import begun
+from bench.kinds.belief import NOTHING, after_answer, after_payload, after_sending, believed
 from bench.kinds.codec import Codec
 from bench.kinds.frame import HEAD
 from bench.kinds.split import ARM, FEEDBACK, MOST_EXITS, SEEN, Known, SplitPolicy
@@ -80,14 +81,14 @@ class Chooser:
         self.arms, self.own = [_named(one) for one in arms], _named(policy.own[0])
         self.memory = begun(policy, self.known)
         self._begun, self._answers, self._server = time.monotonic(), 0, math.nan
+        self._belief = NOTHING
         self._luck = np.random.default_rng(0)
 
     def choose(self) -> int:
         """The number of the arm for the next sample; that of the last one is how many cuts there are."""
         seen = np.zeros(1, SEEN)[0]
-        seen["time"], seen["battery"], seen["answers"] = time.monotonic() - self._begun, 1.0, self._answers
-        rate = None if self.client is None else self.client.rate
-        seen["link"] = seen["rate"] = math.nan if rate is None else rate
+        seen["time"], seen["battery"], seen["answers"] = self._now(), 1.0, self._answers
+        seen["link"] = seen["rate"] = believed(self._belief, seen["time"])
         seen["trip"] = math.nan if self.client is None or self.client.trip is None else self.client.trip
         seen["server"] = self._server
         arm = int(
@@ -95,6 +96,14 @@ class Chooser:
         )
         last = len(self.locals) if self.locals[-1].exits else len(self.locals) - 1
         return min(max(arm, 0), last)
+
+    def sends(self) -> None:
+        """Note that a sample is sent, before it is."""
+        self._belief = after_sending(self._belief, self._now())
+
+    def _now(self) -> float:
+        """Seconds since the device began."""
+        return time.monotonic() - self._begun
 
     def stays(self, arm: int, passed: Sequence[Tensor]) -> bool:
         """Whether the answer of an exit that was passed stands."""
@@ -132,6 +141,11 @@ class Chooser:
         feedback["confidences"] = math.nan
         feedback["confidences"][: len(confidences)] = confidences
         self._answers += 1
+        if happened.bytes and self.client is not None:
+            rate = math.nan if self.client.rate is None else self.client.rate
+            now = self._now()
+            belief = after_payload(self._belief, rate)
+            self._belief = after_answer(belief, rate, now - happened.seconds, now, self.known.whole, sent)
         if sent:
             self._server = happened.server
         self.policy.learn(self.arms, self.own, self.memory, _named(feedback))

@@ -209,6 +209,9 @@ class Device:
         left = self.deadline - one.seconds
         if not one.passed and can_answer:
             left -= self.locals[-1].seconds  # which its own answer would take
+        if self.chooser is not None:
+            with self._lock:
+                self.chooser.sends()
         try:
             got = self.client.ask(one.local.shipped, message, max(left, 1e-3))
         except Unanswered as error:

@@ -160,15 +160,67 @@ def test_a_device_that_knows_no_round_trip_yet_sends_to_learn_it():
         assert policy.choose(seen, arms, own, policy.begin(of.known), 0.5) < len(arms) - 1
 
 
-FOLLOW = ["dynamic", "neurosurgeon", "lyapunov", "memtl", "enumeration", "sac[steps=20]"]
-"""Policies that go by the link's rate."""
+RULES = ["dynamic", "neurosurgeon", "lyapunov", "memtl", "enumeration"]
+FOLLOW = [*RULES, "sac[steps=20]"]
+"""Policies that go by the link's rate; the last one has not learnt by which rates to send."""
 
 
-@pytest.mark.parametrize("spec", FOLLOW)
+@pytest.mark.parametrize("spec", RULES)
 def test_a_link_that_nobody_has_measured_is_tried_by_one_payload(spec):
     for report in (0.0, 1000.0):
         of = game(steady(0.0), scale=5.0, report=report)
         assert (played(spec, of, requests(of, rate=1)).framed > 0).sum() == 1
+
+
+@pytest.mark.parametrize("spec", RULES)
+def test_a_slow_payload_is_not_believed_for_ever_and_a_hopeless_link_is_tried_ever_more_rarely(spec):
+    start = np.array([0.0, 60.0])
+    back = game(Conditions.of(start, np.array([100.0, 1e6]), delay=0.01), scale=5.0, report=0.0)
+    come = requests(back, rate=1, seconds=1000)
+    sent = played(spec, back, come).framed > 0
+    assert sent[come.arrivals < 60].sum() <= 6
+    assert sent[come.arrivals > 500].mean() > 0.9
+    never = game(steady(100.0), scale=5.0, report=0.0)
+    sent = played(spec, never, requests(never, rate=1, seconds=10_000)).framed > 0
+    assert sent[1000:].mean() < 0.01
+
+
+@pytest.mark.parametrize("spec", RULES)
+def test_a_link_on_which_only_the_answers_are_lost_is_left_alone_but_for_a_try_now_and_then(spec):
+    start = np.array([0.0, 100.0, 300.0])
+    of = game(
+        Conditions.of(start, np.full(3, 1e6), down=np.array([1e6, 0.0, 1e6]), delay=0.01),
+        scale=5.0,
+        report=0.0,
+    )
+    come = requests(of, rate=2, seconds=1500)
+    sent = played(spec, of, come).framed > 0
+    assert sent[(come.arrivals > 50) & (come.arrivals < 100)].mean() > 0.9
+    assert sent[(come.arrivals > 120) & (come.arrivals < 300)].mean() < 0.1
+    assert sent[come.arrivals > 1000].mean() > 0.9
+
+
+@pytest.mark.parametrize("patience", [0.5, math.inf])
+@pytest.mark.parametrize("spec", ["mu-linucb", "splitee", "splitee-s", "i-splitee", "hi-lcb"])
+def test_bandits_learn_to_stay_where_no_answer_ever_comes(spec, patience):
+    of = game(steady(0.0), scale=5.0, patience=patience)
+    sent = played(spec, of, requests(of, rate=2, seconds=1000)).exits < 0
+    assert sent.any(), "they do not know before"
+    assert sent[200:].mean() < 0.04
+
+
+@pytest.mark.parametrize("spec", ["mu-linucb", "splitee[discount=0.99]", "hi-lcb"])
+def test_bandits_send_again_where_answers_come_again(spec):
+    start = np.array([0.0, 500.0, 1000.0])
+    of = game(Conditions.of(start, np.array([1e6, 0.0, 1e6]), delay=0.01), scale=5.0, patience=0.5)
+    come = requests(of, rate=2, seconds=2000)
+    sent = played(spec, of, come).exits < 0
+    before, during, after = (
+        sent[(come.arrivals > begin) & (come.arrivals < end)].mean()
+        for begin, end in ((300, 500), (600, 1000), (1200, 2000))
+    )
+    assert during < 0.1 < 0.3 < before
+    assert after > 0.9 * before
 
 
 @pytest.mark.parametrize("spec", FOLLOW)
@@ -242,6 +294,17 @@ def test_neurosurgeon_fits_lines_where_no_layer_was_predicted_and_takes_predicti
     inner = of.known.arms["macs"] > 0
     assert not np.allclose(line, of.known.arms["device"])
     assert np.ptp(line[inner] - of.known.arms["macs"][inner] * slope) < 0.2 * line[-1]
+
+
+def test_neurosurgeon_sends_the_input_where_first_layers_take_more_than_their_share_of_macs():
+    of = game(steady(1e13, delay=1e-9), cuts=6)
+    arms = of.known.arms.copy()
+    arms["macs"] = np.maximum(4e6 * arms["device"] ** 0.5 - 1e5, 0.0) * (arms["cut"] > 0)
+    arms["rest"] = arms["macs"].max() - arms["macs"]
+    line = np.polyfit(arms["macs"][arms["cut"] > 0], arms["device"][arms["cut"] > 0], 1)
+    assert line[1] < 0, "by the best line the first layers take less than nothing"
+    of = replace(of, known=replace(of.known, arms=arms))
+    assert set(arms["cut"][played("neurosurgeon", of, requests(of, rate=1)).arms]) == {0}
 
 
 def test_mu_linucb_finds_the_best_cut_without_a_profile_of_the_server():

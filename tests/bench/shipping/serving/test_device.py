@@ -9,16 +9,20 @@ import json
 import shutil
 import time
 from collections import Counter
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from bench import Device, SeesawError
+from bench.kinds.belief import STOPPED
 from bench.kinds.frame import read_frames
 from bench.kinds.split import SplitPolicy
 from bench.plugins.plugin import choose
 from bench.shipping.serving.batches import Limits
 from bench.shipping.serving.certs import write_certs
+from bench.shipping.serving.chooser import Happened
 from bench.shipping.serving.reach import AGAIN
 from bench.shipping.serving.security import credentials_of_server
 from tests.bench.shipping.serving.conftest import serving
@@ -144,6 +148,9 @@ def test_a_split_policy_sees_what_it_sees_in_a_replay(shipped, running, monkeypa
         kind, "learn", staticmethod(lambda arms, own, memory, feedback: told.append((arms, feedback)))
     )
     with Device(shipped.cuts, running, policy="none", split="random") as device:
+        device.chooser.known = replace(
+            device.chooser.known, whole=60.0
+        )  # a device for which no answer is slow
         for x in shipped.x[:3]:
             device.ask(x)
     seen, (arms, feedback) = told[4], told[5]
@@ -156,6 +163,37 @@ def test_a_split_policy_sees_what_it_sees_in_a_replay(shipped, running, monkeypa
     assert (seen.answers, seen.battery) == (2, 1)
     assert seen.rate > 0
     assert seen.trip > 0
+
+
+def test_a_link_over_which_a_sample_was_given_up_is_tried_again_by_one_sample(shipped, running, monkeypatch):
+    seen = []
+    kind = type(choose(SplitPolicy, "random").plugin)
+    monkeypatch.setattr(
+        kind, "choose", staticmethod(lambda one, arms, own, memory, luck: seen.append(one.rate) or 1)
+    )
+    with Device(shipped.cuts, running, policy="none", split="random") as device:
+        chooser, now = device.chooser, [100.0]
+        monkeypatch.setattr(chooser, "_now", lambda: now[0])
+        given_up = Happened(
+            arm=1, place="fallback", seconds=1.0, device=0.1, server=0.0, bytes=500, trip=None
+        )
+        for moment in (100.0, 102.0, 102.5):
+            now[0] = moment
+            chooser.choose()
+            if moment != 102.0:
+                chooser.learn(given_up, [], torch.zeros(4))
+            else:
+                chooser.sends()
+                chooser.choose()
+        now[0] = 104.4
+        chooser.choose()
+        now[0] = 104.6
+        chooser.choose()
+    assert np.isnan(seen[0]), "nobody has measured the link"
+    assert np.isnan(seen[1]), "one second later it is tried"
+    assert seen[2] == seen[3] == STOPPED, "but once"
+    assert seen[4] == STOPPED, "and then after two seconds"
+    assert np.isnan(seen[5])
 
 
 @pytest.mark.parametrize("cut", [0, 3])

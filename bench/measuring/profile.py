@@ -17,7 +17,6 @@ from bench.kinds.codec import Codec
 from bench.kinds.sending import messages_of, receive
 from bench.kinds.task import Data
 from bench.machine import WALL, Clock
-from bench.measuring.inputs import input_codecs
 from bench.measuring.meters.energy import Counter, nvml, rapl
 from bench.network.crossing import Crossing
 from bench.network.linked import logits_of
@@ -57,7 +56,7 @@ class Limits(NamedTuple):
 def profiled(
     net: Net,
     data: Data,
-    codecs: Mapping[str, Codec],
+    codecs: Mapping[int, Mapping[str, Codec]],
     batches: Sequence[int],
     device: torch.device,
     limits: Limits,
@@ -71,7 +70,7 @@ def profiled(
     Args:
         net: in eval mode, on `device`.
         data: of which calibration samples are taken.
-        codecs: for cuts between stages, by spec; inputs have codecs of their own.
+        codecs: by cut, all but the last, and by spec; those of cut 0 take inputs before they are scaled.
         batches: sizes.
         device: where the network computes.
         limits: of the timing.
@@ -157,13 +156,13 @@ def _job(way: Way, part: Part, x: Tensor) -> Callable[[], object]:
 
 
 def _codecs(
-    net: Net, x: Tensor, raw: Tensor, codecs: Mapping[str, Codec]
+    net: Net, x: Tensor, raw: Tensor, codecs: Mapping[int, Mapping[str, Codec]]
 ) -> Iterator[tuple[Key, Callable[[], object]]]:
     """Both sides of every codec at every cut but the last."""
     for k in range(len(net.stages)):
         cut = net.crossing(k) if k else Crossing(tuple(raw.shape[1:]), 0, net.classes)
         feature = net.cut(k)[0](x).float().cpu() if k else raw
-        for name, codec in (codecs if k else input_codecs(raw, net.sample.vocabulary)).items():
+        for name, codec in codecs[k].items():
             messages = [one.frames for one in messages_of(cut, feature, codec)]
             yield Key("encoder", k, name), partial(messages_of, cut, feature, codec)
             yield Key("decoder", k, name), partial(receive, cut, messages, codec)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bench.files import write_whole
 from bench.kinds.bases.learned_codec import FittedCodec
+from bench.kinds.codec import Codec
 from bench.kinds.meter import Measurement, Meter, Subject
 from bench.kinds.task import Data
 from bench.machine import on_threads
@@ -95,11 +96,7 @@ def measure_net(
         check_accuracies(earlier, test)
     curves, shipped = _replay(run, calibration, test, phases)
     with phases("cuts") as report:
-        by_cut = codecs_at(net, data.test, run.feature_codecs)
-        by_cut[0] = {**by_cut[0], **image_codecs(data.test, run.input_codecs)}
-        learned = _fitted(run, net, data, report)
-        for k, by_spec in learned.items():
-            by_cut[k] = {**by_cut[k], **by_spec}
+        by_cut, learned = codecs_of(run, net, data, report)
         sent = crossings(passes, data, data.test, test, by_cut, report)
         write_whole(run.files.crossings, save(sent.tensors()), "--runs")
         found = crossed(sent, test, shipped)
@@ -122,6 +119,28 @@ def measure_net(
 def _seen(run: ResolvedRun, data: Data) -> Tensor:
     """The first samples of the calibration split, as the network takes them."""
     return data.scale(data.calibration.inputs[slice(0, SEEN)].to(run.device))
+
+
+def codecs_of(
+    run: ResolvedRun, net: Net, data: Data, report: Report
+) -> tuple[dict[int, dict[str, Codec]], dict[int, dict[str, FittedCodec]]]:
+    """The codecs of a run by cut and spec, and the learned ones among them, which are trained where they were not before.
+
+    Args:
+        run: whose codecs they are.
+        net: trained, in eval mode.
+        data: of the task.
+        report: called with steps done, steps in all, and a line of text.
+
+    Raises:
+        SeesawError: a codec does not fit the task or the network.
+    """
+    by_cut = codecs_at(net, data.test, run.feature_codecs)
+    by_cut[0] = {**by_cut[0], **image_codecs(data.test, run.input_codecs)}
+    learned = _fitted(run, net, data, report)
+    for k, by_spec in learned.items():
+        by_cut[k] = {**by_cut[k], **by_spec}
+    return by_cut, learned
 
 
 def _fitted(run: ResolvedRun, net: Net, data: Data, report: Report) -> dict[int, dict[str, FittedCodec]]:

@@ -81,13 +81,15 @@ def cuts(
     with out.status("Sending samples ..."):
         data = _data(run)
         net, trained = _net(run)
+        if saliency:
+            _hold_saliency(run, data, trained)
         found = cut_sizes(net, {one.spec: one.plugin for one in run.codecs}, data, samples)
     _print_found(
         run, found, names_of(net.stages), trained, 0 if data is None else min(samples, len(data.test.labels))
     )
-    if saliency:
+    if saliency and data is not None:
         with out.status("Computing gradients ..."):
-            curve = _saliency(run, net, data, trained, samples)
+            curve = _saliency(net, data, samples)
         _print_saliency(curve, names_of(net.stages))
 
 
@@ -121,19 +123,23 @@ def _print_found(run: ResolvedRun, found: list[CutSize], names: list[str], train
     _print_bottlenecks(found)
 
 
-def _saliency(run: ResolvedRun, net: Net, data: Data | None, trained: bool, samples: int) -> list[float]:
-    """The saliency of each inner cut, on samples of the calibration split.
+def _hold_saliency(run: ResolvedRun, data: Data | None, trained: bool) -> None:
+    """Hold that a network's saliency can be computed, before its samples are sent.
 
     Raises:
         SeesawError: the network is not trained, or its data are absent.
     """
-    from bench.measuring.saliency import saliency
-
     if not trained or data is None:
         what = "the data of its task" if trained else "trained weights, and random ones tell nothing"
         raise SeesawError(
             f"Saliency needs {what}. Run it first: seesaw run --task '{run.task.spec}' --model '{run.request.model}'."
         )
+
+
+def _saliency(net: Net, data: Data, samples: int) -> list[float]:
+    """The saliency of each inner cut, on samples of the calibration split."""
+    from bench.measuring.saliency import saliency
+
     split = data.calibration
     return saliency(net, data.scale(split.inputs[:samples]), split.labels[:samples])
 

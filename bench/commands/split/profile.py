@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,7 @@ from bench.commands.options import out
 from bench.commands.split import graphs
 from bench.commands.split.layers import time_layers
 from bench.errors import SeesawError
+from bench.plugins.names import check_names
 
 
 @options.with_options
@@ -95,17 +97,17 @@ def profile(
         hold_record(path)
     else:
         run_options.check_names(model)
+    check_names("codec", options.words(codecs or ""))
     with out.status("Loading PyTorch ..."):
         from bench.boards.units import seconds
         from bench.execution.native import conditions
         from bench.files import writable
-        from bench.kinds.codec import Codec
         from bench.lock import alone
         from bench.machine import settle, versions
         from bench.measuring.profile import Limits, profiled, watts
         from bench.network.pretrained import without_hub
-        from bench.plugins.plugin import choose
         from bench.records.profile import ProfileFile
+        from bench.runs.measure import codecs_of
         from bench.runs.request import ResolvedRun
         from bench.runs.trained import network_of
 
@@ -120,17 +122,17 @@ def profile(
         raise SeesawError(
             f"{run.title} was not trained here, so there are no weights to profile. Run it first (seesaw run), or name --runs."
         )
+    specs = [one.spec for one in trained.record.setup.codecs] if codecs is None else options.words(codecs)
+    run = ResolvedRun.of(replace(request, codecs=tuple(specs)))
     writable(into.parent, "The profile", "--out")
     settle(threads)
     with out.status("Profiling ...") as status, without_hub(), alone(run.store.timing_lock):
         net, data = network_of(run, trained).to(run.device), run.splits()
-        chosen = (
-            {one.spec: one for one in run.codecs}
-            if codecs is None
-            else {one.spec: one for one in (choose(Codec, spec) for spec in options.words(codecs))}
+        by_cut, _ = codecs_of(
+            run, net, data, lambda done, total, line: status.update(f"Profiling: {line} ...")
         )
         timings = profiled(
-            net, data, {spec: one.plugin for spec, one in chosen.items()}, sizes, run.device, Limits(rounds, longest),
+            net, data, by_cut, sizes, run.device, Limits(rounds, longest),
             lambda line: status.update(f"Profiling: {line} ..."),
         )  # fmt: skip
         status.update("Profiling: power ...")

@@ -14,7 +14,9 @@ from baselines.codecs.int8 import Int8
 from baselines.methods.dense import Dense
 from bench import cli
 from bench.commands import options
+from bench.measuring.crossings import codecs_at
 from bench.measuring.profile import Limits, power, profiled
+from bench.plugins.plugin import Choice
 from bench.records.deployment import DeploymentRecord
 from bench.records.profile import ProfileFile
 from bench.runs.request import ResolvedRun, RunRequest
@@ -232,10 +234,9 @@ def test_layers_are_timed_once_for_networks_that_never_ran_here(type_, tmp_path)
 
 
 def test_every_part_of_a_network_is_timed():
-    net = trained(Dense(), AllExits(), train=False)[0].eval()
-    rows = profiled(
-        net, TinyTask().data(None, 0), {"int8": Int8()}, (1, 2), torch.device("cpu"), Limits(3, 0.5)
-    )
+    net, data = trained(Dense(), AllExits(), train=False)[0].eval(), TinyTask().data(None, 0)
+    codecs = codecs_at(net, data.test, [Choice(Int8(), "int8", "a test")])
+    rows = profiled(net, data, codecs, (1, 2), torch.device("cpu"), Limits(3, 0.5))
     names = {(one.part, one.number, one.codec) for one in rows if one.batch == 2}
     stages = len(net.stages)
     assert names == {
@@ -244,6 +245,30 @@ def test_every_part_of_a_network_is_timed():
         *((part, 0, codec) for part in ("encoder", "decoder") for codec in ("image8", "jpeg")),
         *((part, k, "int8") for part in ("encoder", "decoder") for k in range(1, stages)),
     }  # fmt: skip
+
+
+def test_the_codecs_of_a_run_are_timed_learned_ones_as_they_were_trained(type_, places, tmp_path):
+    learned = "bottleneck[epochs=1,channels=4]"
+    request = RunRequest(
+        task="blobs", model="mlp", policies=("confidence",), codecs=("float16", learned), meters=("macs",), recipe={"epochs": "1"}, **places
+    )  # fmt: skip
+    run(request)
+    there = {path.name: path.stat().st_mtime_ns for path in places["runs"].rglob("codecs/*.safetensors")}
+    assert there
+    folders = [word for name, path in places.items() for word in (f"--{name}", path)]
+    few = ("--rounds", 3, "--longest", 0.5, "--out", tmp_path / "here.json")
+    record = next(places["records"].rglob("seed0.json"))
+    for words in (("--model", record), ("--model", "mlp", "--task", "blobs", "--epochs", 1)):
+        code, _, err = type_("profile", *words, *folders, *few)
+        assert code == 0, err
+        times = ProfileFile.read(tmp_path / "here.json").times(1)
+        assert {codec for cut, codec in times.encoders if cut} == {"float16", learned}
+    assert there == {
+        path.name: path.stat().st_mtime_ns for path in places["runs"].rglob("codecs/*.safetensors")
+    }
+    code, _, err = type_("profile", "--model", record, *folders, *few, "--codecs", "int9")
+    assert code == 1
+    assert "There is no codec 'int9'" in err
 
 
 def test_power_is_the_rise_of_the_counter_over_the_clock():

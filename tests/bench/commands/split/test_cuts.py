@@ -78,8 +78,9 @@ def test_what_is_wrong_is_a_sentence(seesaw, words, sentence):
 
 
 def test_saliency_of_random_weights_is_refused(seesaw):
-    code, _, err = seesaw("cuts", "mlp", "--task", "digits", "--saliency", "--samples", "9")
+    code, out, err = seesaw("cuts", "mlp", "--task", "digits", "--saliency", "--samples", "9")
     assert code == 1
+    assert "crosses" not in out, "before samples are sent"
     assert (
         "Saliency needs trained weights, and random ones tell nothing. Run it first: seesaw run"
         in " ".join(err.split())

@@ -8,6 +8,8 @@ last column. A list of blocks is a block of columns. Values are the same after r
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 LONG = 16
@@ -16,6 +18,7 @@ MAX_VALUES = 4_000_000
 """Values that one file may come to: short rows of long shapes are many from few bytes."""
 LARGEST = 1 << 60
 """The largest whole number that differences may come to."""
+NO_SUM = "differences that come to no whole number that a record can hold"
 
 
 def is_long(one: list[Any]) -> bool:
@@ -75,13 +78,16 @@ def _sums(steps: list[int | None]) -> list[int | None]:
     Raises:
         IndexError: one is larger than a record may hold.
     """
-    total, numbers = 0, []
-    for step in steps:
-        total += step or 0
-        if not isinstance(total, int) or abs(total) > LARGEST:
-            raise IndexError("differences that come to no whole number that a record can hold")
-        numbers.append(None if step is None else total)
-    return numbers
+    kinds = set(map(type, steps))
+    if not kinds <= {int, bool, type(None)}:
+        raise IndexError(NO_SUM)
+    has_open = type(None) in kinds
+    sums = list(accumulate((step or 0 for step in steps) if has_open else steps, initial=0))[1:]
+    if sums and (max(sums) > LARGEST or min(sums) < -LARGEST):
+        raise IndexError(NO_SUM)
+    return (
+        [None if step is None else one for step, one in zip(steps, sums, strict=True)] if has_open else sums
+    )
 
 
 def _bits(one: float | None) -> Any:
@@ -98,7 +104,13 @@ def _bits(one: float | None) -> Any:
 
 def _number(bits: int) -> float:
     """The 32-bit number of these bits, in nine digits."""
-    return float(f"{struct.unpack('<f', struct.pack('<I', bits))[0]:.9g}")
+    return _numbers([bits])[0]
+
+
+def _numbers(bits: Sequence[int]) -> list[float]:
+    """The 32-bit numbers of these bits, each in nine digits."""
+    count = len(bits)
+    return [float(f"{one:.9g}") for one in struct.unpack(f"<{count}f", struct.pack(f"<{count}I", *bits))]
 
 
 def by_row(one: Any) -> list[Any]:
@@ -117,7 +129,9 @@ def by_row(one: Any) -> list[Any]:
     if one[0] == "d":
         return _sums(one[1:])
     if one[0] == "f":
-        return [None if bits is None else _number(bits) for bits in _sums(one[1:])]
+        sums = _sums(one[1:])
+        numbers = iter(_numbers([bits for bits in sums if bits is not None]))
+        return [None if bits is None else next(numbers) for bits in sums]
     if one[0] == "n":
         return one[1:]
     raise IndexError(f"{one[0]!r} is no kind of column")

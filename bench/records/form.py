@@ -186,15 +186,20 @@ class _Reader:
         self._named = {f"@{number}": word for number, word in enumerate(words)}
 
     def value(self, one: Any) -> Any:
-        if isinstance(one, str):
+        kind = type(one)
+        if kind is list:
+            return self._list(one)
+        if kind is str:
             return self.text(one)
-        if isinstance(one, dict):
+        if kind is dict:
             self._count(len(one))
             return dict(zip(one, self._each(one.values()), strict=True))
-        if not isinstance(one, list):
-            return one
+        return one
+
+    def _list(self, one: list[Any]) -> Any:
+        """A list, or the block that a row of a shape stands for."""
         first = one[0] if one else None
-        if not (isinstance(first, str) and first[:1] == "#"):
+        if type(first) is not str or first[:1] != "#":
             self._count(len(one))
             return self._each(one)
         shape = self.shapes[first]
@@ -206,9 +211,12 @@ class _Reader:
 
     def _each(self, some: Iterable[Any]) -> list[Any]:
         """Several values; most are numbers, or words that come more than once."""
-        named, value = self._named, self.value
+        named, inner, value = self._named, self._list, self.value
         return [
-            one if (kind := type(one)) in _AS_THEY_ARE else named[one] if kind is str and one in named else value(one)
+            one if (kind := type(one)) in _AS_THEY_ARE
+            else inner(one) if kind is list
+            else named[one] if kind is str and one in named
+            else value(one)
             for one in some
         ]  # fmt: skip
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 32 << 20
 LARGEST, DIGITS = {int: 1 << 60, float: 1e30}, 40
 """The largest number in such a file, and the most characters that it is written in."""
-_DOUBTFUL = re.compile(rb"(?<![\d.])(?:\d{19}|[\d.]{34})|[eE]\+?\d\d|[eE]-\d{3}")
-"""A number with so many digits before its point, or in all, or so large an exponent, that it may be too large or too long."""
+_DOUBTFUL = re.compile(rb"(?<![\d.])(?:\d{19}|[\d.]{34})")
+"""A number with so many digits before its point, or in all, that it may be too large or too long."""
 _RUNS = (
     bytes(
         ord("0")
@@ -42,7 +42,11 @@ _RUNS = (
     + b" " * 128
 )
 """Every digit as 0, both forms of the exponent's e, and signs and points as they are."""
-_WHOLE, _LONG, _EXPONENTS = b"0" * 19, b"0" * 34, (b"e00", b"e+00", b"e-000")
+_WHOLE, _LONG, _EXPONENTS = b"0" * 19, b"0" * 34, (b"0e00", b"0e+00", b"0e-000")
+_FAR = 64
+"""Digits before an exponent, from which on it is taken for a number's."""
+_BEFORE = frozenset(b" \t\r\n:,[-")
+"""What stands before a number; digests are full of digits and exponents behind other letters."""
 MAX_SEED = (1 << 53) - 1
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 DEEPEST = 32
@@ -296,7 +300,7 @@ _CONTAINERS = frozenset({dict, list})
 
 def without_open(value: Any) -> Any:
     """JSON values without those that are left open: none, false and empty ones."""
-    if isinstance(value, dict):
+    if type(value) is dict:
         kept = {}
         for key, one in value.items():
             if type(one) in _CONTAINERS:
@@ -340,12 +344,25 @@ def _parsed(data: bytes) -> Any:
 def _is_doubtful(data: bytes) -> bool:
     """Whether a number in this text may be too large or too long; most texts show at a glance that none is."""
     runs = b" " + data.translate(_RUNS)
-    if any(one in runs for one in _EXPONENTS) or _LONG in runs.replace(b".", b"0"):
+    if any(_has_exponent(data, runs, one) for one in _EXPONENTS):
+        return True
+    if _LONG in runs.replace(b".", b"0"):
         return _DOUBTFUL.search(data) is not None
     place = runs.find(_WHOLE)
     while place > 0 and runs[place - 1 : place] == b".":  # the digits of a fraction, fewer than twice as many
         place = runs.find(_WHOLE, place + len(_WHOLE))
     return place > 0
+
+
+def _has_exponent(data: bytes, runs: bytes, exponent: bytes) -> bool:
+    """Whether a number ends in such an exponent; `runs` is the text behind a blank, with every digit as 0."""
+    place = runs.find(exponent)
+    while place >= 0:
+        begin = len(runs[max(0, place - _FAR) : place + 1].rstrip(b"0.")) + max(0, place - _FAR)
+        if begin <= 1 or place - begin >= _FAR or data[begin - 2] in _BEFORE:
+            return True
+        place = runs.find(exponent, place + 1)
+    return False
 
 
 def _bounded(kind: type[int] | type[float]) -> Callable[[str], float]:

@@ -158,7 +158,10 @@ def _curves(record: Record) -> Iterator[str]:
 
 
 def _curve(record: Record, curve: Curve) -> Iterator[str]:
-    """A curve against its exits: costs, and the accuracy where all samples leave at one; a bound was not calibrated."""
+    """A curve against its exits: costs, and the accuracy where all samples leave at one; a bound was not calibrated.
+
+    Shares, MACs and accuracies are computed from the counts of samples where these are written, and then agree by themselves.
+    """
     costs, samples = [value(exit_.readings, COST) for exit_ in record.exits], samples_of(record.exits)
     if (curve.test is None) != (record.schema_version == 1) or bool(curve.points) != (curve.test is None):
         yield f"The curve of {curve.policy} is not one of version {record.schema_version}."
@@ -166,21 +169,22 @@ def _curve(record: Record, curve: Curve) -> Iterator[str]:
         yield f"The curve of {curve.policy} is not of {samples} samples."
     if curve.test is not None and None not in costs and curve.costs != costs:
         yield f"The exits of {curve.policy} cost {curve.costs}, and the shares of its points come to other MACs."
-    able = _Able.of(record)
+    able, are_written = _Able.of(record), curve.test is None
     for number, point in enumerate(curve.outcomes):
         name = f"Point {number} of {curve.policy}"
         if (point.calibration_accuracy is None) != curve.reference or (
             point.calibration_macs is None
         ) != curve.reference:
             yield f"{name} is {'calibrated, as no bound is' if curve.reference else 'not calibrated'}."
-        if len(point.shares) != len(costs) or not math.isclose(sum(point.shares), 1, abs_tol=1e-6):
+        is_whole = not are_written or math.isclose(sum(point.shares), 1, abs_tol=1e-6)
+        if len(point.shares) != len(costs) or not is_whole:
             yield f"{name} has shares that do not make up all samples."
             continue
-        if None not in costs:
+        if are_written and None not in costs:
             cost = sum([s * (c or 0) for s, c in zip(point.shares, costs, strict=True)])
             if not math.isclose(point.macs, cost, rel_tol=1e-6):
                 yield f"{name} says {point.macs:g} MACs, and its shares come to {cost:g}."
-        if not whole(point.accuracy * samples):
+        if are_written and not whole(point.accuracy * samples):
             yield f"{name} has an accuracy, {point.accuracy!r}, that is no share of the samples."
         if 1.0 in point.shares:
             yield from _alone(record, name, point.shares, point.accuracy, "top1")

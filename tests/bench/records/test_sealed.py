@@ -99,7 +99,15 @@ def test_a_name_becomes_a_part_of_a_path(name, part):
      "9" * 31 + ".5", "1" + "0" * 40, "1e-" + "0" * 40 + "1"],
 )  # fmt: skip
 def test_no_number_escapes_the_look_at_each_that_is_doubtful(number):
-    for text in (number, f"[0.5, {number}]", f'{{"a": {number}}}'):
+    for text in (
+        number,
+        f"[0.5, {number}]",
+        f'{{"a": {number}}}',
+        f'{{"a":{number}}}',
+        f"[\n{number}\r\n]",
+        f"[0,{number}]",
+        f"[\t{number}]",
+    ):
         with pytest.raises(ValueError, match="is no number that a record can hold"):
             _parsed(text.encode())
 
@@ -110,6 +118,18 @@ def test_no_number_escapes_the_look_at_each_that_is_doubtful(number):
 def test_usual_numbers_are_read_without_a_look_at_each(number, monkeypatch):
     monkeypatch.setattr(sealed, "DIGITS", 0)
     assert _parsed(f"[{number}]".encode()) == [json.loads(number)]
+
+
+@pytest.mark.parametrize("word", ["e404c40", "2d1e73a", "73e1100", "c0" * 40 + "1e99"])
+def test_digits_and_exponents_of_digests_are_no_numbers(word, monkeypatch):
+    monkeypatch.setattr(sealed, "DIGITS", 0)
+    assert _parsed(f'["{word}", 0.5]'.encode()) == [word, 0.5]
+
+
+def test_digits_that_go_on_far_before_an_exponent_are_looked_at():
+    number = "0." + "1" * 30 + "0" * 40 + "e10"
+    with pytest.raises(ValueError, match="is no number that a record can hold"):
+        _parsed(f"[{number}]".encode())
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_a_sound_record_of_version_1_has_no_fault(made, tmp_path):
         (set_("exits", 0, "stage", value=4), "do not rise"),
         (aged(set_("curves", 0, "points", 0, "macs", value=7.0)), "shares come to"),
         (aged(set_("curves", 0, "points", 0, "shares", value=[0.5, 0.4])), "make up all"),
-        (set_("curves", 0, "costs", value=[1000.0, 2000.0]), "shares come to"),
+        (set_("curves", 0, "costs", value=[1000.0, 2000.0]), "come to other MACs"),
         (set_("curves", 0, "test", "right", value=[180, 161]), "leave at one exit"),
         (set_("budget", value=0.7), "does not fit 20 steps"),
         (set_("budget", value=0.0), "budget"),
@@ -132,7 +132,7 @@ def test_counts_and_thinking_that_fit_are_no_fault(made):
         (set_("curves", 0, value=counted(left=[[0, 200]], right=[181])), "leave at one exit"),
         (
             set_("curves", 0, value=counted(left=[[0, 200]], right=[180], costs=[1000.0, 2000.0])),
-            "shares come to",
+            "come to other MACs",
         ),
         (thinking(5, 24), "over- and underthinking say"),
     ],

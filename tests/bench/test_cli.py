@@ -301,14 +301,14 @@ def test_packing_other_settings_than_were_trained_names_the_record_that_was(sees
     assert (
         f"Other settings have weights there: {path.relative_to(tmp_path)} (mlp[widths=8:8]_dense" in sentence
     )
-    assert "Name such a record, or train it: seesaw run --task 'blobs'" in sentence
+    assert "Name such a record, or train it: seesaw run --task blobs" in sentence
     assert seesaw("pack", str(path), "--c", "--out", "shipped")[0] == 0
 
 
 def test_packing_what_was_never_trained_names_the_command_that_trains_it(seesaw):
     code, _, err = seesaw("pack", "lenet_sparse", "--task", "blobs", "--out", "shipped")
     assert code == 1
-    assert "Train it: seesaw run --task 'blobs' --model 'lenet_sparse' --seeds 0" in err
+    assert "Train it: seesaw run --task blobs --model lenet_sparse --seeds 0" in err
     code, _, err = seesaw("pack", "nowhere.json", "--out", "shipped")
     assert code == 1
     assert "nowhere.json cannot be read" in err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -24,8 +25,18 @@ PACKAGE = "seesaw-bench"
 """The distribution that brings the core, the tasks and the baselines."""
 
 
-def settings_faults(setup: Setup) -> Iterator[str]:
+def settings_faults(setup: Setup) -> Sequence[str]:
     """A sentence for each fault of a setup: of its specs, the names of its plugins, its recipe."""
+    return _settings_faults(setup.model_dump_json())
+
+
+@lru_cache(maxsize=16)
+def _settings_faults(setup: str) -> list[str]:
+    """Those of a setup in JSON; seeds of one setup, which are read one after the other, share them."""
+    return list(_faults_of(Setup.model_validate_json(setup)))
+
+
+def _faults_of(setup: Setup) -> Iterator[str]:
     for kind, plugins in plugins_of(setup).items():
         for plugin in plugins:
             yield from spec_faults(plugin)

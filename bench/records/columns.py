@@ -81,13 +81,12 @@ def _sums(steps: list[int | None]) -> list[int | None]:
     kinds = set(map(type, steps))
     if not kinds <= {int, bool, type(None)}:
         raise IndexError(NO_SUM)
-    has_open = type(None) in kinds
-    sums = list(accumulate((step or 0 for step in steps) if has_open else steps, initial=0))[1:]
+    sums = list(accumulate([step or 0 for step in steps], initial=0))[1:]
     if sums and (max(sums) > LARGEST or min(sums) < -LARGEST):
         raise IndexError(NO_SUM)
-    return (
-        [None if step is None else one for step, one in zip(steps, sums, strict=True)] if has_open else sums
-    )
+    if type(None) not in kinds:
+        return list(sums)
+    return [None if step is None else one for step, one in zip(steps, sums, strict=True)]
 
 
 def _bits(one: float | None) -> Any:

@@ -43,6 +43,8 @@ _RUNS = (
 )
 """Every digit as 0, both forms of the exponent's e, and signs and points as they are."""
 _WHOLE, _LONG, _EXPONENTS = b"0" * 19, b"0" * 34, (b"0e00", b"0e+00", b"0e-000")
+_HITS = 1000
+"""Exponents that are looked at one by one; a text with more is read with a look at each number."""
 _FAR = 64
 """Digits before an exponent, from which on it is taken for a number's."""
 _BEFORE = frozenset(b" \t\r\n:,[-")
@@ -176,6 +178,8 @@ class Sealed(Block):
         try:
             for sentence in self.contradictions():
                 sentences.append(sentence)
+        except ValidationError as error:
+            sentences.append(f"Its numbers cannot be computed with ({error.errors()[0]['msg']}).")
         except (ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
             sentences.append(f"Its numbers cannot be computed with ({error}).")
         return sentences
@@ -334,10 +338,11 @@ def _parsed(data: bytes) -> Any:
     Raises:
         ValueError: no JSON, or such a number.
     """
+    text = data.decode("utf-8")  # of bytes, json would take UTF-16 too, in which no look at digits finds any
     if not _is_doubtful(data):
-        return json.loads(data, parse_constant=_bounded(float))
+        return json.loads(text, parse_constant=_bounded(float))
     return json.loads(
-        data, parse_int=_bounded(int), parse_float=_bounded(float), parse_constant=_bounded(float)
+        text, parse_int=_bounded(int), parse_float=_bounded(float), parse_constant=_bounded(float)
     )
 
 
@@ -357,12 +362,14 @@ def _is_doubtful(data: bytes) -> bool:
 def _has_exponent(data: bytes, runs: bytes, exponent: bytes) -> bool:
     """Whether a number ends in such an exponent; `runs` is the text behind a blank, with every digit as 0."""
     place = runs.find(exponent)
-    while place >= 0:
+    for _ in range(_HITS):
+        if place < 0:
+            return False
         begin = len(runs[max(0, place - _FAR) : place + 1].rstrip(b"0.")) + max(0, place - _FAR)
         if begin <= 1 or place - begin >= _FAR or data[begin - 2] in _BEFORE:
             return True
         place = runs.find(exponent, place + 1)
-    return False
+    return True
 
 
 def _bounded(kind: type[int] | type[float]) -> Callable[[str], float]:

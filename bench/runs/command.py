@@ -8,7 +8,10 @@ from pathlib import Path
 
 from bench.files import OWN, PUBLISHED
 from bench.plugins.spec import render
-from bench.runs.request import ResolvedRun
+from bench.runs.request import ResolvedRun, RunRequest
+
+SAME = ("lean", "device", "devices", "nodes", "strategy", "precision", "compile", "accumulate")
+"""Fields of a request whose options have their names."""
 
 
 def training_command(run: ResolvedRun) -> str:
@@ -28,14 +31,13 @@ def _options(run: ResolvedRun) -> Iterator[str]:
     for key, value in run.recipe.settings().items():
         if value != usual[key]:
             yield from ("--epochs", str(value)) if key == "epochs" else ("--set", f"{key}={render(value)}")
-    if request.lean:
-        yield "--lean"
     given = {
         "--weights": request.weights, "--cut": run.setup.cut, "--values": run.setup.values, "--calibrate": request.calibrate,
+        **{f"--{field}": value for field in SAME if (value := getattr(request, field)) != getattr(RunRequest, field)},
     }  # fmt: skip
     for flag, value in given.items():
         if value is not None:
-            yield from (flag, str(value))
+            yield from (flag,) if value is True else (flag, str(value))
     yield from ("--seeds", str(request.seed))
     for flag, place, usual_places in (
         ("--data", request.data, (Path("data"),)),

@@ -31,9 +31,9 @@ def settings_faults(setup: Setup) -> Sequence[str]:
 
 
 @lru_cache(maxsize=16)
-def _settings_faults(setup: str) -> list[str]:
+def _settings_faults(setup: str) -> tuple[str, ...]:
     """Those of a setup in JSON; seeds of one setup, which are read one after the other, share them."""
-    return list(_faults_of(Setup.model_validate_json(setup)))
+    return tuple(_faults_of(Setup.model_validate_json(setup)))
 
 
 def _faults_of(setup: Setup) -> Iterator[str]:

@@ -126,6 +126,20 @@ def test_digits_and_exponents_of_digests_are_no_numbers(word, monkeypatch):
     assert _parsed(f'["{word}", 0.5]'.encode()) == [word, 0.5]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-32-be", "utf-8-sig"])
+def test_a_text_in_another_encoding_is_no_file_of_ours(encoding):
+    for text in ('{"a": 1e300}', '{"a": ' + "9" * 1000 + "}", '{"a": 0.5}'):
+        with pytest.raises(ValueError, match=r"codec|Expecting|BOM|Extra"):
+            _parsed(text.encode(encoding))
+
+
+@pytest.mark.parametrize("word", ["a1e10", "a1e-100", "a1e+10"])
+def test_many_exponents_in_words_end_in_a_look_at_each_number(word):
+    text = f'["{word * 5000}", 1e40]'
+    with pytest.raises(ValueError, match="is no number that a record can hold"):
+        _parsed(text.encode())
+
+
 def test_digits_that_go_on_far_before_an_exponent_are_looked_at():
     number = "0." + "1" * 30 + "0" * 40 + "e10"
     with pytest.raises(ValueError, match="is no number that a record can hold"):

@@ -26,6 +26,10 @@ def test_a_plain_request_is_a_short_command():
         ({"seed": 3, "lean": True, "model": "mlp_sparse"}, "--lean --seeds 3"),
         ({"cut": 1, "model": "mlp_sparse[where=device]"}, "--cut 1 --seeds 0"),
         ({"values": "int8"}, "--values int8 --seeds 0"),
+        (
+            {"devices": 2, "strategy": "ddp", "precision": "bf16-mixed", "device": "cpu", "accumulate": 2},
+            "--device cpu --devices 2 --strategy ddp --precision bf16-mixed --accumulate 2 --seeds 0",
+        ),
         ({"records": Path("mine"), "runs": Path("its runs")}, "--seeds 0 --records mine --runs 'its runs'"),
         ({"records": PUBLISHED, "data": Path.cwd() / "data"}, "--seeds 0"),
     ],

@@ -23,6 +23,9 @@ from bench import (
 CLASSES = 1000
 """Of ImageNet, which the library's weights are trained for."""
 
+NARROWED = ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
+"""Networks whose constructors take a factor on every width."""
+
 MADE_FOR = 224
 """Side of the images that most of these networks are made for."""
 
@@ -38,6 +41,10 @@ class Torchvision(Captured):
     @property
     def example(self) -> Sample:
         return Sample((3, 32, 32))
+
+    @property
+    def narrows(self) -> bool:
+        return self.name in NARROWED
 
     def trained(self, classes: int) -> bool:
         return self.pretrained and (classes == CLASSES or imagenet_rows(self._names, classes) is not None)
@@ -58,6 +65,10 @@ class Torchvision(Captured):
         return {"weights": self.file().name} if self.pretrained else {}
 
     def module(self, sample: Sample, classes: int) -> nn.Module:
+        if self.pretrained and self.width != 1:
+            raise SeesawError(
+                "Published weights are those of the whole width. Leave `pretrained` out, or `width`."
+            )
         models = self._library()
         made = models.get_model(self.name, weights=None, num_classes=classes, **self.options(sample))
         made = with_channels(made, channels_of(sample))
@@ -71,6 +82,8 @@ class Torchvision(Captured):
             return {"image_size": sample.shape[-1]}
         if self.name.startswith("maxvit_"):
             return {"input_size": sample.shape[-2:]}
+        if self.width != 1:
+            return {"width_mult": self.width}
         return {"aux_logits": False} if self.name in ("googlenet", "inception_v3") else {}
 
     def _library(self) -> Any:

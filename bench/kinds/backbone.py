@@ -25,11 +25,13 @@ class Backbone(Plugin):
 
     kind: ClassVar[str] = "backbone"
 
-    narrows: ClassVar[bool] = True
-    """Whether `stages` obeys `width`: not where the network is another's."""
-
     width: Positive = 1.0
     """factor on every inner width"""
+
+    @property
+    def narrows(self) -> bool:
+        """Whether `stages` obeys `width`: hardly ever where the network is another's."""
+        return True
 
     @property
     def example(self) -> Sample:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -30,8 +30,6 @@ class Captured(Backbone):
     bit for bit.
     """
 
-    narrows: ClassVar[bool] = False
-
     cuts: Whole | None = None
     """how many places to cut at, near equal shares of the MACs; every border between blocks where left open"""
     size: Count | None = None
@@ -39,6 +37,10 @@ class Captured(Backbone):
 
     _names: tuple[str, ...] = PrivateAttr(default=())
     _inputs: Preprocessing | None = PrivateAttr(default=None)
+
+    @property
+    def narrows(self) -> bool:
+        return False
 
     def for_task(self, names: Sequence[str], inputs: Preprocessing | None) -> Self:
         twin = self.model_copy()
@@ -54,7 +56,7 @@ class Captured(Backbone):
         return self.parts(sample, IMAGENET)[0]
 
     def parts(self, sample: Sample, classes: int) -> tuple[list[nn.Module], nn.Module | None]:
-        if self.width != 1:
+        if self.width != 1 and not self.narrows:
             raise SeesawError(
                 "The network comes from elsewhere, and `width` cannot narrow it. Choose another method than narrow, or a "
                 "smaller network by its name."

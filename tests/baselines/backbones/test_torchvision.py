@@ -9,7 +9,20 @@ import pytest
 import torch
 
 from baselines.backbones.torchvision import load
-from bench import Backbone, Exits, Net, RunRequest, Sample, SeesawError, assemble, choose, run
+from bench import (
+    Backbone,
+    Exits,
+    Method,
+    Net,
+    RunRequest,
+    Sample,
+    SeesawError,
+    assemble,
+    choose,
+    maskable,
+    parameters,
+    run,
+)  # fmt: skip
 from bench.kinds.task import About
 from bench.network.pretrained import weights_later, without_hub
 from bench.records.setup import Recipe
@@ -38,6 +51,24 @@ def made(spec, about=GREY, exits="single"):
 def test_grey_images_and_the_tasks_classes_fit():
     net = made("torchvision[name=mobilenet_v3_small]")
     assert net(torch.randn(2, 1, 16, 16))[-1].shape == (2, 10)
+
+
+def test_widths_are_those_that_the_library_scales_and_others_are_refused():
+    whole, half = (made(f"torchvision[name=mobilenet_v3_small,cuts=3,width={width}]") for width in (1, 0.5))
+    assert parameters(half) < 0.5 * parameters(whole)
+    backbone = choose(Backbone, "torchvision[name=mobilenet_v3_small,cuts=3]").plugin
+    single = choose(Exits, "single").plugin
+    smaller = choose(Method, "narrow[density=0.25]").plugin.reshape(
+        backbone, lambda one: assemble(one, GREY, single)
+    )
+    hidden = sum(layer.weight.numel() for layer in maskable(whole).values())
+    assert parameters(assemble(smaller, GREY, single)) == pytest.approx(
+        parameters(whole) - 0.75 * hidden, rel=0.1
+    )
+    with pytest.raises(SeesawError, match="`width` cannot narrow it"):
+        made("torchvision[name=convnext_tiny,width=0.5]")
+    with pytest.raises(SeesawError, match=r"those of the whole width. Leave `pretrained` out, or `width`"):
+        made("torchvision[name=mobilenet_v2,width=0.5,pretrained=true]")
 
 
 def test_transformers_are_built_for_the_size_of_the_images():

@@ -17,10 +17,11 @@ from torch import Tensor
 from bench.execution import native
 from bench.execution.int8.forms import ACROSS, AMONG, FormChoice, fastest, forms_of
 from bench.execution.int8.quantise import IntAffine, IntEach, IntProgram, IntStep
-from bench.execution.int8.windows import TOGETHER, Sheet, sheet_of, steps_of
+from bench.execution.int8.sheets import Sheet, sheet_of
 from bench.execution.program.choices import choices
 from bench.execution.program.forms import LANES
 from bench.execution.program.layout import ABSENT
+from bench.execution.program.look_ups import steps_of
 from bench.execution.program.program import Zero
 from bench.execution.row_groups import Group
 from bench.execution.unsupported import Unsupported, refused
@@ -32,6 +33,8 @@ FIELDS = (
 )  # fmt: skip
 """Fields of a step, in the order of `WholeStep` in kernels/whole_steps.h."""
 WEIGHTED, ADDED, LARGEST, CLEARED, TAKEN, GIVEN = range(6)
+TOGETHER = 4
+"""Numbers of a row that one step takes, at most."""
 SLACK = 8 * LANES
 """Levels after the last place, for vectors that begin within it."""
 
@@ -203,7 +206,9 @@ class IntEncoder:
         lanes = self.lanes
         room = lanes * sheet.pixels * sheet.wide + int(sheet.columns.max()) % sheet.wide + 2 * self.window
         self.sheet = max(self.sheet, room)
-        for some in steps_of(layer.groups, sheet.columns, self.window, self.aligned):
+        for some in steps_of(
+            layer.groups, sheet.columns, self.window, together=TOGETHER, aligned=self.aligned
+        ):
             own = np.stack([some.values.view(np.uint8), some.among], 1).view(np.int8)
             offsets = self.offset * some.values.astype(np.int64).sum((0, 2))[: len(some.rows)]
             slot = self._slot(layer, some.rows, offsets, (0, LANES - len(some.rows)))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from bench.execution.int8.quantise import IntAffine
-from bench.execution.int8.windows import sheet_of
+from bench.execution.int8.sheets import sheet_of
 from bench.execution.program.choices import choices, kind, quickest
 
 ALONG, ACROSS, AMONG = range(3)

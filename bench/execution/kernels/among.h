@@ -1,5 +1,5 @@
 // Rows that read places of their own, 16 side by side: at every step each row looks four of its numbers up among the kWindow
-// that follow one another from the step's place on (bench/execution/int8/windows.py chooses the steps), and one instruction
+// that follow one another from the step's place on (bench/execution/program/look_ups.py chooses the steps), and one instruction
 // multiplies and adds all 64. An index is a byte, as a value is.
 //
 // For that the numbers lie in a sheet: sample by sample and pixel by pixel, all channels of one side by side. So a step serves

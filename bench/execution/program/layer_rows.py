@@ -60,32 +60,10 @@ def gathered(blobs: Blobs, layer: Affine, rows: int, base: int) -> None:
 
 
 def looked_up(blobs: Blobs, layer: Affine) -> None:
-    """Slices of rows that go through the inputs block by block, each row as often as it reads from a block."""
-    own = sorted(
-        ((row, g, n) for g in layer.groups for n, row in enumerate(g.rows)),
-        key=lambda one: -len(one[1].columns),
-    )
-    blocks = _blocks(layer.columns)
-    for begin in range(0, len(own), LANES):
-        some = own[begin : begin + LANES]
-        parts = []
-        for lane, (_, group, n) in enumerate(some):
-            at = layer.columns[group.columns]
-            order = np.argsort(at, kind="stable")
-            block = np.searchsorted(blocks, at[order], side="right") - 1
-            turn = np.arange(len(at)) - np.searchsorted(block, block)  # how many of its block came before
-            parts.append(
-                np.stack([block, turn, np.full(len(at), lane), at[order] - blocks[block]]).astype(np.int64)
-            )
-            parts.append(group.values[order, n])
-        entries, values = np.concatenate(parts[::2], 1), np.concatenate(parts[1::2])
-        steps, step = np.unique(entries[:2], axis=1, return_inverse=True)
-        step = step.reshape(-1)
-        among = np.zeros((steps.shape[1], LANES), np.uint8)
-        wide = np.zeros((steps.shape[1], LANES), np.float32)
-        among[step, entries[2]], wide[step, entries[2]] = entries[3], values
-        at = blobs.listed(np.concatenate([blocks[steps[0]], among.reshape(-1).view(np.int32)]))
-        blobs.chunk(steps.shape[1], np.array([row for row, _, _ in some]), at, wide)
+    """Slices of rows that walk along the inputs together, each looking its own up."""
+    for some in steps_of(layer.groups, layer.columns, WINDOW):
+        at = blobs.listed(np.concatenate([some.places, some.among.reshape(-1).view(np.int32)]))
+        blobs.chunk(len(some.places), some.rows, at, some.values)
 
 
 def slid(blobs: Blobs, layer: Affine, rows: int) -> None:
@@ -105,16 +83,6 @@ def slid(blobs: Blobs, layer: Affine, rows: int) -> None:
             values = dense[start + part, (blocks[:, None, None] + turned)].reshape(-1, len(part))
             places = np.add.outer(blocks * 2, (begin + offsets) % ring).reshape(-1) + twice
             blobs.chunk(len(places), start + part, blobs.listed(places), _wide(values))
-
-
-def _blocks(columns: np.ndarray) -> np.ndarray:
-    """Places where blocks begin that hold all columns; each begins at a column, and so within a buffer."""
-    left = np.unique(columns[columns != ABSENT])
-    begins = []
-    while len(left):
-        begins.append(left[0])
-        left = left[np.searchsorted(left, left[0] + BLOCK) :]
-    return np.array(begins, np.int64)
 
 
 def _twice(layer: Affine) -> int:

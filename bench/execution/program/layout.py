@@ -17,6 +17,11 @@ ABSENT = -1
 """The place of a number that is zero and stands nowhere."""
 
 
+def filled_up(floats: int) -> int:
+    """The next multiple of a line."""
+    return -(-floats // LINE) * LINE
+
+
 @dataclass(frozen=True)
 class Image:
     """Channels in a buffer: `channel` and `row` floats from one to the next, `pad` zeros on every side."""
@@ -50,7 +55,7 @@ class Room:
     def buffer(self, size: int, image: Image | None = None) -> Buffer:
         """A new buffer of so many floats."""
         made = Buffer(self.used, size, image)
-        self.used += -(-max(size, 1) // LINE) * LINE
+        self.used += filled_up(max(size, 1))
         self.buffers.append(made)
         return made
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.execution.chain.builder import Draft, Pending, Value, bias_of, present
+from bench.execution.chain.planes import columns_of, window_of
 from bench.execution.chain.tape import Call, Ref, pair
 from bench.execution.chain.windows import padded, phases_of
 from bench.execution.program.program import Affine
@@ -50,14 +51,17 @@ def convolution(draft: Draft, call: Call) -> Pending:
     (down, across), (top, left), (tall, wide) = map(pair, (stride, padding, dilation))
     kernel = weight.shape[2:]
     taps = [(y * tall - top, x * wide - left) for y in range(kernel[0]) for x in range(kernel[1])]
+    moved = draft.moves and (top or left)
     phased = draft.single and (down, across) != (1, 1)
-    if phased:
+    if moved:
+        columns, row = columns_of(draft, places, window_of(draft, call)), shape[-1]
+    elif phased:
         columns, row = phases_of(draft, places, taps, (down, across), shape)
     else:
         first, row = padded(draft, places, max(top, left))
         columns = np.add.outer(first, [y * row + x * draft.lanes for y, x in taps]).reshape(-1)
     layer = Affine(_kernels(draft, weight, parts), columns, bias_of(bias, len(weight)), taps=len(taps))
-    return Pending(present(layer), shape, row, (1, 1) if phased else (down, across))
+    return Pending(present(layer), shape, row, (1, 1) if moved or phased else (down, across))
 
 
 def _kernels(draft: Draft, weight: Tensor, parts: int) -> list[Group]:

@@ -47,6 +47,8 @@ class Draft:
         self.steps: list[ProgramStep] = []
         self.uses = tape.uses()
         self.values: dict[int, Value | Pending] = {}
+        self.moves = False
+        """whether convolutions that read past the edge read copies of their images instead (planes.py)"""
         self.pad = max((max(pair(c.args[4])) for c in tape.calls if c.name == "convolution"), default=0)
 
     def value(self, ref: Ref) -> Value:

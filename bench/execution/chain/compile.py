@@ -14,11 +14,12 @@ import numpy as np
 from bench.execution.chain.affine import convolution, linear, normalised, scaled
 from bench.execution.chain.builder import Draft, Pending, Value
 from bench.execution.chain.fusions import bounded, clamped, summed
+from bench.execution.chain.planes import worth_moving
 from bench.execution.chain.pools import adaptive, average, largest, mean
 from bench.execution.chain.tape import Call, Ref, Tape
 from bench.execution.chain.views import MOVES, SAME, moved
 from bench.execution.program.layout import ABSENT
-from bench.execution.program.program import Affine, Each, Input, Output, Program, ProgramStep
+from bench.execution.program.program import Affine, Each, Input, Output, Planes, Program, ProgramStep
 from bench.execution.program.zeros import needed_zeros
 from bench.execution.unsupported import FAILURES, Unsupported, refused
 
@@ -64,6 +65,9 @@ def program_of(tape: Tape, lanes: int, *, tight: bool = False, early: int = 0) -
         Unsupported: an operator that no step does, with the layer that it stands in.
     """
     draft = Draft(tape, lanes, tight)
+    past_edge = [call for call in tape.calls if call.name == "convolution" and any(call.args[4])]
+    if draft.single and past_edge and all(worth_moving(draft, call) for call in past_edge):
+        draft.moves, draft.pad = True, 0
     stops = {output: number for number, output in enumerate(tape.outputs[:early])}
     _, places = draft.made(tape.sample)
     draft.steps.append(Input(places.reshape(-1)))
@@ -91,7 +95,7 @@ def program_of(tape: Tape, lanes: int, *, tight: bool = False, early: int = 0) -
 def _name(layer: str, steps: Sequence[ProgramStep]) -> None:
     """Let steps that have no name yet bear that of a layer."""
     for step in steps:
-        if isinstance(step, Affine | Each) and not step.layer:
+        if isinstance(step, Affine | Each | Planes) and not step.layer:
             step.layer = layer
 
 

@@ -13,14 +13,16 @@ constexpr int apart(int vectors) { return std::clamp(8 / (vectors * kParts), 1, 
 
 constexpr int kAhead = 256;  // how far values and places are fetched ahead: the processor itself stops at the end of a page
 
-// R rows of a chunk at V vectors of a run; its places are numbers of the type Place.
-template <int R, int V, class Place>
+// R rows of a chunk at V vectors, N of each line; its places are numbers of the type Place. Inputs of a line's vectors lie A vectors
+// apart.
+template <int R, int V, class Place, int A, int N = V>
 void tile(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more, const int32_t* mask,
           const Step& step, int64_t lanes) {
   constexpr int U = apart(R * V);
   const Place* place = reinterpret_cast<const Place*>(layer.index + c.place);
   const float* value = layer.values + c.value;
   const int32_t* row = layer.index + c.row;
+  auto along_line = [](int v) { return v % N * kLanes; };
   Vec sum[U][R][V] = {};
   SEESAW_UNROLL
   for (int r = 0; r < R; ++r)
@@ -31,7 +33,7 @@ void tile(const Layer& layer, const Chunk& c, const float* in, float* out, const
     const float* own = value + k * R;
     Vec x[V];
     SEESAW_UNROLL
-    for (int v = 0; v < V; ++v) x[v] = load(at + v * kLanes);
+    for (int v = 0; v < V; ++v) x[v] = load(at + v / N * step.in_outer + A * along_line(v));
     SEESAW_UNROLL
     for (int r = 0; r < R; ++r)
       SEESAW_UNROLL
@@ -57,47 +59,66 @@ void tile(const Layer& layer, const Chunk& c, const float* in, float* out, const
     SEESAW_UNROLL
     for (int v = 0; v < V; ++v) {
       Vec& y = sum[0][r][v];
-      if (more) y += load(more + row[r] * step.more_row + v * kLanes);
+      if (more) y += load(more + row[r] * step.more_row + v / N * step.more_outer + along_line(v));
       y = clamp(y, layer.low, layer.high);
       if (mask) y = masked(y, mask + v * kLanes);
-      float* to = out + row[r] * step.out_row + v * kLanes;
-      if (lanes >= (v + 1) * kLanes)
+      float* to = out + row[r] * step.out_row + v / N * step.out_outer + along_line(v);
+      if (N < V || lanes >= (v + 1) * kLanes)
         store(to, y);
       else
         std::memcpy(to, &y, 4 * (lanes - v * kLanes));
     }
 }
 
-// How many vectors of a run R rows compute at once: their sums stay in registers. With few registers an input is read
-// from memory as it is multiplied, with many it stays in one too.
+// How many vectors of a run R rows compute at once: their sums stay in registers. With few registers, or for one row of whole
+// registers, an input is read from memory as it is multiplied, else it stays in one too.
 constexpr int vectors(int rows) {
-  int held = rows * kParts + (kRegisters > 16 ? kParts : 0);
-  return std::clamp((kRegisters - 4) / held, 1, 12);
+  int inputs = kRegisters > 16 && rows * kParts > 1 ? kParts : 0;
+  return std::clamp((kRegisters - 4) / (rows * kParts + inputs), 1, 16);
 }
 
-using Tile = decltype(&tile<1, 1, int32_t>);
+using Tile = decltype(&tile<1, 1, int32_t, 1>);
 
-template <int R, class Place, int... V>
+template <int R, class Place, int A, int... V>
 constexpr std::array<Tile, sizeof...(V)> tiles_of(std::integer_sequence<int, V...>) {
-  return {tile<R, V + 1, Place>...};
+  return {tile<R, V + 1, Place, A>...};
 }
 
-// Along a run, in as few tiles as registers allow, all nearly as long: the rest alone would wait for its own sums.
-template <int R, class Place = int32_t>
+// Tiles of one row over as many short lines as there are registers for, by the number of a line's vectors, from 1.
+constexpr int kShort = vectors(1) / 2;
+constexpr int lines(int wide) { return vectors(1) / wide; }
+
+template <class Place, int A, int... N>
+constexpr std::array<Tile, sizeof...(N)> lines_of(std::integer_sequence<int, N...>) {
+  return {tile<1, lines(N + 1) * (N + 1), Place, A, N + 1>...};
+}
+
+// Along runs, in as few tiles as registers allow, all nearly as long: the rest alone would wait for its own sums. Where vectors of
+// inputs lie apart (A > 1), the runs of a line, of one vector each, are one run.
+template <int R, class Place = int32_t, int A = 1>
 void along(const Layer& layer, const Chunk& c, const float* in, float* out, const float* more, const int32_t* mask,
            const Step& step) {
   constexpr int V = vectors(R);
-  static constexpr auto tiles = tiles_of<R, Place>(std::make_integer_sequence<int, V>());  // by the number of vectors, from 1
-  const int64_t all = (step.length + kLanes - 1) / kLanes, count = (all + V - 1) / V;
-  for (int64_t line = 0; line < step.outer; ++line) {
-    for (int64_t run = 0; run < step.inner; ++run) {
+  static constexpr auto tiles = tiles_of<R, Place, A>(std::make_integer_sequence<int, V>());  // by the number of vectors, from 1
+  const int64_t runs = A > 1 ? 1 : step.inner, length = A > 1 ? step.inner * kLanes : step.length;
+  const int64_t all = (length + kLanes - 1) / kLanes, count = (all + V - 1) / V;
+  int64_t line = 0;
+  if constexpr (R == 1) {
+    static constexpr auto short_lines = lines_of<Place, A>(std::make_integer_sequence<int, kShort>());
+    if (all > 0 && all <= kShort && length == all * kLanes && runs == 1 && !mask)
+      for (; line + lines(all) <= step.outer; line += lines(all))
+        short_lines[all - 1](layer, c, in + line * step.in_outer, out + line * step.out_outer,
+                             more ? more + line * step.more_outer : nullptr, nullptr, step, 0);
+  }
+  for (; line < step.outer; ++line) {
+    for (int64_t run = 0; run < runs; ++run) {
       const float* from = in + line * step.in_outer + run * step.in_inner;
       float* to = out + line * step.out_outer + run * step.out_inner;
       const float* add = more ? more + line * step.more_outer + run * step.more_inner : nullptr;
       for (int64_t n = 0, at = 0; n < count; ++n) {
         const int64_t wide = ((n + 1) * all / count - n * all / count);
-        tiles[wide - 1](layer, c, from + at, to + at, add ? add + at : nullptr, mask ? mask + at : nullptr, step,
-                        step.length - at);
+        tiles[wide - 1](layer, c, from + A * at, to + at, add ? add + at : nullptr, mask ? mask + at : nullptr, step,
+                        length - at);
         at += wide * kLanes;
       }
     }
@@ -111,5 +132,6 @@ const Along kAlong[kMost + 1] = {nullptr,   along<1>,  along<2>,  along<3>,  alo
                                  along<12>, along<13>, along<14>, along<15>, along<16>};
 
 const Along kNarrow = along<1, uint16_t>;
+const Along kEven = along<1, int32_t, 2>;
 
 }  // namespace seesaw

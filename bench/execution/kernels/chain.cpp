@@ -95,7 +95,10 @@ void points(const Layer& layer, const Chunk& c, const float* in, float* out, con
 }
 
 // The function of a chunk along runs.
-Along along_of(const Step& step, const Chunk& c) { return c.rows == 1 && step.count ? kNarrow : kAlong[c.rows]; }
+Along along_of(const Step& step, const Chunk& c) {
+  if (c.rows > 1) return kAlong[c.rows];
+  return step.count ? kNarrow : even(step) ? kEven : kAlong[1];
+}
 
 // Chunks along runs, all of them at `places` floats of a run before the next: so many of the inputs stay in the nearest cache.
 void strips(const Step& step, const Layer& layer, const float* in, float* out, const float* more, const int32_t* mask,
@@ -199,6 +202,24 @@ void copy_even(const int32_t* list, int64_t count, float* room) {
   }
 }
 
+// Copies of images, each moved along their rows; zero where the mask is zero. Vectors reach at most kLanes - 1 floats past an image.
+void planes(const Step& step, const int32_t* index, float* room) {
+  const int32_t *begin = index + step.index, *first = begin + step.places, *last = first + step.places;
+  const int32_t* images = last + step.places;
+  const int64_t floats = step.out_row, copies = step.count * step.places;
+  in_shares(copies, copies * floats * kMoved, [=](int64_t from, int64_t to) {
+    for (int64_t n = from; n < to; ++n) {
+      const int64_t copy = n % step.places;
+      const int32_t* mask = index + step.mask + copy * floats;
+      const float* image = room + images[n] + begin[copy];
+      float* own = room + step.out + n * floats;
+      std::fill_n(own, first[copy], 0.f);
+      for (int64_t at = first[copy]; at < last[copy]; at += kLanes) store(own + at, masked(load(image + at), mask + at));
+      std::fill_n(own + last[copy], floats - last[copy], 0.f);
+    }
+  });
+}
+
 float as_float(int64_t bits) {
   int32_t narrow = static_cast<int32_t>(bits);
   float x;
@@ -214,7 +235,7 @@ void block(const Step* steps, int64_t count, const Chunk* chunks, const int32_t*
     const int32_t* list = index + step->index;
     switch (step->op) {
       case kAffine: {
-        Layer layer{chunks + step->chunk, step->chunks, index, values, values + step->bias, low, high};
+        Layer layer{chunks + step->chunk, step->chunks, index, values, values + step->bias, low, high, step->index};
         affine(*step, layer, room + step->in, room + step->out, step->more < 0 ? nullptr : room + step->more,
                step->mask < 0 ? nullptr : index + step->mask);
         break;
@@ -232,6 +253,7 @@ void block(const Step* steps, int64_t count, const Chunk* chunks, const int32_t*
         else
           copy(list, step->count, room, room);
         break;
+      case kPlanes: planes(*step, index, room); break;
       case kInput:
         if (step->places)
           copy(list, step->places, room, x);

@@ -37,18 +37,27 @@ struct Step {
   int64_t outer, inner, length;                     // runs: lines, runs in a line, floats in a run
   int64_t in_outer, in_inner, out_outer, out_inner, more_outer, more_inner;  // from one to the next
   int64_t out_row, more_row;                        // from one row (channel) to the next
-  // Lists of places, or of so many segments, in the index; of a copy: every how many-th. Of a layer along runs: whether places of
-  // chunks of one row have 16 bits (count), and how many floats of a run all chunks compute before the next ones (places; 0: all).
+  // Lists of places, or of so many segments, in the index; of a copy: every how many-th. Of a layer along runs: in how many floats
+  // its places are counted (index), whether those of chunks of one row have 16 bits (count), and how many floats of a run all chunks compute before the next ones (places; 0: all).
+  // Of planes: channels (count), copies of each (places) of `out_row` floats, and in the index where each copy begins in its image,
+  // its first vector with a number of the image and the end of the last, and the images' places by channel and copy.
   int64_t index, count, places;
 };
 constexpr int64_t kFields = sizeof(Step) / sizeof(int64_t);
-enum Op { kAffine = 0, kSum = 1, kMax = 2, kZero = 3, kInput = 4, kOutput = 5, kCopy = 6 };
+enum Op { kAffine = 0, kSum = 1, kMax = 2, kZero = 3, kInput = 4, kOutput = 5, kCopy = 6, kPlanes = 7 };
 
 // Computes a chunk along all runs of a step.
 using Along = void (*)(const Layer&, const Chunk&, const float*, float*, const float*, const int32_t*, const Step&);
 constexpr int kMost = 16;              // most rows of a chunk
 extern const Along kAlong[kMost + 1];  // by the number of rows
 extern const Along kNarrow;            // of one row whose places are of 16 bits
+extern const Along kEven;              // of one row, along lines that are even
+
+// Whether the runs of a line are vectors that lie one after the other in the results and read each other vector.
+inline bool even(const Step& step) {
+  return step.inner > 1 && step.length == kLanes && step.in_inner == 2 * kLanes && step.out_inner == kLanes &&
+         (step.more < 0 || step.more_inner == kLanes);
+}
 
 // Rows of samples (samples, count) to lines of lanes, one for every number, and back. A number's line begins at its
 // place in `list`, or follows the one before where there is no list. Lanes past the last sample are zero. Only numbers

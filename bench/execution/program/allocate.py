@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.execution.program.layout import ABSENT, LINE, Buffer, Room
-from bench.execution.program.program import Affine, Each, Input, Output, Program, ProgramStep, Zero
+from bench.execution.program.layout import ABSENT, Buffer, Room, filled_up
+from bench.execution.program.program import Affine, Each, Input, Output, Planes, Program, ProgramStep, Zero
 
 
-def settle(program: Program) -> Program:
-    """The same program with its buffers moved by first fit, in little room."""
+def settle(program: Program, front: int = 0) -> Program:
+    """The same program with its buffers moved by first fit, in little room, behind so many floats that are no buffer's."""
     room = program.room
     first: dict[int, int] = {}
     last: dict[int, int] = {}
@@ -26,11 +26,11 @@ def settle(program: Program) -> Program:
         living = sorted(
             ((b.base, b.base + b.size) for other, b in settled.items() if last[other] >= first[number]),
         )
-        base = 0
+        base = front
         for start, stop in living:
             if base + room.buffers[number].size <= start:
                 break
-            base = max(base, -(-stop // LINE) * LINE)
+            base = max(base, filled_up(stop))
         settled[number] = replace(room.buffers[number], base=base)
     bases = np.array([b.base for b in room.buffers])
     moved = np.array([settled[n].base if n in settled else 0 for n in range(len(bases))]) - bases
@@ -55,6 +55,9 @@ def places_of(step: ProgramStep) -> Iterator[np.ndarray]:
     elif isinstance(step, Each):
         yield step.to
         yield step.sources.reshape(-1)
+    elif isinstance(step, Planes):
+        yield np.array([step.out])
+        yield step.sources.reshape(-1)
     elif isinstance(step, Zero):
         yield np.array([step.buffer.base])
     else:
@@ -75,6 +78,8 @@ def _moved(step: ProgramStep, to, room: Room, settled: dict[int, Buffer]) -> Pro
         )
     if isinstance(step, Each):
         return replace(step, to=to(step.to), sources=to(step.sources))
+    if isinstance(step, Planes):
+        return replace(step, sources=to(step.sources), out=one(step.out))
     if isinstance(step, Zero):
         return replace(step, buffer=settled[int(room.of(np.array([step.buffer.base]))[0])])
     if isinstance(step, Input):

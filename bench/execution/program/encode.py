@@ -15,8 +15,8 @@ from bench.execution.program.allocate import settle
 from bench.execution.program.buffers import Blobs
 from bench.execution.program.forms import FORMS, LANES, NARROW, Form, FormChoice, divided, doubled
 from bench.execution.program.layer_rows import gathered, grouped, looked_up, slid
-from bench.execution.program.layout import ABSENT
-from bench.execution.program.program import Affine, Each, Input, Program, ProgramStep, Zero
+from bench.execution.program.layout import ABSENT, LINE
+from bench.execution.program.program import Affine, Each, Input, Planes, Program, ProgramStep, Zero
 from bench.execution.unsupported import Unsupported
 
 FIELDS = (
@@ -25,7 +25,7 @@ FIELDS = (
     "more_row", "index", "count", "places",
 )  # fmt: skip
 """Fields of a step, in the order of `Step` in kernels/runs.h, where `source` is `in`."""
-AFFINE, SUM, MAX, ZERO, INPUT, OUTPUT, COPY = range(7)
+AFFINE, SUM, MAX, ZERO, INPUT, OUTPUT, COPY, PLANES = range(8)
 SLACK = 8 * LANES
 """Floats after the last buffer, for vectors that begin within it."""
 WORTH_COPYING = 4
@@ -64,7 +64,7 @@ class Encoder:
         room = self.program.room
         forms = {n: self.form(s, room) for n, s in enumerate(self.program.steps) if isinstance(s, Affine)}
         steps, forms = divided(*doubled(self.program, forms))
-        program = settle(steps)
+        program = settle(steps, LINE if any(isinstance(s, Planes) for s in steps.steps) else 0)
         for n, step in enumerate(program.steps):
             self._step(step, forms.get(n))
         room = max((b.base + b.size for b in program.room.buffers), default=0) + SLACK
@@ -91,6 +91,8 @@ class Encoder:
                 op=ZERO, out=step.buffer.base, outer=image.channels, out_outer=image.channel,
                 index=self.blobs.listed(step.segments), count=len(step.segments),
             )  # fmt: skip
+        elif isinstance(step, Planes):
+            self._planes(step)
         elif isinstance(step, Input):
             self._end(step.to, step.to, np.arange(len(step.to)), op=INPUT)
         else:
@@ -119,8 +121,18 @@ class Encoder:
             count=len(step.to), places=step.sources.shape[1],
         )  # fmt: skip
 
+    def _planes(self, step: Planes) -> None:
+        vectors = np.asarray(step.there.reshape(len(step.there), -1, LANES).any(2))
+        first = vectors.argmax(1) * LANES
+        last = (vectors.shape[1] - vectors[:, ::-1].argmax(1)) * LANES
+        self._add(
+            op=PLANES, index=self.blobs.listed(np.concatenate([step.begin, first, last, step.sources.reshape(-1)])),
+            count=len(step.sources), places=len(step.there), out=step.out, out_row=step.there.shape[1],
+            mask=self.blobs.listed(np.where(step.there, -1, 0)),
+        )  # fmt: skip
+
     def _affine(self, layer: Affine, form: Form) -> None:
-        first, base, narrow = len(self.blobs.chunks), 0, False
+        first, base, unit, narrow = len(self.blobs.chunks), 0, 1, False
         if form.name == "gather" and np.ptp(layer.columns[layer.columns != ABSENT]) >= 1 << 16:
             form = Form("runs", 8)  # allocation has moved its inputs apart
         if form.name == "slide":
@@ -133,9 +145,11 @@ class Encoder:
         else:
             read = layer.columns[layer.columns != ABSENT]
             base = int(read.min()) if len(read) else 0
-            narrow = form.name == "runs" and int(read.max(initial=0)) - base < NARROW
+            if form.name == "runs":
+                unit = LINE if not ((read - base) % LINE).any() else 1
+                narrow = layer.inner == 1 and (int(read.max(initial=0)) - base) // unit < NARROW
             for group in layer.groups:
-                grouped(self.blobs, layer, group, form, base, narrow)
+                grouped(self.blobs, layer, group, form, base, unit, narrow=narrow)
         more = layer.more or (-1, 0, 0, 0)
         self._add(
             op=AFFINE, form=FORMS.index(form.name),
@@ -145,7 +159,7 @@ class Encoder:
             mask=-1 if layer.keep is None else self.blobs.listed(_padded(layer.keep)),
             outer=layer.outer, inner=layer.inner, length=layer.length, in_outer=layer.in_outer,
             in_inner=layer.in_inner, out_outer=layer.out_outer, out_inner=layer.out_inner, out_row=layer.out_row,
-            count=narrow, places=form.strip,
+            index=unit, count=narrow, places=form.strip,
         )  # fmt: skip
 
     def _add(self, **fields: int) -> None:

@@ -20,7 +20,7 @@ LANES = 16
 ROWS = {"AVX2": (6, 5, 3, 8), "NEON": (6, 4, 5, 3), "128 bits": (3, 2, 4, 6)}
 """How many rows at once are worth trying along a run, by the kernels' registers: sums of more do not fit them."""
 NARROW = 1 << 16
-"""Floats among which places of 16 bits find theirs."""
+"""How many places 16 bits tell apart."""
 NEAR = 1 << 15
 """Bytes that fit the cache nearest to a core, on every processor that we know."""
 
@@ -78,14 +78,15 @@ def _runs(layer: Affine) -> list[Form]:
     if len(layer.bias) >= 2 * len(layer.groups) or layer.outer > 1 or layer.inner > 1:
         return runs
     columns = np.unique(layer.columns[layer.columns != ABSENT])
-    blocks = math.ceil(_read(columns, layer.length) * 4 / NEAR)
-    if blocks == 1 or len(columns) < blocks:
+    size = _read(columns, layer.length) * 4
+    if size <= NEAR or len(columns) * NEAR < size:
         return runs
+    blocks = sorted({math.ceil(size / near) for near in (NEAR, 4 * NEAR)} - {1})
     near = (n for n in range(12 * LANES, 6 * LANES, -LANES) if _read(columns, n) * 4 <= NEAR)
     strip = next(near, 6 * LANES)  # shorter ones read the weights too often
     if strip < layer.length:
         runs.append(replace(runs[0], strip=strip))
-    return [replace(runs[0], blocks=blocks), *runs]
+    return [*(replace(runs[0], blocks=n) for n in blocks), *runs]
 
 
 def _read(columns: np.ndarray, length: int) -> int:

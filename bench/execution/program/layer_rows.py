@@ -6,15 +6,17 @@ import numpy as np
 
 from bench.execution.program.buffers import Blobs
 from bench.execution.program.forms import LANES, Form
-from bench.execution.program.layout import ABSENT
+from bench.execution.program.look_ups import steps_of
 from bench.execution.program.program import Affine
 from bench.execution.row_groups import Group
 
-BLOCK = 2 * LANES
+WINDOW = 2 * LANES
 """Floats among which the form `lookup` takes its own."""
 
 
-def grouped(blobs: Blobs, layer: Affine, group: Group, form: Form, base: int, narrow: bool) -> None:
+def grouped(
+    blobs: Blobs, layer: Affine, group: Group, form: Form, base: int, unit: int, *, narrow: bool
+) -> None:
     """Chunks of rows that read the same places, nearly equal in size.
 
     Args:
@@ -22,10 +24,11 @@ def grouped(blobs: Blobs, layer: Affine, group: Group, form: Form, base: int, na
         layer: that the rows belong to.
         group: of rows.
         form: of the layer.
-        base: the place from which the places of chunks are counted.
+        base: the place from which the places of chunks are counted,
+        unit: in so many floats.
         narrow: whether a single row's places have 16 bits.
     """
-    places = layer.columns[group.columns] - base
+    places = (layer.columns[group.columns] - base) // unit
     order = np.argsort(places, kind="stable")
     values, rows, lists = group.values[order], len(group.rows), dict[bool, int]()
     count = -(-rows // form.rows)

@@ -90,6 +90,25 @@ class Zero:
 
 
 @dataclass
+class Planes:
+    """Copies of images, each moved along their rows, with zeros where it then has no number of the image.
+
+    Attributes:
+        sources: first place of the image of every channel and copy, (C, P); its rows follow one another.
+        begin: how far along the rows of the image each copy begins, (P,).
+        there: which numbers of a copy are numbers of the image, (P, floats of a copy).
+        out: place of the first copy of the first channel; a channel's copies follow one another.
+    """
+
+    sources: np.ndarray
+    begin: np.ndarray
+    there: np.ndarray
+    out: int
+    layer: str = ""
+    """name of the module that it comes from"""
+
+
+@dataclass
 class Input:
     """The samples' numbers, each to its place."""
 
@@ -104,7 +123,7 @@ class Output:
     sources: np.ndarray
 
 
-ProgramStep = Affine | Each | Zero | Input | Output
+ProgramStep = Affine | Each | Zero | Planes | Input | Output
 
 
 @dataclass

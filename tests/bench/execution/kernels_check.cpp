@@ -50,6 +50,35 @@ void chunk(int rows, int length, int places, bool narrow) {
   hold(right, narrow ? "a narrow chunk along runs of" : "a chunk along runs of", length);
 }
 
+// A chunk of one row along several lines: of whole vectors, one after the other or each other one, which tiles take together.
+void lines(int count, int wide, bool apart) {
+  const int places = 7, length = wide * kLanes, line = length + 3, across = apart ? 2 : 1;
+  std::vector<float> in(count * line * across + 200 + length * across), values(places), bias(1), more(count * line), out(count * line, 7);
+  for (auto* list : {&in, &values, &bias, &more})
+    for (float& x : *list) x = number();
+  std::vector<int32_t> index(places + 1);
+  for (int k = 0; k < places; ++k) index[k] = drawn() % 200;
+  index[places] = 0;
+  const Chunk c{places, 1, 0, 0, places};
+  const Layer layer{&c, 1, index.data(), values.data(), bias.data(), -0.5f, 2.f};
+  Step step = {};
+  step.outer = count, step.in_outer = line * across, step.out_outer = step.more_outer = line;
+  step.inner = apart ? wide : 1, step.length = apart ? kLanes : length;
+  step.in_inner = 2 * kLanes, step.out_inner = step.more_inner = kLanes;
+  hold(even(step) == (apart && wide > 1), "whether lines are even, of", wide);
+  (apart && wide > 1 ? kEven : kAlong[1])(layer, c, in.data(), out.data(), more.data(), nullptr, step);
+  bool right = true;
+  for (int n = 0; n < count; ++n)
+    for (int at = 0; at < line; ++at) {
+      const int from = n * line * across + at / kLanes * kLanes * across + at % kLanes, to = n * line + at;
+      double y = bias[0] + more[to];
+      for (int k = 0; k < places; ++k) y += double(values[k]) * (at < length ? in[index[k] + from] : 0.f);
+      y = at >= length ? 7 : std::fmin(std::fmax(y, -0.5), 2);
+      right = right && std::fabs(out[to] - y) < 1e-4;
+    }
+  hold(right, apart ? "a chunk along even lines of" : "a chunk along lines of", wide);
+}
+
 void operations() {
   float from[2 * kLanes], y[kLanes], square[kLanes * kLanes], turned[kLanes * kLanes];
   uint8_t near[kLanes];
@@ -82,6 +111,9 @@ int main() {
         chunk(rows, length, places, false);
         if (rows == 1) chunk(rows, length, places, true);
       }
+  for (int count : {1, 2, 3, 5, 8, 17})
+    for (int wide : {1, 2, 3, 4, 5, 7, 8, 9, 16, 20})
+      for (bool apart : {false, true}) lines(count, wide, apart);
   operations();
   std::printf("%s: %d wrong\n", kVectors, faults);
   return faults != 0;

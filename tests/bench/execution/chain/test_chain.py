@@ -220,18 +220,23 @@ def test_rows_of_their_own_read_places_of_sixteen_bits_where_these_reach():
     layer = nn.Conv2d(64, 8, 1)
     hide(layer, torch.rand_like(layer.weight) < 0.5)
     lists = {}
-    for size in (4, 40):  # 64 channels of 16 and of 1600 pixels
+    for size in (4, 40, 41):  # 64 channels of 16, 1600 and 1681 pixels
         x = torch.randn(1, 64, size, size)
         chain = chain_of(layer, lambda x: [layer(x)], x, 1, lambda *_: Form("runs", 8))
         agree(chain, lambda x: [layer(x)], x)
         steps = chain.code.steps[1:]
-        lists[size] = int(steps[steps[:, 0] == 0][0, FIELDS.index("count")])
-    assert lists == {4: 1, 40: 0}
+        (step,) = steps[steps[:, 0] == 0]
+        lists[size] = [int(step[FIELDS.index(name)]) for name in ("count", "index")]
+    assert lists == {
+        4: [1, 16],
+        40: [1, 16],
+        41: [0, 1],
+    }  # counted in vectors where every channel begins at one
 
 
 def test_forms_that_keep_inputs_near_are_offered_to_large_layers_of_free_patterns_alone():
     offered = {}
-    for name, channels in (("large", 64), ("small", 4)):
+    for name, channels in (("large", 64), ("small", 2)):
         layer = nn.Conv2d(channels, 16, 3, padding=1)
         hide(layer, torch.rand_like(layer.weight) < 0.3)
         chain_of(

@@ -1,0 +1,125 @@
+"""Planes: copies of an image, each moved, from which a convolution reads whole vectors.
+
+A processor loads a vector that lies across two lines of its cache half as fast. Of an image as it is, most taps of a
+convolution read such vectors. In a copy that is moved by a tap's way across, a run needs no zeros between the rows, and it
+begins where a vector does. Taps that are whole vectors apart share a copy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.execution.chain.builder import Draft
+from bench.execution.chain.tape import Call, pair
+from bench.execution.program.layout import LINE, filled_up, grid_of
+from bench.execution.program.program import Each, Planes
+
+READ = 8
+"""How often each number of the copies must be read, at least: fewer weights do not pay for making them."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """The way of a convolution over an image.
+
+    Attributes:
+        taps: how far down and across each tap reads from a result's first pixel; less than 0 reads past the edge.
+        stride: pixels from one result to the next, down and across.
+        image: height and width of the image.
+        result: height and width of the result.
+    """
+
+    taps: Sequence[tuple[int, int]]
+    stride: tuple[int, int]
+    image: tuple[int, int]
+    result: tuple[int, int]
+
+    @property
+    def phases(self) -> list[tuple[int, int]]:
+        """The phases of the stride that it reads, in which its steps are 1."""
+        down, across = self.stride
+        return sorted({(y % down, x % across) for y, x in self.taps})
+
+    def sizes(self) -> set[tuple[int, int]]:
+        """Heights and widths of the phases' images."""
+        (down, across), (height, width) = self.stride, self.image
+        return {(-(-(height - y) // down), -(-(width - x) // across)) for y, x in self.phases}
+
+    def moved(self) -> list[tuple[int, int, int]]:
+        """Of each tap: the number of its phase, how far across it reads in there, and how far along the rows in all."""
+        down, across = self.stride
+        numbers = {phase: n for n, phase in enumerate(self.phases)}
+        return [
+            (numbers[y % down, x % across], x // across, y // down * self.result[1] + x // across)
+            for y, x in self.taps
+        ]
+
+    def planes(self) -> list[tuple[int, int, int]]:
+        """The copies that its taps need: phase, way across, and how far along the rows beyond whole vectors."""
+        return sorted({(phase, across, along % LINE) for phase, across, along in self.moved()})
+
+
+def window_of(draft: Draft, call: Call) -> Window:
+    """The way of a convolution over the image that it reads."""
+    x, weight, _, stride, padding, dilation = call.args[:6]
+    (top, left), (tall, wide) = pair(padding), pair(dilation)
+    _, _, *kernel = weight.shape
+    taps = [(y * tall - top, x * wide - left) for y in range(kernel[0]) for x in range(kernel[-1])]
+    (*_, height, width), (*_, down, across) = draft.tape.shape(x), call.shape
+    return Window(taps, pair(stride), (height, width), (down, across))
+
+
+def worth_moving(draft: Draft, call: Call) -> bool:
+    """Whether a convolution that reads past the edge is faster on copies of its image."""
+    x, weight, transposed = call.args[0], call.args[1], call.args[6]
+    if transposed or weight.ndim != 4:
+        return False
+    window, channels = window_of(draft, call), draft.tape.shape(x)[1]
+    if [width for _, width in window.sizes()] != [window.result[1]]:
+        return False
+    _, mask = draft.weights(weight)
+    weights = weight.numel() if mask is None else int(mask.sum())
+    return weights >= READ * len(window.planes()) * channels
+
+
+def columns_of(draft: Draft, places: np.ndarray, window: Window) -> np.ndarray:
+    """The places of a convolution's columns (channel, tap) in copies of an image.
+
+    Args:
+        draft: that the copies become a step of.
+        places: of the image's numbers, (C, H, W).
+        window: the convolution's way over it.
+    """
+    (down, across), phases, planes = window.stride, window.phases, window.planes()
+    ((height, width),) = window.sizes()
+    images = np.stack([places[:, y::down, x::across] for y, x in phases])
+    first = _beginnings(draft, images.reshape(-1, height, width)).reshape(len(phases), -1)
+    along = np.array([tap[2] for tap in window.moved()])
+    plane = np.array([planes.index((p, x, a % LINE)) for p, x, a in window.moved()])  # of each tap
+    begin = np.array([along[plane == n].min() for n in range(len(planes))])
+    size = filled_up(math.prod(window.result) + int((along - begin[plane]).max()))
+    across = np.array([x for _, x, _ in planes])[:, None]
+    at = (
+        begin[:, None] - across + np.arange(size)
+    )  # along the rows of the image, as if copies were not moved across
+    there = (at >= 0) & (at < height * width) & (at % width + across >= 0) & (at % width + across < width)
+    buffer = draft.room.buffer(len(places) * len(planes) * size)
+    sources = np.stack([first[phase] for phase, _, _ in planes], 1)
+    draft.steps.append(Planes(sources, begin, there, buffer.base))
+    begins = buffer.base + np.arange(len(places) * len(planes)).reshape(-1, len(planes)) * size
+    return (begins[:, plane] + along - begin[plane]).reshape(-1)
+
+
+def _beginnings(draft: Draft, images: np.ndarray) -> np.ndarray:
+    """The first places of images whose rows follow one another; of copies where they do not, as of a phase of a stride."""
+    _, height, width = images.shape
+    grid = grid_of(images, 1, width)
+    if grid is None or grid.row != width:
+        _, to = draft.room.image(len(images), height, width, 0)
+        draft.steps.append(Each(to.reshape(-1), images.reshape(-1, 1)))
+        images = to
+    return images[:, 0, 0]

@@ -29,6 +29,8 @@ from bench.runs.training.lit import LitNet
 from bench.runs.training.validation import Validate
 from bench.runs.training.world import World
 
+log = logging.getLogger("seesaw")
+
 
 class Budget:
     """A training budget: so many steps of a schedule over the train split (`bench.Train`).
@@ -161,6 +163,8 @@ class Budget:
             raise SeesawError(f"A checkpoint stands at step {saved.step}, outside its call. {START_ANEW}")
         saved.to_net(net)
         self.log.restore(saved.book)
+        if saved.step < stop and self.world.writes:
+            log.warning("Training goes on after epoch %s, the last that an earlier sitting finished.", len(self.log.epochs))
         return saved.step, saved
 
     def rewind(self, progress: float = 0.0) -> None:

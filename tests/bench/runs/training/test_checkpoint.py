@@ -70,13 +70,15 @@ def test_a_killed_run_ends_as_an_unbroken_one(tmp_path, model, exits, more):
     assert not list(ResolvedRun.of(broken).files.checkpoints.glob("*"))
 
 
-def test_only_what_was_not_finished_is_trained_again(tmp_path):
+def test_only_what_was_not_finished_is_trained_again(tmp_path, caplog):
     request = order(tmp_path, "mlp_pruned[at=0.5]")
     with pytest.raises(Killed):
         run(request, killed_after(4))
+    assert "goes on" not in caplog.text
     trained = []
     run(request, lambda phase, done, _, line: trained.append(done) if phase == "train" and line else None)
     assert min(trained) > 3
+    assert caplog.text.count("Training goes on after epoch 3, the last that an earlier sitting finished.") == 1
 
 
 def test_again_begins_anew(tmp_path):

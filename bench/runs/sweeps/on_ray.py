@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from bench.errors import SeesawError, needing
@@ -188,4 +191,23 @@ def join_cluster(ray: Any, place: OnRay) -> None:
 
 def on_ray(place: OnRay, cells: Sequence[Cell], folders: FolderDepot) -> Iterator[News]:
     """Run cells on a Ray cluster; yields messages about them until all have ended."""
-    yield from hand_out(RayTeam(place, folders), cells, place.retries)
+    team = RayTeam(place, folders)
+    with ended_in_order():
+        yield from hand_out(team, cells, place.retries)
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Within it SIGTERM ends the process as Ctrl-C does, its team closed; Ray's own answer is a stack and an abort."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -164,7 +164,10 @@ class Budget:
         saved.to_net(net)
         self.log.restore(saved.book)
         if saved.step < stop and self.world.writes:
-            log.warning("Training goes on after epoch %s, the last that an earlier sitting finished.", len(self.log.epochs))
+            log.warning(
+                "Training goes on after epoch %s, the last that an earlier sitting finished.",
+                len(self.log.epochs),
+            )
         return saved.step, saved
 
     def rewind(self, progress: float = 0.0) -> None:

@@ -6,6 +6,7 @@ bench/runs/sweeps/sweep.py
 """
 
 import os
+import signal
 import sys
 import time
 from collections import deque
@@ -23,7 +24,7 @@ from bench.runs.run import run
 from bench.runs.sweeps.cell import Cell, run_cell
 from bench.runs.sweeps.depot import FolderDepot
 from bench.runs.sweeps.hand_out import Event, hand_out
-from bench.runs.sweeps.on_ray import RayTeam
+from bench.runs.sweeps.on_ray import RayTeam, ended_in_order
 from bench.runs.sweeps.page import SweepPage
 from bench.runs.sweeps.places import OnRay, OnSlurm, place_of
 from bench.runs.sweeps.shelf import Shelf, Worker
@@ -277,6 +278,16 @@ def test_a_killed_actor_of_ray_loses_its_last_epoch_alone(places, tmp_path):
     place = OnRay(workers=1, retries=2, scratch=tmp_path / "scratch")
     killed_once(place, places, tmp_path)
     assert not ray.is_initialized()
+
+
+def test_sigterm_closes_what_runs_on_ray_as_ctrl_c_does():
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt), ended_in_order():
+            signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_lost_depot_of_ray_ends_the_sweep_with_a_sentence():

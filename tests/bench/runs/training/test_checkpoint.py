@@ -78,7 +78,9 @@ def test_only_what_was_not_finished_is_trained_again(tmp_path, caplog):
     trained = []
     run(request, lambda phase, done, _, line: trained.append(done) if phase == "train" and line else None)
     assert min(trained) > 3
-    assert caplog.text.count("Training goes on after epoch 3, the last that an earlier sitting finished.") == 1
+    assert (
+        caplog.text.count("Training goes on after epoch 3, the last that an earlier sitting finished.") == 1
+    )
 
 
 def test_again_begins_anew(tmp_path):

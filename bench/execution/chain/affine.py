@@ -54,7 +54,8 @@ def convolution(draft: Draft, call: Call) -> Pending:
     moved = draft.moves and (top or left)
     phased = draft.single and (down, across) != (1, 1)
     if moved:
-        columns, row = columns_of(draft, places, window_of(draft, call)), shape[-1]
+        window = window_of(draft, call)
+        columns, row = columns_of(draft, places, window), window.row
     elif phased:
         columns, row = phases_of(draft, places, taps, (down, across), shape)
     else:

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from bench.execution.chain.tape import Ref, Tape, pair
-from bench.execution.program.layout import ABSENT, Buffer, Room
+from bench.execution.program.layout import ABSENT, Buffer, Room, row_of
 from bench.execution.program.program import Affine, Each, ProgramStep, Zero
 from bench.execution.row_groups import Group
 
@@ -68,6 +68,7 @@ class Draft:
         if len(shape) != 3:
             buffer, places = self.room.vector(math.prod(shape))
             return buffer, places.reshape(shape)
+        row = max(row, row_of(shape[2])) if self.moves else row
         buffer, places = self.room.image(*shape, self.pad, row)
         assert buffer.image is not None
         if self.pad:

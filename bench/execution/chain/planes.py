@@ -2,12 +2,11 @@
 
 A processor loads a vector that lies across two lines of its cache half as fast. Of an image as it is, most taps of a
 convolution read such vectors. In a copy that is moved by a tap's way across, a run needs no zeros between the rows, and it
-begins where a vector does. Taps that are whole vectors apart share a copy.
+begins where a vector does. Taps that are whole vectors apart share a copy: the fewer, the better rows fill vectors.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from bench.execution.chain.builder import Draft
 from bench.execution.chain.tape import Call, pair
-from bench.execution.program.layout import LINE, filled_up, grid_of
+from bench.execution.program.layout import LINE, filled_up, grid_of, row_of
 from bench.execution.program.program import Each, Planes
 
 READ = 8
@@ -39,6 +38,11 @@ class Window:
     result: tuple[int, int]
 
     @property
+    def row(self) -> int:
+        """From one row to the next."""
+        return row_of(self.result[1])
+
+    @property
     def phases(self) -> list[tuple[int, int]]:
         """The phases of the stride that it reads, in which its steps are 1."""
         down, across = self.stride
@@ -54,7 +58,7 @@ class Window:
         down, across = self.stride
         numbers = {phase: n for n, phase in enumerate(self.phases)}
         return [
-            (numbers[y % down, x % across], x // across, y // down * self.result[1] + x // across)
+            (numbers[y % down, x % across], x // across, y // down * self.row + x // across)
             for y, x in self.taps
         ]
 
@@ -97,16 +101,15 @@ def columns_of(draft: Draft, places: np.ndarray, window: Window) -> np.ndarray:
     (down, across), phases, planes = window.stride, window.phases, window.planes()
     ((height, width),) = window.sizes()
     images = np.stack([places[:, y::down, x::across] for y, x in phases])
-    first = _beginnings(draft, images.reshape(-1, height, width)).reshape(len(phases), -1)
+    first = _beginnings(draft, images.reshape(-1, height, width), window.row).reshape(len(phases), -1)
     along = np.array([tap[2] for tap in window.moved()])
     plane = np.array([planes.index((p, x, a % LINE)) for p, x, a in window.moved()])  # of each tap
     begin = np.array([along[plane == n].min() for n in range(len(planes))])
-    size = filled_up(math.prod(window.result) + int((along - begin[plane]).max()))
+    size = filled_up(window.result[0] * window.row + int((along - begin[plane]).max()))
     across = np.array([x for _, x, _ in planes])[:, None]
-    at = (
-        begin[:, None] - across + np.arange(size)
-    )  # along the rows of the image, as if copies were not moved across
-    there = (at >= 0) & (at < height * width) & (at % width + across >= 0) & (at % width + across < width)
+    at = begin[:, None] - across + np.arange(size)  # along the rows, as if copies were not moved across
+    column = at % window.row + across
+    there = (at >= 0) & (at < height * window.row) & (column >= 0) & (column < width)
     buffer = draft.room.buffer(len(places) * len(planes) * size)
     sources = np.stack([first[phase] for phase, _, _ in planes], 1)
     draft.steps.append(Planes(sources, begin, there, buffer.base))
@@ -114,12 +117,12 @@ def columns_of(draft: Draft, places: np.ndarray, window: Window) -> np.ndarray:
     return (begins[:, plane] + along - begin[plane]).reshape(-1)
 
 
-def _beginnings(draft: Draft, images: np.ndarray) -> np.ndarray:
-    """The first places of images whose rows follow one another; of copies where they do not, as of a phase of a stride."""
+def _beginnings(draft: Draft, images: np.ndarray, row: int) -> np.ndarray:
+    """The first places of images whose rows are so far apart; of copies where they are not, as those of a phase of a stride."""
     _, height, width = images.shape
-    grid = grid_of(images, 1, width)
-    if grid is None or grid.row != width:
-        _, to = draft.room.image(len(images), height, width, 0)
+    grid = grid_of(images, 1, row)
+    if grid is None or grid.row != row:
+        _, to = draft.room.image(len(images), height, width, 0, row)
         draft.steps.append(Each(to.reshape(-1), images.reshape(-1, 1)))
         images = to
     return images[:, 0, 0]

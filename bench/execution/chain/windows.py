@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.execution.chain.builder import Draft
-from bench.execution.program.layout import ABSENT, Buffer, grid_of
+from bench.execution.program.layout import ABSENT, Buffer, grid_of, row_of
 from bench.execution.program.program import Each
 
 
@@ -64,7 +64,7 @@ def phases_of(
     low = min(0, *(y // down for y, _ in taps)), min(0, *(x // across for _, x in taps))
     tall = rows + max(y // down for y, _ in taps) - low[0]
     wide = columns + max(x // across for _, x in taps) - low[1]
-    row = max(wide, columns + 2 * draft.pad)
+    row = max(wide, row_of(columns) if draft.moves else columns + 2 * draft.pad)
     buffer = draft.room.buffer(channels * len(phases) * tall * row)
     to = buffer.base + np.arange(channels * len(phases) * tall * row).reshape(channels, -1, tall, row)
     sources = np.full(to.shape, ABSENT)

@@ -13,6 +13,8 @@ import numpy as np
 
 LINE = 16
 """Buffers begin at multiples of so many floats."""
+MORE = 1.15
+"""By how much rows may be longer than an image is wide, at most: a run is as much longer."""
 ABSENT = -1
 """The place of a number that is zero and stands nowhere."""
 
@@ -20,6 +22,15 @@ ABSENT = -1
 def filled_up(floats: int) -> int:
     """The next multiple of a line."""
     return -(-floats // LINE) * LINE
+
+
+def row_of(width: int) -> int:
+    """Floats between the rows of an image without zeros around it: some more than its width where rows then fill vectors."""
+    if width % (LINE // 2) == 0:
+        return width
+    return next(
+        (row for unit in (LINE, LINE // 2) if (row := -(-width // unit) * unit) <= width * MORE), width
+    )
 
 
 @dataclass(frozen=True)

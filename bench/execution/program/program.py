@@ -94,7 +94,7 @@ class Planes:
     """Copies of images, each moved along their rows, with zeros where it then has no number of the image.
 
     Attributes:
-        sources: first place of the image of every channel and copy, (C, P); its rows follow one another.
+        sources: first place of the image of every channel and copy, (C, P).
         begin: how far along the rows of the image each copy begins, (P,).
         there: which numbers of a copy are numbers of the image, (P, floats of a copy).
         out: place of the first copy of the first channel; a channel's copies follow one another.

@@ -12,7 +12,7 @@ from bench.execution.chain.compile import program_of
 from bench.execution.chain.planes import Window
 from bench.execution.chain.tape import watch
 from bench.execution.program.encode import FIELDS, PLANES
-from bench.execution.program.layout import LINE
+from bench.execution.program.layout import LINE, row_of
 from bench.execution.program.program import Affine, Planes, Zero
 
 
@@ -105,9 +105,15 @@ def test_a_copy_has_the_images_numbers_where_its_tap_reads_them_and_zeros_elsewh
         assert (room[place : place + 20].reshape(5, 4) == expected).all()
 
 
+def test_rows_are_somewhat_longer_where_they_then_fill_vectors():
+    rows = {width: row_of(width) for width in (4, 5, 7, 8, 10, 13, 14, 16, 20, 28, 31, 56, 112)}
+    longer = {7: 8, 14: 16, 28: 32, 31: 32}
+    assert rows == {width: longer.get(width, width) for width in rows}
+
+
 def test_taps_that_are_whole_vectors_apart_share_a_copy():
     taps = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
-    for size, copies in ((32, 3), (16, 3), (8, 6), (4, 9)):
+    for size, copies in ((32, 3), (16, 3), (14, 3), (8, 6), (7, 6), (4, 9), (13, 9)):
         assert len(Window(taps, (1, 1), (size, size), (size, size)).planes()) == copies
 
 

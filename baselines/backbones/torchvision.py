@@ -24,7 +24,7 @@ CLASSES = 1000
 """Of ImageNet, which the library's weights are trained for."""
 
 NARROWED = ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large")
-"""Networks whose constructors take a factor on every width."""
+"""Networks whose constructors take a factor on their widths."""
 
 MADE_FOR = 224
 """Side of the images that most of these networks are made for."""

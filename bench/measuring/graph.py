@@ -29,6 +29,7 @@ def dag_of(backbone: Backbone, sample: Sample, classes: int) -> Dag:
         SeesawError: its forward cannot be followed, or samples do not fit.
     """
     if isinstance(backbone, Captured):
+        backbone.hold_width()
         size = backbone.size
         taken = sample if size is None else Sample((sample.shape[0], size, size), sample.dtype)
         return Dag.of(backbone.module(taken, classes), sample, None if size is None else Resize(size))

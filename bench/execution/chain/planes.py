@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from bench.execution.chain.builder import Draft
-from bench.execution.chain.tape import Call, pair
-from bench.execution.program.layout import LINE, filled_up, grid_of, row_of
+from bench.execution.chain.tape import Call, Ref, pair
+from bench.execution.program.layout import LINE, filled_up, row_of
 from bench.execution.program.program import Each, Planes
 
 READ = 8
@@ -80,7 +81,7 @@ def window_of(draft: Draft, call: Call) -> Window:
 def worth_moving(draft: Draft, call: Call) -> bool:
     """Whether a convolution that reads past the edge is faster on copies of its image."""
     x, weight, transposed = call.args[0], call.args[1], call.args[6]
-    if transposed or weight.ndim != 4:
+    if transposed or not isinstance(x, Ref) or not isinstance(weight, Tensor) or weight.ndim != 4:
         return False
     window, channels = window_of(draft, call), draft.tape.shape(x)[1]
     if [width for _, width in window.sizes()] != [window.result[1]]:
@@ -98,17 +99,18 @@ def columns_of(draft: Draft, places: np.ndarray, window: Window) -> np.ndarray:
         places: of the image's numbers, (C, H, W).
         window: the convolution's way over it.
     """
-    (down, across), phases, planes = window.stride, window.phases, window.planes()
-    ((height, width),) = window.sizes()
+    phases, planes, taps = window.phases, window.planes(), window.moved()
+    (down, across), ((height, width),) = window.stride, window.sizes()
     images = np.stack([places[:, y::down, x::across] for y, x in phases])
     first = _beginnings(draft, images.reshape(-1, height, width), window.row).reshape(len(phases), -1)
-    along = np.array([tap[2] for tap in window.moved()])
-    plane = np.array([planes.index((p, x, a % LINE)) for p, x, a in window.moved()])  # of each tap
+    along = np.array([far for _, _, far in taps])
+    plane = np.array([planes.index((phase, way, far % LINE)) for phase, way, far in taps])
     begin = np.array([along[plane == n].min() for n in range(len(planes))])
     size = filled_up(window.result[0] * window.row + int((along - begin[plane]).max()))
-    across = np.array([x for _, x, _ in planes])[:, None]
-    at = begin[:, None] - across + np.arange(size)  # along the rows, as if copies were not moved across
-    column = at % window.row + across
+    # The t-th number of a copy is what its taps read for a result at `at`: the number of the image that lies `way` columns further.
+    way = np.array([[way] for _, way, _ in planes])
+    at = begin[:, None] - way + np.arange(size)
+    column = at % window.row + way
     there = (at >= 0) & (at < height * window.row) & (column >= 0) & (column < width)
     buffer = draft.room.buffer(len(places) * len(planes) * size)
     sources = np.stack([first[phase] for phase, _, _ in planes], 1)
@@ -120,7 +122,7 @@ def columns_of(draft: Draft, places: np.ndarray, window: Window) -> np.ndarray:
 def _beginnings(draft: Draft, images: np.ndarray, row: int) -> np.ndarray:
     """The first places of images whose rows are so far apart; of copies where they are not, as those of a phase of a stride."""
     _, height, width = images.shape
-    grid = grid_of(images, 1, row)
+    grid = draft.room.grid(images, row)
     if grid is None or grid.row != row:
         _, to = draft.room.image(len(images), height, width, 0, row)
         draft.steps.append(Each(to.reshape(-1), images.reshape(-1, 1)))

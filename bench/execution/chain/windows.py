@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.execution.chain.builder import Draft
-from bench.execution.program.layout import ABSENT, Buffer, grid_of, row_of
+from bench.execution.program.layout import ABSENT, Buffer, row_of
 from bench.execution.program.program import Each
 
 
@@ -20,7 +20,7 @@ def padded(draft: Draft, places: np.ndarray, pad: int) -> tuple[np.ndarray, int]
             for n, place in zip(numbers, places[:, 0, 0], strict=True)
         ]
         rows = {image.row for image in images if image is not None}
-        grid = grid_of(places, draft.lanes, next(iter(rows), 0))
+        grid = draft.room.grid(places, next(iter(rows), 0))
         if (
             grid is not None
             and None not in images

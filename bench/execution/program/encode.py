@@ -124,7 +124,7 @@ class Encoder:
     def _planes(self, step: Planes) -> None:
         vectors = np.asarray(step.there.reshape(len(step.there), -1, LANES).any(2))
         first = vectors.argmax(1) * LANES
-        last = (vectors.shape[1] - vectors[:, ::-1].argmax(1)) * LANES
+        last = np.where(vectors.any(1), vectors.shape[1] - vectors[:, ::-1].argmax(1), 0) * LANES
         self._add(
             op=PLANES, index=self.blobs.listed(np.concatenate([step.begin, first, last, step.sources.reshape(-1)])),
             count=len(step.sources), places=len(step.there), out=step.out, out_row=step.there.shape[1],

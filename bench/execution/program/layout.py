@@ -2,7 +2,8 @@
 
 The numbers of a block of N samples stand side by side at one place, so a tensor's elements are N floats apart and a
 row of an image is one run of W x N floats. Images are stored with zeros around them, as wide as the widest padding of
-the network, so that a convolution may read past the edge.
+the network, so that a convolution may read past the edge; or, where all such convolutions read copies (chain/planes.py),
+without zeros, their rows `row_of` floats apart. What lies between such rows is nobody's number, and nobody may read it.
 """
 
 from __future__ import annotations
@@ -96,6 +97,15 @@ class Room:
             np.add.outer(np.arange(channels) * channel, np.arange(height) * row),
             np.arange(width) * self.lanes,
         )
+
+    def grid(self, places: np.ndarray, row: int = 0) -> Grid | None:
+        """The grid that places (C, H, W) form, each channel within one buffer; None where they form none.
+
+        Places of neighbouring buffers may follow one another here, and lie apart once buffers share places.
+        """
+        grid = grid_of(places, self.lanes, row)
+        within = grid is not None and np.array_equal(self.of(places[:, 0, 0]), self.of(places[:, -1, -1]))
+        return grid if within else None
 
     def of(self, places: np.ndarray) -> np.ndarray:
         """The numbers of the buffers that places lie in."""

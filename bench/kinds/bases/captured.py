@@ -51,16 +51,24 @@ class Captured(Backbone):
         """The network, for images that look like `sample`: (N, *sample.shape) to logits (N, classes)."""
         raise NotImplementedError(f"{type(self).__name__} must define module(sample, classes)")
 
-    def stages(self, sample: Sample) -> list[nn.Module]:
-        """The stages of the network for a thousand classes; `parts` is told how many there are."""
-        return self.parts(sample, IMAGENET)[0]
+    def hold_width(self) -> None:
+        """See that the network can have this width.
 
-    def parts(self, sample: Sample, classes: int) -> tuple[list[nn.Module], nn.Module | None]:
+        Raises:
+            SeesawError: it cannot.
+        """
         if self.width != 1 and not self.narrows:
             raise SeesawError(
                 "The network comes from elsewhere, and `width` cannot narrow it. Choose another method than narrow, or a "
                 "smaller network by its name."
             )
+
+    def stages(self, sample: Sample) -> list[nn.Module]:
+        """The stages of the network for a thousand classes; `parts` is told how many there are."""
+        return self.parts(sample, IMAGENET)[0]
+
+    def parts(self, sample: Sample, classes: int) -> tuple[list[nn.Module], nn.Module | None]:
+        self.hold_width()
         if sample.vocabulary:
             raise SeesawError(
                 "This network takes images and no texts. Choose a task of images: `seesaw list task`."

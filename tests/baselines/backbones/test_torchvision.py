@@ -24,6 +24,7 @@ from bench import (
     run,
 )  # fmt: skip
 from bench.kinds.task import About
+from bench.measuring.graph import dag_of
 from bench.network.pretrained import weights_later, without_hub
 from bench.records.setup import Recipe
 from bench.runs.request import ResolvedRun
@@ -67,6 +68,8 @@ def test_widths_are_those_that_the_library_scales_and_others_are_refused():
     )
     with pytest.raises(SeesawError, match="`width` cannot narrow it"):
         made("torchvision[name=convnext_tiny,width=0.5]")
+    with pytest.raises(SeesawError, match="`width` cannot narrow it"):
+        dag_of(choose(Backbone, "torchvision[name=resnet18,width=0.5]").plugin, Sample((3, 32, 32)), 10)
     with pytest.raises(SeesawError, match=r"those of the whole width. Leave `pretrained` out, or `width`"):
         made("torchvision[name=mobilenet_v2,width=0.5,pretrained=true]")
 

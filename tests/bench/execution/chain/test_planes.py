@@ -14,6 +14,7 @@ from bench.execution.chain.tape import watch
 from bench.execution.program.encode import FIELDS, PLANES
 from bench.execution.program.layout import LINE, row_of
 from bench.execution.program.program import Affine, Planes, Zero
+from bench.execution.unsupported import Unsupported
 
 
 def conv(inputs, outputs, *way, density=0.5):
@@ -82,6 +83,63 @@ def test_a_block_whose_images_are_copied_added_and_pooled(stride):
     chain = chain_of(module, lambda x: [module(x)], x[:1], 1)
     with torch.no_grad():
         torch.testing.assert_close(chain(x)[0], module(x), rtol=1e-4, atol=1e-5)
+
+
+class Joined(nn.Module):
+    """An image put together of two others, one below the other or side by side."""
+
+    def __init__(self, side, kernel):
+        super().__init__()
+        self.a, self.b, self.side = nn.Conv2d(3, 1, 1), nn.Conv2d(3, 1, 1), side
+        self.c = conv(1, 64, kernel, 1, kernel // 2, density=0.9)
+        self.d = conv(64, 64, 3, 1, 1)
+
+    def forward(self, x):
+        return self.d(self.c(torch.cat([self.a(x), self.b(x)], self.side)))
+
+
+@pytest.mark.usefixtures("compiler")
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize(("side", "size"), [(2, (8, 8)), (2, (1, 16)), (3, (1, 16)), (2, (4, 16))])
+def test_an_image_put_together_of_two_buffers_is_copied(kernel, side, size):
+    torch.manual_seed(0)
+    module, x = Joined(side, kernel).eval(), torch.randn(2, 3, *size)
+    chain = chain_of(module, lambda x: [module(x)], x[:1], 1)
+    with torch.no_grad():
+        torch.testing.assert_close(chain(x)[0], module(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.usefixtures("compiler")
+@pytest.mark.parametrize(("size", "dilation"), [(4, 4), (8, 12), (16, 40)])
+def test_a_copy_without_a_number_of_the_image_reads_nothing(size, dilation):
+    torch.manual_seed(0)
+    module, x = conv(3, 96, 3, 1, dilation, dilation, density=0.9), torch.randn(2, 3, size, size)
+    chain = chain_of(module, lambda x: [module(x)], x[:1], 1)
+    with torch.no_grad():
+        torch.testing.assert_close(chain(x)[0], module(x), rtol=1e-4, atol=1e-5)
+    (step,) = [row for row in chain.code.steps[1:].tolist() if row[0] == PLANES]
+    at, copies, channels = (step[FIELDS.index(name)] for name in ("index", "places", "count"))
+    begin, first, last = chain.code.index[at : at + 3 * copies].reshape(3, -1).tolist()
+    images = chain.code.index[at + 3 * copies : at + 3 * copies + channels * copies].reshape(channels, -1)
+    read = [n for n in range(copies) if last[n] > first[n]]
+    assert len(read) < copies
+    for n in read:
+        assert int(images[:, n].min()) + begin[n] + first[n] >= 0
+        assert int(images[:, n].max()) + begin[n] + last[n] <= int(chain.code.steps[0, 1])
+
+
+def test_a_convolution_by_a_result_is_refused_with_its_layers_name():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Conv2d(3, 3, 1)
+
+        def forward(self, x):
+            return F.conv2d(x, self.inner(x)[:, :, :3, :3], padding=1)
+
+    module, x = Own().eval(), torch.zeros(1, 3, 8, 8)
+    with pytest.raises(Unsupported):
+        program_of(watch(module, lambda x: [module(x)], x), 1)
 
 
 def test_every_run_begins_where_a_vector_does():

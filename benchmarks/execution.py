@@ -33,6 +33,7 @@ from torch import nn
 
 from bench import chain_of, conditions, hide, mask_from, pack, why_no_kernels
 from bench.execution.native import classes
+from bench.machine import settle
 
 CACHED = 1 << 20
 """Bytes that are taken to stay in a core's cache."""
@@ -144,7 +145,7 @@ def beside_peers(args: argparse.Namespace) -> None:
     )
     console = Console(width=220)
     for threads in map(int, args.threads.split(",")):
-        torch.set_num_threads(threads)
+        settle(threads)
         top = ceilings()
         limits = peers.rooflines(top.macs, top.cache, top.memory)
         print(
@@ -165,7 +166,7 @@ def check(args: argparse.Namespace) -> None:
     if not any(args.only in kind.name for kind in shares.KINDS):
         names = "; ".join(kind.name for kind in shares.KINDS)
         raise SystemExit(f"No kind of layer holds {args.only!r} in its name; the kinds are: {names}.")
-    torch.set_num_threads(1)
+    settle(1)
     table, faults = shares.checked(args.rounds, args.only)
     print(f"{conditions(torch.device('cpu'))['processor']}, kernels: {shares.vectors()}, one thread\n")
     tell(Console(width=160), table)
@@ -198,7 +199,7 @@ def main() -> None:
         f"# {date.today()}, {here['processor']}, torch {torch.__version__}\n\nBy `{' '.join(['python benchmarks/execution.py', *sys.argv[1:]])}`."
     )
     for threads in map(int, args.threads.split(",")):
-        torch.set_num_threads(threads)
+        settle(threads)
         top = ceilings()
         console.print(
             f"\n## Threads: {threads}\n\n{top.macs / 1e9:.0f} GMAC/s, {top.cache / 1e9:.0f} GB/s cache, {top.memory / 1e9:.0f} GB/s memory, {top.call * 1e6:.1f} us a call"

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from bench import Backbone, Method, Net, Sample, block_widths, chain_of, choose, conditions, why_no_kernels
 from bench.execution.int8.chain import int_chained, quantised_part
 from bench.execution.native import classes
+from bench.machine import settle
 
 SHORT = 2e-3
 """Seconds that a form is called again and again for one timing."""
@@ -110,7 +111,7 @@ def main() -> None:
     asked = parser.parse_args()
     if (reason := why_no_kernels()) is not None:
         raise SystemExit(f"There are no native kernels: {reason}.")
-    torch.set_num_threads(1)
+    settle(1)
     here = conditions(torch.device("cpu"))
     print(
         f"{here['processor']}, {getattr(classes(), 'whole_by', '')}, torch {torch.__version__}, 1 thread, density {asked.density:.1%}\n"

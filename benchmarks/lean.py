@@ -38,6 +38,7 @@ from bench import (
 )
 from bench.execution.lean.lean import products_of
 from bench.execution.lean.linear import fastest_linear
+from bench.machine import settle
 
 SEED = type("Seed", (), {"seed": 0, "device": torch.device("cpu"), "cut": None})()
 PATTERNS = {
@@ -170,7 +171,7 @@ def main() -> None:
         jobs.append((f"resnet18 {pattern}", lambda p=pattern: resnet18(p, words.density, words.batch)))
     why_no_kernels()
     for threads in map(int, words.threads.split(",")):
-        torch.set_num_threads(threads)
+        settle(threads)
         table = Table("step of training", title=f"{threads} threads, density {words.density:.1%}")
         for name in ("dense", "masked", "lean", "dense / lean (quartiles)", "masked / lean", "by", "state"):
             table.add_column(name, justify="right")

@@ -137,7 +137,7 @@ def main() -> None:
         for batch in map(int, asked.batches.split(",")):
             x, calibration = torch.randn(batch, *sample.shape), torch.randn(max(64, batch), *sample.shape)
             program = quantised_part(net.whole(), calibration)
-            floats = [chain_of(net, net, x[:1], lanes) for lanes in block_widths(batch)]
+            floats = [chain_of(net, net, x[:1], lanes) for lanes in block_widths(batch, images=x.ndim == 4)]
             wholes = [int_chained(net.whole(), program, lanes=lanes) for lanes in block_widths(batch)]
             ours, theirs = wholes[0](x)[0], floats[0](x)[0]
             forms: list[Callable[[], object]] = [partial(c, x) for c in (*floats, *wholes)]

@@ -47,7 +47,7 @@ class Job:
 
 def chains(module: nn.Module, run: Callable[[Tensor], list[Tensor]], x: Tensor) -> list[Callable[[], object]]:
     """A module as chains, of all widths of blocks that a batch admits."""
-    made = [chain_of(module, run, x[:1], lanes) for lanes in block_widths(len(x))]
+    made = [chain_of(module, run, x[:1], lanes) for lanes in block_widths(len(x), images=x.ndim == 4)]
     return [lambda chain=chain: chain(x) for chain in made]
 
 

@@ -24,7 +24,7 @@ Runnable = Callable[[Tensor], list[Tensor]]
 DENSE = "dense kernels"
 """PyTorch's own kernels, which compute with zeros too."""
 BLOCKS = (16, 32, 64)
-"""Samples that a chain takes side by side; the fastest is chosen. Batches below half the first go singly."""
+"""Samples that a chain takes side by side; the fastest is chosen. Batches below half the first go singly, and images may."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _chains(part: Part, x: Tensor) -> Ready:
 def _chain_ways(x: Tensor) -> list[Way]:
     return [
         Way(f"native chain, {lanes} side by side", partial(chained, lanes=lanes))
-        for lanes in block_widths(len(x))
+        for lanes in block_widths(len(x), images=x.ndim == 4)
     ]
 
 
@@ -109,11 +109,16 @@ def way_named(name: str, part: Part, x: Tensor) -> Way | None:
     return next((way for way in ways if way.name == name), None)
 
 
-def block_widths(batch: int) -> list[int]:
-    """How many samples chains may compute side by side for a batch of this size: 1, or one or more of 16, 32, 64."""
+def block_widths(batch: int, *, images: bool = False) -> list[int]:
+    """How many samples chains may compute side by side for a batch of this size: 1, or one or more of 16, 32, 64.
+
+    Args:
+        batch: samples.
+        images: whether they are images, which also one by one fill vectors: then 1 is among them for all batches.
+    """
     if 2 * batch < BLOCKS[0]:
         return [1]
-    return [n for n in BLOCKS if n <= 2 * batch]
+    return [*([1] if images else []), *(n for n in BLOCKS if n <= 2 * batch)]
 
 
 def chained(part: Part, x: Tensor, *, lanes: int) -> Runnable:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.execution.chain.builder import Draft, Pending, Value, bias_of, present
+from bench.execution.chain.depthwise import edges_of, is_depthwise
 from bench.execution.chain.planes import columns_of, window_of
 from bench.execution.chain.tape import Call, Ref, pair
 from bench.execution.chain.windows import padded, phases_of
@@ -51,6 +52,11 @@ def convolution(draft: Draft, call: Call) -> Pending:
     (down, across), (top, left), (tall, wide) = map(pair, (stride, padding, dilation))
     kernel = weight.shape[2:]
     taps = [(y * tall - top, x * wide - left) for y in range(kernel[0]) for x in range(kernel[1])]
+    if draft.moves and is_depthwise(draft, call):
+        columns, row, edges = edges_of(draft, places, call)
+        groups = _kernels(draft, weight, parts)
+        layer = Affine(groups, columns, bias_of(bias, len(weight)), taps=len(taps), edges=edges)
+        return Pending(layer, shape, row)
     moved = draft.moves and (top or left)
     phased = draft.single and (down, across) != (1, 1)
     if moved:

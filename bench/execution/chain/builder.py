@@ -90,7 +90,7 @@ class Draft:
     def _emit(self, pending: Pending) -> Value:
         """Give a layer its place to write to, and make it a step."""
         layer, lanes = pending.layer, self.lanes
-        buffer, places = self.made(pending.shape, pending.row if self.single else 0)
+        buffer, places = self.made(pending.shape, pending.row if self.single and layer.edges is None else 0)
         layer.out = int(places.reshape(-1)[0])
         image = buffer.image
         if image is None or pending.row == 0:
@@ -115,7 +115,9 @@ class Draft:
         """Lay out the runs of a convolution: one over the whole image, one a row, or one a pixel."""
         _, height, width = pending.shape
         lanes, (down, across) = self.lanes, pending.stride
-        if pending.stride == (1, 1) and pending.row == row and self.single:
+        if layer.edges is not None:
+            layer.outer, layer.length, layer.in_outer, layer.out_outer = height, width, pending.row, row
+        elif pending.stride == (1, 1) and pending.row == row and self.single:
             layer.length = (height - 1) * row + width
             if row > width:
                 layer.keep = np.arange(layer.length) % row < width

@@ -65,8 +65,7 @@ def program_of(tape: Tape, lanes: int, *, tight: bool = False, early: int = 0) -
         Unsupported: an operator that no step does, with the layer that it stands in.
     """
     draft = Draft(tape, lanes, tight)
-    past_edge = [call for call in tape.calls if call.name == "convolution" and any(call.args[4])]
-    if draft.single and past_edge and all(worth_moving(draft, call) for call in past_edge):
+    if draft.single and worth_moving(draft):
         draft.moves, draft.pad = True, 0
     stops = {output: number for number, output in enumerate(tape.outputs[:early])}
     _, places = draft.made(tape.sample)

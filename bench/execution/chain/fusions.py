@@ -44,6 +44,8 @@ def summed(draft: Draft, call: Call) -> Value | Pending:
         pending = draft.own(one)
         if pending is None or pending.bounded or pending.layer.more is not None or one == other:
             continue
+        if pending.layer.edges is not None and pending.layer.edges.stride != (1, 1):
+            continue
         places = draft.value(other)
         if places.shape[1:] == shape == pending.shape:
             _add(draft, pending, places[0])
@@ -65,7 +67,9 @@ def _add(draft: Draft, pending: Pending, places: np.ndarray) -> None:
         pending.layer.more = (int(flat[0]), draft.lanes, 0, 0)
         return
     images = places.reshape(places.shape[0], -1, places.shape[-1])
-    row = max(pending.row, (images.shape[2] + 2 * draft.pad) * draft.lanes) if draft.single else 0
+    row = 0  # as it is
+    if draft.single and pending.layer.edges is None:
+        row = max(pending.row, (images.shape[2] + 2 * draft.pad) * draft.lanes)
     grid = grid_of(images, draft.lanes, row)
     channel = int(images[1, 0, 0] - images[0, 0, 0]) if len(images) > 1 else 0
     together = len(np.unique(draft.room.of(images))) == 1

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "chain.h"
+#include "depthwise.h"
 #include "runs.h"
 #include "shares.h"
 #include "tensors.h"
@@ -17,7 +18,7 @@ namespace {
 // L = 1, vectors along rows. At place k all lanes read the same number (broadcast), each lane the neighbour of the one
 // before (slide), its own (gather), or its own among the 2 x kLanes floats from there on (lookup; in registers, since
 // gathers are slow on many processors).
-enum Form { kRuns = 0, kBroadcast = 1, kSlide = 2, kGather = 3, kLookup = 4 };
+enum Form { kRuns = 0, kBroadcast = 1, kSlide = 2, kGather = 3, kLookup = 4, kDepthwise = 5 };
 
 constexpr int64_t kHere = 1 << 13;  // most floats of room that are taken from the stack
 constexpr int kAhead = 256;  // how far values are fetched ahead: the processor itself stops at the end of a page
@@ -94,10 +95,17 @@ void points(const Layer& layer, const Chunk& c, const float* in, float* out, con
     point<4, apart(4), F>(layer, c, in, out, more);
 }
 
-// The function of a chunk along runs.
-Along along_of(const Step& step, const Chunk& c) {
-  if (c.rows > 1) return kAlong[c.rows];
-  return step.count ? kNarrow : even(step) ? kEven : kAlong[1];
+// Chunks along runs, as many at a time as have the same number of rows.
+void along_runs(const Step& step, const Layer& layer, const float* in, float* out, const float* more, const int32_t* mask,
+                int64_t begin, int64_t end) {
+  const Along single = step.count ? kNarrow : even(step) ? kEven : kAlong[1];
+  const Chunk *c = layer.chunks + begin, *last = layer.chunks + end;
+  while (c < last) {
+    const Chunk* next = c + 1;
+    while (next < last && next->rows == c->rows) ++next;
+    (c->rows > 1 ? kAlong[c->rows] : single)(layer, c, next, in, out, more, mask, step);
+    c = next;
+  }
 }
 
 // Chunks along runs, all of them at `places` floats of a run before the next: so many of the inputs stay in the nearest cache.
@@ -112,14 +120,14 @@ void strips(const Step& step, const Layer& layer, const float* in, float* out, c
         const float* from = in + line * step.in_outer + run * step.in_inner + at;
         float* to = out + line * step.out_outer + run * step.out_inner + at;
         const float* add = more ? more + line * step.more_outer + run * step.more_inner + at : nullptr;
-        for (int64_t n = begin; n < end; ++n)
-          along_of(step, layer.chunks[n])(layer, layer.chunks[n], from, to, add, mask ? mask + at : nullptr, strip);
+        along_runs(strip, layer, from, to, add, mask ? mask + at : nullptr, begin, end);
       }
 }
 
 void affine(const Step& step, const Layer& layer, const float* in, float* out, const float* more,
             const int32_t* mask) {
   auto some = [&](int64_t begin, int64_t end) {
+    if (step.form == kRuns) return along_runs(step, layer, in, out, more, mask, begin, end);
     for (int64_t n = begin; n < end; ++n) {
       const Chunk& c = layer.chunks[n];
       switch (step.form) {
@@ -127,7 +135,7 @@ void affine(const Step& step, const Layer& layer, const float* in, float* out, c
         case kSlide: points<kSlide>(layer, c, in, out, more); break;
         case kGather: points<kGather>(layer, c, in, out, more); break;
         case kLookup: points<kLookup>(layer, c, in, out, more); break;
-        default: along_of(step, c)(layer, c, in, out, more, mask, step);
+        case kDepthwise: depthwise(layer, c, step, in, out, more); break;
       }
     }
   };

@@ -58,7 +58,7 @@ at::Tensor conv(const at::Tensor& x, const at::Tensor& values, const at::Tensor&
         step.outer = step.inner = 1;
         step.length = lanes, step.out_row = line;
         for (const Chunk* c = layer.chunks; c < layer.chunks + layer.count; ++c)
-          kAlong[c->rows](layer, *c, from + lane, to + lane, nullptr, nullptr, step);
+          kAlong[c->rows](layer, c, c + 1, from + lane, to + lane, nullptr, nullptr, step);
       });
       planes.results(first, count, [&](int64_t result, int64_t place) {
         collect(to + place, nullptr, line, planes.across.out, rows, y.data_ptr<float>() + result * rows, 0, rows);

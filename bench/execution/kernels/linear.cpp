@@ -49,7 +49,7 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& values, const at::Tenso
   step.length = step.out_row = stride;
   in_shares(layer.count, values.numel() * stride, [&](int64_t begin, int64_t end) {
     for (const Chunk* c = layer.chunks + begin; c < layer.chunks + end; ++c)
-      kAlong[c->rows](layer, *c, in.data_ptr<float>(), out.data_ptr<float>(), nullptr, nullptr, step);
+      kAlong[c->rows](layer, c, c + 1, in.data_ptr<float>(), out.data_ptr<float>(), nullptr, nullptr, step);
   });
   return along_batch(out, stride, batch, rows);
 }

@@ -39,15 +39,15 @@ struct Step {
   int64_t out_row, more_row;                        // from one row (channel) to the next
   // Lists of places, or of so many segments, in the index; of a copy: every how many-th. Of a layer along runs: in how many floats
   // its places are counted (index), whether those of chunks of one row have 16 bits (count), and how many floats of a run all chunks compute before the next ones (places; 0: all).
-  // Of planes: channels (count), copies of each (places) of `out_row` floats, and in the index where each copy begins in its image,
+  // Of a depthwise layer: its way over the images (index; depthwise.h). Of planes: channels (count), copies of each (places) of `out_row` floats, and in the index where each copy begins in its image,
   // its first vector with a number of the image and the end of the last, and the images' places by channel and copy.
   int64_t index, count, places;
 };
 constexpr int64_t kFields = sizeof(Step) / sizeof(int64_t);
 enum Op { kAffine = 0, kSum = 1, kMax = 2, kZero = 3, kInput = 4, kOutput = 5, kCopy = 6, kPlanes = 7 };
 
-// Computes a chunk along all runs of a step.
-using Along = void (*)(const Layer&, const Chunk&, const float*, float*, const float*, const int32_t*, const Step&);
+// Computes chunks, from one to before another, along all runs of a step.
+using Along = void (*)(const Layer&, const Chunk*, const Chunk*, const float*, float*, const float*, const int32_t*, const Step&);
 constexpr int kMost = 16;              // most rows of a chunk
 extern const Along kAlong[kMost + 1];  // by the number of rows
 extern const Along kNarrow;            // of one row whose places are of 16 bits

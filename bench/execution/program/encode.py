@@ -14,7 +14,7 @@ from bench.execution.native import chain
 from bench.execution.program.allocate import settle
 from bench.execution.program.buffers import Blobs
 from bench.execution.program.forms import FORMS, LANES, NARROW, Form, FormChoice, divided, doubled
-from bench.execution.program.layer_rows import gathered, grouped, looked_up, slid
+from bench.execution.program.layer_rows import depthwise, gathered, grouped, looked_up, slid
 from bench.execution.program.layout import ABSENT, LINE
 from bench.execution.program.program import Affine, Each, Input, Planes, Program, ProgramStep, Zero
 from bench.execution.unsupported import Unsupported
@@ -64,7 +64,8 @@ class Encoder:
         room = self.program.room
         forms = {n: self.form(s, room) for n, s in enumerate(self.program.steps) if isinstance(s, Affine)}
         steps, forms = divided(*doubled(self.program, forms))
-        program = settle(steps, LINE if any(isinstance(s, Planes) for s in steps.steps) else 0)
+        past = any(isinstance(s, Planes) or (isinstance(s, Affine) and s.edges) for s in steps.steps)
+        program = settle(steps, LINE if past else 0)
         for n, step in enumerate(program.steps):
             self._step(step, forms.get(n))
         room = max((b.base + b.size for b in program.room.buffers), default=0) + SLACK
@@ -142,6 +143,10 @@ class Encoder:
         elif form.name == "gather":
             base = int(layer.columns[layer.columns != ABSENT].min())
             gathered(self.blobs, layer, form.rows, base)
+        elif layer.edges is not None:
+            way, base = layer.edges, int(layer.columns.min())
+            depthwise(self.blobs, layer, base, form.rows)
+            unit = self.blobs.listed(np.array([way.wide, *way.image, way.kernel, *way.pad, *way.stride]))
         else:
             read = layer.columns[layer.columns != ABSENT]
             base = int(read.min()) if len(read) else 0

@@ -13,7 +13,7 @@ from bench.execution.program.layout import ABSENT, Room
 from bench.execution.program.program import Affine, Each, Program, ProgramStep
 from bench.execution.row_groups import Group
 
-FORMS = ("runs", "broadcast", "slide", "gather", "lookup")
+FORMS = ("runs", "broadcast", "slide", "gather", "lookup", "depthwise")
 """In the order of `Form` in kernels/chain.cpp."""
 LANES = 16
 """Floats of a vector."""
@@ -48,6 +48,8 @@ class Form:
 
 def forms_of(layer: Affine) -> list[Form]:
     """The forms that can compute a layer, the likely best first."""
+    if layer.edges is not None:
+        return [Form("depthwise", LANES // layer.edges.wide)]
     runs = _runs(layer)
     if layer.length > 1 or layer.outer > 1 or layer.inner > 1 or layer.out_row != 1:
         return runs

@@ -88,6 +88,20 @@ def slid(blobs: Blobs, layer: Affine, rows: int) -> None:
             blobs.chunk(len(places), start + part, blobs.listed(places), _wide(values))
 
 
+def depthwise(blobs: Blobs, layer: Affine, base: int, together: int) -> None:
+    """Chunks of so many neighbouring rows, each of which reads one image; their values tap by tap."""
+    taps, rows = layer.taps, np.arange(len(layer.bias))
+    values, images = np.zeros((len(rows), taps), np.float32), np.full(len(rows), base)
+    for group in layer.groups:
+        values[np.ix_(group.rows, group.columns % taps)] = group.values.T
+        if len(group.columns):  # a row without weights reads any image
+            images[group.rows] = layer.columns[group.columns[0]]
+    for begin in range(0, len(rows), together):
+        some = rows[begin : begin + together]
+        filled = np.pad(some, (0, together - len(some)), mode="edge")
+        blobs.chunk(taps, some, blobs.listed(images[filled] - base), values[filled].T)
+
+
 def _twice(layer: Affine) -> int:
     if layer.twice is None:
         raise ValueError("a layer of diagonals without inputs that stand twice")

@@ -2,8 +2,9 @@
 
 The numbers of a block of N samples stand side by side at one place, so a tensor's elements are N floats apart and a
 row of an image is one run of W x N floats. Images are stored with zeros around them, as wide as the widest padding of
-the network, so that a convolution may read past the edge; or, where all such convolutions read copies (chain/planes.py),
-without zeros, their rows `row_of` floats apart. What lies between such rows is nobody's number, and nobody may read it.
+the network, so that a convolution may read past the edge; or, where all such convolutions read copies (chain/planes.py) or
+leave out what lies past the edge (chain/depthwise.py), without zeros, their rows `row_of` floats apart. What lies between
+such rows is nobody's number, and nobody may use it.
 """
 
 from __future__ import annotations

@@ -11,6 +11,25 @@ from bench.execution.program.layout import Buffer, Room
 from bench.execution.row_groups import Group
 
 
+@dataclass(frozen=True)
+class Edges:
+    """The way of a depthwise convolution over images that have no zeros around them.
+
+    Attributes:
+        kernel: taps down and across, the same.
+        pad: how far down and across it begins before an image.
+        stride: numbers of an image from one result to the next, down and across.
+        image: height and width of an image.
+        wide: floats of a channel in one vector, which holds the same row of several channels where rows are short: 16, 8 or 4.
+    """
+
+    kernel: int
+    pad: tuple[int, int]
+    stride: tuple[int, int]
+    image: tuple[int, int]
+    wide: int
+
+
 @dataclass
 class Affine:
     """A layer: rows of weighted sums over places, along runs.
@@ -54,6 +73,8 @@ class Affine:
     window: np.ndarray | None = None
     taps: int = 1
     """columns of a channel, which follow one another"""
+    edges: Edges | None = None
+    """of a depthwise convolution past the edge: all columns of a channel are then the place of its image"""
 
     @property
     def macs(self) -> int:

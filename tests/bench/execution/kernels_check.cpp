@@ -5,7 +5,7 @@
 #include <random>
 #include <vector>
 
-#include "runs.h"
+#include "depthwise.h"
 
 using namespace seesaw;
 
@@ -36,7 +36,7 @@ void chunk(int rows, int length, int places, bool narrow) {
   Step step = {};
   step.outer = 1, step.inner = 2, step.length = length;
   step.in_inner = 3, step.out_inner = step.more_inner = 150, step.out_row = step.more_row = channel;
-  (narrow ? kNarrow : kAlong[rows])(layer, c, in.data(), out.data(), more.data(), mask.data(), step);
+  (narrow ? kNarrow : kAlong[rows])(layer, &c, &c + 1, in.data(), out.data(), more.data(), mask.data(), step);
   bool right = true;
   for (int r = 0; r < rows; ++r)
     for (int run = 0; run < 2; ++run)
@@ -66,7 +66,7 @@ void lines(int count, int wide, bool apart) {
   step.inner = apart ? wide : 1, step.length = apart ? kLanes : length;
   step.in_inner = 2 * kLanes, step.out_inner = step.more_inner = kLanes;
   hold(even(step) == (apart && wide > 1), "whether lines are even, of", wide);
-  (apart && wide > 1 ? kEven : kAlong[1])(layer, c, in.data(), out.data(), more.data(), nullptr, step);
+  (apart && wide > 1 ? kEven : kAlong[1])(layer, &c, &c + 1, in.data(), out.data(), more.data(), nullptr, step);
   bool right = true;
   for (int n = 0; n < count; ++n)
     for (int at = 0; at < line; ++at) {
@@ -77,6 +77,42 @@ void lines(int count, int wide, bool apart) {
       right = right && std::fabs(out[to] - y) < 1e-4;
     }
   hold(right, apart ? "a chunk along even lines of" : "a chunk along lines of", wide);
+}
+
+// Depthwise convolutions of several channels in one chunk, images between numbers that are none.
+void images(int wide, int kernel, int width, int across, int channels, bool added) {
+  const int height = 6, top = 1, left = kernel / 2, down = across, taps = kernel * kernel, row = width + 3, channel = 9 * row;
+  const int lines = (height + 2 * top - kernel) / down + 1, results = (width + 2 * left - kernel) / across + 1;
+  std::vector<float> in(kLanes + channels * channel + 200, NAN), out(channels * channel, 7), more(channels * channel + 64);
+  std::vector<float> values(taps * kLanes / wide), bias(channels);
+  for (auto* list : {&values, &bias, &more})
+    for (float& x : *list) x = number();
+  for (int c = 0; c < channels; ++c)
+    for (int y = 0; y < height; ++y)
+      for (int x = 0; x < width; ++x) in[kLanes + c * channel + y * row + x] = number();
+  std::vector<int32_t> index = {wide, height, width, kernel, top, left, down, across};
+  for (int c = 0; c < kLanes / wide; ++c) index.push_back(std::min(c, channels - 1) * channel);
+  for (int c = 0; c < channels; ++c) index.push_back(c);
+  const Chunk c{taps, channels, 8, 0, 8 + kLanes / wide};
+  const Layer layer{&c, 1, index.data(), values.data(), bias.data(), -0.5f, 2.f};
+  Step step = {};
+  step.outer = lines, step.length = results, step.in_outer = row, step.out_outer = step.more_outer = row;
+  step.out_row = step.more_row = channel;
+  depthwise(layer, c, step, in.data() + kLanes, out.data(), added ? more.data() : nullptr);
+  bool right = true;
+  for (int n = 0; n < channels; ++n)
+    for (int at = 0; at < channel; ++at) {
+      const int y = at / row, x = at % row;
+      double sum = bias[n] + (added ? more[n * channel + at] : 0);
+      for (int k = 0; k < taps; ++k) {
+        const int from_y = y * down + k / kernel - top, from_x = x * across + k % kernel - left;
+        if (from_y >= 0 && from_y < height && from_x >= 0 && from_x < width)
+          sum += double(values[k * (kLanes / wide) + n]) * in[kLanes + n * channel + from_y * row + from_x];
+      }
+      sum = y < lines && x < results ? std::fmin(std::fmax(sum, -0.5), 2) : 7;  // elsewhere nothing is written
+      right = right && std::fabs(out[n * channel + at] - sum) < 1e-4;
+    }
+  hold(right, "a depthwise convolution of images as wide as", width);
 }
 
 void operations() {
@@ -114,6 +150,15 @@ int main() {
   for (int count : {1, 2, 3, 5, 8, 17})
     for (int wide : {1, 2, 3, 4, 5, 7, 8, 9, 16, 20})
       for (bool apart : {false, true}) lines(count, wide, apart);
+  for (int wide : {4, 8, 16})
+    for (int kernel : {3, 5})
+      for (int width : {2, 3, 4, 7, 8, 11, 16, 19, 35})
+        for (int channels = 1; channels <= kLanes / wide; ++channels)
+          if (wide == 16 || width <= wide) {
+            images(wide, kernel, width, 1, channels, true);
+            images(wide, kernel, width, 1, channels, false);
+            images(wide, kernel, width, 2, channels, false);
+          }
   operations();
   std::printf("%s: %d wrong\n", kVectors, faults);
   return faults != 0;

@@ -25,6 +25,7 @@ built = pytest.mark.usefixtures("compiler")
 )
 def test_every_batch_has_blocks_to_try_none_of_them_emptier_than_half(batch, blocks):
     assert block_widths(batch) == blocks
+    assert block_widths(batch, images=True) == sorted({1, *blocks})
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,8 @@ def test_with_narrower_registers_chains_and_trained_layers_are_as_exact(compiler
     assert done.stdout.strip() == f"None {vectors}"
     files = [
         HERE / "chain" / "test_chain.py",
+        HERE / "chain" / "test_depthwise.py",
+        HERE / "chain" / "test_planes.py",
         HERE / "int8" / "test_chain.py",
         HERE / "test_deciding.py",
         HERE / "lean" / "test_linear.py",

@@ -297,9 +297,13 @@ def _draft_class(place: str) -> tuple[Any, str]:
             "Mend it, or give the right place as package.module:Class or path/to/file.py:Class."
         ) from error
     if not hasattr(module, name):
-        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        own = [
+            key
+            for key, value in vars(module).items()
+            if callable(value) and getattr(value, "__module__", None) == module.__name__
+        ]
         raise SeesawError(
-            f"{path} has no class {name!r}{near(name, classes)} Give a class that the file defines."
+            f"{path} has no {name!r}{near(name, own)} Give a class or a function that the file defines."
         )
     return getattr(module, name), origin
 

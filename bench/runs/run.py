@@ -36,7 +36,7 @@ def run(
         request: the run; a caller that has resolved it hands on what it resolved.
         report: called with its progress.
         again: run it from its beginning, and replace its record; cut short, it goes on like any other.
-        measure: measure it again, and replace its record, without training where its weights are there.
+        measure: measure it again, and replace its record, without training; a run that has no record is trained.
 
     Raises:
         SeesawError: anything that the user can mend.
@@ -55,6 +55,11 @@ def run(
         if one.is_done and not again and not measure:
             checkpoints.clear()  # of a run that was killed between its record and its end
             return load(one.path)
+        if measure and one.is_done and not again and one.trained() is None:
+            raise SeesawError(
+                "Its record is there, but not its weights (--runs), so it cannot be measured again. Bring its folder of weights, "
+                "or train it anew: seesaw run --again."
+            )
         _sweep(one)
         begin = again and not marker.exists()
         if begin:

@@ -237,5 +237,7 @@ def test_a_record_is_measured_again_on_demand_and_its_weights_must_be_its_own(tm
     with pytest.raises(SeesawError, match="not the file that"):
         run(request, measure=True)
     path.unlink()
-    run(request, lambda phase, *_: phases.append(phase), measure=True)
+    with pytest.raises(SeesawError, match=r"not its weights .* --again"):
+        run(request, measure=True)
+    run(request, lambda phase, *_: phases.append(phase), again=True, measure=True)
     assert "train" in phases

@@ -79,20 +79,23 @@ def _chains(part: Part, x: Tensor) -> Ready:
     """Chains for blocks of every width that there is room for.
 
     Raises:
-        Unsupported: not even for the narrowest.
+        Unsupported: not even for the two narrowest.
     """
     if x.device.type != "cpu":
         raise Unsupported(f"chains run on the CPU, not on {x.device.type}")
     if x.dtype != torch.float32:
         raise Unsupported(f"chains take float32, not {x.dtype}")
     ready: Ready = []
-    for way in _chain_ways(x):
+    reason = None
+    for number, way in enumerate(_chain_ways(x)):
         try:
             ready.append((way, way.prepare(part, x)))
-        except Unsupported:
-            if not ready:
-                raise
-            break
+        except Unsupported as error:
+            reason = reason or error
+            if number:
+                break
+    if reason is not None and not ready:
+        raise reason
     return ready
 
 

@@ -48,7 +48,8 @@ class Draft:
         self.uses = tape.uses()
         self.values: dict[int, Value | Pending] = {}
         self.moves = False
-        """whether convolutions that read past the edge read copies of their images instead (planes.py)"""
+        """whether images have no zeros around them: convolutions that read past the edge read copies (planes.py), or leave out what
+        lies there (depthwise.py)"""
         self.pad = max((max(pair(c.args[4])) for c in tape.calls if c.name == "convolution"), default=0)
 
     def value(self, ref: Ref) -> Value:

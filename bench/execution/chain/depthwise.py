@@ -37,12 +37,14 @@ def edges_of(draft: Draft, places: np.ndarray, call: Call) -> tuple[np.ndarray, 
     _, weight, _, stride, padding = call.args[:5]
     (channels, height, width), kernel = places.shape, weight.shape[2]
     grid = draft.room.grid(places, width)
-    if grid is None:
+    if grid is None or grid.row == 0:  # numbers apart, or a row that is there several times
         _, to = draft.room.image(channels, height, width, 0)
         draft.steps.append(Each(to.reshape(-1), places.reshape(-1, 1)))
         grid = draft.room.grid(to, width)
         assert grid is not None
-    results = width + 2 * pair(padding)[1] - kernel + 1
-    wide = next(floats for floats in (4, 8, LINE) if results <= floats or floats == LINE)
+    longest = max(
+        width, width + 2 * pair(padding)[1] - kernel + 1
+    )  # of a row and its results, were the stride 1
+    wide = next(floats for floats in (4, 8, LINE) if longest <= floats or floats == LINE)
     edges = Edges(kernel, pair(padding), pair(stride), (height, width), wide)
     return np.repeat(grid.first, kernel * kernel), grid.row, edges

@@ -91,11 +91,10 @@ def slid(blobs: Blobs, layer: Affine, rows: int) -> None:
 def depthwise(blobs: Blobs, layer: Affine, base: int, together: int) -> None:
     """Chunks of so many neighbouring rows, each of which reads one image; their values tap by tap."""
     taps, rows = layer.taps, np.arange(len(layer.bias))
-    values, images = np.zeros((len(rows), taps), np.float32), np.full(len(rows), base)
+    images = np.repeat(layer.columns[::taps], len(rows) * taps // len(layer.columns))
+    values = np.zeros((len(rows), taps), np.float32)
     for group in layer.groups:
         values[np.ix_(group.rows, group.columns % taps)] = group.values.T
-        if len(group.columns):  # a row without weights reads any image
-            images[group.rows] = layer.columns[group.columns[0]]
     for begin in range(0, len(rows), together):
         some = rows[begin : begin + together]
         filled = np.pad(some, (0, together - len(some)), mode="edge")

@@ -74,7 +74,7 @@ class Affine:
     taps: int = 1
     """columns of a channel, which follow one another"""
     edges: Edges | None = None
-    """of a depthwise convolution past the edge: all columns of a channel are then the place of its image"""
+    """of a depthwise convolution over such images: all columns of a channel are then the place of its image"""
 
     @property
     def macs(self) -> int:

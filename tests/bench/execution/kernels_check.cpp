@@ -22,7 +22,7 @@ void hold(bool right, const char* what, int n) {
 // One chunk of so many rows, along two runs of a length, with numbers added, bounds and a mask.
 void chunk(int rows, int length, int places, bool narrow) {
   const int channel = 300, count = 40;
-  std::vector<float> in(channel * count + 512), values(places * rows), bias(rows), more(rows * channel), out(rows * channel, 7);
+  std::vector<float> in(channel * count + 512), values(places * rows), bias(rows), more(rows * channel + 64), out(rows * channel, 7);
   for (auto* list : {&in, &values, &bias, &more})
     for (float& x : *list) x = number();
   std::vector<int32_t> index(2 * places + rows), mask(length + 256), wide(places);
@@ -53,7 +53,7 @@ void chunk(int rows, int length, int places, bool narrow) {
 // A chunk of one row along several lines: of whole vectors, one after the other or each other one, which tiles take together.
 void lines(int count, int wide, bool apart) {
   const int places = 7, length = wide * kLanes, line = length + 3, across = apart ? 2 : 1;
-  std::vector<float> in(count * line * across + 200 + length * across), values(places), bias(1), more(count * line), out(count * line, 7);
+  std::vector<float> in(count * line * across + 200 + length * across), values(places), bias(1), more(count * line + 64), out(count * line, 7);
   for (auto* list : {&in, &values, &bias, &more})
     for (float& x : *list) x = number();
   std::vector<int32_t> index(places + 1);
@@ -80,8 +80,8 @@ void lines(int count, int wide, bool apart) {
 }
 
 // Depthwise convolutions of several channels in one chunk, images between numbers that are none.
-void images(int wide, int kernel, int width, int across, int channels, bool added) {
-  const int height = 6, top = 1, left = kernel / 2, down = across, taps = kernel * kernel, row = width + 3, channel = 9 * row;
+void images(int wide, int kernel, int left, int width, int across, int channels, bool added) {
+  const int height = 6, top = 1, down = across, taps = kernel * kernel, row = width + 5, channel = 9 * row;
   const int lines = (height + 2 * top - kernel) / down + 1, results = (width + 2 * left - kernel) / across + 1;
   std::vector<float> in(kLanes + channels * channel + 200, NAN), out(channels * channel, 7), more(channels * channel + 64);
   std::vector<float> values(taps * kLanes / wide), bias(channels);
@@ -153,11 +153,13 @@ int main() {
   for (int wide : {4, 8, 16})
     for (int kernel : {3, 5})
       for (int width : {2, 3, 4, 7, 8, 11, 16, 19, 35})
-        for (int channels = 1; channels <= kLanes / wide; ++channels)
-          if (wide == 16 || width <= wide) {
-            images(wide, kernel, width, 1, channels, true);
-            images(wide, kernel, width, 1, channels, false);
-            images(wide, kernel, width, 2, channels, false);
+        for (int left = 0; left < kernel; ++left)
+          for (int channels = 1; channels <= kLanes / wide; ++channels) {
+            const int results = width + 2 * left - kernel + 1;
+            if (results < 1 || (wide < 16 && std::max(results, width) > wide)) continue;
+            images(wide, kernel, left, width, 1, channels, true);
+            images(wide, kernel, left, width, 1, channels, false);
+            images(wide, kernel, left, width, 2, channels, false);
           }
   operations();
   std::printf("%s: %d wrong\n", kVectors, faults);

@@ -39,11 +39,12 @@ def depthwise_in(chain):
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize("stride", [1, 2, (2, 1), (1, 2), (3, 1)])
 @pytest.mark.parametrize(
-    "size", [(1, 1), (2, 3), (4, 4), (5, 7), (8, 8), (7, 13), (16, 16), (9, 21), (32, 17), (3, 50)]
+    "size",
+    [(1, 1), (2, 3), (4, 4), (5, 7), (8, 8), (6, 5), (5, 10), (7, 13), (16, 16), (9, 21), (32, 17), (3, 50)],
 )
 def test_depthwise_convolutions_of_any_size_give_the_networks_answers(kernel, stride, size):
     torch.manual_seed(0)
-    for pad in {1, kernel // 2, (0, 1), (kernel - 1, kernel - 2)}:
+    for pad in {1, kernel // 2, (0, 1), (1, 0), (kernel - 1, kernel - 2)}:
         room = [
             n + 2 * p - kernel
             for n, p in zip(size, pad if isinstance(pad, tuple) else (pad, pad), strict=True)
@@ -94,6 +95,34 @@ class Residual(nn.Module):
 def test_results_are_added_and_images_whose_numbers_lie_apart_are_copied(stride, turned, size):
     torch.manual_seed(0)
     assert depthwise_in(holds(Residual(stride, turned), torch.randn(3, 3, *size))) == 2
+
+
+class Repeated(nn.Module):
+    """A depthwise layer that reads one row of an image several times, and has it added."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.d = nn.Conv2d(3, 4, 1), conv(4, 4, 3, 1, 1, groups=4)
+
+    def forward(self, x):
+        y = self.a(x)[:, :, :1].expand(-1, -1, 5, -1)
+        return self.d(y) + y
+
+
+def test_an_image_whose_rows_are_one_is_copied():
+    torch.manual_seed(0)
+    assert depthwise_in(holds(Repeated(), torch.randn(2, 3, 6, 6))) == 1
+
+
+def test_a_row_without_weights_reads_its_own_image():
+    layer = conv(4, 4, 3, 1, 1, groups=4)
+    mask = torch.ones_like(layer.weight, dtype=torch.bool)
+    mask[2] = False
+    hide(layer, mask)
+    chain = holds(layer, torch.randn(2, 4, 5, 5))
+    x = torch.randn(1, 4, 5, 5)
+    x[:, 0] = torch.inf
+    assert bool(torch.isfinite(chain(x)[0][:, 1:]).all())
 
 
 class Inverted(nn.Module):

@@ -77,7 +77,7 @@ def test_a_draft_by_module_is_found_from_the_working_folder(tmp_path, monkeypatc
     ("text", "hint"),
     [
         ("class Mine: pass", "must derive"),
-        ("x = 1", "no class 'Mine'"),
+        ("x = 1", "has no 'Mine'"),
         ("import nowhere_at_all", "nowhere_at_all"),
     ],
 )
